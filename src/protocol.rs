@@ -1,0 +1,20 @@
+//! Protocol 1 of the wire: ids, frames and close codes. Knows nothing of sockets, rooms or Redis.
+
+mod client;
+mod close;
+mod id;
+mod message;
+mod server;
+
+pub use client::{ClientFrame, Malformed, Nonce};
+pub use close::{Bye, CloseCode};
+pub use id::{Id, InvalidId};
+pub use message::{Message, Text, TextError};
+pub use server::{ErrorCode, Limits, Members, ServerFrame, Welcome};
+
+/// The subprotocol that a client may offer and the server then echoes.
+pub const SUBPROTOCOL: &str = "ruang.v1";
+/// Most characters (Unicode scalars after NFC and trimming) of one message.
+pub const TEXT_CHARS: usize = 2000;
+/// Most bytes of one client frame, and of one HTTP request body.
+pub const FRAME_BYTES: usize = 32 * 1024;

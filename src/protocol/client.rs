@@ -1,0 +1,190 @@
+//! Frames that a client sends.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Id;
+
+/// A frame from a client, well-formed as far as its shape goes.
+///
+/// Unknown fields are ignored. The text of a message is as typed: [`Text::parse`](super::Text::parse) judges it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientFrame {
+    /// Enter the room, or catch up in it.
+    Join {
+        /// The last id seen, exclusive; absent for a first visit.
+        since: Option<Id>,
+    },
+    /// Say something.
+    Message {
+        /// The client's own id for it.
+        nonce: Nonce,
+        /// As typed.
+        text: String,
+    },
+    /// The person types, or stopped.
+    Typing {
+        /// Typing, or no longer.
+        active: bool,
+    },
+    /// Is anybody there?
+    Ping,
+}
+
+/// What was received is not a frame of this protocol.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a frame of this protocol")]
+pub struct Malformed {
+    /// The nonce that it carried all the same, where that is a valid one.
+    pub nonce: Option<Nonce>,
+}
+
+/// The shape of any frame, before its type says which fields count.
+#[derive(Deserialize)]
+struct Raw<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: std::borrow::Cow<'a, str>,
+    #[serde(default)]
+    since: Option<&'a serde_json::value::RawValue>,
+    #[serde(default)]
+    nonce: Option<&'a serde_json::value::RawValue>,
+    #[serde(default)]
+    text: Option<&'a serde_json::value::RawValue>,
+    #[serde(default)]
+    active: Option<&'a serde_json::value::RawValue>,
+}
+
+impl ClientFrame {
+    /// Reads one text frame.
+    ///
+    /// # Errors
+    /// [`Malformed`] when it is no JSON object, of an unknown type, or lacks what its type needs.
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        // serde would take an array for a struct.
+        if !text.trim_start().starts_with('{') {
+            return Err(Malformed { nonce: None });
+        }
+        let raw: Raw<'_> = serde_json::from_str(text).map_err(|_| Malformed { nonce: None })?;
+        let nonce = raw.nonce.and_then(|value| read::<Nonce>(value));
+        let frame = match raw.kind.as_ref() {
+            "join" => match raw.since {
+                None => Some(Self::Join { since: None }),
+                Some(since) => read(since).map(|since| Self::Join { since }),
+            },
+            "message" => nonce.clone().zip(raw.text.and_then(read)).map(|(nonce, text)| Self::Message { nonce, text }),
+            "typing" => raw.active.and_then(read).map(|active| Self::Typing { active }),
+            "ping" => Some(Self::Ping),
+            _ => None,
+        };
+        frame.ok_or(Malformed { nonce })
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(value: &'a serde_json::value::RawValue) -> Option<T> {
+    serde_json::from_str(value.get()).ok()
+}
+
+/// A client's own id for a message: 1 to 64 of `[A-Za-z0-9_-]`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Nonce(String);
+
+/// What was given is not a nonce.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a nonce is 1 to 64 of A-Z, a-z, 0-9, _ and -")]
+pub struct InvalidNonce;
+
+impl Nonce {
+    /// The nonce itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Nonce {
+    type Error = InvalidNonce;
+
+    fn try_from(text: String) -> Result<Self, InvalidNonce> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+        if (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
+            return Ok(Self(text));
+        }
+        Err(InvalidNonce)
+    }
+}
+
+impl FromStr for Nonce {
+    type Err = InvalidNonce;
+
+    fn from_str(text: &str) -> Result<Self, InvalidNonce> {
+        text.to_owned().try_into()
+    }
+}
+
+impl From<Nonce> for String {
+    fn from(nonce: Nonce) -> Self {
+        nonce.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_type_is_read_with_what_it_needs() {
+        let parse = |text| ClientFrame::parse(text).unwrap();
+        assert_eq!(parse(r#"{"type":"join"}"#), ClientFrame::Join { since: None });
+        assert_eq!(parse(r#"{"type":"join","since":null}"#), ClientFrame::Join { since: None });
+        assert_eq!(
+            parse(r#" {"since":"7-42","type":"join","other":[1]}"#),
+            ClientFrame::Join { since: Some(Id::new(7, 42)) }
+        );
+        assert_eq!(
+            parse(r#"{"type":"message","nonce":"a-1","text":"\u0068alo"}"#),
+            ClientFrame::Message { nonce: "a-1".parse().unwrap(), text: "halo".into() }
+        );
+        assert_eq!(parse(r#"{"type":"typing","active":true}"#), ClientFrame::Typing { active: true });
+        assert_eq!(parse(r#"{"type":"ping"}"#), ClientFrame::Ping);
+    }
+
+    #[test]
+    fn anything_else_is_malformed() {
+        for text in [
+            "",
+            "null",
+            "[]",
+            "7",
+            "{",
+            r#""join""#,
+            r#"["join"]"#,
+            "{}",
+            r#"{"type":1}"#,
+            r#"{"type":"dance"}"#,
+            r#"{"type":"join","since":7}"#,
+            r#"{"type":"join","since":"7"}"#,
+            r#"{"type":"message"}"#,
+            r#"{"type":"message","nonce":"","text":"x"}"#,
+            r#"{"type":"message","nonce":"a b","text":"x"}"#,
+            r#"{"type":"typing"}"#,
+            r#"{"type":"typing","active":1}"#,
+            r#"{"type":"ping"} {}"#,
+            r#"{"type":"message","nonce":"a","text":"\ud800"}"#,
+        ] {
+            assert!(ClientFrame::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_message_is_answered_under_its_nonce() {
+        let error = ClientFrame::parse(r#"{"type":"message","nonce":"a","text":7}"#).unwrap_err();
+        assert_eq!(error.nonce, "a".parse().ok());
+    }
+
+    #[test]
+    fn deep_nesting_is_refused_without_harm() {
+        let text = format!(r#"{{"type":"ping","x":{}}}"#, "[".repeat(30_000));
+        assert!(ClientFrame::parse(&text).is_err());
+    }
+}

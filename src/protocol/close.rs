@@ -1,0 +1,55 @@
+//! Why a connection ends: the codes of the close frame, and the `bye` before it.
+
+use serde::Serialize;
+
+/// The code of a close frame (RFC 6455, section 7.4), as this protocol uses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+pub enum CloseCode {
+    /// The framing broke RFC 6455.
+    Framing = 1002,
+    /// A binary frame: this protocol has none.
+    Binary = 1003,
+    /// Text that is not UTF-8.
+    Utf8 = 1007,
+    /// No join, abuse or silence. Do not come back.
+    Policy = 1008,
+    /// A frame larger than [`FRAME_BYTES`](super::FRAME_BYTES).
+    TooBig = 1009,
+    /// The instance restarts: come back.
+    Restart = 1012,
+    /// Too slow, or the instance is full: come back later.
+    TryLater = 1013,
+    /// Logged out, expired or removed: sign in anew.
+    SessionEnded = 4001,
+}
+
+/// Why the server ends a connection, said in a `bye` frame before the close frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bye {
+    /// The instance restarts, or had to start anew.
+    Restart,
+    /// The session was logged out, has expired, or lost its name.
+    SessionEnded,
+    /// No join in time, or too many errors.
+    Policy,
+    /// Nothing was heard for too long.
+    Silent,
+    /// The client takes frames too slowly.
+    TooSlow,
+    /// The instance has too much to do.
+    Overloaded,
+}
+
+impl Bye {
+    /// The code of the close frame that follows.
+    pub const fn code(self) -> CloseCode {
+        match self {
+            Self::Restart => CloseCode::Restart,
+            Self::SessionEnded => CloseCode::SessionEnded,
+            Self::Policy | Self::Silent => CloseCode::Policy,
+            Self::TooSlow | Self::Overloaded => CloseCode::TryLater,
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What a person said: its text as typed, and the message that the room keeps.
+
+use icu_normalizer::ComposingNormalizerBorrowed;
+use serde::{Deserialize, Serialize};
+
+use super::{Id, Nonce, TEXT_CHARS};
+
+/// A text that may be sent: NFC, trimmed, 1 to [`TEXT_CHARS`] Unicode scalars.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Text(String);
+
+/// Why a text may not be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TextError {
+    /// Nothing is left after trimming.
+    #[error("the text is empty")]
+    Empty,
+    /// More than [`TEXT_CHARS`] scalars.
+    #[error("the text is longer than {TEXT_CHARS} characters")]
+    TooLong,
+}
+
+impl Text {
+    /// The text as the room will keep it.
+    ///
+    /// # Errors
+    /// [`TextError`] when nothing or too much is left after normalisation.
+    pub fn parse(raw: &str) -> Result<Self, TextError> {
+        let text = ComposingNormalizerBorrowed::new_nfc().normalize(raw.trim()).into_owned();
+        match text.chars().take(TEXT_CHARS + 1).count() {
+            0 => Err(TextError::Empty),
+            count if count > TEXT_CHARS => Err(TextError::TooLong),
+            _ => Ok(Self(text)),
+        }
+    }
+
+    /// The text itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A message that the room keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Its position in the log.
+    pub id: Id,
+    /// The sender's own id for it, the same on every retry.
+    pub nonce: Nonce,
+    /// The sender's name as shown.
+    pub from: String,
+    /// What was said.
+    pub text: String,
+    /// When it was kept, in Unix milliseconds of the log's clock; never smaller than the message before.
+    pub at: u64,
+}

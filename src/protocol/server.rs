@@ -1,0 +1,182 @@
+//! Frames that the server sends. Each is encoded once and shared by all who get it.
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{Bye, Id, Message, Nonce};
+
+/// A frame to a client.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ServerFrame<'a> {
+    /// Answers `join`.
+    Welcome(Welcome<'a>),
+    /// Somebody said something.
+    Message(&'a Message),
+    /// The sender's message is kept.
+    Ack {
+        /// The sender's own id for it.
+        nonce: &'a Nonce,
+        /// Its position.
+        id: Id,
+    },
+    /// Who came and went since the last tick.
+    Presence {
+        /// Names of those who came; absent in a very full room.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        joined: Option<&'a [String]>,
+        /// Names of those who went; absent in a very full room.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        left: Option<&'a [String]>,
+        /// Everybody here now.
+        count: usize,
+    },
+    /// Who types: the whole state.
+    Typing {
+        /// At most three names.
+        names: &'a [String],
+        /// Everybody who types.
+        count: usize,
+    },
+    /// Answers `ping`.
+    Pong {
+        /// The newest id; none while the instance cannot know.
+        head: Option<Id>,
+    },
+    /// What the client sent was not accepted.
+    Error {
+        /// Why.
+        code: ErrorCode,
+        /// The message it concerns.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        nonce: Option<&'a Nonce>,
+        /// When trying again makes sense.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
+    },
+    /// The connection ends.
+    Bye {
+        /// Why.
+        reason: Bye,
+        /// When to come back.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
+    },
+}
+
+/// The first frame: the room as the client may now show it.
+#[derive(Debug, Serialize)]
+pub struct Welcome<'a> {
+    /// The client's own name as shown.
+    pub you: &'a str,
+    /// Whether `messages` continue what the client has.
+    pub recovered: bool,
+    /// How many messages are not in `messages`; none where that cannot be known.
+    pub missed: Option<u64>,
+    /// `message` frames, already encoded.
+    pub messages: &'a [Box<RawValue>],
+    /// The newest id, none while the log is empty.
+    pub head: Option<Id>,
+    /// Who is here.
+    pub members: Members<'a>,
+    /// What the client must keep to.
+    pub limits: Limits,
+    /// How often the server pings, in milliseconds.
+    pub heartbeat_ms: u64,
+}
+
+/// Who is here.
+#[derive(Debug, Serialize)]
+pub struct Members<'a> {
+    /// Everybody.
+    pub count: usize,
+    /// Names sorted by folded name; none in a full room.
+    pub names: Option<&'a [String]>,
+}
+
+/// What a client must keep to.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Limits {
+    /// Most characters of a text.
+    pub text_chars: usize,
+    /// Messages a second in the long run; 0 is unlimited.
+    pub messages_per_second: u32,
+}
+
+/// Why a frame was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// Not a frame of this protocol.
+    BadFrame,
+    /// The nonce was used for another text.
+    BadNonce,
+    /// The text is empty.
+    Empty,
+    /// The text is too long.
+    TooLong,
+    /// Only `join` and `ping` are heard before the welcome.
+    NotJoined,
+    /// Too many: come again after `retry_after_ms`.
+    RateLimited,
+    /// The outcome is unknown: send it again, with the same nonce.
+    Unavailable,
+}
+
+impl ErrorCode {
+    /// Whether it counts towards the errors after which a client is sent away: faults of the client's own.
+    pub const fn is_fault(self) -> bool {
+        !matches!(self, Self::RateLimited | Self::Unavailable)
+    }
+}
+
+impl ServerFrame<'_> {
+    /// The frame as the text to send.
+    pub fn encode(&self) -> Bytes {
+        // Every field is a string, a number or a list of them: serialising cannot fail.
+        serde_json::to_vec(self).unwrap_or_default().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(frame: &ServerFrame<'_>) -> String {
+        String::from_utf8(frame.encode().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn frames_are_written_as_the_protocol_says() {
+        let nonce: Nonce = "n".parse().unwrap();
+        let message = Message {
+            id: Id::new(7, 43),
+            nonce: nonce.clone(),
+            from: "sari".into(),
+            text: "halo".into(),
+            at: 1_764_000_000_000,
+        };
+        assert_eq!(
+            text(&ServerFrame::Message(&message)),
+            r#"{"type":"message","id":"7-43","nonce":"n","from":"sari","text":"halo","at":1764000000000}"#
+        );
+        assert_eq!(
+            text(&ServerFrame::Ack { nonce: &nonce, id: Id::new(7, 43) }),
+            r#"{"type":"ack","nonce":"n","id":"7-43"}"#
+        );
+        assert_eq!(text(&ServerFrame::Pong { head: None }), r#"{"type":"pong","head":null}"#);
+        assert_eq!(
+            text(&ServerFrame::Presence { joined: Some(&["a".into()]), left: Some(&[]), count: 12 }),
+            r#"{"type":"presence","joined":["a"],"left":[],"count":12}"#
+        );
+        assert_eq!(
+            text(&ServerFrame::Error { code: ErrorCode::RateLimited, nonce: Some(&nonce), retry_after_ms: Some(200) }),
+            r#"{"type":"error","code":"rate_limited","nonce":"n","retry_after_ms":200}"#
+        );
+        assert_eq!(
+            text(&ServerFrame::Bye { reason: Bye::SessionEnded, retry_after_ms: None }),
+            r#"{"type":"bye","reason":"session_ended"}"#
+        );
+    }
+}
