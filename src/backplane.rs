@@ -128,6 +128,13 @@ pub struct Hold {
     pub session: SessionTag,
 }
 
+impl Hold {
+    /// The person.
+    pub fn person(&self) -> Person {
+        Person { who: self.who.clone(), name: self.name.clone() }
+    }
+}
+
 /// What a [`Beat`] is answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Beaten {
@@ -403,9 +410,12 @@ pub enum BeatError {
     /// The counter did not grow: a later beat was there first.
     #[error("a later beat was there first")]
     Stale,
-    /// The incarnation was declared dead.
-    #[error("this incarnation was declared dead")]
-    Gone,
+    /// The incarnation has no lease: it was declared dead, or, in another epoch than its own, forgotten.
+    #[error("this incarnation has no lease")]
+    Gone {
+        /// The current branch of history.
+        epoch: u64,
+    },
     /// See [`Unavailable`].
     #[error(transparent)]
     Unavailable(#[from] Unavailable),

@@ -73,7 +73,8 @@ impl Backplane for Memory {
     async fn beat(&self, beat: Beat) -> Result<Beaten, BeatError> {
         let mut state = self.lock();
         let (inc, k) = (beat.inc.clone(), beat.k);
-        let outcome = state.presence.beat(beat, Instant::now())?;
+        let epoch = state.log.head().epoch;
+        let outcome = state.presence.beat(beat, epoch, Instant::now())?;
         state.tell_presence(outcome.delta);
         let position = state.position();
         state.subscribers.tell(&Event::Beat { position, inc, k });

@@ -37,6 +37,15 @@ enum Told {
     Present { renewed: Instant },
 }
 
+impl Told {
+    fn is_due(self, now: Instant, renew: Duration) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Present { renewed } => now.duration_since(renewed) >= renew,
+        }
+    }
+}
+
 /// Changes on their way to the backplane.
 #[derive(Clone, Debug, Default)]
 pub struct Sent {
@@ -109,23 +118,26 @@ impl Attendance {
         self.people.get(who).map(|attendee| attendee.connections.iter().copied().collect()).unwrap_or_default()
     }
 
+    /// Whether there is anything to tell the backplane: see [`changes`](Self::changes).
+    pub fn has_changes(&self, now: Instant, renew: Duration) -> bool {
+        self.people.values().any(|attendee| attendee.is_gone(now) || attendee.told.is_due(now, renew))
+    }
+
     /// What to tell the backplane next, if anything. Whoever was told longer ago than `renew` is told again, to
-    /// keep their claim. Not taken as told before [`confirm`](Self::confirm).
-    pub fn changes(&self, now: Instant, renew: Duration) -> Option<Sent> {
+    /// keep their claim. Arrivals are not taken as told before [`confirm`](Self::confirm); departures are in doubt
+    /// from now on.
+    pub fn changes(&mut self, now: Instant, renew: Duration) -> Option<Sent> {
         let mut sent = Sent::default();
-        for attendee in self.people.values() {
+        for attendee in self.people.values_mut() {
             if sent.adds.len() + sent.dels.len() == CHANGES_AT_ONCE {
                 break;
             }
-            let gone = attendee.away_until.is_some_and(|until| until <= now);
-            match attendee.told {
-                // Somebody who came and went untold is told all the same: their messages may be there.
-                Told::Nothing if !gone => sent.adds.push(attendee.hold.clone()),
-                Told::Present { renewed } if !gone && now.duration_since(renewed) >= renew => {
-                    sent.adds.push(attendee.hold.clone());
-                }
-                Told::Nothing | Told::Present { .. } if gone => sent.dels.push(attendee.hold.clone()),
-                Told::Nothing | Told::Present { .. } => {}
+            if attendee.is_gone(now) {
+                // Also somebody not known to be told of: what was sent before may have been taken.
+                attendee.told = Told::Nothing;
+                sent.dels.push(attendee.hold.clone());
+            } else if attendee.told.is_due(now, renew) {
+                sent.adds.push(attendee.hold.clone());
             }
         }
         (!sent.adds.is_empty() || !sent.dels.is_empty()).then_some(sent)
@@ -140,11 +152,9 @@ impl Attendance {
         }
         for hold in &sent.dels {
             let Some(attendee) = self.current(hold) else { continue };
+            // Whoever came back while the departure was on its way is told of again.
             if attendee.away_until.is_some() {
                 self.people.remove(&hold.who);
-            } else {
-                // They came back while the departure was on its way: it has to be taken back.
-                attendee.told = Told::Nothing;
             }
         }
     }
@@ -169,6 +179,10 @@ impl Attendance {
 impl Attendee {
     fn new(hold: Hold) -> Self {
         Self { hold, connections: BTreeSet::new(), away_until: None, told: Told::Nothing }
+    }
+
+    fn is_gone(&self, now: Instant) -> bool {
+        self.away_until.is_some_and(|until| until <= now)
     }
 }
 

@@ -74,7 +74,11 @@ impl Follower {
             Event::Presence { position, .. } => judge_change(*position, at),
             Event::Ended { position, delta, .. } if *delta != Delta::default() => judge_change(*position, at),
             Event::Ended { position, .. } | Event::Beat { position, .. } => {
-                if is_ahead(*position, at) { Verdict::Gap } else { Verdict::Stale }
+                if is_ahead(*position, at) {
+                    Verdict::Gap
+                } else {
+                    Verdict::Stale
+                }
             }
             Event::Typing(_) => Verdict::Next,
             Event::Gap => Verdict::Gap,

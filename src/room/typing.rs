@@ -22,7 +22,7 @@ impl Typists {
     /// Notes that somebody types, or stopped.
     pub fn note(&mut self, typing: Typing, now: Instant) {
         if !typing.active {
-            return self.stop(&typing.who);
+            return self.stop(&typing.name);
         }
         let until = now + EXPIRY;
         if let Some((_, expires)) = self.typists.iter_mut().find(|(known, _)| known.who == typing.who) {
@@ -33,9 +33,9 @@ impl Typists {
         }
     }
 
-    /// Notes that somebody has stopped, by what they said or by leaving.
-    pub fn stop(&mut self, who: &str) {
-        self.keep(|typing, _| typing.who != who);
+    /// Notes that somebody, by name as shown, has stopped: they spoke, or left.
+    pub fn stop(&mut self, name: &str) {
+        self.keep(|typing, _| typing.name != name);
     }
 
     /// The whole state as (at most three names, how many), if it changed since it was last asked for.

@@ -58,8 +58,8 @@ impl Presence {
         self.people.iter().map(present).collect()
     }
 
-    pub(super) fn beat(&mut self, beat: Beat, now: Instant) -> Result<Changed, BeatError> {
-        self.renew(&beat)?;
+    pub(super) fn beat(&mut self, beat: Beat, epoch: u64, now: Instant) -> Result<Changed, BeatError> {
+        self.renew(&beat, epoch)?;
         let mut changed = Changed { delta: Delta::default(), refused: vec![] };
         for hold in beat.adds {
             if self.owned_by_another(&hold.who, &hold.session, now) {
@@ -133,13 +133,13 @@ impl Presence {
         self.claims.owner(who, now).is_some_and(|owner| owner != session)
     }
 
-    fn renew(&mut self, beat: &Beat) -> Result<(), BeatError> {
+    fn renew(&mut self, beat: &Beat, epoch: u64) -> Result<(), BeatError> {
         let stage = if beat.draining { Stage::Draining } else { Stage::Live };
         match self.leases.get_mut(&beat.inc) {
-            Some(lease) if lease.stage == Stage::Reaped => return Err(BeatError::Gone),
+            Some(lease) if lease.stage == Stage::Reaped => return Err(BeatError::Gone { epoch }),
             Some(lease) if beat.k <= lease.k => return Err(BeatError::Stale),
             Some(lease) => (lease.k, lease.stage) = (beat.k, stage),
-            None if beat.k > 1 => return Err(BeatError::Gone),
+            None if beat.k > 1 => return Err(BeatError::Gone { epoch }),
             None => {
                 self.leases.insert(beat.inc.clone(), Lease { inc: beat.inc.clone(), k: beat.k, stage });
             }
@@ -149,8 +149,7 @@ impl Presence {
 
     /// The person, if this was their first arrival.
     fn hold(&mut self, hold: Hold, inc: &Inc) -> Option<Person> {
-        let held =
-            self.people.entry(hold.who.clone()).or_insert_with(|| Held { name: hold.name, by: BTreeSet::new() });
+        let held = self.people.entry(hold.who.clone()).or_insert_with(|| Held { name: hold.name, by: BTreeSet::new() });
         let first = held.by.is_empty();
         held.by.insert(inc.clone());
         first.then(|| Person { who: hold.who, name: held.name.clone() })
