@@ -4,7 +4,10 @@ use std::{env, path::Path, process::Command};
 
 fn main() {
     println!("cargo::rerun-if-env-changed=RUANG_COMMIT");
-    let commit = env::var("RUANG_COMMIT").ok().filter(|commit| !commit.is_empty()).or_else(from_git);
+    let commit = env::var_os("RUANG_COMMIT")
+        .and_then(|commit| commit.into_string().ok())
+        .filter(|commit| !commit.is_empty())
+        .or_else(from_git);
     println!("cargo::rustc-env=RUANG_COMMIT={}", commit.as_deref().unwrap_or("unknown"));
 }
 

@@ -84,7 +84,8 @@ fn healthcheck(listen: SocketAddr) -> ExitCode {
         Ok(runtime) => runtime,
         Err(code) => return code,
     };
-    let failure = match runtime.block_on(timeout(ALIVE_WITHIN, status(reachable(listen)))) {
+    let asked = async { timeout(ALIVE_WITHIN, status(reachable(listen))).await };
+    let failure = match runtime.block_on(asked) {
         Ok(Ok(status)) if status == "200" => return ExitCode::SUCCESS,
         Ok(Ok(status)) => format!("it answers {status:?}"),
         Ok(Err(error)) => error.to_string(),

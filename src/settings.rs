@@ -20,7 +20,7 @@ use crate::{
     address::TrustedProxies,
     bucket::Rate,
     origin::{PublicUrl, SitePolicy},
-    telemetry,
+    server, telemetry,
 };
 pub use command::Command;
 use secret::{RedisUrl, Secret};
@@ -156,6 +156,15 @@ impl Settings {
     pub fn sign_in_rate(&self) -> Rate {
         let a_minute = f64::from(self.sign_ins_per_minute);
         Rate { per_second: a_minute / 60.0, burst: a_minute }
+    }
+
+    /// What the server lets clients do.
+    pub fn server(&self) -> server::Options {
+        server::Options {
+            max_connections: self.max_connections,
+            drain: self.drain_timeout,
+            ..server::Options::default()
+        }
     }
 
     /// Who may post and connect.

@@ -171,14 +171,22 @@ fn the_url_of_redis_is_one_that_the_client_takes() {
         "redis://redis",
         "redis://:secret@10.0.0.1:6380/3",
         "rediss://user:secret@redis.example",
+        "redis://[::1]:6379/0",
         "redis-cluster://a:7000?node=b:7001",
         "rediss-sentinel://a:26379?sentinelServiceName=main&sentinelPassword=secret",
     ] {
         let given = settings(&["--redis-url", url], &[]).redis_url.expect("a URL");
         assert_eq!(given.expose(), url);
     }
-    for url in ["redis", "http://redis", "redis://", "redis-other://redis", "redis://redis/main", "unix:///redis.sock"]
-    {
+    for url in [
+        "redis",
+        "http://redis",
+        "redis://",
+        "redis-other://redis",
+        "redis-sentinel-cluster://redis",
+        "redis://redis/main",
+        "unix:///redis.sock",
+    ] {
         let line = refusal(&["--redis-url", url], &[]);
         assert!(line.starts_with("--redis-url ") && line.contains("redis://host:6379/0"), "{line}");
     }

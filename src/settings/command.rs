@@ -24,14 +24,17 @@ pub enum Command {
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("RUANG_COMMIT"), ")");
 
 const AFTER: &str = "\
-Each setting is taken from its flag, else from the environment, else from the file that RUANG_CONFIG names, else it \
-has its default. An empty variable is unset. Durations are written like 250ms, 5s, 15m, 12h, 7d.
+Each setting is taken from its flag, else from the environment, else from the file that RUANG_CONFIG
+names, else it has its default. An empty variable is unset. Durations are written like 250ms, 5s, 15m, 7d.
 
-Traces go to OTEL_EXPORTER_OTLP_ENDPOINT if it is set; the other OTEL_ variables are in the documentation.
+Traces go to OTEL_EXPORTER_OTLP_ENDPOINT if it is set.
 
-  ruang                                            a room of its own on http://127.0.0.1:8080
-  ruang --listen 0.0.0.0:8080 --redis-url redis://redis  one of several instances
-  REDIS_URL=redis://redis ruang check              are the settings right, does Redis answer?";
+A room of its own on http://127.0.0.1:8080:
+  ruang
+One of several instances:
+  ruang --listen 0.0.0.0:8080 --redis-url redis://redis
+Are the settings right, does Redis answer?
+  REDIS_URL=redis://redis ruang check";
 
 /// Values by flag.
 pub(super) type Flags = HashMap<&'static str, String>;
@@ -59,7 +62,6 @@ fn command_line() -> clap::Command {
         .subcommand(clap::Command::new("check").about("Say which settings hold and whether Redis answers, and exit"))
         .subcommand(clap::Command::new("healthcheck").about("Exit with 0 if the instance on RUANG_LISTEN is alive"))
         .disable_help_subcommand(true)
-        .max_term_width(110)
 }
 
 fn flag(setting: &'static Setting) -> Arg {
@@ -68,7 +70,7 @@ fn flag(setting: &'static Setting) -> Arg {
         .long(setting.flag)
         .value_name(setting.value)
         .help_heading(setting.heading)
-        .help(format!("{} [{}; default: {default}]", setting.help, setting.name))
+        .help(format!("{}\n[{}; default: {default}]", setting.help, setting.name))
         .allow_hyphen_values(true)
         .global(true)
 }

@@ -61,7 +61,8 @@ impl FromStr for RedisUrl {
 
     fn from_str(text: &str) -> Result<Self, NotARedisUrl> {
         let url = Url::parse(text).map_err(|_| NotARedisUrl)?;
-        let scheme = url.scheme().trim_end_matches("-cluster").trim_end_matches("-sentinel");
+        let scheme = url.scheme();
+        let scheme = scheme.strip_suffix("-cluster").or(scheme.strip_suffix("-sentinel")).unwrap_or(scheme);
         let database = url.path().trim_matches('/');
         let numbered = database.is_empty() || database.parse::<u8>().is_ok();
         let of_redis = ["redis", "rediss"].contains(&scheme) && url.host_str().is_some_and(|host| !host.is_empty());

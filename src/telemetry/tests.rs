@@ -94,7 +94,7 @@ fn spans_reach_a_collector_when_the_guard_is_dropped() {
     let options = options(Format::Text, Some(endpoint));
     let guard = guard(&options);
     with_default(subscriber(&options, &guard, io::sink, false), || {
-        info_span!("a span of the test").in_scope(|| info!("halo"))
+        info_span!("a span of the test").in_scope(|| info!("halo"));
     });
     drop(guard);
     let (request, body) = received.recv_timeout(Duration::from_secs(10)).expect("a request in time");
