@@ -17,6 +17,8 @@
 pub mod memory;
 pub mod redis;
 
+mod outlet;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;

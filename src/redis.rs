@@ -1,1 +1,7 @@
-//! (to come)
+//! Redis as this program uses it: connections that come back, and the names of its keys.
+
+mod keys;
+mod link;
+
+pub use keys::Keys;
+pub use link::{Link, LinkError, Options};

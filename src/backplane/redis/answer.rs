@@ -1,0 +1,91 @@
+//! What the scripts answer, read back.
+
+use fred::types::Value;
+
+use crate::{
+    backplane::{BeatError, Beaten, Claim, Inc, Lease, PublishError, Reaped, Stage, Unavailable},
+    protocol::Id,
+};
+
+pub(super) fn published(answer: &Value) -> Result<Id, PublishError> {
+    let fields = list(answer)?;
+    match text(fields.first())?.as_str() {
+        "kept" => Ok(parse(fields.get(1))?),
+        "fenced" => Err(PublishError::Fenced),
+        "ended" => Err(PublishError::Ended),
+        "bad_nonce" => Err(PublishError::BadNonce),
+        _ => Err(unreadable().into()),
+    }
+}
+
+pub(super) fn beaten(answer: &Value) -> Result<Beaten, BeatError> {
+    let fields = list(answer)?;
+    match text(fields.first())?.as_str() {
+        "beaten" => {}
+        "stale" => return Err(BeatError::Stale),
+        "gone" => return Err(BeatError::Gone { epoch: parse(fields.get(1))? }),
+        _ => return Err(unreadable().into()),
+    }
+    let position = crate::backplane::Position {
+        epoch: parse(fields.get(1))?,
+        head: parse(fields.get(2))?,
+        v: parse(fields.get(3))?,
+    };
+    let refused = texts(fields.get(4))?;
+    let leases = texts(fields.get(5))?;
+    let leases = leases.chunks_exact(2).filter_map(|pair| lease(&pair[0], &pair[1])).collect();
+    Ok(Beaten { position, leases, refused })
+}
+
+pub(super) fn reaped(answer: &Value) -> Result<Reaped, Unavailable> {
+    match text(Some(answer))?.as_str() {
+        "done" => Ok(Reaped::Done),
+        "alive" => Ok(Reaped::Alive),
+        _ => Err(unreadable()),
+    }
+}
+
+pub(super) fn claimed(answer: &Value) -> Result<Claim, Unavailable> {
+    match text(Some(answer))?.as_str() {
+        "mine" => Ok(Claim::Mine),
+        "held" => Ok(Claim::Held),
+        _ => Err(unreadable()),
+    }
+}
+
+pub(super) fn list(value: &Value) -> Result<&[Value], Unavailable> {
+    match value {
+        Value::Array(values) => Ok(values),
+        _ => Err(unreadable()),
+    }
+}
+
+pub(super) fn text(value: Option<&Value>) -> Result<String, Unavailable> {
+    value.and_then(Value::as_string).ok_or_else(unreadable)
+}
+
+pub(super) fn parse<T: std::str::FromStr>(value: Option<&Value>) -> Result<T, Unavailable> {
+    text(value)?.parse().map_err(|_| unreadable())
+}
+
+pub(super) fn texts(value: Option<&Value>) -> Result<Vec<String>, Unavailable> {
+    list(value.ok_or_else(unreadable)?)?.iter().map(|value| text(Some(value))).collect()
+}
+
+/// A lease is kept as its counter, with `d` behind it when draining and `x` when reaped.
+fn lease(inc: &str, kept: &str) -> Option<Lease> {
+    let (digits, stage) = match kept.strip_suffix('x') {
+        // `12dx`: reaped while draining.
+        Some(rest) => (rest.trim_end_matches('d'), Stage::Reaped),
+        None => match kept.strip_suffix('d') {
+            Some(digits) => (digits, Stage::Draining),
+            None => (kept, Stage::Live),
+        },
+    };
+    Some(Lease { inc: Inc::from(inc), k: digits.parse().ok()?, stage })
+}
+
+fn unreadable() -> Unavailable {
+    tracing::error!("Redis answered what this version cannot read");
+    Unavailable
+}

@@ -1,0 +1,124 @@
+//! What goes over the live channel: `1 <kind> …`, where `1` is the envelope's version. The scripts write the others;
+//! whatever cannot be read is ignored, so that a later version may say more.
+
+use std::sync::Arc;
+
+use super::body;
+use crate::{
+    backplane::{Delta, Event, Inc, Person, Position, SessionTag, Typing},
+    protocol::Id,
+};
+
+pub(super) fn typing(typing: &Typing) -> String {
+    let state = u8::from(typing.active);
+    let person = serde_json::to_string(&(&typing.who, &typing.name)).unwrap_or_default();
+    format!("1 t {state} {person}")
+}
+
+/// The event in an envelope, if this version can read it.
+pub(super) fn open(text: &str) -> Option<Event> {
+    let (kind, rest) = text.strip_prefix("1 ")?.split_once(' ')?;
+    match kind {
+        "m" => message(rest),
+        "p" => presence(rest),
+        "e" => ended(rest),
+        "b" => beat(rest),
+        "t" => open_typing(rest),
+        _ => None,
+    }
+}
+
+/// `id prev v at body`
+fn message(rest: &str) -> Option<Event> {
+    let [id, prev, v, at, body] = fields(rest)?;
+    let message = body::read(id.parse().ok()?, at.parse().ok()?, body)?;
+    Some(Event::Message { prev: prev.parse().ok()?, v: v.parse().ok()?, message: Arc::new(message) })
+}
+
+/// `epoch v head delta`
+fn presence(rest: &str) -> Option<Event> {
+    let [epoch, v, head, delta] = fields(rest)?;
+    Some(Event::Presence { position: position(epoch, head, v)?, delta: open_delta(delta)? })
+}
+
+/// `epoch v head session delta`
+fn ended(rest: &str) -> Option<Event> {
+    let [epoch, v, head, session, delta] = fields(rest)?;
+    let session = SessionTag::from(session);
+    Some(Event::Ended { position: position(epoch, head, v)?, session, delta: open_delta(delta)? })
+}
+
+/// `epoch v head inc k`
+fn beat(rest: &str) -> Option<Event> {
+    let [epoch, v, head, inc, k] = fields(rest)?;
+    Some(Event::Beat { position: position(epoch, head, v)?, inc: Inc::from(inc), k: k.parse().ok()? })
+}
+
+/// `active [who, name]`
+fn open_typing(rest: &str) -> Option<Event> {
+    let [active, person] = fields(rest)?;
+    let (who, name) = serde_json::from_str(person).ok()?;
+    Some(Event::Typing(Typing { who, name, active: active == "1" }))
+}
+
+/// `[[[who, name], …], [[who, name], …]]`: who came, who went.
+fn open_delta(text: &str) -> Option<Delta> {
+    let (joined, left): (Vec<(String, String)>, Vec<(String, String)>) = serde_json::from_str(text).ok()?;
+    let people = |pairs: Vec<(String, String)>| pairs.into_iter().map(|(who, name)| Person { who, name }).collect();
+    Some(Delta { joined: people(joined), left: people(left) })
+}
+
+pub(super) fn position(epoch: &str, head: &str, v: &str) -> Option<Position> {
+    Some(Position { epoch: epoch.parse().ok()?, head: head.parse::<Id>().ok()?, v: v.parse().ok()? })
+}
+
+/// Exactly `N` fields; the last is the rest of the line.
+fn fields<const N: usize>(text: &str) -> Option<[&str; N]> {
+    text.splitn(N, ' ').collect::<Vec<_>>().try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What this version's scripts write: other versions in one cluster must be able to read it for ever.
+    #[test]
+    fn golden_envelopes_are_read() {
+        let position = Position { epoch: 8, head: Id::new(7, 42), v: 3 };
+        let person = |name: &str| Person { who: name.to_lowercase(), name: name.into() };
+        let body = r#"{"nonce":"n","from":"Sari","text":"halo semua"}"#;
+        let message = body::read(Id::new(7, 43), 1_764_000_000_000, body).unwrap();
+        let opened = open(&format!("1 m 7-43 7-42 3 1764000000000 {body}"));
+        assert_eq!(opened, Some(Event::Message { prev: Id::new(7, 42), v: 3, message: Arc::new(message) }));
+        let delta = Delta { joined: vec![person("Sari")], left: vec![] };
+        assert_eq!(open(r#"1 p 8 3 7-42 [[["sari","Sari"]],[]]"#), Some(Event::Presence { position, delta }));
+        let delta = Delta { joined: vec![], left: vec![person("Adi Budi")] };
+        let ended = Event::Ended { position, session: "s1".into(), delta };
+        assert_eq!(open(r#"1 e 8 3 7-42 s1 [[],[["adi budi","Adi Budi"]]]"#), Some(ended));
+        assert_eq!(open("1 b 8 3 7-42 inc1 9"), Some(Event::Beat { position, inc: "inc1".into(), k: 9 }));
+        let typing = Typing { who: "sari".into(), name: "Sari".into(), active: true };
+        assert_eq!(open(r#"1 t 1 ["sari","Sari"]"#), Some(Event::Typing(typing)));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_ignored() {
+        for text in [
+            "",
+            "1",
+            "1 m",
+            "1 m 7-43",
+            "2 m 7-43 7-42 3 1 {}",
+            "1 z what is new",
+            "1 b 8 3 x inc 9",
+            "1 p 8 3 7-42 {}",
+        ] {
+            assert_eq!(open(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn typing_reads_back_whatever_the_name() {
+        let typing = Typing { who: "a \" b".into(), name: "A \" \\ B".into(), active: false };
+        assert_eq!(open(&super::typing(&typing)), Some(Event::Typing(typing)));
+    }
+}

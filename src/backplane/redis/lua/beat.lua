@@ -1,0 +1,55 @@
+-- KEYS: the room's, then name:<who> of each arrival and each departure.
+-- ARGV: inc, k, 'd' if draining else '', name hold in ms, number of arrivals, then who, name, session of each arrival
+-- and who, session of each departure.
+-- Answers: {'stale'} | {'gone', epoch} | {'beaten', epoch, head, v, refused whos, leases as a flat list}.
+local inc, k, draining, hold, arrivals = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+
+local lease = redis.call('HGET', leases, inc)
+if lease then
+  if lease:sub(-1) == 'x' then
+    return { 'gone', digits(room.epoch) }
+  end
+  if tonumber(k) <= tonumber(lease:match('^%d+')) then
+    return { 'stale' }
+  end
+elseif k ~= '1' then
+  return { 'gone', digits(room.epoch) }
+end
+redis.call('HSET', leases, inc, k .. draining)
+
+local joined, left, refused = {}, {}, {}
+local arg, claim = 6, 8
+
+for _ = 1, arrivals do
+  local who, name, session = ARGV[arg], ARGV[arg + 1], ARGV[arg + 2]
+  local owner = redis.call('GET', KEYS[claim])
+  if owner and owner ~= session then
+    refused[#refused + 1] = who
+  else
+    redis.call('SET', KEYS[claim], session, 'PX', hold)
+    local shown, incs = held_of(who)
+    if not shown then
+      redis.call('HSET', people, who, name .. '\n' .. inc)
+      joined[#joined + 1] = { who, name }
+    elseif not (' ' .. incs .. ' '):find(' ' .. inc .. ' ', 1, true) then
+      redis.call('HSET', people, who, shown .. '\n' .. incs .. ' ' .. inc)
+    end
+  end
+  arg, claim = arg + 3, claim + 1
+end
+
+while ARGV[arg] do
+  local who, session = ARGV[arg], ARGV[arg + 1]
+  if redis.call('GET', KEYS[claim]) == session then
+    redis.call('PEXPIRE', KEYS[claim], hold)
+  end
+  local name = release(who, inc)
+  if name then
+    left[#left + 1] = { who, name }
+  end
+  arg, claim = arg + 2, claim + 1
+end
+
+tell_presence(joined, left)
+tell('b', digits(room.epoch), digits(room.v), room.head, inc, k)
+return { 'beaten', digits(room.epoch), room.head, digits(room.v), refused, redis.call('HGETALL', leases) }

@@ -1,0 +1,19 @@
+-- KEYS: the room's, then name:<who>.
+-- ARGV: session, who.
+-- Answers: 'done'.
+local session, who = ARGV[1], ARGV[2]
+
+local left = {}
+local owner = redis.call('GET', KEYS[8])
+if not owner or owner == session then
+  redis.call('DEL', KEYS[8])
+  local name = held_of(who)
+  if name then
+    redis.call('HDEL', people, who)
+    left[1] = { who, name }
+    room.v = room.v + 1
+    redis.call('HSET', meta, 'v', digits(room.v))
+  end
+end
+tell('e', digits(room.epoch), digits(room.v), room.head, session, delta_of({}, left))
+return 'done'

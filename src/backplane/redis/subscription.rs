@@ -1,0 +1,90 @@
+//! One subscription, supervised: whatever may have been missed is said to be a gap.
+
+use std::{pin::pin, time::Duration};
+
+use fred::{
+    clients::SubscriberClient,
+    interfaces::{ClientLike, EventInterface, PubsubInterface},
+};
+use tokio::{
+    sync::broadcast::error::RecvError,
+    time::{MissedTickBehavior, interval, sleep, timeout},
+};
+
+use super::envelope;
+use crate::{backplane::outlet::Outlet, redis::Link};
+
+/// How often an idle connection is asked whether it lives: a half-open one says nothing by itself.
+const PROBE: Duration = Duration::from_secs(1);
+/// How long SUBSCRIBE may take, and how long to wait before it is tried again.
+const DEADLINE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Runs until nobody listens.
+pub(super) async fn run(link: Link, channel: String, mut outlet: Outlet) {
+    let Ok(client) = link.subscriber() else { return };
+    follow(&client, &channel, &mut outlet).await;
+    // Nobody cares how the connection ends.
+    let _ = timeout(DEADLINE, client.quit()).await;
+}
+
+async fn follow(client: &SubscriberClient, channel: &str, outlet: &mut Outlet) {
+    let mut messages = client.message_rx();
+    let mut reconnects = client.reconnect_rx();
+    let mut probes = interval(PROBE);
+    probes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    if !subscribe(client, channel, outlet).await {
+        return;
+    }
+    loop {
+        tokio::select! {
+            message = messages.recv() => {
+                let listened = match message {
+                    Ok(message) => hand_on(message.value.as_str().as_deref(), outlet),
+                    Err(RecvError::Lagged(_)) => outlet.tell_gap(),
+                    Err(RecvError::Closed) => false,
+                };
+                if !listened {
+                    return;
+                }
+            }
+            reconnected = reconnects.recv() => {
+                if matches!(reconnected, Err(RecvError::Closed)) || !subscribe(client, channel, outlet).await {
+                    return;
+                }
+            }
+            _ = probes.tick() => {
+                // The connection is dropped when this stays unanswered, and then comes back.
+                let client = client.clone();
+                tokio::spawn(async move { timeout(DEADLINE, client.ping::<()>(None)).await });
+            }
+            () = outlet.closed() => return,
+        }
+    }
+}
+
+/// Subscribes until that is confirmed, then says that what came before may have been missed. Answers whether
+/// anybody still listens.
+async fn subscribe(client: &SubscriberClient, channel: &str, outlet: &mut Outlet) -> bool {
+    let confirmed = async {
+        while !matches!(timeout(DEADLINE, client.subscribe(channel)).await, Ok(Ok(()))) {
+            sleep(PAUSE).await;
+        }
+    };
+    let confirmed = pin!(confirmed);
+    let is_confirmed = tokio::select! {
+        () = confirmed => true,
+        () = outlet.closed() => false,
+    };
+    is_confirmed && outlet.tell_gap()
+}
+
+fn hand_on(text: Option<&str>, outlet: &mut Outlet) -> bool {
+    match text.and_then(envelope::open) {
+        Some(event) => outlet.tell(event),
+        None => {
+            tracing::debug!("an envelope that this version cannot read");
+            true
+        }
+    }
+}

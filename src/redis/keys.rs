@@ -1,0 +1,43 @@
+//! Every key and channel of the room in Redis.
+
+/// The room's key names. All share one hash tag, so that a cluster keeps them together.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    /// The names under a namespace.
+    pub fn new(namespace: &str) -> Self {
+        Self { prefix: format!("{namespace}:{{ruang_chat_utama}}:") }
+    }
+
+    /// What every script declares, in the order in which `epoch.lua` names them.
+    pub fn room(&self) -> Vec<String> {
+        ["meta", "log", "said:0", "said:1", "people", "leases", "live"].map(|name| self.key(name)).into()
+    }
+
+    /// The stream of messages.
+    pub fn log(&self) -> String {
+        self.key("log")
+    }
+
+    /// Who is in the room: hash of `who` to the name and the incarnations that hold them.
+    pub fn people(&self) -> String {
+        self.key("people")
+    }
+
+    /// The channel of live events.
+    pub fn live(&self) -> String {
+        self.key("live")
+    }
+
+    /// The claim of a name: the session that owns it.
+    pub fn name(&self, who: &str) -> String {
+        self.key(&format!("name:{who}"))
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+}
