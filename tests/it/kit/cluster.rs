@@ -101,13 +101,13 @@ impl Builder {
 /// Runs each named case (an async function of an [`Engine`]) once on each engine.
 macro_rules! on_both_engines {
     ($($case:ident),+ $(,)?) => {
-        mod on_memory {
+        mod memory {
             $(#[tokio::test]
             async fn $case() {
                 super::$case($crate::kit::Engine::Memory).await;
             })+
         }
-        mod on_redis {
+        mod redis {
             $(#[tokio::test]
             async fn $case() {
                 super::$case($crate::kit::Engine::Redis).await;

@@ -39,11 +39,13 @@ impl Process {
     /// The first line of standard output that contains `part`, waited for.
     pub async fn line(&mut self, part: &str, limit: Duration) -> String {
         let found = |lines: &Vec<String>| lines.iter().any(|line| line.contains(part));
-        match tokio::time::timeout(limit, self.stdout.wait_for(found)).await {
-            Ok(Ok(lines)) => lines.iter().find(|line| line.contains(part)).cloned().expect("just found"),
-            Ok(Err(_)) => panic!("{} ended before it printed {part:?}\n{}", self.name, self.output()),
-            Err(_) => panic!("{} did not print {part:?} within {limit:?}\n{}", self.name, self.output()),
-        }
+        let waited = tokio::time::timeout(limit, self.stdout.wait_for(found)).await.map(|waited| waited.is_ok());
+        let what = match waited {
+            Ok(true) => return self.stdout().into_iter().find(|line| line.contains(part)).expect("just found"),
+            Ok(false) => "ended before it printed".to_owned(),
+            Err(_) => format!("did not, within {limit:?}, print"),
+        };
+        panic!("{} {what} {part:?}\n{}", self.name, self.output())
     }
 
     /// Everything printed to standard output so far.

@@ -20,15 +20,7 @@ pub struct Raw {
 impl Raw {
     /// Upgrades with the visitor's session.
     pub async fn connect(visitor: &Visitor) -> Self {
-        let address = visitor.base().trim_start_matches("http://").to_owned();
-        let mut stream = TcpStream::connect(&address).await.expect("the server listens");
-        let cookie = visitor.cookie().expect("a session");
-        let request = format!(
-            "GET /ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nCookie: {cookie}\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        );
-        stream.write_all(request.as_bytes()).await.expect("the server reads");
-        let head = within(SOON, "the upgrade is answered", head_of(&mut stream)).await;
+        let (stream, head) = handshake(visitor, "").await;
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         assert!(head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "the key of RFC 6455, section 1.3: {head}");
         Self { stream }
@@ -37,6 +29,11 @@ impl Raw {
     /// Sends bytes as they are.
     pub async fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.expect("the server reads");
+    }
+
+    /// The next frame's opcode and payload; none at the end of the stream.
+    pub async fn next(&mut self) -> Option<(u8, Vec<u8>)> {
+        within(SOON, "a frame", self.frame()).await
     }
 
     /// Reads frames until the close frame, and answers its code.
@@ -52,12 +49,11 @@ impl Raw {
         .await
     }
 
-    /// The next frame's opcode and payload; none at the end of the stream.
     async fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
         let first = self.stream.read_u8().await.ok()?;
         let second = self.stream.read_u8().await.ok()?;
         assert_eq!(second & 0x80, 0, "a server must not mask");
-        let length = match second {
+        let length = match second & 0x7f {
             126 => u64::from(self.stream.read_u16().await.ok()?),
             127 => self.stream.read_u64().await.ok()?,
             short => u64::from(short),
@@ -72,6 +68,20 @@ impl Raw {
 pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     let short = u8::try_from(payload.len()).ok().filter(|length| *length < 126).expect("a short payload");
     [&[first, 0x80 | short, 0, 0, 0, 0], payload].concat()
+}
+
+/// Asks for an upgrade with these header lines besides, and answers the head of what came back.
+pub async fn handshake(visitor: &Visitor, more: &str) -> (TcpStream, String) {
+    let address = visitor.base().trim_start_matches("http://").to_owned();
+    let mut stream = TcpStream::connect(&address).await.expect("the server listens");
+    let cookie = visitor.cookie().expect("a session");
+    let request = format!(
+        "GET /ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nCookie: {cookie}\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{more}\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.expect("the server reads");
+    let head = within(SOON, "the upgrade is answered", head_of(&mut stream)).await;
+    (stream, head)
 }
 
 async fn head_of(stream: &mut TcpStream) -> String {
