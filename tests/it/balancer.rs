@@ -32,8 +32,6 @@ async fn an_instance_that_drains_is_left_alone_and_its_people_come_back_through_
     let balancer = Balancer::before(&cluster).await;
     let mut sari = Guest::enter(&Visitor::at(balancer.base()), "sari").await;
     let seen = sari.say_kept("sebelum").await;
-    // Whichever instance sari is on, she is cut at most twice.
-    cluster.add().await;
     cluster.instances[0].terminate();
     cluster.instances[0].ended(Duration::from_secs(30)).await;
     let visitor = Visitor::at(balancer.base());
@@ -57,7 +55,11 @@ async fn with_no_instance_ready_those_who_are_signed_in_hear_why() {
     // The balancer's own 503 has no Retry-After; an instance's has.
     eventually(SOON, "an instance answers, not the balancer", || async {
         let answer = sari.get("/chat").await;
-        if (answer.status, answer.header("retry-after")) == (503, Some("2")) { Ok(()) } else { Err(format!("{answer:?}")) }
+        if (answer.status, answer.header("retry-after")) == (503, Some("2")) {
+            Ok(())
+        } else {
+            Err(format!("{answer:?}"))
+        }
     })
     .await;
     cluster.redis().restart().await;

@@ -21,4 +21,4 @@ pub use heard::Heard;
 pub use instance::Instance;
 pub use redis::Redis;
 pub use visitor::{Answer, Visitor};
-pub use wait::{SOON, eventually, within};
+pub use wait::{SOON, eventually};

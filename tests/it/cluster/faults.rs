@@ -15,7 +15,10 @@ async fn while_redis_is_frozen_sends_are_unknown_and_soon_after_all_goes_on() {
     sari.say_as("sekali", "selama").await;
     let unknown = |heard: &crate::kit::Heard| !heard.errors.is_empty();
     let heard = sari.expect_within(Duration::from_millis(2500), "unavailable, within 2 s", unknown).await;
-    assert_eq!((heard.errors[0]["code"].as_str(), heard.errors[0]["nonce"].as_str()), (Some("unavailable"), Some("sekali")));
+    assert_eq!(
+        (heard.errors[0]["code"].as_str(), heard.errors[0]["nonce"].as_str()),
+        (Some("unavailable"), Some("sekali"))
+    );
     cluster.redis().resume();
     let resumed = Instant::now();
     sends_until_acked(&mut sari, "sekali", "selama").await;

@@ -30,7 +30,7 @@ async fn the_page_is_in_the_language_that_is_asked_for(engine: Engine) {
             request = request.header("accept-language", header);
         }
         let page = Answer::to(request).await;
-        assert!(page.body.contains(&format!("lang=\"{language}\"")), "{header:?}: {}", page.body);
+        assert!(page.body.contains(&format!("<html lang=\"{language}\"")), "{header:?}: {}", page.body);
     }
 }
 

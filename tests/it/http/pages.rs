@@ -51,7 +51,7 @@ async fn other_methods_are_answered_with_those_that_are_allowed(engine: Engine) 
 
 async fn unknown_paths_are_a_page_of_their_own(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    for (language, tag) in [("id", "lang=\"id\""), ("en", "lang=\"en\"")] {
+    for (language, tag) in [("id", "<html lang=\"id\""), ("en", "<html lang=\"en\"")] {
         let request = cluster.visitor(0).request(Method::GET, "/tidak/ada").header("accept-language", language);
         let answer = Answer::to(request).await;
         answer.is(404);

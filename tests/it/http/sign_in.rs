@@ -173,8 +173,10 @@ fn shows_the_form_with_a_reason(answer: &Answer) {
     assert!(answer.body.contains("name=\"username\""), "{}", answer.body);
     let reason = answer.body.split("aria-describedby=\"").nth(1).and_then(|rest| rest.split('"').next());
     let reason = reason.unwrap_or_else(|| panic!("the field names no reason: {}", answer.body));
-    let tied = reason.split_whitespace().any(|id| answer.body.contains(&format!("id=\"{id}\"")));
-    assert!(tied, "nothing has the id {reason:?}: {}", answer.body);
+    for id in reason.split_whitespace() {
+        assert!(answer.body.contains(&format!("id=\"{id}\"")), "nothing has the id {id:?}: {}", answer.body);
+    }
+    assert!(answer.body.contains("aria-invalid=\"true\""), "the field is not marked: {}", answer.body);
 }
 
 /// A name is held for a while when its session has no socket any more, then anybody may have it.

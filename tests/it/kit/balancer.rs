@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use super::{
     Cluster,
     process::{Process, free_port},
+    visitor::Visitor,
     wait::{SOON, eventually},
 };
 
@@ -47,8 +48,8 @@ impl Balancer {
 
     async fn passes(&self) {
         eventually(SOON, "HAProxy passes requests", || async {
-            let answer = reqwest::get(format!("{}/readyz", self.base)).await.map_err(|error| error.to_string())?;
-            if answer.status() == 200 { Ok(()) } else { Err(answer.status().to_string()) }
+            let answer = Visitor::at(&self.base).try_get("/readyz").await.map_err(|error| error.to_string())?;
+            if answer.status == 200 { Ok(()) } else { Err(answer.status.to_string()) }
         })
         .await;
     }

@@ -32,7 +32,8 @@ impl Browser {
         let mut builder = ClientBuilder::new(HttpConnector::new());
         builder.capabilities(capabilities(language, profile.path()));
         let driver_at = format!("http://127.0.0.1:{port}");
-        let page = within(PATIENCE, "Chromium starts", builder.connect(&driver_at)).await.expect("a session of Chromium");
+        let page =
+            within(PATIENCE, "Chromium starts", builder.connect(&driver_at)).await.expect("a session of Chromium");
         page.set_window_size(1100, 760).await.expect("a window");
         Self { page, _profile: profile, _driver: driver }
     }

@@ -6,6 +6,7 @@ use rustix::process::Signal;
 
 use super::{
     process::Process,
+    visitor::Visitor,
     wait::{SOON, eventually},
 };
 
@@ -59,9 +60,8 @@ impl Instance {
 
     /// The status of a GET, or why there was none.
     pub async fn status(&self, path: &str) -> Result<u16, String> {
-        let url = format!("{}{path}", self.base);
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(3)).build().expect("a client");
-        client.get(url).send().await.map(|answer| answer.status().as_u16()).map_err(|error| error.to_string())
+        let answer = Visitor::at(&self.base).try_get(path).await;
+        answer.map(|answer| answer.status).map_err(|error| error.to_string())
     }
 
     /// Waits until `/readyz` answers this.

@@ -74,6 +74,11 @@ impl Visitor {
         Answer::to(self.request(Method::GET, path)).await
     }
 
+    /// GET from a server that may not be there.
+    pub async fn try_get(&self, path: &str) -> reqwest::Result<Answer> {
+        Answer::try_to(self.request(Method::GET, path)).await
+    }
+
     /// POST of the sign-in form.
     pub async fn sign_in(&self, username: &str) -> Answer {
         Answer::to(self.request(Method::POST, "/").form(&[("username", username)])).await

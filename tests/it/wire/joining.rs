@@ -114,7 +114,8 @@ async fn a_malformed_since_is_an_error_and_the_socket_stays(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
     let sari = signed_in(&cluster, "sari").await;
     let mut guest = Guest::connect(&sari).await;
-    for since in [json!("7"), json!(""), json!(7), json!("7-x"), json!(null), json!("-1-1"), json!("7-99999999999999999999")]
+    for since in
+        [json!("7"), json!(""), json!(7), json!("7-x"), json!(null), json!("-1-1"), json!("7-99999999999999999999")]
     {
         guest.send(json!({"type": "join", "since": since})).await;
     }

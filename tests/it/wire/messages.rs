@@ -25,7 +25,8 @@ async fn a_message_reaches_everyone_the_sender_too(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
     let (mut sari, mut budi) = (cluster.guest(0, "sari").await, cluster.guest(0, "budi").await);
     let nonce = sari.say("halo").await;
-    let own = sari.expect("ack and message", |heard| heard.acked(&nonce).is_some() && heard.shows("sari", "halo")).await;
+    let own =
+        sari.expect("ack and message", |heard| heard.acked(&nonce).is_some() && heard.shows("sari", "halo")).await;
     let other = budi.hears("sari", "halo").await;
     assert_eq!(own.messages, other.messages);
     let said = &own.messages[0];
