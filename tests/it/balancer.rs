@@ -1,6 +1,6 @@
 //! The same room through the balancer that the project ships, nothing sticky about it.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, process::Command, time::Duration};
 
 use reqwest::Method;
 
@@ -93,4 +93,12 @@ async fn a_made_up_forwarded_host_does_not_open_the_door_to_other_sites() {
     let foreign = form().header("origin", "http://evil.example").header("x-forwarded-host", "evil.example");
     Answer::to(foreign).await.is(403);
     Answer::to(form().header("origin", balancer.base())).await.leads_to("/chat");
+}
+
+#[test]
+fn the_shipped_configuration_is_accepted_without_a_warning() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/haproxy/haproxy.cfg");
+    let checked = Command::new("haproxy").args(["-c", "-f", file]).output().expect("haproxy");
+    let said = String::from_utf8_lossy(&checked.stderr).into_owned();
+    assert!(checked.status.success() && !said.contains("WARNING"), "{said}");
 }
