@@ -20,6 +20,7 @@ pub mod redis;
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use crate::protocol::{Id, Message, Nonce, Text};
@@ -30,7 +31,7 @@ pub const EVENTS_WAITING: usize = 4096;
 pub const MISSED_AT_MOST: usize = 500;
 /// Messages that [`Backplane::read`] answers when it starts anew: what an instance keeps at hand.
 pub const NEWEST: usize = 1000;
-/// Most arrivals and departures in one [`Beat`], and names released by one call of [`Backplane::reap`].
+/// Most arrivals and departures in one [`Beat`], and in one event.
 pub const CHANGES_AT_ONCE: usize = 500;
 
 /// The shared side of a room. See the [module](self) for what every engine promises.
@@ -43,8 +44,8 @@ pub trait Backplane: Send + Sync + 'static {
     /// it holds. Adding somebody held already only renews their claim. Answers the state of the room.
     async fn beat(&self, beat: Beat) -> Result<Beaten, BeatError>;
 
-    /// Declares an incarnation dead if its counter still is `k`, and releases up to [`CHANGES_AT_ONCE`] people.
-    /// Anybody may finish what another began. Answers whether it is done: call again until it is.
+    /// Declares an incarnation dead if its counter still is `k`, and releases everybody it held, at most
+    /// [`CHANGES_AT_ONCE`] in one event. Anybody may finish what another began, by calling it too.
     async fn reap(&self, inc: &Inc, k: u64) -> Result<Reaped, Unavailable>;
 
     /// Ends a session's claim and presence in every instance: its person leaves at once.
@@ -73,6 +74,9 @@ pub trait Backplane: Send + Sync + 'static {
     fn reachable(&self) -> bool;
 }
 
+/// How long a nonce is remembered at least: longer than any client should go on retrying.
+pub const NONCE_MEMORY: Duration = Duration::from_secs(600);
+
 /// A message on its way into the log.
 #[derive(Clone, Debug)]
 pub struct Post {
@@ -88,6 +92,14 @@ pub struct Post {
     pub nonce: Nonce,
     /// What is said.
     pub text: Text,
+}
+
+impl Post {
+    /// A digest of the text, in hex: what tells a retry from another message under the same nonce.
+    pub fn fingerprint(&self) -> String {
+        let digest = Sha256::digest(self.text.as_str().as_bytes());
+        digest[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 /// One renewal of a lease, with what changed since the last.
@@ -114,6 +126,13 @@ pub struct Hold {
     pub name: String,
     /// The session that owns the name.
     pub session: SessionTag,
+}
+
+impl Hold {
+    /// The person.
+    pub fn person(&self) -> Person {
+        Person { who: self.who.clone(), name: self.name.clone() }
+    }
 }
 
 /// What a [`Beat`] is answered.
@@ -165,8 +184,6 @@ pub enum Stage {
 pub enum Reaped {
     /// Nothing is left of it.
     Done,
-    /// People are left to release: call again.
-    More,
     /// It has beaten since: it lives.
     Alive,
 }
@@ -393,9 +410,12 @@ pub enum BeatError {
     /// The counter did not grow: a later beat was there first.
     #[error("a later beat was there first")]
     Stale,
-    /// The incarnation was declared dead.
-    #[error("this incarnation was declared dead")]
-    Gone,
+    /// The incarnation has no lease: it was declared dead, or, in another epoch than its own, forgotten.
+    #[error("this incarnation has no lease")]
+    Gone {
+        /// The current branch of history.
+        epoch: u64,
+    },
     /// See [`Unavailable`].
     #[error(transparent)]
     Unavailable(#[from] Unavailable),

@@ -18,3 +18,5 @@ pub const SUBPROTOCOL: &str = "ruang.v1";
 pub const TEXT_CHARS: usize = 2000;
 /// Most bytes of one client frame, and of one HTTP request body.
 pub const FRAME_BYTES: usize = 32 * 1024;
+/// How often the server pings each client.
+pub const HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(25);

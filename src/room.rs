@@ -1,10 +1,68 @@
 //! The room as one instance keeps it open.
+//!
+//! One task, the [`hub`], follows the backplane's events and hands encoded frames to the connections. What it
+//! decides is decided by plain state machines beside it: [`follower`] (what is next, what is missing), [`recent`]
+//! (messages at hand), [`roster`] (who is here), [`attendance`] (who is here through us), [`watch`] (whose lease
+//! has run out), [`typing`]. Everybody else talks to it through [`Room`] and [`Membership`].
 
-use crate::backplane::{Claim, Cursor, Page, SessionTag, Unavailable};
+mod attendance;
+mod follower;
+mod hub;
+mod mailbox;
+mod membership;
+mod recent;
+mod roster;
+mod shared;
+mod typing;
+mod watch;
 
-/// A handle to this instance's hub; cheap to clone.
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+
+use self::{
+    hub::{Command, Hub, Join},
+    recent::{Recent, Since},
+    roster::Roster,
+    shared::Shared,
+};
+pub use self::{
+    mailbox::{Delivery, Farewell, Inbox},
+    membership::{Membership, SayError},
+};
+use crate::{
+    backplane::{Backplane, Claim, Cursor, Hold, Inc, Page, SessionTag, Unavailable},
+    protocol::{Id, Limits},
+};
+
+/// How long anybody waits for an answer: after that it is not to be had.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Commands that may wait for the hub.
+const COMMANDS_WAITING: usize = 1024;
+
+/// How a room is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How long somebody without a connection is still taken to be here.
+    pub leave_grace: Duration,
+    /// How long the people of an instance that fell silent are still taken to be here.
+    pub lease: Duration,
+    /// How long a name stays its owner's after they left.
+    pub name_hold: Duration,
+    /// What clients are told to keep to.
+    pub limits: Limits,
+}
+
+/// A handle to this instance's hub; cheap to clone. The hub ends with the last of them.
 #[derive(Clone)]
-pub struct Room;
+pub struct Room {
+    commands: mpsc::Sender<Command>,
+    shared: Arc<Shared>,
+    backplane: Arc<dyn Backplane>,
+}
 
 /// One page of the people here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,28 +76,108 @@ pub struct MembersPage {
 }
 
 impl Room {
+    /// Opens the room: starts a hub on the current runtime.
+    pub fn open(backplane: Arc<dyn Backplane>, options: Options) -> Self {
+        let (commands, received) = mpsc::channel(COMMANDS_WAITING);
+        let shared = Arc::new(Shared::new(Inc::random()));
+        let hub = Hub::new(Arc::clone(&backplane), options, Arc::clone(&shared), received);
+        tokio::spawn(hub.run());
+        Self { commands, shared, backplane }
+    }
+
+    /// Enters the room with one connection. The first delivery in the membership's inbox is the welcome.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the room is not in sync within 2 s, or is draining.
+    pub async fn join(&self, person: Hold, since: Option<Id>) -> Result<Membership, Unavailable> {
+        let since = self.find(since).await?;
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Join(Join { person: person.clone(), since, reply })).await?;
+        let entered = timeout(PATIENCE, answer).await.map_err(|_| Unavailable)?.map_err(|_| Unavailable)?;
+        Ok(Membership::new(self.clone(), person, entered))
+    }
+
     /// A page of history, from what is at hand where possible.
-    pub async fn page(&self, _cursor: Cursor, _limit: usize) -> Result<Page, Unavailable> {
-        Err(Unavailable)
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane had to be asked and did not answer.
+    pub async fn page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable> {
+        let at_hand = if self.shared.is_synced() { self.shared.view().recent.page(cursor, limit) } else { None };
+        match at_hand {
+            Some(page) => Ok(page),
+            None => bounded(self.backplane.page(cursor, limit)).await,
+        }
     }
 
     /// Up to `limit` names after the name `after` (as shown; need not be present), sorted by folded name.
-    pub async fn members(&self, _after: Option<&str>, _limit: usize) -> Result<MembersPage, Unavailable> {
-        Err(Unavailable)
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the room is not in sync within 2 s.
+    pub async fn members(&self, after: Option<&str>, limit: usize) -> Result<MembersPage, Unavailable> {
+        bounded(async { Ok(self.shared.synced().await) }).await?;
+        let view = self.shared.view();
+        let mut names = view.roster.names(after, limit + 1);
+        let more = names.len() > limit;
+        names.truncate(limit);
+        Ok(MembersPage { names, count: view.roster.count(), more })
     }
 
     /// Takes a name for a session, or renews it.
-    pub async fn claim(&self, _who: &str, _session: &SessionTag) -> Result<Claim, Unavailable> {
-        Err(Unavailable)
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not answer: the name may be taken or not.
+    pub async fn claim(&self, who: &str, session: &SessionTag) -> Result<Claim, Unavailable> {
+        bounded(self.backplane.claim(who, session)).await
     }
 
     /// Ends a session's presence and claim on every instance; its sockets close with 4001.
-    pub async fn end(&self, _session: &SessionTag, _who: &str) -> Result<(), Unavailable> {
-        Err(Unavailable)
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not answer: do it again.
+    pub async fn end(&self, session: &SessionTag, who: &str) -> Result<(), Unavailable> {
+        bounded(self.backplane.end(session, who)).await
+    }
+
+    /// The newest id. The outer option is none while the instance cannot know, the inner while the log is empty.
+    pub fn head(&self) -> Option<Option<Id>> {
+        let knows = self.shared.is_synced() && self.shared.is_answered();
+        knows.then(|| self.shared.view().recent.head())
     }
 
     /// Fit for new people: the backplane is heard, and the instance is not draining.
     pub fn ready(&self) -> bool {
-        false
+        self.shared.is_ready()
+    }
+
+    /// Hands everybody over: says so to the other instances, then tells every connection to go elsewhere. Nobody
+    /// "leaves". Nobody can join any more.
+    pub async fn drain(&self) {
+        let (reply, done) = oneshot::channel();
+        if self.send(Command::Drain { reply }).await.is_ok() {
+            let _ = timeout(PATIENCE * 2, done).await;
+        }
+    }
+
+    /// Where a client was last, as far as that can be known.
+    async fn find(&self, since: Option<Id>) -> Result<Since, Unavailable> {
+        let Some(id) = since else { return Ok(Since::Nothing) };
+        bounded(async { Ok(self.shared.synced().await) }).await?;
+        if !self.shared.view().recent.must_ask_for(id) {
+            return Ok(Since::At(id));
+        }
+        let found = bounded(self.backplane.locate(id)).await?;
+        Ok(found.map_or(Since::At(id), Since::Behind))
+    }
+
+    async fn send(&self, command: Command) -> Result<(), Unavailable> {
+        let sent = timeout(PATIENCE, self.commands.send(command)).await;
+        sent.map_err(|_| Unavailable)?.map_err(|_| Unavailable)
     }
 }
+
+async fn bounded<T>(answer: impl Future<Output = Result<T, Unavailable>>) -> Result<T, Unavailable> {
+    timeout(PATIENCE, answer).await.unwrap_or(Err(Unavailable))
+}
+
+#[cfg(test)]
+mod tests;

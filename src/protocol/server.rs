@@ -72,10 +72,11 @@ pub struct Welcome<'a> {
     pub you: &'a str,
     /// Whether `messages` continue what the client has.
     pub recovered: bool,
-    /// How many messages are not in `messages`; none where that cannot be known.
+    /// How many messages came since the client was last here, if not all of them are in `messages`; none where
+    /// that cannot be known.
     pub missed: Option<u64>,
     /// `message` frames, already encoded.
-    pub messages: &'a [Box<RawValue>],
+    pub messages: &'a [&'a RawValue],
     /// The newest id, none while the log is empty.
     pub head: Option<Id>,
     /// Who is here.

@@ -149,6 +149,7 @@ async fn signs_in(page: &Browser, base: &str, name: &str) {
 }
 
 /// The picture that README.md shows, taken anew when `RUANG_PICTURES` is 1.
+#[expect(clippy::disallowed_methods, reason = "a test has no settings: what is asked for comes with the command")]
 async fn picture_of_the_room(page: &Browser) {
     if std::env::var("RUANG_PICTURES").is_ok_and(|value| value == "1") {
         page.picture(&Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures/room.png")).await;

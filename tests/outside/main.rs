@@ -19,6 +19,7 @@ use visitor::Visitor;
 use wait::{SOON, eventually};
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a test has no settings: where the chat is comes with the command")]
 async fn a_few_people_chat_through_the_balancer() {
     let url = std::env::var("RUANG_URL").expect("RUANG_URL: where the chat is, for example http://localhost:8080");
     let url = url.trim_end_matches('/');

@@ -1,0 +1,139 @@
+//! The log: messages in order, and the nonces of those said lately.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Instant,
+};
+
+use crate::{
+    backplane::{Cursor, MISSED_AT_MOST, NEWEST, NONCE_MEMORY, Page, Position, Post, PublishError, Reading},
+    protocol::{Id, Message},
+};
+
+pub(super) struct Log {
+    /// The position before the first message ever.
+    anchor: Id,
+    /// The newest message, or the anchor.
+    head: Id,
+    /// Messages kept, oldest first; contiguous.
+    rows: VecDeque<Message>,
+    /// Messages no longer kept.
+    trimmed: usize,
+    keep: usize,
+    said: Said,
+}
+
+/// What became of an append.
+pub(super) struct Appended {
+    pub(super) id: Id,
+    /// The message, unless its nonce was known.
+    pub(super) fresh: Option<Message>,
+}
+
+impl Log {
+    pub(super) fn new(epoch: u64, keep: usize) -> Self {
+        let anchor = Id::new(epoch, 0);
+        Self { anchor, head: anchor, rows: VecDeque::new(), trimmed: 0, keep, said: Said::default() }
+    }
+
+    pub(super) fn head(&self) -> Id {
+        self.head
+    }
+
+    pub(super) fn append(&mut self, post: Post, at: u64, now: Instant) -> Result<Appended, PublishError> {
+        let fingerprint = post.fingerprint();
+        let key = (post.who, post.nonce.clone());
+        if let Some((id, known)) = self.said.get(&key) {
+            let same = *known == fingerprint;
+            return if same { Ok(Appended { id: *id, fresh: None }) } else { Err(PublishError::BadNonce) };
+        }
+        let id = Id::new(self.head.epoch, self.head.n + 1);
+        let at = self.rows.back().map_or(at, |last| last.at.max(at));
+        let message = Message { id, nonce: post.nonce, from: post.from, text: post.text.as_str().to_owned(), at };
+        self.said.remember(key, (id, fingerprint), now);
+        self.head = id;
+        self.rows.push_back(message.clone());
+        while self.rows.len() > self.keep {
+            self.rows.pop_front();
+            self.trimmed += 1;
+        }
+        Ok(Appended { id, fresh: Some(message) })
+    }
+
+    pub(super) fn read(&self, since: Option<Id>) -> Reading {
+        // How many rows come before the first that is new to the reader, if its position is known.
+        let seen = since.and_then(|id| self.rows_up_to(id));
+        let missed = seen.map(|seen| self.rows.len() - seen);
+        let continues = missed.is_some_and(|missed| missed <= MISSED_AT_MOST);
+        let first = match seen {
+            Some(seen) if continues => seen,
+            _ => self.rows.len().saturating_sub(NEWEST),
+        };
+        Reading {
+            position: Position { epoch: self.head.epoch, head: self.head, v: 0 },
+            continues,
+            missed: missed.map(|missed| missed as u64),
+            before: (self.trimmed + first) as u64,
+            older: first > 0,
+            rows: self.rows.range(first..).cloned().collect(),
+            people: vec![],
+        }
+    }
+
+    pub(super) fn locate(&self, id: Id) -> Option<u64> {
+        self.rows_up_to(id).map(|rows| (self.trimmed + rows) as u64)
+    }
+
+    pub(super) fn page(&self, cursor: Cursor, limit: usize) -> Page {
+        let len = self.rows.len();
+        let known = |id| self.rows_up_to(id).filter(|rows| *rows > 0);
+        let (range, more, trimmed) = match cursor {
+            Cursor::Newest => (len.saturating_sub(limit)..len, len > limit, false),
+            Cursor::Before(id) => {
+                // An id that is not in the log still has a place in its order.
+                let end = known(id).map_or_else(|| self.rows.partition_point(|row| row.id < id), |rows| rows - 1);
+                (end.saturating_sub(limit)..end, end > limit, known(id).is_none())
+            }
+            Cursor::After(id) => {
+                let start = self.rows.partition_point(|row| row.id <= id);
+                let end = len.min(start + limit);
+                (start..end, end < len, known(id).is_none())
+            }
+        };
+        Page { messages: self.rows.range(range).cloned().collect(), more, trimmed }
+    }
+
+    /// How many of the kept rows are up to and including `id`, if that exact position is known.
+    fn rows_up_to(&self, id: Id) -> Option<usize> {
+        if id == self.anchor && self.trimmed == 0 {
+            return Some(0);
+        }
+        self.rows.binary_search_by_key(&id, |row| row.id).ok().map(|index| index + 1)
+    }
+}
+
+type Key = (String, crate::protocol::Nonce);
+type Answer = (Id, String);
+
+/// Nonces in two generations: the older is dropped whole, at most once in [`NONCE_MEMORY`].
+#[derive(Default)]
+struct Said {
+    current: HashMap<Key, Answer>,
+    previous: HashMap<Key, Answer>,
+    turned: Option<Instant>,
+}
+
+impl Said {
+    fn get(&self, key: &Key) -> Option<&Answer> {
+        self.current.get(key).or_else(|| self.previous.get(key))
+    }
+
+    fn remember(&mut self, key: Key, answer: Answer, now: Instant) {
+        let turned = *self.turned.get_or_insert(now);
+        if now.duration_since(turned) >= NONCE_MEMORY {
+            self.previous = std::mem::take(&mut self.current);
+            self.turned = Some(now);
+        }
+        self.current.insert(key, answer);
+    }
+}

@@ -1,0 +1,190 @@
+//! Who is in the room through this instance: their sockets, their grace, and what the backplane is still to be
+//! told of it.
+//!
+//! Plain and synchronous.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+use crate::backplane::{CHANGES_AT_ONCE, Hold, SessionTag};
+
+/// Identifies a connection within one instance.
+pub type ConnectionId = u64;
+
+/// People of this instance, by uniqueness key.
+#[derive(Debug)]
+pub struct Attendance {
+    people: BTreeMap<String, Attendee>,
+    grace: Duration,
+}
+
+#[derive(Debug)]
+struct Attendee {
+    hold: Hold,
+    connections: BTreeSet<ConnectionId>,
+    /// When they are taken to have left; set while they have no connection.
+    away_until: Option<Instant>,
+    /// When the backplane last was told that they are here.
+    told: Told,
+}
+
+/// What the backplane knows of an attendee.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    Present { renewed: Instant },
+}
+
+impl Told {
+    fn is_due(self, now: Instant, renew: Duration) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Present { renewed } => now.duration_since(renewed) >= renew,
+        }
+    }
+}
+
+/// Changes on their way to the backplane.
+#[derive(Clone, Debug, Default)]
+pub struct Sent {
+    /// People held from now on.
+    pub adds: Vec<Hold>,
+    /// People no longer held.
+    pub dels: Vec<Hold>,
+}
+
+impl Attendance {
+    /// Nobody, with the time that somebody without a connection stays.
+    pub fn new(grace: Duration) -> Self {
+        Self { people: BTreeMap::new(), grace }
+    }
+
+    /// Somebody's connection enters. Answers connections of another session under the same name: theirs no more.
+    pub fn enter(&mut self, hold: &Hold, connection: ConnectionId) -> Vec<ConnectionId> {
+        let attendee = self.people.entry(hold.who.clone()).or_insert_with(|| Attendee::new(hold.clone()));
+        let mut displaced = vec![];
+        if attendee.hold.session != hold.session {
+            displaced = attendee.connections.iter().copied().collect();
+            *attendee = Attendee::new(hold.clone());
+        }
+        attendee.connections.insert(connection);
+        attendee.away_until = None;
+        displaced
+    }
+
+    /// A connection is gone. With the last one the grace begins.
+    pub fn leave(&mut self, who: &str, connection: ConnectionId, now: Instant) {
+        let Some(attendee) = self.people.get_mut(who) else { return };
+        if attendee.connections.remove(&connection) && attendee.connections.is_empty() {
+            attendee.away_until = Some(now + self.grace);
+        }
+    }
+
+    /// A session has ended: its person leaves without grace. Answers their connections.
+    pub fn end(&mut self, session: &SessionTag, now: Instant) -> Vec<ConnectionId> {
+        let mut connections = vec![];
+        for attendee in self.people.values_mut().filter(|attendee| attendee.hold.session == *session) {
+            connections.extend(std::mem::take(&mut attendee.connections));
+            attendee.away_until = Some(now);
+        }
+        connections
+    }
+
+    /// Somebody's name turned out to be another session's: they were never here. Answers their connections.
+    pub fn refuse(&mut self, hold: &Hold) -> Vec<ConnectionId> {
+        match self.people.get(&hold.who) {
+            Some(attendee) if attendee.hold.session == hold.session => {
+                self.people.remove(&hold.who).map(|attendee| attendee.connections.into_iter().collect())
+            }
+            _ => None,
+        }
+        .unwrap_or_default()
+    }
+
+    /// Whether the backplane knows of somebody.
+    pub fn is_told(&self, who: &str) -> bool {
+        self.people.get(who).is_some_and(|attendee| attendee.told != Told::Nothing)
+    }
+
+    /// People that the backplane was told of.
+    pub fn told(&self) -> impl Iterator<Item = &Hold> {
+        self.people.values().filter(|attendee| attendee.told != Told::Nothing).map(|attendee| &attendee.hold)
+    }
+
+    /// Connections of somebody.
+    pub fn connections(&self, who: &str) -> Vec<ConnectionId> {
+        self.people.get(who).map(|attendee| attendee.connections.iter().copied().collect()).unwrap_or_default()
+    }
+
+    /// Whether there is anything to tell the backplane: see [`changes`](Self::changes).
+    pub fn has_changes(&self, now: Instant, renew: Duration) -> bool {
+        self.people.values().any(|attendee| attendee.is_gone(now) || attendee.told.is_due(now, renew))
+    }
+
+    /// What to tell the backplane next, if anything. Whoever was told longer ago than `renew` is told again, to
+    /// keep their claim. Arrivals are not taken as told before [`confirm`](Self::confirm); departures are in doubt
+    /// from now on.
+    pub fn changes(&mut self, now: Instant, renew: Duration) -> Option<Sent> {
+        let mut sent = Sent::default();
+        for attendee in self.people.values_mut() {
+            if sent.adds.len() + sent.dels.len() == CHANGES_AT_ONCE {
+                break;
+            }
+            if attendee.is_gone(now) {
+                // Also somebody not known to be told of: what was sent before may have been taken.
+                attendee.told = Told::Nothing;
+                sent.dels.push(attendee.hold.clone());
+            } else if attendee.told.is_due(now, renew) {
+                sent.adds.push(attendee.hold.clone());
+            }
+        }
+        (!sent.adds.is_empty() || !sent.dels.is_empty()).then_some(sent)
+    }
+
+    /// The backplane took what was sent.
+    pub fn confirm(&mut self, sent: &Sent, now: Instant) {
+        for hold in &sent.adds {
+            if let Some(attendee) = self.current(hold) {
+                attendee.told = Told::Present { renewed: now };
+            }
+        }
+        for hold in &sent.dels {
+            let Some(attendee) = self.current(hold) else { continue };
+            // Whoever came back while the departure was on its way is told of again.
+            if attendee.away_until.is_some() {
+                self.people.remove(&hold.who);
+            }
+        }
+    }
+
+    /// A new incarnation begins: the backplane is to be told of everybody again.
+    pub fn tell_again(&mut self) {
+        for attendee in self.people.values_mut() {
+            attendee.told = Told::Nothing;
+        }
+    }
+
+    /// Everybody is cut off.
+    pub fn clear(&mut self) {
+        self.people.clear();
+    }
+
+    fn current(&mut self, hold: &Hold) -> Option<&mut Attendee> {
+        self.people.get_mut(&hold.who).filter(|attendee| attendee.hold.session == hold.session)
+    }
+}
+
+impl Attendee {
+    fn new(hold: Hold) -> Self {
+        Self { hold, connections: BTreeSet::new(), away_until: None, told: Told::Nothing }
+    }
+
+    fn is_gone(&self, now: Instant) -> bool {
+        self.away_until.is_some_and(|until| until <= now)
+    }
+}
+
+#[cfg(test)]
+mod tests;

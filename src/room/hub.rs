@@ -1,0 +1,189 @@
+//! The task that follows the room and tells this instance's connections.
+//!
+//! The I/O shell around the state machines: it takes events, commands, answers and the time, one after another.
+
+mod answers;
+mod beating;
+mod delivery;
+mod incarnation;
+mod joining;
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{MissedTickBehavior, interval},
+};
+
+pub(super) use self::joining::{Entered, Join};
+use self::{answers::Answer, beating::Pulse, incarnation::Incarnation};
+use super::{
+    Options, Since,
+    attendance::{Attendance, ConnectionId},
+    follower::Follower,
+    mailbox::Mailbox,
+    shared::Shared,
+    typing::Typists,
+    watch::Watch,
+};
+use crate::backplane::{Backplane, Event, Hold};
+
+/// How often merged changes are told, in both directions.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What the hub is asked.
+pub(super) enum Command {
+    /// A connection enters.
+    Join(Join),
+    /// A connection that is in wants a new welcome.
+    CatchUp { connection: ConnectionId, since: Since },
+    /// Somebody is about to speak: answer once the others have been told of them.
+    Announce { who: String, reply: oneshot::Sender<()> },
+    /// Find out how things are with the lease, now.
+    Beat,
+    /// Hand everybody over.
+    Drain { reply: oneshot::Sender<()> },
+}
+
+/// See the [module](self).
+pub(super) struct Hub {
+    backplane: Arc<dyn Backplane>,
+    options: Options,
+    shared: Arc<Shared>,
+    commands: mpsc::Receiver<Command>,
+    events: mpsc::Receiver<Event>,
+    hearing: Hearing,
+    follower: Follower,
+    clients: HashMap<ConnectionId, Client>,
+    entered: ConnectionId,
+    /// Joins that wait for the room to be in sync.
+    waiting: Vec<(Join, Instant)>,
+    /// Connections that wait for the others to be told of their person.
+    announcing: Vec<(String, oneshot::Sender<()>)>,
+    attendance: Attendance,
+    typists: Typists,
+    watch: Watch,
+    incarnation: Incarnation,
+    pulse: Pulse,
+    /// At most one of each kind is under way.
+    answers: FuturesUnordered<BoxFuture<'static, Answer>>,
+    draining: Option<oneshot::Sender<()>>,
+    drained: bool,
+}
+
+/// A connection of this instance.
+struct Client {
+    person: Hold,
+    mailbox: Mailbox,
+}
+
+/// How the hub stands to the events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hearing {
+    /// Nothing is heard yet: the gap that begins a subscription has not come.
+    Deaf { since: Instant },
+    /// Something is missing: events wait until the room has been read.
+    Behind { reading: bool, not_before: Instant },
+    /// Everything up to now is known.
+    Synced,
+}
+
+impl Hub {
+    pub(super) fn new(
+        backplane: Arc<dyn Backplane>,
+        options: Options,
+        shared: Arc<Shared>,
+        commands: mpsc::Receiver<Command>,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            events: backplane.subscribe(),
+            attendance: Attendance::new(options.leave_grace),
+            watch: Watch::new(options.lease),
+            incarnation: Incarnation::new(shared.inc()),
+            pulse: Pulse::new(options.lease / 5, now),
+            backplane,
+            options,
+            shared,
+            commands,
+            hearing: Hearing::Deaf { since: now },
+            follower: Follower::default(),
+            clients: HashMap::new(),
+            entered: 0,
+            waiting: vec![],
+            announcing: vec![],
+            typists: Typists::default(),
+            answers: FuturesUnordered::new(),
+            draining: None,
+            drained: false,
+        }
+    }
+
+    /// Runs until the last handle to the room is dropped.
+    pub(super) async fn run(mut self) {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let listens = !matches!(self.hearing, Hearing::Behind { .. });
+            tokio::select! {
+                command = self.commands.recv() => match command {
+                    Some(command) => self.obey(command, Instant::now()),
+                    None => return,
+                },
+                event = self.events.recv(), if listens => match event {
+                    Some(event) => self.hear(event, Instant::now()),
+                    None => self.resubscribe(Instant::now()),
+                },
+                Some(answer) = self.answers.next() => self.take(answer, Instant::now()),
+                _ = ticks.tick() => self.tick(Instant::now()),
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command, now: Instant) {
+        match command {
+            Command::Join(join) => self.join_or_wait(join, now),
+            Command::CatchUp { connection, since } => self.welcome_again(connection, since),
+            Command::Announce { who, reply } => self.announce(who, reply, now),
+            Command::Beat => self.beat(now),
+            Command::Drain { reply } => {
+                self.draining = Some(reply);
+                self.shared.set_ready(false);
+                self.beat(now);
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Instant) {
+        if self.drained {
+            return;
+        }
+        if self.pulse.has_stalled(now, self.options.lease) {
+            self.start_anew("this instance stood still for longer than its lease");
+        }
+        for (connection, who) in self.shared.take_departures() {
+            self.clients.remove(&connection);
+            self.attendance.leave(&who, connection, now);
+        }
+        self.give_up_waiting(now);
+        self.tell_changes(now);
+        self.beat_if_due(now);
+        self.reap_one(now);
+        self.check_hearing(now);
+        self.show_state(now);
+    }
+
+    /// What pages, probes and connections see of the hub's state.
+    fn show_state(&self, now: Instant) {
+        let synced = self.hearing == Hearing::Synced;
+        let answered = self.pulse.is_answered(now);
+        self.shared.set_synced(synced);
+        self.shared.set_answered(answered);
+        self.shared.set_ready(synced && answered && self.pulse.is_heard(now) && self.draining.is_none());
+    }
+}

@@ -1,0 +1,249 @@
+//! Keeping the lease: telling the others who is here through us, and that we live; noticing that others do not.
+
+use std::time::{Duration, Instant};
+
+use rand::Rng;
+
+use super::{super::attendance::Sent, Hearing, Hub, Incarnation};
+use crate::{
+    backplane::{Beat, BeatError, Beaten, Inc, Reaped, Unavailable},
+    protocol::Bye,
+    room::Farewell,
+};
+
+/// When things last happened that happen again and again while all is well.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    /// How often to beat when nothing changes.
+    every: Duration,
+    beating: bool,
+    beaten: Option<Instant>,
+    answered: Option<Instant>,
+    heard: Option<Instant>,
+    ticked: Instant,
+    reaping: bool,
+    /// A beat has said that we go.
+    farewell: bool,
+}
+
+/// Beats that may go missing before something is taken to be wrong.
+const MISSING: u32 = 2;
+/// Time beyond the beats' own rhythm that an answer, or the echo of a beat, may take.
+const SLACK: Duration = Duration::from_millis(500);
+
+impl Pulse {
+    pub(super) fn new(every: Duration, now: Instant) -> Self {
+        Self {
+            every,
+            beating: false,
+            beaten: None,
+            answered: None,
+            heard: None,
+            ticked: now,
+            reaping: false,
+            farewell: false,
+        }
+    }
+
+    /// Whether a beat was answered lately.
+    pub(super) fn is_answered(&self, now: Instant) -> bool {
+        self.is_recent(self.answered, now)
+    }
+
+    /// Whether our own beat was heard lately: the way from anybody's writing to our hearing is whole.
+    pub(super) fn is_heard(&self, now: Instant) -> bool {
+        self.is_recent(self.heard, now)
+    }
+
+    pub(super) fn is_beating(&self) -> bool {
+        self.beating
+    }
+
+    pub(super) fn note_heard(&mut self, now: Instant) {
+        self.heard = Some(now);
+    }
+
+    /// Whether more time has passed since the last tick than a lease lasts. Asked at every tick.
+    pub(super) fn has_stalled(&mut self, now: Instant, lease: Duration) -> bool {
+        now.duration_since(std::mem::replace(&mut self.ticked, now)) >= lease
+    }
+
+    fn is_recent(&self, last: Option<Instant>, now: Instant) -> bool {
+        last.is_some_and(|last| now.duration_since(last) <= self.every * MISSING + SLACK)
+    }
+}
+
+impl Hub {
+    /// Beats if there is anything to tell, or if it is time.
+    pub(super) fn beat_if_due(&mut self, now: Instant) {
+        let due = self.pulse.beaten.is_none_or(|last| now.duration_since(last) >= self.pulse.every);
+        if due || self.has_changes(now) {
+            self.beat(now);
+        }
+    }
+
+    /// Beats now, unless a beat is under way.
+    pub(super) fn beat(&mut self, now: Instant) {
+        if self.pulse.beating || self.drained {
+            return;
+        }
+        let mut sent = self.attendance.changes(now, self.options.name_hold / 3).unwrap_or_default();
+        if self.draining.is_some() {
+            // Whoever is leaving is left to the lease: they may be on their way to another instance.
+            sent.dels.clear();
+        }
+        self.pulse.beating = true;
+        self.pulse.beaten = Some(now);
+        self.pulse.farewell = self.draining.is_some();
+        let Sent { adds, dels } = sent;
+        let inc = self.incarnation.inc.clone();
+        let k = self.incarnation.next_k();
+        self.send_beat(Beat { inc, k, draining: self.draining.is_some(), adds, dels });
+    }
+
+    pub(super) fn take_beat(&mut self, inc: &Inc, sent: &Sent, result: Result<Beaten, BeatError>, now: Instant) {
+        self.pulse.beating = false;
+        if *inc != self.incarnation.inc {
+            return;
+        }
+        match result {
+            Ok(beaten) => self.take_beaten(sent, &beaten, now),
+            Err(BeatError::Gone { epoch }) if self.incarnation.epoch == Some(epoch) => {
+                self.start_anew("this instance was taken for dead");
+            }
+            Err(BeatError::Gone { .. }) => self.live_again(),
+            Err(BeatError::Stale | BeatError::Unavailable(Unavailable)) => {}
+        }
+        if self.pulse.farewell {
+            self.hand_over();
+        } else if self.draining.is_some() {
+            self.beat(now);
+        }
+    }
+
+    /// A new life under the same people: the backplane may have forgotten, or remember wrongly, what we hold.
+    /// The old lease runs out by itself, and releases nobody whom the new one holds.
+    pub(super) fn live_again(&mut self) {
+        self.incarnation = Incarnation::new(Inc::random());
+        self.attendance.tell_again();
+    }
+
+    /// A new life without people: others have taken ours over, or will.
+    pub(super) fn start_anew(&mut self, why: &str) {
+        tracing::warn!(connections = self.clients.len(), "starting anew: {why}");
+        self.close_all();
+        self.attendance.clear();
+        self.live_again();
+    }
+
+    /// Declares dead whoever is, one at a time.
+    pub(super) fn reap_one(&mut self, now: Instant) {
+        if self.pulse.reaping || self.draining.is_some() || self.drained {
+            return;
+        }
+        if let Some((inc, k)) = self.watch.dead(&self.incarnation.inc, now) {
+            tracing::info!(inc = inc.as_str(), "an instance fell silent: releasing its people");
+            self.pulse.reaping = true;
+            self.send_reap(inc, k);
+        }
+    }
+
+    pub(super) fn take_reap(&mut self, inc: &Inc, result: Result<Reaped, Unavailable>) {
+        self.pulse.reaping = false;
+        if result.is_ok() {
+            self.watch.forget(inc);
+        }
+    }
+
+    /// Resubscribes when our own beats are answered but not heard; reads when we are known to be behind.
+    pub(super) fn check_hearing(&mut self, now: Instant) {
+        match self.hearing {
+            Hearing::Synced if self.pulse.is_answered(now) && !self.pulse.is_heard(now) => {
+                tracing::warn!("own beats are answered but not heard: subscribing again");
+                self.resubscribe(now);
+            }
+            Hearing::Synced if self.follower.is_overdue(now) => self.fall_behind(now),
+            Hearing::Synced => {}
+            Hearing::Behind { .. } => self.read_if_due(now),
+            // A subscription that never begins is tried again.
+            Hearing::Deaf { since } if now.duration_since(since) >= self.options.lease => self.resubscribe(now),
+            Hearing::Deaf { .. } => {}
+        }
+    }
+
+    pub(super) fn resubscribe(&mut self, now: Instant) {
+        self.events = self.backplane.subscribe();
+        self.hearing = Hearing::Deaf { since: now };
+        self.shared.set_synced(false);
+    }
+
+    pub(super) fn announce(&mut self, who: String, reply: tokio::sync::oneshot::Sender<()>, now: Instant) {
+        self.announcing.push((who, reply));
+        self.answer_announced();
+        if !self.announcing.is_empty() {
+            self.beat(now);
+        }
+    }
+
+    fn take_beaten(&mut self, sent: &Sent, beaten: &Beaten, now: Instant) {
+        self.pulse.answered = Some(now);
+        self.watch.look(&beaten.leases, now);
+        self.follower.hear_of(beaten.position, now);
+        match self.incarnation.epoch {
+            Some(epoch) if epoch != beaten.position.epoch => return self.live_again(),
+            Some(_) => {}
+            None => {
+                self.incarnation.epoch = Some(beaten.position.epoch);
+                self.shared.set_inc(self.incarnation.inc.clone());
+            }
+        }
+        self.attendance.confirm(sent, now);
+        for who in &beaten.refused {
+            let Some(hold) = sent.adds.iter().find(|hold| hold.who == *who) else { continue };
+            for connection in self.attendance.refuse(hold) {
+                self.cut(connection, Farewell { reason: Bye::SessionEnded, retry_after_ms: None });
+            }
+        }
+        self.answer_announced();
+        // More waits than one beat carries, or somebody waits to speak.
+        if self.has_changes(now) && (sent.adds.len() + sent.dels.len() > 0 || !self.announcing.is_empty()) {
+            self.beat(now);
+        }
+    }
+
+    fn answer_announced(&mut self) {
+        let attendance = &self.attendance;
+        let told = self.announcing.extract_if(.., |(who, reply)| attendance.is_told(who) || reply.is_closed());
+        for (_, reply) in told {
+            // Whoever asked may have given up.
+            let _ = reply.send(());
+        }
+    }
+
+    fn has_changes(&mut self, now: Instant) -> bool {
+        self.attendance.has_changes(now, self.options.name_hold / 3)
+    }
+
+    /// The others know that we go: now everybody is told to.
+    fn hand_over(&mut self) {
+        self.drained = true;
+        if let Some(reply) = self.draining.take() {
+            self.close_everybody_in_time();
+            let _ = reply.send(());
+        }
+    }
+
+    /// Sends everybody elsewhere, spread over some time so that they do not all arrive at once.
+    fn close_everybody_in_time(&mut self) {
+        let mut rng = rand::rng();
+        for client in self.clients.values() {
+            let retry_after_ms = Some(rng.random_range(100..2000));
+            client.mailbox.close(Farewell { reason: Bye::Restart, retry_after_ms });
+        }
+    }
+
+    fn close_all(&mut self) {
+        self.close_everybody_in_time();
+        self.clients.clear();
+    }
+}

@@ -1,0 +1,165 @@
+//! What the room does, on its way to this instance's connections.
+
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
+
+use bytes::Bytes;
+
+use super::{Hearing, Hub};
+use crate::{
+    backplane::{Delta, Event, Inc, Person, Reading, SessionTag},
+    protocol::{Bye, Message, ServerFrame},
+    room::{Farewell, follower::Verdict, recent::Kept, roster::Changes},
+};
+
+/// Up to how many people everybody is told of everybody who types.
+const TYPING_AT_MOST: usize = 200;
+/// Up to how many people all names of those who come and go are told, and how many names are told beyond.
+const ALL_NAMES_AT_MOST: usize = 200;
+const SOME_NAMES: usize = 20;
+/// Beyond how many people no names are told at all.
+const NO_NAMES_ABOVE: usize = 1000;
+
+impl Hub {
+    pub(super) fn hear(&mut self, event: Event, now: Instant) {
+        // While deaf only the gap counts that begins a subscription.
+        if matches!(self.hearing, Hearing::Deaf { .. }) && event != Event::Gap {
+            return;
+        }
+        self.act_on(&event, now);
+        match self.follower.follow(&event) {
+            Verdict::Next => self.deliver(event, now),
+            Verdict::Stale => {}
+            Verdict::Gap => self.fall_behind(now),
+        }
+    }
+
+    /// Takes a look at the room: continues from it, or starts anew and says so to everybody.
+    pub(super) fn take_reading(&mut self, reading: &Reading, now: Instant) {
+        let before = self.follower.position();
+        let encoded: Vec<Kept> = reading.rows.iter().map(|message| Kept::new(Arc::new(message.clone()))).collect();
+        let frames: Vec<Bytes> = encoded.iter().map(|kept| kept.frame.clone()).collect();
+        self.shared.view_mut().recent.take(reading, encoded);
+        self.follower.arrive(reading.position);
+        self.hearing = Hearing::Synced;
+        self.pulse.note_heard(now);
+
+        let same_epoch = before.is_some_and(|before| before.epoch == reading.position.epoch);
+        let truth: Vec<Person> =
+            reading.people.iter().map(|here| Person { who: here.who.clone(), name: here.name.clone() }).collect();
+        let absent_until = (before.is_some() && !same_epoch).then(|| now + self.options.lease);
+        let first = self.shared.view_mut().roster.adopt(&truth, absent_until);
+        self.tell_presence(first);
+        self.tell_changes(now);
+        if reading.continues {
+            for frame in frames {
+                self.tell(&frame);
+            }
+        } else if before.is_some() {
+            tracing::warn!(missed = reading.missed, "what clients have does not continue: telling them so");
+            self.welcome_everybody(reading.missed);
+        }
+        if same_epoch {
+            self.cut_forgotten(reading);
+        }
+        self.show_state(now);
+        self.let_in(now);
+    }
+
+    /// Tells what has changed since it was last told.
+    pub(super) fn tell_changes(&mut self, now: Instant) {
+        let (expired, changes) = {
+            let mut view = self.shared.view_mut();
+            (view.roster.expire(now), view.roster.changes())
+        };
+        self.tell_presence(expired);
+        self.tell_presence(changes);
+        if let Some((names, count)) = self.typists.changes(now)
+            && self.shared.view().roster.count() <= TYPING_AT_MOST
+        {
+            self.tell(&ServerFrame::Typing { names: &names, count }.encode());
+        }
+    }
+
+    /// What an event means to this instance itself, be it new or not.
+    fn act_on(&mut self, event: &Event, now: Instant) {
+        match event {
+            Event::Ended { session, .. } => self.end(session, now),
+            Event::Beat { inc, .. } if *inc == self.incarnation.inc => self.pulse.note_heard(now),
+            _ => {}
+        }
+    }
+
+    fn deliver(&mut self, event: Event, now: Instant) {
+        match event {
+            Event::Message { message, .. } => self.deliver_message(message, now),
+            Event::Presence { delta, .. } | Event::Ended { delta, .. } => self.deliver_presence(&delta),
+            Event::Typing(typing) => self.typists.note(typing, now),
+            Event::Beat { .. } | Event::Gap => {}
+        }
+    }
+
+    fn deliver_message(&mut self, message: Arc<Message>, now: Instant) {
+        // Whoever speaks has been seen to come in, and no longer types.
+        self.typists.stop(&message.from);
+        self.tell_changes(now);
+        let kept = Kept::new(message);
+        let frame = kept.frame.clone();
+        self.shared.view_mut().recent.push(kept);
+        self.tell(&frame);
+    }
+
+    fn deliver_presence(&mut self, delta: &Delta) {
+        for person in &delta.left {
+            self.typists.stop(&person.name);
+        }
+        let first = self.shared.view_mut().roster.apply(delta);
+        self.tell_presence(first);
+    }
+
+    fn tell_presence(&mut self, changes: Option<Changes>) {
+        let Some(Changes { joined, left }) = changes else { return };
+        let count = self.shared.view().roster.count();
+        let names = |names: BTreeSet<String>| -> Vec<String> {
+            let at_most = if count > ALL_NAMES_AT_MOST { SOME_NAMES } else { usize::MAX };
+            names.into_iter().take(at_most).collect()
+        };
+        let (joined, left) = (names(joined), names(left));
+        let named = count <= NO_NAMES_ABOVE;
+        let frame =
+            ServerFrame::Presence { joined: named.then_some(&joined), left: named.then_some(&left), count }.encode();
+        self.tell(&frame);
+    }
+
+    fn tell(&mut self, frame: &Bytes) {
+        // Whoever is too slow has been told to close by their mailbox.
+        self.clients.retain(|_, client| client.mailbox.push(frame.clone()));
+    }
+
+    fn end(&mut self, session: &SessionTag, now: Instant) {
+        for connection in self.attendance.end(session, now) {
+            self.cut(connection, Farewell { reason: Bye::SessionEnded, retry_after_ms: None });
+        }
+    }
+
+    /// Sends people away whom the backplane does not know to be here: they were ended while we did not hear. When
+    /// they come back, their session tells.
+    fn cut_forgotten(&mut self, reading: &Reading) {
+        if self.incarnation.epoch != Some(reading.position.epoch) || self.pulse.is_beating() {
+            return;
+        }
+        let ours = |held_by: &[Inc]| held_by.contains(&self.incarnation.inc);
+        let known: BTreeSet<&str> =
+            reading.people.iter().filter(|here| ours(&here.held_by)).map(|here| here.who.as_str()).collect();
+        let forgotten: Vec<String> = self
+            .attendance
+            .told()
+            .filter(|hold| !known.contains(hold.who.as_str()))
+            .map(|hold| hold.who.clone())
+            .collect();
+        for who in forgotten {
+            for connection in self.attendance.connections(&who) {
+                self.cut(connection, Farewell { reason: Bye::Restart, retry_after_ms: Some(0) });
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! One connection's place in the room. Dropping it leaves.
+
+use tokio::{sync::oneshot, time::timeout};
+
+use super::{
+    Inbox, PATIENCE, Room,
+    hub::{Command, Entered},
+};
+use crate::{
+    backplane::{Hold, Post, PublishError, Typing, Unavailable},
+    protocol::{Id, Nonce, Text},
+};
+
+/// A connection in the room: says things, and hears everything through its inbox.
+pub struct Membership {
+    room: Room,
+    person: Hold,
+    entered: Entered,
+    /// Whether the others are known to have been told of this person.
+    announced: bool,
+}
+
+/// Why something was not said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SayError {
+    /// The nonce was used for another text.
+    #[error("the nonce was used for another text")]
+    BadNonce,
+    /// The name belongs to another session by now.
+    #[error("the name belongs to another session")]
+    Ended,
+    /// Whether it was said is not known: say it again, under the same nonce.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl Membership {
+    pub(super) fn new(room: Room, person: Hold, entered: Entered) -> Self {
+        Self { room, person, entered, announced: false }
+    }
+
+    /// What this connection is to send.
+    pub fn inbox(&mut self) -> &mut Inbox {
+        &mut self.entered.inbox
+    }
+
+    /// Says something. Answers its id, the first one if the nonce was used for the same text before.
+    ///
+    /// # Errors
+    /// See [`SayError`].
+    pub fn say(&mut self, nonce: Nonce, text: Text) -> impl Future<Output = Result<Id, SayError>> + Send + use<> {
+        let (room, person) = (self.room.clone(), self.person.clone());
+        // If announcing fails this fails too, and the client will say it again: then it is asked anew below.
+        let announced = self.announced;
+        self.announced = true;
+        async move {
+            if !announced {
+                room.announce(&person).await?;
+            }
+            room.publish(person, nonce, text).await
+        }
+    }
+
+    /// Tells the others that this person types, or stopped.
+    pub async fn typing(&self, active: bool) {
+        let typing = Typing { who: self.person.who.clone(), name: self.person.name.clone(), active };
+        // Ephemeral: nobody is told if it is lost.
+        let _ = super::bounded(self.room.backplane.typing(typing)).await;
+    }
+
+    /// Joins again on the same connection: a new welcome is put into the inbox, nobody else notices.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the room is not in sync within 2 s.
+    pub async fn catch_up(&self, since: Option<Id>) -> Result<(), Unavailable> {
+        let since = self.room.find(since).await?;
+        self.room.send(Command::CatchUp { connection: self.entered.connection, since }).await
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.room.shared.depart(self.entered.connection, std::mem::take(&mut self.person.who));
+    }
+}
+
+impl Room {
+    /// Waits until the others have been told of a person: nobody may hear from somebody who is not there.
+    async fn announce(&self, person: &Hold) -> Result<(), Unavailable> {
+        let (reply, told) = oneshot::channel();
+        self.send(Command::Announce { who: person.who.clone(), reply }).await?;
+        timeout(PATIENCE, told).await.map_err(|_| Unavailable)?.map_err(|_| Unavailable)
+    }
+
+    async fn publish(&self, person: Hold, nonce: Nonce, text: Text) -> Result<Id, SayError> {
+        let Hold { who, name: from, session } = person;
+        let post = Post { inc: self.shared.inc(), session, who, from, nonce, text };
+        let published = timeout(PATIENCE, self.backplane.publish(post)).await;
+        match published.unwrap_or(Err(PublishError::Unavailable(Unavailable))) {
+            Ok(id) => Ok(id),
+            Err(PublishError::BadNonce) => Err(SayError::BadNonce),
+            Err(PublishError::Ended) => Err(SayError::Ended),
+            Err(PublishError::Unavailable(unavailable)) => Err(unavailable.into()),
+            Err(PublishError::Fenced) => {
+                // The hub finds out for itself what that means.
+                let _ = self.commands.try_send(Command::Beat);
+                Err(SayError::Unavailable(Unavailable))
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The newest messages, at hand: what reconnects and pages are answered from.
+//!
+//! Plain and synchronous. Always a contiguous end of the log.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+
+use crate::{
+    backplane::{Cursor, MISSED_AT_MOST, NEWEST, Page, Reading},
+    protocol::{Id, Message, ServerFrame},
+};
+
+/// Most bytes of messages in one welcome.
+pub const CATCH_UP_BYTES: usize = 128 * 1024;
+/// Messages in a welcome that does not continue what the client has.
+pub const FIRST_PAGE: usize = 50;
+
+/// The newest messages, oldest first.
+#[derive(Debug, Default)]
+pub struct Recent {
+    rows: VecDeque<Kept>,
+    /// Messages that the log had held before the first row.
+    before: u64,
+    /// Whether the log keeps messages older than the first row.
+    older: bool,
+    /// Whether it was ever filled.
+    loaded: bool,
+}
+
+/// A message, with its frame encoded once for all who will get it.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The message.
+    pub message: Arc<Message>,
+    /// Its frame, as it is sent.
+    pub frame: Bytes,
+    /// The same text, as it is put into a welcome.
+    pub raw: Arc<RawValue>,
+}
+
+impl Kept {
+    /// Encodes a message.
+    pub fn new(message: Arc<Message>) -> Self {
+        let frame = ServerFrame::Message(&message).encode();
+        // What serde_json wrote is JSON: it reads back.
+        let text = String::from_utf8_lossy(&frame).into_owned();
+        let raw = RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned());
+        Self { message, frame, raw: raw.into() }
+    }
+}
+
+/// What a client that was last at some position is to be shown.
+#[derive(Debug)]
+pub struct CatchUp<'a> {
+    /// Whether the rows continue what it has.
+    pub recovered: bool,
+    /// How many messages came since, when they are more than the rows can be; none where that cannot be known.
+    pub missed: Option<u64>,
+    /// The rows, oldest first.
+    pub rows: Vec<&'a Kept>,
+}
+
+/// Where a client was last, as far as that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// It comes for the first time.
+    Nothing,
+    /// At this id, which may be at hand or lost.
+    At(Id),
+    /// At an id no longer at hand but still in the log, as its n-th message ever.
+    Behind(u64),
+}
+
+impl Recent {
+    /// Starts anew from a reading, or continues with it.
+    pub fn take(&mut self, reading: &Reading, encoded: Vec<Kept>) {
+        if !(reading.continues && self.loaded) {
+            *self = Self { rows: VecDeque::new(), before: reading.before, older: reading.older, loaded: true };
+        }
+        for kept in encoded {
+            self.push(kept);
+        }
+    }
+
+    /// Adds the next message.
+    pub fn push(&mut self, kept: Kept) {
+        self.rows.push_back(kept);
+        if self.rows.len() > NEWEST {
+            self.rows.pop_front();
+            self.before += 1;
+            self.older = true;
+        }
+    }
+
+    /// The newest message's id, none while the log is empty.
+    pub fn head(&self) -> Option<Id> {
+        self.rows.back().map(|kept| kept.message.id)
+    }
+
+    /// Whether asking the log about `id` could tell more than is known here.
+    pub fn must_ask_for(&self, id: Id) -> bool {
+        self.older && self.rows.front().is_some_and(|first| id < first.message.id)
+    }
+
+    /// What to show a client that was last at `since`.
+    pub fn catch_up(&self, since: Since) -> CatchUp<'_> {
+        match since {
+            Since::Nothing => CatchUp { recovered: true, missed: Some(0), rows: self.newest() },
+            Since::Behind(seen) => {
+                let missed = (self.before + self.rows.len() as u64).saturating_sub(seen);
+                CatchUp { recovered: false, missed: Some(missed), rows: self.newest() }
+            }
+            Since::At(id) => match self.index(id) {
+                None => CatchUp { recovered: false, missed: None, rows: self.newest() },
+                Some(index) => self.continue_from(index + 1),
+            },
+        }
+    }
+
+    /// A page of history, if all of it is at hand.
+    pub fn page(&self, cursor: Cursor, limit: usize) -> Option<Page> {
+        let len = self.rows.len();
+        let (range, more) = match cursor {
+            Cursor::Newest => (len.saturating_sub(limit)..len, len > limit || self.older),
+            Cursor::Before(id) => {
+                let end = self.index(id)?;
+                (end.saturating_sub(limit)..end, end > limit || self.older)
+            }
+            Cursor::After(id) => {
+                let start = self.index(id)? + 1;
+                let end = len.min(start + limit);
+                (start..end, end < len)
+            }
+        };
+        let complete = range.len() == limit || !self.older || matches!(cursor, Cursor::After(_));
+        let messages = self.rows.range(range).map(|kept| (*kept.message).clone()).collect();
+        (self.loaded && complete).then_some(Page { messages, more, trimmed: false })
+    }
+
+    fn continue_from(&self, first: usize) -> CatchUp<'_> {
+        let missed = self.rows.len() - first;
+        let bytes: usize = self.rows.range(first..).map(|kept| kept.frame.len()).sum();
+        if missed <= MISSED_AT_MOST && bytes <= CATCH_UP_BYTES {
+            return CatchUp { recovered: true, missed: Some(0), rows: self.rows.range(first..).collect() };
+        }
+        CatchUp { recovered: false, missed: Some(missed as u64), rows: self.newest() }
+    }
+
+    fn newest(&self) -> Vec<&Kept> {
+        let mut bytes = 0;
+        let fits = |kept: &&Kept| {
+            bytes += kept.frame.len();
+            bytes <= CATCH_UP_BYTES
+        };
+        let mut rows: Vec<_> = self.rows.iter().rev().take(FIRST_PAGE).take_while(fits).collect();
+        rows.reverse();
+        rows
+    }
+
+    fn index(&self, id: Id) -> Option<usize> {
+        self.rows.binary_search_by_key(&id, |kept| kept.message.id).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn kept(epoch: u64, n: u64) -> Kept {
+    let nonce = format!("n{n}").parse().unwrap();
+    Kept::new(Arc::new(Message { id: Id::new(epoch, n), nonce, from: "sari".into(), text: "halo".into(), at: n }))
+}
+
+fn recent(count: u64) -> Recent {
+    let mut recent = Recent::default();
+    recent.take(&Reading::default(), vec![]);
+    for n in 1..=count {
+        recent.push(kept(7, n));
+    }
+    recent
+}
+
+fn numbers(catch_up: &CatchUp<'_>) -> Vec<u64> {
+    catch_up.rows.iter().map(|kept| kept.message.id.n).collect()
+}
+
+#[test]
+fn a_first_visit_gets_the_newest_page() {
+    let recent = recent(60);
+    let catch_up = recent.catch_up(Since::Nothing);
+    assert_eq!((catch_up.recovered, catch_up.missed), (true, Some(0)));
+    assert_eq!(numbers(&catch_up), (11..=60).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_was_missed_is_given_up_to_its_limit() {
+    let recent = recent(600);
+    let catch_up = recent.catch_up(Since::At(Id::new(7, 100)));
+    assert_eq!((catch_up.recovered, catch_up.missed), (true, Some(0)));
+    assert_eq!(numbers(&catch_up), (101..=600).collect::<Vec<_>>());
+    let catch_up = recent.catch_up(Since::At(Id::new(7, 99)));
+    assert_eq!((catch_up.recovered, catch_up.missed, catch_up.rows.len()), (false, Some(501), FIRST_PAGE));
+}
+
+#[test]
+fn a_position_that_is_not_in_the_log_cannot_be_continued() {
+    let recent = recent(60);
+    for id in [Id::new(7, 61), Id::new(6, 60), Id::new(8, 1), Id::new(7, 0)] {
+        let catch_up = recent.catch_up(Since::At(id));
+        assert_eq!((catch_up.recovered, catch_up.missed, catch_up.rows.len()), (false, None, FIRST_PAGE));
+    }
+}
+
+#[test]
+fn a_position_no_longer_at_hand_is_counted() {
+    let recent = recent(NEWEST as u64 + 20);
+    assert!(recent.must_ask_for(Id::new(7, 20)));
+    assert!(!recent.must_ask_for(Id::new(7, 21)));
+    let catch_up = recent.catch_up(Since::Behind(20));
+    assert_eq!((catch_up.recovered, catch_up.missed, catch_up.rows.len()), (false, Some(1000), FIRST_PAGE));
+}
+
+#[test]
+fn a_welcome_is_never_larger_than_its_limit() {
+    let mut recent = recent(0);
+    for n in 1..=40 {
+        let mut large = kept(7, n);
+        large.frame = vec![b'x'; 8 * 1024].into();
+        recent.push(large);
+    }
+    assert_eq!(recent.catch_up(Since::Nothing).rows.len(), 16);
+    let catch_up = recent.catch_up(Since::At(Id::new(7, 1)));
+    assert_eq!((catch_up.recovered, catch_up.missed, catch_up.rows.len()), (false, Some(39), 16));
+}
+
+#[test]
+fn a_reading_that_continues_is_added_and_any_other_replaces() {
+    let mut recent = recent(3);
+    recent.take(&Reading { continues: true, ..Reading::default() }, vec![kept(7, 4)]);
+    assert_eq!(recent.catch_up(Since::Nothing).rows.len(), 4);
+    recent.take(&Reading { before: 9, older: true, ..Reading::default() }, vec![kept(8, 1)]);
+    assert_eq!(recent.head(), Some(Id::new(8, 1)));
+    assert_eq!(recent.catch_up(Since::Nothing).rows.len(), 1);
+}
+
+#[test]
+fn nothing_is_answered_before_the_log_was_read() {
+    assert_eq!(Recent::default().page(Cursor::Newest, 50), None);
+}
+
+proptest! {
+    /// A page from what is at hand says what the whole log would say, or nothing at all.
+    #[test]
+    fn pages_agree_with_the_log(count in 0..1200_u64, id in 0..1300_u64, limit in 1..200_usize, kind in 0..3) {
+        let recent = recent(count);
+        let cursor = match kind {
+            0 => Cursor::Newest,
+            1 => Cursor::Before(Id::new(7, id)),
+            _ => Cursor::After(Id::new(7, id)),
+        };
+        let all: Vec<u64> = (1..=count).collect();
+        let wanted: Vec<u64> = match cursor {
+            Cursor::Newest => all.iter().copied().rev().take(limit).collect(),
+            Cursor::Before(_) => all.iter().copied().filter(|n| *n < id).rev().take(limit).collect(),
+            Cursor::After(_) => all.iter().copied().filter(|n| *n > id).take(limit).collect(),
+        };
+        if let Some(page) = recent.page(cursor, limit) {
+            let mut got: Vec<u64> = page.messages.iter().map(|message| message.id.n).collect();
+            let newest_or_oldest = match cursor {
+                Cursor::After(_) => got.last().is_some_and(|last| *last < count),
+                _ => got.first().is_some_and(|first| *first > 1),
+            };
+            prop_assert_eq!(page.more, newest_or_oldest);
+            if !matches!(cursor, Cursor::After(_)) {
+                got.reverse();
+            }
+            prop_assert_eq!(got, wanted);
+        }
+    }
+
+    /// Whatever the position, a client is continued exactly or told that it is not.
+    #[test]
+    fn a_gap_is_never_silent(count in 0..1200_u64, id in 0..1300_u64) {
+        let recent = recent(count);
+        let catch_up = recent.catch_up(Since::At(Id::new(7, id)));
+        if catch_up.recovered {
+            prop_assert_eq!(numbers(&catch_up), (id + 1..=count).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Who is in the room, as this instance shows it, and what is to be told about it.
+//!
+//! Plain and synchronous. Changes merge until they are told, but a person's joins and leaves stay strictly in
+//! turn: a change that would cancel one not yet told has it told first.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Instant,
+};
+
+use crate::{
+    backplane::{Delta, Person},
+    name,
+};
+
+/// Everybody in the room, sorted by folded name.
+#[derive(Debug, Default)]
+pub struct Roster {
+    /// By (folded name, uniqueness key), the name as shown.
+    people: BTreeMap<(String, String), String>,
+    /// By uniqueness key, the folded name.
+    folded: HashMap<String, String>,
+    /// People the backplane lost sight of, who leave at that time if they have not come back.
+    missing: HashMap<String, Instant>,
+    untold: Changes,
+}
+
+/// Who came and who went, by name as shown; nobody is in both.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Those who came.
+    pub joined: BTreeSet<String>,
+    /// Those who went.
+    pub left: BTreeSet<String>,
+}
+
+impl Changes {
+    /// Whether nothing changed.
+    pub fn is_empty(&self) -> bool {
+        self.joined.is_empty() && self.left.is_empty()
+    }
+}
+
+impl Roster {
+    /// Takes who came and went. Answers changes that must be told before these.
+    pub fn apply(&mut self, delta: &Delta) -> Option<Changes> {
+        let reverses = delta.joined.iter().any(|person| self.untold.left.contains(&person.name))
+            || delta.left.iter().any(|person| self.untold.joined.contains(&person.name));
+        let first = if reverses { self.changes() } else { None };
+        for person in &delta.joined {
+            self.add(person);
+        }
+        for person in &delta.left {
+            self.remove(&person.who);
+        }
+        first
+    }
+
+    /// Takes the truth as it was read. Whoever is not in it leaves at once, or at `absent_until` if they have not
+    /// come back by then. Answers changes that must be told first.
+    pub fn adopt(&mut self, truth: &[Person], absent_until: Option<Instant>) -> Option<Changes> {
+        let known: BTreeSet<&str> = truth.iter().map(|person| person.who.as_str()).collect();
+        let gone: Vec<Person> = self.everybody().filter(|person| !known.contains(person.who.as_str())).collect();
+        let delta = Delta { joined: truth.to_vec(), left: vec![] };
+        match absent_until {
+            None => self.apply(&Delta { left: gone, ..delta }),
+            Some(until) => {
+                let first = self.apply(&delta);
+                for person in gone {
+                    self.missing.entry(person.who).or_insert(until);
+                }
+                first
+            }
+        }
+    }
+
+    /// Lets those leave who have been missing for too long. Answers changes that must be told first.
+    pub fn expire(&mut self, now: Instant) -> Option<Changes> {
+        if self.missing.values().all(|until| now < *until) {
+            return None;
+        }
+        let gone = self.everybody().filter(|person| self.missing.get(&person.who).is_some_and(|until| *until <= now));
+        let left = gone.collect();
+        self.apply(&Delta { joined: vec![], left })
+    }
+
+    /// What was not yet told, if anything.
+    pub fn changes(&mut self) -> Option<Changes> {
+        Some(std::mem::take(&mut self.untold)).filter(|changes| !changes.is_empty())
+    }
+
+    /// How many people are here.
+    pub fn count(&self) -> usize {
+        self.people.len()
+    }
+
+    /// How many people are here if somebody is, whom the room need not know of yet, and up to `limit` of their
+    /// names.
+    pub fn names_with(&self, person: &Person, limit: usize) -> (usize, Vec<String>) {
+        let mut names = self.names(None, limit);
+        if self.folded.contains_key(&person.who) {
+            return (self.count(), names);
+        }
+        let key = name::folded(&person.name);
+        let place = names.partition_point(|name| name::folded(name) < key);
+        names.insert(place, person.name.clone());
+        names.truncate(limit);
+        (self.count() + 1, names)
+    }
+
+    /// Up to `limit` names that sort after the name `after`.
+    pub fn names(&self, after: Option<&str>, limit: usize) -> Vec<String> {
+        let start = after.map(|after| (name::folded(after), after.to_owned()));
+        let sorts_after = |(folded, _): &(String, String), shown: &String| match &start {
+            None => true,
+            Some((key, after)) => (folded, shown) > (key, after),
+        };
+        let from = start.as_ref().map(|(folded, _)| (folded.clone(), String::new())).unwrap_or_default();
+        let rest = self.people.range(from..).filter(|(key, shown)| sorts_after(key, shown));
+        rest.map(|(_, shown)| shown.clone()).take(limit).collect()
+    }
+
+    fn everybody(&self) -> impl Iterator<Item = Person> + '_ {
+        self.people.iter().map(|((_, who), name)| Person { who: who.clone(), name: name.clone() })
+    }
+
+    fn add(&mut self, person: &Person) {
+        self.missing.remove(&person.who);
+        if self.folded.contains_key(&person.who) {
+            return;
+        }
+        let folded = name::folded(&person.name);
+        self.folded.insert(person.who.clone(), folded.clone());
+        self.people.insert((folded, person.who.clone()), person.name.clone());
+        self.untold.joined.insert(person.name.clone());
+    }
+
+    fn remove(&mut self, who: &str) {
+        self.missing.remove(who);
+        let Some(folded) = self.folded.remove(who) else { return };
+        if let Some(name) = self.people.remove(&(folded, who.to_owned())) {
+            self.untold.left.insert(name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

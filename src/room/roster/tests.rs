@@ -1,0 +1,116 @@
+use std::{collections::BTreeSet, time::Duration};
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn person(who: &str) -> Person {
+    Person { who: who.into(), name: who.into() }
+}
+
+fn joined(who: &str) -> Delta {
+    Delta { joined: vec![person(who)], left: vec![] }
+}
+
+fn left(who: &str) -> Delta {
+    Delta { joined: vec![], left: vec![person(who)] }
+}
+
+fn told(joined: &[&str], left: &[&str]) -> Option<Changes> {
+    let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect();
+    Some(Changes { joined: names(joined), left: names(left) })
+}
+
+#[test]
+fn changes_merge_until_they_are_told() {
+    let mut roster = Roster::default();
+    assert_eq!(roster.apply(&joined("a")), None);
+    assert_eq!(roster.apply(&joined("b")), None);
+    assert_eq!(roster.changes(), told(&["a", "b"], &[]));
+    assert_eq!(roster.changes(), None);
+}
+
+#[test]
+fn a_change_that_reverses_one_has_it_told_first() {
+    let mut roster = Roster::default();
+    roster.apply(&joined("a"));
+    assert_eq!(roster.apply(&left("a")), told(&["a"], &[]));
+    assert_eq!(roster.changes(), told(&[], &["a"]));
+}
+
+#[test]
+fn repeating_what_is_known_changes_nothing() {
+    let mut roster = Roster::default();
+    roster.apply(&joined("a"));
+    roster.changes();
+    roster.apply(&joined("a"));
+    roster.apply(&left("b"));
+    assert_eq!(roster.changes(), None);
+}
+
+#[test]
+fn names_are_sorted_by_their_folded_form() {
+    let mut roster = Roster::default();
+    for name in ["mila", "Budi", "zaki", "ani", "nana"] {
+        roster.apply(&joined(name));
+    }
+    assert_eq!(roster.names(None, 10), ["ani", "Budi", "mila", "nana", "zaki"]);
+    assert_eq!(roster.names(Some("Budi"), 2), ["mila", "nana"]);
+    assert_eq!(roster.names(Some("c"), 1), ["mila"]);
+    assert_eq!(roster.names(Some("zaki"), 10), Vec::<String>::new());
+}
+
+#[test]
+fn whoever_a_lost_branch_forgot_leaves_only_if_they_stay_away() {
+    let (mut roster, now) = (Roster::default(), Instant::now());
+    let until = now + Duration::from_secs(5);
+    roster.apply(&Delta { joined: vec![person("a"), person("b")], left: vec![] });
+    roster.changes();
+    roster.adopt(&[], Some(until));
+    assert_eq!((roster.changes(), roster.count()), (None, 2));
+    roster.apply(&joined("a"));
+    assert_eq!(roster.expire(now), None);
+    roster.expire(until);
+    assert_eq!(roster.changes(), told(&[], &["b"]));
+    assert_eq!(roster.names(None, 9), ["a"]);
+}
+
+proptest! {
+    /// Whatever happens, each person's joins and leaves are told strictly in turn, and who was told of last is here.
+    #[test]
+    fn joins_and_leaves_are_told_in_turn(steps in prop::collection::vec((0..4_usize, 0..4_u8), 0..100)) {
+        let names = ["a", "b", "c", "d"];
+        let (mut roster, now) = (Roster::default(), Instant::now());
+        let mut shown = BTreeSet::new();
+        let mut truth = BTreeSet::new();
+        for (index, step) in steps {
+            let name = names[index];
+            let first = match step {
+                0 => { truth.insert(name); roster.apply(&joined(name)) }
+                1 => { truth.remove(name); roster.apply(&left(name)) }
+                2 => {
+                    let people: Vec<_> = names[..index].iter().map(|name| person(name)).collect();
+                    truth = names[..index].iter().copied().collect();
+                    roster.adopt(&people, None)
+                }
+                _ => roster.changes(),
+            };
+            show(&mut shown, first)?;
+            roster.expire(now);
+        }
+        show(&mut shown, roster.changes())?;
+        prop_assert_eq!(shown, truth.into_iter().map(str::to_owned).collect::<BTreeSet<_>>());
+        prop_assert_eq!(roster.count(), roster.names(None, 9).len());
+    }
+}
+
+fn show(shown: &mut BTreeSet<String>, changes: Option<Changes>) -> Result<(), TestCaseError> {
+    let changes = changes.unwrap_or_default();
+    for name in changes.joined {
+        prop_assert!(shown.insert(name), "joined twice");
+    }
+    for name in changes.left {
+        prop_assert!(shown.remove(&name), "left twice");
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! What the hub shows to the rest of its instance, so that pages and connections need not ask it.
+
+use std::sync::{
+    Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    atomic::{AtomicBool, Ordering},
+};
+
+use tokio::sync::watch;
+
+use super::{Recent, Roster, attendance::ConnectionId};
+use crate::backplane::Inc;
+
+/// Written by the hub, read by everybody. No lock is ever held over an await.
+#[derive(Debug)]
+pub(super) struct Shared {
+    view: RwLock<View>,
+    inc: RwLock<Inc>,
+    departures: Mutex<Vec<(ConnectionId, String)>>,
+    synced: watch::Sender<bool>,
+    ready: AtomicBool,
+    answered: AtomicBool,
+}
+
+/// The room as this instance knows it.
+#[derive(Debug, Default)]
+pub(super) struct View {
+    pub(super) recent: Recent,
+    pub(super) roster: Roster,
+}
+
+impl Shared {
+    pub(super) fn new(inc: Inc) -> Self {
+        Self {
+            view: RwLock::default(),
+            inc: RwLock::new(inc),
+            departures: Mutex::default(),
+            synced: watch::Sender::new(false),
+            ready: AtomicBool::new(false),
+            answered: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn view(&self) -> RwLockReadGuard<'_, View> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn view_mut(&self) -> RwLockWriteGuard<'_, View> {
+        self.view.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The incarnation to speak as.
+    pub(super) fn inc(&self) -> Inc {
+        self.inc.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_inc(&self, inc: Inc) {
+        *self.inc.write().unwrap_or_else(PoisonError::into_inner) = inc;
+    }
+
+    /// Notes a connection that is gone. Each does so once: no more wait than there were connections.
+    pub(super) fn depart(&self, connection: ConnectionId, who: String) {
+        self.departures().push((connection, who));
+    }
+
+    pub(super) fn take_departures(&self) -> Vec<(ConnectionId, String)> {
+        std::mem::take(&mut *self.departures())
+    }
+
+    /// Whether everything up to now is known here.
+    pub(super) fn is_synced(&self) -> bool {
+        *self.synced.borrow()
+    }
+
+    pub(super) fn set_synced(&self, synced: bool) {
+        self.synced.send_if_modified(|was| std::mem::replace(was, synced) != synced);
+    }
+
+    /// Waits until everything is known here.
+    pub(super) async fn synced(&self) {
+        // The sender lives as long as self.
+        let _ = self.synced.subscribe().wait_for(|synced| *synced).await;
+    }
+
+    /// Fit for new people.
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_ready(&self, ready: bool) {
+        if self.ready.swap(ready, Ordering::Relaxed) != ready {
+            tracing::info!(ready, "readiness changed");
+        }
+    }
+
+    /// Whether the backplane answered lately: without that nobody knows what is newest.
+    pub(super) fn is_answered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_answered(&self, answered: bool) {
+        self.answered.store(answered, Ordering::Relaxed);
+    }
+
+    fn departures(&self) -> MutexGuard<'_, Vec<(ConnectionId, String)>> {
+        self.departures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
