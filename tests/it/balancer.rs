@@ -1,0 +1,104 @@
+//! The same room through the balancer that the project ships, nothing sticky about it.
+
+use std::{net::IpAddr, process::Command, time::Duration};
+
+use reqwest::Method;
+
+use crate::kit::{Answer, Balancer, Cluster, Engine, Guest, SOON, Visitor, eventually};
+
+#[tokio::test]
+async fn chat_goes_through_the_balancer_to_every_instance() {
+    let cluster = Cluster::of(Engine::Redis).instances(3).set("RUANG_TRUSTED_PROXIES", "127.0.0.0/8").start().await;
+    let balancer = Balancer::before(&cluster).await;
+    let names = ["adi", "budi", "citra", "dewi", "eka", "fitri"];
+    let mut guests = Vec::new();
+    for name in names {
+        guests.push(Guest::enter(&Visitor::at(balancer.base()), name).await);
+    }
+    for guest in &mut guests {
+        guest.sees(&names).await;
+        guest.say("halo semua").await;
+    }
+    let all = |heard: &crate::kit::Heard| heard.messages.len() == names.len();
+    let expected = guests[0].expect("everybody's greeting", all).await.messages;
+    for guest in &mut guests {
+        assert_eq!(guest.expect("everybody's greeting", all).await.messages, expected);
+    }
+}
+
+#[tokio::test]
+async fn an_instance_that_drains_is_left_alone_and_its_people_come_back_through_another() {
+    let mut cluster = Cluster::of(Engine::Redis).instances(2).set("RUANG_TRUSTED_PROXIES", "127.0.0.0/8").start().await;
+    let balancer = Balancer::before(&cluster).await;
+    let mut sari = Guest::enter(&Visitor::at(balancer.base()), "sari").await;
+    let seen = sari.say_kept("sebelum").await;
+    cluster.instances[0].terminate();
+    cluster.instances[0].ended(Duration::from_secs(30)).await;
+    let visitor = Visitor::at(balancer.base());
+    for _ in 0..20 {
+        visitor.get("/").await.is(200);
+    }
+    let back = Guest::rejoin(&sari.visitor, &seen).await;
+    assert_eq!(back.heard().welcomed()["recovered"], true);
+}
+
+#[tokio::test]
+async fn with_no_instance_ready_those_who_are_signed_in_hear_why() {
+    let mut cluster = Cluster::of(Engine::Redis).instances(2).set("RUANG_TRUSTED_PROXIES", "127.0.0.0/8").start().await;
+    let balancer = Balancer::before(&cluster).await;
+    let sari = Visitor::at(balancer.base());
+    sari.sign_in("sari").await.leads_to("/chat");
+    cluster.redis().kill();
+    for instance in &cluster.instances {
+        instance.answers_readyz(503, SOON).await;
+    }
+    // The balancer's own 503 has no Retry-After; an instance's has.
+    eventually(SOON, "an instance answers, not the balancer", || async {
+        let answer = sari.get("/chat").await;
+        if (answer.status, answer.header("retry-after")) == (503, Some("2")) {
+            Ok(())
+        } else {
+            Err(format!("{answer:?}"))
+        }
+    })
+    .await;
+    cluster.redis().restart().await;
+    eventually(SOON, "the room is open again", || async {
+        let answer = sari.get("/chat").await;
+        if answer.status == 200 { Ok(()) } else { Err(format!("{answer:?}")) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn limits_go_by_the_address_that_the_balancer_saw() {
+    let settings = Cluster::of(Engine::Redis).set("RUANG_TRUSTED_PROXIES", "127.0.0.1/32");
+    let cluster = settings.set("RUANG_SIGN_INS_PER_MINUTE", "2").start().await;
+    let balancer = Balancer::before(&cluster).await;
+    let from = |last: u8| Visitor::from(balancer.base(), Some(IpAddr::from([127, 0, 0, last])));
+    for name in ["adi", "budi"] {
+        from(2).sign_in(name).await.leads_to("/chat");
+    }
+    from(2).sign_in("citra").await.is(429);
+    let pretending = from(2).request(Method::POST, "/").header("x-forwarded-for", "127.0.0.9");
+    Answer::to(pretending.form(&[("username", "citra")])).await.is(429);
+    from(3).sign_in("citra").await.leads_to("/chat");
+}
+
+#[tokio::test]
+async fn a_made_up_forwarded_host_does_not_open_the_door_to_other_sites() {
+    let cluster = Cluster::of(Engine::Redis).set("RUANG_TRUSTED_PROXIES", "127.0.0.0/8").start().await;
+    let balancer = Balancer::before(&cluster).await;
+    let form = || Visitor::at(balancer.base()).request(Method::POST, "/").form(&[("username", "sari")]);
+    let foreign = form().header("origin", "http://evil.example").header("x-forwarded-host", "evil.example");
+    Answer::to(foreign).await.is(403);
+    Answer::to(form().header("origin", balancer.base())).await.leads_to("/chat");
+}
+
+#[test]
+fn the_shipped_configuration_is_accepted_without_a_warning() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/haproxy/haproxy.cfg");
+    let checked = Command::new("haproxy").args(["-c", "-f", file]).output().expect("haproxy");
+    let said = String::from_utf8_lossy(&checked.stderr).into_owned();
+    assert!(checked.status.success() && !said.contains("WARNING"), "{said}");
+}

@@ -1,0 +1,27 @@
+//! Instances that start before Redis does.
+
+use std::time::Duration;
+
+use crate::kit::{Guest, Instance, Redis, SOON, Visitor};
+
+#[tokio::test]
+async fn without_redis_an_instance_waits_says_so_and_serves_when_it_comes() {
+    let mut redis = Redis::not_yet();
+    let settings = [("REDIS_URL".to_owned(), redis.url())];
+    let instance = Instance::start("the early instance", &settings).await;
+    assert_eq!(instance.status("/healthz").await, Ok(200), "alive");
+    instance.answers_readyz(503, SOON).await;
+    let visitor = Visitor::at(instance.base());
+    visitor.get("/").await.is(200);
+    let refused = visitor.sign_in("sari").await;
+    assert_eq!(refused.is(503).header("retry-after"), Some("2"));
+    crate::kit::eventually(SOON, "the log says what it waits for", || async {
+        let log = instance.log();
+        if log.to_lowercase().contains("redis") { Ok(()) } else { Err(log) }
+    })
+    .await;
+    redis.restart().await;
+    instance.answers_readyz(200, Duration::from_secs(5)).await;
+    let mut sari = Guest::enter(&visitor, "sari").await;
+    sari.say_kept("halo").await;
+}

@@ -1,0 +1,10 @@
+//! Pages, API and health, as the HTTP part of the protocol says; on both engines.
+
+mod api;
+mod assets;
+mod cross_site;
+mod health;
+mod languages;
+mod names;
+mod pages;
+mod sign_in;

@@ -1,0 +1,56 @@
+//! What is served under /static/.
+
+use reqwest::Method;
+
+use crate::kit::{Answer, Cluster, Engine, Visitor, cluster::on_both_engines};
+
+on_both_engines! {
+    assets_under_the_current_hash_are_kept_for_ever,
+    under_another_hash_they_are_current_but_not_kept,
+    an_asset_that_is_not_there_is_404,
+}
+
+async fn assets_under_the_current_hash_are_kept_for_ever(engine: Engine) {
+    let cluster = Cluster::as_it_comes(engine).await;
+    let visitor = cluster.visitor(0);
+    for path in assets_of(&visitor).await {
+        let answer = visitor.get(&path).await;
+        answer.is(200);
+        let cached = answer.header("cache-control").unwrap_or_default();
+        assert!(cached.contains("immutable"), "{path}: {cached:?}");
+        let kind = answer.header("content-type").unwrap_or_default();
+        let right = kind.starts_with("text/css") || kind.starts_with("text/javascript") || kind.starts_with("image/");
+        assert!(right, "{path}: {kind:?}");
+    }
+}
+
+async fn under_another_hash_they_are_current_but_not_kept(engine: Engine) {
+    let cluster = Cluster::as_it_comes(engine).await;
+    let visitor = cluster.visitor(0);
+    let path = assets_of(&visitor).await.remove(0);
+    let current = visitor.get(&path).await;
+    let file = path.splitn(4, '/').nth(3).expect("a file below the hash");
+    let other = visitor.get(&format!("/static/0123456789abcdef/{file}")).await;
+    assert_eq!(other.is(200).body, current.body);
+    assert_eq!(other.header("cache-control"), Some("no-store"));
+}
+
+async fn an_asset_that_is_not_there_is_404(engine: Engine) {
+    let cluster = Cluster::as_it_comes(engine).await;
+    let visitor = cluster.visitor(0);
+    let path = assets_of(&visitor).await.remove(0);
+    let hash = path.split('/').nth(2).expect("a hash");
+    for file in ["none.js", "../Cargo.toml", "%2e%2e/Cargo.toml", ""] {
+        let answer = Answer::to(visitor.request(Method::GET, &format!("/static/{hash}/{file}"))).await;
+        assert_eq!(answer.status, 404, "{file:?}: {answer:?}");
+    }
+}
+
+/// The assets that the form's page names.
+async fn assets_of(visitor: &Visitor) -> Vec<String> {
+    let page = visitor.get("/").await.body;
+    let named = page.split('"').filter(|part| part.starts_with("/static/")).map(str::to_owned);
+    let named: Vec<_> = named.collect();
+    assert!(!named.is_empty(), "the page names no asset: {page}");
+    named
+}

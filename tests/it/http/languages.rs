@@ -1,0 +1,42 @@
+//! Which language a page is in.
+
+use reqwest::Method;
+
+use crate::kit::{Answer, Cluster, Engine, cluster::on_both_engines};
+
+on_both_engines! {
+    the_page_is_in_the_language_that_is_asked_for,
+    a_caches_copy_is_told_apart_by_language,
+}
+
+async fn the_page_is_in_the_language_that_is_asked_for(engine: Engine) {
+    let cluster = Cluster::as_it_comes(engine).await;
+    let asked = [
+        (None, "id"),
+        (Some("id"), "id"),
+        (Some("en"), "en"),
+        (Some("en-GB,en;q=0.9"), "en"),
+        (Some("EN-us"), "en"),
+        (Some("de, en;q=0.5"), "en"),
+        (Some("en;q=0.4, id;q=0.8"), "id"),
+        (Some("id;q=0, en;q=0.1"), "en"),
+        (Some("de"), "id"),
+        (Some("*"), "id"),
+        (Some(";;q=,,"), "id"),
+    ];
+    for (header, language) in asked {
+        let mut request = cluster.visitor(0).request(Method::GET, "/");
+        if let Some(header) = header {
+            request = request.header("accept-language", header);
+        }
+        let page = Answer::to(request).await;
+        assert!(page.body.contains(&format!("<html lang=\"{language}\"")), "{header:?}: {}", page.body);
+    }
+}
+
+async fn a_caches_copy_is_told_apart_by_language(engine: Engine) {
+    let cluster = Cluster::as_it_comes(engine).await;
+    let page = cluster.visitor(0).get("/").await;
+    let vary = page.header("vary").unwrap_or_default().to_ascii_lowercase();
+    assert!(vary.contains("accept-language"), "{page:?}");
+}

@@ -1,0 +1,83 @@
+//! The room's page, methods and paths that are not there, and what every page carries.
+
+use reqwest::Method;
+
+use crate::kit::{Answer, Cluster, Engine, cluster::on_both_engines};
+
+on_both_engines! {
+    the_room_without_a_session_leads_to_the_form,
+    the_room_holds_the_newest_messages_and_where_to_join_from,
+    other_methods_are_answered_with_those_that_are_allowed,
+    unknown_paths_are_a_page_of_their_own,
+    pages_are_not_kept_by_caches,
+    pages_may_not_be_framed_sniffed_or_extended,
+}
+
+async fn the_room_without_a_session_leads_to_the_form(engine: Engine) {
+    let cluster = Cluster::as_it_comes(engine).await;
+    cluster.visitor(0).get("/chat").await.leads_to("/");
+}
+
+async fn the_room_holds_the_newest_messages_and_where_to_join_from(engine: Engine) {
+    let cluster = Cluster::as_it_comes(engine).await;
+    let mut sari = cluster.guest(0, "sari").await;
+    let id = sari.say_kept("<b>halo</b> & apa kabar").await;
+    let page = sari.visitor.get("/chat").await;
+    assert!(page.body.contains("apa kabar"), "the message is in the page: {}", page.body);
+    assert!(!page.body.contains("<b>halo</b>"), "as text, not as markup: {}", page.body);
+    assert!(page.body.contains(&id), "so is its id, to join from: {}", page.body);
+}
+
+async fn other_methods_are_answered_with_those_that_are_allowed(engine: Engine) {
+    let cluster = Cluster::as_it_comes(engine).await;
+    let visitor = cluster.visitor(0);
+    let wrong = [
+        (Method::DELETE, "/"),
+        (Method::PUT, "/"),
+        (Method::POST, "/chat"),
+        (Method::GET, "/logout"),
+        (Method::POST, "/ws"),
+        (Method::POST, "/api/messages"),
+        (Method::DELETE, "/api/members"),
+        (Method::POST, "/healthz"),
+        (Method::POST, "/readyz"),
+    ];
+    for (method, path) in wrong {
+        let answer = Answer::to(visitor.request(method.clone(), path)).await;
+        assert_eq!(answer.status, 405, "{method} {path}: {answer:?}");
+        assert!(answer.header("allow").is_some(), "{method} {path}: {answer:?}");
+    }
+}
+
+async fn unknown_paths_are_a_page_of_their_own(engine: Engine) {
+    let cluster = Cluster::as_it_comes(engine).await;
+    for (language, tag) in [("id", "<html lang=\"id\""), ("en", "<html lang=\"en\"")] {
+        let request = cluster.visitor(0).request(Method::GET, "/tidak/ada").header("accept-language", language);
+        let answer = Answer::to(request).await;
+        answer.is(404);
+        assert!(answer.body.contains(tag), "{language}: {answer:?}");
+    }
+}
+
+async fn pages_are_not_kept_by_caches(engine: Engine) {
+    let cluster = Cluster::as_it_comes(engine).await;
+    let sari = cluster.visitor(0);
+    let form = sari.get("/").await;
+    sari.sign_in("sari").await;
+    for page in [form, sari.get("/chat").await, sari.get("/api/members").await] {
+        let cached = page.header("cache-control").unwrap_or_default();
+        assert!(cached.contains("no-store"), "{page:?}");
+    }
+}
+
+async fn pages_may_not_be_framed_sniffed_or_extended(engine: Engine) {
+    let cluster = Cluster::as_it_comes(engine).await;
+    let page = cluster.visitor(0).get("/").await;
+    let policy = page.header("content-security-policy").expect("a policy").to_owned();
+    for part in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"] {
+        assert!(policy.contains(part), "{part}: {policy}");
+    }
+    assert!(!policy.contains("unsafe-"), "{policy}");
+    assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
+    assert!(page.header("referrer-policy").is_some(), "{page:?}");
+}

@@ -1,0 +1,24 @@
+//! What every black-box test is built from: real processes that end with their test, people who chat through the
+//! public routes only, and waits that say what they waited for.
+
+pub mod balancer;
+pub mod browser;
+pub mod cluster;
+pub mod guest;
+pub mod heard;
+pub mod instance;
+pub mod process;
+pub mod raw;
+pub mod redis;
+pub mod visitor;
+pub mod wait;
+
+pub use balancer::Balancer;
+pub use browser::Browser;
+pub use cluster::{Cluster, Engine};
+pub use guest::Guest;
+pub use heard::Heard;
+pub use instance::Instance;
+pub use redis::Redis;
+pub use visitor::{Answer, Visitor};
+pub use wait::{SOON, eventually};

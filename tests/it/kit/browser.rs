@@ -1,0 +1,137 @@
+//! A real Chromium, driven through WebDriver.
+
+use std::{fs, path::Path, process::Command, time::Duration};
+
+use fantoccini::{Client, ClientBuilder, Locator, key::Key, wd::Capabilities};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{
+    process::Process,
+    wait::{eventually, within},
+};
+
+/// A browser needs longer than a server.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Chromium with a profile of its own. Dropping it ends the browser with its driver.
+pub struct Browser {
+    page: Client,
+    _profile: TempDir,
+    _driver: Process,
+}
+
+impl Browser {
+    /// Starts one that asks for pages in this language.
+    pub async fn start(language: &str) -> Self {
+        let profile = TempDir::new().expect("a directory for Chromium");
+        let mut driver = Process::spawn("chromedriver", Command::new("chromedriver").arg("--port=0"));
+        let line = driver.line("started successfully on port ", PATIENCE).await;
+        let port: String = line.rsplit(' ').next().unwrap_or_default().trim_end_matches('.').to_owned();
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        builder.capabilities(capabilities(language, profile.path()));
+        let driver_at = format!("http://127.0.0.1:{port}");
+        let page =
+            within(PATIENCE, "Chromium starts", builder.connect(&driver_at)).await.expect("a session of Chromium");
+        page.set_window_size(1100, 760).await.expect("a window");
+        Self { page, _profile: profile, _driver: driver }
+    }
+
+    /// Opens an address.
+    pub async fn open(&self, url: &str) {
+        within(PATIENCE, "the page loads", self.page.goto(url)).await.expect("a page");
+    }
+
+    /// Loads the page anew.
+    pub async fn reload(&self) {
+        within(PATIENCE, "the page reloads", self.page.refresh()).await.expect("a page");
+    }
+
+    /// The path of the page that is open.
+    pub async fn path(&self) -> String {
+        self.page.current_url().await.expect("an address").path().to_owned()
+    }
+
+    /// Waits until the page that is open has this path.
+    pub async fn is_at(&self, path: &str) {
+        eventually(PATIENCE, &format!("the page is {path}"), || async {
+            let found = self.path().await;
+            if found == path { Ok(()) } else { Err(found) }
+        })
+        .await;
+    }
+
+    /// Types into the element, then presses Enter.
+    pub async fn enter(&self, css: &str, text: &str) {
+        let element = within(PATIENCE, css, self.page.wait().for_element(Locator::Css(css))).await.expect(css);
+        let keys = format!("{text}{}", char::from(Key::Enter));
+        within(PATIENCE, "typing", element.send_keys(&keys)).await.expect("an element that takes keys");
+    }
+
+    /// Clicks the element.
+    pub async fn click(&self, css: &str) {
+        let element = within(PATIENCE, css, self.page.wait().for_element(Locator::Css(css))).await.expect(css);
+        within(PATIENCE, "a click", element.click()).await.expect("an element to click");
+    }
+
+    /// What a script returns.
+    pub async fn script(&self, script: &str, arguments: Vec<Value>) -> Value {
+        within(PATIENCE, "a script", self.page.execute(script, arguments)).await.expect("a script that runs")
+    }
+
+    /// The texts of all elements that match, as shown.
+    pub async fn texts(&self, css: &str) -> Vec<String> {
+        let script = "return Array.from(document.querySelectorAll(arguments[0]), e => e.innerText.trim())";
+        serde_json::from_value(self.script(script, vec![json!(css)]).await).expect("a list of texts")
+    }
+
+    /// Waits until an element that matches contains the text.
+    pub async fn shows(&self, css: &str, text: &str) {
+        eventually(PATIENCE, &format!("{css} shows {text:?}"), || async {
+            let texts = self.texts(css).await;
+            if texts.iter().any(|shown| shown.contains(text)) { Ok(()) } else { Err(format!("{texts:?}")) }
+        })
+        .await;
+    }
+
+    /// How many elements match.
+    pub async fn count(&self, css: &str) -> usize {
+        self.texts(css).await.len()
+    }
+
+    /// Writes what is seen to a file, as PNG.
+    pub async fn picture(&self, file: &Path) {
+        let png = within(PATIENCE, "a picture", self.page.screenshot()).await.expect("a picture");
+        fs::create_dir_all(file.parent().expect("a folder")).expect("a folder for pictures");
+        fs::write(file, png).expect("a file for the picture");
+    }
+
+    /// Ends the session as a person does who closes the window.
+    pub async fn close(self) {
+        within(PATIENCE, "Chromium ends", self.page.clone().close()).await.expect("an end");
+    }
+}
+
+fn capabilities(language: &str, profile: &Path) -> Capabilities {
+    let options = json!({
+        "args": [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            format!("--lang={language}"),
+            format!("--accept-lang={language}"),
+            format!("--user-data-dir={}", profile.display()),
+        ],
+        "prefs": { "intl.accept_languages": language },
+    });
+    let mut capabilities = Capabilities::new();
+    capabilities.insert("goog:chromeOptions".to_owned(), options);
+    capabilities
+}

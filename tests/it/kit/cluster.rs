@@ -1,0 +1,118 @@
+//! Instances that keep one room open together.
+
+use super::{Guest, Instance, Redis, Visitor, wait::SOON};
+
+/// What the instances share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// The embedded backplane: one instance.
+    Memory,
+    /// A Redis of the test's own.
+    Redis,
+}
+
+/// Builds a [`Cluster`].
+pub struct Builder {
+    engine: Engine,
+    instances: usize,
+    settings: Vec<(String, String)>,
+}
+
+/// Running instances, and the Redis between them. All end when it is dropped, the instances first.
+pub struct Cluster {
+    /// The instances, in the order they were started.
+    pub instances: Vec<Instance>,
+    /// What they share, with [`Engine::Redis`].
+    pub redis: Option<Redis>,
+    settings: Vec<(String, String)>,
+}
+
+impl Cluster {
+    /// A cluster of one instance, with no limit on sign-ins: they all come from one address here.
+    pub fn of(engine: Engine) -> Builder {
+        Builder { engine, instances: 1, settings: Vec::new() }.set("RUANG_SIGN_INS_PER_MINUTE", "0")
+    }
+
+    /// One instance as it comes, with nothing set.
+    pub async fn as_it_comes(engine: Engine) -> Self {
+        Builder { engine, instances: 1, settings: Vec::new() }.start().await
+    }
+
+    /// Where the `i`th instance listens.
+    pub fn base(&self, i: usize) -> &str {
+        self.instances[i].base()
+    }
+
+    /// Redis; the test is one of a cluster on Redis.
+    pub fn redis(&mut self) -> &mut Redis {
+        self.redis.as_mut().expect("the cluster is on Redis")
+    }
+
+    /// Somebody who is in the room, through the `i`th instance.
+    pub async fn guest(&self, i: usize, name: &str) -> Guest {
+        Guest::enter(&self.visitor(i), name).await
+    }
+
+    /// Somebody who has not signed in yet, at the `i`th instance.
+    pub fn visitor(&self, i: usize) -> Visitor {
+        Visitor::at(self.base(i))
+    }
+
+    /// Starts one more instance, and waits until it is ready.
+    pub async fn add(&mut self) {
+        let instance = Instance::start(&format!("instance {}", self.instances.len()), &self.settings).await;
+        instance.answers_readyz(200, SOON).await;
+        self.instances.push(instance);
+    }
+}
+
+impl Builder {
+    /// How many instances; more than one needs Redis.
+    pub fn instances(mut self, count: usize) -> Self {
+        assert!(count == 1 || self.engine == Engine::Redis, "the memory engine is one instance");
+        self.instances = count;
+        self
+    }
+
+    /// A setting of every instance. The last one given counts.
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.settings.retain(|(known, _)| known != name);
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts everything, and waits until all instances are ready.
+    pub async fn start(mut self) -> Cluster {
+        let redis = match self.engine {
+            Engine::Memory => None,
+            Engine::Redis => Some(Redis::start().await),
+        };
+        if let Some(redis) = &redis {
+            self = self.set("REDIS_URL", &redis.url());
+        }
+        let mut cluster = Cluster { instances: Vec::new(), redis, settings: self.settings };
+        for _ in 0..self.instances {
+            cluster.add().await;
+        }
+        cluster
+    }
+}
+
+/// Runs each named case (an async function of an [`Engine`]) once on each engine.
+macro_rules! on_both_engines {
+    ($($case:ident),+ $(,)?) => {
+        mod memory {
+            $(#[tokio::test]
+            async fn $case() {
+                super::$case($crate::kit::Engine::Memory).await;
+            })+
+        }
+        mod redis {
+            $(#[tokio::test]
+            async fn $case() {
+                super::$case($crate::kit::Engine::Redis).await;
+            })+
+        }
+    };
+}
+pub(crate) use on_both_engines;

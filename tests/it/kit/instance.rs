@@ -1,0 +1,102 @@
+//! One running `ruang`.
+
+use std::{process::Command, process::ExitStatus, time::Duration};
+
+use rustix::process::Signal;
+
+use super::{
+    process::Process,
+    visitor::Visitor,
+    wait::{SOON, eventually},
+};
+
+/// What the binary prints, once, before its address.
+const OPEN_AT: &str = "ruang is open at ";
+
+/// A process of the binary under test, on a port of its own.
+pub struct Instance {
+    base: String,
+    process: Process,
+}
+
+impl Instance {
+    /// Starts one with these settings and nothing else in its environment; answers once it listens.
+    pub async fn start(name: &str, settings: &[(String, String)]) -> Self {
+        let mut command = Self::command();
+        command.env("RUANG_LISTEN", "127.0.0.1:0");
+        command.envs(settings.iter().map(|(key, value)| (key, value)));
+        let mut process = Process::spawn(name, &mut command);
+        let line = process.line(OPEN_AT, SOON).await;
+        let address = line.split(OPEN_AT).nth(1).unwrap_or_default().trim().trim_end_matches('/');
+        Self { base: address.to_owned(), process }
+    }
+
+    /// The binary, with an empty environment.
+    pub fn command() -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ruang"));
+        command.env_clear();
+        command
+    }
+
+    /// Where it listens: `http://127.0.0.1:PORT`.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Where it listens: `127.0.0.1:PORT`.
+    pub fn address(&self) -> &str {
+        self.base.trim_start_matches("http://")
+    }
+
+    /// What it has printed to standard output.
+    pub fn stdout(&self) -> Vec<String> {
+        self.process.stdout()
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        self.process.stderr().join("\n")
+    }
+
+    /// The status of a GET, or why there was none.
+    pub async fn status(&self, path: &str) -> Result<u16, String> {
+        let answer = Visitor::at(&self.base).try_get(path).await;
+        answer.map(|answer| answer.status).map_err(|error| error.to_string())
+    }
+
+    /// Waits until `/readyz` answers this.
+    pub async fn answers_readyz(&self, status: u16, limit: Duration) {
+        eventually(limit, &format!("/readyz of {} answers {status}", self.base), || async {
+            match self.status("/readyz").await? {
+                found if found == status => Ok(()),
+                found => Err(format!("{found}")),
+            }
+        })
+        .await;
+    }
+
+    /// Asks it to go, as an orchestrator does.
+    pub fn terminate(&self) {
+        self.process.signal(Signal::TERM);
+    }
+
+    /// Waits for it to end.
+    pub async fn ended(&mut self, limit: Duration) -> ExitStatus {
+        self.process.ended(limit).await
+    }
+
+    /// Takes the process away without a goodbye.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Freezes the process.
+    pub fn pause(&self) {
+        self.process.signal(Signal::STOP);
+    }
+
+    /// Ends a [`pause`](Self::pause).
+    pub fn resume(&self) {
+        self.process.signal(Signal::CONT);
+    }
+}

@@ -1,0 +1,112 @@
+//! A child process whose output is kept, and which ends with its test.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    net::{Ipv4Addr, TcpListener},
+    process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::sync::watch;
+
+use super::wait::eventually;
+
+/// Lines of each stream that a failing test prints.
+const SHOWN_ON_FAILURE: usize = 80;
+
+/// A running program. Dropping it kills it; if the test failed, its last lines are printed.
+pub struct Process {
+    name: String,
+    child: Child,
+    stdout: watch::Receiver<Vec<String>>,
+    stderr: watch::Receiver<Vec<String>>,
+}
+
+impl Process {
+    /// Starts a program without input. `name` is what messages call it.
+    pub fn spawn(name: &str, command: &mut Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| {
+            panic!("{name}: {:?} does not start ({error}): tests/run installs what is needed", command.get_program())
+        });
+        let stdout = lines_of(child.stdout.take().expect("stdout is piped"));
+        let stderr = lines_of(child.stderr.take().expect("stderr is piped"));
+        Self { name: name.to_owned(), child, stdout, stderr }
+    }
+
+    /// The first line of standard output that contains `part`, waited for.
+    pub async fn line(&mut self, part: &str, limit: Duration) -> String {
+        let found = |lines: &Vec<String>| lines.iter().any(|line| line.contains(part));
+        let waited = tokio::time::timeout(limit, self.stdout.wait_for(found)).await.map(|waited| waited.is_ok());
+        let what = match waited {
+            Ok(true) => return self.stdout().into_iter().find(|line| line.contains(part)).expect("just found"),
+            Ok(false) => "ended before it printed".to_owned(),
+            Err(_) => format!("did not, within {limit:?}, print"),
+        };
+        panic!("{} {what} {part:?}\n{}", self.name, self.output())
+    }
+
+    /// Everything printed to standard output so far.
+    pub fn stdout(&self) -> Vec<String> {
+        self.stdout.borrow().clone()
+    }
+
+    /// Everything printed to standard error so far.
+    pub fn stderr(&self) -> Vec<String> {
+        self.stderr.borrow().clone()
+    }
+
+    /// Sends a signal; one to a process that has ended goes nowhere.
+    pub fn signal(&self, signal: Signal) {
+        let _ = kill_process(Pid::from_child(&self.child), signal);
+    }
+
+    /// Kills it and waits for its end.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Waits for it to end by itself.
+    pub async fn ended(&mut self, limit: Duration) -> ExitStatus {
+        let name = format!("{} ends", self.name);
+        let child = &mut self.child;
+        eventually(limit, &name, || {
+            let state = child.try_wait();
+            async move { state.map_err(|error| error.to_string())?.ok_or_else(|| "it still runs".to_owned()) }
+        })
+        .await
+    }
+
+    fn output(&self) -> String {
+        let tail = |lines: Vec<String>| lines[lines.len().saturating_sub(SHOWN_ON_FAILURE)..].join("\n");
+        format!("--- {0}, stdout:\n{1}\n--- {0}, stderr:\n{2}", self.name, tail(self.stdout()), tail(self.stderr()))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+        if thread::panicking() {
+            eprintln!("{}", self.output());
+        }
+    }
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
+
+fn lines_of(pipe: impl Read + Send + 'static) -> watch::Receiver<Vec<String>> {
+    let (lines, heard) = watch::channel(Vec::new());
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            lines.send_modify(|lines| lines.push(line));
+        }
+    });
+    heard
+}

@@ -1,0 +1,93 @@
+//! A WebSocket without a library: bytes that no well-behaved client would send.
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::{
+    visitor::Visitor,
+    wait::{SOON, within},
+};
+
+const CLOSE: u8 = 0x8;
+
+/// A TCP connection on which the upgrade has been done.
+pub struct Raw {
+    stream: TcpStream,
+}
+
+impl Raw {
+    /// Upgrades with the visitor's session.
+    pub async fn connect(visitor: &Visitor) -> Self {
+        let (stream, head) = handshake(visitor, "").await;
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        assert!(head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "the key of RFC 6455, section 1.3: {head}");
+        Self { stream }
+    }
+
+    /// Sends bytes as they are.
+    pub async fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.expect("the server reads");
+    }
+
+    /// The next frame's opcode and payload; none at the end of the stream.
+    pub async fn next(&mut self) -> Option<(u8, Vec<u8>)> {
+        within(SOON, "a frame", self.frame()).await
+    }
+
+    /// Reads frames until the close frame, and answers its code.
+    pub async fn close_code(&mut self) -> Option<u16> {
+        within(SOON, "a close frame", async {
+            loop {
+                let (opcode, payload) = self.frame().await?;
+                if opcode == CLOSE {
+                    return Some(u16::from_be_bytes([*payload.first()?, *payload.get(1)?]));
+                }
+            }
+        })
+        .await
+    }
+
+    async fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
+        let first = self.stream.read_u8().await.ok()?;
+        let second = self.stream.read_u8().await.ok()?;
+        assert_eq!(second & 0x80, 0, "a server must not mask");
+        let length = match second & 0x7f {
+            126 => u64::from(self.stream.read_u16().await.ok()?),
+            127 => self.stream.read_u64().await.ok()?,
+            short => u64::from(short),
+        };
+        let mut payload = vec![0; usize::try_from(length).ok()?];
+        self.stream.read_exact(&mut payload).await.ok()?;
+        Some((first & 0x0f, payload))
+    }
+}
+
+/// A client's frame: masked with zeros, so the payload stays legible.
+pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let short = u8::try_from(payload.len()).ok().filter(|length| *length < 126).expect("a short payload");
+    [&[first, 0x80 | short, 0, 0, 0, 0], payload].concat()
+}
+
+/// Asks for an upgrade with these header lines besides, and answers the head of what came back.
+pub async fn handshake(visitor: &Visitor, more: &str) -> (TcpStream, String) {
+    let address = visitor.base().trim_start_matches("http://").to_owned();
+    let mut stream = TcpStream::connect(&address).await.expect("the server listens");
+    let cookie = visitor.cookie().expect("a session");
+    let request = format!(
+        "GET /ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nCookie: {cookie}\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{more}\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.expect("the server reads");
+    let head = within(SOON, "the upgrade is answered", head_of(&mut stream)).await;
+    (stream, head)
+}
+
+async fn head_of(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.expect("the whole head"));
+    }
+    String::from_utf8(head).expect("a head of ASCII")
+}

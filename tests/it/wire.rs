@@ -1,0 +1,10 @@
+//! The WebSocket, rule by rule, as its part of the protocol says; on both engines.
+
+mod closing;
+mod framing;
+mod joining;
+mod messages;
+mod mistakes;
+mod presence;
+mod typing;
+mod upgrade;

@@ -1,0 +1,88 @@
+//! How a connection ends.
+
+use std::time::Duration;
+
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::kit::{Cluster, Engine, Guest, SOON, cluster::on_both_engines};
+
+on_both_engines! {
+    signing_out_closes_every_socket_of_the_session_within_a_second,
+    who_does_not_join_within_ten_seconds_is_sent_away,
+    a_binary_frame_is_not_of_this_protocol,
+    a_frame_too_big_is_refused_with_its_code,
+    a_close_is_answered_in_kind,
+    a_websocket_ping_is_answered,
+    an_instance_that_goes_says_so_and_when_to_come_back,
+}
+
+async fn signing_out_closes_every_socket_of_the_session_within_a_second(engine: Engine) {
+    let cluster = Cluster::as_it_comes(engine).await;
+    let mut first = cluster.guest(0, "sari").await;
+    let mut second = Guest::join_as(&first.visitor).await;
+    let mut not_joined = Guest::connect(&first.visitor).await;
+    not_joined.catch_up().await;
+    let mut budi = cluster.guest(0, "budi").await;
+    first.visitor.log_out().await.leads_to("/");
+    for guest in [&mut first, &mut second, &mut not_joined] {
+        guest.is_sent_away(Duration::from_secs(1), "session_ended", 4001).await;
+    }
+    budi.say_kept("masih di sini").await;
+}
+
+async fn who_does_not_join_within_ten_seconds_is_sent_away(engine: Engine) {
+    let cluster = Cluster::as_it_comes(engine).await;
+    let sari = cluster.visitor(0);
+    sari.sign_in("sari").await;
+    let mut silent = Guest::connect(&sari).await;
+    let started = std::time::Instant::now();
+    // A ping is no join.
+    silent.catch_up().await;
+    silent.is_sent_away(Duration::from_secs(13), "policy", 1008).await;
+    assert!(started.elapsed() > Duration::from_secs(9), "too early: {:?}", started.elapsed());
+}
+
+async fn a_binary_frame_is_not_of_this_protocol(engine: Engine) {
+    let cluster = Cluster::as_it_comes(engine).await;
+    let mut sari = cluster.guest(0, "sari").await;
+    sari.send_raw(Message::binary(r#"{"type":"ping"}"#.as_bytes())).await;
+    assert_eq!(sari.ends_within(SOON).await, Some(1003));
+}
+
+async fn a_frame_too_big_is_refused_with_its_code(engine: Engine) {
+    let cluster = Cluster::as_it_comes(engine).await;
+    let mut sari = cluster.guest(0, "sari").await;
+    // As big as a frame may be: read, and found to be no frame of the protocol.
+    sari.send_raw(Message::text(" ".repeat(32 * 1024))).await;
+    assert_eq!(sari.catch_up().await.error_codes(), ["bad_frame"]);
+    sari.send_raw(Message::text(" ".repeat(32 * 1024 + 1))).await;
+    assert_eq!(sari.ends_within(SOON).await, Some(1009));
+}
+
+async fn a_close_is_answered_in_kind(engine: Engine) {
+    let cluster = Cluster::as_it_comes(engine).await;
+    let mut sari = cluster.guest(0, "sari").await;
+    let code = tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode::Normal;
+    let frame = tokio_tungstenite::tungstenite::protocol::CloseFrame { code, reason: "".into() };
+    sari.send_raw(Message::Close(Some(frame))).await;
+    assert_eq!(sari.ends_within(SOON).await, Some(1000));
+}
+
+async fn a_websocket_ping_is_answered(engine: Engine) {
+    let cluster = Cluster::as_it_comes(engine).await;
+    let sari = cluster.visitor(0);
+    sari.sign_in("sari").await;
+    let mut raw = crate::kit::raw::Raw::connect(&sari).await;
+    raw.send(&crate::kit::raw::masked(0x89, b"halo")).await;
+    assert_eq!(raw.next().await, Some((0xa, b"halo".to_vec())));
+}
+
+async fn an_instance_that_goes_says_so_and_when_to_come_back(engine: Engine) {
+    let mut cluster = Cluster::as_it_comes(engine).await;
+    let mut sari = cluster.guest(0, "sari").await;
+    cluster.instances[0].terminate();
+    let heard = sari.is_sent_away(SOON, "restart", 1012).await;
+    let wait = heard.byes[0]["retry_after_ms"].as_u64().expect("when to come back");
+    assert!(wait <= 5000, "{wait}");
+    assert!(cluster.instances[0].ended(SOON).await.success());
+}

@@ -1,0 +1,183 @@
+//! `join` and its answer.
+
+use serde_json::{Value, json};
+
+use crate::kit::{Cluster, Engine, Guest, Heard, cluster::on_both_engines};
+
+on_both_engines! {
+    the_welcome_says_all_that_a_page_needs,
+    an_empty_room_has_no_head,
+    without_since_the_newest_fifty_are_told,
+    a_known_since_gets_exactly_what_was_missed,
+    a_since_that_is_the_head_has_missed_nothing,
+    more_missed_than_five_hundred_is_a_gap_that_is_counted,
+    more_missed_than_128_kib_is_a_gap_that_is_counted,
+    a_since_from_the_future_or_a_lost_branch_is_a_gap_that_is_not_counted,
+    a_since_that_was_trimmed_is_a_gap_that_is_not_counted,
+    a_malformed_since_is_an_error_and_the_socket_stays,
+    a_second_join_is_a_new_welcome_and_no_new_arrival,
+    members_are_sorted_by_folded_name_and_include_oneself,
+}
+
+async fn the_welcome_says_all_that_a_page_needs(engine: Engine) {
+    let cluster = Cluster::as_it_comes(engine).await;
+    let mut sari = cluster.guest(0, "sari").await;
+    let id = sari.say_kept("halo").await;
+    let budi = cluster.guest(0, "budi").await;
+    let heard = budi.heard();
+    let welcome = heard.welcomed();
+    assert_eq!(heard.frames[0]["type"], "welcome");
+    assert_eq!(
+        (&welcome["you"], &welcome["recovered"], &welcome["missed"], &welcome["head"]),
+        (&json!("budi"), &json!(true), &json!(0), &json!(id))
+    );
+    assert_eq!(welcome["limits"], json!({"text_chars": 2000, "messages_per_second": 5}));
+    assert_eq!(welcome["heartbeat_ms"], 25_000);
+    assert_eq!(welcome["members"], json!({"count": 2, "names": ["budi", "sari"]}));
+    let message = &welcome["messages"][0];
+    assert_eq!(
+        (&message["type"], &message["id"], &message["from"], &message["text"]),
+        (&json!("message"), &json!(id), &json!("sari"), &json!("halo"))
+    );
+}
+
+async fn an_empty_room_has_no_head(engine: Engine) {
+    let cluster = Cluster::as_it_comes(engine).await;
+    let mut sari = cluster.guest(0, "sari").await;
+    assert_eq!((&sari.heard().welcomed()["head"], &sari.heard().welcomed()["messages"]), (&Value::Null, &json!([])));
+    assert_eq!(sari.catch_up().await.pongs, [None]);
+}
+
+async fn without_since_the_newest_fifty_are_told(engine: Engine) {
+    let (cluster, mut sari, ids) = room_with(engine, 60, "x").await;
+    let heard = Guest::join_as(&signed_in(&cluster, "budi").await).await.heard();
+    assert_eq!(heard.ids(), ids[10..]);
+    assert_eq!(told(&heard), (json!(true), json!(0)));
+    sari.say_kept("masih di sini").await;
+}
+
+async fn a_known_since_gets_exactly_what_was_missed(engine: Engine) {
+    let (_cluster, sari, ids) = room_with(engine, 60, "x").await;
+    let heard = Guest::rejoin(&sari.visitor, &ids[1]).await.heard();
+    assert_eq!(heard.ids(), ids[2..]);
+    assert_eq!(told(&heard), (json!(true), json!(0)));
+}
+
+async fn a_since_that_is_the_head_has_missed_nothing(engine: Engine) {
+    let (_cluster, sari, ids) = room_with(engine, 3, "x").await;
+    let heard = Guest::rejoin(&sari.visitor, &ids[2]).await.heard();
+    assert_eq!((heard.ids().len(), told(&heard)), (0, (json!(true), json!(0))));
+    assert_eq!(heard.welcomed()["head"], json!(ids[2]));
+}
+
+async fn more_missed_than_five_hundred_is_a_gap_that_is_counted(engine: Engine) {
+    let (_cluster, sari, ids) = room_with(engine, 502, "x").await;
+    let just = Guest::rejoin(&sari.visitor, &ids[1]).await.heard();
+    assert_eq!((just.ids().len(), told(&just)), (500, (json!(true), json!(0))));
+    let over = Guest::rejoin(&sari.visitor, &ids[0]).await.heard();
+    assert_eq!(over.ids(), ids[452..]);
+    assert_gap_of(&over, 501);
+}
+
+async fn more_missed_than_128_kib_is_a_gap_that_is_counted(engine: Engine) {
+    // Two thousand characters of three bytes: twenty-two of them are more than 128 KiB.
+    let (_cluster, sari, ids) = room_with(engine, 25, &"\u{a9b1}".repeat(2000)).await;
+    let heard = Guest::rejoin(&sari.visitor, &ids[0]).await.heard();
+    assert_gap_of(&heard, 24);
+    let shown = heard.ids().len();
+    assert!((15..22).contains(&shown), "the newest that fit in 128 KiB: {shown}");
+    assert_eq!(heard.ids(), ids[25 - shown..]);
+}
+
+async fn a_since_from_the_future_or_a_lost_branch_is_a_gap_that_is_not_counted(engine: Engine) {
+    let (_cluster, sari, ids) = room_with(engine, 3, "x").await;
+    let (epoch, n) = crate::kit::heard::order(&ids[2]);
+    for since in [format!("{epoch}-{}", n + 1), format!("{}-1", epoch + 1), "1-1".to_owned()] {
+        let heard = Guest::rejoin(&sari.visitor, &since).await.heard();
+        assert_eq!(heard.ids(), ids, "{since}");
+        assert_eq!(told(&heard), (json!(false), Value::Null), "{since}");
+    }
+}
+
+async fn a_since_that_was_trimmed_is_a_gap_that_is_not_counted(engine: Engine) {
+    // More than an instance has at hand, and the log drops whole blocks only: it may keep somewhat more than it is told.
+    let settings = Cluster::of(engine).set("RUANG_HISTORY", "100").set("RUANG_MESSAGES_PER_SECOND", "0");
+    let cluster = settings.start().await;
+    let mut sari = cluster.guest(0, "sari").await;
+    let ids = say_many(&mut sari, 1200, "x").await;
+    let heard = Guest::rejoin(&sari.visitor, &ids[0]).await.heard();
+    assert_eq!(told(&heard), (json!(false), Value::Null));
+    assert_eq!(heard.ids(), ids[1150..]);
+}
+
+async fn a_malformed_since_is_an_error_and_the_socket_stays(engine: Engine) {
+    let cluster = Cluster::as_it_comes(engine).await;
+    let sari = signed_in(&cluster, "sari").await;
+    let mut guest = Guest::connect(&sari).await;
+    for since in
+        [json!("7"), json!(""), json!(7), json!("7-x"), json!(null), json!("-1-1"), json!("7-99999999999999999999")]
+    {
+        guest.send(json!({"type": "join", "since": since})).await;
+    }
+    let heard = guest.catch_up().await;
+    // `null` may be taken for "absent"; everything else may not.
+    assert!(heard.error_codes().len() >= 6, "{:?}", heard.frames);
+    assert!(heard.error_codes().iter().all(|code| *code == "bad_frame"), "{:?}", heard.errors);
+    guest.join(None).await;
+}
+
+async fn a_second_join_is_a_new_welcome_and_no_new_arrival(engine: Engine) {
+    let cluster = Cluster::as_it_comes(engine).await;
+    let mut budi = cluster.guest(0, "budi").await;
+    let mut sari = cluster.guest(0, "sari").await;
+    budi.sees(&["budi", "sari"]).await;
+    let id = sari.say_kept("halo").await;
+    sari.join(Some(&id)).await;
+    assert_eq!(sari.heard().welcomes.len(), 2);
+    sari.say_kept("lagi").await;
+    let moves = budi.hears("sari", "lagi").await.moves;
+    assert_eq!(moves.iter().filter(|moved| **moved == crate::kit::heard::Moved::In("sari".into())).count(), 1);
+}
+
+async fn members_are_sorted_by_folded_name_and_include_oneself(engine: Engine) {
+    let cluster = Cluster::of(engine).start().await;
+    let _here = [cluster.guest(0, "Zaki").await, cluster.guest(0, "adi").await];
+    let budi = cluster.guest(0, "Budi").await;
+    assert_eq!(budi.heard().welcomed()["members"], json!({"count": 3, "names": ["adi", "Budi", "Zaki"]}));
+}
+
+/// A room in which sari has said this many things.
+async fn room_with(engine: Engine, count: usize, text: &str) -> (Cluster, Guest, Vec<String>) {
+    let cluster = Cluster::of(engine).set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
+    let mut sari = cluster.guest(0, "sari").await;
+    let ids = say_many(&mut sari, count, text).await;
+    (cluster, sari, ids)
+}
+
+/// Says the same many times without waiting for each ack, and answers the ids in order.
+async fn say_many(guest: &mut Guest, count: usize, text: &str) -> Vec<String> {
+    for _ in 0..count {
+        guest.say(text).await;
+    }
+    let heard = guest.expect("all are kept", |heard| heard.acks.len() >= count && heard.messages.len() >= count).await;
+    heard.ids().iter().map(|id| (*id).to_owned()).collect()
+}
+
+async fn signed_in(cluster: &Cluster, name: &str) -> crate::kit::Visitor {
+    let visitor = cluster.visitor(0);
+    visitor.sign_in(name).await.leads_to("/chat");
+    visitor
+}
+
+fn told(heard: &Heard) -> (Value, Value) {
+    (heard.welcomed()["recovered"].clone(), heard.welcomed()["missed"].clone())
+}
+
+/// A gap whose size is known: `missed` counts what came after `since`.
+#[track_caller]
+fn assert_gap_of(heard: &Heard, after_since: u64) {
+    assert_eq!(told(heard).0, json!(false));
+    let missed = told(heard).1.as_u64().expect("a count");
+    let unseen = after_since - heard.ids().len() as u64;
+    assert!(missed == after_since || missed == unseen, "{missed} is neither {after_since} nor {unseen}");
+}

@@ -1,0 +1,51 @@
+//! A chat through whatever is up at `RUANG_URL`: several instances behind a balancer. Run by `tests/compose`, by name,
+//! and by anybody against an installation of their own: `RUANG_URL=http://localhost:8080 cargo test --test outside`.
+
+#![allow(dead_code, reason = "the kit is shared with the tests that use all of it")]
+
+#[path = "../it/kit/guest.rs"]
+mod guest;
+#[path = "../it/kit/heard.rs"]
+mod heard;
+#[path = "../it/kit/visitor.rs"]
+mod visitor;
+#[path = "../it/kit/wait.rs"]
+mod wait;
+
+use std::process;
+
+use guest::Guest;
+use visitor::Visitor;
+use wait::{SOON, eventually};
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a test has no settings: where the chat is comes with the command")]
+async fn a_few_people_chat_through_the_balancer() {
+    let url = std::env::var("RUANG_URL").expect("RUANG_URL: where the chat is, for example http://localhost:8080");
+    let url = url.trim_end_matches('/');
+    eventually(SOON, "the chat answers", || async {
+        let answer = Visitor::at(url).try_get("/readyz").await.map_err(|error| error.to_string())?;
+        if answer.status == 200 { Ok(()) } else { Err(format!("{answer:?}")) }
+    })
+    .await;
+    let names = ["adi", "budi", "citra", "dewi"].map(|name| format!("{name} {}", process::id()));
+    let mut guests = Vec::new();
+    for name in &names {
+        guests.push(Guest::enter(&Visitor::at(url), name).await);
+    }
+    for (guest, name) in guests.iter_mut().zip(&names) {
+        let here = |heard: &heard::Heard| names.iter().all(|name| heard.members.contains(name));
+        guest.expect("everybody is here", here).await;
+        guest.say_kept(&format!("halo dari {name}")).await;
+    }
+    let mut orders = Vec::new();
+    for guest in &mut guests {
+        let all = |heard: &heard::Heard| names.iter().all(|name| heard.shows(name, &format!("halo dari {name}")));
+        let heard = guest.expect("everybody's greeting", all).await;
+        orders.push(heard.ids().split_off(heard.messages.len() - names.len()).join(" "));
+    }
+    assert!(orders.iter().all(|order| *order == orders[0]), "one order everywhere: {orders:?}");
+    for guest in guests {
+        guest.visitor.log_out().await.leads_to("/");
+    }
+}
