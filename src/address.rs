@@ -1,1 +1,158 @@
-//! (to come)
+//! Whom a request comes from, behind proxies that say so.
+
+use std::{
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    str::FromStr,
+};
+
+use http::HeaderMap;
+use ipnet::IpNet;
+use thiserror::Error;
+
+const FORWARDED_FOR: &str = "x-forwarded-for";
+
+/// The proxies whose word is taken for whom they forward.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrustedProxies(pub Vec<IpNet>);
+
+/// A part of a list that is neither an address nor a network.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0:?} is neither an address nor a network like 10.0.0.0/8")]
+pub struct NotANetwork(String);
+
+impl TrustedProxies {
+    /// The address of the client: the rightmost hop of `X-Forwarded-For` that is not a trusted proxy.
+    ///
+    /// The header counts only if `peer` is trusted itself, for anybody can write one. Each proxy appends whom it
+    /// heard from: so what stands left of the first stranger is hearsay. A hop that is no address ends the chain
+    /// at the last one that is.
+    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let mut client = peer.to_canonical();
+        let lines: Vec<_> = headers.get_all(FORWARDED_FOR).iter().collect();
+        let mut hops = lines.iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
+        while self.trusts(client) {
+            let Some(hop) = hops.next().and_then(address) else { break };
+            client = hop;
+        }
+        client
+    }
+
+    /// Whether an address is a trusted proxy's.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+impl FromStr for TrustedProxies {
+    type Err = NotANetwork;
+
+    /// Reads networks and bare addresses, separated by commas.
+    fn from_str(list: &str) -> Result<Self, NotANetwork> {
+        let parts = list.split(',').map(str::trim).filter(|part| !part.is_empty());
+        parts.map(network).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// What limits per address count by: an IPv6 address stands for its /64, which one household or machine has to itself.
+pub fn limit_key(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        address => address,
+    }
+}
+
+fn network(part: &str) -> Result<IpNet, NotANetwork> {
+    let address = part.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
+    address.or_else(|_| part.parse()).map_err(|_| NotANetwork(part.to_owned()))
+}
+
+/// Reads a hop: an address, or as some proxies write it, an address with a port.
+fn address(hop: &[u8]) -> Option<IpAddr> {
+    let hop = std::str::from_utf8(hop).ok()?.trim();
+    let bare = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']')).unwrap_or(hop);
+    let address = bare.parse().or_else(|_| hop.parse::<SocketAddr>().map(|socket| socket.ip())).ok()?;
+    Some(IpAddr::to_canonical(&address))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    const PROXIES: &str = "10.0.0.0/8, 192.168.1.7,fd00::/8";
+
+    fn client(peer: &str, lines: &[&str]) -> String {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(FORWARDED_FOR, HeaderValue::from_bytes(line.as_bytes()).expect("a header value"));
+        }
+        let proxies: TrustedProxies = PROXIES.parse().expect("a list of networks");
+        proxies.client(peer.parse().expect("an address"), &headers).to_string()
+    }
+
+    #[test]
+    fn the_client_is_the_rightmost_hop_that_is_not_a_trusted_proxy() {
+        for (peer, lines, expected) in [
+            ("203.0.113.5", &[][..], "203.0.113.5"),
+            ("203.0.113.5", &["1.2.3.4"], "203.0.113.5"),
+            ("10.0.0.1", &[], "10.0.0.1"),
+            ("10.0.0.1", &["1.2.3.4"], "1.2.3.4"),
+            ("10.0.0.1", &["6.6.6.6, 1.2.3.4"], "1.2.3.4"),
+            ("10.0.0.1", &["6.6.6.6, 1.2.3.4, 192.168.1.7,10.9.9.9"], "1.2.3.4"),
+            ("10.0.0.1", &["6.6.6.6", "1.2.3.4", "10.0.0.2"], "1.2.3.4"),
+            ("10.0.0.1", &["6.6.6.6, 1.2.3.4", "10.0.0.2"], "1.2.3.4"),
+            ("10.0.0.1", &["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
+            ("192.168.1.8", &["1.2.3.4"], "192.168.1.8"),
+            ("::ffff:10.0.0.1", &["::ffff:1.2.3.4"], "1.2.3.4"),
+            ("::ffff:203.0.113.5", &["1.2.3.4"], "203.0.113.5"),
+            ("fd00::1", &["2001:db8::7"], "2001:db8::7"),
+            ("10.0.0.1", &["1.2.3.4:5678"], "1.2.3.4"),
+            ("10.0.0.1", &["[2001:db8::7]:5678"], "2001:db8::7"),
+            ("10.0.0.1", &["[2001:db8::7]"], "2001:db8::7"),
+        ] {
+            assert_eq!(client(peer, lines), expected, "{peer} {lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_hop_that_is_no_address_ends_the_chain_at_the_last_good_one() {
+        for (lines, expected) in [
+            (&["1.2.3.4, unknown"][..], "10.0.0.1"),
+            (&["1.2.3.4, _hidden, 10.0.0.2"], "10.0.0.2"),
+            (&["1.2.3.4", ""], "10.0.0.1"),
+            (&["1.2.3.4,"], "10.0.0.1"),
+            (&["1.2.3.4", "\u{fc}"], "10.0.0.1"),
+            (&["garbage, 1.2.3.4"], "1.2.3.4"),
+        ] {
+            assert_eq!(client("10.0.0.1", lines), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_proxies_is_networks_and_addresses() {
+        assert_eq!("".parse(), Ok(TrustedProxies::default()));
+        let proxies: TrustedProxies = "::ffff:10.1.2.3".parse().expect("a mapped address");
+        assert!(proxies.trusts("10.1.2.3".parse().expect("an address")));
+        for wrong in ["10.0.0.0/33", "proxy.example", "10.0.0.0-10.0.0.9", "10.0.0.1;10.0.0.2"] {
+            let error = wrong.parse::<TrustedProxies>().expect_err(wrong);
+            assert!(error.to_string().contains(wrong));
+        }
+    }
+
+    #[test]
+    fn limits_count_an_ipv6_network_as_one() {
+        for (address, key) in [
+            ("1.2.3.4", "1.2.3.4"),
+            ("::ffff:1.2.3.4", "1.2.3.4"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+            ("2001:db8:1:2::9", "2001:db8:1:2::"),
+        ] {
+            assert_eq!(limit_key(address.parse().expect("an address")).to_string(), key);
+        }
+    }
+}
