@@ -72,7 +72,8 @@ impl IntoResponse for NotSignedIn {
         match self {
             Self::Nobody => (StatusCode::UNAUTHORIZED, error("sign in first")).into_response(),
             Self::Unreadable => {
-                (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "2")], error("sessions cannot be read")).into_response()
+                (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "2")], error("sessions cannot be read"))
+                    .into_response()
             }
         }
     }
