@@ -6,7 +6,7 @@ import { compare } from "./id.js";
 export const ROWS_AT_MOST = 2000;
 
 /**
- * Rows are { kind: "message", message }, { kind: "notice", text } or { kind: "gap", after, before, missed }.
+ * Rows are { kind: "message", message }, { kind: "notice", what, username } or { kind: "gap", after, before, missed }.
  * Every change is told to `view`: insert(row, beforeRow), remove(row), replace(row), clear().
  */
 export class Timeline {
@@ -42,8 +42,9 @@ export class Timeline {
     return true;
   }
 
-  notice(text) {
-    this.#insert({ kind: "notice", text }, this.#rows.length);
+  /** Somebody came ("joined") or went ("left"). */
+  notice(what, username) {
+    this.#insert({ kind: "notice", what, username }, this.#rows.length);
   }
 
   /** A welcome to a join that was asked for, or (`asked` false) one that replaces what is shown. */
