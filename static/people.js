@@ -53,6 +53,6 @@ function initial(name) {
 /** One of the style sheet's eight hues, the same for a name everywhere. */
 function hue(name) {
   let sum = 0;
-  for (const character of name) sum = (sum * 31 + character.codePointAt(0)) % 9973;
+  for (const character of name) sum = (sum * 131 + character.codePointAt(0)) % 9973;
   return sum % 8;
 }

@@ -60,7 +60,7 @@ pub(super) static TEXTS: Texts = Texts {
         load_failed: "Could not load. Try again",
         removed: "This message was deleted.",
         sending: "Sending…",
-        waiting: "Waiting for the connection…",
+        waiting: "Waiting its turn…",
         refused_too_long: "Too long, not sent.",
         refused: "Not sent.",
         again: "Send again",

@@ -63,7 +63,7 @@ pub(super) static TEXTS: Texts = Texts {
         load_failed: "Gagal memuat. Coba lagi",
         removed: "Pesan ini dihapus.",
         sending: "Mengirim…",
-        waiting: "Menunggu sambungan…",
+        waiting: "Menunggu giliran…",
         refused_too_long: "Terlalu panjang, tidak terkirim.",
         refused: "Tidak terkirim.",
         again: "Kirim lagi",
