@@ -1,1 +1,130 @@
-fn main() {}
+//! The program: settings, telemetry, runtime, the room, exit code.
+
+use std::{
+    io::{self, Write},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    process::ExitCode,
+    time::Duration,
+};
+
+use ruang::{
+    app,
+    settings::{Command, Loaded, Settings, descriptors},
+    telemetry,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    runtime::{Builder, Runtime},
+    time::timeout,
+};
+
+/// How long an instance that is alive takes to say so, at most.
+const ALIVE_WITHIN: Duration = Duration::from_secs(2);
+/// How long what still runs after the room was closed may take to end.
+const LEFTOVERS: Duration = Duration::from_secs(1);
+
+fn main() -> ExitCode {
+    let env = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    let loaded = match Settings::load(std::env::args_os(), &env, descriptors::raised()) {
+        Ok(loaded) => loaded,
+        Err(told) if told.exit_code() == 0 => return say(&told.to_string()),
+        Err(error) => {
+            eprintln!("ruang: {error}");
+            return ExitCode::from(error.exit_code());
+        }
+    };
+    match loaded.command {
+        Command::Run => run(loaded.settings),
+        Command::Check => check(&loaded),
+        Command::Healthcheck => healthcheck(loaded.settings.listen),
+    }
+}
+
+fn run(settings: Settings) -> ExitCode {
+    // Before the runtime and after it: what exports traces blocks.
+    let _telemetry = telemetry::init(&settings.telemetry);
+    let runtime = match runtime(&mut Builder::new_multi_thread()) {
+        Ok(runtime) => runtime,
+        Err(code) => return code,
+    };
+    let result = runtime.block_on(app::run(settings));
+    runtime.shutdown_timeout(LEFTOVERS);
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "cannot serve");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check(loaded: &Loaded) -> ExitCode {
+    let width = loaded.effective.iter().map(|setting| setting.name.len()).max().unwrap_or_default();
+    let lines = loaded.effective.iter().map(|set| format!("{:width$}  {}  ({})", set.name, set.value, set.source));
+    say(&lines.collect::<Vec<_>>().join("\n"));
+    if loaded.settings.redis_url.is_none() {
+        return ExitCode::SUCCESS;
+    }
+    let runtime = match runtime(&mut Builder::new_current_thread()) {
+        Ok(runtime) => runtime,
+        Err(code) => return code,
+    };
+    match runtime.block_on(app::check(&loaded.settings)) {
+        Ok(()) => say("Redis answers."),
+        Err(error) => {
+            eprintln!("ruang: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn healthcheck(listen: SocketAddr) -> ExitCode {
+    let runtime = match runtime(&mut Builder::new_current_thread()) {
+        Ok(runtime) => runtime,
+        Err(code) => return code,
+    };
+    let asked = async { timeout(ALIVE_WITHIN, status(reachable(listen))).await };
+    let failure = match runtime.block_on(asked) {
+        Ok(Ok(status)) if status == "200" => return ExitCode::SUCCESS,
+        Ok(Ok(status)) => format!("it answers {status:?}"),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no answer within {ALIVE_WITHIN:?}"),
+    };
+    eprintln!("ruang: {listen}: {failure}");
+    ExitCode::FAILURE
+}
+
+/// The status of `GET /healthz`.
+async fn status(address: SocketAddr) -> io::Result<String> {
+    let mut socket = TcpStream::connect(address).await?;
+    let request = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).await?;
+    let mut line = String::new();
+    // Enough for the status, wherever the reason after it ends.
+    socket.take("HTTP/1.1 200".len() as u64).read_to_string(&mut line).await?;
+    Ok(line.split(' ').nth(1).unwrap_or_default().to_owned())
+}
+
+/// Where somebody on this machine reaches who listens there.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let address = match listen.ip() {
+        IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        address => address,
+    };
+    SocketAddr::new(address, listen.port())
+}
+
+fn runtime(builder: &mut Builder) -> Result<Runtime, ExitCode> {
+    builder.enable_all().build().map_err(|error| {
+        eprintln!("ruang: the system gives no runtime: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Says something on stdout. Whoever closed it does not want to hear it.
+fn say(text: &str) -> ExitCode {
+    let _closed = writeln!(io::stdout(), "{text}");
+    ExitCode::SUCCESS
+}

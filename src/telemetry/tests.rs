@@ -1,0 +1,118 @@
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpListener,
+    sync::{Arc, Mutex, mpsc},
+    time::Instant,
+};
+
+use tracing::{info, info_span, subscriber::with_default};
+
+use super::*;
+
+/// A writer that tests can read.
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("not poisoned").write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Written {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().expect("not poisoned").clone()).expect("text")
+    }
+}
+
+fn options(format: Format, traces: Option<String>) -> Options {
+    Options { format, filter: "info".into(), traces: traces.map(|endpoint| Traces { endpoint }) }
+}
+
+fn guard(options: &Options) -> Guard {
+    options.traces.as_ref().map_or(Guard(None), |traces| Guard::new(traces).expect("an exporter"))
+}
+
+fn logged(options: &Options, act: impl FnOnce()) -> String {
+    let written = Written::default();
+    let writer = written.clone();
+    let guard = guard(options);
+    with_default(subscriber(options, &guard, move || writer.clone(), false), act);
+    drop(guard);
+    written.text()
+}
+
+/// A collector that takes one request and passes on its first line, its service and its body.
+fn collector() -> (String, mpsc::Receiver<(String, Vec<u8>)>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let endpoint = format!("http://{}/v1/traces", listener.local_addr().expect("an address"));
+    let (give, take) = mpsc::channel();
+    thread::spawn(move || {
+        let (mut socket, _) = listener.accept().expect("a connection");
+        let mut reader = BufReader::new(socket.try_clone().expect("a second handle"));
+        let lines = reader.by_ref().lines().map_while(Result::ok);
+        let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+        let length = head.iter().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        reader.read_exact(&mut body).expect("a body");
+        socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").expect("answered");
+        give.send((head[0].clone(), body)).expect("awaited");
+    });
+    (endpoint, take)
+}
+
+#[test]
+fn an_event_is_one_line_of_text_whatever_is_in_it() {
+    let log = logged(&options(Format::Text, None), || {
+        info!(path = %"/x\nERROR forged", name = "\u{1b}[2J", "halo\r\nthere");
+    });
+    assert_eq!(log.lines().count(), 1, "{log}");
+    assert!(log.contains("/x\\nERROR forged") && !log.contains('\u{1b}') && log.ends_with('\n'), "{log}");
+}
+
+#[test]
+fn an_event_is_one_json_object_where_that_is_asked_for() {
+    let log = logged(&options(Format::Json, None), || info!(path = %"/x\n\u{1b}[2J", "halo"));
+    let event: serde_json::Value = serde_json::from_str(&log).expect("one JSON object");
+    assert_eq!(event["message"], "halo");
+    assert_eq!(event["path"], "/x\n\u{1b}[2J");
+    assert_eq!(log.lines().count(), 1);
+}
+
+#[test]
+fn what_the_filter_leaves_out_is_not_logged() {
+    assert_eq!(logged(&options(Format::Text, None), || tracing::debug!("quiet")), "");
+}
+
+#[test]
+fn spans_reach_a_collector_when_the_guard_is_dropped() {
+    let (endpoint, received) = collector();
+    let options = options(Format::Text, Some(endpoint));
+    let guard = guard(&options);
+    with_default(subscriber(&options, &guard, io::sink, false), || {
+        info_span!("a span of the test").in_scope(|| info!("halo"));
+    });
+    drop(guard);
+    let (request, body) = received.recv_timeout(Duration::from_secs(10)).expect("a request in time");
+    assert_eq!(request, "POST /v1/traces HTTP/1.1");
+    let body = String::from_utf8_lossy(&body).into_owned();
+    assert!(body.contains("a span of the test") && body.contains("service.name") && body.contains("ruang"), "{body}");
+}
+
+#[tokio::test]
+async fn without_a_collector_all_goes_on_even_inside_of_a_runtime() {
+    let begun = Instant::now();
+    let vacant = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+    let options = options(Format::Text, Some(format!("http://{vacant}/v1/traces")));
+    let log = logged(&options, || {
+        for _ in 0..10_000 {
+            info_span!("nobody takes it").in_scope(|| info!("halo"));
+        }
+    });
+    assert_eq!(log.matches("halo").count(), 10_000);
+    assert!(begun.elapsed() < Duration::from_secs(10));
+}

@@ -1,0 +1,317 @@
+//! The settings as people give them: to the program itself.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpListener,
+    path::PathBuf,
+    process::{Command, Output},
+    thread,
+    time::{Duration, Instant},
+};
+
+use ruang::settings::{Command as Asked, Loaded, Settings, SettingsError};
+use tempfile::TempDir;
+
+const DESCRIPTORS: usize = 1000;
+
+fn load(args: &[&str], env: &[(&str, &str)]) -> Result<Loaded, SettingsError> {
+    let args = ["ruang"].iter().chain(args).map(Into::into);
+    let env = |name: &str| env.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+    Settings::load(args, &env, DESCRIPTORS)
+}
+
+fn settings(args: &[&str], env: &[(&str, &str)]) -> Settings {
+    load(args, env).unwrap_or_else(|error| panic!("{args:?} {env:?}: {error}")).settings
+}
+
+fn refusal(args: &[&str], env: &[(&str, &str)]) -> String {
+    let error = load(args, env).expect_err("it should be refused");
+    assert_eq!(error.exit_code(), 2);
+    let line = error.to_string();
+    assert_eq!(line.lines().count(), 1, "{line}");
+    line
+}
+
+/// A file with this content, and the folder that goes away with it.
+fn file(content: &str) -> (TempDir, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path: PathBuf = folder.path().join("file");
+    fs::write(&path, content).expect("written");
+    (folder, path.to_str().expect("a plain path").to_owned())
+}
+
+fn ruang(args: &[&str], env: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ruang"));
+    command.env_clear().args(args).envs(env.iter().copied()).output().expect("it runs")
+}
+
+#[test]
+fn without_any_setting_the_defaults_hold() {
+    let loaded = load(&[], &[]).expect("the defaults");
+    assert_eq!(loaded.command, Asked::Run);
+    let settings = loaded.settings;
+    assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
+    assert!(settings.redis_url.is_none() && settings.public_url.is_none() && settings.metrics_listen.is_none());
+    assert!(settings.operator_token.is_none() && settings.telemetry.traces.is_none());
+    assert!(settings.trusted_proxies.0.is_empty());
+    assert_eq!((settings.messages_per_second, settings.messages_burst), (5, 10));
+    assert_eq!((settings.sign_ins_per_minute, settings.connections_per_address), (30, 100));
+    assert_eq!((settings.max_connections, settings.history, settings.history_age), (900, 10_000, None));
+    let seconds = [settings.leave_grace, settings.lease, settings.name_hold, settings.drain_timeout];
+    assert_eq!(seconds.map(|duration| duration.as_secs()), [5, 5, 900, 25]);
+    assert_eq!(settings.session_idle.as_secs(), 12 * 60 * 60);
+    assert_eq!(settings.session_max.as_secs(), 7 * 24 * 60 * 60);
+    assert_eq!(settings.namespace, "ruang");
+    assert_eq!(settings.telemetry.filter, "info");
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_and_that_over_the_file() {
+    let (_folder, path) = file("# our room\n\nRUANG_HISTORY = 300\nRUANG_LEASE=3s\nRUANG_LEAVE_GRACE=3s\nREDIS_URL=\n");
+    let env = [("RUANG_CONFIG", path.as_str()), ("RUANG_LEASE", "2s"), ("RUANG_LEAVE_GRACE", "2s")];
+    let settings = settings(&["--leave-grace", "250ms"], &env);
+    assert_eq!(settings.history, 300);
+    assert_eq!(settings.lease, Duration::from_secs(2));
+    assert_eq!(settings.leave_grace, Duration::from_millis(250));
+    assert!(settings.redis_url.is_none());
+}
+
+#[test]
+fn an_empty_variable_is_unset() {
+    let env = [("RUANG_LISTEN", ""), ("REDIS_URL", ""), ("RUANG_CONFIG", ""), ("OTEL_EXPORTER_OTLP_ENDPOINT", "")];
+    let settings = settings(&[], &env);
+    assert_eq!(settings.listen.port(), 8080);
+    assert!(settings.redis_url.is_none() && settings.telemetry.traces.is_none());
+}
+
+#[test]
+fn flags_may_stand_before_a_command_and_after_it() {
+    for args in [["check", "--listen", "[::1]:9"], ["--listen", "[::1]:9", "check"]] {
+        let loaded = load(&args, &[]).expect("settings");
+        assert_eq!(loaded.command, Asked::Check);
+        assert_eq!(loaded.settings.listen.to_string(), "[::1]:9");
+    }
+    assert_eq!(load(&["run"], &[]).expect("settings").command, Asked::Run);
+    assert_eq!(load(&["healthcheck"], &[]).expect("settings").command, Asked::Healthcheck);
+}
+
+#[test]
+fn a_wrong_value_is_named_as_it_was_given_with_what_is_accepted() {
+    for (setting, value, accepted) in [
+        ("RUANG_LISTEN", "8080", "127.0.0.1:8080"),
+        ("RUANG_METRICS_LISTEN", "localhost:9", "127.0.0.1:8080"),
+        ("RUANG_PUBLIC_URL", "chat.example.org", "https://chat.example.org"),
+        ("RUANG_PUBLIC_URL", "https://chat.example.org/chat", "https://chat.example.org"),
+        ("RUANG_TRUSTED_PROXIES", "10.0.0.0/8,proxy", "10.0.0.0/8"),
+        ("RUANG_NAMESPACE", "a{b}", "A-Z"),
+        ("RUANG_MESSAGES_PER_SECOND", "-1", "from 0 to"),
+        ("RUANG_MESSAGES_BURST", "many", "from 0 to"),
+        ("RUANG_SIGN_INS_PER_MINUTE", "1.5", "from 0 to"),
+        ("RUANG_CONNECTIONS_PER_ADDRESS", " ", "from 0 to"),
+        ("RUANG_MAX_CONNECTIONS", "0", "from 1 to"),
+        ("RUANG_MAX_CONNECTIONS", "1000", "1000 descriptors"),
+        ("RUANG_HISTORY", "99", "from 100 to"),
+        ("RUANG_HISTORY_AGE", "0s", "from 1m"),
+        ("RUANG_LEAVE_GRACE", "5", "5s"),
+        ("RUANG_LEAVE_GRACE", "1h", "to 10m"),
+        ("RUANG_LEASE", "500ms", "from 1s"),
+        ("RUANG_NAME_HOLD", "forever", "15m"),
+        ("RUANG_DRAIN_TIMEOUT", "-5s", "5s"),
+        ("RUANG_SESSION_IDLE", "1s", "from 1m"),
+        ("RUANG_SESSION_MAX", "1h", "RUANG_SESSION_IDLE"),
+        ("RUANG_LOG_FORMAT", "xml", "text or json"),
+        ("RUANG_OPERATOR_TOKEN_FILE", "/nowhere/token", "No such file"),
+        ("RUST_LOG", "ruang=loud", "debug"),
+        ("REDIS_PASSWORD_FILE", "/nowhere/password", "No such file"),
+        ("REDIS_CA_FILE", "/nowhere/ca", "No such file"),
+    ] {
+        let line = refusal(&[], &[(setting, value)]);
+        assert!(line.starts_with(&format!("{setting} {value:?}: expected ")) && line.contains(accepted), "{line}");
+
+        let flag = format!("--{}", setting.trim_start_matches("RUANG_").to_lowercase().replace('_', "-"));
+        let line = refusal(&[&flag, value], &[]);
+        assert!(line.starts_with(&format!("{flag} {value:?}: expected ")) && line.contains(accepted), "{line}");
+    }
+    for (variable, value, accepted) in [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "http URL"),
+        ("OTEL_SDK_DISABLED", "yes", "true or false"),
+        ("OTEL_TRACES_SAMPLER", "sometimes", "always_on"),
+    ] {
+        let line = refusal(&[], &[(variable, value)]);
+        assert!(line.starts_with(&format!("{variable} {value:?}: expected ")) && line.contains(accepted), "{line}");
+    }
+}
+
+#[test]
+fn a_wrong_value_of_many_lines_is_still_one_line() {
+    let line = refusal(&[], &[("RUANG_LISTEN", &"x\n".repeat(1000))]);
+    assert!(line.len() < 400, "{line}");
+}
+
+#[test]
+fn a_wrong_line_of_the_file_is_named() {
+    for (content, number, told) in [
+        ("RUANG_HISTROY=100", 1, "RUANG_HISTROY"),
+        ("# fine\nRUANG_HISTORY=100\nhalo", 3, "NAME=value"),
+        ("RUANG_HISTORY=100\nRUANG_HISTORY=200", 2, "second time"),
+        ("RUANG_CONFIG=other", 1, "RUANG_CONFIG"),
+        ("\n\nRUANG_HISTORY=1", 3, "RUANG_HISTORY \"1\": expected a whole number"),
+    ] {
+        let (_folder, path) = file(content);
+        let line = refusal(&["--config", &path], &[]);
+        assert!(line.starts_with(&format!("{path:?} line {number}: ")) && line.contains(told), "{line}");
+    }
+    assert!(refusal(&["--config", "/nowhere/file"], &[]).contains("No such file"));
+}
+
+#[test]
+fn the_url_of_redis_is_one_that_the_client_takes() {
+    for url in [
+        "redis://redis",
+        "redis://:secret@10.0.0.1:6380/3",
+        "rediss://user:secret@redis.example",
+        "redis://[::1]:6379/0",
+        "redis-cluster://a:7000?node=b:7001",
+        "rediss-sentinel://a:26379?sentinelServiceName=main&sentinelPassword=secret",
+    ] {
+        let given = settings(&["--redis-url", url], &[]).redis_url.expect("a URL");
+        assert_eq!(given.expose(), url);
+    }
+    for url in [
+        "redis",
+        "http://redis",
+        "redis://",
+        "redis-other://redis",
+        "redis-sentinel-cluster://redis",
+        "redis://redis/main",
+        "unix:///redis.sock",
+    ] {
+        let line = refusal(&["--redis-url", url], &[]);
+        assert!(line.starts_with("--redis-url ") && line.contains("redis://host:6379/0"), "{line}");
+    }
+}
+
+#[test]
+fn files_beside_redis_make_sense_only_with_it() {
+    let (_password_folder, password) = file("secret\n");
+    let (_ca_folder, ca) = file("-----BEGIN CERTIFICATE-----\n");
+    let redis = settings(&["--redis-url", "redis://redis", "--redis-password-file", &password], &[]);
+    assert_eq!(redis.redis_password.expect("a password").expose(), "secret");
+    assert!(settings(&["--redis-url", "rediss://redis", "--redis-ca-file", &ca], &[]).redis_ca_file.is_some());
+
+    assert!(refusal(&["--redis-password-file", &password], &[]).contains("REDIS_URL"));
+    let both = ["--redis-url", "redis://:other@redis", "--redis-password-file", &password];
+    assert!(refusal(&both, &[]).contains("no password"));
+    assert!(refusal(&["--redis-url", "redis://redis", "--redis-ca-file", &ca], &[]).contains("TLS"));
+    let (_folder, empty) = file("\n");
+    assert!(refusal(&["--operator-token-file", &empty], &[]).contains("empty"));
+}
+
+#[test]
+fn a_secret_is_never_shown() {
+    let (_folder, token) = file("hush-token");
+    let (_folder, password) = file("hush-password");
+    let url = "redis-sentinel://hush-user@a:26379?sentinelServiceName=m&sentinelPassword=hush-sentinel";
+    let args = ["--redis-url", url, "--redis-password-file", &password, "--operator-token-file", &token];
+    let loaded = load(&args, &[]).expect("settings");
+    let shown = format!("{loaded:?}{:?}", loaded.settings);
+    assert!(!shown.contains("hush"), "{shown}");
+    for wrong in ["redis://:hush@redis/x", "hush", "http://:hush@redis"] {
+        assert!(!refusal(&["--redis-url", wrong], &[]).contains("hush"));
+    }
+    let both = ["--redis-url", "redis://:hush@redis", "--redis-password-file", &password];
+    assert!(!refusal(&both, &[]).contains("hush"));
+    let (_folder, path) = file("REDIS_URL redis://:hush@redis");
+    assert!(!refusal(&["--config", &path], &[]).contains("hush"));
+}
+
+#[test]
+fn zero_of_either_is_an_unlimited_rate() {
+    assert!(settings(&["--messages-per-second", "0"], &[]).message_rate().is_unlimited());
+    assert!(settings(&["--messages-burst", "0"], &[]).message_rate().is_unlimited());
+    assert!(settings(&["--sign-ins-per-minute", "0"], &[]).sign_in_rate().is_unlimited());
+    assert!(!settings(&[], &[]).message_rate().is_unlimited());
+}
+
+#[test]
+fn traces_go_where_opentelemetrys_own_variables_say() {
+    let endpoint = |env: &[(&str, &str)]| settings(&[], env).telemetry.traces.map(|traces| traces.endpoint);
+    let all = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/");
+    let traces = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://traces:4318/here");
+    assert_eq!(endpoint(&[all]).as_deref(), Some("http://collector:4318/v1/traces"));
+    assert_eq!(endpoint(&[all, traces]).as_deref(), Some("http://traces:4318/here"));
+    assert_eq!(endpoint(&[all, ("OTEL_SDK_DISABLED", "true")]), None);
+    assert_eq!(endpoint(&[]), None);
+}
+
+#[test]
+fn the_program_says_what_is_wrong_on_one_line_of_stderr_and_exits_with_2() {
+    for (args, env) in [
+        (&["--lisen", "x"][..], &[][..]),
+        (&["serve"], &[]),
+        (&["--listen"], &[]),
+        (&[], &[("RUANG_LISTEN", "8080")]),
+        (&["check"], &[("REDIS_URL", "redis")]),
+    ] {
+        let output = ruang(args, env);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        let stderr = String::from_utf8(output.stderr).expect("text");
+        assert!(stderr.starts_with("ruang: ") && stderr.lines().count() == 1, "{stderr}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn the_program_tells_its_version_its_commit_and_every_setting() {
+    let version = String::from_utf8(ruang(&["--version"], &[]).stdout).expect("text");
+    assert!(version.starts_with(concat!("ruang ", env!("CARGO_PKG_VERSION"), " (")), "{version}");
+    let output = ruang(&["--help"], &[]);
+    assert_eq!(output.status.code(), Some(0));
+    let help = String::from_utf8(output.stdout).expect("text");
+    for setting in load(&[], &[]).expect("the defaults").effective {
+        assert!(help.contains(setting.name), "{}", setting.name);
+    }
+    assert!(help.contains("RUANG_LISTEN; default: 127.0.0.1:8080") && help.contains("Limits:"), "{help}");
+}
+
+#[test]
+fn check_says_what_holds_and_who_says_so() {
+    let output = ruang(&["check", "--history", "500"], &[("RUANG_LEASE", "3s")]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).expect("text");
+    let line =
+        |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}: {text}"));
+    assert!(line("RUANG_HISTORY ").ends_with("\"500\"  (flag)"));
+    assert!(line("RUANG_LEASE ").ends_with("\"3s\"  (environment)"));
+    assert!(line("RUANG_NAMESPACE ").ends_with("\"ruang\"  (default)"));
+}
+
+#[test]
+fn healthcheck_succeeds_if_and_only_if_the_instance_says_that_it_is_alive() {
+    for (answer, code) in [("HTTP/1.1 200 OK\r\n\r\nok", 0), ("HTTP/1.1 503 Service Unavailable\r\n\r\n", 1), ("", 1)] {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let instance = thread::spawn(move || {
+            let (mut socket, _) = listener.accept().expect("a connection");
+            let mut request = [0; 256];
+            let read = socket.read(&mut request).expect("a request");
+            socket.write_all(answer.as_bytes()).expect("answered");
+            String::from_utf8_lossy(&request[..read]).into_owned()
+        });
+        let output = ruang(&["healthcheck", "--listen", &address], &[]);
+        assert_eq!(output.status.code(), Some(code), "{answer}");
+        assert!(instance.join().expect("it was asked").starts_with("GET /healthz HTTP/1.1\r\n"));
+    }
+}
+
+#[test]
+fn healthcheck_gives_up_on_an_instance_that_is_stuck_or_gone() {
+    let stuck = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = stuck.local_addr().expect("an address").to_string();
+    let begun = Instant::now();
+    assert_eq!(ruang(&["healthcheck"], &[("RUANG_LISTEN", &address)]).status.code(), Some(1));
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    drop(stuck);
+    assert_eq!(ruang(&["healthcheck"], &[("RUANG_LISTEN", &address)]).status.code(), Some(1));
+}
