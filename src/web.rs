@@ -1,1 +1,130 @@
-//! (to come)
+//! The site: router, pages, sign-in, the history API, health, assets, headers and languages.
+
+mod assets;
+mod chat;
+mod error;
+mod headers;
+mod health;
+mod history;
+mod locale;
+mod logout;
+mod members;
+mod peer;
+mod requests;
+mod sign_in;
+mod texts;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    extract::FromRef,
+    http::{HeaderMap, StatusCode},
+    middleware,
+    routing::{get, post},
+};
+use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
+
+use crate::{
+    address::limit_key,
+    bucket::{Buckets, Rate},
+    origin::SitePolicy,
+    protocol::FRAME_BYTES,
+    room::Room,
+    session::Sessions,
+};
+
+/// The longest that a request may take to be answered.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Client addresses whose sign-ins are counted at a time.
+const ADDRESSES_COUNTED: usize = 10_000;
+
+/// What the site lets people do.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Sign-ins that one address may try in a minute; 0 = unlimited.
+    pub sign_ins_per_minute: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { sign_ins_per_minute: 30 }
+    }
+}
+
+/// What the pages are made from; cheap to clone.
+#[derive(Clone)]
+pub struct Web {
+    room: Room,
+    sessions: Sessions,
+    site: Arc<SitePolicy>,
+    sign_ins: Arc<Mutex<Buckets<IpAddr>>>,
+}
+
+impl Web {
+    /// The site of a room.
+    pub fn new(room: Room, sessions: Sessions, site: SitePolicy, options: Options) -> Self {
+        let per_minute = f64::from(options.sign_ins_per_minute);
+        let rate = Rate { per_second: per_minute / 60.0, burst: per_minute };
+        let sign_ins = Arc::new(Mutex::new(Buckets::new(rate, ADDRESSES_COUNTED)));
+        Self { room, sessions, site: Arc::new(site), sign_ins }
+    }
+
+    /// Counts an attempt to sign in.
+    ///
+    /// # Errors
+    /// How long the client has to wait first.
+    fn count_sign_in(&self, peer: IpAddr, headers: &HeaderMap) -> Result<(), Duration> {
+        let client = limit_key(self.site.proxies.client(peer, headers));
+        self.sign_ins.lock().unwrap_or_else(PoisonError::into_inner).take(client, Instant::now())
+    }
+}
+
+impl FromRef<Web> for Room {
+    fn from_ref(web: &Web) -> Self {
+        web.room.clone()
+    }
+}
+
+impl FromRef<Web> for Sessions {
+    fn from_ref(web: &Web) -> Self {
+        web.sessions.clone()
+    }
+}
+
+/// The site's routes. They need [`layers`] around them, and [`server::Peer`](crate::server::Peer) in each request.
+pub fn router(web: Web) -> Router {
+    Router::new()
+        .route("/", get(sign_in::form).post(sign_in::submit))
+        .route("/chat", get(chat::page))
+        .route("/logout", post(logout::submit))
+        .route("/api/messages", get(history::page))
+        .route("/api/members", get(members::page))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/static/{hash}/{*path}", get(assets::serve))
+        .with_state(web)
+}
+
+/// What every request passes on its way to any route, `/ws` too: a log line, security headers, limits, its session.
+pub fn layers(router: Router, sessions: &Sessions, site: &SitePolicy) -> Router {
+    let headers = headers::Headers::new(site);
+    // The last is the outermost.
+    router
+        .fallback(error::not_found)
+        .layer(sessions.layer())
+        .layer(middleware::map_response(error::session_unsaved))
+        .layer(RequestBodyLimitLayer::new(FRAME_BYTES))
+        .layer(middleware::from_fn(locale::remember))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+        .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(middleware::map_response(move |response| std::future::ready(headers.add_to(response))))
+        .layer(middleware::from_fn(requests::log))
+}

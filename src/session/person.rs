@@ -1,0 +1,80 @@
+//! The person a session belongs to, as an extractor.
+
+use axum::{
+    Json,
+    extract::FromRequestParts,
+    http::{StatusCode, header::RETRY_AFTER, request::Parts},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use tower_sessions::{
+    Session,
+    session::{self, Id},
+};
+
+use crate::backplane::SessionTag;
+
+/// Where a record holds its person.
+pub(super) const KEY: &str = "person";
+
+/// Who signed in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// The name as shown.
+    pub name: String,
+    /// The uniqueness key of the name.
+    pub who: String,
+    /// The session as the room knows it.
+    pub tag: SessionTag,
+}
+
+/// Extracts the person who sent a request. Take a `Result<SignedIn, NotSignedIn>` to answer otherwise than with
+/// the JSON of the rejection.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// Who.
+    pub person: Person,
+    /// The session's id, to [`touch`](super::Sessions::touch) and [`delete`](super::Sessions::delete) it by: a secret.
+    pub id: Id,
+}
+
+/// Why nobody could be extracted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotSignedIn {
+    /// No session, or one that is over.
+    Nobody,
+    /// The store could not be asked: there may be a session.
+    Unreadable,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
+    type Rejection = NotSignedIn;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, NotSignedIn> {
+        let session = parts.extensions.get::<Session>().ok_or(NotSignedIn::Nobody)?;
+        if session.id().is_none() {
+            return Err(NotSignedIn::Nobody);
+        }
+        let person = session.get::<Person>(KEY).await.map_err(|error| match error {
+            session::Error::Store(_) => NotSignedIn::Unreadable,
+            session::Error::SerdeJson(_) => NotSignedIn::Nobody,
+        })?;
+        match (person, session.id()) {
+            (Some(person), Some(id)) => Ok(Self { person, id }),
+            _ => Err(NotSignedIn::Nobody),
+        }
+    }
+}
+
+impl IntoResponse for NotSignedIn {
+    fn into_response(self) -> Response {
+        let error = |reason: &str| Json(serde_json::json!({ "error": reason }));
+        match self {
+            Self::Nobody => (StatusCode::UNAUTHORIZED, error("sign in first")).into_response(),
+            Self::Unreadable => {
+                (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "2")], error("sessions cannot be read"))
+                    .into_response()
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What people and programs are told when a request cannot be served.
+
+use std::any::Any;
+
+use askama::Template;
+use axum::{
+    Json,
+    body::{Body, HttpBody},
+    http::{
+        HeaderValue, StatusCode,
+        header::{CONTENT_TYPE, RETRY_AFTER},
+    },
+    response::{Html, IntoResponse, Response},
+};
+
+use super::{assets, locale::Locale, texts::Texts};
+
+/// Seconds after which it makes sense to ask again for what cannot be reached.
+pub const RETRY_SECONDS: &str = "2";
+
+/// Renders a page.
+pub fn html(status: StatusCode, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(page) => (status, Html(page)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page cannot be rendered");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// An error of the API.
+pub fn json(status: StatusCode, reason: &str) -> Response {
+    (status, Json(serde_json::json!({ "error": reason }))).into_response()
+}
+
+/// The API's answer while the room cannot be reached.
+pub fn json_unavailable() -> Response {
+    with_retry_after(json(StatusCode::SERVICE_UNAVAILABLE, "the room cannot be reached"), RETRY_SECONDS)
+}
+
+/// Adds when to come again.
+pub fn with_retry_after(mut response: Response, seconds: &str) -> Response {
+    if let Ok(seconds) = HeaderValue::from_str(seconds) {
+        response.headers_mut().insert(RETRY_AFTER, seconds);
+    }
+    response
+}
+
+/// An unknown path.
+pub async fn not_found(locale: Locale) -> Response {
+    page(locale, StatusCode::NOT_FOUND, Texts::of(locale).errors.not_found)
+}
+
+/// A form that another site sent.
+pub fn foreign(locale: Locale) -> Response {
+    page(locale, StatusCode::FORBIDDEN, Texts::of(locale).errors.foreign)
+}
+
+/// Sessions or the room cannot be reached.
+pub fn unavailable(locale: Locale) -> Response {
+    let page = page(locale, StatusCode::SERVICE_UNAVAILABLE, Texts::of(locale).errors.unavailable);
+    with_retry_after(page, RETRY_SECONDS)
+}
+
+/// A handler panicked.
+pub fn panicked(_cause: Box<dyn Any + Send>) -> Response {
+    tracing::error!("a handler panicked");
+    let locale = Locale::default();
+    page(locale, StatusCode::INTERNAL_SERVER_ERROR, Texts::of(locale).errors.failed)
+}
+
+/// tower-sessions replaces a finished response by an empty 500 when it cannot save. Nothing of ours is an empty
+/// 500, so that is what it means: the store cannot be reached.
+pub async fn session_unsaved(locale: Locale, response: Response<Body>) -> Response<Body> {
+    let empty = response.body().size_hint().exact() == Some(0) && !response.headers().contains_key(CONTENT_TYPE);
+    if response.status() == StatusCode::INTERNAL_SERVER_ERROR && empty { unavailable(locale) } else { response }
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    texts: &'static Texts,
+    locale: Locale,
+    base: String,
+    title: &'static str,
+    advice: &'static str,
+    /// The room could be there again at the same address: offer no other.
+    stay: bool,
+}
+
+fn page(locale: Locale, status: StatusCode, (title, advice): (&'static str, &'static str)) -> Response {
+    let stay = status == StatusCode::SERVICE_UNAVAILABLE;
+    html(status, &ErrorPage { texts: Texts::of(locale), locale, base: assets::base(), title, advice, stay })
+}

@@ -1,0 +1,79 @@
+//! Headers that every response carries, to bound what a page can do and be made to do.
+
+use axum::{
+    http::{HeaderName, HeaderValue, header},
+    response::Response,
+};
+
+use crate::origin::SitePolicy;
+
+/// What a response that says nothing about caching gets: pages and answers are one person's.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// The headers of a site.
+#[derive(Clone)]
+pub struct Headers(Vec<(HeaderName, HeaderValue)>);
+
+impl Headers {
+    /// The headers for a site that is reached as `site` says.
+    pub fn new(site: &SitePolicy) -> Self {
+        let mut headers = vec![
+            (header::CONTENT_SECURITY_POLICY, content_security_policy(site)),
+            (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+            // Not `no-referrer`: with it browsers send `Origin: null` with our own forms.
+            (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+            named(
+                "permissions-policy",
+                "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+            ),
+            named("cross-origin-opener-policy", "same-origin"),
+            named("cross-origin-resource-policy", "same-origin"),
+        ];
+        if site.is_https() {
+            headers.push((header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000")));
+        }
+        Self(headers)
+    }
+
+    /// Adds them to a response.
+    pub fn add_to(&self, mut response: Response) -> Response {
+        let headers = response.headers_mut();
+        for (name, value) in &self.0 {
+            headers.insert(name, value.clone());
+        }
+        headers.entry(header::CACHE_CONTROL).or_insert(NO_STORE);
+        response
+    }
+}
+
+fn content_security_policy(site: &SitePolicy) -> HeaderValue {
+    // Older browsers do not take 'self' to mean the WebSocket of the same origin.
+    let socket = site.public_url.as_ref().map(|url| format!(" {}", url.to_string().replacen("http", "ws", 1)));
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'{}; img-src 'self' data:; \
+         base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+        socket.unwrap_or_default()
+    );
+    // An origin is made of characters that a header may carry.
+    HeaderValue::from_str(&policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
+}
+
+fn named(name: &'static str, value: &'static str) -> (HeaderName, HeaderValue) {
+    (HeaderName::from_static(name), HeaderValue::from_static(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policy_names_the_socket_of_a_known_site_and_allows_nothing_unsafe() {
+        let site = SitePolicy { public_url: "https://chat.example.org".parse().ok(), ..SitePolicy::default() };
+        let policy = content_security_policy(&site);
+        let policy = policy.to_str().unwrap();
+        assert!(policy.contains("connect-src 'self' wss://chat.example.org;"), "{policy}");
+        assert!(!policy.contains("unsafe"), "{policy}");
+        let policy = content_security_policy(&SitePolicy::default());
+        assert!(policy.to_str().unwrap().contains("connect-src 'self';"));
+    }
+}

@@ -1,0 +1,118 @@
+//! The language of a page: Indonesian, unless its reader chose English.
+
+use axum::{
+    extract::{FromRequestParts, Request},
+    http::{
+        HeaderMap, HeaderValue, Uri,
+        header::{COOKIE, SET_COOKIE},
+        request::Parts,
+    },
+    middleware::Next,
+    response::Response,
+};
+use tower_sessions::cookie::Cookie;
+
+const COOKIE_NAME: &str = "ruang_lang";
+
+/// A language that pages are written in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Locale {
+    /// Bahasa Indonesia: what nobody has to choose.
+    #[default]
+    Indonesian,
+    /// English.
+    English,
+}
+
+impl Locale {
+    const ALL: [Self; 2] = [Self::Indonesian, Self::English];
+
+    /// The language's tag.
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::Indonesian => "id",
+            Self::English => "en",
+        }
+    }
+
+    /// The language's name in itself.
+    pub const fn own_name(self) -> &'static str {
+        match self {
+            Self::Indonesian => "Bahasa Indonesia",
+            Self::English => "English",
+        }
+    }
+
+    /// The language to switch to.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Indonesian => Self::English,
+            Self::English => Self::Indonesian,
+        }
+    }
+
+    /// What `?lang=` chooses, if it names a language.
+    fn chosen(uri: &Uri) -> Option<Self> {
+        let pairs = uri.query()?.split('&').filter_map(|pair| pair.strip_prefix("lang="));
+        pairs.last().and_then(Self::tagged)
+    }
+
+    /// What was chosen earlier.
+    fn remembered(headers: &HeaderMap) -> Option<Self> {
+        let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+        let mut cookies = lines.flat_map(Cookie::split_parse).filter_map(Result::ok);
+        cookies.find(|cookie| cookie.name() == COOKIE_NAME).and_then(|cookie| Self::tagged(cookie.value()))
+    }
+
+    fn tagged(tag: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|locale| locale.tag() == tag)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Locale {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self::chosen(&parts.uri).or_else(|| Self::remembered(&parts.headers)).unwrap_or_default())
+    }
+}
+
+/// Remembers the language that a request chose, in a cookie: the switch is a link and needs no script.
+pub async fn remember(request: Request, next: Next) -> Response {
+    let chosen = Locale::chosen(request.uri());
+    let mut response = next.run(request).await;
+    if let Some(locale) = chosen {
+        let cookie = format!("{COOKIE_NAME}={}; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly", locale.tag());
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_chooses_the_language_and_nonsense_does_not() {
+        for (uri, chosen) in [
+            ("/", None),
+            ("/?lang=en", Some(Locale::English)),
+            ("/chat?x=1&lang=id", Some(Locale::Indonesian)),
+            ("/?lang=", None),
+            ("/?lang=de", None),
+            ("/?slang=en", None),
+        ] {
+            assert_eq!(Locale::chosen(&uri.parse().unwrap()), chosen, "{uri}");
+        }
+    }
+
+    #[test]
+    fn the_choice_is_found_among_other_cookies() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(Locale::remembered(&headers), None);
+        headers.append(COOKIE, HeaderValue::from_static("ruang=abc; ruang_lang=en; other"));
+        assert_eq!(Locale::remembered(&headers), Some(Locale::English));
+    }
+}

@@ -1,0 +1,36 @@
+//! Signing out.
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, header::SET_COOKIE},
+    response::{IntoResponse, Redirect, Response},
+};
+
+use super::{Web, error, locale::Locale, peer::PeerIp};
+use crate::session::{NotSignedIn, SignedIn};
+
+/// `POST /logout`: out of the room on every instance, then out of the session. Whoever is told 303 is out; after a
+/// 503 they are still signed in, and may try again.
+pub async fn submit(
+    State(web): State<Web>,
+    locale: Locale,
+    PeerIp(peer): PeerIp,
+    headers: HeaderMap,
+    signed_in: Result<SignedIn, NotSignedIn>,
+) -> Response {
+    if !web.site.allows_post(&headers, peer) {
+        return error::foreign(locale);
+    }
+    match signed_in {
+        Ok(signed_in) if !end(&web, &signed_in).await => error::unavailable(locale),
+        Err(NotSignedIn::Unreadable) => error::unavailable(locale),
+        Ok(_) => ([(SET_COOKIE, web.sessions.removal_cookie())], Redirect::to("/")).into_response(),
+        Err(NotSignedIn::Nobody) => Redirect::to("/").into_response(),
+    }
+}
+
+/// The room first: a session deleted before could not be ended again.
+async fn end(web: &Web, signed_in: &SignedIn) -> bool {
+    let SignedIn { person, id } = signed_in;
+    web.room.end(&person.tag, &person.who).await.is_ok() && web.sessions.delete(id).await.is_ok()
+}

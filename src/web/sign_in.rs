@@ -1,0 +1,151 @@
+//! Signing in: a name, and nothing else.
+
+use askama::Template;
+use axum::{
+    Form,
+    extract::{State, rejection::FormRejection},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Redirect, Response},
+};
+use serde::Deserialize;
+use tower_sessions::Session;
+
+use super::{Web, assets, error, locale::Locale, peer::PeerIp, texts::Texts};
+use crate::{
+    backplane::{Claim, SessionTag},
+    name::{Name, NameError},
+    session::{NotSignedIn, Person, SignedIn},
+};
+
+/// What the form sends.
+#[derive(Default, Deserialize)]
+pub struct Fields {
+    #[serde(default)]
+    username: String,
+}
+
+/// `GET /`: the form, or the room for who is signed in.
+pub async fn form(locale: Locale, signed_in: Result<SignedIn, NotSignedIn>) -> Response {
+    match signed_in {
+        Ok(_) => to_the_room(),
+        Err(NotSignedIn::Nobody) => Page::new(locale, "", None).answer(StatusCode::OK),
+        Err(NotSignedIn::Unreadable) => error::unavailable(locale),
+    }
+}
+
+/// `POST /`: into the room, or the form again with the reason why not.
+pub async fn submit(
+    State(web): State<Web>,
+    locale: Locale,
+    PeerIp(peer): PeerIp,
+    headers: HeaderMap,
+    signed_in: Result<SignedIn, NotSignedIn>,
+    session: Session,
+    fields: Result<Form<Fields>, FormRejection>,
+) -> Response {
+    if !web.site.allows_post(&headers, peer) {
+        return error::foreign(locale);
+    }
+    match signed_in {
+        Ok(_) => return to_the_room(),
+        Err(NotSignedIn::Unreadable) => return error::unavailable(locale),
+        Err(NotSignedIn::Nobody) => {}
+    }
+    let typed = match fields {
+        Ok(Form(fields)) => fields.username,
+        Err(FormRejection::FailedToDeserializeForm(_) | FormRejection::FailedToDeserializeFormBody(_)) => String::new(),
+        Err(rejection) => return rejection.into_response(),
+    };
+    let refused = |refusal: Refusal| refusal.answer(locale, &typed);
+    if let Err(wait) = web.count_sign_in(peer, &headers) {
+        return refused(Refusal::TooMany { seconds: wait.as_secs() + 1 });
+    }
+    let name = match Name::parse(&typed) {
+        Ok(name) => name,
+        Err(error) => return refused(Refusal::Name(error)),
+    };
+    match enter(&web, &session, &name).await {
+        Ok(()) => to_the_room(),
+        Err(refusal) => refused(refusal),
+    }
+}
+
+/// Takes the name, then begins the session: nobody is ever signed in under a name that is somebody else's.
+async fn enter(web: &Web, session: &Session, name: &Name) -> Result<(), Refusal> {
+    let tag = SessionTag::random();
+    match web.room.claim(name.who(), &tag).await {
+        Ok(Claim::Mine) => {}
+        Ok(Claim::Held) => return Err(Refusal::Held),
+        Err(_) => return Err(Refusal::Unavailable),
+    }
+    let person = Person { name: name.shown().to_owned(), who: name.who().to_owned(), tag };
+    if web.sessions.begin(session, &person).await.is_err() {
+        // The name would stay held by a session that nobody has. If that fails too, the hold runs out by itself.
+        let _ = web.room.end(&person.tag, &person.who).await;
+        return Err(Refusal::Unavailable);
+    }
+    Ok(())
+}
+
+fn to_the_room() -> Response {
+    Redirect::to("/chat").into_response()
+}
+
+/// Why somebody is not let in.
+#[derive(Clone, Copy)]
+enum Refusal {
+    Name(NameError),
+    Held,
+    TooMany { seconds: u64 },
+    Unavailable,
+}
+
+impl Refusal {
+    /// The form again, with the reason beside what was typed.
+    fn answer(self, locale: Locale, typed: &str) -> Response {
+        let page = Page::new(locale, typed, Some(self.reason(&Texts::of(locale).sign_in)));
+        match self {
+            Self::Name(_) => page.answer(StatusCode::UNPROCESSABLE_ENTITY),
+            Self::Held => page.answer(StatusCode::CONFLICT),
+            Self::TooMany { seconds } => {
+                error::with_retry_after(page.answer(StatusCode::TOO_MANY_REQUESTS), &seconds.to_string())
+            }
+            Self::Unavailable => {
+                error::with_retry_after(page.answer(StatusCode::SERVICE_UNAVAILABLE), error::RETRY_SECONDS)
+            }
+        }
+    }
+
+    fn reason(self, texts: &super::texts::SignIn) -> &str {
+        match self {
+            Self::Name(NameError::Empty) => texts.empty,
+            Self::Name(NameError::TooLong) => texts.too_long,
+            Self::Name(NameError::Invisible) => texts.invisible,
+            Self::Name(NameError::Unknown) => texts.unknown,
+            Self::Name(NameError::Marks) => texts.marks,
+            Self::Held => texts.held,
+            Self::TooMany { .. } => texts.too_many,
+            Self::Unavailable => texts.unavailable,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct Page<'a> {
+    texts: &'static Texts,
+    locale: Locale,
+    base: String,
+    typed: &'a str,
+    reason: Option<&'a str>,
+}
+
+impl<'a> Page<'a> {
+    fn new(locale: Locale, typed: &'a str, reason: Option<&'a str>) -> Self {
+        Self { texts: Texts::of(locale), locale, base: assets::base(), typed, reason }
+    }
+
+    fn answer(&self, status: StatusCode) -> Response {
+        error::html(status, self)
+    }
+}

@@ -1,0 +1,162 @@
+//! What the pages say, in each language. One struct, a value per language: a text that lacks does not compile.
+
+mod en;
+mod id;
+
+use serde::Serialize;
+
+use super::locale::Locale;
+
+/// Everything that pages say.
+#[derive(Debug)]
+pub struct Texts {
+    /// The language's tag, for `<html lang>`.
+    pub lang: &'static str,
+    /// One line about the room.
+    pub about: &'static str,
+    /// Leads past the head of the page, for keyboards.
+    pub skip: &'static str,
+    /// The sign-in form.
+    pub sign_in: SignIn,
+    /// The room.
+    pub chat: Chat,
+    /// Pages that say what went wrong.
+    pub errors: Errors,
+    /// What the room's script says; `{username}` and `{count}` stand for what it fills in.
+    pub script: Script,
+}
+
+/// Texts of the sign-in form.
+#[derive(Debug)]
+pub struct SignIn {
+    pub title: &'static str,
+    pub lead: &'static str,
+    pub label: &'static str,
+    pub hint: &'static str,
+    pub submit: &'static str,
+    pub empty: &'static str,
+    pub too_long: &'static str,
+    pub invisible: &'static str,
+    pub unknown: &'static str,
+    pub marks: &'static str,
+    pub held: &'static str,
+    pub too_many: &'static str,
+    pub unavailable: &'static str,
+}
+
+/// Texts of the room's page.
+#[derive(Debug)]
+pub struct Chat {
+    pub title: &'static str,
+    pub timeline: &'static str,
+    pub people: &'static str,
+    pub show_people: &'static str,
+    pub sign_out: &'static str,
+    pub signed_in_as: &'static str,
+    pub text: &'static str,
+    pub placeholder: &'static str,
+    pub send: &'static str,
+    pub keys: &'static str,
+    pub newest: &'static str,
+    pub earlier: &'static str,
+    pub no_script: &'static str,
+}
+
+/// Texts of error pages: each a title and what to do.
+#[derive(Debug)]
+pub struct Errors {
+    pub not_found: (&'static str, &'static str),
+    pub foreign: (&'static str, &'static str),
+    pub unavailable: (&'static str, &'static str),
+    pub failed: (&'static str, &'static str),
+    pub home: &'static str,
+}
+
+/// Texts of the script, handed to it as JSON.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Script {
+    pub lang: &'static str,
+    pub joined: &'static str,
+    pub left: &'static str,
+    pub you: &'static str,
+    pub empty: &'static str,
+    pub earlier: &'static str,
+    pub gap: &'static str,
+    pub gap_counted: &'static str,
+    pub gap_load: &'static str,
+    pub loading: &'static str,
+    pub load_failed: &'static str,
+    pub removed: &'static str,
+    pub sending: &'static str,
+    pub waiting: &'static str,
+    pub refused_too_long: &'static str,
+    pub refused: &'static str,
+    pub again: &'static str,
+    pub discard: &'static str,
+    pub connecting: &'static str,
+    pub offline_in: &'static str,
+    pub offline_now: &'static str,
+    pub retry: &'static str,
+    pub deaf: &'static str,
+    pub stopped: &'static str,
+    pub reload: &'static str,
+    pub signed_out: &'static str,
+    pub typing_one: &'static str,
+    pub typing_two: &'static str,
+    pub typing_many: &'static str,
+    pub crowd: &'static str,
+    pub left_over: &'static str,
+    pub newest: &'static str,
+    pub newest_counted: &'static str,
+}
+
+impl Texts {
+    /// The texts of a language.
+    pub fn of(locale: Locale) -> &'static Self {
+        match locale {
+            Locale::Indonesian => &id::TEXTS,
+            Locale::English => &en::TEXTS,
+        }
+    }
+}
+
+impl Script {
+    /// The texts as JSON that can stand inside a `<script>` element: no `<`, so nothing in it can end the element.
+    pub fn json(&self) -> String {
+        let json = serde_json::to_string(self).unwrap_or_default();
+        json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_coming_and_going_read_as_agreed() {
+        let texts = Texts::of(Locale::Indonesian);
+        assert_eq!(texts.script.joined, "{username} telah bergabung.");
+        assert_eq!(texts.script.left, "{username} telah keluar.");
+    }
+
+    #[test]
+    fn the_scripts_json_cannot_end_its_element() {
+        let script = Script { again: "</script><!--", ..id::TEXTS.script };
+        let json = script.json();
+        assert!(!json.contains(['<', '>']), "{json}");
+        let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(read["again"], "</script><!--");
+    }
+
+    #[test]
+    fn both_languages_fill_in_the_same_places() {
+        let value = |texts: &Texts| serde_json::to_value(&texts.script).unwrap();
+        let (id, en) = (value(&id::TEXTS), value(&en::TEXTS));
+        for (key, text) in id.as_object().unwrap() {
+            for place in ["{username}", "{count}", "{other}", "{seconds}"] {
+                let (id, en) = (text.as_str().unwrap(), en[key].as_str().unwrap());
+                assert_eq!(id.contains(place), en.contains(place), "{key}: {id:?} and {en:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+// What frames mean: the rules of a client, between the connection and what is shown. Knows no DOM.
+
+const AGAIN_AFTER_MS = 2_000;
+
+/**
+ * Brings the connection's frames into the timeline, the presence and the outbox, and the outbox' entries out.
+ * `view` is told { people, outbox, typing } when that has changed; `send` answers false while nothing may be sent.
+ */
+export class Conversation {
+  #you;
+  #timeline;
+  #presence;
+  #outbox;
+  #view;
+  #send;
+  #later;
+  #paused = false;
+  limits = {};
+
+  constructor({ you, timeline, presence, outbox, view, send, later = (action, ms) => setTimeout(action, ms) }) {
+    this.#you = you;
+    this.#timeline = timeline;
+    this.#presence = presence;
+    this.#outbox = outbox;
+    this.#view = view;
+    this.#send = send;
+    this.#later = later;
+  }
+
+  /** A frame came; of a welcome, whether it was asked for. */
+  heard(frame, asked) {
+    switch (frame.type) {
+      case "welcome":
+        return this.#welcome(frame, asked);
+      case "message":
+        return this.#message(frame);
+      case "ack":
+        this.#outbox.acknowledge(frame.nonce);
+        return this.#flush();
+      case "presence":
+        return this.#people(frame);
+      case "typing":
+        return this.#view.typing(frame.names.filter((name) => name !== this.#you), frame.count);
+      case "removed":
+        return this.#timeline.removed(frame.id);
+      case "error":
+        return this.#error(frame);
+    }
+  }
+
+  /** The person said something: sent as soon as it may be. */
+  say(text) {
+    this.#outbox.add(text);
+    this.#flush();
+  }
+
+  /** Says a refused text again. */
+  sayAgain(nonce) {
+    this.#outbox.retry(nonce);
+    this.#flush();
+  }
+
+  /** Gives a refused text up. */
+  discard(nonce) {
+    this.#outbox.drop(nonce);
+    this.#view.outbox();
+  }
+
+  disconnected() {
+    this.#outbox.disconnected();
+    this.#view.outbox();
+    this.#view.typing([], 0);
+  }
+
+  #welcome(frame, asked) {
+    this.#you = frame.you;
+    this.limits = frame.limits;
+    for (const message of frame.messages) this.#dropOwn(message);
+    this.#timeline.welcome(frame, asked);
+    this.#presence.welcome(frame.members);
+    this.#outbox.welcomed();
+    this.#view.people();
+    this.#flush();
+  }
+
+  #message(message) {
+    this.#dropOwn(message);
+    this.#timeline.add(message);
+    this.#flush();
+  }
+
+  #dropOwn({ from, nonce }) {
+    if (from === this.#you) this.#outbox.drop(nonce);
+  }
+
+  #people(frame) {
+    const { joined, left } = this.#presence.change(frame);
+    for (const name of left) this.#timeline.notice("left", name);
+    for (const name of joined) if (name !== this.#you) this.#timeline.notice("joined", name);
+    this.#view.people();
+  }
+
+  #error({ code, nonce, retry_after_ms: ms }) {
+    if (nonce === undefined) return;
+    if (code === "rate_limited" || code === "unavailable") {
+      this.#pause(ms ?? AGAIN_AFTER_MS);
+      this.#outbox.postpone(nonce);
+    } else if (code === "not_joined") {
+      this.#outbox.postpone(nonce);
+    } else {
+      this.#outbox.refuse(nonce, code);
+    }
+    this.#flush();
+  }
+
+  #pause(ms) {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#later(() => {
+      this.#paused = false;
+      this.#flush();
+    }, ms);
+  }
+
+  #flush() {
+    const entry = this.#paused ? undefined : this.#outbox.next();
+    if (entry && !this.#send({ type: "message", nonce: entry.nonce, text: entry.text })) {
+      this.#outbox.postpone(entry.nonce);
+    }
+    this.#view.outbox();
+  }
+}

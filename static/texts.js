@@ -1,0 +1,24 @@
+// The page's texts, from the server, in the page's language.
+
+/** Reads the texts that the page carries. */
+export function read(document) {
+  return JSON.parse(document.getElementById("texts").textContent);
+}
+
+/** Fills in the places of a text: {username}, {count}, and so on. */
+export function fill(text, values) {
+  return text.replace(/\{(\w+)\}/g, (place, key) => String(values[key] ?? place));
+}
+
+/**
+ * A text with people's names in it, as nodes: each name isolated, so that its direction cannot turn the sentence.
+ */
+export function nodes(text, values) {
+  return text.split(/(\{\w+\})/).map((part) => {
+    const key = /^\{(\w+)\}$/.exec(part)?.[1];
+    if (key === undefined) return document.createTextNode(part);
+    const name = document.createElement("bdi");
+    name.textContent = String(values[key] ?? part);
+    return name;
+  });
+}
