@@ -1,1 +1,73 @@
-//! (to come)
+//! WebSockets: who may open one, and what one connection does until it ends.
+
+mod allowance;
+mod connection;
+mod faults;
+mod outbound;
+mod places;
+mod upgrade;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{Router, routing::get};
+use tokio::time::timeout;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use self::{allowance::Allowances, places::Places};
+use crate::{bucket::Rate, origin::SitePolicy, room::Room, session::Sessions};
+
+/// What sockets may do.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How often a session may send a message, all its tabs together.
+    pub messages: Rate,
+    /// Open sockets from one address; 0 = unlimited.
+    pub connections_per_address: u32,
+    /// Open sockets in all.
+    pub max_connections: usize,
+}
+
+/// All sockets of this instance; cheap to clone.
+#[derive(Clone)]
+pub struct Sockets(Arc<Shared>);
+
+struct Shared {
+    room: Room,
+    sessions: Sessions,
+    site: SitePolicy,
+    places: Arc<Places>,
+    allowances: Arc<Allowances>,
+    connections: TaskTracker,
+    draining: CancellationToken,
+}
+
+impl Sockets {
+    /// No sockets yet.
+    pub fn new(room: Room, sessions: Sessions, site: SitePolicy, options: Options) -> Self {
+        let places = Places::new(options.max_connections, options.connections_per_address);
+        Self(Arc::new(Shared {
+            room,
+            sessions,
+            site,
+            places: Arc::new(places),
+            allowances: Arc::new(Allowances::new(options.messages)),
+            connections: TaskTracker::new(),
+            draining: CancellationToken::new(),
+        }))
+    }
+
+    /// Lets nobody in any more, hands everybody over to other instances, and waits for them to go: at most
+    /// `patience`. Answers how many were left.
+    pub async fn drain(&self, patience: Duration) -> usize {
+        self.0.draining.cancel();
+        self.0.room.drain().await;
+        self.0.connections.close();
+        let _ = timeout(patience, self.0.connections.wait()).await;
+        self.0.connections.len()
+    }
+}
+
+/// The route of the WebSocket. It needs the layers of [`web`](crate::web::layers) around it.
+pub fn router(sockets: Sockets) -> Router {
+    Router::new().route("/ws", get(upgrade::open)).with_state(sockets)
+}

@@ -1,0 +1,126 @@
+//! `GET /ws`: who may open a WebSocket, and the handshake (RFC 6455, section 4.2).
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::{
+        HeaderMap, HeaderValue, StatusCode,
+        header::{
+            CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+            SEC_WEBSOCKET_VERSION, UPGRADE,
+        },
+    },
+    response::{IntoResponse, Response},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use hyper::upgrade::OnUpgrade;
+use sha1_smol::Sha1;
+
+use super::{Sockets, connection::Connection, places::NoPlace};
+use crate::{
+    address::limit_key,
+    protocol::SUBPROTOCOL,
+    server::Peer,
+    session::{NotSignedIn, SignedIn},
+};
+
+/// Appended to the client's key before hashing (RFC 6455, section 1.3).
+const HANDSHAKE_GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// Opens a WebSocket, if everything is in order; the checks come in the order of the protocol.
+pub(super) async fn open(
+    State(sockets): State<Sockets>,
+    signed_in: Result<SignedIn, NotSignedIn>,
+    mut request: Request,
+) -> Response {
+    let headers = request.headers();
+    let peer = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
+    let Some(key) = handshake_key(headers) else { return upgrade_required() };
+    if !sockets.0.site.allows_socket(headers, peer) {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    let SignedIn { person, id } = match signed_in {
+        Ok(signed_in) => signed_in,
+        Err(not) => return not.into_response(),
+    };
+    if sockets.0.draining.is_cancelled() {
+        return come_back(StatusCode::SERVICE_UNAVAILABLE);
+    }
+    let address = limit_key(sockets.0.site.proxies.client(peer, headers));
+    let place = match sockets.0.places.take(address) {
+        Ok(place) => place,
+        Err(NoPlace::Full) => return come_back(StatusCode::SERVICE_UNAVAILABLE),
+        Err(NoPlace::TooMany) => return come_back(StatusCode::TOO_MANY_REQUESTS),
+    };
+    let (accept, offered) = (accept(&key), offers_subprotocol(headers));
+    let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() else { return upgrade_required() };
+    let connection = Connection::new(&sockets, person, id);
+    sockets.0.connections.spawn(async move {
+        connection.run(upgrade).await;
+        drop(place);
+    });
+    switching(accept, offered)
+}
+
+/// The client's key, if this is an upgrade to the one version there is.
+fn handshake_key(headers: &HeaderMap) -> Option<HeaderValue> {
+    let asks = has_token(headers, CONNECTION.as_str(), "upgrade") && has_token(headers, UPGRADE.as_str(), "websocket");
+    let version = headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
+    let key = headers.get(SEC_WEBSOCKET_KEY)?;
+    let valid = STANDARD.decode(key.as_bytes()).is_ok_and(|decoded| decoded.len() == 16);
+    (asks && version && valid).then(|| key.clone())
+}
+
+fn has_token(headers: &HeaderMap, name: &str, token: &str) -> bool {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
+}
+
+fn offers_subprotocol(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|offer| offer.trim() == SUBPROTOCOL)
+}
+
+fn accept(key: &HeaderValue) -> String {
+    let mut digest = Sha1::new();
+    digest.update(key.as_bytes());
+    digest.update(HANDSHAKE_GUID.as_bytes());
+    STANDARD.encode(digest.digest().bytes())
+}
+
+fn switching(accept: String, subprotocol: bool) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    if let Ok(accept) = HeaderValue::from_str(&accept) {
+        headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    if subprotocol {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    }
+    response
+}
+
+fn upgrade_required() -> Response {
+    let headers = [(CONNECTION, "upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")];
+    (StatusCode::UPGRADE_REQUIRED, headers).into_response()
+}
+
+fn come_back(status: StatusCode) -> Response {
+    (status, [(RETRY_AFTER, "2")]).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_of_the_rfc_is_accepted() {
+        let key = HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ==");
+        assert_eq!(accept(&key), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+}
