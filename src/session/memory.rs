@@ -83,7 +83,7 @@ mod tests {
     fn record(lives: Duration) -> Record {
         Record {
             id: Id::default(),
-            data: std::collections::HashMap::default(),
+            data: HashMap::default(),
             expiry_date: OffsetDateTime::now_utc() + lives,
         }
     }

@@ -53,8 +53,8 @@ impl Locale {
 
     /// What `?lang=` chooses, if it names a language.
     fn chosen(uri: &Uri) -> Option<Self> {
-        let pairs = uri.query()?.split('&').filter_map(|pair| pair.strip_prefix("lang="));
-        pairs.last().and_then(Self::tagged)
+        let mut pairs = uri.query()?.split('&').filter_map(|pair| pair.strip_prefix("lang="));
+        pairs.next_back().and_then(Self::tagged)
     }
 
     /// What was chosen earlier.

@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn both_languages_fill_in_the_same_places() {
-        let value = |texts: &Texts| serde_json::to_value(&texts.script).unwrap();
+        let value = |texts: &Texts| serde_json::to_value(texts.script).unwrap();
         let (id, en) = (value(&id::TEXTS), value(&en::TEXTS));
         for (key, text) in id.as_object().unwrap() {
             for place in ["{username}", "{count}", "{other}", "{seconds}"] {
