@@ -1,26 +1,184 @@
-//! The composition root.
+//! The composition root: choose the engine, wire the parts, serve, drain.
+
+mod shutdown;
+
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use thiserror::Error;
+use tokio::{net::TcpListener, time::timeout};
+use tokio_util::sync::CancellationToken;
 
-use crate::settings::Settings;
+use self::shutdown::Stops;
+use crate::{
+    backplane::{Backplane, Keeping, memory::Memory, redis::Redis},
+    protocol::{Limits, TEXT_CHARS},
+    redis::{self, Link, LinkError},
+    room::{self, Room},
+    server,
+    session::{self, Sessions, Store},
+    settings::Settings,
+    socket::{self, Sockets},
+    web::{self, Web},
+};
+
+/// Descriptors kept free beyond those of sockets: pages, probes, Redis.
+const OTHER_CONNECTIONS: usize = 64;
+/// How long `ruang check` waits for Redis.
+const CHECK_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Why the room could not be opened, or not be kept open.
 #[derive(Debug, Error)]
-#[error("{0}")]
-pub struct RunError(pub String);
+pub enum RunError {
+    /// The address is not to be had.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, #[source] io::Error),
+    /// Redis' settings cannot be used.
+    #[error(transparent)]
+    Redis(#[from] LinkError),
+    /// Redis is not there, or does not let us in.
+    #[error("Redis does not answer within {CHECK_DEADLINE:?}: is it there, and do user and password fit?")]
+    RedisSilent,
+    /// The system does not let us hear of signals.
+    #[error("cannot listen for signals: {0}")]
+    Signals(#[source] io::Error),
+}
 
-/// Serves the room until it is told to stop.
+/// Serves the room until it is told to stop, then hands its people over.
 ///
 /// # Errors
 /// What keeps it from serving.
-pub async fn run(_settings: Settings) -> Result<(), RunError> {
+pub async fn run(settings: Settings) -> Result<(), RunError> {
+    let mut stops = Stops::listen().map_err(RunError::Signals)?;
+    let listener = TcpListener::bind(settings.listen).await;
+    let listener = listener.map_err(|error| RunError::Listen(settings.listen, error))?;
+    let address = listener.local_addr().map_err(|error| RunError::Listen(settings.listen, error))?;
+    warn_of_what_has_no_effect(&settings);
+
+    let (backplane, store) = engine(&settings)?;
+    let room = Room::open(backplane, room_options(&settings));
+    let (router, sockets) = wire(&settings, room, store);
+    let closing = CancellationToken::new();
+    let serving = tokio::spawn(server::serve(listener, router, server_options(&settings), closing.clone()));
+    announce(address);
+
+    stops.next().await;
+    tracing::info!("draining: handing everybody over");
+    let drained = async {
+        let left = sockets.drain(settings.drain_timeout).await;
+        closing.cancel();
+        // The server bounds its own end.
+        let unfinished = serving.await.map_or(0, |served| served.unfinished);
+        tracing::info!(left, unfinished, "closed");
+    };
+    tokio::select! {
+        () = drained => {}
+        () = stops.next() => tracing::warn!("told to stop twice: not waiting for anybody"),
+    }
     Ok(())
 }
 
 /// Asks Redis whether it answers.
 ///
 /// # Errors
-/// That it does not, or how.
-pub async fn check(_settings: &Settings) -> Result<(), RunError> {
-    Ok(())
+/// That it does not, or that its settings cannot be used.
+pub async fn check(settings: &Settings) -> Result<(), RunError> {
+    use fred::interfaces::ClientLike;
+    let Some(link) = link(settings)? else { return Ok(()) };
+    let client = link.client()?;
+    let answers = async {
+        client.wait_for_connect().await?;
+        client.ping::<String>(None).await
+    };
+    match timeout(CHECK_DEADLINE, answers).await {
+        Ok(Ok(_)) => Ok(()),
+        _ => Err(RunError::RedisSilent),
+    }
+}
+
+/// What instances share, and where sessions are kept.
+fn engine(settings: &Settings) -> Result<(Arc<dyn Backplane>, Store), RunError> {
+    let keeping = Keeping { history: settings.history, name_hold: settings.name_hold };
+    match link(settings)? {
+        None => {
+            tracing::warn!("no REDIS_URL: the room lives in this process alone, other instances are other rooms");
+            Ok((Arc::new(Memory::new(keeping)), Store::memory()))
+        }
+        Some(link) => {
+            let store = Store::redis(link.client()?, &settings.namespace);
+            tracing::info!("joining the room in Redis");
+            Ok((Arc::new(Redis::new(link, &settings.namespace, keeping)?), store))
+        }
+    }
+}
+
+fn link(settings: &Settings) -> Result<Option<Link>, LinkError> {
+    let Some(url) = &settings.redis_url else { return Ok(None) };
+    let options = redis::Options {
+        url: url.expose().to_owned(),
+        password: settings.redis_password.as_ref().map(|secret| secret.expose().to_owned()),
+        ca_file: settings.redis_ca_file.clone(),
+    };
+    Link::new(&options).map(Some)
+}
+
+fn wire(settings: &Settings, room: Room, store: Store) -> (axum::Router, Sockets) {
+    let site = settings.site_policy();
+    let sessions = Sessions::new(
+        store,
+        session::Options { idle: settings.session_idle, max: settings.session_max, secure: site.is_https() },
+    );
+    let sockets = Sockets::new(
+        room.clone(),
+        sessions.clone(),
+        site.clone(),
+        socket::Options {
+            messages: settings.message_rate(),
+            connections_per_address: settings.connections_per_address,
+            max_connections: settings.max_connections,
+        },
+    );
+    let options = web::Options { sign_ins_per_minute: settings.sign_ins_per_minute };
+    let pages = web::router(Web::new(room, sessions.clone(), site.clone(), options));
+    let router = web::layers(pages.merge(socket::router(sockets.clone())), &sessions, &site);
+    (router, sockets)
+}
+
+fn room_options(settings: &Settings) -> room::Options {
+    room::Options {
+        leave_grace: settings.leave_grace,
+        lease: settings.lease,
+        name_hold: settings.name_hold,
+        limits: Limits { text_chars: TEXT_CHARS, messages_per_second: settings.messages_per_second },
+    }
+}
+
+/// A full room still answers pages and probes.
+fn server_options(settings: &Settings) -> server::Options {
+    let mut options = settings.server();
+    options.max_connections += OTHER_CONNECTIONS;
+    options
+}
+
+fn warn_of_what_has_no_effect(settings: &Settings) {
+    let unused = [
+        ("RUANG_HISTORY_AGE", settings.history_age.is_some()),
+        ("RUANG_METRICS_LISTEN", settings.metrics_listen.is_some()),
+        ("RUANG_OPERATOR_TOKEN_FILE", settings.operator_token.is_some()),
+    ];
+    for (setting, _) in unused.iter().filter(|(_, is_set)| *is_set) {
+        tracing::warn!("{setting} is set, but has no effect in this version");
+    }
+}
+
+/// The one line on stdout: where to point a browser.
+fn announce(address: SocketAddr) {
+    let shown =
+        if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() };
+    // Whoever closed stdout does not want to know.
+    let _ = writeln!(io::stdout(), "ruang is open at http://{shown}");
 }

@@ -114,7 +114,7 @@ impl Room {
     /// # Errors
     /// [`Unavailable`] if the room is not in sync within 2 s.
     pub async fn members(&self, after: Option<&str>, limit: usize) -> Result<MembersPage, Unavailable> {
-        bounded(async { Ok(self.shared.synced().await) }).await?;
+        self.in_sync().await?;
         let view = self.shared.view();
         let mut names = view.roster.names(after, limit + 1);
         let more = names.len() > limit;
@@ -161,12 +161,16 @@ impl Room {
     /// Where a client was last, as far as that can be known.
     async fn find(&self, since: Option<Id>) -> Result<Since, Unavailable> {
         let Some(id) = since else { return Ok(Since::Nothing) };
-        bounded(async { Ok(self.shared.synced().await) }).await?;
+        self.in_sync().await?;
         if !self.shared.view().recent.must_ask_for(id) {
             return Ok(Since::At(id));
         }
         let found = bounded(self.backplane.locate(id)).await?;
         Ok(found.map_or(Since::At(id), Since::Behind))
+    }
+
+    async fn in_sync(&self) -> Result<(), Unavailable> {
+        timeout(PATIENCE, self.shared.synced()).await.map_err(|_| Unavailable)
     }
 
     async fn send(&self, command: Command) -> Result<(), Unavailable> {

@@ -66,7 +66,7 @@ impl ClientFrame {
             return Err(Malformed { nonce: None });
         }
         let raw: Raw<'_> = serde_json::from_str(text).map_err(|_| Malformed { nonce: None })?;
-        let nonce = raw.nonce.and_then(|value| read::<Nonce>(value));
+        let nonce = raw.nonce.and_then(read::<Nonce>);
         let frame = match raw.kind.as_ref() {
             "join" => match raw.since {
                 None => Some(Self::Join { since: None }),

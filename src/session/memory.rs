@@ -81,11 +81,7 @@ mod tests {
     use super::*;
 
     fn record(lives: Duration) -> Record {
-        Record {
-            id: Id::default(),
-            data: HashMap::default(),
-            expiry_date: OffsetDateTime::now_utc() + lives,
-        }
+        Record { id: Id::default(), data: HashMap::default(), expiry_date: OffsetDateTime::now_utc() + lives }
     }
 
     #[tokio::test]

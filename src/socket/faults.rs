@@ -33,7 +33,7 @@ mod tests {
     fn ten_errors_in_a_minute_are_too_many_and_in_more_they_are_not() {
         let (mut quick, mut slow, now) = (Faults::default(), Faults::default(), Instant::now());
         for n in 0..20 {
-            assert!(!slow.count(now + WINDOW / 9 * n), "error {n}");
+            assert!(!slow.count(now + WINDOW / 8 * n), "error {n}");
         }
         for n in 0..9 {
             assert!(!quick.count(now + WINDOW / 10 * n), "error {n}");

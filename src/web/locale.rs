@@ -1,10 +1,10 @@
-//! The language of a page: Indonesian, unless its reader chose English.
+//! The language of a page: what its reader chose, else what their browser prefers, else Indonesian.
 
 use axum::{
     extract::{FromRequestParts, Request},
     http::{
         HeaderMap, HeaderValue, Uri,
-        header::{COOKIE, SET_COOKIE},
+        header::{ACCEPT_LANGUAGE, COOKIE, SET_COOKIE},
         request::Parts,
     },
     middleware::Next,
@@ -64,6 +64,22 @@ impl Locale {
         cookies.find(|cookie| cookie.name() == COOKIE_NAME).and_then(|cookie| Self::tagged(cookie.value()))
     }
 
+    /// What the browser prefers of the languages there are (RFC 9110, section 12.5.4).
+    fn preferred(headers: &HeaderMap) -> Option<Self> {
+        let lines = headers.get_all(ACCEPT_LANGUAGE).iter().filter_map(|line| line.to_str().ok());
+        let mut best = None;
+        for range in lines.flat_map(|line| line.split(',')) {
+            let (tag, weight) = weighed(range);
+            let language = tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
+            let Some(locale) = Self::tagged(&language) else { continue };
+            // The earlier of two that are equally liked.
+            if weight > 0.0 && best.is_none_or(|(_, most)| weight > most) {
+                best = Some((locale, weight));
+            }
+        }
+        best.map(|(locale, _)| locale)
+    }
+
     fn tagged(tag: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|locale| locale.tag() == tag)
     }
@@ -73,8 +89,16 @@ impl<S: Send + Sync> FromRequestParts<S> for Locale {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
-        Ok(Self::chosen(&parts.uri).or_else(|| Self::remembered(&parts.headers)).unwrap_or_default())
+        let chosen = Self::chosen(&parts.uri).or_else(|| Self::remembered(&parts.headers));
+        Ok(chosen.or_else(|| Self::preferred(&parts.headers)).unwrap_or_default())
     }
+}
+
+/// A language range and its weight: `en-GB;q=0.8`.
+fn weighed(range: &str) -> (&str, f32) {
+    let (tag, parameter) = range.split_once(';').unwrap_or((range, ""));
+    let weight = parameter.trim().strip_prefix("q=").map_or(Some(1.0), |weight| weight.trim().parse().ok());
+    (tag.trim(), weight.unwrap_or(0.0))
 }
 
 /// Remembers the language that a request chose, in a cookie: the switch is a link and needs no script.
@@ -105,6 +129,24 @@ mod tests {
             ("/?slang=en", None),
         ] {
             assert_eq!(Locale::chosen(&uri.parse().unwrap()), chosen, "{uri}");
+        }
+    }
+
+    #[test]
+    fn the_browser_is_asked_where_nobody_chose() {
+        for (accepted, preferred) in [
+            ("", None),
+            ("*", None),
+            ("de, fr;q=0.5", None),
+            ("en-GB,en;q=0.9", Some(Locale::English)),
+            ("en;q=0.5, id-ID;q=0.8", Some(Locale::Indonesian)),
+            ("id, en", Some(Locale::Indonesian)),
+            ("en;q=0, de", None),
+            ("EN;q=x, ID ; q=0.1", Some(Locale::Indonesian)),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.append(ACCEPT_LANGUAGE, HeaderValue::from_static(accepted));
+            assert_eq!(Locale::preferred(&headers), preferred, "{accepted:?}");
         }
     }
 

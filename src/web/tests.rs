@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -10,9 +10,11 @@ use tower_sessions::{Session, session::Id};
 
 use super::{Options, Web, layers, router};
 use crate::{
-    backplane::SessionTag,
+    backplane::{Backplane, Keeping, SessionTag, memory::Memory, redis::Redis},
     origin::SitePolicy,
-    room::Room,
+    protocol::{Limits, TEXT_CHARS},
+    redis::{self, Link},
+    room::{self, Room},
     server::Peer,
     session::{self, Person, Sessions, Store},
 };
@@ -20,6 +22,19 @@ use crate::{
 struct Site {
     router: Router,
     sessions: Sessions,
+}
+
+const NAME_HOLD: Duration = Duration::from_secs(900);
+const KEEPING: Keeping = Keeping { history: 100, name_hold: NAME_HOLD };
+
+fn open(backplane: Arc<dyn Backplane>) -> Room {
+    let options = room::Options {
+        leave_grace: Duration::from_secs(5),
+        lease: Duration::from_secs(5),
+        name_hold: NAME_HOLD,
+        limits: Limits { text_chars: TEXT_CHARS, messages_per_second: 5 },
+    };
+    Room::open(backplane, options)
 }
 
 impl Site {
@@ -31,10 +46,21 @@ impl Site {
         Self::on(Store::memory(), options, sessions)
     }
 
+    /// Sessions work, but the room's Redis is not there.
+    fn without_room() -> Self {
+        let redis = redis::Options { url: "redis://127.0.0.1:1".into(), password: None, ca_file: None };
+        let engine = Redis::new(Link::new(&redis).unwrap(), "ruang", KEEPING).unwrap();
+        Self::of(open(Arc::new(engine)), Store::memory(), Options::default(), session::Options::default())
+    }
+
     fn on(store: Store, options: Options, sessions: session::Options) -> Self {
+        Self::of(open(Arc::new(Memory::new(KEEPING))), store, options, sessions)
+    }
+
+    fn of(room: Room, store: Store, options: Options, sessions: session::Options) -> Self {
         let sessions = Sessions::new(store, sessions);
         let site = SitePolicy::default();
-        let web = Web::new(Room, sessions.clone(), site.clone(), options);
+        let web = Web::new(room, sessions.clone(), site.clone(), options);
         Self { router: layers(router(web), &sessions, &site), sessions }
     }
 
@@ -59,7 +85,7 @@ impl Site {
     /// A session, without its name being claimed in the room.
     async fn cookie(&self) -> String {
         let store = self.sessions.layer();
-        let keep = std::sync::Arc::new(std::sync::Mutex::new(None));
+        let keep = Arc::new(std::sync::Mutex::new(None));
         let (sessions, kept) = (self.sessions.clone(), keep.clone());
         let begin = move |session: Session| async move {
             let person = Person { name: "Sari".into(), who: "sari".into(), tag: SessionTag::random() };
@@ -122,7 +148,7 @@ async fn what_was_typed_is_kept_and_escaped() {
 
 #[tokio::test]
 async fn nobody_is_let_in_while_the_room_cannot_be_reached() {
-    let response = Site::new().sign_in("username=sari").await;
+    let response = Site::without_room().sign_in("username=sari").await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(header_of(&response, "retry-after"), "2");
     assert_eq!(header_of(&response, "set-cookie"), "");
@@ -193,6 +219,8 @@ async fn the_api_is_for_who_is_signed_in_and_reads_its_parameters_strictly() {
         let response = site.get_as(&cookie, &format!("/api/members?{query}")).await;
         assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{query}");
     }
+    let site = Site::without_room();
+    let cookie = site.cookie().await;
     for uri in ["/api/messages?limit=200&before=7-1", "/api/members?limit=1&after=adi"] {
         let response = site.get_as(&cookie, uri).await;
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -222,7 +250,7 @@ async fn while_sessions_cannot_be_read_nothing_says_signed_out() {
 /// Redis that is not there: a client that was never connected and does not wait for it.
 fn unreachable_store() -> Store {
     let mut builder = fred::types::Builder::default_centralized();
-    builder.with_performance_config(|config| config.default_command_timeout = std::time::Duration::from_millis(50));
+    builder.with_performance_config(|config| config.default_command_timeout = Duration::from_millis(50));
     Store::redis(builder.build().unwrap(), "ruang")
 }
 

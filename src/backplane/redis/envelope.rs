@@ -63,8 +63,9 @@ fn open_typing(rest: &str) -> Option<Event> {
 
 /// `[[[who, name], …], [[who, name], …]]`: who came, who went.
 fn open_delta(text: &str) -> Option<Delta> {
-    let (joined, left): (Vec<(String, String)>, Vec<(String, String)>) = serde_json::from_str(text).ok()?;
-    let people = |pairs: Vec<(String, String)>| pairs.into_iter().map(|(who, name)| Person { who, name }).collect();
+    type Pairs = Vec<(String, String)>;
+    let (joined, left): (Pairs, Pairs) = serde_json::from_str(text).ok()?;
+    let people = |pairs: Pairs| pairs.into_iter().map(|(who, name)| Person { who, name }).collect();
     Some(Delta { joined: people(joined), left: people(left) })
 }
 
