@@ -130,13 +130,6 @@ pub struct Hold {
     pub session: SessionTag,
 }
 
-impl Hold {
-    /// The person.
-    pub fn person(&self) -> Person {
-        Person { who: self.who.clone(), name: self.name.clone() }
-    }
-}
-
 /// What a [`Beat`] is answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Beaten {

@@ -19,19 +19,20 @@ mod watch;
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{broadcast, mpsc, oneshot},
     time::timeout,
 };
 
+pub use self::{
+    hub::JoinError,
+    mailbox::{Delivery, Farewell, Inbox},
+    membership::{Membership, SayError},
+};
 use self::{
     hub::{Command, Hub, Join},
     recent::{Recent, Since},
     roster::Roster,
     shared::Shared,
-};
-pub use self::{
-    mailbox::{Delivery, Farewell, Inbox},
-    membership::{Membership, SayError},
 };
 use crate::{
     backplane::{Backplane, Claim, Cursor, Hold, Inc, Page, SessionTag, Unavailable},
@@ -85,15 +86,18 @@ impl Room {
         Self { commands, shared, backplane }
     }
 
-    /// Enters the room with one connection. The first delivery in the membership's inbox is the welcome.
+    /// Enters the room with one connection, once the others have been told of its person. The first delivery in the
+    /// membership's inbox is the welcome.
     ///
     /// # Errors
-    /// [`Unavailable`] if the room is not in sync within 2 s, or is draining.
-    pub async fn join(&self, person: Hold, since: Option<Id>) -> Result<Membership, Unavailable> {
+    /// See [`JoinError`].
+    pub async fn join(&self, person: Hold, since: Option<Id>) -> Result<Membership, JoinError> {
         let since = self.find(since).await?;
         let (reply, answer) = oneshot::channel();
         self.send(Command::Join(Join { person: person.clone(), since, reply })).await?;
-        let entered = timeout(PATIENCE, answer).await.map_err(|_| Unavailable)?.map_err(|_| Unavailable)?;
+        // The hub is no less patient, and answers by itself.
+        let answer = timeout(PATIENCE * 2, answer).await.map_err(|_| Unavailable)?;
+        let entered = answer.map_err(|_| Unavailable)??;
         Ok(Membership::new(self.clone(), person, entered))
     }
 
@@ -147,6 +151,11 @@ impl Room {
     /// Fit for new people: the backplane is heard, and the instance is not draining.
     pub fn ready(&self) -> bool {
         self.shared.is_ready()
+    }
+
+    /// Sessions that end from now on, anywhere.
+    pub fn endings(&self) -> broadcast::Receiver<SessionTag> {
+        self.shared.endings()
     }
 
     /// Hands everybody over: says so to the other instances, then tells every connection to go elsewhere. Nobody

@@ -20,8 +20,9 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
+pub use self::joining::JoinError;
 pub(super) use self::joining::{Entered, Join};
-use self::{answers::Answer, beating::Pulse, incarnation::Incarnation};
+use self::{answers::Answer, beating::Pulse, incarnation::Incarnation, joining::Arriving};
 use super::{
     Options, Since,
     attendance::{Attendance, ConnectionId},
@@ -42,8 +43,6 @@ pub(super) enum Command {
     Join(Join),
     /// A connection that is in wants a new welcome.
     CatchUp { connection: ConnectionId, since: Since },
-    /// Somebody is about to speak: answer once the others have been told of them.
-    Announce { who: String, reply: oneshot::Sender<()> },
     /// Find out how things are with the lease, now.
     Beat,
     /// Hand everybody over.
@@ -64,7 +63,7 @@ pub(super) struct Hub {
     /// Joins that wait for the room to be in sync.
     waiting: Vec<(Join, Instant)>,
     /// Connections that wait for the others to be told of their person.
-    announcing: Vec<(String, oneshot::Sender<()>)>,
+    arriving: Vec<Arriving>,
     attendance: Attendance,
     typists: Typists,
     watch: Watch,
@@ -116,7 +115,7 @@ impl Hub {
             clients: HashMap::new(),
             entered: 0,
             waiting: vec![],
-            announcing: vec![],
+            arriving: vec![],
             typists: Typists::default(),
             answers: FuturesUnordered::new(),
             draining: None,
@@ -148,8 +147,7 @@ impl Hub {
     fn obey(&mut self, command: Command, now: Instant) {
         match command {
             Command::Join(join) => self.join_or_wait(join, now),
-            Command::CatchUp { connection, since } => self.welcome_again(connection, since),
-            Command::Announce { who, reply } => self.announce(who, reply, now),
+            Command::CatchUp { connection, since } => self.welcome_again(connection, since, now),
             Command::Beat => self.beat(now),
             Command::Drain { reply } => {
                 self.draining = Some(reply);

@@ -1,6 +1,6 @@
 //! One connection's place in the room. Dropping it leaves.
 
-use tokio::{sync::oneshot, time::timeout};
+use tokio::time::timeout;
 
 use super::{
     Inbox, PATIENCE, Room,
@@ -16,8 +16,6 @@ pub struct Membership {
     room: Room,
     person: Hold,
     entered: Entered,
-    /// Whether the others are known to have been told of this person.
-    announced: bool,
 }
 
 /// Why something was not said.
@@ -36,7 +34,7 @@ pub enum SayError {
 
 impl Membership {
     pub(super) fn new(room: Room, person: Hold, entered: Entered) -> Self {
-        Self { room, person, entered, announced: false }
+        Self { room, person, entered }
     }
 
     /// What this connection is to send.
@@ -48,17 +46,9 @@ impl Membership {
     ///
     /// # Errors
     /// See [`SayError`].
-    pub fn say(&mut self, nonce: Nonce, text: Text) -> impl Future<Output = Result<Id, SayError>> + Send + use<> {
+    pub fn say(&self, nonce: Nonce, text: Text) -> impl Future<Output = Result<Id, SayError>> + Send + use<> {
         let (room, person) = (self.room.clone(), self.person.clone());
-        // If announcing fails this fails too, and the client will say it again: then it is asked anew below.
-        let announced = self.announced;
-        self.announced = true;
-        async move {
-            if !announced {
-                room.announce(&person).await?;
-            }
-            room.publish(person, nonce, text).await
-        }
+        async move { room.publish(person, nonce, text).await }
     }
 
     /// Tells the others that this person types, or stopped.
@@ -85,13 +75,6 @@ impl Drop for Membership {
 }
 
 impl Room {
-    /// Waits until the others have been told of a person: nobody may hear from somebody who is not there.
-    async fn announce(&self, person: &Hold) -> Result<(), Unavailable> {
-        let (reply, told) = oneshot::channel();
-        self.send(Command::Announce { who: person.who.clone(), reply }).await?;
-        timeout(PATIENCE, told).await.map_err(|_| Unavailable)?.map_err(|_| Unavailable)
-    }
-
     async fn publish(&self, person: Hold, nonce: Nonce, text: Text) -> Result<Id, SayError> {
         let Hold { who, name: from, session } = person;
         let post = Post { inc: self.shared.inc(), session, who, from, nonce, text };

@@ -94,18 +94,9 @@ impl Roster {
         self.people.len()
     }
 
-    /// How many people are here if somebody is, whom the room need not know of yet, and up to `limit` of their
-    /// names.
-    pub fn names_with(&self, person: &Person, limit: usize) -> (usize, Vec<String>) {
-        let mut names = self.names(None, limit);
-        if self.folded.contains_key(&person.who) {
-            return (self.count(), names);
-        }
-        let key = name::folded(&person.name);
-        let place = names.partition_point(|name| name::folded(name) < key);
-        names.insert(place, person.name.clone());
-        names.truncate(limit);
-        (self.count() + 1, names)
+    /// Whether somebody is here, by uniqueness key.
+    pub fn contains(&self, who: &str) -> bool {
+        self.folded.contains_key(who)
     }
 
     /// Up to `limit` names that sort after the name `after`.

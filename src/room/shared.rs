@@ -5,10 +5,13 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 use super::{Recent, Roster, attendance::ConnectionId};
-use crate::backplane::Inc;
+use crate::backplane::{Inc, SessionTag};
+
+/// Ended sessions that may wait to be heard of.
+const ENDINGS_WAITING: usize = 256;
 
 /// Written by the hub, read by everybody. No lock is ever held over an await.
 #[derive(Debug)]
@@ -16,6 +19,7 @@ pub(super) struct Shared {
     view: RwLock<View>,
     inc: RwLock<Inc>,
     departures: Mutex<Vec<(ConnectionId, String)>>,
+    endings: broadcast::Sender<SessionTag>,
     synced: watch::Sender<bool>,
     ready: AtomicBool,
     answered: AtomicBool,
@@ -34,6 +38,7 @@ impl Shared {
             view: RwLock::default(),
             inc: RwLock::new(inc),
             departures: Mutex::default(),
+            endings: broadcast::Sender::new(ENDINGS_WAITING),
             synced: watch::Sender::new(false),
             ready: AtomicBool::new(false),
             answered: AtomicBool::new(false),
@@ -64,6 +69,16 @@ impl Shared {
 
     pub(super) fn take_departures(&self) -> Vec<(ConnectionId, String)> {
         std::mem::take(&mut *self.departures())
+    }
+
+    /// Sessions that end from now on.
+    pub(super) fn endings(&self) -> broadcast::Receiver<SessionTag> {
+        self.endings.subscribe()
+    }
+
+    pub(super) fn tell_ending(&self, session: &SessionTag) {
+        // Often nobody listens.
+        let _ = self.endings.send(session.clone());
     }
 
     /// Whether everything up to now is known here.

@@ -7,7 +7,10 @@ use std::time::Instant;
 
 use futures_util::{StreamExt, future::BoxFuture};
 use hyper::upgrade::OnUpgrade;
-use tokio::time::timeout;
+use tokio::{
+    sync::broadcast::{self, error::RecvError},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 use tower_sessions::session::Id as SessionId;
 
@@ -19,16 +22,14 @@ use super::{
     outbound::{self, Lost, Socket},
 };
 use crate::{
-    backplane::{Hold, Unavailable},
+    backplane::{Hold, SessionTag, Unavailable},
     protocol::{Bye, CloseCode, ErrorCode, Id, Nonce, ServerFrame},
-    room::{Delivery, Farewell, Membership, Room, SayError},
+    room::{Delivery, Farewell, JoinError, Membership, Room, SayError},
     session::{Alive, Person, Sessions, Unreadable},
 };
 
 /// How long the upgraded connection may take to appear after the response.
 const UPGRADE: std::time::Duration = std::time::Duration::from_secs(10);
-/// Frames taken from the inbox at once.
-const BATCH: usize = 64;
 
 /// A connection and what it is allowed.
 pub(super) struct Connection {
@@ -40,6 +41,8 @@ pub(super) struct Connection {
     faults: Faults,
     timers: Timers,
     draining: CancellationToken,
+    /// Sessions that end, as long as this one is not in the room, where it would be told.
+    endings: broadcast::Receiver<SessionTag>,
     membership: Option<Membership>,
     /// What was asked of the room. Nothing more is read until it is answered, so that order is kept.
     asked: Option<BoxFuture<'static, Answer>>,
@@ -49,7 +52,7 @@ pub(super) struct Connection {
 
 /// What the room answers.
 enum Answer {
-    Joined(Result<Membership, Unavailable>),
+    Joined(Result<Membership, JoinError>),
     CaughtUp(Membership, Result<(), Unavailable>),
     Said(Nonce, Result<Id, SayError>),
 }
@@ -93,6 +96,7 @@ impl Connection {
             faults: Faults::default(),
             timers: Timers::new(now),
             draining: sockets.0.draining.clone(),
+            endings: sockets.0.room.endings(),
             membership: None,
             asked: None,
             checking: None,
@@ -145,23 +149,23 @@ impl Connection {
             }
             received = socket.next(), if is_free => self.receive(socket, received).await,
             () = self.draining.cancelled(), if outside => Err(farewell(Bye::Restart)),
+            ended = self.endings.recv(), if outside => self.take_ending(ended),
             due = self.timers.due(outside && is_free) => self.on_time(socket, due).await,
         }
     }
 
     /// Sends what the room delivers, as much as there is at once.
     async fn send(&mut self, socket: &mut Socket, mut delivery: Delivery) -> Result<(), End> {
-        for _ in 0..BATCH {
+        loop {
             match delivery {
                 Delivery::Frame(frame) => outbound::feed(socket, frame).await?,
                 Delivery::Close(farewell) => return Err(self.close_in_order(socket, farewell).await),
             }
             match self.membership.as_mut().and_then(|membership| membership.inbox().try_next()) {
                 Some(next) => delivery = next,
-                None => break,
+                None => return Ok(outbound::flush(socket).await?),
             }
         }
-        Ok(outbound::flush(socket).await?)
     }
 
     /// What was asked before is still answered.
@@ -190,7 +194,8 @@ impl Connection {
                     Err(Unavailable) => self.refuse(socket, ErrorCode::Unavailable, None, None).await,
                 }
             }
-            Answer::Joined(Err(Unavailable)) => {
+            Answer::Joined(Err(JoinError::Ended)) => Err(farewell(Bye::SessionEnded)),
+            Answer::Joined(Err(JoinError::Unavailable(_))) => {
                 self.timers.expect_join(Instant::now());
                 self.refuse(socket, ErrorCode::Unavailable, None, None).await
             }
@@ -214,6 +219,17 @@ impl Connection {
             }
             Due::Join => Err(farewell(Bye::Policy)),
             Due::Silence => Err(farewell(Bye::Silent)),
+        }
+    }
+
+    fn take_ending(&mut self, ended: Result<SessionTag, RecvError>) -> Result<(), End> {
+        match ended {
+            Ok(session) if session == self.person.session => Err(farewell(Bye::SessionEnded)),
+            Ok(_) => Ok(()),
+            Err(_) => {
+                self.check_session();
+                Ok(())
+            }
         }
     }
 

@@ -41,7 +41,10 @@ impl Headers {
         for (name, value) in &self.0 {
             headers.insert(name, value.clone());
         }
-        headers.entry(header::CACHE_CONTROL).or_insert(NO_STORE);
+        if !headers.contains_key(header::CACHE_CONTROL) {
+            headers.insert(header::CACHE_CONTROL, NO_STORE);
+            headers.insert(header::VARY, HeaderValue::from_static("accept-language, cookie"));
+        }
         response
     }
 }

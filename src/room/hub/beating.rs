@@ -177,14 +177,6 @@ impl Hub {
         self.shared.set_synced(false);
     }
 
-    pub(super) fn announce(&mut self, who: String, reply: tokio::sync::oneshot::Sender<()>, now: Instant) {
-        self.announcing.push((who, reply));
-        self.answer_announced();
-        if !self.announcing.is_empty() {
-            self.beat(now);
-        }
-    }
-
     fn take_beaten(&mut self, sent: &Sent, beaten: &Beaten, now: Instant) {
         self.pulse.answered = Some(now);
         self.watch.look(&beaten.leases, now);
@@ -199,24 +191,14 @@ impl Hub {
         }
         self.attendance.confirm(sent, now);
         for who in &beaten.refused {
-            let Some(hold) = sent.adds.iter().find(|hold| hold.who == *who) else { continue };
-            for connection in self.attendance.refuse(hold) {
-                self.cut(connection, Farewell { reason: Bye::SessionEnded, retry_after_ms: None });
+            if let Some(refused) = sent.adds.iter().find(|hold| hold.who == *who) {
+                self.turn_away(refused);
             }
         }
-        self.answer_announced();
-        // More waits than one beat carries, or somebody waits to speak.
-        if self.has_changes(now) && (sent.adds.len() + sent.dels.len() > 0 || !self.announcing.is_empty()) {
+        self.welcome_arrived(now);
+        // More waits than one beat carries, or somebody waits at the door.
+        if self.has_changes(now) && (sent.adds.len() + sent.dels.len() > 0 || !self.arriving.is_empty()) {
             self.beat(now);
-        }
-    }
-
-    fn answer_announced(&mut self) {
-        let attendance = &self.attendance;
-        let told = self.announcing.extract_if(.., |(who, reply)| attendance.is_told(who) || reply.is_closed());
-        for (_, reply) in told {
-            // Whoever asked may have given up.
-            let _ = reply.send(());
         }
     }
 
@@ -245,5 +227,6 @@ impl Hub {
     fn close_all(&mut self) {
         self.close_everybody_in_time();
         self.clients.clear();
+        self.refuse_arriving();
     }
 }

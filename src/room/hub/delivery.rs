@@ -62,6 +62,7 @@ impl Hub {
             self.cut_forgotten(reading);
         }
         self.show_state(now);
+        self.welcome_arrived(now);
         self.let_in(now);
     }
 
@@ -92,7 +93,10 @@ impl Hub {
     fn deliver(&mut self, event: Event, now: Instant) {
         match event {
             Event::Message { message, .. } => self.deliver_message(message, now),
-            Event::Presence { delta, .. } | Event::Ended { delta, .. } => self.deliver_presence(&delta),
+            Event::Presence { delta, .. } | Event::Ended { delta, .. } => {
+                self.deliver_presence(&delta);
+                self.welcome_arrived(now);
+            }
             Event::Typing(typing) => self.typists.note(typing, now),
             Event::Beat { .. } | Event::Gap => {}
         }
@@ -136,6 +140,7 @@ impl Hub {
     }
 
     fn end(&mut self, session: &SessionTag, now: Instant) {
+        self.shared.tell_ending(session);
         for connection in self.attendance.end(session, now) {
             self.cut(connection, Farewell { reason: Bye::SessionEnded, retry_after_ms: None });
         }

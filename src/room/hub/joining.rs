@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::{Client, Hearing, Hub};
 use crate::{
-    backplane::Hold,
+    backplane::{Hold, Unavailable},
     protocol::{Bye, HEARTBEAT, Members, ServerFrame, Welcome},
     room::{
         Farewell, Inbox, PATIENCE, Since, attendance::ConnectionId, mailbox::mailbox, recent::CatchUp, shared::View,
@@ -21,7 +21,25 @@ const NAMED_AT_MOST: usize = 200;
 pub(in crate::room) struct Join {
     pub(in crate::room) person: Hold,
     pub(in crate::room) since: Since,
-    pub(in crate::room) reply: oneshot::Sender<Entered>,
+    pub(in crate::room) reply: oneshot::Sender<Result<Entered, JoinError>>,
+}
+
+/// A connection whose person the others are being told of.
+pub(super) struct Arriving {
+    connection: ConnectionId,
+    join: Join,
+    until: Instant,
+}
+
+/// Why a connection does not enter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum JoinError {
+    /// The name belongs to another session by now.
+    #[error("the name belongs to another session")]
+    Ended,
+    /// The room cannot be entered at the moment.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
 }
 
 /// A connection that is in.
@@ -34,10 +52,12 @@ pub(in crate::room) struct Entered {
 impl Hub {
     pub(super) fn join_or_wait(&mut self, join: Join, now: Instant) {
         if self.draining.is_some() || self.drained {
-            // The dropped reply says so.
-            return;
+            join.refuse(Unavailable.into());
+        } else if self.hearing == Hearing::Synced {
+            self.join(join, now);
+        } else {
+            self.waiting.push((join, now + PATIENCE));
         }
-        if self.hearing == Hearing::Synced { self.join(join, now) } else { self.waiting.push((join, now + PATIENCE)) }
     }
 
     /// Lets in whoever waited for the room to be in sync.
@@ -47,14 +67,50 @@ impl Hub {
         }
     }
 
-    pub(super) fn give_up_waiting(&mut self, now: Instant) {
-        self.waiting.retain(|(_, until)| now < *until);
+    /// Welcomes whoever the others have been told of by now.
+    pub(super) fn welcome_arrived(&mut self, now: Instant) {
+        for arriving in std::mem::take(&mut self.arriving) {
+            if self.has_arrived(&arriving.join) {
+                self.welcome_in(arriving, now);
+            } else {
+                self.arriving.push(arriving);
+            }
+        }
     }
 
-    pub(super) fn welcome_again(&mut self, connection: ConnectionId, since: Since) {
+    /// Somebody's name turned out to be another session's: they do not arrive, and are not here.
+    pub(super) fn turn_away(&mut self, refused: &Hold) {
+        for connection in self.attendance.refuse(refused) {
+            self.cut(connection, Farewell { reason: Bye::SessionEnded, retry_after_ms: None });
+        }
+        let same = |arriving: &mut Arriving| arriving.join.person == *refused;
+        for arriving in self.arriving.extract_if(.., same) {
+            arriving.join.refuse(JoinError::Ended);
+        }
+    }
+
+    pub(super) fn refuse_arriving(&mut self) {
+        for arriving in std::mem::take(&mut self.arriving) {
+            arriving.join.refuse(Unavailable.into());
+        }
+    }
+
+    pub(super) fn give_up_waiting(&mut self, now: Instant) {
+        for (join, _) in self.waiting.extract_if(.., |(_, until)| *until <= now) {
+            join.refuse(Unavailable.into());
+        }
+        for arriving in self.arriving.extract_if(.., |arriving| arriving.until <= now) {
+            self.attendance.leave(&arriving.join.person.who, arriving.connection, now);
+            arriving.join.refuse(Unavailable.into());
+        }
+    }
+
+    pub(super) fn welcome_again(&mut self, connection: ConnectionId, since: Since, now: Instant) {
+        // What was not yet told is in the welcome: afterwards it would be told twice.
+        self.tell_changes(now);
         if let Some(client) = self.clients.get(&connection) {
             let view = self.shared.view();
-            client.mailbox.push_welcome(self.welcome(&view, &client.person, &view.recent.catch_up(since)));
+            client.mailbox.push_welcome(self.welcome(&view, &client.person.name, &view.recent.catch_up(since)));
         }
     }
 
@@ -64,7 +120,7 @@ impl Hub {
         let mut catch_up = view.recent.catch_up(Since::Nothing);
         (catch_up.recovered, catch_up.missed) = (false, missed);
         for client in self.clients.values() {
-            client.mailbox.push_welcome(self.welcome(&view, &client.person, &catch_up));
+            client.mailbox.push_welcome(self.welcome(&view, &client.person.name, &catch_up));
         }
     }
 
@@ -81,33 +137,59 @@ impl Hub {
         for displaced in self.attendance.enter(&join.person, connection) {
             self.cut(displaced, Farewell { reason: Bye::SessionEnded, retry_after_ms: None });
         }
+        let is_here = self.has_arrived(&join);
+        let arriving = Arriving { connection, join, until: now + PATIENCE };
+        if is_here {
+            self.welcome_in(arriving, now);
+        } else {
+            self.arriving.push(arriving);
+            self.beat(now);
+        }
+    }
+
+    /// Whether the others, and we ourselves, know of a person: before that they see and say nothing.
+    fn has_arrived(&self, join: &Join) -> bool {
+        let who = &join.person.who;
+        self.attendance.is_told(who) && self.shared.view().roster.contains(who)
+    }
+
+    fn welcome_in(&mut self, arriving: Arriving, now: Instant) {
+        let Arriving { connection, join, .. } = arriving;
+        self.tell_changes(now);
         let (mailbox, inbox) = mailbox();
         {
             let view = self.shared.view();
-            mailbox.push_welcome(self.welcome(&view, &join.person, &view.recent.catch_up(join.since)));
+            mailbox.push_welcome(self.welcome(&view, &join.person.name, &view.recent.catch_up(join.since)));
         }
         let who = join.person.who.clone();
-        self.clients.insert(connection, Client { person: join.person, mailbox });
-        if join.reply.send(Entered { connection, inbox }).is_err() {
-            self.clients.remove(&connection);
+        if join.reply.send(Ok(Entered { connection, inbox })).is_ok() {
+            self.clients.insert(connection, Client { person: join.person, mailbox });
+        } else {
             self.attendance.leave(&who, connection, now);
         }
     }
 
-    fn welcome(&self, view: &View, you: &Hold, catch_up: &CatchUp<'_>) -> Bytes {
-        // Oneself is here from one's own point of view, before the others have been told.
-        let (count, names) = view.roster.names_with(&you.person(), NAMED_AT_MOST);
+    fn welcome(&self, view: &View, you: &str, catch_up: &CatchUp<'_>) -> Bytes {
+        let count = view.roster.count();
+        let names = (count <= NAMED_AT_MOST).then(|| view.roster.names(None, NAMED_AT_MOST));
         let messages: Vec<_> = catch_up.rows.iter().map(|kept| &*kept.raw).collect();
         let welcome = Welcome {
-            you: &you.name,
+            you,
             recovered: catch_up.recovered,
             missed: catch_up.missed,
             messages: &messages,
             head: view.recent.head(),
-            members: Members { count, names: (count <= NAMED_AT_MOST).then_some(names.as_slice()) },
+            members: Members { count, names: names.as_deref() },
             limits: self.options.limits,
             heartbeat_ms: u64::try_from(HEARTBEAT.as_millis()).unwrap_or(u64::MAX),
         };
         ServerFrame::Welcome(welcome).encode()
+    }
+}
+
+impl Join {
+    fn refuse(self, why: JoinError) {
+        // Whoever asked may have given up.
+        let _ = self.reply.send(Err(why));
     }
 }

@@ -65,7 +65,9 @@ impl Connection {
     }
 
     async fn join(&mut self, socket: &mut Socket, since: Option<Id>) -> Result<(), End> {
-        if let Some(wait) = self.timers.next_join(Instant::now()) {
+        if self.membership.is_some()
+            && let Some(wait) = self.timers.next_rejoin(Instant::now())
+        {
             return self.refuse(socket, ErrorCode::RateLimited, None, Some(wait)).await;
         }
         let (room, person) = (self.room.clone(), self.person.clone());
@@ -96,7 +98,7 @@ impl Connection {
         if let Err(wait) = self.allowance.take(Instant::now()) {
             return self.refuse(socket, ErrorCode::RateLimited, Some(&nonce), Some(wait)).await;
         }
-        if let Some(membership) = &mut self.membership {
+        if let Some(membership) = &self.membership {
             let said = membership.say(nonce.clone(), text);
             self.asked = Some(Box::pin(async move { Answer::Said(nonce, said.await) }));
         }

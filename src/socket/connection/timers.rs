@@ -25,8 +25,8 @@ pub(super) struct Timers {
     check: Instant,
     join: Instant,
     silence: Instant,
-    /// The last join that was let through.
-    joined: Option<Instant>,
+    /// The last join, after the first, that was let through.
+    rejoined: Option<Instant>,
     /// When the person was last said to type; none once they were said to have stopped.
     typing: Option<Instant>,
 }
@@ -51,7 +51,7 @@ impl Timers {
             check: now + CHECK,
             join: now + JOIN,
             silence: now + SILENCE,
-            joined: None,
+            rejoined: None,
             typing: None,
         }
     }
@@ -66,12 +66,12 @@ impl Timers {
         self.join = now + JOIN;
     }
 
-    /// How long the client has to wait before it may join (again), if at all. If it may, it does so now.
-    pub(super) fn next_join(&mut self, now: Instant) -> Option<Duration> {
-        let wait = self.joined.and_then(|last| (last + JOIN_PAUSE).checked_duration_since(now));
+    /// How long the client has to wait before it may join once more, if at all. If it may, it does so now.
+    pub(super) fn next_rejoin(&mut self, now: Instant) -> Option<Duration> {
+        let wait = self.rejoined.and_then(|last| (last + JOIN_PAUSE).checked_duration_since(now));
         let wait = wait.filter(|wait| !wait.is_zero());
         if wait.is_none() {
-            self.joined = Some(now);
+            self.rejoined = Some(now);
         }
         wait
     }

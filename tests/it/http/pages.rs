@@ -22,6 +22,7 @@ async fn the_room_holds_the_newest_messages_and_where_to_join_from(engine: Engin
     let cluster = Cluster::as_it_comes(engine).await;
     let mut sari = cluster.guest(0, "sari").await;
     let id = sari.say_kept("<b>halo</b> & apa kabar").await;
+    sari.hears("sari", "<b>halo</b> & apa kabar").await;
     let page = sari.visitor.get("/chat").await;
     assert!(page.body.contains("apa kabar"), "the message is in the page: {}", page.body);
     assert!(!page.body.contains("<b>halo</b>"), "as text, not as markup: {}", page.body);
