@@ -81,7 +81,7 @@ impl Log {
     }
 
     pub(super) fn locate(&self, id: Id) -> Option<u64> {
-        self.rows_up_to(id).map(|rows| (self.trimmed + rows) as u64)
+        self.rows_up_to(id).filter(|rows| *rows > 0).map(|rows| (self.trimmed + rows) as u64)
     }
 
     pub(super) fn page(&self, cursor: Cursor, limit: usize) -> Page {

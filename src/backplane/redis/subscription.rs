@@ -5,9 +5,10 @@ use std::{pin::pin, time::Duration};
 use fred::{
     clients::SubscriberClient,
     interfaces::{ClientLike, EventInterface, PubsubInterface},
+    types::config::Server,
 };
 use tokio::{
-    sync::broadcast::error::RecvError,
+    sync::broadcast::{Receiver, error::RecvError},
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
@@ -33,7 +34,7 @@ async fn follow(client: &SubscriberClient, channel: &str, outlet: &mut Outlet) {
     let mut reconnects = client.reconnect_rx();
     let mut probes = interval(PROBE);
     probes.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    if !subscribe(client, channel, outlet).await {
+    if !subscribe(client, channel, &mut reconnects, outlet).await {
         return;
     }
     loop {
@@ -49,7 +50,8 @@ async fn follow(client: &SubscriberClient, channel: &str, outlet: &mut Outlet) {
                 }
             }
             reconnected = reconnects.recv() => {
-                if matches!(reconnected, Err(RecvError::Closed)) || !subscribe(client, channel, outlet).await {
+                let is_open = !matches!(reconnected, Err(RecvError::Closed));
+                if !is_open || !subscribe(client, channel, &mut reconnects, outlet).await {
                     return;
                 }
             }
@@ -65,8 +67,16 @@ async fn follow(client: &SubscriberClient, channel: &str, outlet: &mut Outlet) {
 
 /// Subscribes until that is confirmed, then says that what came before may have been missed. Answers whether
 /// anybody still listens.
-async fn subscribe(client: &SubscriberClient, channel: &str, outlet: &mut Outlet) -> bool {
+async fn subscribe(
+    client: &SubscriberClient,
+    channel: &str,
+    reconnects: &mut Receiver<Server>,
+    outlet: &mut Outlet,
+) -> bool {
     let confirmed = async {
+        // Connections made before the command is sent are no reason to send it again.
+        let _ = client.wait_for_connect().await;
+        while reconnects.try_recv().is_ok() {}
         while !matches!(timeout(DEADLINE, client.subscribe(channel)).await, Ok(Ok(()))) {
             sleep(PAUSE).await;
         }

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::{
     process::{Process, free_port},
-    wait::SOON,
+    wait::{SOON, within},
 };
 
 /// A redis-server with an append-only file in a directory of its own, both gone when dropped.
@@ -33,6 +33,11 @@ impl Redis {
     /// What instances are given as `REDIS_URL`.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Where it listens on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Freezes it: connections stay open, nothing is answered.
@@ -72,4 +77,14 @@ impl Redis {
     fn signal(&self, signal: Signal) {
         self.process.as_ref().expect("Redis runs").signal(signal);
     }
+}
+
+/// Has redis-cli say something to it, and answers what it answers.
+pub async fn command(redis: &Redis, words: &[&str]) -> String {
+    let mut command = tokio::process::Command::new("redis-cli");
+    command.args(["-p", &redis.port().to_string()]).args(words);
+    let output = within(SOON, "redis-cli", command.output()).await.expect("redis-cli runs");
+    let answer = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && !answer.starts_with("ERR"), "{words:?}: {answer}");
+    answer
 }

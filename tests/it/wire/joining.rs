@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::kit::{Cluster, Engine, Guest, Heard, cluster::on_both_engines};
+use crate::kit::{Cluster, Engine, Guest, Heard, SOON, cluster::on_both_engines};
 
 on_both_engines! {
     the_welcome_says_all_that_a_page_needs,
@@ -159,7 +159,9 @@ async fn say_many(guest: &mut Guest, count: usize, text: &str) -> Vec<String> {
     for _ in 0..count {
         guest.say(text).await;
     }
-    let heard = guest.expect("all are kept", |heard| heard.acks.len() >= count && heard.messages.len() >= count).await;
+    let all = |heard: &Heard| heard.acks.len() >= count && heard.messages.len() >= count;
+    // One after another, and each is on Redis' disk before it is acknowledged.
+    let heard = guest.expect_within(SOON * 4, "all are kept", all).await;
     heard.ids().iter().map(|id| (*id).to_owned()).collect()
 }
 

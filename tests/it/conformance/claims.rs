@@ -1,0 +1,101 @@
+//! A name belongs to one session at a time.
+
+use std::time::Duration;
+
+use ruang::backplane::{Claim, Event, Keeping, PublishError};
+
+use super::bench::{Bench, KEEPING, beat, on_each_engine, post, say, session};
+use crate::kit::{Engine, SOON, eventually};
+
+on_each_engine! {
+    the_first_session_has_it_and_may_renew,
+    of_two_at_once_exactly_one_wins,
+    another_session_neither_enters_nor_speaks_under_it,
+    an_ended_session_gives_it_up_and_its_person_leaves,
+    ending_one_session_does_not_touch_another,
+}
+
+async fn the_first_session_has_it_and_may_renew(bench: Bench) {
+    assert_eq!(bench.backplane.claim("sari", &session("a")).await, Ok(Claim::Mine));
+    assert_eq!(bench.other().claim("sari", &session("b")).await, Ok(Claim::Held));
+    assert_eq!(bench.other().claim("sari", &session("a")).await, Ok(Claim::Mine));
+}
+
+async fn of_two_at_once_exactly_one_wins(bench: Bench) {
+    let (here, there) = (bench.backplane.clone(), bench.other());
+    for n in 0..20 {
+        let who = format!("p{n}");
+        let (a, b) = (session("a"), session("b"));
+        let (one, two) = tokio::join!(here.claim(&who, &a), there.claim(&who, &b));
+        assert_ne!(one.unwrap(), two.unwrap());
+    }
+}
+
+async fn another_session_neither_enters_nor_speaks_under_it(bench: Bench) {
+    let inc = bench.living().await;
+    bench.backplane.claim("sari", &session("other")).await.unwrap();
+    let beaten = beat(&*bench.backplane, &inc, 2, &["sari", "budi"], &[]).await.unwrap();
+    assert_eq!(beaten.refused, ["sari"]);
+    assert_eq!(bench.backplane.read(None).await.unwrap().people.len(), 1);
+    assert_eq!(bench.backplane.publish(post(&inc, "sari", "a", "halo")).await, Err(PublishError::Ended));
+}
+
+async fn an_ended_session_gives_it_up_and_its_person_leaves(bench: Bench) {
+    let (one, two) = (bench.living().await, bench.living().await);
+    beat(&*bench.backplane, &one, 2, &["sari"], &[]).await.unwrap();
+    beat(&*bench.backplane, &two, 2, &["sari"], &[]).await.unwrap();
+    let mut ears = bench.ears().await;
+    bench.other().end(&session("sari"), "sari").await.unwrap();
+    let Event::Ended { session: ended, delta, .. } = ears.next_news().await else { panic!("an end was due") };
+    assert_eq!((ended, delta.left.len()), (session("sari"), 1));
+    assert_eq!(bench.backplane.claim("sari", &session("next")).await, Ok(Claim::Mine));
+    assert!(bench.backplane.read(None).await.unwrap().people.is_empty());
+}
+
+async fn ending_one_session_does_not_touch_another(bench: Bench) {
+    let inc = bench.living().await;
+    beat(&*bench.backplane, &inc, 2, &["sari"], &[]).await.unwrap();
+    bench.backplane.end(&session("other"), "sari").await.unwrap();
+    assert_eq!(bench.backplane.read(None).await.unwrap().people.len(), 1);
+    assert!(say(&*bench.backplane, &inc, "a").await.is_ok());
+}
+
+mod holding {
+    use super::*;
+
+    const BRIEF: Keeping = Keeping { name_hold: Duration::from_millis(300), ..KEEPING };
+
+    #[tokio::test]
+    async fn in_memory_a_name_is_held_for_a_while_and_whoever_is_here_keeps_it() {
+        a_name_is_held_for_a_while_and_whoever_is_here_keeps_it(Engine::Memory).await;
+    }
+
+    #[tokio::test]
+    async fn in_redis_a_name_is_held_for_a_while_and_whoever_is_here_keeps_it() {
+        a_name_is_held_for_a_while_and_whoever_is_here_keeps_it(Engine::Redis).await;
+    }
+
+    async fn a_name_is_held_for_a_while_and_whoever_is_here_keeps_it(engine: Engine) {
+        let bench = Bench::keeping(engine, BRIEF).await;
+        let inc = bench.living().await;
+        bench.backplane.claim("adi", &session("adi")).await.unwrap();
+        beat(&*bench.backplane, &inc, 2, &["sari"], &[]).await.unwrap();
+        eventually(SOON, "the claim of who is not here runs out", || async {
+            match bench.backplane.claim("adi", &session("other")).await {
+                Ok(Claim::Mine) => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await;
+        // Hers was made no later than one that is made now: once that has run out, so has hers.
+        bench.backplane.claim("budi", &session("budi")).await.unwrap();
+        eventually(SOON, "a claim made later runs out", || async {
+            match bench.backplane.claim("budi", &session("other")).await {
+                Ok(Claim::Mine) => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await;
+        assert_eq!(bench.backplane.claim("sari", &session("other")).await, Ok(Claim::Held));
+    }
+}

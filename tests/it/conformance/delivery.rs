@@ -1,0 +1,81 @@
+//! Every subscriber hears everything, in order, or of a gap.
+
+use ruang::backplane::{EVENTS_WAITING, Event, Typing};
+
+use super::bench::{Bench, Ears, beat, on_each_engine, say};
+
+on_each_engine! {
+    two_subscribers_hear_the_same_in_the_same_order,
+    a_message_says_what_came_before_it,
+    a_repeated_nonce_is_not_heard_again,
+    typing_is_heard,
+    a_subscriber_that_does_not_listen_is_told_of_a_gap,
+    every_beat_is_heard,
+}
+
+async fn two_subscribers_hear_the_same_in_the_same_order(bench: Bench) {
+    let inc = bench.living().await;
+    let mut here = bench.ears().await;
+    let mut there = Ears::on(&*bench.other()).await;
+    for n in 0..20 {
+        say(&*bench.backplane, &inc, &format!("n{n}")).await.unwrap();
+        beat(&*bench.backplane, &inc, n + 2, &[&format!("p{n}")], &[]).await.unwrap();
+    }
+    for _ in 0..60 {
+        assert_eq!(here.next().await, there.next().await);
+    }
+}
+
+async fn a_message_says_what_came_before_it(bench: Bench) {
+    let inc = bench.living().await;
+    let mut ears = bench.ears().await;
+    let mut head = bench.backplane.read(None).await.unwrap().position.head;
+    for (k, who) in [(2, "a"), (3, "b")] {
+        let position = beat(&*bench.backplane, &inc, k, &[who], &[]).await.unwrap().position;
+        let id = say(&*bench.backplane, &inc, who).await.unwrap();
+        ears.moves().await;
+        let Event::Message { prev, v, message } = ears.next_news().await else { panic!("a message was due") };
+        assert_eq!((prev, v, message.id), (head, position.v, id));
+        assert_eq!((message.from.as_str(), message.text.as_str()), ("SARI", "halo"));
+        head = id;
+    }
+}
+
+async fn a_repeated_nonce_is_not_heard_again(bench: Bench) {
+    let inc = bench.living().await;
+    let mut ears = bench.ears().await;
+    let first = say(&*bench.backplane, &inc, "a").await.unwrap();
+    say(&*bench.backplane, &inc, "a").await.unwrap();
+    let second = say(&*bench.backplane, &inc, "b").await.unwrap();
+    assert_eq!((ears.message().await.id, ears.message().await.id), (first, second));
+}
+
+async fn typing_is_heard(bench: Bench) {
+    let mut ears = Ears::on(&*bench.other()).await;
+    let typing = Typing { who: "sari".into(), name: "Sari \"S\" \\ 🙂".into(), active: true };
+    bench.backplane.typing(typing.clone()).await.unwrap();
+    assert_eq!(ears.next_news().await, Event::Typing(typing));
+}
+
+async fn a_subscriber_that_does_not_listen_is_told_of_a_gap(bench: Bench) {
+    let inc = bench.living().await;
+    let mut ears = bench.ears().await;
+    let mut k = 1;
+    // Beats make events too, and cost less than messages.
+    for _ in 0..EVENTS_WAITING + 200 {
+        k += 1;
+        beat(&*bench.backplane, &inc, k, &[], &[]).await.unwrap();
+    }
+    let heard = ears.hear_what_waits();
+    assert!(heard <= EVENTS_WAITING, "{heard}");
+    let id = say(&*bench.backplane, &inc, "after").await.unwrap();
+    assert_eq!(ears.next_news().await, Event::Gap);
+    assert_eq!(ears.message().await.id, id);
+}
+
+async fn every_beat_is_heard(bench: Bench) {
+    let inc = bench.living().await;
+    let mut ears = bench.ears().await;
+    beat(&*bench.backplane, &inc, 2, &[], &[]).await.unwrap();
+    ears.hears_only_beat(&inc, 2).await;
+}

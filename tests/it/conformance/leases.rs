@@ -1,0 +1,96 @@
+//! An incarnation lives while its beats grow; whoever was declared dead stays so.
+
+use ruang::backplane::{Beat, BeatError, PublishError, Reaped, Stage};
+
+use super::bench::{Bench, beat, on_each_engine, say};
+
+on_each_engine! {
+    a_beat_answers_every_lease,
+    a_counter_that_does_not_grow_is_stale,
+    whoever_has_no_lease_is_gone,
+    a_reaped_incarnation_releases_everybody_and_is_fenced,
+    people_whom_another_holds_too_stay,
+    whoever_has_beaten_since_is_not_reaped,
+    a_draining_lease_says_so,
+    nobody_publishes_without_a_lease,
+    hundreds_are_released_in_portions,
+}
+
+async fn a_beat_answers_every_lease(bench: Bench) {
+    let (one, two) = (bench.living().await, bench.living().await);
+    let leases = beat(&*bench.backplane, &one, 2, &[], &[]).await.unwrap().leases;
+    assert_eq!(leases.len(), 2);
+    let k_of = |inc| leases.iter().find(|lease| lease.inc == inc).map(|lease| (lease.k, lease.stage));
+    assert_eq!((k_of(one), k_of(two)), (Some((2, Stage::Live)), Some((1, Stage::Live))));
+}
+
+async fn a_counter_that_does_not_grow_is_stale(bench: Bench) {
+    let inc = bench.living().await;
+    beat(&*bench.backplane, &inc, 5, &[], &[]).await.unwrap();
+    for k in [5, 4, 1] {
+        assert_eq!(beat(&*bench.backplane, &inc, k, &["sari"], &[]).await, Err(BeatError::Stale));
+    }
+    assert!(bench.backplane.read(None).await.unwrap().people.is_empty());
+}
+
+async fn whoever_has_no_lease_is_gone(bench: Bench) {
+    let epoch = bench.backplane.read(None).await.unwrap().position.epoch;
+    let gone = beat(&*bench.backplane, &"nobody".into(), 2, &["sari"], &[]).await;
+    assert_eq!(gone, Err(BeatError::Gone { epoch }));
+}
+
+async fn a_reaped_incarnation_releases_everybody_and_is_fenced(bench: Bench) {
+    let inc = bench.living().await;
+    beat(&*bench.backplane, &inc, 2, &["sari", "budi"], &[]).await.unwrap();
+    let mut ears = bench.ears().await;
+    assert_eq!(bench.other().reap(&inc, 2).await, Ok(Reaped::Done));
+    let (_, mut left) = ears.moves().await;
+    left.sort();
+    assert_eq!(left, ["BUDI", "SARI"]);
+    assert_eq!(say(&*bench.backplane, &inc, "a").await, Err(PublishError::Fenced));
+    assert!(matches!(beat(&*bench.backplane, &inc, 3, &["sari"], &[]).await, Err(BeatError::Gone { .. })));
+    assert!(bench.backplane.read(None).await.unwrap().people.is_empty());
+    // Whoever finishes what is finished changes nothing.
+    assert_eq!(bench.backplane.reap(&inc, 2).await, Ok(Reaped::Done));
+}
+
+async fn people_whom_another_holds_too_stay(bench: Bench) {
+    let (one, two) = (bench.living().await, bench.living().await);
+    beat(&*bench.backplane, &one, 2, &["sari"], &[]).await.unwrap();
+    let before = beat(&*bench.backplane, &two, 2, &["sari"], &[]).await.unwrap().position;
+    bench.backplane.reap(&one, 2).await.unwrap();
+    let reading = bench.backplane.read(None).await.unwrap();
+    assert_eq!((reading.position, reading.people[0].held_by.as_slice()), (before, [two].as_slice()));
+}
+
+async fn whoever_has_beaten_since_is_not_reaped(bench: Bench) {
+    let inc = bench.living().await;
+    beat(&*bench.backplane, &inc, 2, &["sari"], &[]).await.unwrap();
+    assert_eq!(bench.backplane.reap(&inc, 1).await, Ok(Reaped::Alive));
+    assert!(beat(&*bench.backplane, &inc, 3, &[], &[]).await.is_ok());
+}
+
+async fn a_draining_lease_says_so(bench: Bench) {
+    let inc = bench.living().await;
+    let goodbye = Beat { inc: inc.clone(), k: 2, draining: true, adds: vec![], dels: vec![] };
+    let leases = bench.backplane.beat(goodbye).await.unwrap().leases;
+    assert_eq!((leases[0].k, leases[0].stage), (2, Stage::Draining));
+    assert_eq!(bench.backplane.reap(&inc, 2).await, Ok(Reaped::Done));
+}
+
+async fn nobody_publishes_without_a_lease(bench: Bench) {
+    assert_eq!(say(&*bench.backplane, &"nobody".into(), "a").await, Err(PublishError::Fenced));
+}
+
+async fn hundreds_are_released_in_portions(bench: Bench) {
+    let (inc, other) = (bench.living().await, bench.living().await);
+    let whos: Vec<String> = (0..1200).map(|n| format!("p{n}")).collect();
+    for (k, some) in (2..).zip(whos.chunks(400)) {
+        let some: Vec<&str> = some.iter().map(String::as_str).collect();
+        beat(&*bench.backplane, &inc, k, &some, &[]).await.unwrap();
+    }
+    beat(&*bench.backplane, &other, 2, &["p7"], &[]).await.unwrap();
+    bench.backplane.reap(&inc, 4).await.unwrap();
+    let people = bench.backplane.read(None).await.unwrap().people;
+    assert_eq!(people.iter().map(|here| here.who.as_str()).collect::<Vec<_>>(), ["p7"]);
+}

@@ -1,0 +1,133 @@
+//! One log: contiguous ids, each nonce once.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use ruang::{
+    backplane::{Cursor, Keeping, PublishError},
+    protocol::Id,
+};
+
+use super::bench::{Bench, KEEPING, on_each_engine, post, say};
+use crate::kit::Engine;
+
+on_each_engine! {
+    ids_are_contiguous_from_one,
+    a_repeated_nonce_is_the_first_id_again,
+    a_nonce_with_another_text_is_refused,
+    nonces_of_two_people_do_not_meet,
+    publishers_at_once_share_one_order_without_a_hole,
+    times_never_go_back,
+}
+
+async fn ids_are_contiguous_from_one(bench: Bench) {
+    let inc = bench.living().await;
+    let first = say(&*bench.backplane, &inc, "a").await.unwrap();
+    assert_eq!(first.n, 1);
+    for n in 2..20 {
+        let id = say(&*bench.backplane, &inc, &format!("n{n}")).await.unwrap();
+        assert_eq!(id, Id::new(first.epoch, n));
+    }
+}
+
+async fn a_repeated_nonce_is_the_first_id_again(bench: Bench) {
+    let inc = bench.living().await;
+    let first = say(&*bench.backplane, &inc, "a").await.unwrap();
+    say(&*bench.backplane, &inc, "b").await.unwrap();
+    assert_eq!(say(&*bench.backplane, &inc, "a").await, Ok(first));
+    // Through another instance too.
+    let other = bench.other();
+    assert_eq!(say(&*other, &inc, "a").await, Ok(first));
+    assert_eq!(bench.backplane.page(Cursor::Newest, 9).await.unwrap().messages.len(), 2);
+}
+
+async fn a_nonce_with_another_text_is_refused(bench: Bench) {
+    let inc = bench.living().await;
+    let first = say(&*bench.backplane, &inc, "a").await.unwrap();
+    let other = bench.backplane.publish(post(&inc, "sari", "a", "lain")).await;
+    assert_eq!(other, Err(PublishError::BadNonce));
+    assert_eq!(say(&*bench.backplane, &inc, "a").await, Ok(first));
+}
+
+async fn nonces_of_two_people_do_not_meet(bench: Bench) {
+    let inc = bench.living().await;
+    // A space divides who and nonce in the log's memory: names have some too.
+    let ids = [("sari", "a"), ("budi", "a"), ("sari budi", "a"), ("sari", "budi-a")];
+    let mut kept = BTreeSet::new();
+    for (who, nonce) in ids {
+        kept.insert(bench.backplane.publish(post(&inc, who, nonce, "halo")).await.unwrap());
+    }
+    assert_eq!(kept.len(), ids.len());
+}
+
+async fn publishers_at_once_share_one_order_without_a_hole(bench: Bench) {
+    let inc = bench.living().await;
+    let mut ears = bench.ears().await;
+    let senders = (0..4).map(|sender| {
+        let (backplane, inc) = (bench.other(), inc.clone());
+        tokio::spawn(async move {
+            for n in 0..25 {
+                let nonce = format!("n{n}");
+                backplane.publish(post(&inc, &format!("p{sender}"), &nonce, "halo")).await.unwrap();
+            }
+        })
+    });
+    for sender in senders.collect::<Vec<_>>() {
+        sender.await.unwrap();
+    }
+    let mut by_sender = std::collections::HashMap::<String, Vec<String>>::new();
+    for n in 1..=100 {
+        let message = ears.message().await;
+        assert_eq!(message.id.n, n);
+        by_sender.entry(message.from.clone()).or_default().push(message.nonce.as_str().to_owned());
+    }
+    let own_order: Vec<String> = (0..25).map(|n| format!("n{n}")).collect();
+    assert!(by_sender.values().all(|nonces| *nonces == own_order), "{by_sender:?}");
+}
+
+async fn times_never_go_back(bench: Bench) {
+    let inc = bench.living().await;
+    for n in 0..50 {
+        say(&*bench.backplane, &inc, &format!("n{n}")).await.unwrap();
+    }
+    let page = bench.backplane.page(Cursor::Newest, 50).await.unwrap();
+    assert!(page.messages.is_sorted_by_key(|message| message.at));
+}
+
+mod trimming {
+    use super::*;
+
+    const FEW: Keeping = Keeping { history: 100, name_hold: Duration::from_secs(60) };
+
+    #[tokio::test]
+    async fn the_memory_engine_keeps_what_it_was_told_to() {
+        keeps_about_what_it_was_told_to(Engine::Memory).await;
+    }
+
+    #[tokio::test]
+    async fn the_redis_engine_keeps_about_what_it_was_told_to() {
+        keeps_about_what_it_was_told_to(Engine::Redis).await;
+    }
+
+    async fn keeps_about_what_it_was_told_to(engine: Engine) {
+        assert_ne!(FEW.history, KEEPING.history);
+        let bench = Bench::keeping(engine, FEW).await;
+        let inc = bench.living().await;
+        let mut ids = vec![];
+        for n in 0..400 {
+            ids.push(say(&*bench.backplane, &inc, &format!("n{n}")).await.unwrap());
+        }
+        let newest = bench.backplane.page(Cursor::Newest, 200).await.unwrap();
+        // Redis trims by whole nodes of a hundred entries.
+        assert!((100..=200).contains(&newest.messages.len()), "{}", newest.messages.len());
+        assert_eq!(newest.messages.last().unwrap().id, ids[399]);
+        assert_eq!(bench.backplane.locate(ids[0]).await, Ok(None));
+        assert_eq!(bench.backplane.locate(ids[399]).await, Ok(Some(400)));
+        let page = bench.backplane.page(Cursor::After(ids[0]), 5).await.unwrap();
+        assert!(page.trimmed && page.more);
+        assert_eq!(page.messages[0].id, newest.messages[0].id);
+        let reading = bench.backplane.read(Some(ids[0])).await.unwrap();
+        assert!(!reading.continues);
+        assert_eq!((reading.missed, reading.older), (None, false));
+        assert_eq!(reading.before, 400 - reading.rows.len() as u64);
+    }
+}
