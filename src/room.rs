@@ -191,6 +191,3 @@ impl Room {
 async fn bounded<T>(answer: impl Future<Output = Result<T, Unavailable>>) -> Result<T, Unavailable> {
     timeout(PATIENCE, answer).await.unwrap_or(Err(Unavailable))
 }
-
-#[cfg(test)]
-mod tests;

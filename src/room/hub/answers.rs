@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 use super::{super::attendance::Sent, Hearing, Hub};
-use crate::backplane::{Beat, BeatError, Beaten, Inc, Reading, Reaped, Unavailable};
+use crate::backplane::{Beat, BeatError, Beaten, Inc, Position, Reading, Reaped, Unavailable};
 
 /// How long the hub waits for any answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -14,8 +14,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// An answer of the backplane, with what it was about.
 pub(super) enum Answer {
-    /// A look at the room.
-    Read(Result<Reading, Unavailable>),
+    /// A look at the room, from where we were when it was asked for.
+    Read { from: Option<Position>, result: Result<Reading, Unavailable> },
     /// A beat.
     Beat { inc: Inc, sent: Sent, result: Result<Beaten, BeatError> },
     /// A declaration of death.
@@ -25,10 +25,11 @@ pub(super) enum Answer {
 impl Hub {
     pub(super) fn take(&mut self, answer: Answer, now: Instant) {
         match answer {
-            Answer::Read(Ok(reading)) => self.take_reading(&reading, now),
-            Answer::Read(Err(Unavailable)) => {
-                self.hearing = Hearing::Behind { reading: false, not_before: now + PAUSE };
+            Answer::Read { from, result: Ok(reading) } if from == self.follower.position() => {
+                self.take_reading(&reading, now);
             }
+            // It failed, or another subscription has moved us on meanwhile: taken now, it would be told twice.
+            Answer::Read { .. } => self.hearing = Hearing::Behind { reading: false, not_before: now + PAUSE },
             Answer::Beat { inc, sent, result } => self.take_beat(&inc, &sent, result, now),
             Answer::Reap { inc, result } => self.take_reap(&inc, result),
         }
@@ -50,9 +51,10 @@ impl Hub {
         }
         self.hearing = Hearing::Behind { reading: true, not_before };
         let backplane = self.backplane.clone();
-        let since = self.follower.position().map(|position| position.head);
+        let from = self.follower.position();
         self.answers.push(Box::pin(async move {
-            Answer::Read(timeout(PATIENCE, backplane.read(since)).await.unwrap_or(Err(Unavailable)))
+            let reading = timeout(PATIENCE, backplane.read(from.map(|position| position.head))).await;
+            Answer::Read { from, result: reading.unwrap_or(Err(Unavailable)) }
         }));
     }
 

@@ -103,9 +103,18 @@ impl Hub {
 
     pub(super) fn take_beat(&mut self, inc: &Inc, sent: &Sent, result: Result<Beaten, BeatError>, now: Instant) {
         self.pulse.beating = false;
-        if *inc != self.incarnation.inc {
-            return;
+        // An answer to a former life says nothing of this one.
+        if *inc == self.incarnation.inc {
+            self.take_own_beat(sent, result, now);
         }
+        if self.pulse.farewell {
+            self.hand_over();
+        } else if self.draining.is_some() {
+            self.beat(now);
+        }
+    }
+
+    fn take_own_beat(&mut self, sent: &Sent, result: Result<Beaten, BeatError>, now: Instant) {
         match result {
             Ok(beaten) => self.take_beaten(sent, &beaten, now),
             Err(BeatError::Gone { epoch }) if self.incarnation.epoch == Some(epoch) => {
@@ -113,11 +122,6 @@ impl Hub {
             }
             Err(BeatError::Gone { .. }) => self.live_again(),
             Err(BeatError::Stale | BeatError::Unavailable(Unavailable)) => {}
-        }
-        if self.pulse.farewell {
-            self.hand_over();
-        } else if self.draining.is_some() {
-            self.beat(now);
         }
     }
 
