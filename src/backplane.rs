@@ -71,9 +71,6 @@ pub trait Backplane: Send + Sync + 'static {
     /// Everything from now on, beginning with an [`Event::Gap`] once it is really heard. At most
     /// [`EVENTS_WAITING`] events wait. Dropping the receiver unsubscribes.
     fn subscribe(&self) -> mpsc::Receiver<Event>;
-
-    /// Whether commands are answered, as far as the engine itself can tell.
-    fn reachable(&self) -> bool;
 }
 
 /// How long a nonce is remembered at least: longer than any client should go on retrying.

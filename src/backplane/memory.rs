@@ -128,10 +128,6 @@ impl Backplane for Memory {
     fn subscribe(&self) -> mpsc::Receiver<Event> {
         self.lock().subscribers.add()
     }
-
-    fn reachable(&self) -> bool {
-        true
-    }
 }
 
 impl State {

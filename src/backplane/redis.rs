@@ -10,7 +10,7 @@ mod scripts;
 mod subscription;
 
 use async_trait::async_trait;
-use fred::{clients::Client, prelude::ClientLike};
+use fred::clients::Client;
 use tokio::sync::mpsc;
 
 use self::scripts::Scripts;
@@ -114,9 +114,5 @@ impl Backplane for Redis {
         let (outlet, events) = Outlet::new();
         tokio::spawn(subscription::run(self.link.clone(), self.keys.live(), outlet));
         events
-    }
-
-    fn reachable(&self) -> bool {
-        self.scripts.client().is_connected()
     }
 }
