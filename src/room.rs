@@ -1,9 +1,9 @@
 //! The room as one instance keeps it open.
 //!
-//! One task, the [`hub`], follows the backplane's events and hands encoded frames to the connections. What it
-//! decides is decided by plain state machines beside it: [`follower`] (what is next, what is missing), [`recent`]
-//! (messages at hand), [`roster`] (who is here), [`attendance`] (who is here through us), [`watch`] (whose lease
-//! has run out), [`typing`]. Everybody else talks to it through [`Room`] and [`Membership`].
+//! One task, the `hub`, follows the backplane's events and hands encoded frames to the connections. What it
+//! decides is decided by plain state machines beside it: `follower` (what is next, what is missing), `recent`
+//! (messages at hand), `roster` (who is here), `attendance` (who is here through us), `watch` (whose lease
+//! has run out), `typing`. Everybody else talks to it through [`Room`] and [`Membership`].
 
 mod attendance;
 mod follower;

@@ -1,6 +1,6 @@
 //! What people who run ruang can set: by flag, by environment, by file, in this order of precedence.
 //!
-//! [`table`] has every setting with its names, its default and what it is for; [`Settings`] the typed values. A value
+//! `table` has every setting with its names, its default and what it is for; [`Settings`] the typed values. A value
 //! that makes no sense ends the start with one line that names the setting, the value and what is accepted.
 
 mod command;
