@@ -24,9 +24,37 @@ async fn two_people_on_two_instances_write_to_each_other_without_a_reload() {
     sari.shows("#timeline .message.own .text", "Halo Budi").await;
     budi.shows("#timeline .message.own .text", "Fine").await;
     assert_eq!(sari.texts("#timeline .message.own .text").await, ["Halo Budi, apa kabar?"], "own messages are marked");
-    picture_of_the_room(&sari).await;
     sari.close().await;
     budi.close().await;
+}
+
+#[tokio::test]
+async fn a_conversation_of_five_on_two_instances_is_shown_in_order() {
+    let cluster = two().await;
+    let (sari, budi) = sari_and_budi(&cluster).await;
+    let mut citra = cluster.guest(1, "citra").await;
+    let mut dewi = cluster.guest(0, "dewi").await;
+    let mut eka = cluster.guest(1, "Eka 🌿").await;
+    citra.say_kept("Selamat sore semua 👋").await;
+    dewi.say_kept("Sore! Jadi naik gunung Sabtu ini?").await;
+    sari.enter("#text", "Jadi. Kumpul jam lima di stasiun, ya.").await;
+    sari.shows("#timeline .message.own .text", "Kumpul jam lima").await;
+    eka.say_kept("Aku bawa kopi dan pisang goreng.").await;
+    eka.say_kept("Siapa punya senter cadangan?").await;
+    budi.enter("#text", "I have two. See you at the station!").await;
+    sari.shows("#timeline .message .text", "I have two").await;
+    let said = [
+        "Selamat sore semua 👋",
+        "Sore! Jadi naik gunung Sabtu ini?",
+        "Jadi. Kumpul jam lima di stasiun, ya.",
+        "Aku bawa kopi dan pisang goreng.",
+        "Siapa punya senter cadangan?",
+        "I have two. See you at the station!",
+    ];
+    assert_eq!(sari.texts("#timeline .message .text").await, said);
+    assert_eq!(budi.texts("#timeline .message .text").await, said);
+    assert_eq!(sari.texts("#members li").await.len(), 5);
+    picture_of_the_room(&sari).await;
 }
 
 #[tokio::test]
