@@ -29,7 +29,7 @@ pub use self::{
     membership::{Membership, SayError},
 };
 use self::{
-    hub::{Command, Hub, Join},
+    hub::{Command, Entered, Hub, Join, Refused},
     recent::{Recent, Since},
     roster::Roster,
     shared::Shared,
@@ -93,12 +93,18 @@ impl Room {
     /// See [`JoinError`].
     pub async fn join(&self, person: Hold, since: Option<Id>) -> Result<Membership, JoinError> {
         let since = self.find(since).await?;
-        let (reply, answer) = oneshot::channel();
-        self.send(Command::Join(Join { person: person.clone(), since, reply })).await?;
-        // The hub is no less patient, and answers by itself.
-        let answer = timeout(PATIENCE * 2, answer).await.map_err(|_| Unavailable)?;
-        let entered = answer.map_err(|_| Unavailable)??;
-        Ok(Membership::new(self.clone(), person, entered))
+        let mut entered = self.enter(&person, since, false).await?;
+        if matches!(entered, Err(Refused::Contested)) {
+            if self.claim(&person.who, &person.session).await? == Claim::Held {
+                return Err(JoinError::Ended);
+            }
+            entered = self.enter(&person, since, true).await?;
+        }
+        match entered {
+            Ok(entered) => Ok(Membership::new(self.clone(), person, entered)),
+            Err(Refused::Ended) => Err(JoinError::Ended),
+            Err(Refused::Contested | Refused::Unavailable) => Err(Unavailable.into()),
+        }
     }
 
     /// A page of history, from what is at hand where possible.
@@ -165,6 +171,13 @@ impl Room {
         if self.send(Command::Drain { reply }).await.is_ok() {
             let _ = timeout(PATIENCE * 2, done).await;
         }
+    }
+
+    async fn enter(&self, person: &Hold, since: Since, owns: bool) -> Result<Result<Entered, Refused>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Join(Join { person: person.clone(), since, owns, reply })).await?;
+        // The hub is no less patient, and answers by itself.
+        timeout(PATIENCE * 2, answer).await.map_err(|_| Unavailable)?.map_err(|_| Unavailable)
     }
 
     /// Where a client was last, as far as that can be known.

@@ -195,7 +195,7 @@ impl Settings {
             history: from.required(&table::HISTORY, value::count(100, 10_000_000))?,
             history_age: from.optional(&table::HISTORY_AGE, value::duration(60, 3660 * DAY))?,
             leave_grace: from.required(&table::LEAVE_GRACE, value::duration(0, 600))?,
-            lease: from.required(&table::LEASE, value::duration(1, 600))?,
+            lease: from.required(&table::LEASE, value::duration(2, 600))?,
             name_hold: from.required(&table::NAME_HOLD, value::duration(1, 30 * DAY))?,
             drain_timeout: from.required(&table::DRAIN_TIMEOUT, value::duration(0, 3600))?,
             session_idle: from.required(&table::SESSION_IDLE, value::duration(60, 366 * DAY))?,

@@ -115,11 +115,13 @@ export class Connection {
   #ponged(head) {
     this.#stop("pong");
     this.#pingLater();
-    if (head === null) {
+    if (head === null && this.#use.since() !== null) {
       this.#deaf = true;
       return this.#drop();
     }
     this.#use.backoff.reset();
+    // An empty room has no newest message.
+    if (head === null) return;
     const behind = () => this.#use.since() === null || compare(head, this.#use.since()) > 0;
     // The message may be on its way; if it is not, it was lost.
     if (behind()) this.#after("rejoin", REJOIN_AFTER_MS, () => behind() && this.#join());

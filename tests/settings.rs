@@ -115,7 +115,7 @@ fn a_wrong_value_is_named_as_it_was_given_with_what_is_accepted() {
         ("RUANG_HISTORY_AGE", "0s", "from 1m"),
         ("RUANG_LEAVE_GRACE", "5", "5s"),
         ("RUANG_LEAVE_GRACE", "1h", "to 10m"),
-        ("RUANG_LEASE", "500ms", "from 1s"),
+        ("RUANG_LEASE", "500ms", "from 2s"),
         ("RUANG_NAME_HOLD", "forever", "15m"),
         ("RUANG_DRAIN_TIMEOUT", "-5s", "5s"),
         ("RUANG_SESSION_IDLE", "1s", "from 1m"),

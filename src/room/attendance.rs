@@ -30,6 +30,17 @@ struct Attendee {
     told: Told,
 }
 
+/// How it stands with a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The backplane is still to be told of its person.
+    Untold,
+    /// The backplane knows of its person.
+    Told,
+    /// It was ended, or displaced.
+    Gone,
+}
+
 /// What the backplane knows of an attendee.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Told {
@@ -61,7 +72,13 @@ impl Attendance {
         Self { people: BTreeMap::new(), grace }
     }
 
-    /// Somebody's connection enters. Answers connections of another session under the same name: theirs no more.
+    /// Whether another session is here under the same name: one of the two has lost it.
+    pub fn is_contested(&self, hold: &Hold) -> bool {
+        self.people.get(&hold.who).is_some_and(|attendee| attendee.hold.session != hold.session)
+    }
+
+    /// Somebody's connection enters, whose session owns the name. Answers connections of another session under it:
+    /// theirs no more.
     pub fn enter(&mut self, hold: &Hold, connection: ConnectionId) -> Vec<ConnectionId> {
         let attendee = self.people.entry(hold.who.clone()).or_insert_with(|| Attendee::new(hold.clone()));
         let mut displaced = vec![];
@@ -88,6 +105,7 @@ impl Attendance {
         for attendee in self.people.values_mut().filter(|attendee| attendee.hold.session == *session) {
             connections.extend(std::mem::take(&mut attendee.connections));
             attendee.away_until = Some(now);
+            attendee.told = Told::Nothing;
         }
         connections
     }
@@ -103,9 +121,21 @@ impl Attendance {
         .unwrap_or_default()
     }
 
-    /// Whether the backplane knows of somebody.
-    pub fn is_told(&self, who: &str) -> bool {
-        self.people.get(who).is_some_and(|attendee| attendee.told != Told::Nothing)
+    /// How it stands with a connection that entered.
+    pub fn standing(&self, hold: &Hold, connection: ConnectionId) -> Standing {
+        match self.people.get(&hold.who) {
+            Some(here) if here.hold.session == hold.session && here.connections.contains(&connection) => {
+                if here.told == Told::Nothing { Standing::Untold } else { Standing::Told }
+            }
+            _ => Standing::Gone,
+        }
+    }
+
+    /// The backplane turned out not to know of somebody: it is to be told again if they come back.
+    pub fn forget_told(&mut self, who: &str) {
+        if let Some(attendee) = self.people.get_mut(who) {
+            attendee.told = Told::Nothing;
+        }
     }
 
     /// People that the backplane was told of.

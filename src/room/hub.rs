@@ -21,7 +21,7 @@ use tokio::{
 };
 
 pub use self::joining::JoinError;
-pub(super) use self::joining::{Entered, Join};
+pub(super) use self::joining::{Entered, Join, Refused};
 use self::{answers::Answer, beating::Pulse, incarnation::Incarnation, joining::Arriving};
 use super::{
     Options, Since,
@@ -171,7 +171,6 @@ impl Hub {
         self.give_up_waiting(now);
         self.tell_changes(now);
         self.beat_if_due(now);
-        self.reap_one(now);
         self.check_hearing(now);
         self.show_state(now);
     }
@@ -182,6 +181,15 @@ impl Hub {
         let answered = self.pulse.is_answered(now);
         self.shared.set_synced(synced);
         self.shared.set_answered(answered);
-        self.shared.set_ready(synced && answered && self.pulse.is_heard(now) && self.draining.is_none());
+        let stays = self.draining.is_none() && !self.drained;
+        self.shared.set_ready(synced && answered && self.pulse.is_heard(now) && stays);
+    }
+}
+
+impl Drop for Hub {
+    /// Without its hub an instance is fit for nobody.
+    fn drop(&mut self) {
+        self.shared.set_ready(false);
+        self.shared.set_synced(false);
     }
 }

@@ -51,11 +51,13 @@ impl Membership {
         async move { room.publish(person, nonce, text).await }
     }
 
-    /// Tells the others that this person types, or stopped.
-    pub async fn typing(&self, active: bool) {
+    /// Tells the others that this person types, or stopped. Ephemeral: nobody is told if it is lost.
+    pub fn typing(&self, active: bool) -> impl Future<Output = ()> + Send + use<> {
         let typing = Typing { who: self.person.who.clone(), name: self.person.name.clone(), active };
-        // Ephemeral: nobody is told if it is lost.
-        let _ = super::bounded(self.room.backplane.typing(typing)).await;
+        let room = self.room.clone();
+        async move {
+            let _ = super::bounded(room.backplane.typing(typing)).await;
+        }
     }
 
     /// Joins again on the same connection: a new welcome is put into the inbox, nobody else notices.
@@ -65,12 +67,6 @@ impl Membership {
     pub async fn catch_up(&self, since: Option<Id>) -> Result<(), Unavailable> {
         let since = self.room.find(since).await?;
         self.room.send(Command::CatchUp { connection: self.entered.connection, since }).await
-    }
-}
-
-impl Drop for Membership {
-    fn drop(&mut self) {
-        self.room.shared.depart(self.entered.connection, std::mem::take(&mut self.person.who));
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Changes {
     pub joined: BTreeSet<String>,
     /// Those who went.
     pub left: BTreeSet<String>,
+    /// How many were here after that.
+    pub count: usize,
 }
 
 impl Changes {
@@ -63,7 +65,11 @@ impl Roster {
         let gone: Vec<Person> = self.everybody().filter(|person| !known.contains(person.who.as_str())).collect();
         let delta = Delta { joined: truth.to_vec(), left: vec![] };
         match absent_until {
-            None => self.apply(&Delta { left: gone, ..delta }),
+            // Whoever is missing since an earlier reading keeps their time.
+            None => {
+                let left = gone.into_iter().filter(|person| !self.missing.contains_key(&person.who)).collect();
+                self.apply(&Delta { left, ..delta })
+            }
             Some(until) => {
                 let first = self.apply(&delta);
                 for person in gone {
@@ -86,7 +92,8 @@ impl Roster {
 
     /// What was not yet told, if anything.
     pub fn changes(&mut self) -> Option<Changes> {
-        Some(std::mem::take(&mut self.untold)).filter(|changes| !changes.is_empty())
+        let changes = Changes { count: self.count(), ..std::mem::take(&mut self.untold) };
+        Some(changes).filter(|changes| !changes.is_empty())
     }
 
     /// How many people are here.

@@ -41,8 +41,12 @@ impl Typists {
     /// The whole state as (at most three names, how many), if it changed since it was last asked for.
     pub fn changes(&mut self, now: Instant) -> Option<(Vec<String>, usize)> {
         self.keep(|_, expires| now < expires);
-        let shown = || self.typists.iter().take(SHOWN).map(|(typing, _)| typing.name.clone());
-        std::mem::take(&mut self.changed).then(|| (shown().collect(), self.typists.len()))
+        std::mem::take(&mut self.changed).then(|| self.state())
+    }
+
+    /// The whole state as (at most three names, how many).
+    pub fn state(&self) -> (Vec<String>, usize) {
+        (self.typists.iter().take(SHOWN).map(|(typing, _)| typing.name.clone()).collect(), self.typists.len())
     }
 
     fn keep(&mut self, stays: impl Fn(&Typing, Instant) -> bool) {

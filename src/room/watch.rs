@@ -46,8 +46,10 @@ impl Watch {
         self.seen = seen.collect();
     }
 
-    /// An incarnation, other than `own`, that is dead at `now`, with its last counter.
-    pub fn dead(&self, own: &Inc, now: Instant) -> Option<(Inc, u64)> {
+    /// An incarnation, other than `own`, that was dead at the last look, with its last counter. Time that passed
+    /// without a look says nothing: while nobody's beats are answered nobody is dead.
+    pub fn dead(&self, own: &Inc) -> Option<(Inc, u64)> {
+        let now = self.last_look?;
         let is_dead = |seen: &Seen| match seen.stage {
             Stage::Reaped => true,
             Stage::Draining => now.duration_since(seen.since) >= DRAINING_PATIENCE,
@@ -78,7 +80,7 @@ mod tests {
         for second in 0..=seconds {
             watch.look(&[lease("other", k(second), stage)], start + Duration::from_secs(second));
         }
-        watch.dead(&"own".into(), start + Duration::from_secs(seconds))
+        watch.dead(&"own".into())
     }
 
     #[test]
@@ -109,13 +111,22 @@ mod tests {
         watch.look(&[lease("other", 7, Stage::Live)], start);
         let later = start + Duration::from_secs(60);
         watch.look(&[lease("other", 7, Stage::Live)], later);
-        assert_eq!(watch.dead(&"own".into(), later), None);
+        assert_eq!(watch.dead(&"own".into()), None);
+    }
+
+    #[test]
+    fn while_nothing_is_answered_nobody_dies() {
+        let (mut watch, start) = (Watch::new(LEASE), Instant::now());
+        for (second, k) in [(0, 7), (1, 8), (20, 8), (21, 9)] {
+            watch.look(&[lease("other", k, Stage::Live)], start + Duration::from_secs(second));
+            assert_eq!(watch.dead(&"own".into()), None, "after {second} s");
+        }
     }
 
     #[test]
     fn nobody_declares_themselves_dead() {
         let (mut watch, now) = (Watch::new(LEASE), Instant::now());
         watch.look(&[lease("own", 7, Stage::Reaped)], now);
-        assert_eq!(watch.dead(&"own".into(), now), None);
+        assert_eq!(watch.dead(&"own".into()), None);
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tower_sessions::{
     Session,
     session::{self, Id},
+    session_store,
 };
 
 use crate::backplane::SessionTag;
@@ -56,8 +57,11 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
             return Err(NotSignedIn::Nobody);
         }
         let person = session.get::<Person>(KEY).await.map_err(|error| match error {
+            // What cannot be read as a record is nobody's session.
+            session::Error::Store(session_store::Error::Decode(_)) | session::Error::SerdeJson(_) => {
+                NotSignedIn::Nobody
+            }
             session::Error::Store(_) => NotSignedIn::Unreadable,
-            session::Error::SerdeJson(_) => NotSignedIn::Nobody,
         })?;
         match (person, session.id()) {
             (Some(person), Some(id)) => Ok(Self { person, id }),

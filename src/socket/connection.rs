@@ -46,6 +46,8 @@ pub(super) struct Connection {
     membership: Option<Membership>,
     /// What was asked of the room. Nothing more is read until it is answered, so that order is kept.
     asked: Option<BoxFuture<'static, Answer>>,
+    /// What is being told of the person's typing.
+    telling: Option<BoxFuture<'static, ()>>,
     /// Whether the session still exists.
     checking: Option<BoxFuture<'static, Result<Alive, Unreadable>>>,
 }
@@ -99,6 +101,7 @@ impl Connection {
             endings: sockets.0.room.endings(),
             membership: None,
             asked: None,
+            telling: None,
             checking: None,
         }
     }
@@ -111,6 +114,10 @@ impl Connection {
         tracing::debug!(?session, "socket open");
         let mut socket = outbound::speak(upgraded);
         let end = self.serve(&mut socket).await;
+        if end == farewell(Bye::SessionEnded) {
+            // Also one that only lost its name: it would be sent away again and again. It may be gone already.
+            let _ = self.sessions.delete(&self.session).await;
+        }
         // Whoever waits for the farewell is no longer in the room.
         drop(self);
         match end {
@@ -146,6 +153,10 @@ impl Connection {
             alive = async { self.checking.as_mut().expect("checked below").await }, if self.checking.is_some() => {
                 self.checking = None;
                 self.take_check(alive).await
+            }
+            () = async { self.telling.as_mut().expect("checked below").await }, if self.telling.is_some() => {
+                self.telling = None;
+                Ok(())
             }
             received = socket.next(), if is_free => self.receive(socket, received).await,
             () = self.draining.cancelled(), if outside => Err(farewell(Bye::Restart)),

@@ -76,7 +76,12 @@ async fn enter(web: &Web, session: &Session, name: &Name) -> Result<(), Refusal>
     match web.room.claim(name.who(), &tag).await {
         Ok(Claim::Mine) => {}
         Ok(Claim::Held) => return Err(Refusal::Held),
-        Err(_) => return Err(Refusal::Unavailable),
+        Err(_) => {
+            // It may be taken all the same, later, for a session that nobody will have: let go of it after that.
+            let (room, who) = (web.room.clone(), name.who().to_owned());
+            tokio::spawn(async move { room.end(&tag, &who).await });
+            return Err(Refusal::Unavailable);
+        }
     }
     let person = Person { name: name.shown().to_owned(), who: name.who().to_owned(), tag };
     if web.sessions.begin(session, &person).await.is_err() {

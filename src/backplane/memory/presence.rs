@@ -106,7 +106,7 @@ impl Presence {
 
     /// Ends a session: its person, if it was in the room.
     pub(super) fn end(&mut self, session: &SessionTag, who: &str, now: Instant) -> Vec<Person> {
-        if self.owned_by_another(who, session, now) {
+        if self.claims.owner(who, now) != Some(session) {
             return vec![];
         }
         self.claims.owners.remove(who);

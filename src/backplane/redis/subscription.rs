@@ -75,7 +75,7 @@ async fn subscribe(
 ) -> bool {
     let confirmed = async {
         // Connections made before the command is sent are no reason to send it again.
-        let _ = client.wait_for_connect().await;
+        let _ = timeout(DEADLINE, client.wait_for_connect()).await;
         while reconnects.try_recv().is_ok() {}
         while !matches!(timeout(DEADLINE, client.subscribe(channel)).await, Ok(Ok(()))) {
             sleep(PAUSE).await;

@@ -55,10 +55,6 @@ impl Pulse {
         self.is_recent(self.heard, now)
     }
 
-    pub(super) fn is_beating(&self) -> bool {
-        self.beating
-    }
-
     pub(super) fn note_heard(&mut self, now: Instant) {
         self.heard = Some(now);
     }
@@ -141,11 +137,11 @@ impl Hub {
     }
 
     /// Declares dead whoever is, one at a time.
-    pub(super) fn reap_one(&mut self, now: Instant) {
+    fn reap_one(&mut self) {
         if self.pulse.reaping || self.draining.is_some() || self.drained {
             return;
         }
-        if let Some((inc, k)) = self.watch.dead(&self.incarnation.inc, now) {
+        if let Some((inc, k)) = self.watch.dead(&self.incarnation.inc) {
             tracing::info!(inc = inc.as_str(), "an instance fell silent: releasing its people");
             self.pulse.reaping = true;
             self.send_reap(inc, k);
@@ -156,6 +152,7 @@ impl Hub {
         self.pulse.reaping = false;
         if result.is_ok() {
             self.watch.forget(inc);
+            self.reap_one();
         }
     }
 
@@ -169,8 +166,12 @@ impl Hub {
             Hearing::Synced if self.follower.is_overdue(now) => self.fall_behind(now),
             Hearing::Synced => {}
             Hearing::Behind { .. } => self.read_if_due(now),
-            // A subscription that never begins is tried again.
-            Hearing::Deaf { since } if now.duration_since(since) >= self.options.lease => self.resubscribe(now),
+            // A subscription that does not begin though commands are answered is tried again.
+            Hearing::Deaf { since }
+                if self.pulse.is_answered(now) && now.duration_since(since) >= self.options.lease =>
+            {
+                self.resubscribe(now);
+            }
             Hearing::Deaf { .. } => {}
         }
     }
@@ -184,6 +185,7 @@ impl Hub {
     fn take_beaten(&mut self, sent: &Sent, beaten: &Beaten, now: Instant) {
         self.pulse.answered = Some(now);
         self.watch.look(&beaten.leases, now);
+        self.reap_one();
         self.follower.hear_of(beaten.position, now);
         match self.incarnation.epoch {
             Some(epoch) if epoch != beaten.position.epoch => return self.live_again(),
@@ -214,13 +216,13 @@ impl Hub {
     fn hand_over(&mut self) {
         self.drained = true;
         if let Some(reply) = self.draining.take() {
-            self.close_everybody_in_time();
+            self.close_everybody();
             let _ = reply.send(());
         }
     }
 
-    /// Sends everybody elsewhere, spread over some time so that they do not all arrive at once.
-    fn close_everybody_in_time(&mut self) {
+    /// Sends everybody elsewhere, and tells each another time to come back, so that they do not all arrive at once.
+    fn close_everybody(&mut self) {
         let mut rng = rand::rng();
         for client in self.clients.values() {
             let retry_after_ms = Some(rng.random_range(100..2000));
@@ -229,7 +231,7 @@ impl Hub {
     }
 
     fn close_all(&mut self) {
-        self.close_everybody_in_time();
+        self.close_everybody();
         self.clients.clear();
         self.refuse_arriving();
     }

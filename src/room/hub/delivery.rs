@@ -74,11 +74,18 @@ impl Hub {
         };
         self.tell_presence(expired);
         self.tell_presence(changes);
-        if let Some((names, count)) = self.typists.changes(now)
-            && self.shared.view().roster.count() <= TYPING_AT_MOST
+        if self.typists.changes(now).is_some()
+            && let Some(frame) = self.typing_frame(|_| true)
         {
-            self.tell(&ServerFrame::Typing { names: &names, count }.encode());
+            self.tell(&frame);
         }
+    }
+
+    /// Who types, if anybody is to be told of that many.
+    pub(super) fn typing_frame(&self, is_worth_telling: impl Fn(usize) -> bool) -> Option<Bytes> {
+        let (names, count) = self.typists.state();
+        let told = is_worth_telling(count) && self.shared.view().roster.count() <= TYPING_AT_MOST;
+        told.then(|| ServerFrame::Typing { names: &names, count }.encode())
     }
 
     /// What an event means to this instance itself, be it new or not.
@@ -121,8 +128,7 @@ impl Hub {
     }
 
     fn tell_presence(&mut self, changes: Option<Changes>) {
-        let Some(Changes { joined, left }) = changes else { return };
-        let count = self.shared.view().roster.count();
+        let Some(Changes { joined, left, count }) = changes else { return };
         let names = |names: BTreeSet<String>| -> Vec<String> {
             let at_most = if count > ALL_NAMES_AT_MOST { SOME_NAMES } else { usize::MAX };
             names.into_iter().take(at_most).collect()
@@ -149,7 +155,7 @@ impl Hub {
     /// Sends people away whom the backplane does not know to be here: they were ended while we did not hear. When
     /// they come back, their session tells.
     fn cut_forgotten(&mut self, reading: &Reading) {
-        if self.incarnation.epoch != Some(reading.position.epoch) || self.pulse.is_beating() {
+        if self.incarnation.epoch != Some(reading.position.epoch) {
             return;
         }
         let ours = |held_by: &[Inc]| held_by.contains(&self.incarnation.inc);
@@ -162,6 +168,7 @@ impl Hub {
             .map(|hold| hold.who.clone())
             .collect();
         for who in forgotten {
+            self.attendance.forget_told(&who);
             for connection in self.attendance.connections(&who) {
                 self.cut(connection, Farewell { reason: Bye::Restart, retry_after_ms: Some(0) });
             }

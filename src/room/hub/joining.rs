@@ -1,6 +1,6 @@
 //! Connections coming in, and what they are shown first.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -10,7 +10,11 @@ use crate::{
     backplane::{Hold, Unavailable},
     protocol::{Bye, HEARTBEAT, Members, ServerFrame, Welcome},
     room::{
-        Farewell, Inbox, PATIENCE, Since, attendance::ConnectionId, mailbox::mailbox, recent::CatchUp, shared::View,
+        Farewell, Inbox, PATIENCE, Since,
+        attendance::{ConnectionId, Standing},
+        mailbox::mailbox,
+        recent::CatchUp,
+        shared::{Shared, View},
     },
 };
 
@@ -21,7 +25,20 @@ const NAMED_AT_MOST: usize = 200;
 pub(in crate::room) struct Join {
     pub(in crate::room) person: Hold,
     pub(in crate::room) since: Since,
-    pub(in crate::room) reply: oneshot::Sender<Result<Entered, JoinError>>,
+    /// The name was just found to be the session's.
+    pub(in crate::room) owns: bool,
+    pub(in crate::room) reply: oneshot::Sender<Result<Entered, Refused>>,
+}
+
+/// Why a connection does not enter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::room) enum Refused {
+    /// Another session is here under the name: find out first whose it is.
+    Contested,
+    /// The name is another session's.
+    Ended,
+    /// The room cannot be entered at the moment.
+    Unavailable,
 }
 
 /// A connection whose person the others are being told of.
@@ -31,7 +48,7 @@ pub(super) struct Arriving {
     until: Instant,
 }
 
-/// Why a connection does not enter.
+/// Why somebody cannot join.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum JoinError {
     /// The name belongs to another session by now.
@@ -42,17 +59,25 @@ pub enum JoinError {
     Unavailable(#[from] Unavailable),
 }
 
-/// A connection that is in.
+/// A connection that is in. Dropping it leaves.
 #[derive(Debug)]
 pub(in crate::room) struct Entered {
     pub(in crate::room) connection: ConnectionId,
     pub(in crate::room) inbox: Inbox,
+    who: String,
+    shared: Arc<Shared>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.shared.depart(self.connection, std::mem::take(&mut self.who));
+    }
 }
 
 impl Hub {
     pub(super) fn join_or_wait(&mut self, join: Join, now: Instant) {
         if self.draining.is_some() || self.drained {
-            join.refuse(Unavailable.into());
+            join.refuse(Refused::Unavailable);
         } else if self.hearing == Hearing::Synced {
             self.join(join, now);
         } else {
@@ -70,11 +95,7 @@ impl Hub {
     /// Welcomes whoever the others have been told of by now.
     pub(super) fn welcome_arrived(&mut self, now: Instant) {
         for arriving in std::mem::take(&mut self.arriving) {
-            if self.has_arrived(&arriving.join) {
-                self.welcome_in(arriving, now);
-            } else {
-                self.arriving.push(arriving);
-            }
+            self.welcome_or_wait(arriving, now);
         }
     }
 
@@ -85,23 +106,23 @@ impl Hub {
         }
         let same = |arriving: &mut Arriving| arriving.join.person == *refused;
         for arriving in self.arriving.extract_if(.., same) {
-            arriving.join.refuse(JoinError::Ended);
+            arriving.join.refuse(Refused::Ended);
         }
     }
 
     pub(super) fn refuse_arriving(&mut self) {
         for arriving in std::mem::take(&mut self.arriving) {
-            arriving.join.refuse(Unavailable.into());
+            arriving.join.refuse(Refused::Unavailable);
         }
     }
 
     pub(super) fn give_up_waiting(&mut self, now: Instant) {
         for (join, _) in self.waiting.extract_if(.., |(_, until)| *until <= now) {
-            join.refuse(Unavailable.into());
+            join.refuse(Refused::Unavailable);
         }
         for arriving in self.arriving.extract_if(.., |arriving| arriving.until <= now) {
             self.attendance.leave(&arriving.join.person.who, arriving.connection, now);
-            arriving.join.refuse(Unavailable.into());
+            arriving.join.refuse(Refused::Unavailable);
         }
     }
 
@@ -111,6 +132,8 @@ impl Hub {
         if let Some(client) = self.clients.get(&connection) {
             let view = self.shared.view();
             client.mailbox.push_welcome(self.welcome(&view, &client.person.name, &view.recent.catch_up(since)));
+            drop(view);
+            self.typing_frame(|_| true).map(|frame| client.mailbox.push(frame));
         }
     }
 
@@ -122,6 +145,13 @@ impl Hub {
         for client in self.clients.values() {
             client.mailbox.push_welcome(self.welcome(&view, &client.person.name, &catch_up));
         }
+        drop(view);
+        // It replaced what waited: also what was to be said of who types.
+        if let Some(typing) = self.typing_frame(|_| true) {
+            for client in self.clients.values() {
+                client.mailbox.push(typing.clone());
+            }
+        }
     }
 
     /// Ends one connection, if it is still there.
@@ -132,25 +162,28 @@ impl Hub {
     }
 
     fn join(&mut self, join: Join, now: Instant) {
+        if self.attendance.is_contested(&join.person) && !join.owns {
+            return join.refuse(Refused::Contested);
+        }
         self.entered += 1;
         let connection = self.entered;
         for displaced in self.attendance.enter(&join.person, connection) {
             self.cut(displaced, Farewell { reason: Bye::SessionEnded, retry_after_ms: None });
         }
-        let is_here = self.has_arrived(&join);
-        let arriving = Arriving { connection, join, until: now + PATIENCE };
-        if is_here {
-            self.welcome_in(arriving, now);
-        } else {
-            self.arriving.push(arriving);
+        self.welcome_or_wait(Arriving { connection, join, until: now + PATIENCE }, now);
+        if !self.arriving.is_empty() {
             self.beat(now);
         }
     }
 
-    /// Whether the others, and we ourselves, know of a person: before that they see and say nothing.
-    fn has_arrived(&self, join: &Join) -> bool {
-        let who = &join.person.who;
-        self.attendance.is_told(who) && self.shared.view().roster.contains(who)
+    /// Before the others, and we ourselves, know of a person, that person sees and says nothing.
+    fn welcome_or_wait(&mut self, arriving: Arriving, now: Instant) {
+        let person = &arriving.join.person;
+        match self.attendance.standing(person, arriving.connection) {
+            Standing::Told if self.shared.view().roster.contains(&person.who) => self.welcome_in(arriving, now),
+            Standing::Told | Standing::Untold => self.arriving.push(arriving),
+            Standing::Gone => arriving.join.refuse(Refused::Ended),
+        }
     }
 
     fn welcome_in(&mut self, arriving: Arriving, now: Instant) {
@@ -161,12 +194,13 @@ impl Hub {
             let view = self.shared.view();
             mailbox.push_welcome(self.welcome(&view, &join.person.name, &view.recent.catch_up(join.since)));
         }
-        let who = join.person.who.clone();
-        if join.reply.send(Ok(Entered { connection, inbox })).is_ok() {
-            self.clients.insert(connection, Client { person: join.person, mailbox });
-        } else {
-            self.attendance.leave(&who, connection, now);
+        if let Some(typing) = self.typing_frame(|count| count > 0) {
+            mailbox.push(typing);
         }
+        let entered = Entered { connection, inbox, who: join.person.who.clone(), shared: Arc::clone(&self.shared) };
+        self.clients.insert(connection, Client { person: join.person, mailbox });
+        // Whoever gave up meanwhile departs by what is dropped here.
+        let _ = join.reply.send(Ok(entered));
     }
 
     fn welcome(&self, view: &View, you: &str, catch_up: &CatchUp<'_>) -> Bytes {
@@ -188,7 +222,7 @@ impl Hub {
 }
 
 impl Join {
-    fn refuse(self, why: JoinError) {
+    fn refuse(self, why: Refused) {
         // Whoever asked may have given up.
         let _ = self.reply.send(Err(why));
     }

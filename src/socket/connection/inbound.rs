@@ -111,7 +111,8 @@ impl Connection {
         };
         // Too often says nothing new: it is dropped, not punished.
         if self.timers.may_type(active, Instant::now()) {
-            membership.typing(active).await;
+            let typing = membership.typing(active);
+            self.telling.get_or_insert_with(|| Box::pin(typing));
         }
         Ok(())
     }

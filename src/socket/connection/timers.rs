@@ -27,8 +27,8 @@ pub(super) struct Timers {
     silence: Instant,
     /// The last join, after the first, that was let through.
     rejoined: Option<Instant>,
-    /// When the person was last said to type; none once they were said to have stopped.
-    typing: Option<Instant>,
+    /// When the person was last said to type, and whether that still holds.
+    typing: Option<(Instant, bool)>,
 }
 
 /// What is due.
@@ -78,12 +78,14 @@ impl Timers {
 
     /// Whether what the client says of its typing says something new.
     pub(super) fn may_type(&mut self, active: bool, now: Instant) -> bool {
-        let is_news = match self.typing {
-            Some(last) => !active || now.duration_since(last) >= TYPING_PAUSE,
-            None => active,
+        let began = self.typing.map(|(began, _)| began);
+        let is_news = if active {
+            began.is_none_or(|began| now.duration_since(began) >= TYPING_PAUSE)
+        } else {
+            self.typing.is_some_and(|(_, active)| active)
         };
         if is_news {
-            self.typing = active.then_some(now);
+            self.typing = Some((if active { now } else { began.unwrap_or(now) }, active));
         }
         is_news
     }
@@ -102,5 +104,31 @@ impl Timers {
             Due::Join | Due::Silence => {}
         }
         due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn somebody_who_starts_and_stops_again_and_again_is_heard_of_once_in_a_pause() {
+        let start = Instant::now();
+        let mut timers = Timers::new(start);
+        let mut told = 0;
+        for n in 0..300 {
+            told += usize::from(timers.may_type(n % 2 == 0, start + Duration::from_millis(n * 10)));
+        }
+        assert_eq!(told, 2);
+        assert!(timers.may_type(true, start + TYPING_PAUSE));
+    }
+
+    #[test]
+    fn a_second_join_may_follow_at_once_and_a_third_a_second_later() {
+        let start = Instant::now();
+        let mut timers = Timers::new(start);
+        assert_eq!(timers.next_rejoin(start), None);
+        assert_eq!(timers.next_rejoin(start + JOIN_PAUSE / 2), Some(JOIN_PAUSE / 2));
+        assert_eq!(timers.next_rejoin(start + JOIN_PAUSE), None);
     }
 }

@@ -29,6 +29,31 @@ async fn while_redis_is_frozen_sends_are_unknown_and_soon_after_all_goes_on() {
 }
 
 #[tokio::test]
+async fn an_outage_longer_than_the_lease_makes_nobody_leave() {
+    let mut cluster = Cluster::of(Engine::Redis).instances(2).start().await;
+    let mut sari = cluster.guest(0, "sari").await;
+    let mut budi = cluster.guest(1, "budi").await;
+    budi.sees(&["budi", "sari"]).await;
+    sari.sees(&["budi", "sari"]).await;
+    let moves = budi.heard().moves.len() + sari.heard().moves.len();
+    cluster.redis().pause();
+    // Sends are unknown after 2 s each: four of them outlast the lease of 5 s.
+    for n in 1..=4 {
+        sari.say_as("sekali", "selama").await;
+        sari.expect("unavailable", |heard| heard.errors.len() == n).await;
+    }
+    cluster.redis().resume();
+    sends_until_acked(&mut sari, "sekali", "selama").await;
+    budi.hears("sari", "selama").await;
+    sari.say_kept("sesudah").await;
+    for guest in [&mut budi, &mut sari] {
+        let heard = guest.hears("sari", "sesudah").await;
+        assert_eq!((heard.count, heard.welcomes.len()), (2, 1), "the same socket, and everybody is still here");
+    }
+    assert_eq!(budi.heard().moves.len() + sari.heard().moves.len(), moves, "nobody was said to come or go");
+}
+
+#[tokio::test]
 async fn while_redis_is_away_pages_say_come_back_and_sessions_survive() {
     let mut cluster = Cluster::of(Engine::Redis).instances(2).start().await;
     let mut sari = cluster.guest(0, "sari").await;

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::kit::{Cluster, Engine, Guest, SOON, cluster::on_both_engines};
+use crate::kit::{Cluster, Engine, Guest, SOON, cluster::on_both_engines, eventually};
 
 on_both_engines! {
     signing_out_closes_every_socket_of_the_session_within_a_second,
+    who_lost_their_name_is_ended_and_the_new_owner_notices_nothing,
     who_does_not_join_within_ten_seconds_is_sent_away,
     a_binary_frame_is_not_of_this_protocol,
     a_frame_too_big_is_refused_with_its_code,
@@ -28,6 +30,31 @@ async fn signing_out_closes_every_socket_of_the_session_within_a_second(engine: 
         guest.is_sent_away(Duration::from_secs(1), "session_ended", 4001).await;
     }
     budi.say_kept("masih di sini").await;
+}
+
+async fn who_lost_their_name_is_ended_and_the_new_owner_notices_nothing(engine: Engine) {
+    let cluster = Cluster::of(engine).set("RUANG_NAME_HOLD", "1s").set("RUANG_LEAVE_GRACE", "250ms").start().await;
+    let first = cluster.guest(0, "sari").await;
+    let lost = first.visitor.clone();
+    first.leave().await;
+    let second = cluster.visitor(0);
+    eventually(SOON, "the name is free again", || async {
+        match second.sign_in("sari").await.status {
+            303 => Ok(()),
+            status => Err(format!("{status}")),
+        }
+    })
+    .await;
+    let mut owner = Guest::join_as(&second).await;
+    let mut loser = Guest::connect(&lost).await;
+    loser.send(json!({"type": "join"})).await;
+    loser.is_sent_away(SOON, "session_ended", 4001).await;
+    lost.get("/chat").await.leads_to("/");
+    owner.say_kept("masih aku").await;
+    assert_eq!(owner.heard().count, 1);
+    owner.leave().await;
+    let mut budi = cluster.guest(0, "budi").await;
+    budi.sees(&["budi"]).await;
 }
 
 async fn who_does_not_join_within_ten_seconds_is_sent_away(engine: Engine) {

@@ -4,8 +4,8 @@
 local session, who = ARGV[1], ARGV[2]
 
 local left = {}
-local owner = redis.call('GET', KEYS[8])
-if not owner or owner == session then
+-- Where the claim is another's, or lost, whoever holds the session's person is told by the event, and releases them.
+if redis.call('GET', KEYS[8]) == session then
   redis.call('DEL', KEYS[8])
   local name = held_of(who)
   if name then
