@@ -1,0 +1,83 @@
+//! Redis, or the way there, that is gone or slow for a while.
+
+use std::time::Duration;
+
+use super::Scene;
+use crate::kit::{Redis, SOON, eventually, redis};
+
+/// Longer than a lease.
+const LONG: Duration = Duration::from_secs(6);
+const A_WHILE: Duration = Duration::from_secs(4);
+
+#[tokio::test]
+async fn a_redis_that_is_stopped_for_longer_than_a_lease_and_started_again() {
+    let mut scene = Scene::open().await;
+    scene.redis().kill();
+    scene.lasts(LONG).await;
+    scene.redis().restart().await;
+    scene.goes_on().await;
+}
+
+#[tokio::test]
+async fn a_redis_that_is_frozen_for_longer_than_a_lease() {
+    let mut scene = Scene::open().await;
+    scene.redis().pause();
+    scene.lasts(LONG).await;
+    scene.redis().resume();
+    scene.goes_on().await;
+}
+
+#[tokio::test]
+async fn a_redis_that_is_busy_for_a_while() {
+    let mut scene = Scene::open().await;
+    redis::command(scene.redis(), &["CLIENT", "PAUSE", "4000", "ALL"]).await;
+    scene.lasts(A_WHILE).await;
+    scene.goes_on().await;
+}
+
+#[tokio::test]
+async fn a_redis_that_answers_half_a_second_late() {
+    let mut scene = Scene::open().await;
+    scene.proxy().delay(Duration::from_millis(500));
+    scene.lasts(LONG).await;
+    assert!(scene.speakers.iter().all(|speaker| speaker.kept.len() > 4), "late is not never");
+    scene.proxy().heal();
+    scene.goes_on().await;
+}
+
+#[tokio::test]
+async fn a_network_that_resets_every_connection_each_second() {
+    let mut scene = Scene::open().await;
+    let proxy = scene.proxy.take().expect("there is a proxy");
+    proxy.reset_every(Duration::from_secs(1), scene.lasts(LONG)).await;
+    scene.proxy = Some(proxy);
+    scene.goes_on().await;
+}
+
+#[tokio::test]
+async fn a_network_through_which_nothing_passes() {
+    let mut scene = Scene::open().await;
+    scene.proxy().stall(crate::kit::proxy::Whose::All);
+    scene.lasts(LONG).await;
+    scene.proxy().heal();
+    scene.goes_on().await;
+}
+
+#[tokio::test]
+async fn a_redis_that_takes_seconds_to_load_its_file() {
+    let mut scene = Scene::on(Redis::start().await, "").await;
+    let fill = "for i = 1, 6000 do redis.call('SET', 'pad:' .. i, i) end";
+    redis::command(scene.redis(), &["EVAL", fill, "0"]).await;
+    // Half a millisecond for each command in the file.
+    scene.redis().configure("--key-load-delay", "500");
+    scene.redis().begin();
+    let port = scene.redis().port();
+    eventually(SOON, "Redis says that it is loading", || async move {
+        let answer = redis::command_at(port, &["PING"]).await;
+        if answer.starts_with("LOADING") { Ok(()) } else { Err(answer) }
+    })
+    .await;
+    scene.lasts(Duration::from_secs(2)).await;
+    scene.redis().serves().await;
+    scene.goes_on().await;
+}
