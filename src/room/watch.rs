@@ -46,8 +46,12 @@ impl Watch {
         self.seen = seen.collect();
     }
 
-    /// An incarnation, other than `own`, that is dead at `now`, with its last counter.
+    /// An incarnation, other than `own`, that is dead at `now`, with its last counter. Whoever has not had a look for
+    /// two beats cannot tell the others' silence from their own: they declare nobody dead, not even to be heard later.
     pub fn dead(&self, own: &Inc, now: Instant) -> Option<(Inc, u64)> {
+        if self.last_look.is_none_or(|last| now.duration_since(last) > self.lease * 2 / 5) {
+            return None;
+        }
         let is_dead = |seen: &Seen| match seen.stage {
             Stage::Reaped => true,
             Stage::Draining => now.duration_since(seen.since) >= DRAINING_PATIENCE,
@@ -110,6 +114,17 @@ mod tests {
         let later = start + Duration::from_secs(60);
         watch.look(&[lease("other", 7, Stage::Live)], later);
         assert_eq!(watch.dead(&"own".into(), later), None);
+    }
+
+    #[test]
+    fn while_the_backplane_is_away_nobody_is_declared_dead() {
+        let (mut watch, start) = (Watch::new(LEASE), Instant::now());
+        for second in 0..=1 {
+            watch.look(&[lease("other", 7, Stage::Live)], start + Duration::from_secs(second));
+        }
+        for second in 4..60 {
+            assert_eq!(watch.dead(&"own".into(), start + Duration::from_secs(second)), None);
+        }
     }
 
     #[test]
