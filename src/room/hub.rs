@@ -182,6 +182,6 @@ impl Hub {
         let answered = self.pulse.is_answered(now);
         self.shared.set_synced(synced);
         self.shared.set_answered(answered);
-        self.shared.set_ready(synced && answered && self.pulse.is_heard(now) && self.draining.is_none());
+        self.shared.set_ready(synced && answered && self.pulse.is_echoed(now) && self.draining.is_none());
     }
 }
