@@ -11,6 +11,8 @@ pub mod process;
 pub mod proxy;
 pub mod raw;
 pub mod redis;
+pub mod redis_cluster;
+pub mod sentinel;
 pub mod visitor;
 pub mod wait;
 

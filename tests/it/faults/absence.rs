@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Scene;
-use crate::kit::redis;
+use crate::kit::{SOON, eventually, redis};
 
 /// Longer than a lease.
 const LONG: Duration = Duration::from_secs(6);
@@ -66,10 +66,18 @@ async fn a_network_through_which_nothing_passes() {
 #[tokio::test]
 async fn a_redis_that_takes_seconds_to_load_its_file() {
     let mut scene = Scene::open().await;
-    let fill = "for i = 1, 6000 do redis.call('SET', 'pad:' .. i, i) end";
+    let fill = "for i = 1, 12000 do redis.call('SET', 'pad:' .. i, i) end";
     redis::command(scene.redis(), &["EVAL", fill, "0"]).await;
-    // Half a millisecond for each command in the file.
+    redis::command(scene.redis(), &["BGREWRITEAOF"]).await;
+    eventually(SOON, "the file is one snapshot", || async {
+        let state = redis::command(scene.cluster.redis.as_ref().unwrap(), &["INFO", "persistence"]).await;
+        let rests = state.contains("aof_rewrite_in_progress:0") && state.contains("aof_rewrite_scheduled:0");
+        if rests && state.contains("aof_last_bgrewrite_status:ok") { Ok(()) } else { Err(state) }
+    })
+    .await;
+    // Half a millisecond and more for each key, and a look at the connections every few of them.
     scene.redis().configure("--key-load-delay", "500");
+    scene.redis().configure("--loading-process-events-interval-bytes", "1024");
     scene.redis().begin();
     scene.lasts(Duration::from_secs(2)).await;
     assert!(redis::command(scene.redis(), &["PING"]).await.starts_with("LOADING"), "it still loads");

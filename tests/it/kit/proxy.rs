@@ -74,11 +74,6 @@ impl Proxy {
         Self { port, weather, serving }
     }
 
-    /// What instances are given as `REDIS_URL`.
-    pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
-    }
-
     /// Where it listens on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port

@@ -83,7 +83,12 @@ impl Redis {
 
     /// Waits until it has loaded its file.
     pub async fn serves(&mut self) {
-        self.process.as_mut().expect("Redis runs").line("Ready to accept connections", SOON).await;
+        self.says("Ready to accept connections").await;
+    }
+
+    /// Waits until its log says so.
+    pub async fn says(&mut self, words: &str) {
+        self.process.as_mut().expect("Redis runs").line(words, SOON).await;
     }
 
     /// Gives it one more argument from its next start on.
