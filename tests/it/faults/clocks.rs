@@ -8,7 +8,7 @@ use super::{Scene, scene::instances};
 use crate::kit::{Instance, SOON, eventually};
 
 #[tokio::test]
-async fn a_clock_that_jumps_an_hour_ahead_and_an_hour_back() {
+async fn a_conversation_survives_a_clock_that_jumps_an_hour_ahead_and_an_hour_back() {
     let mut cluster = instances().instances(1).start().await;
     let dir = TempDir::new().unwrap();
     let clock = dir.path().join("clock");

@@ -6,7 +6,7 @@ use super::{Scene, scene::instances};
 use crate::kit::{redis_cluster::RedisCluster, sentinel::Sentinels};
 
 #[tokio::test]
-async fn a_primary_that_is_killed_under_real_sentinels() {
+async fn a_conversation_survives_a_primary_that_is_killed_under_real_sentinels() {
     let mut sentinels = Sentinels::start().await;
     let cluster = instances().start_on(None, &sentinels.url()).await;
     let mut scene = Scene::of(cluster, None).await;
@@ -17,7 +17,7 @@ async fn a_primary_that_is_killed_under_real_sentinels() {
 }
 
 #[tokio::test]
-async fn a_room_in_a_real_cluster_of_three_masters() {
+async fn a_room_stays_open_in_a_real_cluster_of_three_masters() {
     let masters = RedisCluster::start().await;
     let cluster = instances().start_on(None, &masters.url()).await;
     let mut scene = Scene::of(cluster, None).await;

@@ -36,7 +36,7 @@ async fn a_half_open_subscription_is_replaced_without_help() {
 }
 
 #[tokio::test]
-async fn a_subscription_that_redis_ends() {
+async fn a_conversation_survives_a_subscription_that_redis_ends() {
     let mut scene = Scene::open().await;
     for _ in 0..3 {
         redis::command(scene.redis(), &["CLIENT", "KILL", "TYPE", "pubsub"]).await;
@@ -46,7 +46,7 @@ async fn a_subscription_that_redis_ends() {
 }
 
 #[tokio::test]
-async fn a_subscription_that_redis_ends_because_too_much_waits_for_it() {
+async fn a_conversation_survives_a_subscription_that_redis_ends_because_too_much_waits_for_it() {
     let mut scene = Scene::open().await;
     let limit = ["CONFIG", "SET", "client-output-buffer-limit", "pubsub 32kb 32kb 1"];
     redis::command(scene.redis(), &limit).await;
