@@ -182,7 +182,7 @@ impl Hub {
         self.shared.set_synced(synced);
         self.shared.set_answered(answered);
         let stays = self.draining.is_none() && !self.drained;
-        self.shared.set_ready(synced && answered && self.pulse.is_heard(now) && stays);
+        self.shared.set_ready(synced && answered && self.pulse.is_echoed(now) && stays);
     }
 }
 

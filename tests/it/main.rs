@@ -1,7 +1,8 @@
 //! The black-box tests: the real binary, spoken to as anybody would, alone and among real Redis, HAProxy and Chromium.
 //!
 //! One binary, so that it links once. `kit` starts and stops what a test needs; each other module is one side of the
-//! program as `docs/protocol.md` promises it. `conformance` holds the engines to the contract of the backplane.
+//! program as `docs/protocol.md` promises it; `faults` takes Redis away in every way we know.
+//! `conformance` holds the engines to the contract of the backplane.
 
 #![allow(clippy::unwrap_used, reason = "in a test that is how it fails")]
 
@@ -9,6 +10,7 @@ mod balancer;
 mod browser;
 mod cluster;
 mod conformance;
+mod faults;
 mod http;
 mod kit;
 mod wire;

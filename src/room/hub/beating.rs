@@ -20,6 +20,10 @@ pub(super) struct Pulse {
     beaten: Option<Instant>,
     answered: Option<Instant>,
     heard: Option<Instant>,
+    /// Whether a beat was heard since the subscription last began.
+    echoed: bool,
+    /// To beat as soon as that is possible, to hear it.
+    call: bool,
     ticked: Instant,
     reaping: bool,
     /// A beat has said that we go.
@@ -39,6 +43,8 @@ impl Pulse {
             beaten: None,
             answered: None,
             heard: None,
+            echoed: false,
+            call: false,
             ticked: now,
             reaping: false,
             farewell: false,
@@ -55,7 +61,24 @@ impl Pulse {
         self.is_recent(self.heard, now)
     }
 
+    /// Whether it is known to be heard, rather than only said by a subscription that began.
+    pub(super) fn is_echoed(&self, now: Instant) -> bool {
+        self.echoed && self.is_heard(now)
+    }
+
     pub(super) fn note_heard(&mut self, now: Instant) {
+        self.heard = Some(now);
+        self.echoed = true;
+    }
+
+    /// A subscription begins: it has yet to prove itself.
+    pub(super) fn note_gap(&mut self) {
+        self.echoed = false;
+        self.call = true;
+    }
+
+    /// The room was read: our beats are given the usual time to be heard from now on.
+    pub(super) fn note_read(&mut self, now: Instant) {
         self.heard = Some(now);
     }
 
@@ -73,7 +96,7 @@ impl Hub {
     /// Beats if there is anything to tell, or if it is time.
     pub(super) fn beat_if_due(&mut self, now: Instant) {
         let due = self.pulse.beaten.is_none_or(|last| now.duration_since(last) >= self.pulse.every);
-        if due || self.has_changes(now) {
+        if due || self.pulse.call || self.has_changes(now) {
             self.beat(now);
         }
     }
@@ -89,6 +112,7 @@ impl Hub {
             sent.dels.clear();
         }
         self.pulse.beating = true;
+        self.pulse.call = false;
         self.pulse.beaten = Some(now);
         self.pulse.farewell = self.draining.is_some();
         let Sent { adds, dels } = sent;

@@ -25,6 +25,9 @@ impl Hub {
         if matches!(self.hearing, Hearing::Deaf { .. }) && event != Event::Gap {
             return;
         }
+        if event == Event::Gap {
+            self.pulse.note_gap();
+        }
         self.act_on(&event, now);
         match self.follower.follow(&event) {
             Verdict::Next => self.deliver(event, now),
@@ -41,7 +44,7 @@ impl Hub {
         self.shared.view_mut().recent.take(reading, encoded);
         self.follower.arrive(reading.position);
         self.hearing = Hearing::Synced;
-        self.pulse.note_heard(now);
+        self.pulse.note_read(now);
 
         let same_epoch = before.is_some_and(|before| before.epoch == reading.position.epoch);
         let truth: Vec<Person> =
@@ -62,6 +65,7 @@ impl Hub {
             self.cut_forgotten(reading);
         }
         self.show_state(now);
+        self.beat_if_due(now);
         self.welcome_arrived(now);
         self.let_in(now);
     }

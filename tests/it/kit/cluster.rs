@@ -82,14 +82,24 @@ impl Builder {
     }
 
     /// Starts everything, and waits until all instances are ready.
-    pub async fn start(mut self) -> Cluster {
-        let redis = match self.engine {
-            Engine::Memory => None,
-            Engine::Redis => Some(Redis::start().await),
-        };
-        if let Some(redis) = &redis {
-            self = self.set("REDIS_URL", &redis.url());
+    pub async fn start(self) -> Cluster {
+        match self.engine {
+            Engine::Memory => self.run(None).await,
+            Engine::Redis => {
+                let redis = Redis::start().await;
+                let url = redis.url();
+                self.start_on(Some(redis), &url).await
+            }
         }
+    }
+
+    /// Starts the instances on the Redis at this address, and waits until all are ready. A Redis that is handed over
+    /// ends after them.
+    pub async fn start_on(self, redis: Option<Redis>, url: &str) -> Cluster {
+        self.set("REDIS_URL", url).run(redis).await
+    }
+
+    async fn run(self, redis: Option<Redis>) -> Cluster {
         let mut cluster = Cluster { instances: Vec::new(), redis, settings: self.settings };
         for _ in 0..self.instances {
             cluster.add().await;

@@ -14,6 +14,7 @@ use super::{
 pub struct Redis {
     port: u16,
     dir: TempDir,
+    arguments: Vec<String>,
     process: Option<Process>,
 }
 
@@ -25,9 +26,18 @@ impl Redis {
         redis
     }
 
+    /// Starts one with these arguments besides, and waits until it serves.
+    pub async fn start_with(arguments: &[&str]) -> Self {
+        let mut redis = Self::not_yet();
+        redis.arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        redis.restart().await;
+        redis
+    }
+
     /// An address at which nothing listens yet: [`restart`](Self::restart) starts it.
     pub fn not_yet() -> Self {
-        Self { port: free_port(), dir: TempDir::new().expect("a directory for Redis"), process: None }
+        let dir = TempDir::new().expect("a directory for Redis");
+        Self { port: free_port(), dir, arguments: Vec::new(), process: None }
     }
 
     /// What instances are given as `REDIS_URL`.
@@ -55,23 +65,35 @@ impl Redis {
         self.process = None;
     }
 
-    /// Starts it (again) at the same address, from the same file.
+    /// Starts it (again) at the same address, from the same file, and waits until it serves.
     pub async fn restart(&mut self) {
+        self.begin();
+        self.serves().await;
+    }
+
+    /// Starts it (again) at the same address, from the same file; it may take its time to load that.
+    pub fn begin(&mut self) {
         self.kill();
         let mut command = Command::new("redis-server");
-        command.args(["--bind", "127.0.0.1", "--port", &self.port.to_string(), "--dir"]).arg(self.dir.path()).args([
-            "--save",
-            "",
-            "--appendonly",
-            "yes",
-            "--appendfsync",
-            "always",
-            "--maxmemory-policy",
-            "noeviction",
-        ]);
-        let mut process = Process::spawn("redis-server", &mut command);
-        process.line("Ready to accept connections", SOON).await;
-        self.process = Some(process);
+        command.args(["--bind", "127.0.0.1", "--port", &self.port.to_string(), "--dir"]).arg(self.dir.path());
+        command.args(["--save", "", "--appendonly", "yes", "--appendfsync", "always"]);
+        command.args(["--maxmemory-policy", "noeviction"]).args(&self.arguments);
+        self.process = Some(Process::spawn("redis-server", &mut command));
+    }
+
+    /// Waits until it has loaded its file.
+    pub async fn serves(&mut self) {
+        self.says("Ready to accept connections").await;
+    }
+
+    /// Waits until its log says so.
+    pub async fn says(&mut self, words: &str) {
+        self.process.as_mut().expect("Redis runs").line(words, SOON).await;
+    }
+
+    /// Gives it one more argument from its next start on.
+    pub fn configure(&mut self, name: &str, value: &str) {
+        self.arguments.extend([name.to_owned(), value.to_owned()]);
     }
 
     fn signal(&self, signal: Signal) {
@@ -81,8 +103,13 @@ impl Redis {
 
 /// Has redis-cli say something to it, and answers what it answers.
 pub async fn command(redis: &Redis, words: &[&str]) -> String {
+    command_at(redis.port(), words).await
+}
+
+/// Has redis-cli say something to whoever listens on this port of 127.0.0.1, and answers what it answers.
+pub async fn command_at(port: u16, words: &[&str]) -> String {
     let mut command = tokio::process::Command::new("redis-cli");
-    command.args(["-p", &redis.port().to_string()]).args(words);
+    command.args(["-p", &port.to_string()]).args(words);
     let output = within(SOON, "redis-cli", command.output()).await.expect("redis-cli runs");
     let answer = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success() && !answer.starts_with("ERR"), "{words:?}: {answer}");

@@ -1,0 +1,12 @@
+//! What becomes of a conversation when something happens to Redis, or to the way there.
+
+mod absence;
+mod clocks;
+mod failover;
+mod hearing;
+mod recovery;
+mod refusals;
+mod scene;
+mod speaker;
+
+use scene::Scene;

@@ -1,0 +1,86 @@
+//! Redis, or the way there, that is gone or slow for a while.
+
+use std::time::Duration;
+
+use super::Scene;
+use crate::kit::{SOON, eventually, redis};
+
+/// Longer than a lease.
+const LONG: Duration = Duration::from_secs(6);
+const A_WHILE: Duration = Duration::from_secs(4);
+
+#[tokio::test]
+async fn a_conversation_survives_a_redis_that_is_stopped_for_longer_than_a_lease_and_started_again() {
+    let mut scene = Scene::open().await;
+    scene.redis().kill();
+    scene.lasts(LONG).await;
+    scene.redis().restart().await;
+    scene.goes_on().await;
+}
+
+#[tokio::test]
+async fn a_conversation_survives_a_redis_that_is_frozen_for_longer_than_a_lease() {
+    let mut scene = Scene::open().await;
+    scene.redis().pause();
+    scene.lasts(LONG).await;
+    scene.redis().resume();
+    scene.goes_on().await;
+}
+
+#[tokio::test]
+async fn a_conversation_survives_a_redis_that_is_busy_for_a_while() {
+    let mut scene = Scene::open().await;
+    redis::command(scene.redis(), &["CLIENT", "PAUSE", "4000", "ALL"]).await;
+    scene.lasts(A_WHILE).await;
+    scene.goes_on().await;
+}
+
+#[tokio::test]
+async fn a_conversation_survives_a_redis_that_answers_half_a_second_late() {
+    let mut scene = Scene::open().await;
+    scene.proxy().delay(Duration::from_millis(500));
+    scene.lasts(LONG).await;
+    assert!(scene.speakers.iter().all(|speaker| speaker.kept.len() > 4), "late is not never");
+    scene.proxy().heal();
+    scene.goes_on().await;
+}
+
+#[tokio::test]
+async fn a_conversation_survives_a_network_that_resets_every_connection_each_second() {
+    let mut scene = Scene::open().await;
+    let proxy = scene.proxy.take().expect("there is a proxy");
+    proxy.reset_every(Duration::from_secs(1), scene.lasts(LONG)).await;
+    scene.proxy = Some(proxy);
+    scene.goes_on().await;
+}
+
+#[tokio::test]
+async fn a_conversation_survives_a_network_through_which_nothing_passes() {
+    let mut scene = Scene::open().await;
+    scene.proxy().stall(crate::kit::proxy::Whose::All);
+    scene.lasts(LONG).await;
+    scene.proxy().heal();
+    scene.goes_on().await;
+}
+
+#[tokio::test]
+async fn a_conversation_survives_a_redis_that_takes_seconds_to_load_its_file() {
+    let mut scene = Scene::open().await;
+    let fill = "for i = 1, 12000 do redis.call('SET', 'pad:' .. i, i) end";
+    redis::command(scene.redis(), &["EVAL", fill, "0"]).await;
+    redis::command(scene.redis(), &["BGREWRITEAOF"]).await;
+    eventually(SOON, "the file is one snapshot", || async {
+        let state = redis::command(scene.cluster.redis.as_ref().unwrap(), &["INFO", "persistence"]).await;
+        let rests = state.contains("aof_rewrite_in_progress:0") && state.contains("aof_rewrite_scheduled:0");
+        if rests && state.contains("aof_last_bgrewrite_status:ok") { Ok(()) } else { Err(state) }
+    })
+    .await;
+    // Half a millisecond and more for each key, and a look at the connections every few of them.
+    scene.redis().configure("--key-load-delay", "500");
+    scene.redis().configure("--loading-process-events-interval-bytes", "1024");
+    scene.redis().begin();
+    scene.lasts(Duration::from_secs(2)).await;
+    assert!(redis::command(scene.redis(), &["PING"]).await.starts_with("LOADING"), "it still loads");
+    scene.redis().serves().await;
+    scene.goes_on().await;
+}

@@ -1,0 +1,89 @@
+//! What coming back costs, and what is said when there is nothing to come back to.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::{Scene, scene::instances};
+use crate::kit::{Cluster, Guest, Heard, Redis, Visitor, heard::Moved, redis};
+
+/// People who come back at once.
+const STORM: usize = 200;
+/// What each of them missed.
+const MISSED: [&str; 5] = ["satu", "dua", "tiga", "empat", "lima"];
+
+#[tokio::test]
+async fn a_storm_of_reconnects_costs_redis_no_reads_of_the_room() {
+    // Nobody leaves meanwhile, however busy the machine is.
+    let settings = instances().set("RUANG_LEAVE_GRACE", "60s").set("RUANG_CONNECTIONS_PER_ADDRESS", "0");
+    let mut cluster = settings.start().await;
+    let mut adi = cluster.guest(0, "adi").await;
+    let seen = adi.say_kept("terakhir dilihat").await;
+    let coming = (0..STORM).map(|i| (i, format!("tamu {i}")));
+    let guests: Vec<Guest> = join_all(coming.map(|(i, name)| come(&cluster, i % 2, name))).await;
+    let visitors: Vec<Visitor> = guests.iter().map(|guest| guest.visitor.clone()).collect();
+    drop(guests);
+    for text in MISSED {
+        adi.say_kept(text).await;
+    }
+    let before = Calls::of(cluster.redis()).await;
+    let back = join_all(visitors.iter().map(|visitor| Guest::rejoin(visitor, &seen))).await;
+    let after = Calls::of(cluster.redis()).await;
+    for guest in &back {
+        let heard = guest.heard();
+        assert_eq!((heard.welcomed()["recovered"].as_bool(), heard.texts()), (Some(true), MISSED.to_vec()));
+    }
+    println!("{STORM} reconnects: {before:?} → {after:?}");
+    assert!(after.reads - before.reads <= 4, "reads of the log: {before:?} → {after:?}");
+    // Two instances beat once a second, and when something changes.
+    assert!(after.scripts - before.scripts <= STORM / 4, "scripts: {before:?} → {after:?}");
+    assert_eq!(adi.heard().moves.iter().filter(|moved| matches!(moved, Moved::Out(_))).count(), 0);
+}
+
+#[tokio::test]
+async fn a_history_that_is_gone_is_announced_and_all_goes_on() {
+    let mut scene = Scene::open().await;
+    redis::command(scene.redis(), &["FLUSHALL"]).await;
+    let announced = |heard: &Heard| heard.welcomes.len() == 2;
+    for speaker in &mut scene.speakers {
+        let heard = speaker.guest.expect_within(Duration::from_secs(4), "an unasked welcome", announced).await;
+        assert_eq!(heard.welcomed()["recovered"], false, "{:?}", heard.welcomed());
+        assert!(heard.messages.is_empty(), "what is gone is not shown as if it were kept: {:?}", heard.texts());
+        speaker.kept.clear();
+    }
+    for speaker in &mut scene.speakers {
+        let patience = Duration::from_secs(4);
+        speaker.speak_kept(3, patience, patience).await;
+    }
+    scene.hear_all(Duration::from_secs(4)).await;
+    for speaker in &mut scene.speakers {
+        let heard = speaker.guest.sees(&["budi", "sari"]).await;
+        assert_eq!(heard.welcomes.len(), 2, "said once: {:?}", heard.welcomes);
+        assert!(!heard.moves.iter().any(|moved| matches!(moved, Moved::Out(_))), "{:?}", heard.moves);
+        assert_eq!(heard.texts().len(), 6, "nothing that was said since is missing: {:?}", heard.texts());
+    }
+}
+
+/// How often Redis was asked.
+#[derive(Debug)]
+struct Calls {
+    /// For parts of the log, by scripts or without.
+    reads: usize,
+    /// To run a script.
+    scripts: usize,
+}
+
+impl Calls {
+    async fn of(redis: &Redis) -> Self {
+        let stats = redis::command(redis, &["INFO", "commandstats"]).await;
+        let calls = |command: &str| {
+            let line = stats.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+            line.and_then(|rest| rest.split(',').next()?.parse().ok()).unwrap_or(0)
+        };
+        Self { reads: calls("xrange") + calls("xrevrange"), scripts: calls("evalsha") + calls("eval") }
+    }
+}
+
+async fn come(cluster: &Cluster, instance: usize, name: String) -> Guest {
+    cluster.guest(instance, &name).await
+}

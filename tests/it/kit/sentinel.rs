@@ -1,0 +1,87 @@
+//! A primary, its replica, and real sentinels that watch them.
+
+use std::{fs, process::Command};
+
+use tempfile::TempDir;
+
+use super::{
+    process::{Process, free_port},
+    redis::{Redis, command, command_at},
+    wait::{SOON, eventually},
+};
+
+/// Sentinels, of which most must agree.
+const SENTINELS: usize = 3;
+
+/// See the [module](self). All end when it is dropped.
+pub struct Sentinels {
+    /// The primary, as long as it lives.
+    pub primary: Redis,
+    /// Its replica, and the next primary.
+    pub replica: Redis,
+    ports: Vec<u16>,
+    _dir: TempDir,
+    _processes: Vec<Process>,
+}
+
+impl Sentinels {
+    /// Starts all, and waits until the replica follows and the sentinels know each other.
+    pub async fn start() -> Self {
+        let primary = Redis::start().await;
+        let replica = Redis::start_with(&["--replicaof", &format!("127.0.0.1 {}", primary.port())]).await;
+        eventually(SOON, "the replica follows", || async {
+            let state = command(&replica, &["INFO", "replication"]).await;
+            if state.contains("master_link_status:up") { Ok(()) } else { Err(state) }
+        })
+        .await;
+        let dir = TempDir::new().expect("a directory for the sentinels");
+        let ports: Vec<u16> = (0..SENTINELS).map(|_| free_port()).collect();
+        let processes = ports.iter().map(|port| sentinel(&dir, *port, primary.port())).collect();
+        let sentinels = Self { primary, replica, ports, _dir: dir, _processes: processes };
+        eventually(SOON, "the sentinels know each other and the replica", || sentinels.are_ready()).await;
+        sentinels
+    }
+
+    /// What instances are given as `REDIS_URL`.
+    pub fn url(&self) -> String {
+        let nodes: Vec<_> = self.ports[1..].iter().map(|port| format!("&node=127.0.0.1:{port}")).collect();
+        format!("redis-sentinel://127.0.0.1:{}/0?sentinelServiceName=room{}", self.ports[0], nodes.concat())
+    }
+
+    /// Waits until the replica has been made the primary, and all sentinels say so.
+    pub async fn have_promoted(&self) {
+        let next = self.replica.port().to_string();
+        eventually(SOON, "the replica is promoted", || async {
+            for port in &self.ports {
+                let primary = command_at(*port, &["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "room"]).await;
+                if !primary.contains(&next) {
+                    return Err(primary);
+                }
+            }
+            let role = command(&self.replica, &["ROLE"]).await;
+            if role.starts_with("master") { Ok(()) } else { Err(role) }
+        })
+        .await;
+    }
+
+    async fn are_ready(&self) -> Result<(), String> {
+        for port in &self.ports {
+            let state = command_at(*port, &["INFO", "sentinel"]).await;
+            if !state.contains(&format!("status=ok,address=127.0.0.1:{},slaves=1,sentinels=3", self.primary.port())) {
+                return Err(state);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn sentinel(dir: &TempDir, port: u16, primary: u16) -> Process {
+    let file = dir.path().join(format!("{port}.conf"));
+    let settings = format!(
+        "bind 127.0.0.1\nport {port}\ndir {}\nsentinel monitor room 127.0.0.1 {primary} 2\n\
+         sentinel down-after-milliseconds room 1000\nsentinel failover-timeout room 5000\n",
+        dir.path().display()
+    );
+    fs::write(&file, settings).expect("a file");
+    Process::spawn("redis-sentinel", Command::new("redis-server").arg(&file).arg("--sentinel"))
+}
