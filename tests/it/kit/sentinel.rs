@@ -36,7 +36,10 @@ impl Sentinels {
         .await;
         let dir = TempDir::new().expect("a directory for the sentinels");
         let ports: Vec<u16> = (0..SENTINELS).map(|_| free_port()).collect();
-        let processes = ports.iter().map(|port| sentinel(&dir, *port, primary.port())).collect();
+        let mut processes: Vec<_> = ports.iter().map(|port| sentinel(&dir, *port, primary.port())).collect();
+        for process in &mut processes {
+            process.line("Sentinel ID is", SOON).await;
+        }
         let sentinels = Self { primary, replica, ports, _dir: dir, _processes: processes };
         eventually(SOON, "the sentinels know each other and the replica", || sentinels.are_ready()).await;
         sentinels
