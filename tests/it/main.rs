@@ -11,4 +11,5 @@ mod cluster;
 mod conformance;
 mod http;
 mod kit;
+mod torture;
 mod wire;
