@@ -73,6 +73,14 @@ impl Turn {
             Self::SignOut(_) => "sign-out",
         }
     }
+
+    /// How long the person has then no connection of their own will.
+    pub fn away_for(self) -> Duration {
+        match self {
+            Self::Away(how_long) | Self::SignOut(how_long) => how_long,
+            Self::SecondTab(_) => Duration::ZERO,
+        }
+    }
 }
 
 /// All chance about servers.

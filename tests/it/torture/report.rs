@@ -17,7 +17,8 @@ pub fn report(options: &Options, record: &Record, violations: &[Violation]) -> S
     let mut shortest: Vec<_> = violations.iter().collect();
     shortest.sort_by_key(|violation| (violation.shown_by.len(), violation.at));
     for violation in shortest.iter().take(SHOWN) {
-        let _ = writeln!(text, "VIOLATION {:?} at {:.3} s: {}", violation.kind, violation.at.as_secs_f64(), violation.what);
+        let _ =
+            writeln!(text, "VIOLATION {:?} at {:.3} s: {}", violation.kind, violation.at.as_secs_f64(), violation.what);
         for (at, line) in &violation.shown_by {
             let _ = writeln!(text, "    {:9.3} {line}", at.as_secs_f64());
         }
@@ -74,30 +75,26 @@ fn recoveries(record: &Record) -> BTreeMap<&'static str, Vec<Duration>> {
         let Some(from) = fault.recovers_from else { continue };
         let fresh = |nonce: &str| said_at.get(nonce).is_some_and(|at| *at >= from);
         let main = record.histories.iter().filter(|history| history.tab == 0);
-        let seen = main.filter(|history| !chose_to_be_away(record, &history.person, from)).map(|history| {
+        let seen = main.filter_map(|history| {
             let shows = |event: &Event| match event {
                 Event::Message(said) => fresh(&said.nonce),
                 Event::Welcome { messages, .. } => messages.iter().any(|said| fresh(&said.nonce)),
                 _ => false,
             };
             let after = history.events.partition_point(|(at, _)| *at < from);
-            history.events[after..].iter().find(|(_, event)| shows(event)).map(|(at, _)| *at - from)
+            let (at, _) = history.events[after..].iter().find(|(_, event)| shows(event))?;
+            (!chose_to_be_away(record, &history.person, from, *at)).then(|| *at - from)
         });
-        // A run that ends first tells nothing about recovery; what it missed, the checker says.
-        if let Some(seen) = seen.collect::<Option<Vec<_>>>() {
-            took.extend(seen.into_iter().max());
-        }
+        took.extend(seen.max());
     }
     took
 }
 
-/// Whether a person was told to go just before a moment, or soon after it.
-fn chose_to_be_away(record: &Record, person: &str, at: At) -> bool {
-    let near = |fault: At| fault + Duration::from_secs(8) >= at && fault <= at + Duration::from_secs(8);
-    record.faults.iter().any(|fault| {
-        ["away", "sign-out"].contains(&fault.kind)
-            && fault.what.split(' ').next() == Some(person)
-            && near(fault.from)
+/// Whether a person was told to be away in a time, or was only just coming back.
+fn chose_to_be_away(record: &Record, person: &str, from: At, to: At) -> bool {
+    record.faults.iter().any(|turn| {
+        let theirs = ["away", "sign-out"].contains(&turn.kind) && turn.what.split(' ').next() == Some(person);
+        theirs && turn.from <= to && turn.to + Duration::from_secs(1) >= from
     })
 }
 

@@ -84,7 +84,8 @@ impl Run {
                 let person = &people[whose % people.len()];
                 let from = began.elapsed();
                 let what = format!("{} {turn:?}", person.name);
-                turned.push(Done { kind: turn.kind(), what, from, to: from, recovers_from: None, deafening: false });
+                let to = from + turn.away_for();
+                turned.push(Done { kind: turn.kind(), what, from, to, recovers_from: None, deafening: false });
                 person.obeys(Order::Turn(turn)).await;
             }
         };
@@ -136,7 +137,8 @@ impl Run {
         for person in &self.people {
             person.obeys(Order::Hush).await;
         }
-        soon(GENEROUS, || self.people.iter().all(|person| person.is(|state| state.here && state.idle && state.done))).await;
+        soon(GENEROUS, || self.people.iter().all(|person| person.is(|state| state.here && state.idle && state.done)))
+            .await;
         let visitor = self.people[0].visitor.borrow().moved_to(self.doer.cluster.base(0));
         let log = whole_log(&visitor).await;
         let newest = log.last().map(|said| said.id.clone());

@@ -40,7 +40,7 @@ pub fn check(record: &Record) -> Vec<Violation> {
         }
         found.append(&mut watcher.found);
     }
-    found.extend(rosters(record));
+    found.extend(rosters(record, &truth));
     found
 }
 
@@ -84,7 +84,8 @@ struct Watcher<'a> {
 
 impl<'a> Watcher<'a> {
     fn new(history: &'a History, truth: &'a Truth, record: &Record) -> Self {
-        let alive = spans(history, &record.downs).iter().filter(|span| span.from.is_some()).map(|span| span.to).collect();
+        let alive =
+            spans(history, &record.downs).iter().filter(|span| span.from.is_some()).map(|span| span.to).collect();
         Self { history, truth, here: BTreeMap::new(), shown: Vec::new(), alive, found: Vec::new() }
     }
 
@@ -162,8 +163,11 @@ impl<'a> Watcher<'a> {
 }
 
 /// Whenever all was left in peace, all rosters were soon the truth.
-fn rosters(record: &Record) -> Vec<Violation> {
-    let late = record.settled.iter().filter(|look| look.took.is_none_or(|took| took > EQUAL_WITHIN + ALLOWANCE));
+fn rosters(record: &Record, truth: &Truth) -> Vec<Violation> {
+    let late = record.settled.iter().filter(|look| {
+        let by = truth.told_without(&look.truth, look.at) + EQUAL_WITHIN + ALLOWANCE;
+        look.took.is_none_or(|took| look.at + took > by)
+    });
     late.map(|look| {
         let what = format!("the rosters were not {:?} in time ({:?})", look.truth, look.took);
         let rosters = look.rosters.iter().map(|(base, roster)| (look.at, format!("{base}: {roster:?}")));

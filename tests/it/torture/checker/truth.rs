@@ -1,6 +1,9 @@
 //! Who was connected when, as far as the clients and the doer of faults know.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use crate::torture::record::{At, Down, Event, History, How, Record};
 
@@ -62,7 +65,14 @@ impl Truth {
         for (person, spans) in &mut truth.spans {
             sign_outs(record, person, spans);
             spans.sort_by_key(|span| span.to);
-            truth.absences.insert(person.clone(), absences(spans, record));
+            let mut gone = absences(spans, record);
+            for absence in &mut gone {
+                // Signing out while away ends the grace at once.
+                let left =
+                    signings_out(record, person).find(|at| *at >= absence.from && absence.to.is_none_or(|to| *at < to));
+                absence.soonest = absence.soonest.min(left.unwrap_or(At::MAX));
+            }
+            truth.absences.insert(person.clone(), gone);
         }
         for absence in truth.absences.values_mut().flatten() {
             absence.latest = prolonged(&truth.deaf, absence.from, absence.latest);
@@ -84,6 +94,13 @@ impl Truth {
             let began = absence.soonest <= at && absence.to.is_none_or(|end| end >= absence.soonest);
             began && absence.to.is_none_or(|end| at <= self.told_by(end))
         })
+    }
+
+    /// By when all who are not among these must have been told to be gone, of those who were gone at `at`.
+    pub fn told_without(&self, here: &BTreeSet<String>, at: At) -> At {
+        let gone = self.absences.iter().filter(|(name, _)| !here.contains(*name)).flat_map(|(_, gone)| gone);
+        let gone = gone.filter(|absence| absence.from <= at && absence.to.is_none_or(|to| to > at));
+        gone.map(|absence| absence.latest).max().unwrap_or(at).max(at)
     }
 
     /// When news of a moment have reached everybody.
@@ -143,13 +160,18 @@ pub fn spans(history: &History, downs: &[Down]) -> Vec<Span> {
 
 /// Signing out ends all tabs of a person, from the moment it was asked for.
 fn sign_outs(record: &Record, person: &str, spans: &mut [Span]) {
-    for history in record.histories.iter().filter(|history| history.person == person) {
-        for (at, _) in history.events.iter().filter(|(_, event)| matches!(event, Event::SigningOut)) {
-            for span in spans.iter_mut().filter(|span| span.from.is_some_and(|from| from <= *at) && span.to > *at) {
-                (span.to, span.how) = (*at, How::SignedOut);
-            }
+    for at in signings_out(record, person) {
+        for span in spans.iter_mut().filter(|span| span.from.is_some_and(|from| from <= at) && span.to > at) {
+            (span.to, span.how) = (at, How::SignedOut);
         }
     }
+}
+
+/// When a person asked to be signed out.
+fn signings_out<'a>(record: &'a Record, person: &'a str) -> impl Iterator<Item = At> + 'a {
+    let histories = record.histories.iter().filter(move |history| history.person == person);
+    let events = histories.flat_map(|history| &history.events);
+    events.filter(|(_, event)| matches!(event, Event::SigningOut)).map(|(at, _)| *at)
 }
 
 /// Where no connection was. `spans` are in order of their end.
