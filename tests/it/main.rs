@@ -13,4 +13,5 @@ mod conformance;
 mod faults;
 mod http;
 mod kit;
+mod torture;
 mod wire;

@@ -74,15 +74,7 @@ impl Guest {
 
     /// Connects with these headers beside the cookie.
     pub async fn try_connect(visitor: &Visitor, headers: &[(&str, &str)]) -> Result<Self, Refused> {
-        let url = Url::parse(visitor.base()).expect("an address");
-        let address = (url.host_str().expect("a host").to_owned(), url.port_or_known_default().expect("a port"));
-        let mut request = visitor.base().replacen("http", "ws", 1).into_client_request().expect("an address");
-        *request.uri_mut() = format!("{}/ws", visitor.base().replacen("http", "ws", 1)).parse().expect("an address");
-        let cookie = visitor.cookie();
-        for (name, value) in headers.iter().copied().chain(cookie.as_deref().map(|cookie| ("cookie", cookie))) {
-            let name = http::HeaderName::from_bytes(name.as_bytes()).expect("a header's name");
-            request.headers_mut().insert(name, value.parse().expect("a header's value"));
-        }
+        let (address, request) = upgrade_request(visitor, headers);
         let upgrade = async {
             let stream = TcpStream::connect(address).await.expect("the server listens");
             client_async(request, stream).await
@@ -218,6 +210,20 @@ impl Guest {
         });
         Self { visitor, subprotocol, sink, heard, reader }
     }
+}
+
+/// Where to connect, and what to ask there, with these headers beside the cookie.
+pub fn upgrade_request(visitor: &Visitor, headers: &[(&str, &str)]) -> ((String, u16), http::Request<()>) {
+    let url = Url::parse(visitor.base()).expect("an address");
+    let address = (url.host_str().expect("a host").to_owned(), url.port_or_known_default().expect("a port"));
+    let socket = format!("{}/ws", visitor.base().replacen("http", "ws", 1));
+    let mut request = socket.into_client_request().expect("an address");
+    let cookie = visitor.cookie();
+    for (name, value) in headers.iter().copied().chain(cookie.as_deref().map(|cookie| ("cookie", cookie))) {
+        let name = http::HeaderName::from_bytes(name.as_bytes()).expect("a header's name");
+        request.headers_mut().insert(name, value.parse().expect("a header's value"));
+    }
+    (address, request)
 }
 
 impl Drop for Guest {

@@ -1,0 +1,25 @@
+//! The torture: people who chat over several instances on one Redis, faults by chance, and a checker that judges what
+//! everybody saw. `docs/torture.md` says how to read it; `cargo test --test torture` runs it for as long as one likes.
+
+pub mod checker;
+mod doer;
+mod people;
+pub mod plan;
+pub mod record;
+pub mod report;
+mod run;
+mod tab;
+mod wire;
+
+pub use plan::Options;
+pub use run::run;
+
+/// Long enough for each kind of fault once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_or_doubled_and_nobody_is_a_ghost_under_faults_of_every_kind() {
+    let options = Options { seed: 7, lasting: std::time::Duration::from_secs(36), ..Options::default() };
+    let record = run(&options).await;
+    let violations = checker::check(&record);
+    println!("{}", report::report(&options, &record, &violations));
+    assert!(violations.is_empty(), "promises were broken, with seed {}", options.seed);
+}

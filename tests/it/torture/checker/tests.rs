@@ -1,0 +1,232 @@
+//! Hand-made histories: each kind of violation is found, and a clean history passes.
+
+use std::time::Duration;
+
+use crate::{
+    kit::heard::Said,
+    torture::record::{At, Done, Down, Event, History, How, Record, Settled},
+};
+
+use super::{Kind, check};
+
+#[test]
+fn a_clean_history_passes() {
+    let adi = [welcome(0, true, 0, &["adi", "budi"]), message(1, 1), acked(2, 1), message(3, 2), over(100)];
+    let budi = [welcome(0, true, 0, &["adi", "budi"]), message(1, 1), message(3, 2), over(100)];
+    finds(&record(2, &[("adi", &adi), ("budi", &budi)]), &[]);
+}
+
+#[test]
+fn whoever_comes_back_and_is_brought_what_they_missed_passes() {
+    let adi = [
+        &[welcome(0, true, 0, &["adi"]), message(1, 1), cut(2)][..],
+        &[connected(3), (At::from_secs(3), bringing(true, 2..=4, &["adi"])), over(100)],
+    ];
+    finds(&record(4, &[("adi", &adi.concat())]), &[]);
+}
+
+#[test]
+fn an_acknowledged_message_that_is_not_in_the_log_is_lost() {
+    finds(&record(1, &[("adi", &[welcome(0, true, 0, &["adi"]), message(1, 1), acked(2, 2), over(9)])]), &[Kind::Lost]);
+}
+
+#[test]
+fn a_message_that_is_shown_but_not_in_the_log_is_lost() {
+    finds(&record(0, &[("adi", &[welcome(0, true, 0, &["adi"]), message(1, 1), over(9)])]), &[Kind::Lost]);
+}
+
+#[test]
+fn a_nonce_that_is_in_the_log_under_two_ids_is_doubled() {
+    let mut record = record(2, &[]);
+    record.log[1].nonce = record.log[0].nonce.clone();
+    finds(&record, &[Kind::Doubled]);
+}
+
+#[test]
+fn an_ack_with_another_id_than_the_first_is_doubled() {
+    let other = (At::from_secs(2), Event::Ack("n1".to_owned(), id(2)));
+    let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), message(1, 2), other, over(9)];
+    finds(&record(2, &[("adi", &adi)]), &[Kind::Doubled]);
+}
+
+#[test]
+fn a_message_that_is_shown_twice_is_doubled() {
+    let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), message(1, 2), message(2, 1), over(9)];
+    finds(&record(2, &[("adi", &adi)]), &[Kind::Doubled]);
+}
+
+#[test]
+fn a_message_that_is_shown_after_a_later_one_is_out_of_order_besides_the_gap_it_left() {
+    let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), message(2, 3), message(3, 2), over(9)];
+    finds(&record(3, &[("adi", &adi)]), &[Kind::SilentGap, Kind::OutOfOrder]);
+}
+
+#[test]
+fn a_message_that_is_left_out_is_a_silent_gap() {
+    let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), message(2, 3), over(9)];
+    finds(&record(3, &[("adi", &adi)]), &[Kind::SilentGap]);
+}
+
+#[test]
+fn a_recovery_that_leaves_something_out_is_a_silent_gap() {
+    let back = (At::from_secs(3), bringing(true, 3..=3, &["adi"]));
+    let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), cut(2), connected(2), back, over(9)];
+    finds(&record(3, &[("adi", &adi)]), &[Kind::SilentGap]);
+}
+
+#[test]
+fn what_is_missing_at_the_end_is_a_silent_gap() {
+    finds(&record(2, &[("adi", &[welcome(0, true, 0, &["adi"]), message(1, 1), over(9)])]), &[Kind::SilentGap]);
+}
+
+#[test]
+fn a_gap_that_is_announced_is_not_silent_but_needless_where_nothing_was_lost() {
+    let back = (At::from_secs(3), bringing(false, 3..=3, &["adi"]));
+    let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), cut(2), connected(2), back, over(9)];
+    finds(&record(3, &[("adi", &adi)]), &[Kind::NeedlessGap]);
+}
+
+#[test]
+fn whoever_comes_twice_or_goes_without_being_here_is_out_of_turn() {
+    let twice = [welcome(0, true, 0, &["adi"]), came(1, "budi", 2), came(2, "budi", 2), over(100)];
+    let budi = [welcome(1, true, 0, &["adi", "budi"]), over(100)];
+    finds(&record(0, &[("adi", &twice), ("budi", &budi)]), &[Kind::OutOfTurn]);
+    let again = [welcome(0, true, 0, &["adi", "budi"]), went(9, "budi", 1), went(10, "budi", 1), over(100)];
+    let gone = [welcome(0, true, 0, &["adi", "budi"]), cut(5)];
+    finds(&record(0, &[("adi", &again), ("budi", &gone)]), &[Kind::OutOfTurn]);
+}
+
+#[test]
+fn a_leave_of_somebody_who_was_connected_throughout_is_false() {
+    let adi = [welcome(0, true, 0, &["adi", "budi"]), went(50, "budi", 1), over(100)];
+    let budi = [welcome(0, true, 0, &["adi", "budi"]), over(100)];
+    finds(&record(0, &[("adi", &adi), ("budi", &budi)]), &[Kind::FalseNotice]);
+}
+
+#[test]
+fn a_leave_before_the_grace_is_over_is_false() {
+    let adi = [welcome(0, true, 0, &["adi", "budi"]), went(51, "budi", 1), came(52, "budi", 2), over(100)];
+    let back = welcome(52, true, 0, &["adi", "budi"]);
+    let budi = [welcome(0, true, 0, &["adi", "budi"]), cut(50), connected(51), back, over(100)];
+    finds(&record(0, &[("adi", &adi), ("budi", &budi)]), &[Kind::FalseNotice]);
+}
+
+#[test]
+fn a_leave_after_the_grace_is_true() {
+    let adi = [welcome(0, true, 0, &["adi", "budi"]), went(53, "budi", 1), over(100)];
+    finds(&record(0, &[("adi", &adi), ("budi", &[welcome(0, true, 0, &["adi", "budi"]), cut(50)])]), &[]);
+}
+
+#[test]
+fn whoever_stays_after_their_instance_was_killed_is_a_ghost() {
+    let lost = (At::from_secs(50), Event::Ended(How::Closed(None)));
+    let budi = [welcome(0, true, 0, &["adi", "budi"]), lost];
+    let watching = |until| [welcome(0, true, 0, &["adi", "budi"]), went(until, "budi", 1), over(100)];
+    for (until, expected) in [(53, &[][..]), (60, &[Kind::Ghost])] {
+        let mut record = record(0, &[("adi", &watching(until)), ("budi", &budi)]);
+        record.histories[0].events[0].1 = Event::Connected("another".to_owned());
+        record.downs.push(Down { base: "an instance".to_owned(), at: At::from_secs(50), announced: false });
+        finds(&record, expected);
+    }
+}
+
+#[test]
+fn while_redis_is_away_nobody_need_be_told_in_time() {
+    let adi = [welcome(0, true, 0, &["adi", "budi"]), went(60, "budi", 1), over(100)];
+    let mut record = record(0, &[("adi", &adi), ("budi", &[welcome(0, true, 0, &["adi", "budi"]), cut(50)])]);
+    let (from, to) = (At::from_secs(51), At::from_secs(57));
+    record.faults.push(Done { kind: "frozen", what: String::new(), from, to, recovers_from: None, deafening: true });
+    finds(&record, &[]);
+}
+
+#[test]
+fn a_count_that_does_not_fit_and_a_welcome_without_somebody_are_wrong_rosters() {
+    let adi = [welcome(0, true, 0, &["adi"]), came(1, "budi", 7), over(100)];
+    finds(&record(0, &[("adi", &adi), ("budi", &[welcome(1, true, 0, &["adi", "budi"]), over(100)])]), &[Kind::Roster]);
+    let late = [welcome(50, true, 0, &["citra"]), over(100)];
+    finds(&record(0, &[("budi", &[welcome(0, true, 0, &["budi"]), over(100)]), ("citra", &late)]), &[Kind::Roster]);
+}
+
+#[test]
+fn rosters_that_are_not_the_truth_in_time_are_wrong() {
+    let mut record = record(0, &[]);
+    let look = |took: Option<u64>| Settled {
+        at: At::from_secs(9),
+        took: took.map(Duration::from_secs),
+        truth: ["adi".to_owned()].into(),
+        rosters: Vec::new(),
+    };
+    record.settled = vec![look(Some(1)), look(Some(5)), look(None)];
+    finds(&record, &[Kind::Roster, Kind::Roster]);
+}
+
+#[test]
+fn a_session_that_ends_by_itself_is_a_wrong_refusal() {
+    let adi = [welcome(0, true, 0, &["adi"]), (At::from_secs(5), Event::Refused(401)), over(9)];
+    finds(&record(0, &[("adi", &adi)]), &[Kind::Refusal]);
+}
+
+/// Fails unless exactly these are found, in this order.
+#[track_caller]
+fn finds(record: &Record, expected: &[Kind]) {
+    let found = check(record);
+    let kinds: Vec<_> = found.iter().map(|violation| violation.kind).collect();
+    assert_eq!(kinds, expected, "{found:#?}");
+}
+
+/// A log of so many messages by adi, and these people's only tabs, each connected to an instance at first.
+fn record(log: usize, people: &[(&str, &[(At, Event)])]) -> Record {
+    let histories = people.iter().map(|(person, events)| History {
+        person: (*person).to_owned(),
+        tab: 0,
+        events: [&[connected(0)], *events].concat(),
+    });
+    let (lease, grace) = (Duration::from_secs(3), Duration::from_secs(3));
+    Record { log: (1..=log).map(said).collect(), histories: histories.collect(), lease, grace, ..Record::default() }
+}
+
+fn id(n: usize) -> String {
+    format!("1-{n}")
+}
+
+fn said(n: usize) -> Said {
+    Said { id: id(n), nonce: format!("n{n}"), from: "adi".to_owned(), text: "halo".to_owned(), at: 0 }
+}
+
+fn bringing(recovered: bool, log: std::ops::RangeInclusive<usize>, members: &[&str]) -> Event {
+    let members = members.iter().map(|name| (*name).to_owned()).collect();
+    Event::Welcome { recovered, messages: log.map(said).collect(), members }
+}
+
+/// A welcome with the first messages of the log.
+fn welcome(at: u64, recovered: bool, log: usize, members: &[&str]) -> (At, Event) {
+    (At::from_secs(at), bringing(recovered, 1..=log, members))
+}
+
+fn connected(at: u64) -> (At, Event) {
+    (At::from_secs(at), Event::Connected("an instance".to_owned()))
+}
+
+fn message(at: u64, n: usize) -> (At, Event) {
+    (At::from_secs(at), Event::Message(said(n)))
+}
+
+fn acked(at: u64, n: usize) -> (At, Event) {
+    (At::from_secs(at), Event::Ack(format!("n{n}"), id(n)))
+}
+
+fn came(at: u64, name: &str, count: u64) -> (At, Event) {
+    (At::from_secs(at), Event::Presence { joined: vec![name.to_owned()], left: Vec::new(), count })
+}
+
+fn went(at: u64, name: &str, count: u64) -> (At, Event) {
+    (At::from_secs(at), Event::Presence { joined: Vec::new(), left: vec![name.to_owned()], count })
+}
+
+fn cut(at: u64) -> (At, Event) {
+    (At::from_secs(at), Event::Ended(How::Cut))
+}
+
+fn over(at: u64) -> (At, Event) {
+    (At::from_secs(at), Event::Ended(How::Over))
+}
