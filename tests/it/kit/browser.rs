@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{
-    process::Process,
+    process::{Process, free_port, scratch},
     wait::{eventually, within},
 };
 
@@ -25,8 +25,9 @@ pub struct Browser {
 impl Browser {
     /// Starts one that asks for pages in this language.
     pub async fn start(language: &str) -> Self {
-        let profile = TempDir::new().expect("a directory for Chromium");
-        let mut driver = Process::spawn("chromedriver", Command::new("chromedriver").arg("--port=0"));
+        let profile = scratch();
+        let mut driver =
+            Process::spawn("chromedriver", Command::new("chromedriver").arg(format!("--port={}", free_port())));
         let line = driver.line("started successfully on port ", PATIENCE).await;
         let port: String = line.rsplit(' ').next().unwrap_or_default().trim_end_matches('.').to_owned();
         let mut builder = ClientBuilder::new(HttpConnector::new());

@@ -3,12 +3,14 @@
 use std::{
     io::{BufRead, BufReader, Read},
     net::{Ipv4Addr, TcpListener},
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     thread,
     time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::wait::eventually;
@@ -95,10 +97,18 @@ impl Drop for Process {
     }
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago: below those that the system hands out, where no other process comes across it.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("its address").port()
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    std::iter::repeat_with(|| rand::random_range(15_000..32_000)).take(1000).find(is_free).expect("a free port")
+}
+
+/// A directory for a process of the test's own, gone when dropped: in memory where that is to be had, because a disk
+/// that is busy with something else answers nobody for seconds.
+pub fn scratch() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let dir = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
+    dir.expect("a directory")
 }
 
 fn lines_of(pipe: impl Read + Send + 'static) -> watch::Receiver<Vec<String>> {

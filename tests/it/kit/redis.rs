@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::{
-    process::{Process, free_port},
+    process::{Process, free_port, scratch},
     wait::{SOON, within},
 };
 
@@ -36,7 +36,7 @@ impl Redis {
 
     /// An address at which nothing listens yet: [`restart`](Self::restart) starts it.
     pub fn not_yet() -> Self {
-        let dir = TempDir::new().expect("a directory for Redis");
+        let dir = scratch();
         Self { port: free_port(), dir, arguments: Vec::new(), process: None }
     }
 

@@ -5,7 +5,7 @@ use std::{fs, process::Command};
 use tempfile::TempDir;
 
 use super::{
-    process::{Process, free_port},
+    process::{Process, free_port, scratch},
     redis::{Redis, command, command_at},
     wait::{SOON, eventually},
 };
@@ -34,7 +34,7 @@ impl Sentinels {
             if state.contains("master_link_status:up") { Ok(()) } else { Err(state) }
         })
         .await;
-        let dir = TempDir::new().expect("a directory for the sentinels");
+        let dir = scratch();
         let ports: Vec<u16> = (0..SENTINELS).map(|_| free_port()).collect();
         let mut processes: Vec<_> = ports.iter().map(|port| sentinel(&dir, *port, primary.port())).collect();
         for process in &mut processes {
