@@ -136,3 +136,11 @@ fn capabilities(language: &str, profile: &Path) -> Capabilities {
     capabilities.insert("goog:chromeOptions".to_owned(), options);
     capabilities
 }
+
+impl Drop for Browser {
+    /// Chromium outlives a driver that is killed: whatever runs on this profile ends with the test.
+    fn drop(&mut self) {
+        let profile = self._profile.path().to_string_lossy().into_owned();
+        let _ = Command::new("pkill").args(["-KILL", "-f", &profile]).status();
+    }
+}
