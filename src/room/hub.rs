@@ -4,6 +4,7 @@
 
 mod answers;
 mod beating;
+mod boottime;
 mod delivery;
 mod incarnation;
 mod joining;
@@ -22,7 +23,7 @@ use tokio::{
 
 pub use self::joining::JoinError;
 pub(super) use self::joining::{Entered, Join, Refused};
-use self::{answers::Answer, beating::Pulse, incarnation::Incarnation, joining::Arriving};
+use self::{answers::Answer, beating::Pulse, boottime::boottime, incarnation::Incarnation, joining::Arriving};
 use super::{
     Options, Since,
     attendance::{Attendance, ConnectionId},
@@ -105,7 +106,7 @@ impl Hub {
             attendance: Attendance::new(options.leave_grace),
             watch: Watch::new(options.lease),
             incarnation: Incarnation::new(shared.inc()),
-            pulse: Pulse::new(options.lease / 5, now),
+            pulse: Pulse::new(options.lease / 5),
             backplane,
             options,
             shared,
@@ -161,7 +162,7 @@ impl Hub {
         if self.drained {
             return;
         }
-        if self.pulse.has_stalled(now, self.options.lease) {
+        if self.pulse.has_stalled(boottime(), self.options.lease) {
             self.start_anew("this instance stood still for longer than its lease");
         }
         for (connection, who) in self.shared.take_departures() {

@@ -147,10 +147,12 @@ impl Presence {
         Ok(())
     }
 
-    /// The person, if this was their first arrival.
+    /// The person, if this was their first arrival. Whoever is here has moved on from incarnations that drain.
     fn hold(&mut self, hold: Hold, inc: &Inc) -> Option<Person> {
         let held = self.people.entry(hold.who.clone()).or_insert_with(|| Held { name: hold.name, by: BTreeSet::new() });
         let first = held.by.is_empty();
+        let leases = &self.leases;
+        held.by.retain(|other| leases.get(other).is_none_or(|lease| lease.stage != Stage::Draining));
         held.by.insert(inc.clone());
         first.then(|| Person { who: hold.who, name: held.name.clone() })
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rand::Rng;
 
-use super::{super::attendance::Sent, Hearing, Hub, Incarnation};
+use super::{super::attendance::Sent, Hearing, Hub, Incarnation, boottime::boottime};
 use crate::{
     backplane::{Beat, BeatError, Beaten, Inc, Reaped, Unavailable},
     protocol::Bye,
@@ -24,7 +24,8 @@ pub(super) struct Pulse {
     echoed: bool,
     /// To beat as soon as that is possible, to hear it.
     call: bool,
-    ticked: Instant,
+    /// Since boot: a machine that was suspended has stood still too.
+    ticked: Duration,
     reaping: bool,
     /// A beat has said that we go.
     farewell: bool,
@@ -36,7 +37,7 @@ const MISSING: u32 = 2;
 const SLACK: Duration = Duration::from_millis(500);
 
 impl Pulse {
-    pub(super) fn new(every: Duration, now: Instant) -> Self {
+    pub(super) fn new(every: Duration) -> Self {
         Self {
             every,
             beating: false,
@@ -45,7 +46,7 @@ impl Pulse {
             heard: None,
             echoed: false,
             call: false,
-            ticked: now,
+            ticked: boottime(),
             reaping: false,
             farewell: false,
         }
@@ -83,8 +84,9 @@ impl Pulse {
     }
 
     /// Whether more time has passed since the last tick than a lease lasts. Asked at every tick.
-    pub(super) fn has_stalled(&mut self, now: Instant, lease: Duration) -> bool {
-        now.duration_since(std::mem::replace(&mut self.ticked, now)) >= lease
+    /// `now` is the time since boot.
+    pub(super) fn has_stalled(&mut self, now: Duration, lease: Duration) -> bool {
+        now.saturating_sub(std::mem::replace(&mut self.ticked, now)) >= lease
     }
 
     fn is_recent(&self, last: Option<Instant>, now: Instant) -> bool {
@@ -258,5 +260,20 @@ impl Hub {
         self.close_everybody();
         self.clients.clear();
         self.refuse_arriving();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_that_stood_still_for_a_lease_notices_it_once() {
+        let (lease, start) = (Duration::from_secs(5), boottime());
+        let mut pulse = Pulse::new(lease / 5);
+        assert!(!pulse.has_stalled(start + lease / 2, lease));
+        assert!(!pulse.has_stalled(start + lease, lease));
+        assert!(pulse.has_stalled(start + lease * 2, lease));
+        assert!(!pulse.has_stalled(start + lease * 2, lease));
     }
 }

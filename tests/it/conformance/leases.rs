@@ -12,6 +12,7 @@ on_each_engine! {
     people_whom_another_holds_too_stay,
     whoever_has_beaten_since_is_not_reaped,
     a_draining_lease_says_so,
+    whoever_moved_on_from_a_draining_incarnation_is_no_longer_held_there,
     nobody_publishes_without_a_lease,
     hundreds_are_released_in_portions,
 }
@@ -76,6 +77,23 @@ async fn a_draining_lease_says_so(bench: Bench) {
     let leases = bench.backplane.beat(goodbye).await.unwrap().leases;
     assert_eq!((leases[0].k, leases[0].stage), (2, Stage::Draining));
     assert_eq!(bench.backplane.reap(&inc, 2).await, Ok(Reaped::Done));
+}
+
+async fn whoever_moved_on_from_a_draining_incarnation_is_no_longer_held_there(bench: Bench) {
+    let (one, two) = (bench.living().await, bench.living().await);
+    beat(&*bench.backplane, &one, 2, &["sari", "budi"], &[]).await.unwrap();
+    let before = beat(&*bench.backplane, &two, 2, &["budi"], &[]).await.unwrap().position;
+    let goodbye = Beat { inc: one.clone(), k: 3, draining: true, adds: vec![], dels: vec![] };
+    bench.backplane.beat(goodbye).await.unwrap();
+    let moved = beat(&*bench.backplane, &two, 3, &["sari"], &[]).await.unwrap().position;
+    assert_eq!(moved, before, "somebody who moves neither comes nor goes");
+    let mut ears = bench.ears().await;
+    beat(&*bench.backplane, &two, 4, &[], &["sari"]).await.unwrap();
+    assert_eq!(ears.moves().await, (vec![], vec!["SARI".to_owned()]));
+    // Who was on both may have a connection on its way here.
+    beat(&*bench.backplane, &two, 5, &[], &["budi"]).await.unwrap();
+    let people = bench.backplane.read(None).await.unwrap().people;
+    assert_eq!((people.len(), people[0].held_by.as_slice()), (1, [one].as_slice()));
 }
 
 async fn nobody_publishes_without_a_lease(bench: Bench) {

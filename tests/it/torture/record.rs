@@ -18,6 +18,8 @@ pub struct Record {
     pub downs: Vec<Down>,
     /// What was done, in order of its beginning.
     pub faults: Vec<Done>,
+    /// How soon rosters were equal after faults.
+    pub agreed: Vec<Agreed>,
     /// How the rosters looked whenever all was left in peace.
     pub settled: Vec<Settled>,
     /// `RUANG_LEASE` of the instances.
@@ -117,6 +119,15 @@ pub struct Done {
     pub recovers_from: Option<At>,
     /// Whether instances may not have heard Redis meanwhile.
     pub deafening: bool,
+}
+
+/// A look at the rosters right after some faults, while people come and go.
+#[derive(Clone, Copy, Debug)]
+pub struct Agreed {
+    /// When the last fault was mended.
+    pub at: At,
+    /// How long it then took until all instances had the same roster; none if that never was, within a generous time.
+    pub took: Option<Duration>,
 }
 
 /// The rosters after a time without faults.

@@ -54,8 +54,10 @@ fn table(options: &Options, record: &Record, violations: &[Violation]) -> String
         row(what, count(kind));
     }
     row("worst ghost", seconds(checker::worst_ghost(record)));
+    let agreed = record.agreed.iter().filter_map(|agreed| agreed.took).max().unwrap_or_default();
+    row("rosters equal, worst", format!("{} of {} looks", seconds(agreed), record.agreed.len()));
     let settled = record.settled.iter().filter_map(|look| look.took).max().unwrap_or_default();
-    row("rosters equal, worst", format!("{} of {} looks", seconds(settled), record.settled.len()));
+    row("rosters true, worst", format!("{} of {} looks", seconds(settled), record.settled.len()));
     row("faults", format!("{}; recovered after (median, worst):", record.faults.len()));
     for (kind, mut took) in recoveries(record) {
         took.sort();

@@ -14,7 +14,7 @@ use super::{
     doer::Doer,
     people::{Order, Person, State},
     plan::{Faults, Options, Turns},
-    record::{Done, Record, Settled},
+    record::{Agreed, Done, Record, Settled},
     wire::{said, strings},
 };
 
@@ -31,6 +31,7 @@ struct Run {
     began: Instant,
     options: Options,
     turned: Vec<Done>,
+    agreed: Vec<Agreed>,
     settled: Vec<Settled>,
 }
 
@@ -45,11 +46,12 @@ pub async fn run(options: &Options) -> Record {
     };
     let people = (0..options.people).map(enters).collect();
     let (faults, turns) = (Faults::seeded(options.seed), Turns::seeded(options.seed));
-    let (turned, settled) = (Vec::new(), Vec::new());
-    let mut run = Run { doer, people, faults, turns, began, options: options.clone(), turned, settled };
+    let (turned, agreed, settled) = (Vec::new(), Vec::new(), Vec::new());
+    let mut run = Run { doer, people, faults, turns, began, options: options.clone(), turned, agreed, settled };
     run.peace().await;
     while began.elapsed() < options.lasting {
         run.round().await;
+        run.agree().await;
         run.peace().await;
     }
     run.ends().await
@@ -95,6 +97,20 @@ impl Run {
         }
     }
 
+    /// Looks how soon all instances have the same roster.
+    async fn agree(&mut self) {
+        let (at, began) = (self.began.elapsed(), Instant::now());
+        let mut took = None;
+        while took.is_none() && began.elapsed() < GENEROUS {
+            time::sleep(LOOK).await;
+            let rosters = self.rosters().await;
+            let first = &rosters[0].1;
+            let agree = !first.is_empty() && rosters.iter().all(|(_, roster)| roster == first);
+            took = agree.then(|| began.elapsed());
+        }
+        self.agreed.push(Agreed { at, took });
+    }
+
     /// Waits until everybody is back, sends one away, and looks how soon all rosters are the truth.
     async fn peace(&mut self) {
         let first = self.settled.is_empty();
@@ -116,20 +132,25 @@ impl Run {
 
     async fn compare(&self, truth: BTreeSet<String>) -> Settled {
         let (at, began) = (self.began.elapsed(), Instant::now());
-        let present = self.people.iter().find(|person| truth.contains(&person.name));
-        let visitor = present.expect("somebody is here").visitor.borrow().clone();
         let mut rosters = Vec::new();
         while began.elapsed() < GENEROUS {
-            rosters.clear();
-            for instance in &self.doer.cluster.instances {
-                rosters.push((instance.base().to_owned(), roster(&visitor.moved_to(instance.base())).await));
-            }
+            rosters = self.rosters().await;
             if rosters.iter().all(|(_, roster)| *roster == truth) {
                 return Settled { at, took: Some(began.elapsed()), truth, rosters };
             }
             time::sleep(LOOK).await;
         }
         Settled { at, took: None, truth, rosters }
+    }
+
+    /// What each instance says now.
+    async fn rosters(&self) -> Vec<(String, BTreeSet<String>)> {
+        let visitors: Vec<_> = self.people.iter().map(|person| person.visitor.borrow().clone()).collect();
+        let mut rosters = Vec::new();
+        for instance in &self.doer.cluster.instances {
+            rosters.push((instance.base().to_owned(), roster(&visitors, instance.base()).await));
+        }
+        rosters
     }
 
     /// Everybody falls silent, sees all there is, and goes.
@@ -151,7 +172,16 @@ impl Run {
         let mut faults = [self.doer.done, self.turned].concat();
         faults.sort_by_key(|fault| fault.from);
         let Options { lease, grace, .. } = self.options;
-        Record { log, histories, downs: self.doer.downs, faults, settled: self.settled, lease, grace }
+        Record {
+            log,
+            histories,
+            downs: self.doer.downs,
+            faults,
+            agreed: self.agreed,
+            settled: self.settled,
+            lease,
+            grace,
+        }
     }
 }
 
@@ -173,12 +203,16 @@ async fn soon(limit: Duration, so: impl Fn() -> bool) {
     }
 }
 
-async fn roster(visitor: &Visitor) -> BTreeSet<String> {
-    match visitor.try_get("/api/members?limit=200").await {
-        Ok(answer) if answer.status == 200 => strings(&answer.json()["members"]).into_iter().collect(),
-        Ok(answer) => BTreeSet::from([format!("({})", answer.status)]),
-        Err(error) => BTreeSet::from([format!("({error})")]),
+/// What an instance tells the first of these who is not just signed out; nothing if it tells nobody.
+async fn roster(visitors: &[Visitor], base: &str) -> BTreeSet<String> {
+    for visitor in visitors {
+        match visitor.moved_to(base).try_get("/api/members?limit=200").await {
+            Ok(answer) if answer.status == 200 => return strings(&answer.json()["members"]).into_iter().collect(),
+            Ok(answer) if answer.status == 401 => {}
+            Ok(_) | Err(_) => break,
+        }
     }
+    BTreeSet::new()
 }
 
 /// All that was ever kept, oldest first.

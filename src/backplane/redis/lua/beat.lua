@@ -17,6 +17,19 @@ elseif k ~= '1' then
 end
 redis.call('HSET', leases, inc, k .. draining)
 
+-- Adds an incarnation to those that hold somebody, in place of any that drain: whoever is here has moved on from them,
+-- and need not stay listed for them once they leave.
+local function joined_by(incs)
+  local holders = {}
+  for other in incs:gmatch('%S+') do
+    if other ~= inc and (redis.call('HGET', leases, other) or ''):sub(-1) ~= 'd' then
+      holders[#holders + 1] = other
+    end
+  end
+  holders[#holders + 1] = inc
+  return table.concat(holders, ' ')
+end
+
 local joined, left, refused = {}, {}, {}
 local arg, claim = 6, 8
 
@@ -31,8 +44,8 @@ for _ = 1, arrivals do
     if not shown then
       redis.call('HSET', people, who, name .. '\n' .. inc)
       joined[#joined + 1] = { who, name }
-    elseif not (' ' .. incs .. ' '):find(' ' .. inc .. ' ', 1, true) then
-      redis.call('HSET', people, who, shown .. '\n' .. incs .. ' ' .. inc)
+    elseif incs ~= inc then
+      redis.call('HSET', people, who, shown .. '\n' .. joined_by(incs))
     end
   end
   arg, claim = arg + 3, claim + 1

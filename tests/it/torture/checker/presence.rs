@@ -40,6 +40,7 @@ pub fn check(record: &Record) -> Vec<Violation> {
         }
         found.append(&mut watcher.found);
     }
+    found.extend(disagreements(record, &truth));
     found.extend(rosters(record, &truth));
     found
 }
@@ -62,6 +63,9 @@ fn ghosts<'a>(watcher: &Watcher<'_>, truth: &'a Truth) -> Vec<(&'a Absence, Show
     let mut ghosts = Vec::new();
     for shown in watcher.shown.iter().filter(|shown| shown.name != watcher.history.person) {
         for absence in truth.absences.get(&shown.name).into_iter().flatten() {
+            if absence.returning.is_some_and(|returning| shown.from >= returning) {
+                continue;
+            }
             let end = absence.to.unwrap_or(At::MAX).min(shown.to);
             if end > absence.from.max(shown.from) {
                 ghosts.push((absence, Shown { name: shown.name.clone(), from: absence.from, to: end, by: shown.by }));
@@ -160,6 +164,19 @@ impl<'a> Watcher<'a> {
         let (at, what) = (self.history.events[i].0, format!("{} {what}", self.history.name()));
         self.found.push(Violation { kind, at, what, shown_by: excerpt(self.history, i) });
     }
+}
+
+/// After faults, all instances soon had one roster, true or not yet.
+fn disagreements(record: &Record, truth: &Truth) -> Vec<Violation> {
+    let late = record.agreed.iter().filter(|agreed| {
+        let by = truth.heard_from(agreed.at) + EQUAL_WITHIN + ALLOWANCE;
+        agreed.took.is_none_or(|took| agreed.at + took > by)
+    });
+    late.map(|agreed| {
+        let what = format!("the rosters were not equal in time ({:?})", agreed.took);
+        Violation { kind: Kind::Roster, at: agreed.at, what, shown_by: vec![] }
+    })
+    .collect()
 }
 
 /// Whenever all was left in peace, all rosters were soon the truth.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     kit::heard::Said,
-    torture::record::{At, Done, Down, Event, History, How, Record, Settled},
+    torture::record::{Agreed, At, Done, Down, Event, History, How, Record, Settled},
 };
 
 use super::{Kind, check};
@@ -109,6 +109,23 @@ fn a_leave_before_the_grace_is_over_is_false() {
     let back = welcome(52, true, 0, &["adi", "budi"]);
     let budi = [welcome(0, true, 0, &["adi", "budi"]), cut(50), connected(51), back, over(100)];
     finds(&record(0, &[("adi", &adi), ("budi", &budi)]), &[Kind::FalseNotice]);
+}
+
+#[test]
+fn whoever_is_shown_again_while_they_come_back_is_no_ghost() {
+    let away = [went(54, "budi", 1), came(60, "budi", 2), over(61)];
+    let adi = [&[welcome(0, true, 0, &["adi", "budi"])][..], &away].concat();
+    let back = welcome(62, true, 0, &["adi", "budi"]);
+    let budi = [welcome(0, true, 0, &["adi", "budi"]), cut(50), connected(60), back, over(100)];
+    finds(&record(0, &[("adi", &adi), ("budi", &budi)]), &[]);
+}
+
+#[test]
+fn rosters_that_differ_for_long_after_a_fault_are_wrong() {
+    let mut record = record(0, &[]);
+    let agreed = |took| Agreed { at: At::from_secs(50), took };
+    record.agreed = vec![agreed(Some(Duration::from_secs(1))), agreed(Some(Duration::from_secs(5))), agreed(None)];
+    finds(&record, &[Kind::Roster, Kind::Roster]);
 }
 
 #[test]

@@ -21,6 +21,8 @@ const DRAINED_AT_LEAST: Duration = Duration::from_secs(9);
 #[derive(Clone, Debug)]
 pub struct Span {
     base: String,
+    /// When it was asked for.
+    asked: At,
     /// Its welcome; none where it never came.
     pub from: Option<At>,
     /// Its end: when the client noticed or the instance went, whichever was first.
@@ -37,6 +39,8 @@ pub struct Absence {
     pub from: At,
     /// The next welcome; none until the end of the run.
     pub to: Option<At>,
+    /// When that connection was asked for: from then on others may be told, who are told first.
+    pub returning: Option<At>,
     /// Before that nobody may be told.
     pub soonest: At,
     /// By then everybody must have been told.
@@ -108,6 +112,11 @@ impl Truth {
         prolonged(&self.deaf, at, at + BEYOND + ALLOWANCE)
     }
 
+    /// When Redis is heard again, as of a moment.
+    pub fn heard_from(&self, at: At) -> At {
+        prolonged(&self.deaf, at, at)
+    }
+
     /// How much of a time Redis was not heard.
     pub fn deaf_within(&self, from: At, to: At) -> Duration {
         self.deaf.iter().map(|(began, ended)| to.min(*ended).saturating_sub(from.max(*began))).sum()
@@ -132,7 +141,7 @@ pub fn spans(history: &History, downs: &[Down]) -> Vec<Span> {
         match event {
             Event::Connected(base) => {
                 let killed = false;
-                open = Some(Span { base: base.clone(), from: None, to: *at, how: How::Cut, killed });
+                open = Some(Span { base: base.clone(), asked: *at, from: None, to: *at, how: How::Cut, killed });
             }
             Event::Welcome { .. } => {
                 if let Some(span) = &mut open {
@@ -182,7 +191,7 @@ fn absences(spans: &[Span], record: &Record) -> Vec<Absence> {
     let mut last: Option<&Span> = None;
     for span in live.iter().copied() {
         if let Some(last) = last.filter(|last| span.from.is_some_and(|from| from > last.to)) {
-            absences.push(absence(last, span.from, spans, record));
+            absences.push(Absence { returning: Some(span.asked), ..absence(last, span.from, spans, record) });
         }
         last = last.filter(|last| last.to >= span.to).or(Some(span));
     }
@@ -204,7 +213,7 @@ fn absence(last: &Span, to: Option<At>, spans: &[Span], record: &Record) -> Abse
             }
         }
     }
-    Absence { from: last.to, to, soonest, latest, killed: last.killed }
+    Absence { from: last.to, to, returning: None, soonest, latest, killed: last.killed }
 }
 
 /// When the end of this connection may be told at the soonest, and must have been at the latest.
