@@ -1,0 +1,78 @@
+//! What subscribers hear.
+
+use std::sync::Arc;
+
+use super::{Inc, Position, SessionTag};
+use crate::protocol::{Id, Message};
+
+/// Somebody types, or stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Typing {
+    /// The uniqueness key of the name.
+    pub who: String,
+    /// The name as shown.
+    pub name: String,
+    /// Typing, or no longer.
+    pub active: bool,
+}
+
+/// What subscribers hear.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A message was kept, after `prev`, while the presence version was `v`.
+    Message {
+        /// The head before it.
+        prev: Id,
+        /// The presence version.
+        v: u64,
+        /// The message; its id's epoch is the current one.
+        message: Arc<Message>,
+    },
+    /// People came or went: `position.v` is one more than before.
+    Presence {
+        /// Where the room stands after it.
+        position: Position,
+        /// Who.
+        delta: Delta,
+    },
+    /// A session has ended: its sockets are to be closed. If its person was in the room, `position.v` is one more.
+    Ended {
+        /// Where the room stands after it.
+        position: Position,
+        /// Which session.
+        session: SessionTag,
+        /// The person, if they were in the room.
+        delta: Delta,
+    },
+    /// An incarnation has beaten.
+    Beat {
+        /// Where the room stands.
+        position: Position,
+        /// Which one.
+        inc: Inc,
+        /// Its counter.
+        k: u64,
+    },
+    /// Somebody types, or stopped.
+    Typing(Typing),
+    /// Something may have been missed before the next event.
+    Gap,
+}
+
+/// Who came and who went in one step, each with the name as shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delta {
+    /// First arrivals.
+    pub joined: Vec<Person>,
+    /// Last departures.
+    pub left: Vec<Person>,
+}
+
+/// A person by uniqueness key and name as shown.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct Person {
+    /// The uniqueness key.
+    pub who: String,
+    /// The name as shown.
+    pub name: String,
+}

@@ -1,0 +1,54 @@
+//! Random names: of one life of an instance, and of a session.
+
+use std::{fmt, sync::Arc};
+
+/// One life of an instance: a random id, made anew whenever its holds may no longer be believed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Inc(Arc<str>);
+
+impl Inc {
+    /// A new incarnation.
+    pub fn random() -> Self {
+        Self(format!("{:016x}", rand::random::<u64>()).into())
+    }
+
+    /// The id as kept in the backplane.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Inc {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+/// Names a session to the room without being its secret: the cookie cannot be made from it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct SessionTag(Arc<str>);
+
+impl SessionTag {
+    /// A new tag.
+    pub fn random() -> Self {
+        Self(format!("{:032x}", rand::random::<u128>()).into())
+    }
+
+    /// The tag as kept in the backplane.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for SessionTag {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Debug for SessionTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.8}…", self.0)
+    }
+}
