@@ -58,6 +58,14 @@ export class Connection {
     this.#after("welcome", WELCOME_WITHIN_MS, () => this.#drop());
   }
 
+  /** The network or the person is back: connects at once, or finds out now whether the link still lives. */
+  check() {
+    this.connect();
+    if (!this.#joined || this.#timers.has("pong")) return;
+    this.#stop("ping");
+    this.#ping();
+  }
+
   /** Sends a frame; answers false while nothing may be sent. */
   send(frame) {
     if (!this.#joined || this.#socket?.readyState !== 1) return false;
@@ -106,10 +114,12 @@ export class Connection {
   }
 
   #pingLater() {
-    this.#after("ping", PING_EVERY_MS, () => {
-      this.send({ type: "ping" });
-      this.#after("pong", PONG_WITHIN_MS, () => this.#drop());
-    });
+    this.#after("ping", PING_EVERY_MS, () => this.#ping());
+  }
+
+  #ping() {
+    this.send({ type: "ping" });
+    this.#after("pong", PONG_WITHIN_MS, () => this.#drop());
   }
 
   #ponged(head) {
