@@ -47,14 +47,14 @@ export class Scroll {
     if (this.#keeping) return change();
     this.#keeping = true;
     const anchor = this.#stuck ? null : this.#anchor();
-    const before = anchor?.offsetTop;
+    const before = anchor?.getBoundingClientRect().top;
     try {
       change();
     } finally {
       this.#keeping = false;
     }
     if (this.#stuck) this.#pin();
-    else if (anchor?.isConnected) this.#box.scrollTop += anchor.offsetTop - before;
+    else if (anchor?.isConnected) this.#box.scrollTop += anchor.getBoundingClientRect().top - before;
   }
 
   toEnd() {
@@ -67,10 +67,11 @@ export class Scroll {
     this.#box.scrollTop = this.#box.scrollHeight;
   }
 
-  /** The uppermost row that is in sight. */
+  /** The uppermost row that is in sight; of a message what was said, since lines come and go above that. */
   #anchor() {
     const top = this.#box.scrollTop;
-    return Array.from(this.#box.querySelectorAll("li")).find((row) => row.offsetTop + row.offsetHeight > top);
+    const row = Array.from(this.#box.querySelectorAll("li")).find((each) => each.offsetTop + each.offsetHeight > top);
+    return row?.querySelector(".bubble") ?? row;
   }
 
   #scrolled() {

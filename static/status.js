@@ -2,8 +2,9 @@
 
 import { fill } from "./texts.js";
 
-/** Being away for so short a time is not worth a word. */
+/** Being away for so short a time is not worth a word; nor a little longer when the server has said it would be. */
 const BLINK_MS = 1000;
+const EXPECTED_MS = 8000;
 
 /** Shows the states of a Connection. `retry` is called when the person will not wait. */
 export class Status {
@@ -15,6 +16,7 @@ export class Status {
   #texts;
   #ticking;
   #waitingSince = null;
+  #quietMs = BLINK_MS;
   #outdated = false;
   retry = () => {};
 
@@ -32,7 +34,10 @@ export class Status {
     this.#body.dataset.connection = change.state;
     if (change.state === "online") return this.#online();
     if (change.state === "ended") return this.#end(change);
-    this.#waitingSince ??= Date.now();
+    if (this.#waitingSince === null) {
+      this.#waitingSince = Date.now();
+      this.#quietMs = change.expected ? EXPECTED_MS : BLINK_MS;
+    }
     const tick = () => this.#tick(change);
     tick();
     this.#ticking = setInterval(tick, 250);
@@ -52,7 +57,7 @@ export class Status {
   }
 
   #tick({ state, until, deaf }) {
-    if (Date.now() - this.#waitingSince < BLINK_MS) return;
+    if (Date.now() - this.#waitingSince < this.#quietMs) return;
     if (state === "connecting") return this.#say(this.#texts.connecting);
     const seconds = Math.ceil((until - Date.now()) / 1000);
     const { offline, offline_here: here, offline_in: counting, deaf: unheard } = this.#texts;

@@ -70,7 +70,7 @@ export class Timeline {
     // With nothing to join from it brings the newest only: the room may have filled since the page was made.
     if (this.oldest() === null && recovered && messages.length > 0) this.#setMore(true);
     const fresh = messages.filter((message) => !this.has(message.id));
-    if (!recovered) this.#gap(after, fresh[0]?.id ?? null, missed);
+    if (!recovered) this.#gap(after, fresh[0]?.id ?? null, missed === null ? null : missed - fresh.length);
     for (const message of fresh) this.#insert({ kind: "message", message }, this.#rows.length);
     // Not `advance`: after a loss the room may stand at another branch of its history.
     this.since = head ?? messages.at(-1)?.id ?? this.since;

@@ -43,7 +43,7 @@ impl Headers {
         }
         if !headers.contains_key(header::CACHE_CONTROL) {
             headers.insert(header::CACHE_CONTROL, NO_STORE);
-            headers.insert(header::VARY, HeaderValue::from_static("accept-language, cookie"));
+            headers.insert(header::VARY, HeaderValue::from_static("accept-encoding, accept-language, cookie"));
         }
         response
     }
