@@ -17,6 +17,7 @@ export class Scroll {
   #unseen = 0;
   #stuck = true;
   #keeping = false;
+  #height = 0;
   moved = () => {};
   below = () => false;
   /** Called before going to the newest message, and whenever the reader comes to or leaves it. */
@@ -29,7 +30,7 @@ export class Scroll {
     this.#texts = texts;
     box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     jump.addEventListener("click", () => this.toEnd());
-    new ResizeObserver(() => this.#stuck && this.#pin()).observe(box);
+    new ResizeObserver(() => this.#resized()).observe(box);
   }
 
   get stuck() {
@@ -74,7 +75,14 @@ export class Scroll {
     return row?.querySelector(".bubble") ?? row;
   }
 
+  #resized() {
+    this.#height = this.#box.clientHeight;
+    if (this.#stuck) this.#pin();
+  }
+
   #scrolled() {
+    // A box that grows or shrinks scrolls by itself: nobody has left the end.
+    if (this.#stuck && this.#box.clientHeight !== this.#height) return this.#resized();
     const { scrollHeight, scrollTop, clientHeight } = this.#box;
     const toEnd = scrollHeight - scrollTop - clientHeight;
     this.#stand(toEnd < NEAR_PX && !this.below());

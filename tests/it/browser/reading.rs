@@ -67,6 +67,23 @@ async fn a_long_text_is_folded_until_it_is_asked_for() {
 }
 
 #[tokio::test]
+async fn who_is_at_the_end_stays_there_when_the_box_or_the_window_changes() {
+    let (cluster, sari) = sari_alone().await;
+    let _budi = filled(&cluster, &sari, 60).await;
+    let grow = "const box = document.querySelector('#text'); box.value = 'baris\\n'.repeat(arguments[0]); \
+        box.dispatchEvent(new InputEvent('input', { bubbles: true }))";
+    for lines in [9, 1, 12] {
+        sari.script(grow, vec![lines.into()]).await;
+        sari.comes_to(STUCK, true).await;
+    }
+    for (width, height) in [(600, 500), (1100, 900), (320, 480)] {
+        sari.screen(width, height, false).await;
+        sari.comes_to(STUCK, true).await;
+    }
+    assert_eq!(sari.script("return document.querySelector('#jump').hidden", vec![]).await, true);
+}
+
+#[tokio::test]
 async fn who_reads_above_is_told_of_what_is_new_and_led_to_it() {
     let (cluster, sari) = sari_alone().await;
     let mut budi = filled(&cluster, &sari, 60).await;
