@@ -46,7 +46,8 @@ export class OutboxView {
   }
 
   #late({ state }) {
-    const fate = element("p", "fate", state === "waiting" ? this.#texts.waiting : this.#texts.sending);
+    if (state === "waiting") return element("p", "fate", this.#texts.waiting);
+    const fate = element("p", "fate", this.#texts.sending);
     const spinner = element("span", "spinner");
     spinner.ariaHidden = "true";
     fate.prepend(spinner);

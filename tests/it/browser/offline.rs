@@ -81,6 +81,27 @@ async fn a_restart_is_no_more_than_a_blink() {
 }
 
 #[tokio::test]
+async fn a_new_version_of_the_page_is_offered_and_nothing_is_forced() {
+    let cluster = alone().await;
+    let (network, base) = network(&cluster).await;
+    let sari = Browser::start("id").await;
+    signs_in(&sari, &base, "sari").await;
+    // To the server this page is now one of a former version.
+    let former = "const asked = fetch; window.fetch = (address, options) => \
+        asked(address.replace(/static\\/\\w+/, 'static/0123456789abcdef'), options)";
+    sari.script(former, vec![]).await;
+    sari.types("#text", "belum selesai").await;
+    network.cut(Whose::All);
+    sari.comes_to(CONNECTION, "waiting").await;
+    network.heal();
+    sari.shows("#status-text", "Ada versi baru halaman ini.").await;
+    sari.click("#status-action").await;
+    sari.comes_to(CONNECTION, "online").await;
+    sari.comes_to("return document.querySelector('#text').value", "belum selesai").await;
+    assert_eq!(sari.script("return document.querySelector('#status').hidden", vec![]).await, true);
+}
+
+#[tokio::test]
 async fn signing_out_in_one_tab_shows_in_the_others() {
     let (cluster, sari) = sari_alone().await;
     let first = sari.opens_tab(&format!("{}/chat", cluster.base(0))).await;
