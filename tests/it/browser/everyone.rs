@@ -63,7 +63,6 @@ async fn on_320_pixels_nothing_is_cut_off() {
     page.shows("#members", "budi").await;
     page.presses(&char::from(Key::Escape).to_string()).await;
     page.comes_to("return document.querySelector('#people').checkVisibility()", false).await;
-    picture(&page, "phone").await;
 }
 
 #[tokio::test]
@@ -128,7 +127,6 @@ async fn without_javascript_one_signs_in_reads_and_is_told_what_is_missing() {
     page.shows("#timeline time", "UTC").await;
     page.shows(".no-script", "Tanpa JavaScript").await;
     assert_eq!(page.script("return document.querySelector('#composer').checkVisibility()", vec![]).await, false);
-    picture(&page, "no-script").await;
 }
 
 /// A room as it is in the afternoon.
