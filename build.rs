@@ -1,14 +1,26 @@
-//! Tells the program which commit it is built from.
+//! Tells the program which commit it is built from, and embeds the page's files: hashed, and compressed as well as can be.
 
-use std::{env, path::Path, process::Command};
+use std::{
+    env,
+    error::Error,
+    fmt::Write as _,
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-fn main() {
+use flate2::{Compression, write::GzEncoder};
+use sha2::{Digest, Sha256};
+
+fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-env-changed=RUANG_COMMIT");
     let commit = env::var_os("RUANG_COMMIT")
         .and_then(|commit| commit.into_string().ok())
         .filter(|commit| !commit.is_empty())
         .or_else(from_git);
     println!("cargo::rustc-env=RUANG_COMMIT={}", commit.as_deref().unwrap_or("unknown"));
+    embed("static")
 }
 
 /// Asks git, and has the build repeated when another commit is checked out.
@@ -27,4 +39,54 @@ fn git(arguments: &[&str]) -> Option<String> {
     let output = Command::new("git").args(arguments).output().ok().filter(|output| output.status.success())?;
     let text = String::from_utf8(output.stdout).ok()?;
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// Writes what `src/web/assets.rs` includes: a hash over the names and bytes of a folder's files, and the files.
+fn embed(folder: &str) -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={folder}");
+    println!("cargo::rerun-if-changed=build.rs");
+    let set = |name| env::var_os(name).map(PathBuf::from).ok_or_else(|| format!("{name} is not set"));
+    let (out, folder) = (set("OUT_DIR")?, set("CARGO_MANIFEST_DIR")?.join(folder));
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&folder)? {
+        names.push(entry?.file_name().into_string().map_err(|name| format!("not UTF-8: {}", name.display()))?);
+    }
+    names.sort();
+    let (mut hash, mut files) = (Sha256::new(), String::new());
+    for name in names {
+        let plain = folder.join(&name);
+        let bytes = fs::read(&plain)?;
+        // Lengths keep two trees apart whose names and bytes join to the same.
+        for part in [name.as_bytes(), &bytes] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        let (br, gz) = (out.join(format!("{name}.br")), out.join(format!("{name}.gz")));
+        fs::write(&br, brotli(&bytes)?)?;
+        fs::write(&gz, gzip(&bytes)?)?;
+        writeln!(
+            files,
+            "File {{ name: {name:?}, plain: include_bytes!({plain:?}), br: include_bytes!({br:?}), \
+             gzip: include_bytes!({gz:?}) }},"
+        )?;
+    }
+    let mut short = String::new();
+    for byte in hash.finalize().iter().take(8) {
+        write!(short, "{byte:02x}")?;
+    }
+    let table = format!("const HASH: &str = {short:?};\nstatic FILES: &[File] = &[\n{files}];\n");
+    Ok(fs::write(out.join("assets.rs"), table)?)
+}
+
+fn brotli(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut packed = Vec::new();
+    let params = brotli::enc::BrotliEncoderParams { quality: 11, size_hint: bytes.len(), ..Default::default() };
+    brotli::BrotliCompress(&mut &*bytes, &mut packed, &params)?;
+    Ok(packed)
+}
+
+fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes)?;
+    encoder.finish()
 }

@@ -2,6 +2,7 @@
 
 mod assets;
 mod chat;
+mod encoding;
 mod error;
 mod headers;
 mod health;
@@ -125,6 +126,7 @@ pub fn layers(router: Router, sessions: &Sessions, site: &SitePolicy) -> Router 
         .layer(middleware::from_fn(locale::remember))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
         .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(middleware::from_fn(encoding::compress))
         .layer(middleware::map_response(move |response| std::future::ready(headers.add_to(response))))
         .layer(middleware::from_fn(requests::log))
 }

@@ -9,6 +9,7 @@ const REJOIN_AFTER_MS = 1_000;
 const REJOIN_UNAVAILABLE_MS = 2_000;
 
 const SESSION_ENDED = 4001;
+const RESTART = 1012;
 /** Coming back after these would only repeat the fault. */
 const FINAL = new Set([1002, 1003, 1007, 1008, 1009]);
 
@@ -19,8 +20,8 @@ const CLOCK = {
 };
 
 /**
- * Tells `changed` of { state }: "connecting", "online", "waiting" (with `until`, and `deaf` where the instance could
- * not hear the room), "ended" (with `signedOut`); and `heard` of every frame that is not its own business, of a
+ * Tells `changed` of { state }: "connecting", "online", "waiting" (with `until`; `deaf` where the instance could not
+ * hear the room, `expected` where it said that it would be gone), "ended" (with `signedOut`); and `heard` of every frame that is not its own business, of a
  * welcome with whether it was asked for. `open` makes a WebSocket; `probe` finds out why none could be opened and
  * answers { signedOut } or { retryAfterMs }; `since` answers the id to join from.
  */
@@ -56,6 +57,14 @@ export class Connection {
     socket.onmessage = ({ data }) => this.#socket === socket && this.#receive(data);
     socket.onclose = ({ code }) => this.#socket === socket && this.#closed(code);
     this.#after("welcome", WELCOME_WITHIN_MS, () => this.#drop());
+  }
+
+  /** The network or the person is back: connects at once, or finds out now whether the link still lives. */
+  check() {
+    this.connect();
+    if (!this.#joined || this.#timers.has("pong")) return;
+    this.#stop("ping");
+    this.#ping();
   }
 
   /** Sends a frame; answers false while nothing may be sent. */
@@ -106,10 +115,12 @@ export class Connection {
   }
 
   #pingLater() {
-    this.#after("ping", PING_EVERY_MS, () => {
-      this.send({ type: "ping" });
-      this.#after("pong", PONG_WITHIN_MS, () => this.#drop());
-    });
+    this.#after("ping", PING_EVERY_MS, () => this.#ping());
+  }
+
+  #ping() {
+    this.send({ type: "ping" });
+    this.#after("pong", PONG_WITHIN_MS, () => this.#drop());
   }
 
   #ponged(head) {
@@ -140,7 +151,7 @@ export class Connection {
     this.#stopTimers();
     if (code === SESSION_ENDED) return this.#end({ signedOut: true });
     if (FINAL.has(code)) return this.#end({ signedOut: false });
-    if (this.#opened) return this.#wait(this.#retryAfterMs);
+    if (this.#opened) return this.#wait(this.#retryAfterMs, code === RESTART);
     // A browser does not say with which status an upgrade was refused.
     this.#use.changed({ state: "waiting", until: this.#clock.now(), deaf: false });
     this.#use.probe().then(({ signedOut, retryAfterMs }) => {
@@ -150,9 +161,9 @@ export class Connection {
     });
   }
 
-  #wait(retryAfterMs) {
+  #wait(retryAfterMs, expected = false) {
     const ms = this.#use.backoff.next(retryAfterMs);
-    this.#use.changed({ state: "waiting", until: this.#clock.now() + ms, deaf: this.#deaf });
+    this.#use.changed({ state: "waiting", until: this.#clock.now() + ms, deaf: this.#deaf, expected });
     this.#after("retry", ms, () => this.connect());
   }
 

@@ -4,7 +4,8 @@ const AGAIN_AFTER_MS = 2_000;
 
 /**
  * Brings the connection's frames into the timeline, the presence and the outbox, and the outbox' entries out.
- * `view` is told { people, outbox, typing } when that has changed; `send` answers false while nothing may be sent.
+ * `view` is told { people, outbox, typing } when that has changed, and of what others said (`arrived`); `send` answers
+ * false while nothing may be sent.
  */
 export class Conversation {
   #you;
@@ -36,7 +37,7 @@ export class Conversation {
         return this.#message(frame);
       case "ack":
         this.#outbox.acknowledge(frame.nonce);
-        return this.#flush();
+        return this.flush();
       case "presence":
         return this.#people(frame);
       case "typing":
@@ -51,13 +52,13 @@ export class Conversation {
   /** The person said something: sent as soon as it may be. */
   say(text) {
     this.#outbox.add(text);
-    this.#flush();
+    this.flush();
   }
 
   /** Says a refused text again. */
   sayAgain(nonce) {
     this.#outbox.retry(nonce);
-    this.#flush();
+    this.flush();
   }
 
   /** Gives a refused text up. */
@@ -76,17 +77,21 @@ export class Conversation {
     this.#you = frame.you;
     this.limits = frame.limits;
     for (const message of frame.messages) this.#dropOwn(message);
-    this.#timeline.welcome(frame, asked);
+    for (const message of this.#timeline.welcome(frame, asked)) this.#tell(message);
     this.#presence.welcome(frame.members);
     this.#outbox.welcomed();
     this.#view.people();
-    this.#flush();
+    this.flush();
   }
 
   #message(message) {
     this.#dropOwn(message);
-    this.#timeline.add(message);
-    this.#flush();
+    if (this.#timeline.add(message)) this.#tell(message);
+    this.flush();
+  }
+
+  #tell(message) {
+    if (message.from !== this.#you) this.#view.arrived(message);
   }
 
   #dropOwn({ from, nonce }) {
@@ -110,7 +115,7 @@ export class Conversation {
     } else {
       this.#outbox.refuse(nonce, code);
     }
-    this.#flush();
+    this.flush();
   }
 
   #pause(ms) {
@@ -118,14 +123,16 @@ export class Conversation {
     this.#paused = true;
     this.#later(() => {
       this.#paused = false;
-      this.#flush();
+      this.flush();
     }, ms);
   }
 
-  #flush() {
+  /** Sends what may be sent. */
+  flush() {
     const entry = this.#paused ? undefined : this.#outbox.next();
-    if (entry && !this.#send({ type: "message", nonce: entry.nonce, text: entry.text })) {
-      this.#outbox.postpone(entry.nonce);
+    if (entry) {
+      if (this.#send({ type: "message", nonce: entry.nonce, text: entry.text })) this.#outbox.sent(entry.nonce);
+      else this.#outbox.postpone(entry.nonce);
     }
     this.#view.outbox();
   }

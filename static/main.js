@@ -1,48 +1,154 @@
 // The room's page: finds the parts and joins them. Each part is a file of its own.
 
+import * as alerts from "./alerts.js";
+import { Attention } from "./attention.js";
 import { Backoff } from "./backoff.js";
+import { Berth } from "./berth.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { Conversation } from "./conversation.js";
 import * as history from "./history.js";
-import { Outbox } from "./outbox.js";
+import { Outbox, stored } from "./outbox.js";
 import { OutboxView } from "./outbox_view.js";
 import { People } from "./people.js";
+import { Preferences } from "./preferences.js";
 import { Presence } from "./presence.js";
 import { Scroll } from "./scroll.js";
+import { Seen } from "./seen.js";
+import { Shown } from "./shown.js";
 import { Status } from "./status.js";
 import * as reading from "./texts.js";
 import { Timeline } from "./timeline.js";
 import { TimelineView } from "./timeline_view.js";
 import { TypingTeller, showTyping } from "./typing.js";
+import { isOutdated } from "./version.js";
+import { mentions } from "./words.js";
 
 const part = (id) => document.getElementById(id);
 const { you, since, textChars } = document.body.dataset;
 const texts = reading.read(document);
-const storage = sessionStorage;
-const keys = { outbox: `ruang.outbox.${you}`, draft: `ruang.draft.${you}` };
+const person = encodeURIComponent(you);
+const keys = { draft: `ruang.draft/${person}`, seen: `ruang.seen/${person}`, preferences: "ruang.preferences" };
+
+// What was said.
 
 const scroll = new Scroll({ box: part("scroll"), jump: part("jump"), texts });
 const timelineView = new TimelineView({ list: part("timeline"), scroll, you, texts });
-const timeline = new Timeline(timelineView);
-timeline.adopt(timelineView.adopt(), since || null);
+const shown = new Shown({ rows: () => timeline.rows, view: timelineView, reading: () => !scroll.stuck });
+const timeline = new Timeline(shown);
+const adopted = timelineView.adopt();
+shown.adopt(adopted);
 
-const outbox = new Outbox({ storage, key: keys.outbox });
+const earlier = part("earlier");
+const showEarlier = () => (earlier.hidden = !timeline.more && !shown.above);
+timelineView.more = showEarlier;
+timeline.adopt(adopted, since || null, earlier.dataset.more === "true");
+
+/** Loads what a gap (or, without one, the beginning) hides; `button` says how that goes. */
+async function load(gap, button) {
+  if (button.disabled) return;
+  const label = button.textContent;
+  button.disabled = true;
+  button.textContent = texts.loading;
+  try {
+    const { messages, more } = await history.before(gap ? gap.before : timeline.oldest());
+    scroll.keeping(() => timeline.fill(messages, more, gap));
+    button.textContent = label;
+  } catch {
+    button.textContent = texts.load_failed;
+  } finally {
+    button.disabled = false;
+  }
+}
+
+/** What is in the page follows the reader; what is not yet there is loaded as they come near. */
+async function showOlder() {
+  if (shown.above) scroll.keeping(() => shown.up());
+  else if (timeline.more) await load(null, earlier);
+  showEarlier();
+}
+
+timelineView.load = load;
+earlier.addEventListener("click", showOlder);
+scroll.below = () => !shown.atEnd;
+scroll.returning = () => shown.end();
+scroll.moved = ({ nearStart, nearEnd }) => {
+  if (nearEnd && !shown.atEnd) scroll.keeping(() => shown.down());
+  else if (nearStart && earlier.textContent !== texts.load_failed) showOlder();
+};
+
+// What the person has seen of it.
+
+const isHere = () => document.visibilityState === "visible" && document.hasFocus();
+const seen = new Seen({ storage: localStorage, key: keys.seen });
+const title = document.title;
+const attention = new Attention({
+  present: isHere(),
+  changed: () => {
+    document.title = attention.count > 0 ? `(${attention.count}) ${title}` : title;
+    scroll.unseen = attention.count;
+    timelineView.mark = attention.mark;
+  },
+});
+
+function look() {
+  attention.present = isHere() && scroll.stuck;
+  if (attention.present) seen.id = timeline.since;
+}
+
+function arrived(message) {
+  attention.arrived(message);
+  if (attention.present) seen.id = message.id;
+  if (isHere() || !mentions(message.text, you)) return;
+  if (preferences.get("sound")) alerts.sound();
+  if (preferences.get("notify")) alerts.notify(message, document.querySelector("link[rel=icon]").href);
+}
+
+scroll.changed = look;
+attention.resume(timeline.rows.map(({ message }) => message).filter(({ from }) => from !== you), seen.id);
+
+const boxes = { notices: part("prefer-notices"), sound: part("prefer-sound"), notify: part("prefer-notify") };
+const preferences = new Preferences({
+  boxes,
+  storage: localStorage,
+  key: keys.preferences,
+  defaults: { notices: true, sound: false, notify: false },
+  changed: (name, value) => {
+    if (name === "notices") scroll.keeping(() => (document.body.dataset.notices = value ? "on" : "off"));
+  },
+});
+boxes.notify.addEventListener("change", async () => {
+  if (!boxes.notify.checked || (await alerts.allowed())) return;
+  boxes.notify.checked = false;
+  preferences.set("notify", false);
+  part("notify-refused").hidden = false;
+});
+
+// What the person says.
+
+const berth = new Berth({ locks: navigator.locks, storage: localStorage, session: sessionStorage, prefix: `ruang.outbox/${person}/` });
+const outbox = new Outbox({ storage: localStorage, key: await berth.own() });
 for (const { message } of timeline.rows) if (message.from === you) outbox.drop(message.nonce);
 const outboxView = new OutboxView({ list: part("outbox"), texts, scroll });
+const composer = new Composer({ document, texts, storage: sessionStorage, key: keys.draft, most: Number(textChars) });
+composer.last = timeline.rows.findLast(({ message }) => message.from === you)?.message.text ?? "";
+
+// The room.
 
 const presence = new Presence();
 const people = new People({ document, you, texts });
 const status = new Status({ document, texts });
-const composer = new Composer({ document, texts, storage, key: keys.draft, most: Number(textChars) });
+composer.names = () => (presence.sorted(you, texts.lang) ?? []).filter((name) => name !== you);
 
+let welcomes = 0;
 const connection = new Connection({
   open: () => new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`, "ruang.v1"),
   probe: history.probe,
   since: () => timeline.since,
   heard: (frame, asked) => {
-    conversation.heard(frame, asked);
-    if (frame.type === "welcome") composer.most = frame.limits.text_chars;
+    if (frame.type !== "welcome") return conversation.heard(frame, asked);
+    scroll.keeping(() => conversation.heard(frame, asked));
+    welcomed(frame);
   },
   changed: (change) => {
     if (change.state === "waiting" || change.state === "ended") conversation.disconnected();
@@ -53,6 +159,20 @@ const connection = new Connection({
 });
 const send = (frame) => connection.send(frame);
 
+async function welcomed({ limits }) {
+  composer.most = limits.text_chars;
+  look();
+  await adoptOrphans();
+  welcomes += 1;
+  if (welcomes > 1 && (await isOutdated())) status.outdated();
+}
+
+/** What a tab that was closed has not got out any more. */
+async function adoptOrphans() {
+  await berth.orphans((key) => outbox.adopt(stored(localStorage, key)));
+  conversation.flush();
+}
+
 const conversation = new Conversation({
   you,
   timeline,
@@ -60,27 +180,12 @@ const conversation = new Conversation({
   outbox,
   send,
   view: {
+    arrived,
     people: showPeople,
     outbox: () => outboxView.show(outbox.entries),
     typing: (names, count) => showTyping(part("typing"), texts, names, count),
   },
 });
-
-const typing = new TypingTeller({ send });
-composer.typed = () => typing.typed();
-composer.stopped = () => typing.stopped();
-composer.say = (text) => {
-  scroll.toEnd();
-  conversation.say(text);
-};
-outboxView.again = (nonce) => {
-  conversation.sayAgain(nonce);
-  composer.focus();
-};
-outboxView.discard = (nonce) => {
-  conversation.discard(nonce);
-  composer.focus();
-};
 
 /** Names that presence frames no longer gave are asked for, once there are few enough of them. */
 let asking = false;
@@ -99,37 +204,44 @@ async function showPeople() {
   }
 }
 
-/** Loads what a gap (or, without one, the beginning) hides; `button` says how that goes. */
-async function load(gap, button) {
-  const label = button.textContent;
-  button.disabled = true;
-  button.textContent = texts.loading;
-  try {
-    const { messages, more } = await history.before(gap ? gap.before : timeline.oldest());
-    timeline.fill(messages, more, gap);
-    button.textContent = label;
-    return more;
-  } catch {
-    button.textContent = texts.load_failed;
-    return true;
-  } finally {
-    button.disabled = false;
-  }
-}
+const typing = new TypingTeller({ send });
+composer.typed = () => typing.typed();
+composer.stopped = () => typing.stopped();
+composer.say = (text) => {
+  attention.said();
+  scroll.toEnd();
+  conversation.say(text);
+};
+outboxView.again = (nonce) => {
+  conversation.sayAgain(nonce);
+  composer.focus();
+};
+outboxView.discard = (nonce) => {
+  conversation.discard(nonce);
+  composer.focus();
+};
 
-timelineView.load = load;
-const earlier = part("earlier");
-earlier.hidden = earlier.dataset.more !== "true";
-earlier.addEventListener("click", async () => {
-  earlier.hidden = !(await load(null, earlier));
+// Coming and going.
+
+const back = () => connection.check();
+status.retry = back;
+addEventListener("online", back);
+addEventListener("offline", back);
+addEventListener("pageshow", back);
+addEventListener("focus", look);
+addEventListener("blur", look);
+document.addEventListener("visibilitychange", () => {
+  look();
+  if (document.visibilityState !== "visible") return;
+  timelineView.refresh();
+  back();
 });
-
-const retry = () => connection.connect();
-status.retry = retry;
-addEventListener("online", retry);
-addEventListener("pageshow", retry);
-part("sign-out").addEventListener("submit", () => Object.values(keys).forEach((key) => storage.removeItem(key)));
+part("sign-out").addEventListener("submit", () => {
+  berth.clear();
+  sessionStorage.removeItem(keys.draft);
+});
 
 outboxView.show(outbox.entries);
 scroll.toEnd();
 connection.connect();
+document.documentElement.dataset.ready = "";

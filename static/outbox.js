@@ -2,19 +2,28 @@
 // It outlives a reload: entries are stored until they are acknowledged or discarded.
 
 const NONCE_BYTES = 12;
+/** The room remembers a nonce for ten minutes. Later, sending again could double a message: that is asked first. */
+const SURE_MS = 9 * 60_000;
+/** What was said so long ago, in a page since closed, does not go out unasked. */
+const FRESH_MS = 60 * 60_000;
 
-/** An entry is { nonce, text, state, reason }, where state is "waiting", "sent", "kept" or "refused". */
+/**
+ * An entry is { nonce, text, state, reason, saidAt, sentAt }, where state is "waiting", "sent", "kept" or "refused".
+ * Reasons are the room's error codes, "unsure" (it may have been kept) and "stale" (said long ago, never sent).
+ */
 export class Outbox {
   #entries = [];
   #storage;
   #key;
   #nonce;
+  #now;
 
-  constructor({ storage, key, nonce = randomNonce }) {
+  constructor({ storage, key, nonce = randomNonce, now = Date.now }) {
     this.#storage = storage;
     this.#key = key;
     this.#nonce = nonce;
-    this.#entries = this.#stored();
+    this.#now = now;
+    this.adopt(this.#stored());
   }
 
   get entries() {
@@ -22,18 +31,33 @@ export class Outbox {
   }
 
   add(text) {
-    const entry = { nonce: this.#nonce(), text, state: "waiting" };
+    const entry = { nonce: this.#nonce(), text, state: "waiting", saidAt: this.#now() };
     this.#entries.push(entry);
     this.#store();
     return entry;
   }
 
+  /** Takes over entries that another page has left behind. */
+  adopt(stored) {
+    this.#entries.push(...stored.map((entry) => this.#restored(entry)));
+    this.#store();
+  }
+
   /** The entry to send now, marked as on its way; nothing while another is. */
   next() {
     if (this.#entries.some((entry) => entry.state === "sent")) return undefined;
+    for (const entry of this.#entries) if (this.#isUnsure(entry)) this.refuse(entry.nonce, "unsure");
     const entry = this.#entries.find((entry) => entry.state === "waiting");
     if (entry) entry.state = "sent";
     return entry;
+  }
+
+  /** It was handed to the connection: from now on the room may have it. */
+  sent(nonce) {
+    const entry = this.#find(nonce);
+    if (!entry || entry.sentAt !== undefined) return;
+    entry.sentAt = this.#now();
+    this.#store();
   }
 
   /** The room has kept it: shown until the message itself arrives, never sent again. */
@@ -68,9 +92,9 @@ export class Outbox {
   retry(nonce) {
     const entry = this.#find(nonce);
     if (entry?.state !== "refused") return;
-    entry.nonce = this.#nonce();
-    entry.state = "waiting";
+    Object.assign(entry, { nonce: this.#nonce(), state: "waiting", saidAt: this.#now() });
     delete entry.reason;
+    delete entry.sentAt;
     this.#store();
   }
 
@@ -89,24 +113,39 @@ export class Outbox {
     return this.#entries.find((entry) => entry.nonce === nonce);
   }
 
+  #isUnsure({ state, sentAt }) {
+    return state === "waiting" && sentAt !== undefined && this.#now() - sentAt > SURE_MS;
+  }
+
+  #restored({ nonce, text, state, reason, saidAt = this.#now(), sentAt }) {
+    const entry = { nonce, text, state: "waiting", saidAt };
+    if (sentAt !== undefined) entry.sentAt = sentAt;
+    if (state === "refused") return Object.assign(entry, { state, reason });
+    if (sentAt === undefined && this.#now() - saidAt > FRESH_MS) Object.assign(entry, { state: "refused", reason: "stale" });
+    return entry;
+  }
+
   #stored() {
-    try {
-      const stored = JSON.parse(this.#storage.getItem(this.#key) ?? "[]");
-      return stored.map(({ nonce, text, state, reason }) =>
-        state === "refused" ? { nonce, text, state, reason } : { nonce, text, state: "waiting" },
-      );
-    } catch {
-      return [];
-    }
+    return stored(this.#storage, this.#key);
   }
 
   #store() {
+    const pending = this.#entries.filter((entry) => entry.state !== "kept");
     try {
-      const pending = this.#entries.filter((entry) => entry.state !== "kept");
-      this.#storage.setItem(this.#key, JSON.stringify(pending));
+      if (pending.length === 0) this.#storage.removeItem(this.#key);
+      else this.#storage.setItem(this.#key, JSON.stringify(pending));
     } catch {
       // Storage may be full or forbidden: the outbox then lives as long as the page.
     }
+  }
+}
+
+/** The entries under a key of the storage; none where that is broken or forbidden. */
+export function stored(storage, key) {
+  try {
+    return JSON.parse(storage.getItem(key) ?? "[]");
+  } catch {
+    return [];
   }
 }
 

@@ -1,12 +1,17 @@
 // Who is here, as a list.
 
-import { element } from "./message.js";
+import { element } from "./element.js";
+import { avatar } from "./person.js";
+
+/** In a list that is shorter nobody has to be searched for. */
+const SEARCHED_FROM = 8;
 
 /** Shows a Presence beside the conversation, and the count where there is no room for it. */
 export class People {
   #parts;
   #you;
   #texts;
+  #names = null;
 
   constructor({ document, you, texts }) {
     const part = (id) => document.getElementById(id);
@@ -14,30 +19,37 @@ export class People {
       list: part("members"),
       counts: [part("people-count"), part("people-count-short")],
       crowd: part("crowd"),
+      search: part("people-search"),
+      nobody: part("nobody"),
     };
     this.#you = you;
     this.#texts = texts;
     this.#parts.crowd.textContent = texts.crowd;
-    const toggle = part("people-toggle");
-    toggle.addEventListener("click", () => {
-      const shown = document.body.classList.toggle("people-shown");
-      toggle.setAttribute("aria-expanded", String(shown));
-    });
+    this.#parts.nobody.textContent = texts.nobody;
+    this.#parts.search.addEventListener("input", () => this.#list());
+    foldable(document, part("people-toggle"), part("people"));
   }
 
   show(presence) {
-    const { list, counts, crowd } = this.#parts;
-    const names = presence.sorted(this.#you, this.#texts.lang);
-    for (const count of counts) count.textContent = String(presence.count);
-    crowd.hidden = names !== null;
-    list.replaceChildren(...(names ?? []).map((name) => this.#item(name)));
+    const { counts, crowd, search } = this.#parts;
+    this.#names = presence.sorted(this.#you, this.#texts.lang);
+    const count = new Intl.NumberFormat(this.#texts.lang).format(presence.count);
+    for (const each of counts) each.textContent = count;
+    crowd.hidden = this.#names !== null;
+    search.parentElement.hidden = (this.#names?.length ?? 0) < SEARCHED_FROM && search.value === "";
+    this.#list();
+  }
+
+  #list() {
+    const { list, search, nobody } = this.#parts;
+    const sought = folded(search.value.trim());
+    const found = (this.#names ?? []).filter((name) => folded(name).includes(sought));
+    list.replaceChildren(...found.map((name) => this.#item(name)));
+    nobody.hidden = sought === "" || found.length > 0;
   }
 
   #item(name) {
-    const avatar = element("span", "avatar", initial(name));
-    avatar.dataset.hue = String(hue(name));
-    avatar.ariaHidden = "true";
-    const made = element("li", "", avatar, element("bdi", "", name));
+    const made = element("li", "", avatar(name), element("bdi", "", name));
     if (name === this.#you) made.append(element("span", "quiet", this.#texts.you));
     made.classList.toggle("you", name === this.#you);
     made.dataset.name = name;
@@ -45,14 +57,24 @@ export class People {
   }
 }
 
-function initial(name) {
-  const [first] = new Intl.Segmenter().segment(name);
-  return first.segment.toLocaleUpperCase();
+/** Without the differences that nobody types when they search. */
+function folded(text) {
+  return text.normalize("NFKD").replace(/\p{M}/gu, "").toLocaleLowerCase();
 }
 
-/** One of the style sheet's eight hues, the same for a name everywhere. */
-function hue(name) {
-  let sum = 0;
-  for (const character of name) sum = (sum * 131 + character.codePointAt(0)) % 9973;
-  return sum % 8;
+/** On a narrow page the panel is shown when asked for, and goes with Escape or a touch beside it. */
+function foldable(document, toggle, panel) {
+  const shown = (on) => {
+    document.body.classList.toggle("people-shown", on);
+    toggle.ariaExpanded = String(on);
+  };
+  toggle.addEventListener("click", () => shown(!document.body.classList.contains("people-shown")));
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !document.body.classList.contains("people-shown")) return;
+    shown(false);
+    toggle.focus();
+  });
+  document.addEventListener("pointerdown", ({ target }) => {
+    if (!panel.contains(target) && !toggle.contains(target)) shown(false);
+  });
 }

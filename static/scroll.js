@@ -1,57 +1,104 @@
 // Where the reader stands: at the newest message, or somewhere above, where nothing may move under their eyes.
 
-import { fill } from "./texts.js";
+import { counted } from "./texts.js";
 
-const NEAR_PX = 80;
+const NEAR_PX = 30;
+const EDGE_PX = 600;
 
-/** Keeps a scrolled box at its end while the reader is there, and offers the way back when they are not. */
+/**
+ * Keeps a scrolled box at its end while the reader is there, and offers the way back when they are not. `moved` is
+ * called with how far the reader is from both ends of what is shown: { nearStart, nearEnd }. `below` answers whether
+ * there is more than what is shown.
+ */
 export class Scroll {
   #box;
   #jump;
   #texts;
   #unseen = 0;
   #stuck = true;
+  #keeping = false;
+  #height = 0;
+  moved = () => {};
+  below = () => false;
+  /** Called before going to the newest message, and whenever the reader comes to or leaves it. */
+  returning = () => {};
+  changed = () => {};
 
   constructor({ box, jump, texts }) {
     this.#box = box;
     this.#jump = jump;
     this.#texts = texts;
-    box.addEventListener("scroll", () => this.#moved(), { passive: true });
+    box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     jump.addEventListener("click", () => this.toEnd());
-    new ResizeObserver(() => this.#stuck && this.toEnd()).observe(box);
+    new ResizeObserver(() => this.#resized()).observe(box);
   }
 
-  /** Does something to what is in the box: at its end, or above what is being read. */
-  keeping(change, atEnd) {
-    const { scrollHeight, scrollTop } = this.#box;
-    change();
-    if (this.#stuck) this.#box.scrollTop = this.#box.scrollHeight;
-    else if (!atEnd) this.#box.scrollTop = scrollTop + this.#box.scrollHeight - scrollHeight;
+  get stuck() {
+    return this.#stuck;
   }
 
-  /** Somebody else said something. */
-  arrived() {
-    if (this.#stuck) return;
-    this.#unseen += 1;
+  /** How many messages the way back leads to. */
+  set unseen(count) {
+    this.#unseen = count;
     this.#show();
+  }
+
+  /** Does something to what is in the box, while what is being read stays where it is. */
+  keeping(change) {
+    if (this.#keeping) return change();
+    this.#keeping = true;
+    const anchor = this.#stuck ? null : this.#anchor();
+    const before = anchor?.getBoundingClientRect().top;
+    try {
+      change();
+    } finally {
+      this.#keeping = false;
+    }
+    if (this.#stuck) this.#pin();
+    else if (anchor?.isConnected) this.#box.scrollTop += anchor.getBoundingClientRect().top - before;
   }
 
   toEnd() {
-    this.#box.scrollTop = this.#box.scrollHeight;
-    this.#stuck = true;
-    this.#show();
+    this.returning();
+    this.#pin();
+    this.#stand(true);
   }
 
-  #moved() {
-    const below = this.#box.scrollHeight - this.#box.scrollTop - this.#box.clientHeight;
-    this.#stuck = below < NEAR_PX;
+  #pin() {
+    this.#box.scrollTop = this.#box.scrollHeight;
+  }
+
+  /** The uppermost row that is in sight; of a message what was said, since lines come and go above that. */
+  #anchor() {
+    const top = this.#box.scrollTop;
+    const row = Array.from(this.#box.querySelectorAll("li")).find((each) => each.offsetTop + each.offsetHeight > top);
+    return row?.querySelector(".bubble") ?? row;
+  }
+
+  #resized() {
+    this.#height = this.#box.clientHeight;
+    if (this.#stuck) this.#pin();
+  }
+
+  #scrolled() {
+    // A box that grows or shrinks scrolls by itself: nobody has left the end.
+    if (this.#stuck && this.#box.clientHeight !== this.#height) return this.#resized();
+    const { scrollHeight, scrollTop, clientHeight } = this.#box;
+    const toEnd = scrollHeight - scrollTop - clientHeight;
+    this.#stand(toEnd < NEAR_PX && !this.below());
+    this.moved({ nearStart: scrollTop < EDGE_PX, nearEnd: toEnd < EDGE_PX });
+  }
+
+  #stand(stuck) {
+    const other = stuck !== this.#stuck;
+    this.#stuck = stuck;
     this.#show();
+    if (other) this.changed();
   }
 
   #show() {
-    if (this.#stuck) this.#unseen = 0;
     this.#jump.hidden = this.#stuck;
-    const text = this.#unseen ? fill(this.#texts.newest_counted, { count: this.#unseen }) : this.#texts.newest;
-    this.#jump.textContent = text;
+    const { newest, newest_counted: many } = this.#texts;
+    this.#jump.textContent = this.#unseen > 0 ? counted(this.#texts, many, this.#unseen) : newest;
   }
 }

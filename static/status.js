@@ -2,20 +2,29 @@
 
 import { fill } from "./texts.js";
 
+/** Being away for so short a time is not worth a word; nor a little longer when the server has said it would be. */
+const BLINK_MS = 1000;
+const EXPECTED_MS = 8000;
+
 /** Shows the states of a Connection. `retry` is called when the person will not wait. */
 export class Status {
   #body;
   #line;
   #text;
+  #count;
   #action;
   #texts;
   #ticking;
+  #waitingSince = null;
+  #quietMs = BLINK_MS;
+  #outdated = false;
   retry = () => {};
 
   constructor({ document, texts }) {
     this.#body = document.body;
     this.#line = document.getElementById("status");
     this.#text = document.getElementById("status-text");
+    this.#count = document.getElementById("status-count");
     this.#action = document.getElementById("status-action");
     this.#texts = texts;
   }
@@ -23,22 +32,38 @@ export class Status {
   show(change) {
     clearInterval(this.#ticking);
     this.#body.dataset.connection = change.state;
-    if (change.state === "online") return this.#hide();
-    if (change.state === "waiting") return this.#wait(change);
+    if (change.state === "online") return this.#online();
     if (change.state === "ended") return this.#end(change);
-    // The first connection is made in a moment: it is worth a word only if it is not.
-    this.#ticking = setTimeout(() => this.#say(this.#texts.connecting), 1000);
+    if (this.#waitingSince === null) {
+      this.#waitingSince = Date.now();
+      this.#quietMs = change.expected ? EXPECTED_MS : BLINK_MS;
+    }
+    const tick = () => this.#tick(change);
+    tick();
+    this.#ticking = setInterval(tick, 250);
   }
 
-  #wait({ until, deaf }) {
-    const tick = () => {
-      const seconds = Math.ceil((until - Date.now()) / 1000);
-      const { offline_in: counting, offline_now: now } = this.#texts;
-      this.#say(deaf ? this.#texts.deaf : seconds > 0 ? fill(counting, { seconds }) : now);
-      this.#offer(this.#texts.retry, () => this.retry());
-    };
-    tick();
-    this.#ticking = setInterval(tick, 1000);
+  /** The server has become another version: said until the page is loaded anew. */
+  outdated() {
+    this.#outdated = true;
+    if (this.#waitingSince === null) this.#online();
+  }
+
+  #online() {
+    this.#waitingSince = null;
+    if (!this.#outdated) return this.#hide();
+    this.#say(this.#texts.outdated);
+    this.#offer(this.#texts.reload, () => location.reload());
+  }
+
+  #tick({ state, until, deaf }) {
+    if (Date.now() - this.#waitingSince < this.#quietMs) return;
+    if (state === "connecting") return this.#say(this.#texts.connecting);
+    const seconds = Math.ceil((until - Date.now()) / 1000);
+    const { offline, offline_here: here, offline_in: counting, deaf: unheard } = this.#texts;
+    // The countdown is for the eyes: to have every second read out would be no calm.
+    this.#say(deaf ? unheard : navigator.onLine ? offline : here, seconds > 0 ? fill(counting, { seconds }) : "");
+    this.#offer(this.#texts.retry, () => this.retry());
   }
 
   #end({ signedOut }) {
@@ -46,20 +71,22 @@ export class Status {
     this.#offer(this.#texts.reload, () => location.reload());
   }
 
-  #say(text) {
+  #say(text, count = "") {
     this.#line.hidden = false;
     if (this.#text.textContent !== text) this.#text.textContent = text;
-    this.#action.hidden = true;
+    this.#count.textContent = count;
+    if (count === "") this.#action.hidden = true;
   }
 
   #offer(text, action) {
     this.#action.hidden = false;
-    this.#action.textContent = text;
+    if (this.#action.textContent !== text) this.#action.textContent = text;
     this.#action.onclick = action;
   }
 
   #hide() {
     this.#line.hidden = true;
     this.#text.textContent = "";
+    this.#count.textContent = "";
   }
 }

@@ -10,6 +10,12 @@ export function fill(text, values) {
   return text.replace(/\{(\w+)\}/g, (place, key) => String(values[key] ?? place));
 }
 
+/** A text { one, other } for a number of things, with the number in it, as the language has it. */
+export function counted(texts, forms, count) {
+  const form = new Intl.PluralRules(texts.lang).select(count);
+  return fill(forms[form] ?? forms.other, { count: new Intl.NumberFormat(texts.lang).format(count) });
+}
+
 /**
  * A text with people's names in it, as nodes: each name isolated, so that its direction cannot turn the sentence.
  */

@@ -5,14 +5,19 @@ import { compare } from "./id.js";
 /** Most rows kept: a page that stays open for days must not grow for ever. */
 export const ROWS_AT_MOST = 2000;
 
+/** Most comings and goings remembered by name in one row; the rest is counted. */
+export const EVENTS_AT_MOST = 50;
+
 /**
- * Rows are { kind: "message", message }, { kind: "notice", what, username } or { kind: "gap", after, before, missed }.
- * Every change is told to `view`: insert(row, beforeRow), remove(row), replace(row), clear().
+ * Rows are { kind: "message", message }, { kind: "notice", events, joined, left } (comings and goings with nothing said
+ * between them; `events` are the latest, { what, username }) or { kind: "gap", after, before, missed }. Every change is
+ * told to `view`: insert(row, beforeRow), remove(row), replace(row), clear(), and more(whether older ones are kept).
  */
 export class Timeline {
   #rows = [];
   #ids = new Map();
   #view;
+  #more = false;
   /** The last id seen: what a join names. */
   since = null;
 
@@ -28,10 +33,16 @@ export class Timeline {
     return this.#ids.has(id);
   }
 
-  /** Takes over what the page already shows, without telling the view. */
-  adopt(rows, since) {
+  /** Whether messages older than all rows may be kept by the room. */
+  get more() {
+    return this.#more;
+  }
+
+  /** Takes over what the page already shows, without telling the view of the rows. */
+  adopt(rows, since, more) {
     for (const row of rows) this.#put(row, this.#rows.length);
     this.since = since;
+    this.#setMore(more);
   }
 
   /** A message came: shown once, at the end. Answers whether it is new. */
@@ -44,18 +55,26 @@ export class Timeline {
 
   /** Somebody came ("joined") or went ("left"). */
   notice(what, username) {
-    this.#insert({ kind: "notice", what, username }, this.#rows.length);
+    const last = this.#rows.at(-1);
+    const row = last?.kind === "notice" ? last : { kind: "notice", events: [], joined: 0, left: 0 };
+    row[what] += 1;
+    row.events = [...row.events, { what, username }].slice(-EVENTS_AT_MOST);
+    if (row === last) this.#view.replace(row);
+    else this.#insert(row, this.#rows.length);
   }
 
-  /** A welcome to a join that was asked for, or (`asked` false) one that replaces what is shown. */
+  /** A welcome to a join that was asked for, or (`asked` false) one that replaces what is shown; answers what is new. */
   welcome({ recovered, missed, messages, head }, asked) {
     const after = asked ? this.since : null;
     if (!asked) this.#clear();
+    // With nothing to join from it brings the newest only: the room may have filled since the page was made.
+    if (this.oldest() === null && recovered && messages.length > 0) this.#setMore(true);
     const fresh = messages.filter((message) => !this.has(message.id));
-    if (!recovered) this.#gap(after, fresh[0]?.id ?? null, missed);
+    if (!recovered) this.#gap(after, fresh[0]?.id ?? null, missed === null ? null : missed - fresh.length);
     for (const message of fresh) this.#insert({ kind: "message", message }, this.#rows.length);
     // Not `advance`: after a loss the room may stand at another branch of its history.
     this.since = head ?? messages.at(-1)?.id ?? this.since;
+    return fresh;
   }
 
   /** A page of history for a gap, or (`gap` absent) from before everything. `more`: older messages are kept. */
@@ -67,7 +86,7 @@ export class Timeline {
       this.#insert({ kind: "message", message }, at, true);
       at += 1;
     }
-    if (!gap) return;
+    if (!gap) return this.#setMore(more);
     const oldest = messages[0]?.id;
     const reached = known || (oldest && gap.after && compare(oldest, gap.after) <= 0);
     if (!more || reached || !oldest) return this.#remove(gap);
@@ -101,7 +120,15 @@ export class Timeline {
     const next = this.#rows[at];
     this.#put(row, at);
     this.#view.insert(row, next);
-    if (!keep && this.#rows.length > ROWS_AT_MOST) this.#remove(this.#rows[0]);
+    if (keep || this.#rows.length <= ROWS_AT_MOST) return;
+    this.#remove(this.#rows[0]);
+    this.#setMore(true);
+  }
+
+  #setMore(more) {
+    if (this.#more === more) return;
+    this.#more = more;
+    this.#view.more(more);
   }
 
   #put(row, at) {

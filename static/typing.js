@@ -1,6 +1,6 @@
 // Who types: told to the others now and then, and shown.
 
-import { fill, nodes } from "./texts.js";
+import { counted, nodes } from "./texts.js";
 
 const TELL_EVERY_MS = 3_000;
 
@@ -38,5 +38,5 @@ export function showTyping(line, texts, names, count) {
   if (names.length === 2 && others <= 2) {
     return line.replaceChildren(...nodes(texts.typing_two, { username: names[0], other: names[1] }));
   }
-  line.textContent = fill(texts.typing_many, { count: others });
+  line.textContent = counted(texts, texts.typing_many, others);
 }

@@ -1,79 +1,107 @@
-//! Files of `static/`, embedded in the binary, under an address that changes with any of them.
-
-use std::sync::LazyLock;
+//! Files of `static/`, embedded in the binary as they are and compressed, under an address that changes with any of them.
 
 use axum::{
+    body::Bytes,
     extract::Path,
     http::{
-        StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE},
+        HeaderMap, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY},
     },
     response::{IntoResponse, Response},
 };
-use rust_embed::RustEmbed;
-use sha2::{Digest, Sha256};
 
-#[derive(RustEmbed)]
-#[folder = "static/"]
-struct Files;
+use super::encoding::accepts;
 
-static HASH: LazyLock<String> = LazyLock::new(tree_hash);
+/// A file, in each form it is served in.
+struct File {
+    name: &'static str,
+    plain: &'static [u8],
+    br: &'static [u8],
+    gzip: &'static [u8],
+}
+
+// HASH and FILES, in the order of their names, made by build.rs.
+include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
 /// The address of the folder, without a slash at its end. Files name each other relative to it.
 pub fn base() -> String {
-    format!("/static/{}", *HASH)
+    format!("/static/{HASH}")
+}
+
+/// The script's modules: a page that names them all has them fetched at once, not one after the other.
+pub fn modules() -> impl Iterator<Item = &'static str> {
+    FILES.iter().map(|file| file.name).filter(|name| name.ends_with(".js"))
 }
 
 /// `GET /static/{hash}/{path}`. Another hash comes from a page of another version, during a rolling update: it gets
 /// what there is, to be asked for again.
-pub async fn serve(Path((hash, path)): Path<(String, String)>) -> Response {
-    let Some(file) = Files::get(&path) else { return StatusCode::NOT_FOUND.into_response() };
-    let caching = if hash == *HASH { "public, max-age=31536000, immutable" } else { "no-store" };
-    let headers = [(CONTENT_TYPE, content_type(&path).to_owned()), (CACHE_CONTROL, caching.to_owned())];
-    (headers, file.data.into_owned()).into_response()
+pub async fn serve(Path((hash, path)): Path<(String, String)>, headers: HeaderMap) -> Response {
+    let Some(file) = find(&path) else { return StatusCode::NOT_FOUND.into_response() };
+    let caching = if hash == HASH { "public, max-age=31536000, immutable" } else { "no-store" };
+    let common = [(CONTENT_TYPE, content_type(file.name)), (CACHE_CONTROL, caching), (VARY, "accept-encoding")];
+    match file.best(&headers) {
+        (Some(encoding), bytes) => (common, [(CONTENT_ENCODING, encoding)], Bytes::from_static(bytes)).into_response(),
+        (None, bytes) => (common, Bytes::from_static(bytes)).into_response(),
+    }
 }
 
-fn content_type(path: &str) -> &'static str {
-    match path.rsplit_once('.').map(|(_, extension)| extension) {
+fn find(name: &str) -> Option<&'static File> {
+    FILES.binary_search_by_key(&name, |file| file.name).ok().map(|at| &FILES[at])
+}
+
+impl File {
+    /// The smallest form that the client takes, and its name.
+    fn best(&self, headers: &HeaderMap) -> (Option<&'static str>, &'static [u8]) {
+        let forms = [(Some("br"), self.br), (Some("gzip"), self.gzip), (None, self.plain)];
+        let taken = forms.into_iter().filter(|(name, _)| name.is_none_or(|name| accepts(headers, name)));
+        taken.min_by_key(|(_, bytes)| bytes.len()).unwrap_or((None, self.plain))
+    }
+}
+
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit_once('.').map(|(_, extension)| extension) {
         Some("js") => "text/javascript; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
         Some("svg") => "image/svg+xml",
         Some("png") => "image/png",
-        Some("ico") => "image/x-icon",
+        Some("webmanifest") => "application/manifest+json",
         _ => "application/octet-stream",
     }
 }
 
-/// A hash over the names and the bytes of all files, as far as an address needs one.
-fn tree_hash() -> String {
-    let mut paths: Vec<_> = Files::iter().collect();
-    paths.sort();
-    let mut hash = Sha256::new();
-    for path in paths {
-        let data = Files::get(&path).map(|file| file.data).unwrap_or_default();
-        // Lengths keep two trees apart whose names and bytes join to the same.
-        hash.update((path.len() as u64).to_be_bytes());
-        hash.update(path.as_bytes());
-        hash.update((data.len() as u64).to_be_bytes());
-        hash.update(&data);
-    }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use axum::http::{HeaderValue, header::ACCEPT_ENCODING};
+
     use super::*;
 
     #[test]
     fn every_file_has_a_content_type_of_its_own() {
-        for path in Files::iter() {
-            assert_ne!(content_type(&path), "application/octet-stream", "{path}");
+        for file in FILES {
+            assert_ne!(content_type(file.name), "application/octet-stream", "{}", file.name);
         }
     }
 
     #[test]
-    fn the_hash_is_the_same_each_time() {
-        assert_eq!(tree_hash(), *HASH);
-        assert_eq!(HASH.len(), 16);
+    fn every_file_is_found_by_its_name_and_no_other() {
+        for file in FILES {
+            assert_eq!(find(file.name).map(|found| found.plain), Some(file.plain));
+        }
+        assert!(find("none.js").is_none());
+    }
+
+    #[test]
+    fn a_client_gets_the_smallest_form_it_takes() {
+        let file = find("main.js").unwrap();
+        for (accepted, form) in [
+            ("", None),
+            ("gzip", Some("gzip")),
+            ("gzip, deflate, br, zstd", Some("br")),
+            ("gzip, br;q=0", Some("gzip")),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.append(ACCEPT_ENCODING, HeaderValue::from_static(accepted));
+            assert_eq!(file.best(&headers).0, form, "{accepted:?}");
+        }
     }
 }

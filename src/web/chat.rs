@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use tower_sessions::cookie::time::OffsetDateTime;
+use unicode_segmentation::UnicodeSegmentation;
 
 use super::{Web, assets, error, locale::Locale, texts::Texts};
 use crate::{
@@ -43,6 +44,7 @@ struct ChatPage<'a> {
     texts: &'static Texts,
     locale: Locale,
     base: String,
+    modules: Vec<&'static str>,
     you: &'a str,
     /// The id to join from; empty where there is none.
     since: String,
@@ -59,6 +61,9 @@ struct Row<'a> {
     own: bool,
     /// It continues its person's turn: the name is not said again.
     follows: bool,
+    /// How the person looks: an initial on one of the style sheet's hues.
+    initial: String,
+    hue: u32,
     /// For `<time datetime>`.
     iso: String,
     /// For readers without the script, in UTC.
@@ -75,6 +80,7 @@ impl<'a> ChatPage<'a> {
             texts,
             locale,
             base: assets::base(),
+            modules: assets::modules().collect(),
             you,
             since: newest.messages.last().map(|last| last.id.to_string()).unwrap_or_default(),
             more: newest.more,
@@ -90,8 +96,19 @@ impl<'a> Row<'a> {
         let follows =
             before.is_some_and(|before| before.from == message.from && message.at.saturating_sub(before.at) < TURN_MS);
         let (iso, clock) = times(message.at);
-        Self { message, id: message.id.to_string(), own: message.from == you, follows, iso, clock }
+        let (initial, hue) = (initial(&message.from), hue(&message.from));
+        Self { message, id: message.id.to_string(), own: message.from == you, follows, initial, hue, iso, clock }
     }
+}
+
+/// As static/person.js has it.
+fn initial(name: &str) -> String {
+    name.graphemes(true).next().unwrap_or_default().to_uppercase()
+}
+
+/// As static/person.js has it.
+fn hue(name: &str) -> u32 {
+    name.chars().fold(0, |sum, character| (sum * 131 + u32::from(character)) % 9973) % 8
 }
 
 /// A moment in Unix milliseconds, for machines and for people.

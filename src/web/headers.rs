@@ -43,7 +43,7 @@ impl Headers {
         }
         if !headers.contains_key(header::CACHE_CONTROL) {
             headers.insert(header::CACHE_CONTROL, NO_STORE);
-            headers.insert(header::VARY, HeaderValue::from_static("accept-language, cookie"));
+            headers.insert(header::VARY, HeaderValue::from_static("accept-encoding, accept-language, cookie"));
         }
         response
     }
@@ -53,7 +53,7 @@ fn content_security_policy(site: &SitePolicy) -> HeaderValue {
     // Older browsers do not take 'self' to mean the WebSocket of the same origin.
     let socket = site.public_url.as_ref().map(|url| format!(" {}", url.to_string().replacen("http", "ws", 1)));
     let policy = format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'{}; img-src 'self' data:; \
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'{}; img-src 'self' data:; manifest-src 'self'; \
          base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
         socket.unwrap_or_default()
     );

@@ -60,6 +60,12 @@ pub struct Chat {
     pub newest: &'static str,
     pub earlier: &'static str,
     pub no_script: &'static str,
+    pub search: &'static str,
+    pub preferences: &'static str,
+    pub prefer_notices: &'static str,
+    pub prefer_sound: &'static str,
+    pub prefer_notify: &'static str,
+    pub notify_refused: &'static str,
 }
 
 /// Texts of error pages: each a title and what to do.
@@ -72,17 +78,36 @@ pub struct Errors {
     pub home: &'static str,
 }
 
+/// A text about a number of things, `{count}`, in the forms that a language has.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Counted {
+    pub one: &'static str,
+    pub other: &'static str,
+}
+
+impl Counted {
+    /// In a language that does not tell one from many.
+    const fn always(text: &'static str) -> Self {
+        Self { one: text, other: text }
+    }
+}
+
 /// Texts of the script, handed to it as JSON.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Script {
     pub lang: &'static str,
     pub joined: &'static str,
+    pub joined_counted: Counted,
     pub left: &'static str,
+    pub left_counted: Counted,
     pub you: &'static str,
+    pub nobody: &'static str,
     pub empty: &'static str,
-    pub earlier: &'static str,
+    pub unread: &'static str,
+    pub show_more: &'static str,
+    pub show_less: &'static str,
     pub gap: &'static str,
-    pub gap_counted: &'static str,
+    pub gap_counted: Counted,
     pub gap_load: &'static str,
     pub loading: &'static str,
     pub load_failed: &'static str,
@@ -90,24 +115,29 @@ pub struct Script {
     pub sending: &'static str,
     pub waiting: &'static str,
     pub refused_too_long: &'static str,
+    pub refused_unsure: &'static str,
+    pub refused_stale: &'static str,
     pub refused: &'static str,
     pub again: &'static str,
     pub discard: &'static str,
     pub connecting: &'static str,
+    pub offline: &'static str,
+    pub offline_here: &'static str,
     pub offline_in: &'static str,
-    pub offline_now: &'static str,
     pub retry: &'static str,
     pub deaf: &'static str,
     pub stopped: &'static str,
+    pub outdated: &'static str,
     pub reload: &'static str,
     pub signed_out: &'static str,
     pub typing_one: &'static str,
     pub typing_two: &'static str,
-    pub typing_many: &'static str,
+    pub typing_many: Counted,
     pub crowd: &'static str,
-    pub left_over: &'static str,
+    pub left_over: Counted,
+    pub too_many: Counted,
     pub newest: &'static str,
-    pub newest_counted: &'static str,
+    pub newest_counted: Counted,
 }
 
 impl Texts {
@@ -152,11 +182,19 @@ mod tests {
     fn both_languages_fill_in_the_same_places() {
         let value = |texts: &Texts| serde_json::to_value(texts.script).unwrap();
         let (id, en) = (value(&id::TEXTS), value(&en::TEXTS));
-        for (key, text) in id.as_object().unwrap() {
+        let id = id.as_object().unwrap().iter();
+        let pairs =
+            id.flat_map(|(key, text)| forms(text).into_iter().zip(forms(&en[key])).map(move |pair| (key, pair)));
+        for (key, (id, en)) in pairs {
             for place in ["{username}", "{count}", "{other}", "{seconds}"] {
-                let (id, en) = (text.as_str().unwrap(), en[key].as_str().unwrap());
                 assert_eq!(id.contains(place), en.contains(place), "{key}: {id:?} and {en:?}");
             }
         }
+    }
+
+    /// A text, or each of its forms.
+    fn forms(text: &serde_json::Value) -> Vec<&str> {
+        let forms = text.as_object().map(|forms| forms.values().collect()).unwrap_or_else(|| vec![text]);
+        forms.into_iter().map(|form| form.as_str().unwrap()).collect()
     }
 }

@@ -6,27 +6,27 @@ import { Outbox } from "../../static/outbox.js";
 import { Presence } from "../../static/presence.js";
 import { Timeline } from "../../static/timeline.js";
 
-const NOTHING = { insert() {}, remove() {}, replace() {}, clear() {} };
+const NOTHING = { insert() {}, remove() {}, replace() {}, clear() {}, more() {} };
 
 function chat() {
-  const world = { sent: [], online: true, later: [], typing: [] };
+  const world = { sent: [], online: true, later: [], typing: [], arrived: [] };
   let n = 0;
   world.timeline = new Timeline(NOTHING);
-  world.outbox = new Outbox({ storage: { getItem: () => null, setItem() {} }, key: "", nonce: () => `n${(n += 1)}` });
+  world.outbox = new Outbox({ storage: { getItem: () => null, setItem() {}, removeItem() {} }, key: "", nonce: () => `n${(n += 1)}` });
   world.conversation = new Conversation({
     you: "sari",
     timeline: world.timeline,
     presence: new Presence(),
     outbox: world.outbox,
     send: (frame) => world.online && world.sent.push(frame) > 0,
-    view: { people() {}, outbox() {}, typing: (names) => (world.typing = names) },
+    view: { people() {}, outbox() {}, arrived: ({ id }) => world.arrived.push(id), typing: (names) => (world.typing = names) },
     later: (action) => world.later.push(action),
   });
   world.hear = (frame) => world.conversation.heard(frame, true);
   world.welcome = (messages = []) =>
     world.hear({ type: "welcome", you: "sari", recovered: true, messages, head: null, members: { count: 1, names: ["sari"] }, limits: {} });
   world.texts = () => world.sent.map(({ text }) => text);
-  world.notices = () => world.timeline.rows.filter(({ kind }) => kind === "notice").map((row) => [row.what, row.username]);
+  world.notices = () => world.timeline.rows.flatMap((row) => row.events ?? []).map((event) => [event.what, event.username]);
   return world;
 }
 
@@ -104,4 +104,12 @@ test("oneself is not told to oneself as typing", () => {
   const world = chat();
   world.hear({ type: "typing", names: ["sari", "adi"], count: 2 });
   assert.deepEqual(world.typing, ["adi"]);
+});
+
+test("what others said is told once, also when a welcome brings it; what oneself said is not", () => {
+  const world = chat();
+  world.welcome([{ ...own("x", 1), from: "adi" }, own("y", 2)]);
+  world.hear({ ...own("x", 1), from: "adi" });
+  world.hear({ ...own("z", 3), from: "adi" });
+  assert.deepEqual(world.arrived, ["7-1", "7-3"]);
 });

@@ -5,12 +5,12 @@ import { Outbox } from "../../static/outbox.js";
 
 function storage() {
   const items = new Map();
-  return { getItem: (key) => items.get(key) ?? null, setItem: (key, value) => items.set(key, value) };
+  return { getItem: (key) => items.get(key) ?? null, setItem: (key, value) => items.set(key, value), removeItem: (key) => items.delete(key) };
 }
 
-function outbox(kept = storage()) {
+function outbox(kept = storage(), now = () => 0) {
   let n = 0;
-  return new Outbox({ storage: kept, key: "o", nonce: () => `n${(n += 1)}` });
+  return new Outbox({ storage: kept, key: "o", nonce: () => `n${(n += 1)}`, now });
 }
 
 test("one message is on its way at a time, in the order they were said", () => {
@@ -37,7 +37,7 @@ test("a reload loses nothing, and sends again with the same nonce", () => {
   before.add("a");
   before.next();
   const after = outbox(kept);
-  assert.deepEqual(after.next(), { nonce: "n1", text: "a", state: "sent" });
+  assert.deepEqual(after.next(), { nonce: "n1", text: "a", state: "sent", saidAt: 0 });
 });
 
 test("what is kept stays shown until it arrives or a welcome came, and is not stored", () => {
@@ -63,8 +63,63 @@ test("a refused message waits for the person, and goes again as a new one", () =
 });
 
 test("storage that is broken or forbidden is no reason to lose what is said", () => {
-  const forbidden = { getItem: () => "{", setItem: () => { throw new Error("full"); } };
+  const forbidden = { getItem: () => "{", setItem: () => { throw new Error("full"); }, removeItem() {} };
   const box = outbox(forbidden);
   box.add("a");
   assert.equal(box.next().text, "a");
+});
+
+test("what the room may have forgotten is not sent again unasked, and does not stop the next", () => {
+  let now = 0;
+  const kept = storage();
+  const box = outbox(kept, () => now);
+  box.add("a");
+  box.sent(box.next().nonce);
+  box.disconnected();
+  now = 8 * 60_000;
+  assert.equal(box.next().text, "a");
+  box.disconnected();
+  now = 9 * 60_000 + 1;
+  const again = outbox(kept, () => now);
+  again.add("b");
+  assert.equal(again.next().text, "b");
+  assert.deepEqual([again.entries[0].state, again.entries[0].reason], ["refused", "unsure"]);
+});
+
+test("the time of the first send counts, not of the last", () => {
+  let now = 0;
+  const box = outbox(storage(), () => now);
+  box.add("a");
+  for (now of [0, 4 * 60_000, 8 * 60_000]) {
+    box.sent(box.next().nonce);
+    box.disconnected();
+  }
+  now = 9 * 60_000 + 1;
+  assert.equal(box.next(), undefined);
+  box.retry("n1");
+  assert.deepEqual(box.next(), { nonce: "n2", text: "a", state: "sent", saidAt: now });
+});
+
+test("what was written while away may be sent much later, for as long as the page lives", () => {
+  let now = 0;
+  const box = outbox(storage(), () => now);
+  box.add("a");
+  now = 3 * 60 * 60_000;
+  assert.equal(box.next().text, "a");
+});
+
+test("what a page since closed never sent asks first when it is old", () => {
+  let now = 0;
+  const kept = storage();
+  outbox(kept, () => now).add("a");
+  now = 2 * 60 * 60_000;
+  const box = outbox(kept, () => now);
+  assert.equal(box.next(), undefined);
+  assert.equal(box.entries[0].reason, "stale");
+});
+
+test("what another tab left behind is taken over under the same nonce", () => {
+  const box = outbox();
+  box.adopt([{ nonce: "x", text: "a", state: "waiting", saidAt: 0, sentAt: 0 }]);
+  assert.equal(box.next().nonce, "x");
 });

@@ -10,18 +10,20 @@ const range = (from, to) => Array.from({ length: to - from + 1 }, (_, at) => mes
 /** A view that mirrors the rows from what it is told: in the end both must show the same. */
 function shown() {
   const rows = [];
+  const told = [];
   const view = {
     insert: (row, next) => rows.splice(next ? rows.indexOf(next) : rows.length, 0, row),
     remove: (row) => rows.splice(rows.indexOf(row), 1),
     replace: () => {},
     clear: () => rows.splice(0),
+    more: (more) => told.push(more),
   };
   const timeline = new Timeline(view);
   const text = () => {
     assert.deepEqual(rows, timeline.rows);
     return rows.map((row) => (row.kind === "message" ? row.message.text : row.kind)).join(" ");
   };
-  return { timeline, text };
+  return { timeline, text, told };
 }
 
 test("ids are ordered exactly, also where a number would be rounded", () => {
@@ -106,4 +108,31 @@ test("a page that stays open for days does not grow for ever", () => {
   for (let n = 1; n <= ROWS_AT_MOST + 10; n += 1) timeline.add(message(n));
   assert.equal(timeline.rows.length, ROWS_AT_MOST);
   assert.equal(timeline.oldest(), "7-11");
+});
+
+test("an empty page whose room has filled meanwhile offers what is earlier", () => {
+  const { timeline, told } = shown();
+  timeline.adopt([], null, false);
+  timeline.welcome({ recovered: true, missed: 0, messages: range(51, 100), head: "7-100" }, true);
+  assert.deepEqual(told, [true]);
+  timeline.fill(range(1, 50), false);
+  assert.deepEqual(told, [true, false]);
+});
+
+test("a room that was and stays empty offers nothing", () => {
+  const { timeline, told } = shown();
+  timeline.welcome({ recovered: true, missed: 0, messages: [], head: null }, true);
+  timeline.add(message(1));
+  assert.deepEqual(told, []);
+});
+
+test("comings and goings with nothing said between them are one row", () => {
+  const { timeline, text } = shown();
+  timeline.notice("joined", "adi");
+  timeline.notice("left", "adi");
+  timeline.add(message(1));
+  for (let n = 0; n < 60; n += 1) timeline.notice("joined", `p${n}`);
+  assert.equal(text(), "notice 1 notice");
+  const { joined, left, events } = timeline.rows[2];
+  assert.deepEqual([joined, left, events.length, events.at(-1).username], [60, 0, 50, "p59"]);
 });

@@ -6,6 +6,7 @@ use crate::kit::{Answer, Cluster, Engine, Visitor, cluster::on_both_engines};
 
 on_both_engines! {
     assets_under_the_current_hash_are_kept_for_ever,
+    assets_are_sent_compressed_to_who_takes_that,
     under_another_hash_they_are_current_but_not_kept,
     an_asset_that_is_not_there_is_404,
 }
@@ -19,8 +20,25 @@ async fn assets_under_the_current_hash_are_kept_for_ever(engine: Engine) {
         let cached = answer.header("cache-control").unwrap_or_default();
         assert!(cached.contains("immutable"), "{path}: {cached:?}");
         let kind = answer.header("content-type").unwrap_or_default();
-        let right = kind.starts_with("text/css") || kind.starts_with("text/javascript") || kind.starts_with("image/");
+        let kinds = ["text/css", "text/javascript", "image/", "application/manifest+json"];
+        let right = kinds.iter().any(|right| kind.starts_with(right));
         assert!(right, "{path}: {kind:?}");
+    }
+}
+
+async fn assets_are_sent_compressed_to_who_takes_that(engine: Engine) {
+    let cluster = Cluster::as_it_comes(engine).await;
+    let visitor = cluster.visitor(0);
+    let path = assets_of(&visitor).await.into_iter().find(|path| path.ends_with(".css")).expect("a style sheet");
+    let plain = visitor.get(&path).await;
+    assert_eq!(plain.header("content-encoding"), None);
+    for encoding in ["br", "gzip"] {
+        let request = visitor.request(Method::GET, &path).header("accept-encoding", encoding);
+        let packed = request.send().await.expect("an answer");
+        assert_eq!(packed.headers()["content-encoding"], encoding);
+        assert!(packed.headers()["vary"].to_str().is_ok_and(|vary| vary.contains("accept-encoding")));
+        let length = packed.bytes().await.expect("a body").len();
+        assert!(length * 2 < plain.body.len(), "{encoding}: {length} of {}", plain.body.len());
     }
 }
 

@@ -10,6 +10,7 @@ on_both_engines! {
     other_methods_are_answered_with_those_that_are_allowed,
     unknown_paths_are_a_page_of_their_own,
     pages_are_not_kept_by_caches,
+    pages_are_compressed_for_who_takes_that,
     pages_may_not_be_framed_sniffed_or_extended,
 }
 
@@ -69,6 +70,20 @@ async fn pages_are_not_kept_by_caches(engine: Engine) {
         let cached = page.header("cache-control").unwrap_or_default();
         assert!(cached.contains("no-store"), "{page:?}");
     }
+}
+
+async fn pages_are_compressed_for_who_takes_that(engine: Engine) {
+    let cluster = Cluster::as_it_comes(engine).await;
+    let sari = cluster.visitor(0);
+    sari.sign_in("sari").await;
+    let plain = sari.get("/chat").await;
+    assert_eq!(plain.header("content-encoding"), None);
+    let request = sari.request(Method::GET, "/chat").header("accept-encoding", "gzip");
+    let packed = request.send().await.expect("an answer");
+    assert_eq!(packed.headers()["content-encoding"], "gzip");
+    assert!(packed.headers()["vary"].to_str().is_ok_and(|vary| vary.contains("accept-encoding")));
+    let length = packed.bytes().await.expect("a body").len();
+    assert!(length * 2 < plain.body.len(), "{length} of {}", plain.body.len());
 }
 
 async fn pages_may_not_be_framed_sniffed_or_extended(engine: Engine) {

@@ -1,8 +1,15 @@
 //! A real Chromium, driven through WebDriver.
 
+mod axe;
+mod devtools;
+
 use std::{fs, path::Path, process::Command, time::Duration};
 
-use fantoccini::{Client, ClientBuilder, Locator, key::Key, wd::Capabilities};
+use fantoccini::{
+    Client, ClientBuilder, Locator,
+    key::Key,
+    wd::{Capabilities, WindowHandle},
+};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -70,6 +77,53 @@ impl Browser {
         within(PATIENCE, "typing", element.send_keys(&keys)).await.expect("an element that takes keys");
     }
 
+    /// Types into the element, and nothing more.
+    pub async fn types(&self, css: &str, keys: &str) {
+        let element = within(PATIENCE, css, self.page.wait().for_element(Locator::Css(css))).await.expect(css);
+        within(PATIENCE, "typing", element.send_keys(keys)).await.expect("an element that takes keys");
+    }
+
+    /// Presses keys where the focus is.
+    pub async fn presses(&self, keys: &str) {
+        let focused = within(PATIENCE, "the focus", self.page.active_element()).await.expect("a focus");
+        within(PATIENCE, "typing", focused.send_keys(keys)).await.expect("an element that takes keys");
+    }
+
+    /// Opens an address in a tab of its own, and goes there; answers the tab before.
+    pub async fn opens_tab(&self, url: &str) -> WindowHandle {
+        let before = self.page.window().await.expect("a window");
+        let tab = within(PATIENCE, "a tab", self.page.new_window(true)).await.expect("a tab").handle;
+        self.page.switch_to_window(tab).await.expect("the new tab");
+        self.open(url).await;
+        before
+    }
+
+    /// Goes to a tab.
+    pub async fn goes_to(&self, tab: WindowHandle) {
+        self.page.switch_to_window(tab).await.expect("a tab");
+    }
+
+    /// Goes back to the page before.
+    pub async fn back(&self) {
+        within(PATIENCE, "the page before", self.page.back()).await.expect("a page");
+    }
+
+    /// Closes the tab that is open, and goes to another.
+    pub async fn closes_tab(&self, then: WindowHandle) {
+        self.page.close_window().await.expect("a tab that closes");
+        self.goes_to(then).await;
+    }
+
+    /// Waits until what a script returns is so.
+    pub async fn comes_to(&self, script: &str, wanted: impl Into<Value>) {
+        let wanted = wanted.into();
+        eventually(PATIENCE, &format!("{script} is {wanted}"), || async {
+            let found = self.script(script, vec![]).await;
+            if found == wanted { Ok(()) } else { Err(found.to_string()) }
+        })
+        .await;
+    }
+
     /// Clicks the element.
     pub async fn click(&self, css: &str) {
         let element = within(PATIENCE, css, self.page.wait().for_element(Locator::Css(css))).await.expect(css);
@@ -79,6 +133,11 @@ impl Browser {
     /// What a script returns.
     pub async fn script(&self, script: &str, arguments: Vec<Value>) -> Value {
         within(PATIENCE, "a script", self.page.execute(script, arguments)).await.expect("a script that runs")
+    }
+
+    /// What a script hands to its last argument, a function, when it is done.
+    pub async fn script_that_waits(&self, script: &str) -> Value {
+        within(PATIENCE, "a script", self.page.execute_async(script, vec![])).await.expect("a script that ends")
     }
 
     /// The texts of all elements that match, as shown.

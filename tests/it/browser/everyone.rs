@@ -1,0 +1,145 @@
+//! For everyone: by keyboard, by ear, on a small screen, in either language, without JavaScript.
+
+use fantoccini::key::Key;
+
+use super::{CONNECTION, TEXT, alone, picture, sari_alone, signs_in};
+use crate::kit::{Browser, Cluster};
+
+const OVERFLOW: &str = "return document.documentElement.scrollWidth - innerWidth";
+
+#[tokio::test]
+async fn no_page_violates_a_rule_in_light_or_dark() {
+    let cluster = alone().await;
+    let _held = cluster.guest(0, "citra").await;
+    let page = Browser::start("id").await;
+    for colours in ["light", "dark"] {
+        page.prefers("prefers-color-scheme", colours).await;
+        page.open(&format!("{}/tidak-ada", cluster.base(0))).await;
+        page.is_accessible(&format!("{colours}: an unknown address")).await;
+        page.open(cluster.base(0)).await;
+        page.is_accessible(&format!("{colours}: the form")).await;
+        page.enter("#username", "citra").await;
+        page.shows("#username-error", "").await;
+        page.is_accessible(&format!("{colours}: a name in use")).await;
+    }
+    picture(&page, "sign-in").await;
+    page.script("document.querySelector('#username').value = ''", vec![]).await;
+    page.enter("#username", "sari").await;
+    page.is_at("/chat").await;
+    page.comes_to(CONNECTION, "online").await;
+    page.is_accessible("dark: an empty room").await;
+    rich(&cluster, &page).await;
+    for colours in ["light", "dark"] {
+        page.prefers("prefers-color-scheme", colours).await;
+        page.is_accessible(&format!("{colours}: the room")).await;
+        picture(&page, &format!("room-{colours}")).await;
+    }
+    page.click(".preferences summary").await;
+    page.is_accessible("dark: the preferences").await;
+    page.screen(320, 640, true).await;
+    page.click("#people-toggle").await;
+    page.is_accessible("dark: who is here, on a phone").await;
+    picture(&page, "phone-people").await;
+}
+
+#[tokio::test]
+async fn on_320_pixels_nothing_is_cut_off() {
+    let cluster = alone().await;
+    let page = Browser::start("id").await;
+    page.screen(320, 600, true).await;
+    page.open(cluster.base(0)).await;
+    assert_eq!(page.script(OVERFLOW, vec![]).await, 0);
+    signs_in(&page, cluster.base(0), "Seseorang dengan nama panjang").await;
+    let mut budi = cluster.guest(0, "budi").await;
+    budi.say_kept(&"panjang".repeat(100)).await;
+    budi.say_kept("https://contoh.id/alamat/yang/sangat/panjang/dan/tidak/punya/spasi/sama/sekali").await;
+    page.shows(TEXT, "https://contoh.id").await;
+    assert_eq!(page.script(OVERFLOW, vec![]).await, 0);
+    let small = "return Array.from(document.querySelectorAll('button, a, input, textarea, summary')).filter(e => \
+        e.checkVisibility() && !e.closest('.text') && e.className !== 'skip' && \
+        Math.min(e.getBoundingClientRect().width, e.getBoundingClientRect().height) < 24).map(e => e.outerHTML)";
+    assert_eq!(page.script(small, vec![]).await, serde_json::json!([]), "all can be hit by a thumb");
+    page.click("#people-toggle").await;
+    page.shows("#members", "budi").await;
+    page.presses(&char::from(Key::Escape).to_string()).await;
+    page.comes_to("return document.querySelector('#people').checkVisibility()", false).await;
+}
+
+#[tokio::test]
+async fn the_whole_way_goes_by_keyboard() {
+    let cluster = alone().await;
+    let page = Browser::start("id").await;
+    page.open(cluster.base(0)).await;
+    let [tab, enter, shift, release] = [Key::Tab, Key::Enter, Key::Shift, Key::Null].map(char::from);
+    page.presses(&format!("sari{enter}")).await;
+    page.is_at("/chat").await;
+    page.comes_to(CONNECTION, "online").await;
+    page.presses(&format!("halo{enter}")).await;
+    page.shows(TEXT, "halo").await;
+    let focused =
+        "const e = document.activeElement; return [e.id || e.parentElement.id, getComputedStyle(e).outlineStyle]";
+    page.presses(&format!("{shift}{tab}{release}")).await;
+    assert_eq!(page.script(focused, vec![]).await, serde_json::json!(["scroll", "solid"]), "the focus can be seen");
+    page.presses(&format!("{shift}{tab}{release}")).await;
+    assert_eq!(page.script(focused, vec![]).await, serde_json::json!(["sign-out", "solid"]));
+    page.presses(&enter.to_string()).await;
+    page.is_at("/").await;
+}
+
+#[tokio::test]
+async fn what_is_new_is_announced_once() {
+    let (cluster, sari) = sari_alone().await;
+    let watch = "window.said = []; new MutationObserver(records => said.push(...records.flatMap(r => \
+        Array.from(r.addedNodes, n => n.textContent)))) \
+        .observe(document.querySelector('[role=log]'), { childList: true, subtree: true })";
+    let mut budi = cluster.guest(0, "budi").await;
+    sari.shows("#timeline", "budi telah bergabung.").await;
+    sari.script(watch, vec![]).await;
+    budi.say_kept("satu").await;
+    sari.enter("#text", "dua").await;
+    sari.shows(TEXT, "dua").await;
+    let counts = "return ['satu', 'dua'].map(text => said.filter(each => each.includes(text)).length)";
+    assert_eq!(sari.script(counts, vec![]).await, serde_json::json!([1, 1]));
+}
+
+#[tokio::test]
+async fn the_switch_of_language_is_remembered() {
+    let (cluster, sari) = sari_alone().await;
+    let lang = "return document.documentElement.lang";
+    sari.click("#language").await;
+    sari.comes_to(lang, "en").await;
+    sari.open(&format!("{}/chat", cluster.base(0))).await;
+    assert_eq!(sari.script(lang, vec![]).await, "en");
+    let _budi = cluster.guest(0, "budi").await;
+    sari.shows("#timeline", "budi has joined.").await;
+}
+
+#[tokio::test]
+async fn without_javascript_one_signs_in_reads_and_is_told_what_is_missing() {
+    let cluster = alone().await;
+    cluster.guest(0, "budi").await.say_kept("halo semua").await;
+    let page = Browser::start("id").await;
+    page.without_scripts().await;
+    page.open(cluster.base(0)).await;
+    page.types("#username", &format!("sari{}", char::from(Key::Enter))).await;
+    page.is_at("/chat").await;
+    page.shows(TEXT, "halo semua").await;
+    page.shows("#timeline time", "UTC").await;
+    page.shows(".no-script", "Tanpa JavaScript").await;
+    assert_eq!(page.script("return document.querySelector('#composer').checkVisibility()", vec![]).await, false);
+}
+
+/// A room as it is in the afternoon.
+async fn rich(cluster: &Cluster, page: &Browser) {
+    let mut dewi = cluster.guest(0, "dewi").await;
+    let mut eka = cluster.guest(0, "Eka 🌿").await;
+    dewi.say_kept("Sore! Jadi naik gunung Sabtu ini?").await;
+    page.enter("#text", "Jadi. Kumpul jam lima di stasiun, ya.").await;
+    eka.say_kept("Aku bawa kopi dan pisang goreng. Rutenya: https://contoh.id/rute").await;
+    eka.say_kept("🎉").await;
+    dewi.say_kept("@sari punya senter cadangan?").await;
+    page.shows(TEXT, "senter").await;
+    dewi.leave().await;
+    eka.say_kept(&"Daftar bawaan yang panjang sekali.\n".repeat(20)).await;
+    page.shows(TEXT, "Daftar").await;
+}

@@ -1,0 +1,125 @@
+//! Being offline: said plainly, over as soon as it can be, and nothing is lost.
+
+use std::time::Duration;
+
+use super::{CONNECTION, TEXT, alone, network, picture, sari_alone, signs_in};
+use crate::kit::{Balancer, Browser, Cluster, Engine, process::free_port, proxy::Whose};
+
+#[tokio::test]
+async fn who_is_cut_off_is_told_writes_on_and_may_try_at_once() {
+    let cluster = alone().await;
+    let (network, base) = network(&cluster).await;
+    let sari = Browser::start("id").await;
+    signs_in(&sari, &base, "sari").await;
+    network.cut(Whose::All);
+    sari.shows("#status-text", "Sambungan ke ruang terputus.").await;
+    sari.enter("#text", "dari kereta").await;
+    sari.enter("#text", "masih di kereta").await;
+    sari.shows("#status-count", "Mencoba lagi dalam").await;
+    sari.is_accessible("cut off").await;
+    picture(&sari, "offline").await;
+    network.heal();
+    sari.script("document.querySelector('#status-action').click()", vec![]).await;
+    sari.shows(TEXT, "masih di kereta").await;
+    assert_eq!(sari.texts(TEXT).await, ["dari kereta", "masih di kereta"]);
+    sari.comes_to("return document.querySelector('#status').hidden", true).await;
+}
+
+#[tokio::test]
+async fn the_browsers_word_that_it_is_online_is_enough_to_come_back() {
+    let cluster = alone().await;
+    let (network, base) = network(&cluster).await;
+    let sari = Browser::start("id").await;
+    signs_in(&sari, &base, "sari").await;
+    network.cut(Whose::All);
+    sari.comes_to(CONNECTION, "waiting").await;
+    network.heal();
+    sari.script("dispatchEvent(new Event('online'))", vec![]).await;
+    sari.comes_to(CONNECTION, "online").await;
+}
+
+#[tokio::test]
+async fn an_instance_that_is_killed_mid_sentence_costs_no_message() {
+    let cluster = Cluster::of(Engine::Redis).instances(2).set("RUANG_TRUSTED_PROXIES", "127.0.0.0/8");
+    let mut cluster = cluster.set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
+    let balancer = Balancer::before(&cluster).await;
+    let (sari, budi) = tokio::join!(Browser::start("id"), Browser::start("en"));
+    signs_in(&sari, balancer.base(), "sari").await;
+    signs_in(&budi, balancer.base(), "budi").await;
+    let said: Vec<_> = (1..=6).map(|n| format!("kalimat {n}")).collect();
+    for (n, text) in said.iter().enumerate() {
+        if n == 3 {
+            cluster.instances[0].kill();
+        }
+        sari.enter("#text", text).await;
+    }
+    for page in [&sari, &budi] {
+        page.shows(TEXT, "kalimat 6").await;
+        assert_eq!(page.texts(TEXT).await, said);
+    }
+}
+
+#[tokio::test]
+async fn a_restart_is_no_more_than_a_blink() {
+    let listen = format!("127.0.0.1:{}", free_port());
+    let mut cluster = Cluster::of(Engine::Redis).set("RUANG_LISTEN", &listen).start().await;
+    let sari = Browser::start("id").await;
+    signs_in(&sari, cluster.base(0), "sari").await;
+    let watch = "window.banners = 0; new MutationObserver(() => banners += !document.querySelector('#status').hidden) \
+        .observe(document.querySelector('#status'), { attributes: true }); window.left = 0; \
+        new MutationObserver(() => left += document.body.dataset.connection !== 'online') \
+        .observe(document.body, { attributes: true })";
+    sari.script(watch, vec![]).await;
+    cluster.instances[0].terminate();
+    cluster.instances[0].ended(Duration::from_secs(30)).await;
+    cluster.add().await;
+    sari.comes_to(CONNECTION, "online").await;
+    sari.enter("#text", "masih di sini").await;
+    sari.shows(TEXT, "masih di sini").await;
+    assert_ne!(sari.script("return left", vec![]).await, 0, "its instance was restarted");
+    assert_eq!(sari.script("return banners", vec![]).await, 0, "and nobody saw it");
+}
+
+#[tokio::test]
+async fn a_new_version_of_the_page_is_offered_and_nothing_is_forced() {
+    let cluster = alone().await;
+    let (network, base) = network(&cluster).await;
+    let sari = Browser::start("id").await;
+    signs_in(&sari, &base, "sari").await;
+    // To the server this page is now one of a former version.
+    let former = "const asked = fetch; window.fetch = (address, options) => \
+        asked(address.replace(/static\\/\\w+/, 'static/0123456789abcdef'), options)";
+    sari.script(former, vec![]).await;
+    sari.types("#text", "belum selesai").await;
+    network.cut(Whose::All);
+    sari.comes_to(CONNECTION, "waiting").await;
+    network.heal();
+    sari.shows("#status-text", "Ada versi baru halaman ini.").await;
+    sari.click("#status-action").await;
+    sari.comes_to(CONNECTION, "online").await;
+    sari.comes_to("return document.querySelector('#text').value", "belum selesai").await;
+    assert_eq!(sari.script("return document.querySelector('#status').hidden", vec![]).await, true);
+}
+
+#[tokio::test]
+async fn signing_out_in_one_tab_shows_in_the_others() {
+    let (cluster, sari) = sari_alone().await;
+    let first = sari.opens_tab(&format!("{}/chat", cluster.base(0))).await;
+    sari.comes_to(CONNECTION, "online").await;
+    sari.click("#sign-out button").await;
+    sari.is_at("/").await;
+    sari.goes_to(first).await;
+    sari.is_at("/").await;
+}
+
+#[tokio::test]
+async fn going_back_to_the_room_is_to_a_live_page() {
+    let (cluster, sari) = sari_alone().await;
+    let mut budi = cluster.guest(0, "budi").await;
+    sari.open(&format!("{}/tidak-ada", cluster.base(0))).await;
+    budi.say_kept("selagi pergi").await;
+    sari.back().await;
+    sari.shows(TEXT, "selagi pergi").await;
+    budi.say_kept("sesudah kembali").await;
+    sari.shows(TEXT, "sesudah kembali").await;
+}

@@ -1,0 +1,86 @@
+//! People: who is here, who comes and goes, who types, who is meant.
+
+use fantoccini::key::Key;
+use serde_json::json;
+
+use super::{ROW, TEXT, sari_alone};
+use crate::kit::Guest;
+
+const BOX: &str = "return document.querySelector('#text').value";
+
+#[tokio::test]
+async fn who_is_here_is_counted_listed_and_found() {
+    let (cluster, sari) = sari_alone().await;
+    let guests = crowd(&cluster).await;
+    sari.shows("#people-count", "10").await;
+    sari.comes_to("return document.querySelectorAll('#members li').length", 10).await;
+    sari.types("#people-search", "BÜD").await;
+    assert_eq!(sari.texts("#members bdi").await, ["budi"]);
+    sari.types("#people-search", "x").await;
+    sari.shows("#nobody", "Tidak ada nama yang cocok.").await;
+    drop(guests);
+}
+
+#[tokio::test]
+async fn many_who_come_at_once_are_one_row_that_can_be_opened_and_left_out() {
+    let (cluster, sari) = sari_alone().await;
+    let guests = crowd(&cluster).await;
+    sari.shows(ROW, "8 orang bergabung").await;
+    assert_eq!(sari.count(ROW).await, 1);
+    sari.is_accessible("comings and goings, condensed").await;
+    sari.click("#timeline summary").await;
+    sari.shows(ROW, "budi telah bergabung.").await;
+    sari.click(".preferences summary").await;
+    sari.click("#prefer-notices").await;
+    sari.comes_to("return document.querySelector('#timeline > li').checkVisibility()", false).await;
+    sari.reload().await;
+    sari.comes_to("return document.body.dataset.notices", "off").await;
+    assert_eq!(sari.script("return document.querySelector('#prefer-notices').checked", vec![]).await, false);
+    drop(guests);
+}
+
+#[tokio::test]
+async fn who_types_is_told_and_no_longer_when_they_have_said_it() {
+    let (cluster, sari) = sari_alone().await;
+    let mut budi = cluster.guest(0, "budi").await;
+    budi.send(json!({"type": "typing", "active": true})).await;
+    sari.shows("#typing", "budi sedang mengetik…").await;
+    budi.say_kept("selesai").await;
+    sari.comes_to("return document.querySelector('#typing').textContent", "").await;
+}
+
+#[tokio::test]
+async fn tab_completes_a_name_after_an_at_sign_and_elsewhere_moves_on() {
+    let (cluster, sari) = sari_alone().await;
+    let mut budi = cluster.guest(0, "Budi Santoso").await;
+    sari.shows("#members", "Budi Santoso").await;
+    let tab = char::from(Key::Tab);
+    sari.types("#text", &format!("halo @bu{tab}")).await;
+    sari.comes_to(BOX, "halo @Budi Santoso ").await;
+    sari.presses(&format!("apa kabar?{}", char::from(Key::Enter))).await;
+    sari.shows(TEXT, "halo @Budi Santoso apa kabar?").await;
+    budi.hears("sari", "halo @Budi Santoso apa kabar?").await;
+    sari.presses(&tab.to_string()).await;
+    assert_eq!(sari.script("return document.activeElement.id", vec![]).await, "send");
+}
+
+#[tokio::test]
+async fn a_name_has_the_same_colour_everywhere() {
+    let (cluster, sari) = sari_alone().await;
+    cluster.guest(0, "budi").await.say_kept("halo").await;
+    sari.shows(TEXT, "halo").await;
+    let hues = "return [...new Set(Array.from(document.querySelectorAll('#members [data-name=budi] .avatar, \
+        #timeline .avatar'), e => e.dataset.hue + e.textContent))].length";
+    assert_eq!(sari.script(hues, vec![]).await, 1);
+    sari.reload().await;
+    sari.shows("#members", "budi").await;
+    assert_eq!(sari.script(hues, vec![]).await, 1, "the server draws it as the script does");
+}
+
+async fn crowd(cluster: &crate::kit::Cluster) -> Vec<Guest> {
+    let mut guests = Vec::new();
+    for name in ["adi", "budi", "citra", "dewi", "eka", "fajar", "gita", "hadi", "indah"] {
+        guests.push(cluster.guest(0, name).await);
+    }
+    guests
+}

@@ -1,0 +1,136 @@
+//! Writing: what is said is there at once, goes out once, and is never lost.
+
+use fantoccini::key::Key;
+
+use super::{CONNECTION, TEXT, alone, network, sari_alone, signs_in};
+use crate::kit::{Browser, proxy::Whose};
+
+const PENDING: &str = "#outbox .pending .text";
+const BOX: &str = "return document.querySelector('#text').value";
+/// What is sent gets lost on its way, until the page is loaded anew.
+const LOSE: &str = "WebSocket.prototype.send = () => {}";
+
+#[tokio::test]
+async fn what_is_said_is_shown_at_once_and_its_delay_only_when_there_is_one() {
+    let cluster = alone().await;
+    let (network, base) = network(&cluster).await;
+    let sari = Browser::start("id").await;
+    signs_in(&sari, &base, "sari").await;
+    network.stall(Whose::All);
+    sari.enter("#text", "lambat").await;
+    assert_eq!(sari.texts(PENDING).await, ["lambat"]);
+    assert_eq!(sari.count("#outbox .fate").await, 0, "not yet a word");
+    assert_eq!(sari.script("return document.activeElement.id", vec![]).await, "text", "the focus stays");
+    sari.shows("#outbox .fate", "Mengirim…").await;
+    network.heal();
+    sari.shows(TEXT, "lambat").await;
+    sari.comes_to("return document.querySelectorAll('#outbox li').length", 0).await;
+}
+
+#[tokio::test]
+async fn a_full_outbox_outlives_a_reload_and_goes_out_once_and_in_order() {
+    let (cluster, sari) = sari_alone().await;
+    let mut budi = cluster.guest(0, "budi").await;
+    sari.script(LOSE, vec![]).await;
+    for text in ["satu", "dua", "tiga"] {
+        sari.enter("#text", text).await;
+    }
+    assert_eq!(sari.texts(PENDING).await, ["satu", "dua", "tiga"]);
+    sari.reload().await;
+    sari.shows(TEXT, "tiga").await;
+    budi.hears("sari", "tiga").await;
+    assert_eq!(sari.texts(TEXT).await, ["satu", "dua", "tiga"]);
+    assert_eq!(budi.catch_up().await.texts(), ["satu", "dua", "tiga"]);
+}
+
+#[tokio::test]
+async fn what_a_closed_tab_did_not_get_out_goes_out_from_another() {
+    let (cluster, sari) = sari_alone().await;
+    let first = sari.opens_tab(&format!("{}/chat", cluster.base(0))).await;
+    sari.comes_to(CONNECTION, "online").await;
+    sari.script(LOSE, vec![]).await;
+    sari.enter("#text", "tertinggal").await;
+    sari.shows(PENDING, "tertinggal").await;
+    sari.closes_tab(first).await;
+    sari.reload().await;
+    sari.shows(TEXT, "tertinggal").await;
+    assert_eq!(sari.texts(TEXT).await, ["tertinggal"]);
+}
+
+#[tokio::test]
+async fn what_may_have_been_sent_long_ago_asks_first() {
+    let (cluster, sari) = sari_alone().await;
+    let mut budi = cluster.guest(0, "budi").await;
+    let leave = "const old = (nonce) => ({ nonce, text: nonce, state: 'waiting', saidAt: Date.now() - 6e5, sentAt: Date.now() - 6e5 }); \
+        localStorage.setItem('ruang.outbox/sari/gone', JSON.stringify([old('lagi'), old('buang')]))";
+    sari.script(leave, vec![]).await;
+    sari.reload().await;
+    sari.shows("#outbox .fate", "Tidak pasti terkirim.").await;
+    sari.is_accessible("an outbox that asks").await;
+    sari.click("#outbox li:last-child .link:last-child").await;
+    assert_eq!(sari.texts(PENDING).await, ["lagi"]);
+    assert_eq!(budi.catch_up().await.texts(), [""; 0], "nothing is sent unasked");
+    sari.click("#outbox .link").await;
+    sari.shows(TEXT, "lagi").await;
+    budi.hears("sari", "lagi").await;
+}
+
+#[tokio::test]
+async fn a_draft_outlives_a_reload_and_shift_enter_makes_a_line() {
+    let (_cluster, sari) = sari_alone().await;
+    let [shift, enter, release] = [Key::Shift, Key::Enter, Key::Null].map(char::from);
+    sari.types("#text", &format!("satu{shift}{enter}{release}dua")).await;
+    sari.reload().await;
+    sari.comes_to(BOX, "satu\ndua").await;
+    sari.presses(&enter.to_string()).await;
+    sari.shows(TEXT, "satu\ndua").await;
+    assert_eq!(sari.script(BOX, vec![]).await, "");
+    sari.presses(&char::from(Key::Up).to_string()).await;
+    assert_eq!(sari.script(BOX, vec![]).await, "satu\ndua", "Up brings the last text back");
+}
+
+#[tokio::test]
+async fn an_enter_of_an_input_method_does_not_send() {
+    let (_cluster, sari) = sari_alone().await;
+    sari.types("#text", "ni").await;
+    let press = "document.querySelector('#text').dispatchEvent(new KeyboardEvent('keydown', \
+        { key: 'Enter', isComposing: true, bubbles: true, cancelable: true }))";
+    sari.script(press, vec![]).await;
+    assert_eq!(sari.script(BOX, vec![]).await, "ni");
+    assert_eq!(sari.count("#outbox li").await + sari.count(TEXT).await, 0);
+}
+
+#[tokio::test]
+async fn on_a_phone_enter_makes_a_line_and_the_button_sends() {
+    let cluster = alone().await;
+    let sari = Browser::start("id").await;
+    sari.screen(360, 640, true).await;
+    signs_in(&sari, cluster.base(0), "sari").await;
+    sari.enter("#text", "satu").await;
+    sari.types("#text", "dua").await;
+    assert_eq!(sari.script(BOX, vec![]).await, "satu\ndua");
+    sari.click("#send").await;
+    sari.shows(TEXT, "satu\ndua").await;
+}
+
+#[tokio::test]
+async fn a_text_too_long_is_counted_kept_and_not_sent() {
+    let (_cluster, sari) = sari_alone().await;
+    let paste = "const box = document.querySelector('#text'); box.value = 'x'.repeat(arguments[0]); \
+        box.dispatchEvent(new InputEvent('input', { bubbles: true }))";
+    let state = "return [document.querySelector('#counter').textContent, document.querySelector('#send').disabled]";
+    for (length, counter, disabled) in [
+        (1799, "", false),
+        (1800, "Sisa 200 karakter", false),
+        (2000, "Sisa 0 karakter", false),
+        (2001, "Kelebihan 1 karakter, belum bisa dikirim", true),
+        (200_000, "Kelebihan 198.000 karakter, belum bisa dikirim", true),
+    ] {
+        sari.script(paste, vec![length.into()]).await;
+        sari.comes_to(state, vec![serde_json::Value::from(counter), disabled.into()]).await;
+    }
+    sari.presses(&char::from(Key::Enter).to_string()).await;
+    assert_eq!(sari.count("#outbox li").await + sari.count(TEXT).await, 0);
+    assert_eq!(sari.script("return document.querySelector('#text').value.length", vec![]).await, 200_000);
+    sari.is_accessible("a text too long").await;
+}
