@@ -17,7 +17,10 @@ export class Scroll {
   #unseen = 0;
   #stuck = true;
   #keeping = false;
-  #height = 0;
+  /** The frame before which the box is brought to its end. */
+  #frame = 0;
+  /** Where the box last stood. */
+  #top = 0;
   moved = () => {};
   below = () => false;
   /** Called before going to the newest message, and whenever the reader comes to or leaves it. */
@@ -30,7 +33,7 @@ export class Scroll {
     this.#texts = texts;
     box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     jump.addEventListener("click", () => this.toEnd());
-    new ResizeObserver(() => this.#resized()).observe(box);
+    new ResizeObserver(() => this.#stuck && this.#pin()).observe(box);
   }
 
   get stuck() {
@@ -54,7 +57,7 @@ export class Scroll {
     } finally {
       this.#keeping = false;
     }
-    if (this.#stuck) this.#pin();
+    if (this.#stuck) this.#pinSoon();
     else if (anchor?.isConnected) this.#box.scrollTop += anchor.getBoundingClientRect().top - before;
   }
 
@@ -64,8 +67,16 @@ export class Scroll {
     this.#stand(true);
   }
 
+  /** Once a frame: to know how high the box is means to lay it out. */
+  #pinSoon() {
+    this.#frame ||= requestAnimationFrame(() => this.#stuck && this.#pin());
+  }
+
   #pin() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
     this.#box.scrollTop = this.#box.scrollHeight;
+    this.#top = this.#box.scrollTop;
   }
 
   /** The uppermost row that is in sight; of a message what was said, since lines come and go above that. */
@@ -75,17 +86,14 @@ export class Scroll {
     return row?.querySelector(".bubble") ?? row;
   }
 
-  #resized() {
-    this.#height = this.#box.clientHeight;
-    if (this.#stuck) this.#pin();
-  }
-
   #scrolled() {
-    // A box that grows or shrinks scrolls by itself: nobody has left the end.
-    if (this.#stuck && this.#box.clientHeight !== this.#height) return this.#resized();
     const { scrollHeight, scrollTop, clientHeight } = this.#box;
     const toEnd = scrollHeight - scrollTop - clientHeight;
-    this.#stand(toEnd < NEAR_PX && !this.below());
+    // Only who scrolls up leaves the end: what is added there, or a box that shrinks, takes nobody from it.
+    const up = scrollTop < this.#top;
+    this.#top = scrollTop;
+    const near = toEnd < NEAR_PX && !this.below();
+    if (near || up) this.#stand(near);
     this.moved({ nearStart: scrollTop < EDGE_PX, nearEnd: toEnd < EDGE_PX });
   }
 
