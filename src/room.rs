@@ -6,11 +6,12 @@
 //! has run out), `typing`. Everybody else talks to it through [`Room`] and [`Membership`].
 
 mod attendance;
+mod fanout;
 mod follower;
 mod hub;
-mod mailbox;
 mod membership;
 mod recent;
+mod recipient;
 mod roster;
 mod shared;
 mod typing;
@@ -25,8 +26,8 @@ use tokio::{
 
 pub use self::{
     hub::JoinError,
-    mailbox::{Delivery, Farewell, Inbox},
     membership::{Membership, SayError},
+    recipient::{Farewell, Recipient},
 };
 use self::{
     hub::{Command, Entered, Hub, Join, Refused},
@@ -86,19 +87,24 @@ impl Room {
         Self { commands, shared, backplane }
     }
 
-    /// Enters the room with one connection, once the others have been told of its person. The first delivery in the
-    /// membership's inbox is the welcome.
+    /// Enters the room with one connection, once the others have been told of its person. The first thing that its
+    /// `recipient` is sent is the welcome.
     ///
     /// # Errors
     /// See [`JoinError`].
-    pub async fn join(&self, person: Hold, since: Option<Id>) -> Result<Membership, JoinError> {
+    pub async fn join(
+        &self,
+        person: Hold,
+        since: Option<Id>,
+        recipient: Arc<dyn Recipient>,
+    ) -> Result<Membership, JoinError> {
         let since = self.find(since).await?;
-        let mut entered = self.enter(&person, since, false).await?;
+        let mut entered = self.enter(&person, since, false, &recipient).await?;
         if matches!(entered, Err(Refused::Contested)) {
             if self.claim(&person.who, &person.session).await? == Claim::Held {
                 return Err(JoinError::Ended);
             }
-            entered = self.enter(&person, since, true).await?;
+            entered = self.enter(&person, since, true, &recipient).await?;
         }
         match entered {
             Ok(entered) => Ok(Membership::new(self.clone(), person, entered)),
@@ -173,9 +179,16 @@ impl Room {
         }
     }
 
-    async fn enter(&self, person: &Hold, since: Since, owns: bool) -> Result<Result<Entered, Refused>, Unavailable> {
+    async fn enter(
+        &self,
+        person: &Hold,
+        since: Since,
+        owns: bool,
+        recipient: &Arc<dyn Recipient>,
+    ) -> Result<Result<Entered, Refused>, Unavailable> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Join(Join { person: person.clone(), since, owns, reply })).await?;
+        let (person, recipient) = (person.clone(), Arc::clone(recipient));
+        self.send(Command::Join(Join { person, since, owns, recipient, reply })).await?;
         // The hub is no less patient, and answers by itself.
         timeout(PATIENCE * 2, answer).await.map_err(|_| Unavailable)?.map_err(|_| Unavailable)
     }

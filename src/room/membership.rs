@@ -3,7 +3,7 @@
 use tokio::time::timeout;
 
 use super::{
-    Inbox, PATIENCE, Room,
+    PATIENCE, Room,
     hub::{Command, Entered},
 };
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     protocol::{Id, Nonce, Text},
 };
 
-/// A connection in the room: says things, and hears everything through its inbox.
+/// A connection in the room: says things, and hears everything through its [`Recipient`](super::Recipient).
 pub struct Membership {
     room: Room,
     person: Hold,
@@ -37,11 +37,6 @@ impl Membership {
         Self { room, person, entered }
     }
 
-    /// What this connection is to send.
-    pub fn inbox(&mut self) -> &mut Inbox {
-        &mut self.entered.inbox
-    }
-
     /// Says something. Answers its id, the first one if the nonce was used for the same text before.
     ///
     /// # Errors
@@ -60,13 +55,16 @@ impl Membership {
         }
     }
 
-    /// Joins again on the same connection: a new welcome is put into the inbox, nobody else notices.
+    /// Joins again on the same connection: it is sent a new welcome, nobody else notices.
     ///
     /// # Errors
     /// [`Unavailable`] if the room is not in sync within 2 s.
-    pub async fn catch_up(&self, since: Option<Id>) -> Result<(), Unavailable> {
-        let since = self.room.find(since).await?;
-        self.room.send(Command::CatchUp { connection: self.entered.connection, since }).await
+    pub fn catch_up(&self, since: Option<Id>) -> impl Future<Output = Result<(), Unavailable>> + Send + use<> {
+        let (room, connection) = (self.room.clone(), self.entered.connection);
+        async move {
+            let since = room.find(since).await?;
+            room.send(Command::CatchUp { connection, since }).await
+        }
     }
 }
 

@@ -144,9 +144,8 @@ impl Hub {
         self.tell(&frame);
     }
 
-    fn tell(&mut self, frame: &Bytes) {
-        // Whoever is too slow has been told to close by their mailbox.
-        self.clients.retain(|_, client| client.mailbox.push(frame.clone()));
+    fn tell(&self, frame: &Bytes) {
+        self.fanout.tell(frame);
     }
 
     fn end(&mut self, session: &SessionTag, now: Instant) {

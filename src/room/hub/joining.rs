@@ -5,14 +5,13 @@ use std::{sync::Arc, time::Instant};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::{Client, Hearing, Hub};
+use super::{Hearing, Hub};
 use crate::{
     backplane::{Hold, Unavailable},
     protocol::{Bye, HEARTBEAT, Members, ServerFrame, Welcome},
     room::{
-        Farewell, Inbox, PATIENCE, Since,
+        Farewell, PATIENCE, Recipient, Since,
         attendance::{ConnectionId, Standing},
-        mailbox::mailbox,
         recent::CatchUp,
         shared::{Shared, View},
     },
@@ -27,6 +26,7 @@ pub(in crate::room) struct Join {
     pub(in crate::room) since: Since,
     /// The name was just found to be the session's.
     pub(in crate::room) owns: bool,
+    pub(in crate::room) recipient: Arc<dyn Recipient>,
     pub(in crate::room) reply: oneshot::Sender<Result<Entered, Refused>>,
 }
 
@@ -63,7 +63,6 @@ pub enum JoinError {
 #[derive(Debug)]
 pub(in crate::room) struct Entered {
     pub(in crate::room) connection: ConnectionId,
-    pub(in crate::room) inbox: Inbox,
     who: String,
     shared: Arc<Shared>,
 }
@@ -129,11 +128,13 @@ impl Hub {
     pub(super) fn welcome_again(&mut self, connection: ConnectionId, since: Since, now: Instant) {
         // What was not yet told is in the welcome: afterwards it would be told twice.
         self.tell_changes(now);
-        if let Some(client) = self.clients.get(&connection) {
+        if let Some(person) = self.clients.get(&connection) {
             let view = self.shared.view();
-            client.mailbox.push_welcome(self.welcome(&view, &client.person.name, &view.recent.catch_up(since)));
+            self.fanout.welcome(connection, self.welcome(&view, &person.name, &view.recent.catch_up(since)));
             drop(view);
-            self.typing_frame(|_| true).map(|frame| client.mailbox.push(frame));
+            if let Some(typing) = self.typing_frame(|_| true) {
+                self.fanout.send(connection, typing);
+            }
         }
     }
 
@@ -142,22 +143,15 @@ impl Hub {
         let view = self.shared.view();
         let mut catch_up = view.recent.catch_up(Since::Nothing);
         (catch_up.recovered, catch_up.missed) = (false, missed);
-        for client in self.clients.values() {
-            client.mailbox.push_welcome(self.welcome(&view, &client.person.name, &catch_up));
-        }
-        drop(view);
-        // It replaced what waited: also what was to be said of who types.
-        if let Some(typing) = self.typing_frame(|_| true) {
-            for client in self.clients.values() {
-                client.mailbox.push(typing.clone());
-            }
+        for (connection, person) in &self.clients {
+            self.fanout.welcome(*connection, self.welcome(&view, &person.name, &catch_up));
         }
     }
 
     /// Ends one connection, if it is still there.
     pub(super) fn cut(&mut self, connection: ConnectionId, farewell: Farewell) {
-        if let Some(client) = self.clients.remove(&connection) {
-            client.mailbox.close(farewell);
+        if self.clients.remove(&connection).is_some() {
+            self.fanout.close(connection, farewell);
         }
     }
 
@@ -189,16 +183,16 @@ impl Hub {
     fn welcome_in(&mut self, arriving: Arriving, now: Instant) {
         let Arriving { connection, join, .. } = arriving;
         self.tell_changes(now);
-        let (mailbox, inbox) = mailbox();
-        {
+        let welcome = {
             let view = self.shared.view();
-            mailbox.push_welcome(self.welcome(&view, &join.person.name, &view.recent.catch_up(join.since)));
-        }
+            self.welcome(&view, &join.person.name, &view.recent.catch_up(join.since))
+        };
+        self.fanout.enter(connection, join.recipient, welcome);
         if let Some(typing) = self.typing_frame(|count| count > 0) {
-            mailbox.push(typing);
+            self.fanout.send(connection, typing);
         }
-        let entered = Entered { connection, inbox, who: join.person.who.clone(), shared: Arc::clone(&self.shared) };
-        self.clients.insert(connection, Client { person: join.person, mailbox });
+        let entered = Entered { connection, who: join.person.who.clone(), shared: Arc::clone(&self.shared) };
+        self.clients.insert(connection, join.person);
         // Whoever gave up meanwhile departs by what is dropped here.
         let _ = join.reply.send(Ok(entered));
     }
