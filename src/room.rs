@@ -91,8 +91,17 @@ impl Room {
     /// `recipient` is sent is the welcome.
     ///
     /// # Errors
-    /// See [`JoinError`].
+    /// See [`JoinError`]; after 2 s at the latest.
     pub async fn join(
+        &self,
+        person: Hold,
+        since: Option<Id>,
+        recipient: Arc<dyn Recipient>,
+    ) -> Result<Membership, JoinError> {
+        timeout(PATIENCE, self.join_patiently(person, since, recipient)).await.unwrap_or(Err(Unavailable.into()))
+    }
+
+    async fn join_patiently(
         &self,
         person: Hold,
         since: Option<Id>,

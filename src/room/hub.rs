@@ -61,7 +61,7 @@ pub(super) struct Hub {
     follower: Follower,
     /// The connections that are in, and whose they are.
     clients: HashMap<ConnectionId, Hold>,
-    fanout: Fanout,
+    fanout: Arc<Fanout>,
     entered: ConnectionId,
     /// Joins that wait for the room to be in sync.
     waiting: Vec<(Join, Instant)>,
@@ -110,7 +110,7 @@ impl Hub {
             hearing: Hearing::Deaf { since: now },
             follower: Follower::default(),
             clients: HashMap::new(),
-            fanout: Fanout::start(),
+            fanout: Arc::new(Fanout::start()),
             entered: 0,
             waiting: vec![],
             arriving: vec![],

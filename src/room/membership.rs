@@ -1,5 +1,6 @@
 //! One connection's place in the room. Dropping it leaves.
 
+use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::{
@@ -44,6 +45,11 @@ impl Membership {
     pub fn say(&self, nonce: Nonce, text: Text) -> impl Future<Output = Result<Id, SayError>> + Send + use<> {
         let (room, person) = (self.room.clone(), self.person.clone());
         async move { room.publish(person, nonce, text).await }
+    }
+
+    /// Sends a frame to this connection alone, after everything that it was told before.
+    pub fn send(&self, frame: Bytes) {
+        self.entered.send(frame);
     }
 
     /// Tells the others that this person types, or stopped. Ephemeral: nobody is told if it is lost.

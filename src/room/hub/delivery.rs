@@ -118,9 +118,9 @@ impl Hub {
         self.typists.stop(&message.from);
         self.tell_changes(now);
         let kept = Kept::new(message);
-        let frame = kept.frame.clone();
+        // Told first: whoever asks for the newest id must not be told of one before the message.
+        self.tell(&kept.frame);
         self.shared.view_mut().recent.push(kept);
-        self.tell(&frame);
     }
 
     fn deliver_presence(&mut self, delta: &Delta) {

@@ -12,6 +12,7 @@ use crate::{
     room::{
         Farewell, PATIENCE, Recipient, Since,
         attendance::{ConnectionId, Standing},
+        fanout::Fanout,
         recent::CatchUp,
         shared::{Shared, View},
     },
@@ -60,11 +61,18 @@ pub enum JoinError {
 }
 
 /// A connection that is in. Dropping it leaves.
-#[derive(Debug)]
 pub(in crate::room) struct Entered {
     pub(in crate::room) connection: ConnectionId,
     who: String,
     shared: Arc<Shared>,
+    fanout: Arc<Fanout>,
+}
+
+impl Entered {
+    /// Sends frames to this connection, after everything that it was told before.
+    pub(in crate::room) fn send(&self, frames: Bytes) {
+        self.fanout.send(self.connection, frames);
+    }
 }
 
 impl Drop for Entered {
@@ -191,7 +199,8 @@ impl Hub {
         if let Some(typing) = self.typing_frame(|count| count > 0) {
             self.fanout.send(connection, typing);
         }
-        let entered = Entered { connection, who: join.person.who.clone(), shared: Arc::clone(&self.shared) };
+        let (who, shared, fanout) = (join.person.who.clone(), Arc::clone(&self.shared), Arc::clone(&self.fanout));
+        let entered = Entered { connection, who, shared, fanout };
         self.clients.insert(connection, join.person);
         // Whoever gave up meanwhile departs by what is dropped here.
         let _ = join.reply.send(Ok(entered));

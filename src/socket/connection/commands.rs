@@ -58,7 +58,12 @@ impl Connection {
             ClientFrame::Join { since } => self.join(outbox, since),
             ClientFrame::Ping => {
                 let head = self.room.head().flatten();
-                outbox.send(ServerFrame::Pong { head }.encode());
+                let pong = ServerFrame::Pong { head }.encode();
+                // Not before what it speaks of: a client that lacks the newest message joins again.
+                match &self.membership {
+                    Some(membership) => membership.send(pong),
+                    None => outbox.send(pong),
+                }
                 Ok(())
             }
             ClientFrame::Message { nonce, text } => self.say(outbox, nonce, &text),
