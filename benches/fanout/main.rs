@@ -1,12 +1,13 @@
 //! What it costs to hand one message to very many sockets, measured against what the kernel charges for that alone:
 //! `cargo bench --bench fanout`. What is measured and how to read it: docs/benchmark.md.
 
-#![expect(dead_code, reason = "the rows that need it come next")]
-
 mod driver;
 mod floor;
 mod generator;
+mod members;
 mod options;
+mod peers;
+mod plot;
 mod process;
 mod redis;
 mod report;
@@ -77,7 +78,9 @@ fn measure(options: &Options) -> Result<(), Failure> {
             Ok(lines) => report.lines.extend(lines),
             Err(error) => report.lines.push(report::Line::failed(row.name, &error)),
         }
+        // After every row: what was measured is not lost with what fails or is stopped.
         report.write(&options.out)?;
+        plot::write(&report, &options.out)?;
     }
     println!("{report}");
     println!("written to {}", options.out.join("fanout.json").display());

@@ -5,16 +5,19 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::{
-    rows::{ALL, Row},
+    rows::{ALL, PEERS, Row},
     stage::Kind,
 };
 
 /// Chosen on the command line.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// Rows to measure; all of them without it
+    /// Rows to measure; all but peers without it
     #[arg(long, value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(ALL.iter().map(|row| row.name)))]
     pub rows: Vec<String>,
+    /// Build and measure peers as well
+    #[arg(long)]
+    pub peers: bool,
     /// As many clients in every room, instead of what the row is about
     #[arg(long)]
     pub clients: Option<usize>,
@@ -37,7 +40,9 @@ pub struct Options {
 
 impl Options {
     pub fn rows(&self) -> Vec<&'static Row> {
-        ALL.iter().filter(|row| self.rows.is_empty() || self.rows.iter().any(|name| name == row.name)).collect()
+        let named = |row: &Row| self.rows.iter().any(|name| name == row.name);
+        let unnamed = |row: &Row| self.rows.is_empty() && row.name != PEERS;
+        ALL.iter().filter(|row| named(row) || unnamed(row) || (self.peers && row.name == PEERS)).collect()
     }
 
     /// How many clients a row has that is about so many.

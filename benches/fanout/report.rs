@@ -10,11 +10,6 @@ use crate::{
     process::Failure,
 };
 
-/// Above this share of a core a generator measures itself.
-const OWN_CPU: f64 = 0.95;
-/// Milliseconds: later than this, and its latencies are its own.
-const OWN_LAG: f64 = 30.0;
-
 /// All lines so far.
 #[derive(Default, Serialize)]
 pub struct Report {
@@ -79,9 +74,10 @@ impl Line {
 
     /// Refuses the figure if the generator could not keep up.
     pub fn unless_saturated(mut self, own: &Own) -> Self {
-        if own.cpu >= OWN_CPU || own.lag_p99 > OWN_LAG {
+        if !own.kept_up() {
             let Own { cpu, lag_p99 } = own;
-            self.refused.push(format!("generator saturated ({:.0} % of a core, {lag_p99:.0} ms late)", cpu * 100.0));
+            self.refused
+                .push(format!("the generator did not keep up ({:.0} % of a core, {lag_p99:.0} ms late)", cpu * 100.0));
         }
         self
     }
@@ -92,6 +88,11 @@ impl Line {
             self.missed.push(else_why.into());
         }
         self
+    }
+
+    /// Whether it tells what a delivery costs, and may be believed.
+    pub fn is_cost(&self) -> bool {
+        self.refused.is_empty() && self.what.contains("CPU per delivery (")
     }
 
     fn verdict(&self) -> &'static str {

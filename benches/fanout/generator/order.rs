@@ -103,6 +103,18 @@ pub struct Own {
     pub lag_p99: f64,
 }
 
+/// Above this share of a core a generator measures itself.
+const MOST_CPU: f64 = 0.95;
+/// Milliseconds: later than this, and its latencies are its own.
+const MOST_LAG: f64 = 30.0;
+
+impl Own {
+    /// Whether what it measured is the servers' doing, not its own.
+    pub fn kept_up(&self) -> bool {
+        self.cpu < MOST_CPU && self.lag_p99 <= MOST_LAG
+    }
+}
+
 /// How clients came back.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Stormed {

@@ -10,7 +10,8 @@ use crate::{
     stage::{Kind, Pace, Stage},
 };
 
-const SENDERS: usize = 20;
+/// How many clients speak in turn.
+pub const SENDERS: usize = 20;
 
 /// A thousand clients, twenty messages a second.
 pub fn calm(options: &Options) -> Result<Vec<Line>, Failure> {
@@ -20,6 +21,31 @@ pub fn calm(options: &Options) -> Result<Vec<Line>, Failure> {
 /// Ten thousand clients, five messages a second.
 pub fn crowd(options: &Options) -> Result<Vec<Line>, Failure> {
     beside_the_floor("crowd", options, options.clients(10_000), 5.0)
+}
+
+/// A thousand clients and far more messages than anybody reads: frames that wait for one socket may leave together.
+pub fn burst(options: &Options) -> Result<Vec<Line>, Failure> {
+    const ROW: &str = "burst";
+    let clients = options.clients(1000);
+    let mut floor = Stage::with_clients(&Kind::Floor, clients)?;
+    let mut ruang = Stage::with_clients(&options.ruang(2), clients)?;
+    let seconds = options.seconds();
+    let (calm, busy) =
+        (Pace { rate: 20.0, senders: SENDERS, seconds }, Pace { rate: 400.0, senders: SENDERS, seconds });
+    let (mut least, mut ours) = (Vec::new(), Vec::new());
+    for _ in 0..options.rounds() {
+        least.push(floor.run(calm)?);
+        ours.push(ruang.run(busy)?);
+    }
+    let ratios = ours.iter().zip(&least).map(|(ours, least)| ruang.cost(ours) / floor.cost(least));
+    let p99 = median(ours.iter().map(|one| one.latency.p99));
+    let ratio = Line::new(ROW, format!("CPU per delivery at {clients} × 400 ÷ floor's at × 20"), median(ratios), "")
+        .at_most(0.5, 0.25)
+        .only_if(p99 <= 50.0, format!("p99 is {p99:.0} ms, not within 50"))
+        .checked(&least)
+        .checked(&ours)
+        .made_of(json!({ "floor": least, "ruang": ours }));
+    Ok(vec![ratio, cost(ROW, "the floor, calm", &floor, &least), cost(ROW, "ruang", &ruang, &ours)])
 }
 
 fn beside_the_floor(row: &'static str, options: &Options, clients: usize, rate: f64) -> Result<Vec<Line>, Failure> {
