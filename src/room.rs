@@ -21,7 +21,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{broadcast, mpsc, oneshot},
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 
 pub use self::{
@@ -91,29 +91,22 @@ impl Room {
     /// `recipient` is sent is the welcome.
     ///
     /// # Errors
-    /// See [`JoinError`]; after 2 s at the latest.
+    /// See [`JoinError`]; after little more than 2 s at the latest.
     pub async fn join(
         &self,
         person: Hold,
         since: Option<Id>,
         recipient: Arc<dyn Recipient>,
     ) -> Result<Membership, JoinError> {
-        timeout(PATIENCE, self.join_patiently(person, since, recipient)).await.unwrap_or(Err(Unavailable.into()))
-    }
-
-    async fn join_patiently(
-        &self,
-        person: Hold,
-        since: Option<Id>,
-        recipient: Arc<dyn Recipient>,
-    ) -> Result<Membership, JoinError> {
-        let since = self.find(since).await?;
-        let mut entered = self.enter(&person, since, false, &recipient).await?;
+        let until = Instant::now() + PATIENCE;
+        let since = timeout_at(until, self.find(since)).await.map_err(|_| Unavailable)??;
+        let mut entered = self.enter(&person, since, false, &recipient, until).await?;
         if matches!(entered, Err(Refused::Contested)) {
-            if self.claim(&person.who, &person.session).await? == Claim::Held {
+            let claimed = timeout_at(until, self.claim(&person.who, &person.session)).await;
+            if claimed.map_err(|_| Unavailable)?? == Claim::Held {
                 return Err(JoinError::Ended);
             }
-            entered = self.enter(&person, since, true, &recipient).await?;
+            entered = self.enter(&person, since, true, &recipient, until).await?;
         }
         match entered {
             Ok(entered) => Ok(Membership::new(self.clone(), person, entered)),
@@ -194,11 +187,12 @@ impl Room {
         since: Since,
         owns: bool,
         recipient: &Arc<dyn Recipient>,
+        until: Instant,
     ) -> Result<Result<Entered, Refused>, Unavailable> {
         let (reply, answer) = oneshot::channel();
         let (person, recipient) = (person.clone(), Arc::clone(recipient));
-        self.send(Command::Join(Join { person, since, owns, recipient, reply })).await?;
-        // The hub is no less patient, and answers by itself.
+        self.send(Command::Join(Join { person, since, owns, recipient, until: until.into_std(), reply })).await?;
+        // The hub gives up at that time by itself: were it less patient here, it might let in who has been refused.
         timeout(PATIENCE * 2, answer).await.map_err(|_| Unavailable)?.map_err(|_| Unavailable)
     }
 

@@ -64,7 +64,7 @@ pub(super) struct Hub {
     fanout: Arc<Fanout>,
     entered: ConnectionId,
     /// Joins that wait for the room to be in sync.
-    waiting: Vec<(Join, Instant)>,
+    waiting: Vec<Join>,
     /// Connections that wait for the others to be told of their person.
     arriving: Vec<Arriving>,
     attendance: Attendance,

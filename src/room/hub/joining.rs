@@ -10,7 +10,7 @@ use crate::{
     backplane::{Hold, Unavailable},
     protocol::{Bye, HEARTBEAT, Members, ServerFrame, Welcome},
     room::{
-        Farewell, PATIENCE, Recipient, Since,
+        Farewell, Recipient, Since,
         attendance::{ConnectionId, Standing},
         fanout::Fanout,
         recent::CatchUp,
@@ -28,6 +28,8 @@ pub(in crate::room) struct Join {
     /// The name was just found to be the session's.
     pub(in crate::room) owns: bool,
     pub(in crate::room) recipient: Arc<dyn Recipient>,
+    /// When it is too late.
+    pub(in crate::room) until: Instant,
     pub(in crate::room) reply: oneshot::Sender<Result<Entered, Refused>>,
 }
 
@@ -46,7 +48,6 @@ pub(in crate::room) enum Refused {
 pub(super) struct Arriving {
     connection: ConnectionId,
     join: Join,
-    until: Instant,
 }
 
 /// Why somebody cannot join.
@@ -88,13 +89,13 @@ impl Hub {
         } else if self.hearing == Hearing::Synced {
             self.join(join, now);
         } else {
-            self.waiting.push((join, now + PATIENCE));
+            self.waiting.push(join);
         }
     }
 
     /// Lets in whoever waited for the room to be in sync.
     pub(super) fn let_in(&mut self, now: Instant) {
-        for (join, _) in std::mem::take(&mut self.waiting) {
+        for join in std::mem::take(&mut self.waiting) {
             self.join_or_wait(join, now);
         }
     }
@@ -124,10 +125,10 @@ impl Hub {
     }
 
     pub(super) fn give_up_waiting(&mut self, now: Instant) {
-        for (join, _) in self.waiting.extract_if(.., |(_, until)| *until <= now) {
+        for join in self.waiting.extract_if(.., |join| join.until <= now) {
             join.refuse(Refused::Unavailable);
         }
-        for arriving in self.arriving.extract_if(.., |arriving| arriving.until <= now) {
+        for arriving in self.arriving.extract_if(.., |arriving| arriving.join.until <= now) {
             self.attendance.leave(&arriving.join.person.who, arriving.connection, now);
             arriving.join.refuse(Refused::Unavailable);
         }
@@ -172,7 +173,7 @@ impl Hub {
         for displaced in self.attendance.enter(&join.person, connection) {
             self.cut(displaced, Farewell { reason: Bye::SessionEnded, retry_after_ms: None });
         }
-        self.welcome_or_wait(Arriving { connection, join, until: now + PATIENCE }, now);
+        self.welcome_or_wait(Arriving { connection, join }, now);
         if !self.arriving.is_empty() {
             self.beat(now);
         }
@@ -189,7 +190,7 @@ impl Hub {
     }
 
     fn welcome_in(&mut self, arriving: Arriving, now: Instant) {
-        let Arriving { connection, join, .. } = arriving;
+        let Arriving { connection, join } = arriving;
         self.tell_changes(now);
         let welcome = {
             let view = self.shared.view();
