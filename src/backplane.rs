@@ -42,6 +42,9 @@ use crate::protocol::Id;
 
 /// Events that a subscriber may have waiting; past that it is told of a [`Event::Gap`] instead.
 pub const EVENTS_WAITING: usize = 4096;
+/// How long a name is its session's before it was ever here. Short: whoever never gets the answer to their sign-in
+/// cannot know the session that holds the name, and has to wait for as long.
+pub const CLAIM: Duration = Duration::from_secs(20);
 /// Most messages that [`Backplane::read`] answers when the position is known: as many as a client is sent.
 pub const MISSED_AT_MOST: usize = 500;
 /// Messages that [`Backplane::read`] answers when it starts anew: what an instance keeps at hand.
@@ -75,7 +78,8 @@ pub trait Backplane: Send + Sync + 'static {
     /// A page of history, oldest first.
     async fn page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable>;
 
-    /// Takes a name for a session, or renews it. A person in the room keeps their name whatever else is said.
+    /// Takes a name for a session until it comes in, [`CLAIM`] at most. A person in the room keeps their name whatever
+    /// else is said.
     async fn claim(&self, who: &str, session: &SessionTag) -> Result<Claim, Unavailable>;
 
     /// Tells every instance that a person types, or stopped. Ephemeral: may be lost.
@@ -96,4 +100,11 @@ pub struct Keeping {
     pub history: usize,
     /// How long a name stays its session's after they left.
     pub name_hold: Duration,
+}
+
+impl Keeping {
+    /// How long a name is held for somebody who has not come in yet.
+    pub fn claim(self) -> Duration {
+        CLAIM.min(self.name_hold)
+    }
 }

@@ -32,3 +32,4 @@ pub mod settings;
 pub mod socket;
 pub mod telemetry;
 pub mod web;
+pub mod websocket;

@@ -6,11 +6,12 @@
 //! has run out), `typing`. Everybody else talks to it through [`Room`] and [`Membership`].
 
 mod attendance;
+mod fanout;
 mod follower;
 mod hub;
-mod mailbox;
 mod membership;
 mod recent;
+mod recipient;
 mod roster;
 mod shared;
 mod typing;
@@ -20,13 +21,13 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{broadcast, mpsc, oneshot},
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 
 pub use self::{
     hub::JoinError,
-    mailbox::{Delivery, Farewell, Inbox},
     membership::{Membership, SayError},
+    recipient::{Farewell, Recipient},
 };
 use self::{
     hub::{Command, Entered, Hub, Join, Refused},
@@ -86,19 +87,26 @@ impl Room {
         Self { commands, shared, backplane }
     }
 
-    /// Enters the room with one connection, once the others have been told of its person. The first delivery in the
-    /// membership's inbox is the welcome.
+    /// Enters the room with one connection, once the others have been told of its person. The first thing that its
+    /// `recipient` is sent is the welcome.
     ///
     /// # Errors
-    /// See [`JoinError`].
-    pub async fn join(&self, person: Hold, since: Option<Id>) -> Result<Membership, JoinError> {
-        let since = self.find(since).await?;
-        let mut entered = self.enter(&person, since, false).await?;
+    /// See [`JoinError`]; after little more than 2 s at the latest.
+    pub async fn join(
+        &self,
+        person: Hold,
+        since: Option<Id>,
+        recipient: Arc<dyn Recipient>,
+    ) -> Result<Membership, JoinError> {
+        let until = Instant::now() + PATIENCE;
+        let since = timeout_at(until, self.find(since)).await.map_err(|_| Unavailable)??;
+        let mut entered = self.enter(&person, since, false, &recipient, until).await?;
         if matches!(entered, Err(Refused::Contested)) {
-            if self.claim(&person.who, &person.session).await? == Claim::Held {
+            let claimed = timeout_at(until, self.claim(&person.who, &person.session)).await;
+            if claimed.map_err(|_| Unavailable)?? == Claim::Held {
                 return Err(JoinError::Ended);
             }
-            entered = self.enter(&person, since, true).await?;
+            entered = self.enter(&person, since, true, &recipient, until).await?;
         }
         match entered {
             Ok(entered) => Ok(Membership::new(self.clone(), person, entered)),
@@ -173,10 +181,18 @@ impl Room {
         }
     }
 
-    async fn enter(&self, person: &Hold, since: Since, owns: bool) -> Result<Result<Entered, Refused>, Unavailable> {
+    async fn enter(
+        &self,
+        person: &Hold,
+        since: Since,
+        owns: bool,
+        recipient: &Arc<dyn Recipient>,
+        until: Instant,
+    ) -> Result<Result<Entered, Refused>, Unavailable> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Join(Join { person: person.clone(), since, owns, reply })).await?;
-        // The hub is no less patient, and answers by itself.
+        let (person, recipient) = (person.clone(), Arc::clone(recipient));
+        self.send(Command::Join(Join { person, since, owns, recipient, until: until.into_std(), reply })).await?;
+        // The hub gives up at that time by itself: were it less patient here, it might let in who has been refused.
         timeout(PATIENCE * 2, answer).await.map_err(|_| Unavailable)?.map_err(|_| Unavailable)
     }
 

@@ -3,7 +3,8 @@
 mod allowance;
 mod connection;
 mod faults;
-mod outbound;
+mod inbound;
+mod outbox;
 mod places;
 mod upgrade;
 

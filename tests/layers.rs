@@ -16,7 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["backplane"],
     &["redis", "origin"],
     &["server", "telemetry", "protocol"],
-    &["name", "address", "bucket"],
+    &["name", "address", "bucket", "websocket"],
 ];
 
 #[test]

@@ -40,7 +40,7 @@ impl Memory {
         Self {
             state: Mutex::new(State {
                 log: Log::new(epoch, keeping.history),
-                presence: Presence::new(keeping.name_hold),
+                presence: Presence::new(keeping),
                 subscribers: Subscribers::default(),
             }),
         }

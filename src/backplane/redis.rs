@@ -102,7 +102,8 @@ impl Backplane for Redis {
     }
 
     async fn claim(&self, who: &str, session: &SessionTag) -> Result<Claim, Unavailable> {
-        let args = vec![session.as_str().to_owned(), who.to_owned(), self.name_hold_ms()];
+        let hold_ms = self.keeping.claim().as_millis().to_string();
+        let args = vec![session.as_str().to_owned(), who.to_owned(), hold_ms];
         answer::claimed(&self.scripts.claim(self.keys_and_names([who]), args).await?)
     }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{Bye, Id, Message, Nonce};
+use crate::websocket::text_frame;
 
 /// A frame to a client.
 #[derive(Debug, Serialize)]
@@ -133,10 +134,15 @@ impl ErrorCode {
 }
 
 impl ServerFrame<'_> {
-    /// The frame as the text to send.
+    /// The WebSocket frame, as it goes over the wire to whoever gets it.
     pub fn encode(&self) -> Bytes {
+        text_frame(&self.json())
+    }
+
+    /// The frame's text.
+    pub fn json(&self) -> Vec<u8> {
         // Every field is a string, a number or a list of them: serialising cannot fail.
-        serde_json::to_vec(self).unwrap_or_default().into()
+        serde_json::to_vec(self).unwrap_or_default()
     }
 }
 
@@ -145,7 +151,7 @@ mod tests {
     use super::*;
 
     fn text(frame: &ServerFrame<'_>) -> String {
-        String::from_utf8(frame.encode().to_vec()).unwrap()
+        String::from_utf8(frame.json()).unwrap()
     }
 
     #[test]

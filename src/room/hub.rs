@@ -27,8 +27,8 @@ use self::{answers::Answer, beating::Pulse, boottime::boottime, incarnation::Inc
 use super::{
     Options, Since,
     attendance::{Attendance, ConnectionId},
+    fanout::Fanout,
     follower::Follower,
-    mailbox::Mailbox,
     shared::Shared,
     typing::Typists,
     watch::Watch,
@@ -59,10 +59,12 @@ pub(super) struct Hub {
     events: mpsc::Receiver<Event>,
     hearing: Hearing,
     follower: Follower,
-    clients: HashMap<ConnectionId, Client>,
+    /// The connections that are in, and whose they are.
+    clients: HashMap<ConnectionId, Hold>,
+    fanout: Arc<Fanout>,
     entered: ConnectionId,
     /// Joins that wait for the room to be in sync.
-    waiting: Vec<(Join, Instant)>,
+    waiting: Vec<Join>,
     /// Connections that wait for the others to be told of their person.
     arriving: Vec<Arriving>,
     attendance: Attendance,
@@ -74,12 +76,6 @@ pub(super) struct Hub {
     answers: FuturesUnordered<BoxFuture<'static, Answer>>,
     draining: Option<oneshot::Sender<()>>,
     drained: bool,
-}
-
-/// A connection of this instance.
-struct Client {
-    person: Hold,
-    mailbox: Mailbox,
 }
 
 /// How the hub stands to the events.
@@ -114,6 +110,7 @@ impl Hub {
             hearing: Hearing::Deaf { since: now },
             follower: Follower::default(),
             clients: HashMap::new(),
+            fanout: Arc::new(Fanout::start()),
             entered: 0,
             waiting: vec![],
             arriving: vec![],
@@ -129,7 +126,7 @@ impl Hub {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let listens = !matches!(self.hearing, Hearing::Behind { .. });
+            let listens = !matches!(self.hearing, Hearing::Behind { .. }) && !self.fanout.is_full();
             tokio::select! {
                 command = self.commands.recv() => match command {
                     Some(command) => self.obey(command, Instant::now()),
@@ -167,6 +164,7 @@ impl Hub {
         }
         for (connection, who) in self.shared.take_departures() {
             self.clients.remove(&connection);
+            self.fanout.leave(connection);
             self.attendance.leave(&who, connection, now);
         }
         self.give_up_waiting(now);

@@ -1,9 +1,10 @@
 //! One connection's place in the room. Dropping it leaves.
 
+use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::{
-    Inbox, PATIENCE, Room,
+    PATIENCE, Room,
     hub::{Command, Entered},
 };
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
     protocol::{Id, Nonce, Text},
 };
 
-/// A connection in the room: says things, and hears everything through its inbox.
+/// A connection in the room: says things, and hears everything through its [`Recipient`](super::Recipient).
 pub struct Membership {
     room: Room,
     person: Hold,
@@ -37,11 +38,6 @@ impl Membership {
         Self { room, person, entered }
     }
 
-    /// What this connection is to send.
-    pub fn inbox(&mut self) -> &mut Inbox {
-        &mut self.entered.inbox
-    }
-
     /// Says something. Answers its id, the first one if the nonce was used for the same text before.
     ///
     /// # Errors
@@ -49,6 +45,11 @@ impl Membership {
     pub fn say(&self, nonce: Nonce, text: Text) -> impl Future<Output = Result<Id, SayError>> + Send + use<> {
         let (room, person) = (self.room.clone(), self.person.clone());
         async move { room.publish(person, nonce, text).await }
+    }
+
+    /// Sends a frame to this connection alone, after everything that it was told before.
+    pub fn send(&self, frame: Bytes) {
+        self.entered.send(frame);
     }
 
     /// Tells the others that this person types, or stopped. Ephemeral: nobody is told if it is lost.
@@ -60,13 +61,16 @@ impl Membership {
         }
     }
 
-    /// Joins again on the same connection: a new welcome is put into the inbox, nobody else notices.
+    /// Joins again on the same connection: it is sent a new welcome, nobody else notices.
     ///
     /// # Errors
     /// [`Unavailable`] if the room is not in sync within 2 s.
-    pub async fn catch_up(&self, since: Option<Id>) -> Result<(), Unavailable> {
-        let since = self.room.find(since).await?;
-        self.room.send(Command::CatchUp { connection: self.entered.connection, since }).await
+    pub fn catch_up(&self, since: Option<Id>) -> impl Future<Output = Result<(), Unavailable>> + Send + use<> {
+        let (room, connection) = (self.room.clone(), self.entered.connection);
+        async move {
+            let since = room.find(since).await?;
+            room.send(Command::CatchUp { connection, since }).await
+        }
     }
 }
 

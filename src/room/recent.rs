@@ -5,11 +5,12 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{
     backplane::{Cursor, MISSED_AT_MOST, NEWEST, Page, Reading},
     protocol::{Id, Message, ServerFrame},
+    websocket::text_frame,
 };
 
 /// Most bytes of messages in one welcome.
@@ -34,7 +35,7 @@ pub struct Recent {
 pub struct Kept {
     /// The message.
     pub message: Arc<Message>,
-    /// Its frame, as it is sent.
+    /// Its WebSocket frame, as it goes over the wire.
     pub frame: Bytes,
     /// The same text, as it is put into a welcome.
     pub raw: Arc<RawValue>,
@@ -43,10 +44,8 @@ pub struct Kept {
 impl Kept {
     /// Encodes a message.
     pub fn new(message: Arc<Message>) -> Self {
-        let frame = ServerFrame::Message(&message).encode();
-        // What serde_json wrote is JSON: it reads back.
-        let text = String::from_utf8_lossy(&frame).into_owned();
-        let raw = RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned());
+        let raw = to_raw_value(&ServerFrame::Message(&message)).unwrap_or_else(|_| RawValue::NULL.to_owned());
+        let frame = text_frame(raw.get().as_bytes());
         Self { message, frame, raw: raw.into() }
     }
 }

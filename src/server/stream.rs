@@ -22,17 +22,17 @@ pub struct Stream {
     write_timeout: Duration,
     /// Runs while a write is blocked.
     stalled: Option<Pin<Box<Sleep>>>,
-    _place: OwnedSemaphorePermit,
+    place: OwnedSemaphorePermit,
 }
 
 impl Stream {
     pub(super) fn new(socket: TcpStream, place: OwnedSemaphorePermit, write_timeout: Duration) -> Self {
-        Self { socket, write_timeout, stalled: None, _place: place }
+        Self { socket, write_timeout, stalled: None, place }
     }
 
-    /// The socket itself, for its options.
-    pub fn socket(&self) -> &TcpStream {
-        &self.socket
+    /// The socket itself, for whoever took the connection over, and the place that it occupies until that is dropped.
+    pub fn into_parts(self) -> (TcpStream, OwnedSemaphorePermit) {
+        (self.socket, self.place)
     }
 
     /// Passes a write's outcome on, unless it has been blocked for too long.

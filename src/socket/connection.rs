@@ -1,12 +1,18 @@
-//! The life of one connection: one task, from the upgrade to the close frame.
+//! The life of one connection: one task, from the upgrade to the close frame. What the room sends goes past it,
+//! straight into the socket; it reads, answers, and sees to what did not fit.
 
-mod inbound;
+mod commands;
 mod timers;
 
-use std::time::Instant;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use futures_util::{StreamExt, future::BoxFuture};
+use futures_util::future::BoxFuture;
 use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use rand::Rng;
 use tokio::{
     sync::broadcast::{self, error::RecvError},
     time::timeout,
@@ -19,17 +25,22 @@ use super::{
     Sockets,
     allowance::Allowance,
     faults::Faults,
-    outbound::{self, Lost, Socket},
+    inbound::Inbound,
+    outbox::{Need, Outbox},
 };
 use crate::{
     backplane::{Hold, SessionTag, Unavailable},
-    protocol::{Bye, CloseCode, ErrorCode, Id, Nonce, ServerFrame},
-    room::{Delivery, Farewell, JoinError, Membership, Room, SayError},
+    protocol::{Bye, ErrorCode, Id, Nonce, ServerFrame},
+    room::{Farewell, JoinError, Membership, Recipient, Room, SayError},
+    server::Stream,
     session::{Alive, Person, Sessions, Unreadable},
+    websocket::{close_frame, ping_frame},
 };
 
 /// How long the upgraded connection may take to appear after the response.
-const UPGRADE: std::time::Duration = std::time::Duration::from_secs(10);
+const UPGRADE: Duration = Duration::from_secs(10);
+/// Within which time sessions are looked up that may all have gone at once, so that not all are at once.
+const RECHECKS: Duration = Duration::from_millis(500);
 
 /// A connection and what it is allowed.
 pub(super) struct Connection {
@@ -42,7 +53,7 @@ pub(super) struct Connection {
     timers: Timers,
     draining: CancellationToken,
     /// Sessions that end, as long as this one is not in the room, where it would be told.
-    endings: broadcast::Receiver<SessionTag>,
+    endings: Option<broadcast::Receiver<SessionTag>>,
     membership: Option<Membership>,
     /// What was asked of the room. Nothing more is read until it is answered, so that order is kept.
     asked: Option<BoxFuture<'static, Answer>>,
@@ -52,33 +63,30 @@ pub(super) struct Connection {
     checking: Option<BoxFuture<'static, Result<Alive, Unreadable>>>,
 }
 
+/// The two ways of a connection.
+struct Ways {
+    inbound: Inbound,
+    outbox: Arc<Outbox>,
+}
+
 /// What the room answers.
 enum Answer {
     Joined(Result<Membership, JoinError>),
-    CaughtUp(Membership, Result<(), Unavailable>),
+    CaughtUp(Result<(), Unavailable>),
     Said(Nonce, Result<Id, SayError>),
 }
 
 /// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// The client closed, or broke the framing: the WebSocket library has answered.
-    Answered,
+    /// The client closed, with this code: it is answered in kind.
+    Answered(Option<u16>),
     /// We say why and close.
     Farewell(Farewell),
     /// We close with a code alone.
-    Code(CloseCode),
+    Code(u16),
     /// There is nobody to say anything to.
     Lost,
-}
-
-impl From<Lost> for End {
-    fn from(lost: Lost) -> Self {
-        match lost {
-            Lost::Broken => Self::Lost,
-            Lost::Behind => farewell(Bye::TooSlow),
-        }
-    }
 }
 
 fn farewell(reason: Bye) -> End {
@@ -98,7 +106,7 @@ impl Connection {
             faults: Faults::default(),
             timers: Timers::new(now),
             draining: sockets.0.draining.clone(),
-            endings: sockets.0.room.endings(),
+            endings: Some(sockets.0.room.endings()),
             membership: None,
             asked: None,
             telling: None,
@@ -109,46 +117,51 @@ impl Connection {
     /// Runs until either side ends it.
     pub(super) async fn run(mut self, upgrade: OnUpgrade) {
         let Ok(Ok(upgraded)) = timeout(UPGRADE, upgrade).await else { return };
+        // It is ours: the server knows no other kind of connection.
+        let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else { return };
+        let (socket, _place) = parts.io.into_inner().into_parts();
+        let outbox = Arc::new(Outbox::new(socket));
+        let mut ways = Ways { inbound: Inbound::new(&parts.read_buf), outbox: Arc::clone(&outbox) };
         let began = Instant::now();
         let session = self.person.session.clone();
         tracing::debug!(?session, "socket open");
-        let mut socket = outbound::speak(upgraded);
-        let end = self.serve(&mut socket).await;
+        let end = self.serve(&mut ways).await;
         if end == farewell(Bye::SessionEnded) {
             // Also one that only lost its name: it would be sent away again and again. It may be gone already.
             let _ = self.sessions.delete(&self.session).await;
         }
         // Whoever waits for the farewell is no longer in the room.
-        drop(self);
+        drop((self, ways));
         match end {
-            End::Answered => outbound::finish(socket).await,
-            End::Farewell(farewell) => outbound::bid_farewell(socket, farewell).await,
-            End::Code(code) => outbound::close(socket, code).await,
-            End::Lost => {}
+            End::Answered(code) => outbox.finish(close_frame(code)).await,
+            End::Farewell(farewell) => outbox.finish(goodbye(farewell)).await,
+            End::Code(code) => outbox.finish(close_frame(Some(code))).await,
+            End::Lost => outbox.abandon(),
         }
         tracing::info!(?session, ?end, seconds = began.elapsed().as_secs(), "socket closed");
     }
 
-    async fn serve(&mut self, socket: &mut Socket) -> End {
+    async fn serve(&mut self, ways: &mut Ways) -> End {
         loop {
-            if let Err(end) = self.turn(socket).await {
+            if let Err(end) = self.turn(ways).await {
                 return end;
             }
         }
     }
 
     /// Waits for one thing to happen, and does what follows from it.
-    async fn turn(&mut self, socket: &mut Socket) -> Result<(), End> {
+    async fn turn(&mut self, ways: &mut Ways) -> Result<(), End> {
+        let Ways { inbound, outbox } = ways;
         let is_free = self.asked.is_none();
-        let (inbox, outside) = match &mut self.membership {
-            Some(membership) => (Some(membership.inbox()), false),
-            None => (None, true),
-        };
+        if is_free && let Some(came) = inbound.next() {
+            return self.receive(outbox, came);
+        }
+        let outside = self.membership.is_none();
         tokio::select! {
-            delivery = async { inbox.expect("checked below").next().await }, if !outside => self.send(socket, delivery).await,
+            need = outbox.attend() => self.attend(outbox, need).await,
             answer = async { self.asked.as_mut().expect("checked below").await }, if !is_free => {
                 self.asked = None;
-                self.tell_answer(socket, answer).await
+                self.tell_answer(outbox, answer)
             }
             alive = async { self.checking.as_mut().expect("checked below").await }, if self.checking.is_some() => {
                 self.checking = None;
@@ -158,72 +171,74 @@ impl Connection {
                 self.telling = None;
                 Ok(())
             }
-            received = socket.next(), if is_free => self.receive(socket, received).await,
+            () = inbound.read(outbox), if is_free => Ok(()),
             () = self.draining.cancelled(), if outside => Err(farewell(Bye::Restart)),
-            ended = self.endings.recv(), if outside => self.take_ending(ended),
-            due = self.timers.due(outside && is_free) => self.on_time(socket, due).await,
+            ended = async { self.endings.as_mut().expect("checked below").recv().await }, if self.endings.is_some() => {
+                self.take_ending(ended)
+            }
+            due = self.timers.due(outside && is_free) => self.on_time(outbox, due),
         }
     }
 
-    /// Sends what the room delivers, as much as there is at once.
-    async fn send(&mut self, socket: &mut Socket, mut delivery: Delivery) -> Result<(), End> {
-        loop {
-            match delivery {
-                Delivery::Frame(frame) => outbound::feed(socket, frame).await?,
-                Delivery::Close(farewell) => return Err(self.close_in_order(socket, farewell).await),
+    async fn attend(&mut self, outbox: &Outbox, need: Need) -> Result<(), End> {
+        match need {
+            Need::Farewell(farewell) => Err(self.close_in_order(outbox, farewell).await),
+            Need::Recheck => {
+                self.timers.check_within(rand::rng().random_range(Duration::ZERO..RECHECKS), Instant::now());
+                Ok(())
             }
-            match self.membership.as_mut().and_then(|membership| membership.inbox().try_next()) {
-                Some(next) => delivery = next,
-                None => return Ok(outbound::flush(socket).await?),
-            }
+            Need::Broken => Err(End::Lost),
+            Need::Behind => Err(farewell(Bye::TooSlow)),
         }
     }
 
     /// What was asked before is still answered.
-    async fn close_in_order(&mut self, socket: &mut Socket, farewell: Farewell) -> End {
+    async fn close_in_order(&mut self, outbox: &Outbox, farewell: Farewell) -> End {
         if let Some(asked) = self.asked.take() {
             let answer = asked.await;
-            if let Err(end) = self.tell_answer(socket, answer).await {
+            if let Err(end) = self.tell_answer(outbox, answer) {
                 return end;
             }
         }
         End::Farewell(farewell)
     }
 
-    async fn tell_answer(&mut self, socket: &mut Socket, answer: Answer) -> Result<(), End> {
+    fn tell_answer(&mut self, outbox: &Outbox, answer: Answer) -> Result<(), End> {
         match answer {
             Answer::Joined(Ok(membership)) => {
                 self.membership = Some(membership);
+                self.endings = None;
                 // It may have been ended while it was not yet seen to be here.
                 self.check_session();
                 Ok(())
             }
-            Answer::CaughtUp(membership, result) => {
-                self.membership = Some(membership);
-                match result {
-                    Ok(()) => Ok(()),
-                    Err(Unavailable) => self.refuse(socket, ErrorCode::Unavailable, None, None).await,
-                }
-            }
+            Answer::CaughtUp(Ok(())) => Ok(()),
+            Answer::CaughtUp(Err(Unavailable)) => self.refuse(outbox, ErrorCode::Unavailable, None, None),
             Answer::Joined(Err(JoinError::Ended)) => Err(farewell(Bye::SessionEnded)),
             Answer::Joined(Err(JoinError::Unavailable(_))) => {
                 self.timers.expect_join(Instant::now());
-                self.refuse(socket, ErrorCode::Unavailable, None, None).await
+                self.refuse(outbox, ErrorCode::Unavailable, None, None)
             }
-            Answer::Said(nonce, Ok(id)) => Ok(outbound::send(socket, &ServerFrame::Ack { nonce: &nonce, id }).await?),
+            Answer::Said(nonce, Ok(id)) => {
+                outbox.send(ServerFrame::Ack { nonce: &nonce, id }.encode());
+                Ok(())
+            }
             Answer::Said(_, Err(SayError::Ended)) => Err(farewell(Bye::SessionEnded)),
             Answer::Said(nonce, Err(SayError::BadNonce)) => {
-                self.refuse(socket, ErrorCode::BadNonce, Some(&nonce), None).await
+                self.refuse(outbox, ErrorCode::BadNonce, Some(&nonce), None)
             }
             Answer::Said(nonce, Err(SayError::Unavailable(_))) => {
-                self.refuse(socket, ErrorCode::Unavailable, Some(&nonce), None).await
+                self.refuse(outbox, ErrorCode::Unavailable, Some(&nonce), None)
             }
         }
     }
 
-    async fn on_time(&mut self, socket: &mut Socket, due: Due) -> Result<(), End> {
+    fn on_time(&mut self, outbox: &Outbox, due: Due) -> Result<(), End> {
         match due {
-            Due::Ping => Ok(outbound::ping(socket).await?),
+            Due::Ping => {
+                outbox.send(ping_frame());
+                Ok(())
+            }
             Due::Check => {
                 self.check_session();
                 Ok(())
@@ -257,4 +272,10 @@ impl Connection {
         let _ = self.room.end(&self.person.session, &self.person.who).await;
         Err(farewell(Bye::SessionEnded))
     }
+}
+
+/// A `bye` and the close frame that goes with it, in one piece.
+fn goodbye(Farewell { reason, retry_after_ms }: Farewell) -> bytes::Bytes {
+    let bye = ServerFrame::Bye { reason, retry_after_ms }.encode();
+    [bye, close_frame(Some(reason.code() as u16))].concat().into()
 }

@@ -14,9 +14,7 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
 use hyper::upgrade::OnUpgrade;
-use sha1_smol::Sha1;
 
 use super::{Sockets, connection::Connection, places::NoPlace};
 use crate::{
@@ -24,10 +22,8 @@ use crate::{
     protocol::SUBPROTOCOL,
     server::Peer,
     session::{NotSignedIn, SignedIn},
+    websocket::accept_key,
 };
-
-/// Appended to the client's key before hashing (RFC 6455, section 1.3).
-const HANDSHAKE_GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Opens a WebSocket, if everything is in order; the checks come in the order of the protocol.
 pub(super) async fn open(
@@ -37,7 +33,7 @@ pub(super) async fn open(
 ) -> Response {
     let headers = request.headers();
     let peer = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
-    let Some(key) = handshake_key(headers) else { return upgrade_required() };
+    let Some(accept) = handshake(headers) else { return upgrade_required() };
     if !sockets.0.site.allows_socket(headers, peer) {
         return StatusCode::FORBIDDEN.into_response();
     }
@@ -54,7 +50,7 @@ pub(super) async fn open(
         Err(NoPlace::Full) => return come_back(StatusCode::SERVICE_UNAVAILABLE),
         Err(NoPlace::TooMany) => return come_back(StatusCode::TOO_MANY_REQUESTS),
     };
-    let (accept, offered) = (accept(&key), offers_subprotocol(headers));
+    let offered = offers_subprotocol(headers);
     let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() else { return upgrade_required() };
     let connection = Connection::new(&sockets, person, id);
     sockets.0.connections.spawn(async move {
@@ -64,13 +60,12 @@ pub(super) async fn open(
     switching(accept, offered)
 }
 
-/// The client's key, if this is an upgrade to the one version there is.
-fn handshake_key(headers: &HeaderMap) -> Option<HeaderValue> {
+/// What proves to the client that it was understood, if this is an upgrade to the one version there is.
+fn handshake(headers: &HeaderMap) -> Option<String> {
     let asks = has_token(headers, CONNECTION.as_str(), "upgrade") && has_token(headers, UPGRADE.as_str(), "websocket");
     let version = headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
-    let key = headers.get(SEC_WEBSOCKET_KEY)?;
-    let valid = STANDARD.decode(key.as_bytes()).is_ok_and(|decoded| decoded.len() == 16);
-    (asks && version && valid).then(|| key.clone())
+    let accept = accept_key(headers.get(SEC_WEBSOCKET_KEY)?.as_bytes());
+    accept.filter(|_| asks && version)
 }
 
 fn has_token(headers: &HeaderMap, name: &str, token: &str) -> bool {
@@ -81,13 +76,6 @@ fn has_token(headers: &HeaderMap, name: &str, token: &str) -> bool {
 fn offers_subprotocol(headers: &HeaderMap) -> bool {
     let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|offer| offer.trim() == SUBPROTOCOL)
-}
-
-fn accept(key: &HeaderValue) -> String {
-    let mut digest = Sha1::new();
-    digest.update(key.as_bytes());
-    digest.update(HANDSHAKE_GUID.as_bytes());
-    STANDARD.encode(digest.digest().bytes())
 }
 
 fn switching(accept: String, subprotocol: bool) -> Response {
@@ -112,15 +100,4 @@ fn upgrade_required() -> Response {
 
 fn come_back(status: StatusCode) -> Response {
     (status, [(RETRY_AFTER, "2")]).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_example_of_the_rfc_is_accepted() {
-        let key = HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ==");
-        assert_eq!(accept(&key), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-    }
 }

@@ -2,6 +2,7 @@
 
 mod absence;
 mod clocks;
+mod durability;
 mod failover;
 mod hearing;
 mod recovery;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::backplane::{
-    Beat, BeatError, CHANGES_AT_ONCE, Claim, Delta, Hold, Inc, Lease, Person, Present, SessionTag, Stage,
+    Beat, BeatError, CHANGES_AT_ONCE, Claim, Delta, Hold, Inc, Keeping, Lease, Person, Present, SessionTag, Stage,
 };
 
 pub(super) struct Presence {
@@ -28,12 +28,12 @@ pub(super) struct Changed {
 }
 
 impl Presence {
-    pub(super) fn new(name_hold: Duration) -> Self {
+    pub(super) fn new(keeping: Keeping) -> Self {
         Self {
             version: 0,
             people: BTreeMap::new(),
             leases: BTreeMap::new(),
-            claims: Claims { hold: name_hold, owners: HashMap::new(), swept: None },
+            claims: Claims { hold: keeping.name_hold, before: keeping.claim(), owners: HashMap::new(), swept: None },
         }
     }
 
@@ -125,7 +125,7 @@ impl Presence {
         if !free {
             return Claim::Held;
         }
-        self.claims.renew(who, session, now);
+        self.claims.take(who, session, now);
         Claim::Mine
     }
 
@@ -178,6 +178,7 @@ impl Presence {
 /// Which session a name belongs to, and until when.
 struct Claims {
     hold: Duration,
+    before: Duration,
     owners: HashMap<String, (SessionTag, Instant)>,
     swept: Option<Instant>,
 }
@@ -190,6 +191,14 @@ impl Claims {
     fn renew(&mut self, who: &str, session: &SessionTag, now: Instant) {
         self.sweep(now);
         self.owners.insert(who.to_owned(), (session.clone(), now + self.hold));
+    }
+
+    /// For somebody who has yet to come in. Never shortens what is theirs for longer.
+    fn take(&mut self, who: &str, session: &SessionTag, now: Instant) {
+        self.sweep(now);
+        let held = self.owners.get(who).filter(|(owner, _)| owner == session).map(|(_, until)| *until);
+        let until = held.map_or(now + self.before, |until| until.max(now + self.before));
+        self.owners.insert(who.to_owned(), (session.clone(), until));
     }
 
     fn renew_own(&mut self, who: &str, session: &SessionTag, now: Instant) {

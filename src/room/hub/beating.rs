@@ -149,9 +149,11 @@ impl Hub {
 
     /// A new life under the same people: the backplane may have forgotten, or remember wrongly, what we hold.
     /// The old lease runs out by itself, and releases nobody whom the new one holds.
+    /// Sessions may be forgotten too: they are looked up.
     pub(super) fn live_again(&mut self) {
         self.incarnation = Incarnation::new(Inc::random());
         self.attendance.tell_again();
+        self.fanout.recheck();
     }
 
     /// A new life without people: others have taken ours over, or will.
@@ -250,15 +252,14 @@ impl Hub {
     /// Sends everybody elsewhere, and tells each another time to come back, so that they do not all arrive at once.
     fn close_everybody(&mut self) {
         let mut rng = rand::rng();
-        for client in self.clients.values() {
+        for (connection, _) in self.clients.drain() {
             let retry_after_ms = Some(rng.random_range(100..2000));
-            client.mailbox.close(Farewell { reason: Bye::Restart, retry_after_ms });
+            self.fanout.close(connection, Farewell { reason: Bye::Restart, retry_after_ms });
         }
     }
 
     fn close_all(&mut self) {
         self.close_everybody();
-        self.clients.clear();
         self.refuse_arriving();
     }
 }

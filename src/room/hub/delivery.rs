@@ -118,9 +118,9 @@ impl Hub {
         self.typists.stop(&message.from);
         self.tell_changes(now);
         let kept = Kept::new(message);
-        let frame = kept.frame.clone();
+        // Told first: whoever asks for the newest id must not be told of one before the message.
+        self.tell(&kept.frame);
         self.shared.view_mut().recent.push(kept);
-        self.tell(&frame);
     }
 
     fn deliver_presence(&mut self, delta: &Delta) {
@@ -144,9 +144,8 @@ impl Hub {
         self.tell(&frame);
     }
 
-    fn tell(&mut self, frame: &Bytes) {
-        // Whoever is too slow has been told to close by their mailbox.
-        self.clients.retain(|_, client| client.mailbox.push(frame.clone()));
+    fn tell(&self, frame: &Bytes) {
+        self.fanout.tell(frame);
     }
 
     fn end(&mut self, session: &SessionTag, now: Instant) {

@@ -5,14 +5,14 @@ use std::{sync::Arc, time::Instant};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::{Client, Hearing, Hub};
+use super::{Hearing, Hub};
 use crate::{
     backplane::{Hold, Unavailable},
     protocol::{Bye, HEARTBEAT, Members, ServerFrame, Welcome},
     room::{
-        Farewell, Inbox, PATIENCE, Since,
+        Farewell, Recipient, Since,
         attendance::{ConnectionId, Standing},
-        mailbox::mailbox,
+        fanout::Fanout,
         recent::CatchUp,
         shared::{Shared, View},
     },
@@ -27,6 +27,9 @@ pub(in crate::room) struct Join {
     pub(in crate::room) since: Since,
     /// The name was just found to be the session's.
     pub(in crate::room) owns: bool,
+    pub(in crate::room) recipient: Arc<dyn Recipient>,
+    /// When it is too late.
+    pub(in crate::room) until: Instant,
     pub(in crate::room) reply: oneshot::Sender<Result<Entered, Refused>>,
 }
 
@@ -45,7 +48,6 @@ pub(in crate::room) enum Refused {
 pub(super) struct Arriving {
     connection: ConnectionId,
     join: Join,
-    until: Instant,
 }
 
 /// Why somebody cannot join.
@@ -60,12 +62,18 @@ pub enum JoinError {
 }
 
 /// A connection that is in. Dropping it leaves.
-#[derive(Debug)]
 pub(in crate::room) struct Entered {
     pub(in crate::room) connection: ConnectionId,
-    pub(in crate::room) inbox: Inbox,
     who: String,
     shared: Arc<Shared>,
+    fanout: Arc<Fanout>,
+}
+
+impl Entered {
+    /// Sends frames to this connection, after everything that it was told before.
+    pub(in crate::room) fn send(&self, frames: Bytes) {
+        self.fanout.send(self.connection, frames);
+    }
 }
 
 impl Drop for Entered {
@@ -81,13 +89,13 @@ impl Hub {
         } else if self.hearing == Hearing::Synced {
             self.join(join, now);
         } else {
-            self.waiting.push((join, now + PATIENCE));
+            self.waiting.push(join);
         }
     }
 
     /// Lets in whoever waited for the room to be in sync.
     pub(super) fn let_in(&mut self, now: Instant) {
-        for (join, _) in std::mem::take(&mut self.waiting) {
+        for join in std::mem::take(&mut self.waiting) {
             self.join_or_wait(join, now);
         }
     }
@@ -117,10 +125,10 @@ impl Hub {
     }
 
     pub(super) fn give_up_waiting(&mut self, now: Instant) {
-        for (join, _) in self.waiting.extract_if(.., |(_, until)| *until <= now) {
+        for join in self.waiting.extract_if(.., |join| join.until <= now) {
             join.refuse(Refused::Unavailable);
         }
-        for arriving in self.arriving.extract_if(.., |arriving| arriving.until <= now) {
+        for arriving in self.arriving.extract_if(.., |arriving| arriving.join.until <= now) {
             self.attendance.leave(&arriving.join.person.who, arriving.connection, now);
             arriving.join.refuse(Refused::Unavailable);
         }
@@ -129,11 +137,13 @@ impl Hub {
     pub(super) fn welcome_again(&mut self, connection: ConnectionId, since: Since, now: Instant) {
         // What was not yet told is in the welcome: afterwards it would be told twice.
         self.tell_changes(now);
-        if let Some(client) = self.clients.get(&connection) {
+        if let Some(person) = self.clients.get(&connection) {
             let view = self.shared.view();
-            client.mailbox.push_welcome(self.welcome(&view, &client.person.name, &view.recent.catch_up(since)));
+            self.fanout.welcome(connection, self.welcome(&view, &person.name, &view.recent.catch_up(since)));
             drop(view);
-            self.typing_frame(|_| true).map(|frame| client.mailbox.push(frame));
+            if let Some(typing) = self.typing_frame(|_| true) {
+                self.fanout.send(connection, typing);
+            }
         }
     }
 
@@ -142,22 +152,15 @@ impl Hub {
         let view = self.shared.view();
         let mut catch_up = view.recent.catch_up(Since::Nothing);
         (catch_up.recovered, catch_up.missed) = (false, missed);
-        for client in self.clients.values() {
-            client.mailbox.push_welcome(self.welcome(&view, &client.person.name, &catch_up));
-        }
-        drop(view);
-        // It replaced what waited: also what was to be said of who types.
-        if let Some(typing) = self.typing_frame(|_| true) {
-            for client in self.clients.values() {
-                client.mailbox.push(typing.clone());
-            }
+        for (connection, person) in &self.clients {
+            self.fanout.welcome(*connection, self.welcome(&view, &person.name, &catch_up));
         }
     }
 
     /// Ends one connection, if it is still there.
     pub(super) fn cut(&mut self, connection: ConnectionId, farewell: Farewell) {
-        if let Some(client) = self.clients.remove(&connection) {
-            client.mailbox.close(farewell);
+        if self.clients.remove(&connection).is_some() {
+            self.fanout.close(connection, farewell);
         }
     }
 
@@ -170,7 +173,7 @@ impl Hub {
         for displaced in self.attendance.enter(&join.person, connection) {
             self.cut(displaced, Farewell { reason: Bye::SessionEnded, retry_after_ms: None });
         }
-        self.welcome_or_wait(Arriving { connection, join, until: now + PATIENCE }, now);
+        self.welcome_or_wait(Arriving { connection, join }, now);
         if !self.arriving.is_empty() {
             self.beat(now);
         }
@@ -187,18 +190,19 @@ impl Hub {
     }
 
     fn welcome_in(&mut self, arriving: Arriving, now: Instant) {
-        let Arriving { connection, join, .. } = arriving;
+        let Arriving { connection, join } = arriving;
         self.tell_changes(now);
-        let (mailbox, inbox) = mailbox();
-        {
+        let welcome = {
             let view = self.shared.view();
-            mailbox.push_welcome(self.welcome(&view, &join.person.name, &view.recent.catch_up(join.since)));
-        }
+            self.welcome(&view, &join.person.name, &view.recent.catch_up(join.since))
+        };
+        self.fanout.enter(connection, join.recipient, welcome);
         if let Some(typing) = self.typing_frame(|count| count > 0) {
-            mailbox.push(typing);
+            self.fanout.send(connection, typing);
         }
-        let entered = Entered { connection, inbox, who: join.person.who.clone(), shared: Arc::clone(&self.shared) };
-        self.clients.insert(connection, Client { person: join.person, mailbox });
+        let (who, shared, fanout) = (join.person.who.clone(), Arc::clone(&self.shared), Arc::clone(&self.fanout));
+        let entered = Entered { connection, who, shared, fanout };
+        self.clients.insert(connection, join.person);
         // Whoever gave up meanwhile departs by what is dropped here.
         let _ = join.reply.send(Ok(entered));
     }

@@ -56,6 +56,11 @@ impl Timers {
         }
     }
 
+    /// Has the session looked up within a time.
+    pub(super) fn check_within(&mut self, time: Duration, now: Instant) {
+        self.check = self.check.min(now + time);
+    }
+
     /// Something was heard.
     pub(super) fn note_heard(&mut self, now: Instant) {
         self.silence = now + SILENCE;

@@ -1,8 +1,8 @@
 //! A name belongs to one session at a time.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ruang::backplane::{Claim, Event, Keeping, PublishError};
+use ruang::backplane::{CLAIM, Claim, Event, Keeping, PublishError};
 
 use super::bench::{Bench, KEEPING, beat, on_each_engine, post, say, session};
 use crate::kit::{Engine, SOON, eventually};
@@ -62,6 +62,39 @@ async fn ending_one_session_does_not_touch_another(bench: Bench) {
 
 mod holding {
     use super::*;
+
+    #[tokio::test]
+    async fn in_memory_a_name_is_free_soon_if_its_session_never_comes_in() {
+        a_name_is_free_soon_if_its_session_never_comes_in(Engine::Memory).await;
+    }
+
+    #[tokio::test]
+    async fn in_redis_a_name_is_free_soon_if_its_session_never_comes_in() {
+        a_name_is_free_soon_if_its_session_never_comes_in(Engine::Redis).await;
+    }
+
+    async fn a_name_is_free_soon_if_its_session_never_comes_in(engine: Engine) {
+        let bench = Bench::of(engine).await;
+        let began = Instant::now();
+        bench.backplane.claim("adi", &session("adi")).await.unwrap();
+        let inc = bench.living().await;
+        beat(&*bench.backplane, &inc, 2, &["sari"], &[]).await.unwrap();
+        beat(&*bench.backplane, &inc, 3, &[], &["sari"]).await.unwrap();
+        assert_eq!(bench.backplane.claim("sari", &session("sari")).await, Ok(Claim::Mine), "it is not shortened");
+        eventually(CLAIM + SOON, "the answer to the sign-in was lost: the name is free again", || async {
+            match bench.backplane.claim("adi", &session("other")).await {
+                Ok(Claim::Mine) => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await;
+        assert!(began.elapsed() >= CLAIM, "until then it is held: {:?}", began.elapsed());
+        assert_eq!(
+            bench.backplane.claim("sari", &session("other")).await,
+            Ok(Claim::Held),
+            "whoever was here has longer"
+        );
+    }
 
     const BRIEF: Keeping = Keeping { name_hold: Duration::from_millis(300), ..KEEPING };
 

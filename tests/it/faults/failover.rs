@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::{Scene, scene::instances};
-use crate::kit::{redis_cluster::RedisCluster, sentinel::Sentinels};
+use crate::kit::{SOON, eventually, redis::command, redis_cluster::RedisCluster, sentinel::Sentinels};
+
+/// What the keys of the room have in common.
+const ROOM: &str = "{ruang_chat_utama}";
 
 #[tokio::test]
 async fn a_conversation_survives_a_primary_that_is_killed_under_real_sentinels() {
@@ -23,5 +26,21 @@ async fn a_room_stays_open_in_a_real_cluster_of_three_masters() {
     let mut scene = Scene::of(cluster, None).await;
     scene.lasts(Duration::from_secs(3)).await;
     assert!(scene.speakers.iter().all(|speaker| speaker.unavailable == 0), "all goes well");
+    scene.goes_on().await;
+}
+
+#[tokio::test]
+async fn a_conversation_survives_the_master_of_the_room_that_is_killed_and_replaced_by_its_replica() {
+    let mut masters = RedisCluster::start().await;
+    let replica = masters.replica_of_keeper(ROOM).await;
+    let cluster = instances().start_on(None, &masters.url()).await;
+    let mut scene = Scene::of(cluster, None).await;
+    masters.keeper(ROOM).await.kill();
+    scene.lasts(Duration::from_secs(2)).await;
+    eventually(SOON, "the replica is promoted", || async {
+        let role = command(&replica, &["ROLE"]).await;
+        if role.starts_with("master") { Ok(()) } else { Err(role) }
+    })
+    .await;
     scene.goes_on().await;
 }

@@ -1,11 +1,11 @@
 //! What coming back costs, and what is said when there is nothing to come back to.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
 use super::{Scene, scene::instances};
-use crate::kit::{Cluster, Guest, Heard, Redis, Visitor, heard::Moved, redis};
+use crate::kit::{Cluster, Guest, Heard, Redis, SOON, Visitor, heard::Moved, redis};
 
 /// People who come back at once.
 const STORM: usize = 200;
@@ -41,9 +41,26 @@ async fn a_storm_of_reconnects_costs_redis_no_reads_of_the_room() {
 }
 
 #[tokio::test]
-async fn a_history_that_is_gone_is_announced_and_all_goes_on() {
+async fn who_has_no_session_any_more_is_told_to_sign_in_anew_and_can() {
     let mut scene = Scene::open().await;
     redis::command(scene.redis(), &["FLUSHALL"]).await;
+    let began = Instant::now();
+    for speaker in &mut scene.speakers {
+        speaker.guest.is_sent_away(SOON, "session_ended", 4001).await;
+    }
+    println!("told after {:?}", began.elapsed());
+    let mut again = scene.cluster.guest(1, "sari").await;
+    again.say_kept("lagi").await;
+    again.sees(&["sari"]).await;
+}
+
+#[tokio::test]
+async fn a_history_that_is_gone_is_announced_and_all_goes_on() {
+    let mut scene = Scene::open().await;
+    let room =
+        ["meta", "log", "said:0", "said:1", "people", "leases"].map(|key| format!("ruang:{{ruang_chat_utama}}:{key}"));
+    let forget = [&["DEL"], room.each_ref().map(String::as_str).as_slice()].concat();
+    assert_eq!(redis::command(scene.redis(), &forget).await.trim(), "6");
     let announced = |heard: &Heard| heard.welcomes.len() == 2;
     for speaker in &mut scene.speakers {
         let heard = speaker.guest.expect_within(Duration::from_secs(4), "an unasked welcome", announced).await;

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use tokio::time::sleep;
 
 use super::speaker::Speaker;
-use crate::kit::{Answer, Cluster, Engine, Proxy, Redis, SOON, Visitor, cluster::Builder, heard::Moved};
+use crate::kit::{Cluster, Engine, Guest, Heard, Proxy, Redis, SOON, Visitor, cluster::Builder, heard::Moved};
 
 /// Within what a request, or a message, is answered whatever happens.
 const ANSWERED: Duration = Duration::from_secs(2);
@@ -106,7 +106,7 @@ impl Scene {
         let began = Instant::now();
         let kept: Vec<(String, String)> = self.speakers.iter().flat_map(|speaker| speaker.kept.clone()).collect();
         for speaker in &mut self.speakers {
-            let all = |heard: &crate::kit::Heard| {
+            let all = |heard: &Heard| {
                 let heard: HashSet<_> = heard.messages.iter().map(|said| (&said.text, &said.id)).collect();
                 kept.iter().all(|(text, id)| heard.contains(&(text, id)))
             };
@@ -159,6 +159,9 @@ async fn ask_until(visitor: Visitor, end: Instant) -> Duration {
             assert!(answer.status == 200 || (answer.status == 503 && path != "/healthz"), "{path}: {answer:?}");
         }
         let began = Instant::now();
+        let second_tab = joins(&visitor).await;
+        slowest = slowest.max(in_time("/ws", began, &second_tab));
+        let began = Instant::now();
         let name = format!("tamu {}", SIGNED_IN.fetch_add(1, Ordering::Relaxed));
         let answer = Visitor::at(visitor.base()).sign_in(&name).await;
         slowest = slowest.max(in_time("POST /", began, &answer));
@@ -168,7 +171,24 @@ async fn ask_until(visitor: Visitor, end: Instant) -> Duration {
     slowest
 }
 
-fn in_time(what: &str, began: Instant, answer: &Answer) -> Duration {
+/// Opens a second tab: it is let in or told why not, each time at once.
+async fn joins(visitor: &Visitor) -> &'static str {
+    match Guest::try_connect(visitor, &[("origin", visitor.base())]).await {
+        Err(refused) => {
+            assert_eq!(refused.status, 503, "{refused:?}");
+            "refused"
+        }
+        Ok(mut tab) => {
+            tab.send(serde_json::json!({"type": "join"})).await;
+            let answered = |heard: &Heard| heard.welcomes.len() + heard.errors.len() > 0;
+            let heard = tab.expect_within(SOON, "an answer to a join", answered).await;
+            assert!(heard.errors.iter().all(|error| error["code"] == "unavailable"), "{:?}", heard.errors);
+            if heard.errors.is_empty() { "welcomed" } else { "unavailable" }
+        }
+    }
+}
+
+fn in_time(what: &str, began: Instant, answer: &impl std::fmt::Debug) -> Duration {
     let took = began.elapsed();
     assert!(took <= ANSWERED + ALLOWANCE, "{what} took {took:?}: {answer:?}");
     took

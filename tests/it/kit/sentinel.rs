@@ -27,7 +27,12 @@ pub struct Sentinels {
 impl Sentinels {
     /// Starts all, and waits until the replica follows and the sentinels know each other.
     pub async fn start() -> Self {
-        let primary = Redis::start().await;
+        Self::start_with(&[]).await
+    }
+
+    /// The same, with these arguments for the primary.
+    pub async fn start_with(arguments: &[&str]) -> Self {
+        let primary = Redis::start_with(arguments).await;
         let replica = Redis::start_with(&["--replicaof", &format!("127.0.0.1 {}", primary.port())]).await;
         eventually(SOON, "the replica follows", || async {
             let state = command(&replica, &["INFO", "replication"]).await;

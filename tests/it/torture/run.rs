@@ -20,6 +20,9 @@ use super::{
 
 /// How long the room may take to become what it must, before that is written down as never.
 const GENEROUS: Duration = Duration::from_secs(20);
+/// How long somebody may take to be back: whoever is not told that they are signed in has to wait until their name is
+/// free again.
+const BACK: Duration = Duration::from_secs(40);
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -114,7 +117,7 @@ impl Run {
     /// Waits until everybody is back, sends one away, and looks how soon all rosters are the truth.
     async fn peace(&mut self) {
         let first = self.settled.is_empty();
-        soon(GENEROUS, || self.people.iter().all(|person| person.is(|state| state.here && state.done))).await;
+        soon(BACK, || self.people.iter().all(|person| person.is(|state| state.here && state.done))).await;
         let away = self.settled.len() % self.people.len();
         let mut truth: BTreeSet<_> = self.people.iter().map(|person| person.name.clone()).collect();
         if !first {
@@ -158,8 +161,7 @@ impl Run {
         for person in &self.people {
             person.obeys(Order::Hush).await;
         }
-        soon(GENEROUS, || self.people.iter().all(|person| person.is(|state| state.here && state.idle && state.done)))
-            .await;
+        soon(BACK, || self.people.iter().all(|person| person.is(|state| state.here && state.idle && state.done))).await;
         let visitor = self.people[0].visitor.borrow().moved_to(self.doer.cluster.base(0));
         let log = whole_log(&visitor).await;
         let newest = log.last().map(|said| said.id.clone());

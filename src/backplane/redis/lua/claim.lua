@@ -1,5 +1,5 @@
 -- KEYS: the room's, then name:<who>.
--- ARGV: session, who, name hold in ms.
+-- ARGV: session, who, in ms how long the name is held until the session comes in.
 -- Answers: 'mine' | 'held'.
 local session, who, hold = ARGV[1], ARGV[2], ARGV[3]
 
@@ -11,5 +11,10 @@ end
 if not owner and redis.call('HEXISTS', people, who) == 1 then
   return 'held'
 end
-redis.call('SET', KEYS[8], session, 'PX', hold)
+if owner then
+  -- Never shortened: whoever was here holds it for longer.
+  redis.call('PEXPIRE', KEYS[8], hold, 'GT')
+else
+  redis.call('SET', KEYS[8], session, 'PX', hold)
+end
 return 'mine'

@@ -9,6 +9,9 @@ use crate::{
 
 use super::{Kind, Violation, excerpt};
 
+/// Most messages that a welcome brings to whoever comes back.
+const MISSED_AT_MOST: usize = 500;
+
 /// The log, by id and by what was said.
 struct Log<'a> {
     entries: &'a [Said],
@@ -96,8 +99,11 @@ impl Reader<'_> {
 
     fn welcomed(&mut self, i: usize, recovered: bool, messages: &[Said]) {
         if !recovered {
-            self.next = None;
-            self.tell(i, Kind::NeedlessGap, "was told of a loss where nothing was lost".to_owned());
+            // Whoever missed more than a welcome carries is told so, and reads it elsewhere.
+            let missed = self.next.take().zip(messages.last().and_then(|said| self.log.places.get(said.id.as_str())));
+            if missed.is_none_or(|(next, last)| last + 1 - next <= MISSED_AT_MOST) {
+                self.tell(i, Kind::NeedlessGap, "was told of a loss where nothing was lost".to_owned());
+            }
         }
         for said in messages {
             self.shown(i, said);

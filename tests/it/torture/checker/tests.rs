@@ -87,6 +87,13 @@ fn a_gap_that_is_announced_is_not_silent_but_needless_where_nothing_was_lost() {
 }
 
 #[test]
+fn a_gap_of_more_than_a_welcome_carries_is_announced_with_reason() {
+    let back = (At::from_secs(3), bringing(false, 560..=600, &["adi"]));
+    let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), cut(2), connected(2), back, over(9)];
+    finds(&record(600, &[("adi", &adi)]), &[]);
+}
+
+#[test]
 fn whoever_comes_twice_or_goes_without_being_here_is_out_of_turn() {
     let twice = [welcome(0, true, 0, &["adi"]), came(1, "budi", 2), came(2, "budi", 2), over(100)];
     let budi = [welcome(1, true, 0, &["adi", "budi"]), over(100)];

@@ -1,0 +1,43 @@
+//! Who an instance says is in the room.
+
+use std::{
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use serde::Deserialize;
+
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+#[derive(Deserialize)]
+struct Page {
+    members: Vec<String>,
+    more: bool,
+}
+
+/// All names, page by page.
+pub fn names(target: SocketAddr, cookie: &str) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    loop {
+        let page = page(target, cookie, names.last())?;
+        names.extend(page.members);
+        if !page.more {
+            return Ok(names);
+        }
+    }
+}
+
+fn page(target: SocketAddr, cookie: &str, after: Option<&String>) -> io::Result<Page> {
+    let after = after.map(|name| format!("&after={name}")).unwrap_or_default();
+    let mut stream = TcpStream::connect(target)?;
+    stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+    let request = format!(
+        "GET /api/members?limit=200{after} HTTP/1.1\r\nHost: {target}\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
+    serde_json::from_str(body).map_err(|error| io::Error::other(format!("{target} does not tell who is here: {error}")))
+}

@@ -1,0 +1,142 @@
+//! What was measured, as a table for people and as JSON for programs.
+
+use std::{fmt, fs, path::Path};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    generator::order::{Measured, Own},
+    process::Failure,
+};
+
+/// All lines so far.
+#[derive(Default, Serialize)]
+pub struct Report {
+    pub lines: Vec<Line>,
+}
+
+/// One figure beside what it should be.
+#[derive(Serialize)]
+pub struct Line {
+    /// The row it belongs to.
+    pub row: &'static str,
+    pub what: String,
+    /// Nothing where it could not be measured.
+    pub value: Option<f64>,
+    pub unit: &'static str,
+    /// What must be kept, and what would be good: at most so much. A line without is for information.
+    pub bar: Option<f64>,
+    pub aim: Option<f64>,
+    /// Why the figure means nothing, or why it is missed whatever the figure.
+    pub refused: Vec<String>,
+    pub missed: Vec<String>,
+    /// What it was made of.
+    pub detail: Value,
+}
+
+impl Line {
+    pub fn new(row: &'static str, what: impl Into<String>, value: f64, unit: &'static str) -> Self {
+        let (what, value, none) = (what.into(), Some(value), Value::Null);
+        Self { row, what, value, unit, bar: None, aim: None, refused: Vec::new(), missed: Vec::new(), detail: none }
+    }
+
+    /// A row that came to nothing.
+    pub fn failed(row: &'static str, error: &Failure) -> Self {
+        let mut line = Self::new(row, "failed", 0.0, "");
+        line.refused.push(error.to_string());
+        line
+    }
+
+    pub fn at_most(mut self, bar: f64, aim: f64) -> Self {
+        (self.bar, self.aim) = (Some(bar), Some(aim));
+        self
+    }
+
+    pub fn made_of(mut self, detail: impl Serialize) -> Self {
+        self.detail = serde_json::to_value(detail).unwrap_or_default();
+        self
+    }
+
+    /// Refuses the figure if the generator could not keep up, or if not everything was delivered.
+    pub fn checked(mut self, measured: &[Measured]) -> Self {
+        for one in measured {
+            self = self.unless_saturated(&one.own);
+            if one.missing != 0 {
+                self.refused.push(format!("{} deliveries missing (below zero: doubled)", one.missing));
+            }
+            if one.lost > 0 {
+                self.refused.push(format!("{} clients were cut", one.lost));
+            }
+        }
+        self
+    }
+
+    /// Refuses the figure if the generator could not keep up.
+    pub fn unless_saturated(mut self, own: &Own) -> Self {
+        if !own.kept_up() {
+            let Own { cpu, lag_p99 } = own;
+            self.refused
+                .push(format!("the generator did not keep up ({:.0} % of a core, {lag_p99:.0} ms late)", cpu * 100.0));
+        }
+        self
+    }
+
+    /// Misses the bar, whatever the figure, unless this is so.
+    pub fn only_if(mut self, is_so: bool, else_why: impl Into<String>) -> Self {
+        if !is_so {
+            self.missed.push(else_why.into());
+        }
+        self
+    }
+
+    /// Whether it tells what a delivery costs, and may be believed.
+    pub fn is_cost(&self) -> bool {
+        self.refused.is_empty() && self.what.contains("CPU per delivery (")
+    }
+
+    fn verdict(&self) -> &'static str {
+        let value = self.value.unwrap_or(f64::INFINITY);
+        match (self.bar, self.aim) {
+            _ if !self.refused.is_empty() => "REFUSED",
+            _ if !self.missed.is_empty() => "miss",
+            (_, Some(aim)) if value <= aim => "aim",
+            (Some(bar), _) if value <= bar => "pass",
+            (Some(_), _) => "miss",
+            (None, _) => "",
+        }
+    }
+}
+
+impl Report {
+    /// Writes `fanout.json` into the directory.
+    pub fn write(&self, out: &Path) -> Result<(), Failure> {
+        fs::create_dir_all(out)?;
+        Ok(fs::write(out.join("fanout.json"), serde_json::to_string_pretty(self)?)?)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:<10} {:<66} {:>9} {:<7} {:>5} {:>5}  verdict", "row", "", "measured", "", "bar", "aim")?;
+        for line in &self.lines {
+            let figure = |value: Option<f64>| value.map(|value| format!("{value}")).unwrap_or_default();
+            let (bar, aim, verdict) = (figure(line.bar), figure(line.aim), line.verdict());
+            let value =
+                line.value.filter(|_| line.refused.is_empty()).map_or("-".to_owned(), |value| format!("{value:.2}"));
+            let Line { row, what, unit, .. } = line;
+            writeln!(f, "{row:<10} {what:<66} {value:>9} {unit:<7} {bar:>5} {aim:>5}  {verdict}")?;
+            for why in line.refused.iter().chain(&line.missed) {
+                writeln!(f, "{:<10} ! {why}", "")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The middle one.
+pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values = values.into_iter().collect::<Vec<_>>();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}

@@ -1,0 +1,32 @@
+//! How long it takes until the last of very many clients has a message.
+
+use serde_json::json;
+
+use crate::{
+    options::Options,
+    process::Failure,
+    report::{Line, median},
+    stage::{Kind, Pace, Stage},
+};
+
+/// Seldom enough that a message is with everybody before the next one.
+const RATE: f64 = 1.0;
+
+/// One message to ten thousand clients, again and again.
+pub fn last(options: &Options) -> Result<Vec<Line>, Failure> {
+    const ROW: &str = "last";
+    let clients = options.clients(10_000);
+    let mut floor = Stage::with_clients(&Kind::Floor, clients)?;
+    let mut ruang = Stage::with_clients(&options.ruang(2), clients)?;
+    let pace = Pace { rate: RATE, senders: 20.min(clients), seconds: options.seconds() };
+    let (mut least, mut ours) = (Vec::new(), Vec::new());
+    for _ in 0..options.rounds() {
+        least.push(floor.run(pace)?);
+        ours.push(ruang.run(pace)?);
+    }
+    let ratios = ours.iter().zip(&least).map(|(ours, least)| ours.last.p50 / least.last.p50);
+    let (floor, ruang) = [&least, &ours].map(|all| median(all.iter().map(|one| one.last.p50))).into();
+    let what = format!("last of {clients} clients has it ÷ floor's ({ruang:.1} ÷ {floor:.1} ms)");
+    let line = Line::new(ROW, what, median(ratios), "").at_most(1.3, 1.1).checked(&least).checked(&ours);
+    Ok(vec![line.made_of(json!({ "floor": least, "ruang": ours }))])
+}

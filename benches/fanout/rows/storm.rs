@@ -1,0 +1,58 @@
+//! Everybody is cut at once and comes back.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::json;
+
+use crate::{
+    members,
+    options::Options,
+    process::Failure,
+    report::Line,
+    stage::{Pace, Stage},
+    wait,
+};
+
+/// Commands that read the log of messages.
+const LOG_READS: [&str; 3] = ["xrange", "xrevrange", "xread"];
+/// How long rosters may differ, with some allowance for asking.
+const ROSTERS_WITHIN: Duration = Duration::from_secs(10);
+
+/// Ten thousand clients lose their connection while somebody goes on talking.
+pub fn storm(options: &Options) -> Result<Vec<Line>, Failure> {
+    const ROW: &str = "storm";
+    let clients = options.clients(10_000);
+    let mut ruang = Stage::with_clients(&options.ruang(2), clients)?;
+    let cookie = ruang.opened.as_ref().map(|opened| opened.cookie.clone()).unwrap_or_default();
+    let redis = ruang.redis.as_ref().ok_or("no Redis")?;
+    let before = redis.calls()?;
+    let load = ruang.load(Pace { rate: 5.0, senders: 1, seconds: 2.0 });
+    let stormed = ruang.driver.storm(load)?;
+    let calls = since(&before, &redis.calls()?);
+    let targets = &ruang.targets;
+    let equal = wait::within(ROSTERS_WITHIN, "rosters are equal", || {
+        let rosters =
+            targets.iter().map(|target| members::names(*target, &cookie)).collect::<Result<Vec<_>, _>>().ok()?;
+        rosters.iter().all(|roster| roster.len() == clients && *roster == rosters[0]).then_some(())
+    });
+    let reads = LOG_READS.iter().filter_map(|name| calls.get(*name)).sum::<u64>();
+    let lost = stormed.clients.saturating_sub(stormed.recovered);
+    let back = Line::new(ROW, format!("{clients} cut at once and back"), stormed.seconds, "s")
+        .at_most(6.0, 3.0)
+        .only_if(lost == 0, format!("{lost} clients did not recover what they missed"))
+        .only_if(stormed.wrong == 0, format!("{} messages came twice, out of turn or never", stormed.wrong))
+        .only_if(equal.is_ok(), "the rosters are not equal and full")
+        .unless_saturated(&stormed.own);
+    let all = calls.values().sum::<u64>();
+    let log = Line::new(ROW, "  reads of the log in Redis, any number of clients", reads as f64, "")
+        .made_of(json!({ "calls": calls, "all": all }));
+    Ok(vec![back.made_of(stormed), log])
+}
+
+fn since(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    let more = |(name, calls): (&String, &u64)| {
+        let calls = calls - before.get(name).unwrap_or(&0);
+        (calls > 0).then(|| (name.clone(), calls))
+    };
+    after.iter().filter_map(more).collect()
+}

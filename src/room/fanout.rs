@@ -1,0 +1,94 @@
+//! Handing frames to very many clients.
+//!
+//! Clients are spread over shards, one a core. The hub gives each shard orders, in order; a shard's task carries them
+//! out by writing the same bytes to one client after the other. There is no task, queue or allocation per delivery.
+
+mod members;
+mod pace;
+mod shard;
+
+use std::{sync::Arc, thread::available_parallelism};
+
+use bytes::Bytes;
+
+use self::shard::{Order, Shard};
+use super::{
+    attendance::ConnectionId,
+    recipient::{Farewell, Recipient},
+};
+
+/// The hub's end of all shards. They end when it is dropped.
+pub(super) struct Fanout {
+    shards: Vec<Arc<Shard>>,
+}
+
+impl Fanout {
+    /// Starts a shard for each core on the current runtime.
+    pub(super) fn start() -> Self {
+        let cores = available_parallelism().map_or(1, usize::from);
+        let shards: Vec<_> = (0..cores).map(|_| Arc::new(Shard::default())).collect();
+        for shard in &shards {
+            tokio::spawn(Arc::clone(shard).run());
+        }
+        Self { shards }
+    }
+
+    /// Whether so much waits to be sent that no more should be taken on.
+    pub(super) fn is_full(&self) -> bool {
+        self.shards.iter().any(|shard| shard.is_full())
+    }
+
+    /// Lets a client hear everything from now on, the welcome first.
+    pub(super) fn enter(&self, connection: ConnectionId, recipient: Arc<dyn Recipient>, welcome: Bytes) {
+        self.order(connection, Order::Enter(connection, recipient));
+        self.welcome(connection, welcome);
+    }
+
+    /// Lets a client hear nothing more, and drops it.
+    pub(super) fn leave(&self, connection: ConnectionId) {
+        self.order(connection, Order::Leave(connection));
+    }
+
+    /// Sends frames to everybody.
+    pub(super) fn tell(&self, frames: &Bytes) {
+        for shard in &self.shards {
+            shard.order(Order::Tell(frames.clone()));
+        }
+    }
+
+    /// Sends frames to one client.
+    pub(super) fn send(&self, connection: ConnectionId, frames: Bytes) {
+        self.order(connection, Order::Send(connection, frames));
+    }
+
+    /// Sends a welcome to one client.
+    pub(super) fn welcome(&self, connection: ConnectionId, frame: Bytes) {
+        self.order(connection, Order::Welcome(connection, frame));
+    }
+
+    /// Ends one client's connection, and drops it.
+    pub(super) fn close(&self, connection: ConnectionId, farewell: Farewell) {
+        self.order(connection, Order::Close(connection, farewell));
+    }
+
+    /// Has everybody's session looked up.
+    pub(super) fn recheck(&self) {
+        for shard in &self.shards {
+            shard.order(Order::Recheck);
+        }
+    }
+
+    fn order(&self, connection: ConnectionId, order: Order) {
+        // There are at most 2^64 cores.
+        let shard = connection % self.shards.len() as u64;
+        self.shards[usize::try_from(shard).unwrap_or_default()].order(order);
+    }
+}
+
+impl Drop for Fanout {
+    fn drop(&mut self) {
+        for shard in &self.shards {
+            shard.end();
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The clients of one shard.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use indexmap::IndexMap;
+use tokio::task::yield_now;
+
+use super::shard::Order;
+use crate::room::{attendance::ConnectionId, recipient::Recipient};
+
+/// Writes between two looks at whether other tasks want to run: about half a millisecond.
+const WRITES_AT_ONCE: usize = 128;
+
+/// Clients, densely: a turn walks over all of them.
+#[derive(Default)]
+pub(super) struct Members(IndexMap<ConnectionId, Arc<dyn Recipient>>);
+
+impl Members {
+    /// How many.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Carries out orders, in order. Answers whether everybody was told something.
+    pub(super) async fn carry_out(&mut self, orders: Vec<Order>) -> bool {
+        let mut told = false;
+        let mut orders = orders.into_iter().peekable();
+        while let Some(order) = orders.next() {
+            match order {
+                Order::Tell(frames) => {
+                    let more = std::iter::from_fn(|| orders.next_if(Order::is_tell)).filter_map(Order::frames);
+                    self.tell(&joined(frames, more)).await;
+                    told = true;
+                }
+                Order::Recheck => self.0.values().for_each(|member| member.recheck()),
+                Order::Enter(connection, recipient) => {
+                    self.0.insert(connection, recipient);
+                }
+                Order::Leave(connection) => {
+                    self.0.swap_remove(&connection);
+                }
+                Order::Send(connection, frames) => self.only(connection, |member| member.send(frames)),
+                Order::Welcome(connection, frame) => self.only(connection, |member| member.welcome(frame)),
+                Order::Close(connection, farewell) => {
+                    if let Some(member) = self.0.swap_remove(&connection) {
+                        member.close(farewell);
+                    }
+                }
+            }
+        }
+        told
+    }
+
+    async fn tell(&self, frames: &Bytes) {
+        for (i, member) in self.0.values().enumerate() {
+            if i % WRITES_AT_ONCE == WRITES_AT_ONCE - 1 {
+                yield_now().await;
+            }
+            member.send(frames.clone());
+        }
+    }
+
+    fn only(&self, connection: ConnectionId, tell: impl FnOnce(&dyn Recipient)) {
+        if let Some(member) = self.0.get(&connection) {
+            tell(&**member);
+        }
+    }
+}
+
+/// Frames in one piece, so that each client gets them in one write.
+fn joined(first: Bytes, more: impl Iterator<Item = Bytes>) -> Bytes {
+    let mut more = more.peekable();
+    if more.peek().is_none() {
+        return first;
+    }
+    let mut all = BytesMut::from(first);
+    all.extend(more);
+    all.freeze()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+use std::sync::Arc;
+
+use tokio::{io::AsyncReadExt, net::TcpListener};
+
+use super::*;
+
+/// A frame that no socket takes whole.
+const HUGE: usize = 8 * 1024 * 1024;
+
+async fn pair() -> (Arc<Outbox>, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (server, _) = listener.accept().await.unwrap();
+    server.writable().await.unwrap();
+    (Arc::new(Outbox::new(server)), client)
+}
+
+/// Fills the socket, so that whatever comes next has to wait.
+fn fill(outbox: &Outbox) {
+    outbox.welcome(vec![b'.'; HUGE].into());
+}
+
+#[tokio::test]
+async fn what_does_not_fit_follows_in_order_and_then_the_last_word() {
+    let (outbox, mut client) = pair().await;
+    fill(&outbox);
+    outbox.send(Bytes::from_static(b"one"));
+    outbox.send(Bytes::from_static(b"two"));
+    let attending = Arc::clone(&outbox);
+    let finished = tokio::spawn(async move {
+        assert_eq!(attending.attend().await, Need::Farewell(Farewell { reason: Bye::Restart, retry_after_ms: None }));
+        attending.finish(Bytes::from_static(b"bye")).await;
+    });
+    let mut all = vec![0; HUGE];
+    client.read_exact(&mut all).await.unwrap();
+    outbox.close(Farewell { reason: Bye::Restart, retry_after_ms: None });
+    outbox.send(Bytes::from_static(b"not this"));
+    let mut rest = String::new();
+    client.read_to_string(&mut rest).await.unwrap();
+    assert_eq!(rest, "onetwobye");
+    drop(client);
+    finished.await.unwrap();
+}
+
+#[tokio::test]
+async fn too_much_waiting_ends_the_connection_and_leaves_no_hole() {
+    let (outbox, mut client) = pair().await;
+    fill(&outbox);
+    let frame = Bytes::from(vec![b'x'; WAITING_BYTES]);
+    outbox.send(frame.clone());
+    outbox.send(Bytes::from_static(b"too much"));
+    assert_eq!(outbox.attend().await, Need::Farewell(Farewell { reason: Bye::TooSlow, retry_after_ms: None }));
+    outbox.send(Bytes::from_static(b"nor this"));
+    let reading = tokio::spawn(async move {
+        let mut all = vec![];
+        client.read_to_end(&mut all).await.unwrap();
+        all.len()
+    });
+    outbox.finish(Bytes::from_static(b"bye")).await;
+    assert_eq!(reading.await.unwrap(), HUGE + frame.len() + 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_reads_nothing_for_too_long_is_behind() {
+    let (outbox, _client) = pair().await;
+    fill(&outbox);
+    let began = Instant::now();
+    assert_eq!(outbox.attend().await, Need::Behind);
+    assert!(began.elapsed() >= BEHIND);
+}
+
+#[tokio::test]
+async fn a_connection_that_broke_says_so_and_keeps_nothing() {
+    let (outbox, client) = pair().await;
+    fill(&outbox);
+    drop(client);
+    assert_eq!(outbox.attend().await, Need::Broken);
+    outbox.send(Bytes::from_static(b"to nobody"));
+    assert!(outbox.lock().waiting.is_empty());
+}
+
+#[tokio::test]
+async fn the_task_is_told_to_look_the_session_up() {
+    let (outbox, _client) = pair().await;
+    outbox.recheck();
+    assert_eq!(outbox.attend().await, Need::Recheck);
+}

@@ -1,0 +1,100 @@
+//! How far an acknowledged message is kept, by what Redis was told: what is lost is announced, and never more than that.
+//! `docs/operations.md` has the table.
+
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
+
+use super::{Scene, scene::instances};
+use crate::kit::{Heard, Redis, SOON, sentinel::Sentinels};
+
+/// How long people speak before something happens.
+const SPEAKING: Duration = Duration::from_secs(2);
+/// What a busy machine may add to a bound.
+const ALLOWANCE: Duration = Duration::from_millis(1500);
+
+#[tokio::test]
+async fn with_a_flush_for_each_write_a_killed_redis_loses_nothing() {
+    assert_eq!(killed(&["--appendfsync", "always"]).await, Duration::ZERO);
+}
+
+#[tokio::test]
+async fn with_a_flush_each_second_a_killed_redis_loses_no_more_than_a_second() {
+    let lost = killed(&["--appendfsync", "everysec"]).await;
+    assert!(lost <= Duration::from_secs(1) + ALLOWANCE, "{lost:?}");
+}
+
+#[tokio::test]
+async fn a_replica_that_lags_loses_what_it_had_not_received_and_that_is_announced() {
+    let lost = failed_over(&[], SPEAKING).await;
+    assert!(lost > Duration::ZERO, "without a bound for its lag the primary acknowledges alone");
+}
+
+#[tokio::test]
+async fn a_primary_that_must_have_a_replica_stops_acknowledging_soon_after_it_lost_it() {
+    let lag = ["--min-replicas-to-write", "1", "--min-replicas-max-lag", "1"];
+    let lost = failed_over(&lag, SPEAKING * 3).await;
+    // Redis counts whole seconds.
+    assert!(lost <= Duration::from_secs(2) + ALLOWANCE, "{lost:?}");
+}
+
+/// Kills Redis while people speak. Answers over what time acknowledged messages were lost.
+async fn killed(setting: &[&str]) -> Duration {
+    let redis = Redis::start_with(setting).await;
+    let url = redis.url();
+    let cluster = instances().start_on(Some(redis), &url).await;
+    let mut scene = Scene::of(cluster, None).await;
+    let began = Instant::now();
+    scene.lasts(SPEAKING).await;
+    scene.redis().kill();
+    let spoke = began.elapsed();
+    scene.redis().restart().await;
+    lost(&mut scene, spoke).await
+}
+
+/// Kills the replica, lets people speak for a time, kills the primary, and has the replica promoted that is back.
+async fn failed_over(primary: &[&str], speaking: Duration) -> Duration {
+    let mut sentinels = Sentinels::start_with(primary).await;
+    let cluster = instances().start_on(None, &sentinels.url()).await;
+    let mut scene = Scene::of(cluster, None).await;
+    sentinels.replica.kill();
+    let began = Instant::now();
+    scene.lasts(speaking).await;
+    sentinels.primary.kill();
+    let spoke = began.elapsed();
+    sentinels.replica.restart().await;
+    sentinels.have_promoted().await;
+    lost(&mut scene, spoke).await
+}
+
+/// What is missing from the log of what was acknowledged, in time: everybody speaks about as often all the time that
+/// they are acknowledged. If anything is missing, everybody is told.
+async fn lost(scene: &mut Scene, spoke: Duration) -> Duration {
+    let mut missing = 0;
+    let mut kept = 0;
+    for speaker in &mut scene.speakers {
+        speaker.speak_kept(1, SOON, SOON).await;
+        // An ack may be a little ahead of what the instance itself has heard.
+        let (newest, _) = speaker.kept.last().expect("just kept").clone();
+        speaker.guest.hears(speaker.name, &newest).await;
+        let log = speaker.guest.visitor.get("/api/messages?limit=200").await.is(200).json();
+        let log: HashSet<_> = log["messages"]
+            .as_array()
+            .expect("a page")
+            .iter()
+            .filter_map(|said| said["id"].as_str())
+            .map(str::to_owned)
+            .collect();
+        let gone = speaker.kept.iter().filter(|(_, id)| !log.contains(id)).count();
+        let told = |heard: &Heard| heard.welcomes.len() == if gone > 0 { 2 } else { 1 };
+        let heard = speaker.guest.expect_within(SOON, "a loss is announced, and nothing else is", told).await;
+        assert_eq!(heard.welcomed()["recovered"] == false, gone > 0, "{:?}", heard.welcomed());
+        missing += gone;
+        kept += speaker.kept.len();
+    }
+    let rate = f64::from(u32::try_from(kept).expect("few")) / spoke.as_secs_f64();
+    let lost = Duration::from_secs_f64(f64::from(u32::try_from(missing).expect("few")) / rate);
+    println!("{missing} of {kept} acknowledged messages are lost: about {lost:?} of {spoke:?}");
+    lost
+}
