@@ -51,7 +51,7 @@ pub struct Pace {
 }
 
 /// How often something is measured before it is taken as it is.
-const ATTEMPTS: usize = 3;
+pub const ATTEMPTS: usize = 3;
 
 impl Pace {
     /// Nobody says anything.

@@ -59,10 +59,13 @@ async fn talk(socket: WebSocket, mut chat: Chat) {
     }
     let mut writing = tokio::spawn(async move {
         loop {
-            match room.recv().await {
-                Ok(text) if out.send(Message::Text(text)).await.is_ok() => {}
-                Err(RecvError::Lagged(_)) => {}
-                _ => return,
+            let sent = match room.recv().await {
+                Ok(text) => out.send(Message::Text(text)).await,
+                Err(RecvError::Lagged(_)) => Ok(()),
+                Err(RecvError::Closed) => return,
+            };
+            if sent.is_err() {
+                return;
             }
         }
     });
