@@ -11,7 +11,8 @@
 //!   the last release each raise the presence version `v` by one and are delivered as one [`Event::Presence`].
 //! * **Leases.** An incarnation lives while its beats grow. Observers, not clocks, declare it dead, with
 //!   [`reap`](Backplane::reap); what it held is then released, and it can neither publish nor beat again.
-//! * **Claims.** A name belongs to one session at a time.
+//! * **Claims.** A name belongs to one session at a time. What is still under way of a session that has ended takes
+//!   nothing back.
 //! * **Unknown is not failed.** [`Unavailable`] says that the outcome is not known: repeat with the same nonce.
 
 pub mod memory;
@@ -45,6 +46,9 @@ pub const EVENTS_WAITING: usize = 4096;
 /// How long a name is its session's before it was ever here. Short: whoever never gets the answer to their sign-in
 /// cannot know the session that holds the name, and has to wait for as long.
 pub const CLAIM: Duration = Duration::from_secs(20);
+/// How long after the end of a session its name can only be entered by signing in: longer than anything of that session
+/// can still be under way.
+pub const CLOSED: Duration = Duration::from_secs(10);
 /// Most messages that [`Backplane::read`] answers when the position is known: as many as a client is sent.
 pub const MISSED_AT_MOST: usize = 500;
 /// Messages that [`Backplane::read`] answers when it starts anew: what an instance keeps at hand.

@@ -15,8 +15,8 @@ use tokio::sync::mpsc;
 
 use self::scripts::Scripts;
 use super::{
-    Backplane, Beat, BeatError, Beaten, Claim, Cursor, Event, Inc, Keeping, NONCE_MEMORY, Page, Post, PublishError,
-    Reading, Reaped, SessionTag, Typing, Unavailable, outlet::Outlet,
+    Backplane, Beat, BeatError, Beaten, CLOSED, Claim, Cursor, Event, Inc, Keeping, NONCE_MEMORY, Page, Post,
+    PublishError, Reading, Reaped, SessionTag, Typing, Unavailable, outlet::Outlet,
 };
 use crate::{
     protocol::Id,
@@ -85,7 +85,7 @@ impl Backplane for Redis {
     }
 
     async fn end(&self, session: &SessionTag, who: &str) -> Result<(), Unavailable> {
-        let args = vec![session.as_str().to_owned(), who.to_owned()];
+        let args = vec![session.as_str().to_owned(), who.to_owned(), CLOSED.as_millis().to_string()];
         self.scripts.end(self.keys_and_names([who]), args).await.map(drop)
     }
 

@@ -6,7 +6,8 @@ use std::{
 };
 
 use crate::backplane::{
-    Beat, BeatError, CHANGES_AT_ONCE, Claim, Delta, Hold, Inc, Keeping, Lease, Person, Present, SessionTag, Stage,
+    Beat, BeatError, CHANGES_AT_ONCE, CLOSED, Claim, Delta, Hold, Inc, Keeping, Lease, Person, Present, SessionTag,
+    Stage,
 };
 
 pub(super) struct Presence {
@@ -109,7 +110,7 @@ impl Presence {
         if self.claims.owner(who, now) != Some(session) {
             return vec![];
         }
-        self.claims.owners.remove(who);
+        self.claims.close(who, now);
         let left: Vec<Person> =
             self.people.remove(who).map(|held| Person { who: who.to_owned(), name: held.name }).into_iter().collect();
         self.count(&Delta { joined: vec![], left: left.clone() });
@@ -130,7 +131,7 @@ impl Presence {
     }
 
     pub(super) fn owned_by_another(&self, who: &str, session: &SessionTag, now: Instant) -> bool {
-        self.claims.owner(who, now).is_some_and(|owner| owner != session)
+        self.claims.current(who, now).is_some_and(|owner| owner.as_ref() != Some(session))
     }
 
     fn renew(&mut self, beat: &Beat, epoch: u64) -> Result<(), BeatError> {
@@ -179,26 +180,35 @@ impl Presence {
 struct Claims {
     hold: Duration,
     before: Duration,
-    owners: HashMap<String, (SessionTag, Instant)>,
+    /// No session owns a name whose session has just ended.
+    owners: HashMap<String, (Option<SessionTag>, Instant)>,
     swept: Option<Instant>,
 }
 
 impl Claims {
     fn owner(&self, who: &str, now: Instant) -> Option<&SessionTag> {
+        self.current(who, now)?.as_ref()
+    }
+
+    fn current(&self, who: &str, now: Instant) -> Option<&Option<SessionTag>> {
         self.owners.get(who).filter(|(_, until)| now < *until).map(|(owner, _)| owner)
+    }
+
+    fn close(&mut self, who: &str, now: Instant) {
+        self.owners.insert(who.to_owned(), (None, now + CLOSED));
     }
 
     fn renew(&mut self, who: &str, session: &SessionTag, now: Instant) {
         self.sweep(now);
-        self.owners.insert(who.to_owned(), (session.clone(), now + self.hold));
+        self.owners.insert(who.to_owned(), (Some(session.clone()), now + self.hold));
     }
 
     /// For somebody who has yet to come in. Never shortens what is theirs for longer.
     fn take(&mut self, who: &str, session: &SessionTag, now: Instant) {
         self.sweep(now);
-        let held = self.owners.get(who).filter(|(owner, _)| owner == session).map(|(_, until)| *until);
+        let held = self.owners.get(who).filter(|(owner, _)| owner.as_ref() == Some(session)).map(|(_, until)| *until);
         let until = held.map_or(now + self.before, |until| until.max(now + self.before));
-        self.owners.insert(who.to_owned(), (session.clone(), until));
+        self.owners.insert(who.to_owned(), (Some(session.clone()), until));
     }
 
     fn renew_own(&mut self, who: &str, session: &SessionTag, now: Instant) {
@@ -208,7 +218,7 @@ impl Claims {
     }
 
     fn extend(&mut self, who: &str, now: Instant) {
-        if let Some((_, until)) = self.owners.get_mut(who) {
+        if let Some((Some(_), until)) = self.owners.get_mut(who) {
             *until = now + self.hold;
         }
     }

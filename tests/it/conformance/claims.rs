@@ -13,6 +13,7 @@ on_each_engine! {
     another_session_neither_enters_nor_speaks_under_it,
     an_ended_session_gives_it_up_and_its_person_leaves,
     ending_one_session_does_not_touch_another,
+    what_is_under_way_of_an_ended_session_takes_nothing_back,
 }
 
 async fn the_first_session_has_it_and_may_renew(bench: Bench) {
@@ -58,6 +59,20 @@ async fn ending_one_session_does_not_touch_another(bench: Bench) {
     bench.backplane.end(&session("other"), "sari").await.unwrap();
     assert_eq!(bench.backplane.read(None).await.unwrap().people.len(), 1);
     assert!(say(&*bench.backplane, &inc, "a").await.is_ok());
+}
+
+async fn what_is_under_way_of_an_ended_session_takes_nothing_back(bench: Bench) {
+    let inc = bench.living().await;
+    beat(&*bench.backplane, &inc, 2, &["sari"], &[]).await.unwrap();
+    bench.other().end(&session("sari"), "sari").await.unwrap();
+    let late = beat(&*bench.backplane, &inc, 3, &["sari"], &[]).await.unwrap();
+    assert_eq!(late.refused, ["sari"]);
+    assert_eq!(bench.backplane.publish(post(&inc, "sari", "a", "halo")).await, Err(PublishError::Ended));
+    assert!(bench.backplane.read(None).await.unwrap().people.is_empty());
+    assert_eq!(bench.other().claim("sari", &session("anew")).await, Ok(Claim::Mine));
+    let late = beat(&*bench.backplane, &inc, 4, &["sari"], &["sari"]).await.unwrap();
+    assert_eq!(late.refused, ["sari"]);
+    assert_eq!(bench.other().claim("sari", &session("other")).await, Ok(Claim::Held));
 }
 
 mod holding {

@@ -4,6 +4,10 @@
 local session, who, hold = ARGV[1], ARGV[2], ARGV[3]
 
 local owner = redis.call('GET', KEYS[8])
+if owner == '-' then
+  -- Its session has just ended.
+  owner = nil
+end
 if owner and owner ~= session then
   return 'held'
 end

@@ -1,12 +1,13 @@
 -- KEYS: the room's, then name:<who>.
--- ARGV: session, who.
+-- ARGV: session, who, in ms how long the name stays closed to what is still under way of the session.
 -- Answers: 'done'.
-local session, who = ARGV[1], ARGV[2]
+local session, who, closed = ARGV[1], ARGV[2], ARGV[3]
 
 local left = {}
 -- Where the claim is another's, or lost, whoever holds the session's person is told by the event, and releases them.
 if redis.call('GET', KEYS[8]) == session then
-  redis.call('DEL', KEYS[8])
+  -- No session is called so: whoever is not signed in anew neither enters nor speaks under the name.
+  redis.call('SET', KEYS[8], '-', 'PX', closed)
   local name = held_of(who)
   if name then
     redis.call('HDEL', people, who)
