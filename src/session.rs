@@ -46,10 +46,13 @@ impl Default for Options {
 #[error("sessions cannot be read")]
 pub struct Unreadable;
 
-/// What became of a session that was touched.
+/// A session that was deleted in the store alone is noticed within this time.
+const TOUCHED_AT_LEAST_EVERY: Duration = Duration::from_secs(300);
+
+/// What became of a session that was looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alive {
-    /// It exists, and its idle time starts anew.
+    /// It exists.
     Yes,
     /// It was deleted, or has expired.
     No,
@@ -91,6 +94,21 @@ impl Sessions {
             session.cycle_id().await.map_err(unreadable)?;
         }
         session.save().await.map_err(unreadable)
+    }
+
+    /// How often whoever is connected is to [`touch`](Self::touch) their session: so that it does not end by idleness
+    /// though a look fails.
+    pub fn touch_every(&self) -> Duration {
+        (self.options.idle / 4).min(TOUCHED_AT_LEAST_EVERY)
+    }
+
+    /// Says whether a session still exists.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when the store does not answer: the session may well be alive.
+    pub async fn find(&self, id: &Id) -> Result<Alive, Unreadable> {
+        let record = self.store.load(id).await.map_err(|_| Unreadable)?;
+        Ok(if record.is_some() { Alive::Yes } else { Alive::No })
     }
 
     /// Says whether a session still exists, and starts its idle time anew; never past its end of life.

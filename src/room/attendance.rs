@@ -18,6 +18,8 @@ pub type ConnectionId = u64;
 pub struct Attendance {
     people: BTreeMap<String, Attendee>,
     grace: Duration,
+    /// Before which there is nothing to tell the backplane, unless something happens; none if that is to be found out.
+    quiet_until: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -49,10 +51,11 @@ enum Told {
 }
 
 impl Told {
-    fn is_due(self, now: Instant, renew: Duration) -> bool {
+    /// When the backplane is to be told.
+    fn due(self, now: Instant, renew: Duration) -> Instant {
         match self {
-            Self::Nothing => true,
-            Self::Present { renewed } => now.duration_since(renewed) >= renew,
+            Self::Nothing => now,
+            Self::Present { renewed } => renewed + renew,
         }
     }
 }
@@ -69,7 +72,7 @@ pub struct Sent {
 impl Attendance {
     /// Nobody, with the time that somebody without a connection stays.
     pub fn new(grace: Duration) -> Self {
-        Self { people: BTreeMap::new(), grace }
+        Self { people: BTreeMap::new(), grace, quiet_until: None }
     }
 
     /// Whether another session is here under the same name: one of the two has lost it.
@@ -80,6 +83,7 @@ impl Attendance {
     /// Somebody's connection enters, whose session owns the name. Answers connections of another session under it:
     /// theirs no more.
     pub fn enter(&mut self, hold: &Hold, connection: ConnectionId) -> Vec<ConnectionId> {
+        self.quiet_until = None;
         let attendee = self.people.entry(hold.who.clone()).or_insert_with(|| Attendee::new(hold.clone()));
         let mut displaced = vec![];
         if attendee.hold.session != hold.session {
@@ -93,6 +97,7 @@ impl Attendance {
 
     /// A connection is gone. With the last one the grace begins.
     pub fn leave(&mut self, who: &str, connection: ConnectionId, now: Instant) {
+        self.quiet_until = None;
         let Some(attendee) = self.people.get_mut(who) else { return };
         if attendee.connections.remove(&connection) && attendee.connections.is_empty() {
             attendee.away_until = Some(now + self.grace);
@@ -101,6 +106,7 @@ impl Attendance {
 
     /// A session has ended: its person leaves without grace. Answers their connections.
     pub fn end(&mut self, session: &SessionTag, now: Instant) -> Vec<ConnectionId> {
+        self.quiet_until = None;
         let mut connections = vec![];
         for attendee in self.people.values_mut().filter(|attendee| attendee.hold.session == *session) {
             connections.extend(std::mem::take(&mut attendee.connections));
@@ -133,6 +139,7 @@ impl Attendance {
 
     /// The backplane turned out not to know of somebody: it is to be told again if they come back.
     pub fn forget_told(&mut self, who: &str) {
+        self.quiet_until = None;
         if let Some(attendee) = self.people.get_mut(who) {
             attendee.told = Told::Nothing;
         }
@@ -148,9 +155,14 @@ impl Attendance {
         self.people.get(who).map(|attendee| attendee.connections.iter().copied().collect()).unwrap_or_default()
     }
 
-    /// Whether there is anything to tell the backplane: see [`changes`](Self::changes).
-    pub fn has_changes(&self, now: Instant, renew: Duration) -> bool {
-        self.people.values().any(|attendee| attendee.is_gone(now) || attendee.told.is_due(now, renew))
+    /// Whether there is anything to tell the backplane: see [`changes`](Self::changes). Cheap while nothing happens.
+    pub fn has_changes(&mut self, now: Instant, renew: Duration) -> bool {
+        if self.quiet_until.is_some_and(|until| now < until) {
+            return false;
+        }
+        let next = self.people.values().map(|attendee| attendee.due(now, renew)).min();
+        self.quiet_until = Some(next.unwrap_or(now + renew));
+        next.is_some_and(|next| next <= now)
     }
 
     /// What to tell the backplane next, if anything. Whoever was told longer ago than `renew` is told again, to
@@ -166,7 +178,7 @@ impl Attendance {
                 // Also somebody not known to be told of: what was sent before may have been taken.
                 attendee.told = Told::Nothing;
                 sent.dels.push(attendee.hold.clone());
-            } else if attendee.told.is_due(now, renew) {
+            } else if attendee.told.due(now, renew) <= now {
                 sent.adds.push(attendee.hold.clone());
             }
         }
@@ -175,6 +187,7 @@ impl Attendance {
 
     /// The backplane took what was sent.
     pub fn confirm(&mut self, sent: &Sent, now: Instant) {
+        self.quiet_until = None;
         for hold in &sent.adds {
             if let Some(attendee) = self.current(hold) {
                 attendee.told = Told::Present { renewed: now };
@@ -191,6 +204,7 @@ impl Attendance {
 
     /// A new incarnation begins: the backplane is to be told of everybody again.
     pub fn tell_again(&mut self) {
+        self.quiet_until = None;
         for attendee in self.people.values_mut() {
             attendee.told = Told::Nothing;
         }
@@ -213,6 +227,12 @@ impl Attendee {
 
     fn is_gone(&self, now: Instant) -> bool {
         self.away_until.is_some_and(|until| until <= now)
+    }
+
+    /// When the backplane is to be told something of them.
+    fn due(&self, now: Instant, renew: Duration) -> Instant {
+        let told = self.told.due(now, renew);
+        self.away_until.map_or(told, |until| until.min(told))
     }
 }
 

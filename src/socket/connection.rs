@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use hyper::upgrade::OnUpgrade;
+use hyper::upgrade::{OnUpgrade, Parts};
 use hyper_util::rt::TokioIo;
 use rand::Rng;
 use tokio::{
@@ -104,7 +104,7 @@ impl Connection {
             person: Hold { who, name, session: tag },
             session,
             faults: Faults::default(),
-            timers: Timers::new(now),
+            timers: Timers::new(now, sockets.0.sessions.touch_every()),
             draining: sockets.0.draining.clone(),
             endings: Some(sockets.0.room.endings()),
             membership: None,
@@ -114,14 +114,16 @@ impl Connection {
         }
     }
 
-    /// Runs until either side ends it.
-    pub(super) async fn run(mut self, upgrade: OnUpgrade) {
+    /// Runs until either side ends it. Boxed: else the task would have room for it again wherever it is handed on.
+    pub(super) async fn run(mut self: Box<Self>, upgrade: OnUpgrade) {
         let Ok(Ok(upgraded)) = timeout(UPGRADE, upgrade).await else { return };
         // It is ours: the server knows no other kind of connection.
-        let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else { return };
-        let (socket, _place) = parts.io.into_inner().into_parts();
+        let Ok(Parts { io, read_buf, .. }) = upgraded.downcast::<TokioIo<Stream>>() else { return };
+        let (socket, _place) = io.into_inner().into_parts();
         let outbox = Arc::new(Outbox::new(socket));
-        let mut ways = Ways { inbound: Inbound::new(&parts.read_buf), outbox: Arc::clone(&outbox) };
+        let mut ways = Ways { inbound: Inbound::new(&read_buf), outbox: Arc::clone(&outbox) };
+        // Even empty it keeps the 8 KiB that the request was read into.
+        drop(read_buf);
         let began = Instant::now();
         let session = self.person.session.clone();
         tracing::debug!(?session, "socket open");
@@ -209,7 +211,8 @@ impl Connection {
                 self.membership = Some(membership);
                 self.endings = None;
                 // It may have been ended while it was not yet seen to be here.
-                self.check_session();
+                let (sessions, id) = (self.sessions.clone(), self.session);
+                self.checking.get_or_insert_with(|| Box::pin(async move { sessions.find(&id).await }));
                 Ok(())
             }
             Answer::CaughtUp(Ok(())) => Ok(()),

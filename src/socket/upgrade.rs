@@ -52,7 +52,7 @@ pub(super) async fn open(
     };
     let offered = offers_subprotocol(headers);
     let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() else { return upgrade_required() };
-    let connection = Connection::new(&sockets, person, id);
+    let connection = Box::new(Connection::new(&sockets, person, id));
     sockets.0.connections.spawn(async move {
         connection.run(upgrade).await;
         drop(place);

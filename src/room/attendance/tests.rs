@@ -11,7 +11,10 @@ fn hold(who: &str) -> Hold {
 
 /// What is to be told, as "+who" and "-who", taken as told.
 fn tell(attendance: &mut Attendance, now: Instant) -> Vec<String> {
-    let sent = attendance.changes(now, NEVER).unwrap_or_default();
+    let has_changes = attendance.has_changes(now, NEVER);
+    let sent = attendance.changes(now, NEVER);
+    assert_eq!(has_changes, sent.is_some());
+    let sent = sent.unwrap_or_default();
     attendance.confirm(&sent, now);
     let adds = sent.adds.iter().map(|hold| format!("+{}", hold.who));
     adds.chain(sent.dels.iter().map(|hold| format!("-{}", hold.who))).collect()

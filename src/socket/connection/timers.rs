@@ -10,8 +10,6 @@ use crate::protocol::HEARTBEAT;
 const JOIN: Duration = Duration::from_secs(10);
 /// How long a client may say nothing at all.
 const SILENCE: Duration = Duration::from_secs(60);
-/// How often it is checked that the session still exists, and its life extended.
-const CHECK: Duration = Duration::from_secs(60);
 
 /// How long after a join the next is let through.
 const JOIN_PAUSE: Duration = Duration::from_secs(1);
@@ -23,6 +21,7 @@ const TYPING_PAUSE: Duration = Duration::from_secs(3);
 pub(super) struct Timers {
     ping: Instant,
     check: Instant,
+    check_every: Duration,
     join: Instant,
     silence: Instant,
     /// The last join, after the first, that was let through.
@@ -36,7 +35,7 @@ pub(super) struct Timers {
 pub(super) enum Due {
     /// Ask the client whether it is there.
     Ping,
-    /// Ask whether the session is.
+    /// Ask whether the session is there.
     Check,
     /// No join came in time.
     Join,
@@ -45,10 +44,12 @@ pub(super) enum Due {
 }
 
 impl Timers {
-    pub(super) fn new(now: Instant) -> Self {
+    /// For a connection that begins now, whose session is to be looked up so often.
+    pub(super) fn new(now: Instant, check_every: Duration) -> Self {
         Self {
             ping: now + HEARTBEAT,
-            check: now + CHECK,
+            check: now + check_every,
+            check_every,
             join: now + JOIN,
             silence: now + SILENCE,
             rejoined: None,
@@ -105,7 +106,7 @@ impl Timers {
         let now = Instant::now();
         match due {
             Due::Ping => self.ping = now + HEARTBEAT,
-            Due::Check => self.check = now + CHECK,
+            Due::Check => self.check = now + self.check_every,
             Due::Join | Due::Silence => {}
         }
         due
@@ -119,7 +120,7 @@ mod tests {
     #[test]
     fn somebody_who_starts_and_stops_again_and_again_is_heard_of_once_in_a_pause() {
         let start = Instant::now();
-        let mut timers = Timers::new(start);
+        let mut timers = Timers::new(start, HEARTBEAT);
         let mut told = 0;
         for n in 0..300 {
             told += usize::from(timers.may_type(n % 2 == 0, start + Duration::from_millis(n * 10)));
@@ -131,7 +132,7 @@ mod tests {
     #[test]
     fn a_second_join_may_follow_at_once_and_a_third_a_second_later() {
         let start = Instant::now();
-        let mut timers = Timers::new(start);
+        let mut timers = Timers::new(start, HEARTBEAT);
         assert_eq!(timers.next_rejoin(start), None);
         assert_eq!(timers.next_rejoin(start + JOIN_PAUSE / 2), Some(JOIN_PAUSE / 2));
         assert_eq!(timers.next_rejoin(start + JOIN_PAUSE), None);
