@@ -68,6 +68,8 @@ pub(super) struct Hub {
     /// Connections that wait for the others to be told of their person.
     arriving: Vec<Arriving>,
     attendance: Attendance,
+    /// When everybody was last told who came and went.
+    presence_told: Option<Instant>,
     typists: Typists,
     watch: Watch,
     incarnation: Incarnation,
@@ -114,6 +116,7 @@ impl Hub {
             entered: 0,
             waiting: vec![],
             arriving: vec![],
+            presence_told: None,
             typists: Typists::default(),
             answers: FuturesUnordered::new(),
             draining: None,
@@ -168,6 +171,7 @@ impl Hub {
             self.attendance.leave(&who, connection, now);
         }
         self.give_up_waiting(now);
+        self.welcome_all_arrived(now);
         self.tell_changes(now);
         self.beat_if_due(now);
         self.check_hearing(now);

@@ -51,7 +51,7 @@ impl Hub {
             reading.people.iter().map(|here| Person { who: here.who.clone(), name: here.name.clone() }).collect();
         let absent_until = (before.is_some() && !same_epoch).then(|| now + self.options.lease);
         let first = self.shared.view_mut().roster.adopt(&truth, absent_until);
-        self.tell_presence(first);
+        self.tell_presence(first, now);
         self.tell_changes(now);
         if reading.continues {
             for frame in frames {
@@ -76,8 +76,8 @@ impl Hub {
             let mut view = self.shared.view_mut();
             (view.roster.expire(now), view.roster.changes())
         };
-        self.tell_presence(expired);
-        self.tell_presence(changes);
+        self.tell_presence(expired, now);
+        self.tell_presence(changes, now);
         if self.typists.changes(now).is_some()
             && let Some(frame) = self.typing_frame(|_| true)
         {
@@ -105,7 +105,7 @@ impl Hub {
         match event {
             Event::Message { message, .. } => self.deliver_message(message, now),
             Event::Presence { delta, .. } | Event::Ended { delta, .. } => {
-                self.deliver_presence(&delta);
+                self.deliver_presence(&delta, now);
                 self.welcome_arrived(now);
             }
             Event::Typing(typing) => self.typists.note(typing, now),
@@ -123,16 +123,17 @@ impl Hub {
         self.shared.view_mut().recent.push(kept);
     }
 
-    fn deliver_presence(&mut self, delta: &Delta) {
+    fn deliver_presence(&mut self, delta: &Delta, now: Instant) {
         for person in &delta.left {
             self.typists.stop(&person.name);
         }
         let first = self.shared.view_mut().roster.apply(delta);
-        self.tell_presence(first);
+        self.tell_presence(first, now);
     }
 
-    fn tell_presence(&mut self, changes: Option<Changes>) {
+    fn tell_presence(&mut self, changes: Option<Changes>, now: Instant) {
         let Some(Changes { joined, left, count }) = changes else { return };
+        self.presence_told = Some(now);
         let names = |names: BTreeSet<String>| -> Vec<String> {
             let at_most = if count > ALL_NAMES_AT_MOST { SOME_NAMES } else { usize::MAX };
             names.into_iter().take(at_most).collect()

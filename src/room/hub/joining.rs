@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::{Hearing, Hub};
+use super::{Hearing, Hub, TICK};
 use crate::{
     backplane::{Hold, Unavailable},
     protocol::{Bye, HEARTBEAT, Members, ServerFrame, Welcome},
@@ -100,8 +100,15 @@ impl Hub {
         }
     }
 
-    /// Welcomes whoever the others have been told of by now.
+    /// Welcomes whoever the others have been told of by now. While many come, that waits for the next tick: before a
+    /// welcome everybody is told of all changes, and that is to be once a tick at most.
     pub(super) fn welcome_arrived(&mut self, now: Instant) {
+        if self.presence_told.is_none_or(|told| now.duration_since(told) >= TICK) {
+            self.welcome_all_arrived(now);
+        }
+    }
+
+    pub(super) fn welcome_all_arrived(&mut self, now: Instant) {
         for arriving in std::mem::take(&mut self.arriving) {
             self.welcome_or_wait(arriving, now);
         }
