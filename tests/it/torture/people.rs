@@ -211,6 +211,7 @@ impl Life {
             }
             time::sleep(STEP).await;
         }
+        self.tab.note(Event::Out);
         // The other tabs hear of it by themselves.
         self.tab.end(How::SignedOut);
     }

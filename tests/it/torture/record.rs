@@ -74,6 +74,8 @@ pub enum Event {
     Error(String),
     /// The person has asked to be signed out.
     SigningOut,
+    /// The person was told that they are signed out.
+    Out,
     /// The connection ended.
     Ended(How),
 }

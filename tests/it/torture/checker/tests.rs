@@ -155,6 +155,16 @@ fn whoever_stays_after_their_instance_was_killed_is_a_ghost() {
 }
 
 #[test]
+fn whoever_stays_after_they_were_told_that_they_are_out_is_a_ghost() {
+    let adi = [welcome(0, true, 0, &["adi", "budi"]), went(20, "budi", 1), over(100)];
+    let out = |at| (At::from_secs(at), Event::Out);
+    let asking = (At::from_secs(10), Event::SigningOut);
+    let budi = |told| [welcome(0, true, 0, &["adi", "budi"]), asking.clone(), out(told), cut(told)];
+    finds(&record(0, &[("adi", &adi), ("budi", &budi(11))]), &[Kind::Ghost]);
+    finds(&record(0, &[("adi", &adi), ("budi", &budi(19))]), &[]);
+}
+
+#[test]
 fn while_redis_is_away_nobody_need_be_told_in_time() {
     let adi = [welcome(0, true, 0, &["adi", "budi"]), went(60, "budi", 1), over(100)];
     let mut record = record(0, &[("adi", &adi), ("budi", &[welcome(0, true, 0, &["adi", "budi"]), cut(50)])]);

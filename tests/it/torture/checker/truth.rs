@@ -28,6 +28,8 @@ pub struct Span {
     /// Its end: when the client noticed or the instance went, whichever was first.
     pub to: At,
     how: How,
+    /// When its person was told that they are signed out, where that ended it: by then it has happened.
+    out: Option<At>,
     /// Whether its instance went first, without a word.
     pub killed: bool,
 }
@@ -72,8 +74,8 @@ impl Truth {
             let mut gone = absences(spans, record);
             for absence in &mut gone {
                 // Signing out while away ends the grace at once.
-                let left =
-                    signings_out(record, person).find(|at| *at >= absence.from && absence.to.is_none_or(|to| *at < to));
+                let mut left = signings_out(record, person).map(|(at, _)| at);
+                let left = left.find(|at| *at >= absence.from && absence.to.is_none_or(|to| *at < to));
                 absence.soonest = absence.soonest.min(left.unwrap_or(At::MAX));
             }
             truth.absences.insert(person.clone(), gone);
@@ -140,8 +142,8 @@ pub fn spans(history: &History, downs: &[Down]) -> Vec<Span> {
     for (at, event) in &history.events {
         match event {
             Event::Connected(base) => {
-                let killed = false;
-                open = Some(Span { base: base.clone(), asked: *at, from: None, to: *at, how: How::Cut, killed });
+                let (how, killed) = (How::Cut, false);
+                open = Some(Span { base: base.clone(), asked: *at, from: None, to: *at, how, out: None, killed });
             }
             Event::Welcome { .. } => {
                 if let Some(span) = &mut open {
@@ -169,18 +171,23 @@ pub fn spans(history: &History, downs: &[Down]) -> Vec<Span> {
 
 /// Signing out ends all tabs of a person, from the moment it was asked for.
 fn sign_outs(record: &Record, person: &str, spans: &mut [Span]) {
-    for at in signings_out(record, person) {
+    for (at, out) in signings_out(record, person) {
         for span in spans.iter_mut().filter(|span| span.from.is_some_and(|from| from <= at) && span.to > at) {
-            (span.to, span.how) = (at, How::SignedOut);
+            (span.to, span.how, span.out) = (at, How::SignedOut, out);
         }
     }
 }
 
-/// When a person asked to be signed out.
-fn signings_out<'a>(record: &'a Record, person: &'a str) -> impl Iterator<Item = At> + 'a {
+/// When a person asked to be signed out, and when they were told that they are.
+fn signings_out<'a>(record: &'a Record, person: &'a str) -> impl Iterator<Item = (At, Option<At>)> + 'a {
     let histories = record.histories.iter().filter(move |history| history.person == person);
-    let events = histories.flat_map(|history| &history.events);
-    events.filter(|(_, event)| matches!(event, Event::SigningOut)).map(|(at, _)| *at)
+    histories.flat_map(|history| {
+        let asked = history.events.iter().enumerate().filter(|(_, (_, event))| matches!(event, Event::SigningOut));
+        asked.map(|(i, (at, _))| {
+            let out = history.events[i..].iter().find(|(_, event)| matches!(event, Event::Out));
+            (*at, out.map(|(at, _)| *at))
+        })
+    })
 }
 
 /// Where no connection was. `spans` are in order of their end.
@@ -221,7 +228,7 @@ fn bounds(span: &Span, record: &Record) -> (At, At) {
     let silence = (record.lease * 3 / 5).saturating_sub(Duration::from_millis(300));
     let (at_least, at_most) = match span.how {
         _ if span.killed => (silence, record.lease),
-        How::SignedOut => (Duration::ZERO, Duration::ZERO),
+        How::SignedOut => (Duration::ZERO, span.out.unwrap_or(span.to).saturating_sub(span.to)),
         How::Drained => (DRAINED_AT_LEAST, DRAINING),
         // An instance that cuts everybody has found itself reaped.
         How::Closed(_) => (silence, record.lease.max(record.grace)),
