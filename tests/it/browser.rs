@@ -1,5 +1,6 @@
 //! The page, as people see it, in real Chromium.
 
+mod alerts;
 mod conversation;
 mod everyone;
 mod light;

@@ -66,6 +66,36 @@ async fn on_320_pixels_nothing_is_cut_off() {
 }
 
 #[tokio::test]
+async fn at_twice_the_size_nothing_is_cut_off_and_all_can_be_reached() {
+    let (cluster, sari) = sari_alone().await;
+    rich(&cluster, &sari).await;
+    sari.zoomed_twice().await;
+    assert_eq!(sari.script(OVERFLOW, vec![]).await, 0);
+    sari.is_accessible("twice the size").await;
+    sari.enter("#text", "besar").await;
+    sari.shows(TEXT, "besar").await;
+    sari.click("#people-toggle").await;
+    sari.shows("#members", "sari").await;
+    assert_eq!(sari.script(OVERFLOW, vec![]).await, 0);
+}
+
+#[tokio::test]
+async fn in_forced_colours_and_with_little_motion_it_is_as_clear() {
+    let (cluster, sari) = sari_alone().await;
+    let animations = "return document.getAnimations().length";
+    sari.prefers("forced-colors", "active").await;
+    rich(&cluster, &sari).await;
+    sari.is_accessible("forced colours").await;
+    picture(&sari, "room-forced-colours").await;
+    sari.prefers("prefers-reduced-motion", "reduce").await;
+    let moves = "return Array.from(document.querySelectorAll('*')).filter(e => { const s = getComputedStyle(e); \
+        return s.animationName !== 'none' || s.transitionDuration.split(', ').some(d => d !== '0s') })\
+        .map(e => e.outerHTML.slice(0, 80))";
+    assert_eq!(sari.script(moves, vec![]).await, serde_json::json!([]), "nothing is animated");
+    assert_eq!(sari.script(animations, vec![]).await, 0);
+}
+
+#[tokio::test]
 async fn the_whole_way_goes_by_keyboard() {
     let cluster = alone().await;
     let page = Browser::start("id").await;

@@ -1,10 +1,16 @@
 //! Light: few bytes, nobody else's, and no growth.
 
+use std::{env, time::Duration};
+
+use tokio::time::{MissedTickBehavior, interval};
+
 use super::{CONNECTION, ROW, TEXT, alone, sari_alone, signs_in};
-use crate::kit::Browser;
+use crate::kit::{Browser, Guest};
 
 /// What the first visit may cost, from the form to the room.
 const FIRST_LOAD: u64 = 60_000;
+/// Rows that the page keeps (`static/timeline.js`).
+const ROWS_KEPT: usize = 2000;
 
 #[tokio::test]
 async fn the_first_load_is_small_and_comes_from_one_place() {
@@ -45,15 +51,53 @@ async fn the_newest_messages_are_there_before_the_socket_is() {
 async fn thousands_of_messages_leave_some_hundreds_in_the_page() {
     let (cluster, sari) = sari_alone().await;
     let mut budi = cluster.guest(0, "budi").await;
-    for n in 1..=3000 {
+    says(&mut budi, 1, 3000).await;
+    sari.shows(TEXT, "pesan 3000").await;
+    assert!(sari.count(ROW).await <= 300);
+    assert_eq!(sari.texts(TEXT).await.last().map(String::as_str), Some("pesan 3000"));
+}
+
+/// For as many seconds as `RUANG_SOAK_SECONDS` says (15): what is measured first is past the page's first growth.
+#[tokio::test]
+async fn fifty_messages_a_second_are_shown_smoothly_in_no_more_memory() {
+    #[expect(clippy::disallowed_methods, reason = "a setting of the test, not of the program")]
+    let set = env::var("RUANG_SOAK_SECONDS");
+    let seconds = set.map_or(15, |set| set.parse().expect("seconds"));
+    let (cluster, sari) = sari_alone().await;
+    let mut budi = cluster.guest(0, "budi").await;
+    let frames = "window.frames = []; let count = 0, since = performance.now(); requestAnimationFrame(function frame(now) { \
+        count += 1; if (now - since >= 1000) { frames.push(count * 1000 / (now - since)); count = 0; since = now; } \
+        requestAnimationFrame(frame); })";
+    says(&mut budi, 1, ROWS_KEPT + 100).await;
+    sari.shows(TEXT, &format!("pesan {}", ROWS_KEPT + 100)).await;
+    let before = sari.heap_bytes().await;
+    sari.script(frames, vec![]).await;
+    fifty_a_second(&mut budi, ROWS_KEPT + 101, seconds).await;
+    let slowest = sari.script("return Math.min(...frames)", vec![]).await.as_f64().expect("frames a second");
+    sari.shows(TEXT, &format!("pesan {}", ROWS_KEPT + 100 + seconds * 50)).await;
+    let after = sari.heap_bytes().await;
+    println!("slowest second: {slowest:.0} frames; memory before and after: {before:.0}, {after:.0} bytes");
+    assert!(slowest >= 30.0, "{slowest} frames in the slowest second");
+    assert!(after < before * 1.25 + 1e6, "{before} bytes became {after}");
+}
+
+async fn fifty_a_second(budi: &mut Guest, first: usize, seconds: usize) {
+    let mut turns = interval(Duration::from_millis(100));
+    turns.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    for n in 0..seconds * 10 {
+        turns.tick().await;
+        says(budi, first + n * 5, 5).await;
+    }
+}
+
+/// So many numbered messages, the first of them with this number.
+async fn says(budi: &mut Guest, first: usize, many: usize) {
+    for n in first..first + many {
         budi.say(&format!("pesan {n}")).await;
         if n % 100 == 0 {
             budi.catch_up().await;
         }
     }
-    sari.shows(TEXT, "pesan 3000").await;
-    assert!(sari.count(ROW).await <= 300);
-    assert_eq!(sari.texts(TEXT).await.last().map(String::as_str), Some("pesan 3000"));
 }
 
 async fn entries(page: &Browser, script: &str) -> Vec<(String, u64)> {
