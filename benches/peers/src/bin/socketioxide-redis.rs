@@ -11,7 +11,7 @@ use socketioxide_redis::{RedisAdapter, RedisAdapterCtr};
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let client = redis::Client::open(format!("{}?protocol=RESP3", redis_url()?))?;
+    let client = redis::Client::open(format!("{}?protocol=resp3", redis_url()?))?;
     let adapter = RedisAdapterCtr::new_with_redis(&client).await?;
     let (layer, io) = SocketIo::builder().with_adapter::<RedisAdapter<_>>(adapter).build_layer();
     io.ns("/", enter).await?;
