@@ -54,7 +54,7 @@ fn content_security_policy(site: &SitePolicy) -> HeaderValue {
     let socket = site.public_url.as_ref().map(|url| format!(" {}", url.to_string().replacen("http", "ws", 1)));
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'{}; img-src 'self' data:; manifest-src 'self'; \
-         base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+         base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
         socket.unwrap_or_default()
     );
     // An origin is made of characters that a header may carry.

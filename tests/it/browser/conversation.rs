@@ -1,6 +1,6 @@
 //! Two people on two instances, one in each language.
 
-use super::{ROW, TEXT, picture, sari_and_budi, signs_in, two};
+use super::{ROW, TEXT, picture, sari_alone, sari_and_budi, signs_in, two};
 use crate::kit::{Browser, Cluster, Engine};
 
 #[tokio::test]
@@ -143,4 +143,11 @@ async fn when_its_instance_restarts_the_page_comes_back_by_itself_and_misses_not
     budi.say_kept("sesudah").await;
     page.shows(TEXT, "sesudah").await;
     assert_eq!(page.texts(TEXT).await, ["sebelum", "sesudah"]);
+}
+
+#[tokio::test]
+async fn no_script_of_the_page_can_write_markup() {
+    let (_cluster, sari) = sari_alone().await;
+    let writes = "try { document.body.innerHTML = '<b>x</b>'; return 'written' } catch (error) { return error.name }";
+    assert_eq!(sari.script(writes, vec![]).await, "TypeError");
 }

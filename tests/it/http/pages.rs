@@ -90,7 +90,7 @@ async fn pages_may_not_be_framed_sniffed_or_extended(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
     let page = cluster.visitor(0).get("/").await;
     let policy = page.header("content-security-policy").expect("a policy").to_owned();
-    for part in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"] {
+    for part in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "trusted-types 'none'"] {
         assert!(policy.contains(part), "{part}: {policy}");
     }
     assert!(!policy.contains("unsafe-"), "{policy}");
