@@ -72,6 +72,7 @@ async fn signs_in(page: &Browser, base: &str, name: &str) {
 async fn picture(page: &Browser, name: &str) {
     if std::env::var("RUANG_PICTURES").is_ok_and(|value| value == "1") {
         let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
+        page.comes_to("return document.getAnimations().length", 0).await;
         page.picture(&pictures.join(format!("{name}.png"))).await;
     }
 }
