@@ -66,7 +66,7 @@ async fn a_conversation_survives_a_network_through_which_nothing_passes() {
 #[tokio::test]
 async fn a_conversation_survives_a_redis_that_takes_seconds_to_load_its_file() {
     let mut scene = Scene::open().await;
-    let fill = "for i = 1, 12000 do redis.call('SET', 'pad:' .. i, i) end";
+    let fill = "for i = 1, 20000 do redis.call('SET', 'pad:' .. i, i) end";
     redis::command(scene.redis(), &["EVAL", fill, "0"]).await;
     redis::command(scene.redis(), &["BGREWRITEAOF"]).await;
     eventually(SOON, "the file is one snapshot", || async {
@@ -75,7 +75,8 @@ async fn a_conversation_survives_a_redis_that_takes_seconds_to_load_its_file() {
         if rests && state.contains("aof_last_bgrewrite_status:ok") { Ok(()) } else { Err(state) }
     })
     .await;
-    // Half a millisecond and more for each key, and a look at the connections every few of them.
+    // Half a millisecond and more for each key, longer than a round of requests takes that are answered as late as may
+    // be; and a look at the connections every few keys.
     scene.redis().configure("--key-load-delay", "500");
     scene.redis().configure("--loading-process-events-interval-bytes", "1024");
     scene.redis().begin();
