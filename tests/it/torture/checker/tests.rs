@@ -119,6 +119,15 @@ fn a_leave_before_the_grace_is_over_is_false() {
 }
 
 #[test]
+fn whoever_was_drained_and_tried_to_come_back_in_vain_may_be_said_to_be_gone_after_the_grace_of_the_try() {
+    let drained = (At::from_secs(10), Event::Ended(How::Drained));
+    let budi = [welcome(0, true, 0, &["adi", "budi"]), drained, connected(11), cut(12)];
+    let adi = |told| [welcome(0, true, 0, &["adi", "budi"]), went(told, "budi", 1), over(100)];
+    finds(&record(0, &[("adi", &adi(16)), ("budi", &budi)]), &[]);
+    finds(&record(0, &[("adi", &adi(13)), ("budi", &budi)]), &[Kind::FalseNotice]);
+}
+
+#[test]
 fn whoever_is_shown_again_while_they_come_back_is_no_ghost() {
     let away = [went(54, "budi", 1), came(60, "budi", 2), over(61)];
     let adi = [&[welcome(0, true, 0, &["adi", "budi"])][..], &away].concat();

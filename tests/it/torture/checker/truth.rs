@@ -209,14 +209,18 @@ fn absences(spans: &[Span], record: &Record) -> Vec<Absence> {
 }
 
 fn absence(last: &Span, to: Option<At>, spans: &[Span], record: &Record) -> Absence {
-    let (soonest, mut latest) = bounds(last, record);
+    let (mut soonest, mut latest) = bounds(last, record);
     let far = record.grace + record.lease + DRAINING;
     // Earlier connections may still be held somewhere, and tries that were never answered may have been counted.
     for other in spans {
         if other.to + far >= last.to && to.is_none_or(|to| other.to < to) {
             let after = other.to > last.to;
+            let (at_least, at_most) = bounds(other, record);
             if last.how != How::SignedOut || after {
-                latest = latest.max(bounds(other, record).1);
+                latest = latest.max(at_most);
+            }
+            if after && other.from.is_none() {
+                soonest = soonest.min(at_least);
             }
         }
     }
