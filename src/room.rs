@@ -28,6 +28,7 @@ pub use self::{
     hub::JoinError,
     membership::{Membership, SayError},
     recipient::{Farewell, Recipient},
+    shared::Ending,
 };
 use self::{
     hub::{Command, Entered, Hub, Join, Refused},
@@ -162,13 +163,18 @@ impl Room {
         knows.then(|| self.shared.view().recent.head())
     }
 
+    /// Whether everything that happened up to now is known here.
+    pub fn is_synced(&self) -> bool {
+        self.shared.is_synced()
+    }
+
     /// Fit for new people: the backplane is heard, and the instance is not draining.
     pub fn ready(&self) -> bool {
         self.shared.is_ready()
     }
 
     /// Sessions that end from now on, anywhere.
-    pub fn endings(&self) -> broadcast::Receiver<SessionTag> {
+    pub fn endings(&self) -> broadcast::Receiver<Ending> {
         self.shared.endings()
     }
 

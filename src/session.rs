@@ -102,15 +102,6 @@ impl Sessions {
         (self.options.idle / 4).min(TOUCHED_AT_LEAST_EVERY)
     }
 
-    /// Says whether a session still exists.
-    ///
-    /// # Errors
-    /// [`Unreadable`] when the store does not answer: the session may well be alive.
-    pub async fn find(&self, id: &Id) -> Result<Alive, Unreadable> {
-        let record = self.store.load(id).await.map_err(|_| Unreadable)?;
-        Ok(if record.is_some() { Alive::Yes } else { Alive::No })
-    }
-
     /// Says whether a session still exists, and starts its idle time anew; never past its end of life.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 mod allowance;
 mod connection;
+mod familiar;
 mod faults;
 mod inbound;
 mod outbox;
@@ -14,7 +15,7 @@ use axum::{Router, routing::get};
 use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{allowance::Allowances, places::Places};
+use self::{allowance::Allowances, familiar::Familiar, places::Places};
 use crate::{bucket::Rate, origin::SitePolicy, room::Room, session::Sessions};
 
 /// What sockets may do.
@@ -38,6 +39,7 @@ struct Shared {
     site: SitePolicy,
     places: Arc<Places>,
     allowances: Arc<Allowances>,
+    familiar: Familiar,
     connections: TaskTracker,
     draining: CancellationToken,
 }
@@ -47,6 +49,7 @@ impl Sockets {
     pub fn new(room: Room, sessions: Sessions, site: SitePolicy, options: Options) -> Self {
         let places = Places::new(options.max_connections, options.connections_per_address);
         Self(Arc::new(Shared {
+            familiar: Familiar::new(room.endings(), options.max_connections),
             room,
             sessions,
             site,

@@ -19,10 +19,19 @@ pub(super) struct Shared {
     view: RwLock<View>,
     inc: RwLock<Inc>,
     departures: Mutex<Vec<(ConnectionId, String)>>,
-    endings: broadcast::Sender<SessionTag>,
+    endings: broadcast::Sender<Ending>,
     synced: watch::Sender<bool>,
     ready: AtomicBool,
     answered: AtomicBool,
+}
+
+/// What is heard of sessions that end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// This one has ended.
+    Session(SessionTag),
+    /// Something may have been missed: any of them may have ended.
+    Any,
 }
 
 /// The room as this instance knows it.
@@ -72,13 +81,13 @@ impl Shared {
     }
 
     /// Sessions that end from now on.
-    pub(super) fn endings(&self) -> broadcast::Receiver<SessionTag> {
+    pub(super) fn endings(&self) -> broadcast::Receiver<Ending> {
         self.endings.subscribe()
     }
 
-    pub(super) fn tell_ending(&self, session: &SessionTag) {
+    pub(super) fn tell_ending(&self, ending: Ending) {
         // Often nobody listens.
-        let _ = self.endings.send(session.clone());
+        let _ = self.endings.send(ending);
     }
 
     /// Whether everything up to now is known here.

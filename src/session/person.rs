@@ -52,7 +52,16 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
     type Rejection = NotSignedIn;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, NotSignedIn> {
-        let session = parts.extensions.get::<Session>().ok_or(NotSignedIn::Nobody)?;
+        Self::of(parts.extensions.get::<Session>().ok_or(NotSignedIn::Nobody)?).await
+    }
+}
+
+impl SignedIn {
+    /// Looks up whose a request's session is.
+    ///
+    /// # Errors
+    /// See [`NotSignedIn`].
+    pub async fn of(session: &Session) -> Result<Self, NotSignedIn> {
         if session.id().is_none() {
             return Err(NotSignedIn::Nobody);
         }

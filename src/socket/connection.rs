@@ -14,7 +14,10 @@ use hyper::upgrade::{OnUpgrade, Parts};
 use hyper_util::rt::TokioIo;
 use rand::Rng;
 use tokio::{
-    sync::broadcast::{self, error::RecvError},
+    sync::broadcast::{
+        self,
+        error::{RecvError, TryRecvError},
+    },
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -24,14 +27,15 @@ use self::timers::{Due, Timers};
 use super::{
     Sockets,
     allowance::Allowance,
+    familiar::Known,
     faults::Faults,
     inbound::Inbound,
     outbox::{Need, Outbox},
 };
 use crate::{
-    backplane::{Hold, SessionTag, Unavailable},
+    backplane::{Hold, Unavailable},
     protocol::{Bye, ErrorCode, Id, Nonce, ServerFrame},
-    room::{Farewell, JoinError, Membership, Recipient, Room, SayError},
+    room::{Ending, Farewell, JoinError, Membership, Recipient, Room, SayError},
     server::Stream,
     session::{Alive, Person, Sessions, Unreadable},
     websocket::{close_frame, ping_frame},
@@ -44,6 +48,7 @@ const RECHECKS: Duration = Duration::from_millis(500);
 
 /// A connection and what it is allowed.
 pub(super) struct Connection {
+    sockets: Sockets,
     room: Room,
     sessions: Sessions,
     person: Hold,
@@ -53,7 +58,7 @@ pub(super) struct Connection {
     timers: Timers,
     draining: CancellationToken,
     /// Sessions that end, as long as this one is not in the room, where it would be told.
-    endings: Option<broadcast::Receiver<SessionTag>>,
+    endings: Option<broadcast::Receiver<Ending>>,
     membership: Option<Membership>,
     /// What was asked of the room. Nothing more is read until it is answered, so that order is kept.
     asked: Option<BoxFuture<'static, Answer>>,
@@ -61,6 +66,15 @@ pub(super) struct Connection {
     telling: Option<BoxFuture<'static, ()>>,
     /// Whether the session still exists.
     checking: Option<BoxFuture<'static, Result<Alive, Unreadable>>>,
+}
+
+/// Whose connection it is.
+pub(super) struct Entrant {
+    pub(super) known: Known,
+    /// Their session.
+    pub(super) id: SessionId,
+    /// Sessions that ended since this one was known to be alive.
+    pub(super) endings: broadcast::Receiver<Ending>,
 }
 
 /// The two ways of a connection.
@@ -94,19 +108,20 @@ fn farewell(reason: Bye) -> End {
 }
 
 impl Connection {
-    pub(super) fn new(sockets: &Sockets, person: Person, session: SessionId) -> Self {
+    pub(super) fn new(sockets: &Sockets, entrant: Entrant) -> Self {
         let now = Instant::now();
-        let Person { name, who, tag } = person;
+        let Entrant { known: Known { person: Person { name, who, tag }, touch }, id, endings } = entrant;
         Self {
+            sockets: sockets.clone(),
             room: sockets.0.room.clone(),
             sessions: sockets.0.sessions.clone(),
             allowance: sockets.0.allowances.of(&tag, now),
             person: Hold { who, name, session: tag },
-            session,
+            session: id,
             faults: Faults::default(),
-            timers: Timers::new(now, sockets.0.sessions.touch_every()),
+            timers: Timers::new(now, touch, sockets.0.sessions.touch_every()),
             draining: sockets.0.draining.clone(),
-            endings: Some(sockets.0.room.endings()),
+            endings: Some(endings),
             membership: None,
             asked: None,
             telling: None,
@@ -131,6 +146,8 @@ impl Connection {
         if end == farewell(Bye::SessionEnded) {
             // Also one that only lost its name: it would be sent away again and again. It may be gone already.
             let _ = self.sessions.delete(&self.session).await;
+        } else {
+            self.remember();
         }
         // Whoever waits for the farewell is no longer in the room.
         drop((self, ways));
@@ -209,11 +226,7 @@ impl Connection {
         match answer {
             Answer::Joined(Ok(membership)) => {
                 self.membership = Some(membership);
-                self.endings = None;
-                // It may have been ended while it was not yet seen to be here.
-                let (sessions, id) = (self.sessions.clone(), self.session);
-                self.checking.get_or_insert_with(|| Box::pin(async move { sessions.find(&id).await }));
-                Ok(())
+                self.take_last_endings()
             }
             Answer::CaughtUp(Ok(())) => Ok(()),
             Answer::CaughtUp(Err(Unavailable)) => self.refuse(outbox, ErrorCode::Unavailable, None, None),
@@ -251,15 +264,34 @@ impl Connection {
         }
     }
 
-    fn take_ending(&mut self, ended: Result<SessionTag, RecvError>) -> Result<(), End> {
+    /// What ended before the room knew of this connection: from now on it is told.
+    fn take_last_endings(&mut self) -> Result<(), End> {
+        let Some(mut endings) = self.endings.take() else { return Ok(()) };
+        loop {
+            match endings.try_recv() {
+                Ok(ending) => self.take_ending(Ok(ending))?,
+                Err(TryRecvError::Lagged(missed)) => self.take_ending(Err(RecvError::Lagged(missed)))?,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(()),
+            }
+        }
+    }
+
+    fn take_ending(&mut self, ended: Result<Ending, RecvError>) -> Result<(), End> {
         match ended {
-            Ok(session) if session == self.person.session => Err(farewell(Bye::SessionEnded)),
-            Ok(_) => Ok(()),
-            Err(_) => {
+            Ok(Ending::Session(session)) if session == self.person.session => Err(farewell(Bye::SessionEnded)),
+            Ok(Ending::Session(_)) => Ok(()),
+            Ok(Ending::Any) | Err(_) => {
                 self.check_session();
                 Ok(())
             }
         }
+    }
+
+    /// Whoever comes back soon need not be looked up.
+    fn remember(&self) {
+        let Hold { who, name, session } = self.person.clone();
+        let known = Known { person: Person { name, who, tag: session }, touch: self.timers.next_check() };
+        self.sockets.0.familiar.remember(self.session, known, Instant::now());
     }
 
     fn check_session(&mut self) {

@@ -1,8 +1,12 @@
 //! `GET /ws`: who may open a WebSocket, and the handshake (RFC 6455, section 4.2).
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::Instant,
+};
 
 use axum::{
+    Extension,
     body::Body,
     extract::{Request, State},
     http::{
@@ -15,8 +19,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use hyper::upgrade::OnUpgrade;
+use tower_sessions::Session;
 
-use super::{Sockets, connection::Connection, places::NoPlace};
+use super::{
+    Sockets,
+    connection::{Connection, Entrant},
+    familiar::Known,
+    places::NoPlace,
+};
 use crate::{
     address::limit_key,
     protocol::SUBPROTOCOL,
@@ -28,7 +38,7 @@ use crate::{
 /// Opens a WebSocket, if everything is in order; the checks come in the order of the protocol.
 pub(super) async fn open(
     State(sockets): State<Sockets>,
-    signed_in: Result<SignedIn, NotSignedIn>,
+    Extension(session): Extension<Session>,
     mut request: Request,
 ) -> Response {
     let headers = request.headers();
@@ -37,8 +47,8 @@ pub(super) async fn open(
     if !sockets.0.site.allows_socket(headers, peer) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    let SignedIn { person, id } = match signed_in {
-        Ok(signed_in) => signed_in,
+    let entrant = match entrant(&sockets, &session).await {
+        Ok(entrant) => entrant,
         Err(not) => return not.into_response(),
     };
     if sockets.0.draining.is_cancelled() {
@@ -52,12 +62,26 @@ pub(super) async fn open(
     };
     let offered = offers_subprotocol(headers);
     let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() else { return upgrade_required() };
-    let connection = Box::new(Connection::new(&sockets, person, id));
+    let connection = Box::new(Connection::new(&sockets, entrant));
     sockets.0.connections.spawn(async move {
         connection.run(upgrade).await;
         drop(place);
     });
     switching(accept, offered)
+}
+
+/// Whose socket it is to be. What ends is listened for before it is looked up: so nothing falls between.
+async fn entrant(sockets: &Sockets, session: &Session) -> Result<Entrant, NotSignedIn> {
+    let endings = sockets.0.room.endings();
+    let known = session.id().filter(|_| sockets.0.room.is_synced());
+    if let Some(id) = known
+        && let Some(known) = sockets.0.familiar.find(&id, Instant::now())
+    {
+        return Ok(Entrant { known, id, endings });
+    }
+    let SignedIn { person, id } = SignedIn::of(session).await?;
+    let touch = Instant::now() + sockets.0.sessions.touch_every();
+    Ok(Entrant { known: Known { person, touch }, id, endings })
 }
 
 /// What proves to the client that it was understood, if this is an upgrade to the one version there is.

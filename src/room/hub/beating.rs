@@ -8,7 +8,7 @@ use super::{super::attendance::Sent, Hearing, Hub, Incarnation, boottime::bootti
 use crate::{
     backplane::{Beat, BeatError, Beaten, Inc, Reaped, Unavailable},
     protocol::Bye,
-    room::Farewell,
+    room::{Ending, Farewell},
 };
 
 /// When things last happened that happen again and again while all is well.
@@ -153,6 +153,7 @@ impl Hub {
     pub(super) fn live_again(&mut self) {
         self.incarnation = Incarnation::new(Inc::random());
         self.attendance.tell_again();
+        self.shared.tell_ending(Ending::Any);
         self.fanout.recheck();
     }
 

@@ -8,7 +8,7 @@ use super::{Hearing, Hub};
 use crate::{
     backplane::{Delta, Event, Inc, Person, Reading, SessionTag},
     protocol::{Bye, Message, ServerFrame},
-    room::{Farewell, follower::Verdict, recent::Kept, roster::Changes},
+    room::{Ending, Farewell, follower::Verdict, recent::Kept, roster::Changes},
 };
 
 /// Up to how many people everybody is told of everybody who types.
@@ -39,6 +39,7 @@ impl Hub {
     /// Takes a look at the room: continues from it, or starts anew and says so to everybody.
     pub(super) fn take_reading(&mut self, reading: &Reading, now: Instant) {
         let before = self.follower.position();
+        self.shared.tell_ending(Ending::Any);
         let encoded: Vec<Kept> = reading.rows.iter().map(|message| Kept::new(Arc::new(message.clone()))).collect();
         let frames: Vec<Bytes> = encoded.iter().map(|kept| kept.frame.clone()).collect();
         self.shared.view_mut().recent.take(reading, encoded);
@@ -150,7 +151,7 @@ impl Hub {
     }
 
     fn end(&mut self, session: &SessionTag, now: Instant) {
-        self.shared.tell_ending(session);
+        self.shared.tell_ending(Ending::Session(session.clone()));
         for connection in self.attendance.end(session, now) {
             self.cut(connection, Farewell { reason: Bye::SessionEnded, retry_after_ms: None });
         }

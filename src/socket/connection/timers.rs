@@ -44,11 +44,11 @@ pub(super) enum Due {
 }
 
 impl Timers {
-    /// For a connection that begins now, whose session is to be looked up so often.
-    pub(super) fn new(now: Instant, check_every: Duration) -> Self {
+    /// For a connection that begins now, whose session is to be looked up at `check`, and so often from then on.
+    pub(super) fn new(now: Instant, check: Instant, check_every: Duration) -> Self {
         Self {
             ping: now + HEARTBEAT,
-            check: now + check_every,
+            check,
             check_every,
             join: now + JOIN,
             silence: now + SILENCE,
@@ -60,6 +60,11 @@ impl Timers {
     /// Has the session looked up within a time.
     pub(super) fn check_within(&mut self, time: Duration, now: Instant) {
         self.check = self.check.min(now + time);
+    }
+
+    /// When the session is to be looked up next.
+    pub(super) fn next_check(&self) -> Instant {
+        self.check
     }
 
     /// Something was heard.
@@ -120,7 +125,7 @@ mod tests {
     #[test]
     fn somebody_who_starts_and_stops_again_and_again_is_heard_of_once_in_a_pause() {
         let start = Instant::now();
-        let mut timers = Timers::new(start, HEARTBEAT);
+        let mut timers = Timers::new(start, start + HEARTBEAT, HEARTBEAT);
         let mut told = 0;
         for n in 0..300 {
             told += usize::from(timers.may_type(n % 2 == 0, start + Duration::from_millis(n * 10)));
@@ -132,7 +137,7 @@ mod tests {
     #[test]
     fn a_second_join_may_follow_at_once_and_a_third_a_second_later() {
         let start = Instant::now();
-        let mut timers = Timers::new(start, HEARTBEAT);
+        let mut timers = Timers::new(start, start + HEARTBEAT, HEARTBEAT);
         assert_eq!(timers.next_rejoin(start), None);
         assert_eq!(timers.next_rejoin(start + JOIN_PAUSE / 2), Some(JOIN_PAUSE / 2));
         assert_eq!(timers.next_rejoin(start + JOIN_PAUSE), None);

@@ -124,6 +124,20 @@ async fn signing_out_on_one_instance_closes_the_sockets_on_all() {
 }
 
 #[tokio::test]
+async fn who_signs_out_elsewhere_is_not_let_in_again_where_they_were_a_moment_ago() {
+    let cluster = three().await;
+    let sari = cluster.guest(0, "sari").await;
+    let mut budi = cluster.guest(0, "budi").await;
+    let (visitor, cookie) = (sari.visitor.clone(), sari.visitor.cookie().expect("a session"));
+    sari.leave().await;
+    visitor.moved_to(cluster.base(2)).log_out().await.leads_to("/");
+    // The instance they were on has heard of it.
+    budi.sees(&["budi"]).await;
+    let refused = Guest::try_connect(&cluster.visitor(0), &[("cookie", &cookie)]).await.err();
+    assert_eq!(refused.expect("a session that is over").status, 401);
+}
+
+#[tokio::test]
 async fn typing_reaches_every_instance() {
     let cluster = three().await;
     let mut guests = guests(&cluster, &["adi", "budi", "citra"]).await;
