@@ -13,5 +13,6 @@ mod conformance;
 mod faults;
 mod http;
 mod kit;
+mod safety;
 mod torture;
 mod wire;

@@ -58,6 +58,13 @@ impl Instance {
         self.process.stderr().join("\n")
     }
 
+    /// The memory it has resident, in KiB.
+    pub fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
     /// The status of a GET, or why there was none.
     pub async fn status(&self, path: &str) -> Result<u16, String> {
         let answer = Visitor::at(&self.base).try_get(path).await;

@@ -60,6 +60,11 @@ impl Process {
         self.stderr.borrow().clone()
     }
 
+    /// The process' id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal; one to a process that has ended goes nowhere.
     pub fn signal(&self, signal: Signal) {
         let _ = kill_process(Pid::from_child(&self.child), signal);

@@ -31,6 +31,14 @@ impl Raw {
         self.stream.write_all(bytes).await.expect("the server reads");
     }
 
+    /// Sends bytes to a server that may not want them any more.
+    ///
+    /// # Errors
+    /// That it does not.
+    pub async fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes).await
+    }
+
     /// The next frame's opcode and payload; none at the end of the stream.
     pub async fn next(&mut self) -> Option<(u8, Vec<u8>)> {
         within(SOON, "a frame", self.frame()).await

@@ -126,3 +126,9 @@ impl Answer {
         self
     }
 }
+
+/// A path with one parameter, whatever is in it.
+pub fn with_query(path: &str, name: &str, value: &str) -> String {
+    let url = Url::parse_with_params(&format!("http://localhost{path}"), [(name, value)]).expect("an address");
+    format!("{path}?{}", url.query().unwrap_or_default())
+}

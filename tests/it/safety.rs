@@ -1,0 +1,5 @@
+//! What strangers try, and what an operator's secrets are kept from.
+
+mod abuse;
+mod logs;
+mod redis_user;

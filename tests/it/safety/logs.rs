@@ -1,0 +1,72 @@
+//! No text of people, no secret and no forged line reaches the log, however loud it is set.
+
+use tokio::{io::AsyncWriteExt, net::TcpStream};
+
+use crate::kit::{Cluster, Engine, Guest, Redis, SOON, eventually, redis, visitor::with_query};
+
+const SAID: &str = "kata-yang-rahasia";
+const PASSWORD: &str = "sandi-redis-yang-rahasia";
+
+#[tokio::test]
+async fn texts_cookies_and_passwords_are_in_no_line() {
+    let redis = Redis::start().await;
+    redis::command(&redis, &["ACL", "SETUSER", "ruang", "on", &format!(">{PASSWORD}"), "~*", "&*", "+@all"]).await;
+    let url = redis.url().replace("redis://", &format!("redis://ruang:{PASSWORD}@"));
+    let settings = Cluster::of(Engine::Redis).set("RUST_LOG", "ruang=trace,fred=info").set("RUANG_LOG_FORMAT", "json");
+    let mut cluster = settings.start_on(Some(redis), &url).await;
+    let mut sari = cluster.guest(0, "sari-yang-rahasia").await;
+    let cookie = sari.visitor.cookie().expect("a session");
+    let seen = sari.say_kept(SAID).await;
+    sari.say_as("buruk sekali", SAID).await;
+    sari.send(serde_json::json!({"type": SAID, "text": SAID})).await;
+    sari.catch_up().await;
+    Guest::rejoin(&sari.visitor, &seen).await;
+    // Refusals and failures are where secrets slip out.
+    redis::command(cluster.redis(), &["ACL", "SETUSER", "ruang", "-@all"]).await;
+    redis::command(cluster.redis(), &["CLIENT", "KILL", "TYPE", "normal"]).await;
+    sari.say(SAID).await;
+    sari.visitor.get("/api/messages").await;
+    eventually(SOON, "the failure is logged", || async {
+        if cluster.instances[0].log().contains("NOPERM") { Ok(()) } else { Err(cluster.instances[0].log()) }
+    })
+    .await;
+    let log = cluster.instances[0].log() + &cluster.instances[0].stdout().join("\n");
+    let secret = cookie.split('=').nth(1).expect("a value");
+    for forbidden in [SAID, PASSWORD, secret, "sari-yang-rahasia"] {
+        let line = log.lines().find(|line| line.contains(forbidden));
+        assert_eq!(line, None, "{forbidden:?} is in the log");
+    }
+}
+
+#[tokio::test]
+async fn nobody_writes_a_line_of_their_own() {
+    for format in ["text", "json"] {
+        let settings = Cluster::of(Engine::Memory).set("RUST_LOG", "trace").set("RUANG_LOG_FORMAT", format);
+        let cluster = settings.start().await;
+        let sari = cluster.visitor(0);
+        for forged in
+            ["a\nPALSU ERROR ruang: x", "a\r\nPALSU", "\u{1b}[2JPALSU", "a\u{0}PALSU", "\u{85}PALSU", "\u{2028}PALSU"]
+        {
+            sari.sign_in(forged).await;
+            let path = format!("/PALSU{}", forged.replace('\n', "%0A").replace('\u{1b}', "%1B").replace('\r', "%0D"));
+            let _ = sari.try_get(&path.replace(' ', "%20").replace('\u{0}', "%00")).await;
+            sari.get(&with_query("/api/members", "after", forged)).await;
+        }
+        // Bytes that no library sends: a header with a bare line feed, an escape, and bytes that are not text.
+        for line in
+            [b"X-A: b\nPALSU: c".as_slice(), b"X-A: \x1b[2JPALSU", b"User-Agent: PALSU\xff\xfe", b"Host: PALSU\x07"]
+        {
+            let mut raw = TcpStream::connect(cluster.instances[0].address()).await.expect("the server listens");
+            raw.write_all(&[b"GET /PALSU HTTP/1.1\r\n", line, b"\r\n\r\n"].concat()).await.expect("the server reads");
+        }
+        sari.sign_in("sari").await.leads_to("/chat");
+        let log = cluster.instances[0].log();
+        assert!(!log.is_empty());
+        for line in log.lines() {
+            assert!(!line.starts_with("PALSU"), "a forged line: {line:?}");
+            assert!(!line.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')), "{line:?}");
+            let is_whole = format == "text" || serde_json::from_str::<serde_json::Value>(line).is_ok();
+            assert!(is_whole, "not JSON: {line:?}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The Redis user that is shipped (`deploy/redis/users.acl`) may do all that the room needs, and nothing else.
+
+use std::process::Command;
+
+use crate::kit::{Cluster, Engine, Guest, Redis, SOON, process::scratch, redis};
+
+const PASSWORD: &str = "rahasia sekali";
+/// What only the test has: somebody who may look.
+const ADMIN: &str = "user admin on nopass ~* &* +@all\n";
+
+#[tokio::test]
+async fn the_shipped_user_suffices_for_the_room_and_for_nothing_else() {
+    let dir = scratch();
+    let file = dir.path().join("users.acl");
+    std::fs::write(&file, [shipped(), ADMIN.to_owned()].concat()).expect("a file");
+    let redis = Redis::start_with(&["--aclfile", file.to_str().expect("a path of UTF-8")]).await;
+    let password = dir.path().join("password");
+    std::fs::write(&password, PASSWORD).expect("a file");
+    let url = redis.url().replace("redis://", "redis://ruang@");
+    let settings = Cluster::of(Engine::Redis).instances(2);
+    let settings = settings.set("REDIS_PASSWORD_FILE", password.to_str().expect("a path of UTF-8"));
+    let mut cluster = settings.start_on(Some(redis), &url).await;
+
+    chat(&cluster).await;
+    admin(cluster.redis(), &["SCRIPT", "FLUSH"]).await;
+    cluster.redis().restart().await;
+    for instance in &cluster.instances {
+        instance.answers_readyz(200, SOON).await;
+    }
+    chat(&cluster).await;
+    let denied = admin(cluster.redis(), &["ACL", "LOG"]).await;
+    assert_eq!(denied.trim(), "", "the room was denied something");
+
+    for words in [
+        "FLUSHALL",
+        "KEYS *",
+        "CONFIG GET dir",
+        "SCRIPT FLUSH",
+        "ACL LIST",
+        "CLIENT LIST",
+        "MONITOR",
+        "SHUTDOWN",
+        "GET another:key",
+        "SET another:key x",
+        "SUBSCRIBE another",
+        "PUBLISH another x",
+        "EVAL return(redis.call('keys','*')) 0",
+    ] {
+        let answer = as_ruang(cluster.redis(), words).await;
+        let refused = answer.contains("NOPERM") || answer.contains("can't run") || answer.contains("permissions");
+        assert!(refused, "{words}: {answer}");
+    }
+}
+
+/// All that people do: sign in, talk, come back, read what was, sign out.
+async fn chat(cluster: &Cluster) {
+    let mut sari = cluster.guest(0, "sari").await;
+    let mut budi = cluster.guest(1, "budi").await;
+    let seen = sari.say_kept("halo").await;
+    budi.hears("sari", "halo").await;
+    sari.say_kept("masih ada?").await;
+    let back = Guest::rejoin(&budi.visitor.moved_to(cluster.base(0)), &seen).await;
+    assert_eq!(back.heard().welcomed()["recovered"], true);
+    budi.visitor.get("/api/messages?limit=200").await.is(200);
+    for guest in [sari, budi] {
+        guest.visitor.log_out().await.leads_to("/");
+    }
+}
+
+/// The shipped file with a password put in, as docs/operations.md says.
+fn shipped() -> String {
+    let mut sum = Command::new("sh");
+    sum.args(["-c", "printf %s \"$0\" | sha256sum | cut -c1-64", PASSWORD]);
+    let output = sum.output().expect("sha256sum runs");
+    let hash = String::from_utf8(output.stdout).expect("a hash");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/redis/users.acl");
+    std::fs::read_to_string(file).expect("the shipped file").replace("PASSWORD_SHA256", hash.trim())
+}
+
+async fn admin(redis: &Redis, words: &[&str]) -> String {
+    redis::command(redis, &[&["--user", "admin", "--pass", "x", "--no-auth-warning"], words].concat()).await
+}
+
+async fn as_ruang(redis: &Redis, words: &str) -> String {
+    let mut cli = tokio::process::Command::new("timeout");
+    cli.args(["5", "redis-cli", "-p", &redis.port().to_string(), "--user", "ruang", "--pass", PASSWORD]);
+    let output = cli.arg("--no-auth-warning").args(words.split(' ')).output().await.expect("redis-cli runs");
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
