@@ -41,8 +41,11 @@ pub enum RunError {
     #[error(transparent)]
     Redis(#[from] LinkError),
     /// Redis is not there, or does not let us in.
-    #[error("Redis does not answer within {CHECK_DEADLINE:?}: is it there, and do user and password fit?")]
+    #[error("Redis does not answer within {CHECK_DEADLINE:?}: is it there?")]
     RedisSilent,
+    /// Redis, or the way to it, says no.
+    #[error("Redis cannot be used: {0}")]
+    RedisRefuses(String),
     /// The system does not let us hear of signals.
     #[error("cannot listen for signals: {0}")]
     Signals(#[source] io::Error),
@@ -87,17 +90,27 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
 /// # Errors
 /// That it does not, or that its settings cannot be used.
 pub async fn check(settings: &Settings) -> Result<(), RunError> {
-    use fred::interfaces::ClientLike;
+    use fred::interfaces::{ClientLike, EventInterface};
     let Some(link) = link(settings)? else { return Ok(()) };
     let client = link.client()?;
+    let mut errors = client.error_rx();
     let answers = async {
         client.wait_for_connect().await?;
         client.ping::<String>(None).await
     };
-    match timeout(CHECK_DEADLINE, answers).await {
-        Ok(Ok(_)) => Ok(()),
-        _ => Err(RunError::RedisSilent),
-    }
+    let refused = async {
+        match errors.recv().await {
+            Ok((error, _)) => error.details().to_owned(),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let asked = async {
+        tokio::select! {
+            answer = answers => answer.map(drop).map_err(|error| RunError::RedisRefuses(error.details().to_owned())),
+            why = refused => Err(RunError::RedisRefuses(why)),
+        }
+    };
+    timeout(CHECK_DEADLINE, asked).await.unwrap_or(Err(RunError::RedisSilent))
 }
 
 /// What instances share, and where sessions are kept.

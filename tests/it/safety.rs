@@ -2,4 +2,5 @@
 
 mod abuse;
 mod logs;
+mod redis_tls;
 mod redis_user;

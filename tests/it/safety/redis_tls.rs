@@ -1,0 +1,122 @@
+//! Redis over TLS, with certificates of an authority of one's own.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use tempfile::TempDir;
+
+use crate::kit::{
+    Cluster, Engine, Instance, Redis, SOON,
+    process::{free_port, scratch},
+};
+
+#[tokio::test]
+async fn the_room_is_kept_over_tls_and_comes_back_after_a_restart_of_redis() {
+    let stage = Stage::open("localhost").await;
+    let Stage { authority, url, redis, .. } = stage;
+    let settings = Cluster::of(Engine::Redis).instances(2).set("REDIS_CA_FILE", authority.path("ca.pem"));
+    let mut cluster = settings.start_on(Some(redis), &url).await;
+    for text in ["halo", "lagi"] {
+        let mut sari = cluster.guest(0, "sari").await;
+        let mut budi = cluster.guest(1, "budi").await;
+        sari.say_kept(text).await;
+        budi.hears("sari", text).await;
+        for guest in [sari, budi] {
+            guest.visitor.log_out().await.leads_to("/");
+        }
+        cluster.redis().restart().await;
+        for instance in &cluster.instances {
+            instance.answers_readyz(200, SOON).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_redis_of_another_authority_or_name_is_not_spoken_to() {
+    let (good, misnamed) = (Stage::open("localhost").await, Stage::open("redis.example").await);
+    let stranger = Authority::new("localhost");
+    let cases = [
+        (&good, good.authority.path("ca.pem"), true),
+        (&good, stranger.path("ca.pem"), false),
+        (&misnamed, misnamed.authority.path("ca.pem"), false),
+    ];
+    for (stage, authority, is_trusted) in cases {
+        let mut check = Instance::command();
+        check.arg("check").env("REDIS_URL", &stage.url).env("REDIS_CA_FILE", authority);
+        let output = check.output().expect("ruang runs");
+        assert_eq!(output.status.success(), is_trusted, "{}: {output:?}", stage.url);
+        let says_why = String::from_utf8_lossy(&output.stderr).contains("InvalidCertificate");
+        assert_eq!(says_why, !is_trusted, "{}: {output:?}", stage.url);
+    }
+    let settings = [("REDIS_URL", good.url.as_str()), ("REDIS_CA_FILE", stranger.path("ca.pem"))];
+    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let instance = Instance::start("an instance that trusts somebody else", &settings).await;
+    // It has tried by then: connections are tried again every second.
+    tokio::time::timeout(Duration::from_secs(3), instance.answers_readyz(200, SOON)).await.unwrap_err();
+    assert_eq!(instance.status("/healthz").await, Ok(200));
+}
+
+/// A Redis that speaks TLS under a name.
+struct Stage {
+    authority: Authority,
+    redis: Redis,
+    url: String,
+}
+
+impl Stage {
+    async fn open(name: &str) -> Self {
+        let authority = Authority::new(name);
+        let port = free_port();
+        let redis = Redis::start_with(&[
+            "--tls-port",
+            &port.to_string(),
+            "--tls-cert-file",
+            authority.path("server.pem"),
+            "--tls-key-file",
+            authority.path("server.key"),
+            "--tls-ca-cert-file",
+            authority.path("ca.pem"),
+            "--tls-auth-clients",
+            "no",
+        ])
+        .await;
+        Self { authority, redis, url: format!("rediss://localhost:{port}") }
+    }
+}
+
+/// An authority that has certified one server.
+struct Authority(TempDir, Vec<PathBuf>);
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let dir = scratch();
+        let extensions = format!("basicConstraints=CA:FALSE\nsubjectAltName=DNS:{name}\n");
+        std::fs::write(dir.path().join("server.ext"), extensions).expect("a file");
+        let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2";
+        openssl(dir.path(), &format!("req -x509 {key} -subj /CN=authority -keyout ca.key -out ca.pem"));
+        openssl(
+            dir.path(),
+            &format!("req {key} -subj /CN={name} -keyout server.key -out server.csr").replace("-days 2", ""),
+        );
+        openssl(
+            dir.path(),
+            "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile server.ext -out server.pem",
+        );
+        let files = ["ca.pem", "server.pem", "server.key"].map(|file| dir.path().join(file)).into();
+        Self(dir, files)
+    }
+
+    fn path(&self, file: &str) -> &str {
+        let found = self.1.iter().find(|path| path.ends_with(file));
+        found.and_then(|path| path.to_str()).unwrap_or_else(|| panic!("{file} in {:?}", self.0))
+    }
+}
+
+fn openssl(dir: &Path, words: &str) {
+    let output = Command::new("openssl").args(words.split_whitespace()).current_dir(dir).output();
+    let output = output.expect("openssl runs: tests/run installs it");
+    assert!(output.status.success(), "{words}: {}", String::from_utf8_lossy(&output.stderr));
+}
