@@ -4,3 +4,4 @@ mod abuse;
 mod logs;
 mod redis_tls;
 mod redis_user;
+mod requests;

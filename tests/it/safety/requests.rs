@@ -1,0 +1,164 @@
+//! Requests that mean harm: too long, too slow, ambiguous, or for another protocol. Each is answered or cut within its
+//! deadline, and the process stays as it was.
+
+use std::time::{Duration, Instant};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+use crate::kit::{Cluster, Engine, SOON, wait::within};
+
+/// The promise for headers (5 s), and an allowance for a busy machine.
+const HEADERS_WITHIN: Duration = Duration::from_secs(8);
+
+#[tokio::test]
+async fn heads_and_addresses_without_end_are_refused() {
+    let cluster = cluster().await;
+    let long = "a".repeat(20 * 1024);
+    let many: String = (0..2_000).map(|n| format!("X-{n}: {n}\r\n")).collect();
+    for request in [
+        format!("GET /{long} HTTP/1.1\r\nHost: x\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nHost: x\r\nX: {long}\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nHost: x\r\n{many}\r\n"),
+        format!("GET / HTTP/1.1\r\nHost: x\r\nCookie: ruang={}\r\n\r\n", "A".repeat(64 * 1024)),
+    ] {
+        let status = status_of(&answer(&cluster, request.as_bytes()).await);
+        assert!(matches!(status, Some(400 | 414 | 431) | None), "{status:?} to {request:.60}");
+    }
+    goes_on(&cluster).await;
+}
+
+/// What two servers in a row might read differently is not read at all.
+#[tokio::test]
+async fn ambiguous_requests_are_refused_and_never_taken_for_two() {
+    let cluster = cluster().await;
+    let hidden = "GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n";
+    for headers in [
+        "Content-Length: 5\r\nContent-Length: 6\r\n",
+        "Content-Length: +5\r\n",
+        "Content-Length: -1\r\n",
+        "Content-Length: 5, 6\r\n",
+        "Content-Length: 99999999999999999999\r\n",
+        "Transfer-Encoding: xchunked\r\n",
+        "Transfer-Encoding: chunked, identity\r\n",
+        "Transfer-Encoding : chunked\r\n",
+        "Content-Length : 5\r\n",
+        "X: y\r\n folded: z\r\n",
+        "X\u{0}: y\r\n",
+    ] {
+        let request = format!("POST / HTTP/1.1\r\nHost: x\r\n{headers}\r\n0\r\n\r\n{hidden}");
+        let answer = answer(&cluster, request.as_bytes()).await;
+        assert!(matches!(status_of(&answer), Some(400 | 413 | 501) | None), "{headers:?}: {answer:.200}");
+        assert!(answer.matches("HTTP/1.1 ").count() <= 1, "{headers:?} hides a second request: {answer:.400}");
+    }
+    // Where both are given the length does not count (RFC 9112, section 6.3), or the request is refused.
+    let both = "POST /logout HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    let first = answer(&cluster, both.as_bytes()).await;
+    assert!(matches!(status_of(&first), Some(303 | 400) | None), "{first:.200}");
+    for line in [
+        "GET / HTTP/1.1\nHost: x\n\n",
+        "GET  / HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+        "\u{16}\u{3}\u{1}",
+    ] {
+        let answer = answer(&cluster, line.as_bytes()).await;
+        assert!(matches!(status_of(&answer), Some(200 | 400 | 505) | None), "{line:?}: {answer:.200}");
+    }
+    goes_on(&cluster).await;
+}
+
+#[tokio::test]
+async fn another_protocol_is_not_switched_to() {
+    let cluster = cluster().await;
+    let upgrade = "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\
+                   HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n";
+    assert_eq!(status_of(&answer(&cluster, upgrade.as_bytes()).await), Some(200), "an upgrade may be ignored");
+    let prior = answer(&cluster, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
+    assert!(!prior.starts_with("\0\0") && status_of(&prior) != Some(101), "{prior:?}");
+    for connect in
+        ["CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n", "TRACE / HTTP/1.1\r\nHost: x\r\n\r\n"]
+    {
+        let status = status_of(&answer(&cluster, connect.as_bytes()).await);
+        assert!(matches!(status, Some(400 | 404 | 405 | 501) | None), "{connect:?}: {status:?}");
+    }
+    goes_on(&cluster).await;
+}
+
+#[tokio::test]
+async fn heads_that_come_slowly_are_cut_in_time() {
+    let cluster = cluster().await;
+    let began = Instant::now();
+    let slow = (0..20).map(|_| async {
+        let mut socket = connect(&cluster).await;
+        socket.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n").await.expect("the server reads");
+        let (mut reading, mut writing) = socket.split();
+        // A byte now and then does not put the end off.
+        let drip = async {
+            loop {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                if writing.write_all(b"X").await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        let mut rest = Vec::new();
+        tokio::select! {
+            read = timeout(HEADERS_WITHIN, reading.read_to_end(&mut rest)) => drop(read.expect("it is cut in time")),
+            () = drip => unreachable!(),
+        }
+    });
+    futures_util::future::join_all(slow).await;
+    println!("cut after {:?}", began.elapsed());
+    goes_on(&cluster).await;
+}
+
+#[tokio::test]
+async fn bodies_that_never_come_hold_nobody_else_up() {
+    let cluster = cluster().await;
+    let mut waiting = Vec::new();
+    for _ in 0..50 {
+        let mut socket = connect(&cluster).await;
+        let head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 30\r\n\r\nuser";
+        socket.write_all(head).await.expect("the server reads");
+        waiting.push(socket);
+    }
+    let began = Instant::now();
+    goes_on(&cluster).await;
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    let mut rest = String::new();
+    let mut first = waiting.swap_remove(0);
+    timeout(Duration::from_secs(40), first.read_to_string(&mut rest)).await.expect("an end").expect("text");
+    assert!(matches!(status_of(&rest), Some(400 | 408) | None), "{rest:.200}");
+}
+
+async fn cluster() -> Cluster {
+    Cluster::of(Engine::Memory).start().await
+}
+
+async fn connect(cluster: &Cluster) -> TcpStream {
+    TcpStream::connect(cluster.instances[0].address()).await.expect("the server listens")
+}
+
+/// All that is answered, until the server closes or has nothing more to say.
+async fn answer(cluster: &Cluster, request: &[u8]) -> String {
+    let mut socket = connect(cluster).await;
+    // It may have seen enough before all is sent.
+    let _ = socket.write_all(request).await;
+    let _ = socket.shutdown().await;
+    let mut answer = Vec::new();
+    let _ = within(SOON, "an end", socket.read_to_end(&mut answer)).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn status_of(answer: &str) -> Option<u16> {
+    answer.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()
+}
+
+async fn goes_on(cluster: &Cluster) {
+    let somebody = cluster.visitor(0);
+    somebody.get("/").await.is(200);
+    somebody.get("/readyz").await.is(200);
+}
