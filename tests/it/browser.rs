@@ -5,6 +5,7 @@ mod conversation;
 mod everyone;
 mod light;
 mod offline;
+mod payloads;
 mod people;
 mod reading;
 mod writing;

@@ -1,0 +1,80 @@
+//! Whatever people write or are called is shown as text: live, in what the server renders, and in what is reflected.
+
+use super::{TEXT, sari_alone};
+use crate::kit::{Browser, Guest};
+
+/// Each would set `owned`, add an element or a link, or compute something, if it were taken for more than text.
+const TEXTS: [&str; 14] = [
+    "<script>owned=1</script>",
+    "<img src=x onerror=owned=1>",
+    "<svg/onload=owned=1>",
+    "<iframe srcdoc='<script>parent.owned=1</script>'></iframe>",
+    "</textarea></li></ol><script>owned=1</script>",
+    "\"><input autofocus onfocus=owned=1>",
+    "' onmouseover='owned=1",
+    "<a href=javascript:owned=1>tekan</a>",
+    "javascript:owned=1//https://a.id",
+    "data:text/html,<script>owned=1</script>",
+    "{{7*7}} ${7*7} {%7*7%} #{7*7} <%=7*7%>",
+    "&lt;b&gt; &#60;i&#62; &amp;amp;",
+    "<!-- --><style>body{display:none}</style>",
+    "https://a.id/\"onclick=\"owned=1",
+];
+const NAMES: [&str; 5] = ["<b>tebal</b>", "\"><svg/onload=owned=1>", "{{7*7}}", "'onclick='owned=1", "&lt;i&gt;"];
+
+/// What must not be there: anything that only markup of people's could have made.
+const FOREIGN: &str = "return [window.owned === undefined, \
+    document.querySelectorAll('#timeline :is(script, img, svg, iframe, input, style, b, i), #members :is(script, svg, b, i)').length, \
+    Array.from(document.links, a => a.protocol).filter(p => p !== 'https:' && p !== location.protocol).length, \
+    document.querySelectorAll('[onclick], [onmouseover], [onload], [onerror], [onfocus]').length]";
+
+#[tokio::test]
+async fn what_people_write_and_are_called_is_text_live_and_after_a_reload() {
+    let (cluster, sari) = sari_alone().await;
+    let mut guests = Vec::new();
+    for name in NAMES {
+        let visitor = cluster.visitor(0);
+        let answer = visitor.sign_in(name).await;
+        // A name may be refused, with a reason; one that is taken is shown.
+        if answer.status == 303 {
+            guests.push(Guest::join_as(&visitor).await);
+        } else {
+            answer.is(422);
+        }
+    }
+    assert!(!guests.is_empty(), "no such name is taken");
+    for (n, text) in TEXTS.iter().enumerate() {
+        let speaker = n % guests.len();
+        guests[speaker].say_kept(text).await;
+    }
+    sari.shows(TEXT, TEXTS[TEXTS.len() - 1]).await;
+    is_all_text(&sari).await;
+    sari.reload().await;
+    sari.shows("#members", "tebal").await;
+    is_all_text(&sari).await;
+}
+
+#[tokio::test]
+async fn what_is_typed_into_the_form_comes_back_as_text() {
+    let (cluster, _) = sari_alone().await;
+    let stranger = Browser::start("id").await;
+    for text in TEXTS {
+        stranger.open(cluster.base(0)).await;
+        // Too long to be a name: it comes back beside the reason.
+        let typed = format!("{text}{}", "x".repeat(40));
+        let submit = "document.title = 'lama'; document.querySelector('#username').removeAttribute('maxlength'); \
+            document.querySelector('#username').value = arguments[0]; document.querySelector('form[method=post]').submit()";
+        stranger.script(submit, vec![typed.clone().into()]).await;
+        let has_come = "return document.title !== 'lama' && document.readyState === 'complete'";
+        stranger.comes_to(has_come, true).await;
+        let shown = stranger.script("return document.querySelector('#username').value", vec![]).await;
+        assert_eq!(shown, typed.as_str());
+        assert_eq!(stranger.script("return window.owned === undefined", vec![]).await, true, "{text}");
+    }
+}
+
+async fn is_all_text(page: &Browser) {
+    let shown = page.texts(TEXT).await;
+    assert_eq!(shown, TEXTS);
+    assert_eq!(page.script(FOREIGN, vec![]).await, serde_json::json!([true, 0, 0, 0]));
+}
