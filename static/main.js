@@ -8,6 +8,7 @@ import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { Conversation } from "./conversation.js";
 import * as history from "./history.js";
+import { Muted } from "./muted.js";
 import { Outbox, stored } from "./outbox.js";
 import { OutboxView } from "./outbox_view.js";
 import { People } from "./people.js";
@@ -28,12 +29,13 @@ const part = (id) => document.getElementById(id);
 const { you, since, textChars } = document.body.dataset;
 const texts = reading.read(document);
 const person = encodeURIComponent(you);
-const keys = { draft: `ruang.draft/${person}`, seen: `ruang.seen/${person}`, preferences: "ruang.preferences" };
+const keys = { draft: `ruang.draft/${person}`, seen: `ruang.seen/${person}`, muted: `ruang.muted/${person}`, preferences: "ruang.preferences" };
 
 // What was said.
 
+const muted = new Muted({ storage: localStorage, key: keys.muted });
 const scroll = new Scroll({ box: part("scroll"), jump: part("jump"), texts });
-const timelineView = new TimelineView({ list: part("timeline"), scroll, you, texts });
+const timelineView = new TimelineView({ list: part("timeline"), scroll, you, texts, muted });
 const shown = new Shown({ rows: () => timeline.rows, view: timelineView, reading: () => !scroll.stuck });
 const timeline = new Timeline(shown);
 const adopted = timelineView.adopt();
@@ -97,15 +99,16 @@ function look() {
 }
 
 function arrived(message) {
-  attention.arrived(message);
+  const isHeard = !muted.has(message.from);
+  if (isHeard) attention.arrived(message);
   if (attention.present) seen.id = message.id;
-  if (isHere() || !mentions(message.text, you)) return;
+  if (!isHeard || isHere() || !mentions(message.text, you)) return;
   if (preferences.get("sound")) alerts.sound();
   if (preferences.get("notify")) alerts.notify(message, document.querySelector("link[rel=icon]").href);
 }
 
 scroll.changed = look;
-attention.resume(timeline.rows.map(({ message }) => message).filter(({ from }) => from !== you), seen.id);
+attention.resume(timeline.rows.map(({ message }) => message).filter(({ from }) => from !== you && !muted.has(from)), seen.id);
 
 const boxes = { notices: part("prefer-notices"), sound: part("prefer-sound"), notify: part("prefer-notify") };
 const preferences = new Preferences({
@@ -136,7 +139,11 @@ composer.last = timeline.rows.findLast(({ message }) => message.from === you)?.m
 // The room.
 
 const presence = new Presence();
-const people = new People({ document, you, texts });
+const people = new People({ document, you, texts, muted });
+muted.changed = () => {
+  timelineView.refresh();
+  people.refresh();
+};
 const status = new Status({ document, texts });
 composer.names = () => (presence.sorted(you, texts.lang) ?? []).filter((name) => name !== you);
 
@@ -183,7 +190,10 @@ const conversation = new Conversation({
     arrived,
     people: showPeople,
     outbox: () => outboxView.show(outbox.entries),
-    typing: (names, count) => showTyping(part("typing"), texts, names, count),
+    typing: (names, count) => {
+      const heard = names.filter((name) => !muted.has(name));
+      showTyping(part("typing"), texts, heard, count - (names.length - heard.length));
+    },
   },
 });
 

@@ -1,6 +1,6 @@
 // Who is here, as a list.
 
-import { element } from "./element.js";
+import { button, element } from "./element.js";
 import { avatar } from "./person.js";
 
 /** In a list that is shorter nobody has to be searched for. */
@@ -11,9 +11,10 @@ export class People {
   #parts;
   #you;
   #texts;
+  #muted;
   #names = null;
 
-  constructor({ document, you, texts }) {
+  constructor({ document, you, texts, muted }) {
     const part = (id) => document.getElementById(id);
     this.#parts = {
       list: part("members"),
@@ -24,6 +25,7 @@ export class People {
     };
     this.#you = you;
     this.#texts = texts;
+    this.#muted = muted;
     this.#parts.crowd.textContent = texts.crowd;
     this.#parts.nobody.textContent = texts.nobody;
     this.#parts.search.addEventListener("input", () => this.#list());
@@ -40,19 +42,37 @@ export class People {
     this.#list();
   }
 
+  /** Somebody was muted or is heard again. */
+  refresh() {
+    this.#list();
+  }
+
   #list() {
     const { list, search, nobody } = this.#parts;
     const sought = folded(search.value.trim());
-    const found = (this.#names ?? []).filter((name) => folded(name).includes(sought));
+    const present = this.#names ?? [];
+    // Whoever is muted can be heard again though they are not here.
+    const absent = this.#muted.names.filter((name) => !present.includes(name));
+    const found = [...present, ...absent].filter((name) => folded(name).includes(sought));
+    const focused = list.querySelector(":focus")?.closest("li").dataset.name;
     list.replaceChildren(...found.map((name) => this.#item(name)));
+    if (focused) list.querySelector(`[data-name="${CSS.escape(focused)}"] button`)?.focus();
     nobody.hidden = sought === "" || found.length > 0;
   }
 
   #item(name) {
     const made = element("li", "", avatar(name), element("bdi", "", name));
     if (name === this.#you) made.append(element("span", "quiet", this.#texts.you));
+    else made.append(this.#mute(name));
     made.classList.toggle("you", name === this.#you);
     made.dataset.name = name;
+    return made;
+  }
+
+  #mute(name) {
+    const made = button("link mute", this.#texts.mute, () => this.#muted.toggle(name));
+    made.append(element("span", "unseen", ` ${name}`));
+    made.ariaPressed = String(this.#muted.has(name));
     return made;
   }
 }

@@ -13,6 +13,7 @@ export class TimelineView {
   #scroll;
   #you;
   #texts;
+  #muted;
   #elements = new Map();
   #rows = new WeakMap();
   #mark = null;
@@ -20,11 +21,12 @@ export class TimelineView {
   /** Told whether the room may keep older messages. */
   more = () => {};
 
-  constructor({ list, scroll, you, texts }) {
+  constructor({ list, scroll, you, texts, muted }) {
     this.#list = list;
     this.#scroll = scroll;
     this.#you = you;
     this.#texts = texts;
+    this.#muted = muted;
     list.dataset.empty = texts.empty;
   }
 
@@ -84,7 +86,7 @@ export class TimelineView {
     this.#scroll.keeping(() => marked.forEach((made) => this.#decorate(made)));
   }
 
-  /** Days have names that change overnight. */
+  /** Days have names that change overnight; people are muted and heard again. */
   refresh() {
     this.#scroll.keeping(() => Array.from(this.#list.children, (made) => this.#decorate(made)));
   }
@@ -102,7 +104,8 @@ export class TimelineView {
   #decorate(made) {
     const row = made && this.#rows.get(made);
     if (row?.kind !== "message") return;
-    const { at, id } = row.message;
+    const { at, id, from } = row.message;
+    made.classList.toggle("muted", this.#muted.has(from));
     const before = this.#messageBefore(made);
     const begins = at && !(before && sameDay(before.at, at));
     const unread = id === this.#mark;

@@ -102,6 +102,7 @@ pub struct Script {
     pub left_counted: Counted,
     pub you: &'static str,
     pub nobody: &'static str,
+    pub mute: &'static str,
     pub empty: &'static str,
     pub unread: &'static str,
     pub show_more: &'static str,

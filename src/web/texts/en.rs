@@ -60,6 +60,7 @@ pub(super) static TEXTS: Texts = Texts {
         left_counted: Counted { one: "{count} person left", other: "{count} people left" },
         you: "You",
         nobody: "No name matches.",
+        mute: "Mute",
         empty: "No messages yet. Say hello!",
         unread: "New since you left",
         show_more: "Show more",

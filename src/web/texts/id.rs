@@ -63,6 +63,7 @@ pub(super) static TEXTS: Texts = Texts {
         left_counted: Counted::always("{count} orang keluar"),
         you: "Anda",
         nobody: "Tidak ada nama yang cocok.",
+        mute: "Bisukan",
         empty: "Belum ada pesan. Sapa duluan!",
         unread: "Belum dibaca",
         show_more: "Tampilkan semua",

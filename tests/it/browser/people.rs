@@ -77,6 +77,34 @@ async fn a_name_has_the_same_colour_everywhere() {
     assert_eq!(sari.script(hues, vec![]).await, 1, "the server draws it as the script does");
 }
 
+#[tokio::test]
+async fn who_is_muted_is_not_shown_heard_or_told_of_until_they_are_wanted_again() {
+    let (cluster, sari) = sari_alone().await;
+    let (mut budi, mut citra) = (cluster.guest(0, "budi").await, cluster.guest(0, "citra").await);
+    budi.say_kept("sebelumnya").await;
+    sari.shows(TEXT, "sebelumnya").await;
+    let shown = "return Array.from(document.querySelectorAll('#timeline .message .text')) \
+        .filter(text => text.checkVisibility()).map(text => text.textContent)";
+    sari.click("#members [data-name=budi] .mute").await;
+    sari.comes_to(shown, json!([])).await;
+    budi.send(json!({"type": "typing", "active": true})).await;
+    budi.say_kept("@sari dengar?").await;
+    citra.say_kept("tenang").await;
+    sari.comes_to(shown, json!(["tenang"])).await;
+    assert_eq!(sari.script("return document.querySelector('#typing').textContent", vec![]).await, "");
+    sari.is_accessible("somebody muted").await;
+    sari.reload().await;
+    sari.comes_to(shown, json!(["tenang"])).await;
+    budi.visitor.log_out().await.leads_to("/");
+    sari.shows(ROW, "budi telah keluar.").await;
+    // Whoever is gone can be heard again all the same; the list keeps the keyboard's place.
+    let press = "const mute = document.querySelector('#members [data-name=budi] .mute'); mute.focus(); mute.click(); \
+        return mute.ariaPressed";
+    sari.script(press, vec![]).await;
+    sari.comes_to(shown, json!(["sebelumnya", "@sari dengar?", "tenang"])).await;
+    sari.comes_to("return document.querySelector('#members [data-name=budi]') === null", true).await;
+}
+
 async fn crowd(cluster: &crate::kit::Cluster) -> Vec<Guest> {
     let mut guests = Vec::new();
     for name in ["adi", "budi", "citra", "dewi", "eka", "fajar", "gita", "hadi", "indah"] {
