@@ -32,6 +32,8 @@ export class Composer {
   say = () => {};
   typed = () => {};
   stopped = () => {};
+  /** Called when the box may have another height. */
+  resized = () => {};
   names = () => [];
 
   constructor({ document, texts, storage, key, most, touch = matchMedia("(hover: none) and (pointer: coarse)") }) {
@@ -129,6 +131,7 @@ export class Composer {
   #fit() {
     this.#box.style.height = "auto";
     this.#box.style.height = `${this.#box.scrollHeight + this.#box.offsetHeight - this.#box.clientHeight}px`;
+    this.resized();
     const left = this.#most - measure(this.#box.value);
     const { left_over: some, too_many: none } = this.#texts;
     const near = left <= this.#most / 10;

@@ -215,6 +215,7 @@ async function showPeople() {
 }
 
 const typing = new TypingTeller({ send });
+composer.resized = () => scroll.settle();
 composer.typed = () => typing.typed();
 composer.stopped = () => typing.stopped();
 composer.say = (text) => {

@@ -19,8 +19,9 @@ export class Scroll {
   #keeping = false;
   /** The frame before which the box is brought to its end. */
   #frame = 0;
-  /** Where the box last stood. */
+  /** Where the box last stood, and how high it was. */
   #top = 0;
+  #height = 0;
   moved = () => {};
   below = () => false;
   /** Called before going to the newest message, and whenever the reader comes to or leaves it. */
@@ -61,6 +62,11 @@ export class Scroll {
     else if (anchor?.isConnected) this.#box.scrollTop += anchor.getBoundingClientRect().top - before;
   }
 
+  /** Something beside the box took another height, perhaps for a moment only: who was at the end is there again. */
+  settle() {
+    if (this.#stuck) this.#pin();
+  }
+
   toEnd() {
     this.returning();
     this.#pin();
@@ -77,6 +83,7 @@ export class Scroll {
     this.#frame = 0;
     this.#box.scrollTop = this.#box.scrollHeight;
     this.#top = this.#box.scrollTop;
+    this.#height = this.#box.clientHeight;
   }
 
   /** The uppermost row that is in sight; of a message what was said, since lines come and go above that. */
@@ -89,9 +96,10 @@ export class Scroll {
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.#box;
     const toEnd = scrollHeight - scrollTop - clientHeight;
-    // Only who scrolls up leaves the end: what is added there, or a box that shrinks, takes nobody from it.
-    const up = scrollTop < this.#top;
+    // Only who scrolls up leaves the end: what is added there, or a box of another height, takes nobody from it.
+    const up = scrollTop < this.#top && clientHeight === this.#height;
     this.#top = scrollTop;
+    this.#height = clientHeight;
     const near = toEnd < NEAR_PX && !this.below();
     if (near || up) this.#stand(near);
     this.moved({ nearStart: scrollTop < EDGE_PX, nearEnd: toEnd < EDGE_PX });

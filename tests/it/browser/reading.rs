@@ -1,5 +1,7 @@
 //! Reading: what was said is easy on the eyes, and does not move under them.
 
+use serde_json::json;
+
 use super::{TEXT, alone, network, sari_alone, signs_in};
 use crate::kit::{Browser, Guest, proxy::Whose};
 
@@ -75,6 +77,19 @@ async fn who_is_at_the_end_stays_there_when_the_box_or_the_window_changes() {
     for lines in [9, 1, 12] {
         sari.script(grow, vec![lines.into()]).await;
         sari.comes_to(STUCK, true).await;
+    }
+    // Faster than a frame, and to the height it has: as when a text of many lines is typed on.
+    for lines in [[9, 1, 12], [9, 1, 4], [1, 1, 6], [6, 6, 6]] {
+        sari.script(
+            &format!(
+                "for (const lines of arguments[0]) {{ {} }}",
+                grow.replace("arguments[0]", "lines").replace("const box", "var box")
+            ),
+            vec![json!(lines)],
+        )
+        .await;
+        frames(&sari, 3).await;
+        assert_eq!(sari.script(STUCK, vec![]).await, true, "after {lines:?} lines");
     }
     for (width, height) in [(600, 500), (1100, 900), (320, 480)] {
         sari.screen(width, height, false).await;
@@ -190,6 +205,15 @@ async fn too_much_missed_is_a_row_that_loads_it() {
 }
 
 /// A room with so many messages of budi's, all of them shown.
+/// Waits until so many frames were drawn.
+async fn frames(page: &Browser, count: usize) {
+    let count_down = format!(
+        "window.drawn = {count}; (function next() {{ requestAnimationFrame(() => (drawn -= 1) && next()) }})()"
+    );
+    page.script(&count_down, vec![]).await;
+    page.comes_to("return window.drawn", 0).await;
+}
+
 async fn filled(cluster: &crate::kit::Cluster, sari: &Browser, count: usize) -> Guest {
     let mut budi = cluster.guest(0, "budi").await;
     say_many(&mut budi, 1..=count).await;
