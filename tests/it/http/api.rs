@@ -121,6 +121,8 @@ async fn say_many(guest: &mut Guest, count: usize) -> Vec<String> {
     for i in 1..=count {
         ids.push(guest.say_kept(&i.to_string()).await);
     }
+    // Kept is not yet at hand: pages come from what the instance has heard, and so does the head.
+    while guest.catch_up().await.pongs.last() != Some(&ids.last().cloned()) {}
     ids
 }
 
