@@ -9,9 +9,9 @@ use crate::kit::{Browser, Guest};
 const WATCH: &str = "window.asked = 0; window.notified = []; window.notes = 0; \
     const ask = Notification.requestPermission.bind(Notification); \
     window.Notification = class extends Notification { \
-        static requestPermission() { asked += 1; return ask(); } \
-        constructor(title, options) { super(title, options); notified.push([title, options.body]); } }; \
-    window.AudioContext = class extends AudioContext { constructor() { super(); notes += 1; } }";
+        static requestPermission() { window.asked += 1; return ask(); } \
+        constructor(title, options) { super(title, options); window.notified.push([title, options.body]); } }; \
+    window.AudioContext = class extends AudioContext { constructor() { super(); window.notes += 1; } }";
 const NOTIFIED: &str = "return notified";
 /// Tells the other tabs when the room shows what is for her, and whether it is seen.
 const TELL: &str = "new MutationObserver(() => { if (document.querySelector('#timeline').textContent.includes('@sari ada?')) \

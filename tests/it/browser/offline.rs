@@ -65,9 +65,9 @@ async fn a_restart_is_no_more_than_a_blink() {
     let mut cluster = Cluster::of(Engine::Redis).set("RUANG_LISTEN", &listen).start().await;
     let sari = Browser::start("id").await;
     signs_in(&sari, cluster.base(0), "sari").await;
-    let watch = "window.banners = 0; new MutationObserver(() => banners += !document.querySelector('#status').hidden) \
+    let watch = "window.banners = 0; new MutationObserver(() => window.banners += !document.querySelector('#status').hidden) \
         .observe(document.querySelector('#status'), { attributes: true }); window.left = 0; \
-        new MutationObserver(() => left += document.body.dataset.connection !== 'online') \
+        new MutationObserver(() => window.left += document.body.dataset.connection !== 'online') \
         .observe(document.body, { attributes: true })";
     sari.script(watch, vec![]).await;
     cluster.instances[0].terminate();

@@ -3,7 +3,7 @@
 use fantoccini::key::Key;
 use serde_json::json;
 
-use super::{ROW, TEXT, sari_alone};
+use super::{CONNECTION, ROW, TEXT, sari_alone};
 use crate::kit::Guest;
 
 const BOX: &str = "return document.querySelector('#text').value";
@@ -95,6 +95,7 @@ async fn who_is_muted_is_not_shown_heard_or_told_of_until_they_are_wanted_again(
     sari.is_accessible("somebody muted").await;
     sari.reload().await;
     sari.comes_to(shown, json!(["tenang"])).await;
+    sari.comes_to(CONNECTION, "online").await;
     budi.visitor.log_out().await.leads_to("/");
     sari.shows(ROW, "budi telah keluar.").await;
     // Whoever is gone can be heard again all the same; the list keeps the keyboard's place.

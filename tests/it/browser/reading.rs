@@ -208,7 +208,7 @@ async fn too_much_missed_is_a_row_that_loads_it() {
 /// Waits until so many frames were drawn.
 async fn frames(page: &Browser, count: usize) {
     let count_down = format!(
-        "window.drawn = {count}; (function next() {{ requestAnimationFrame(() => (drawn -= 1) && next()) }})()"
+        "window.drawn = {count}; (function next() {{ requestAnimationFrame(() => (window.drawn -= 1) && next()) }})()"
     );
     page.script(&count_down, vec![]).await;
     page.comes_to("return window.drawn", 0).await;

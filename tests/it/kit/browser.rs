@@ -1,28 +1,26 @@
-//! A real Chromium, driven through WebDriver.
+//! A real browser, driven through WebDriver: Chromium, or what `RUANG_BROWSER` names.
 
 mod axe;
 mod devtools;
+mod make;
 
 use std::{fs, path::Path, process::Command, time::Duration};
 
-use fantoccini::{
-    Client, ClientBuilder, Locator,
-    key::Key,
-    wd::{Capabilities, WindowHandle},
-};
+use fantoccini::{Client, ClientBuilder, Locator, key::Key, wd::WindowHandle};
 use hyper_util::client::legacy::connect::HttpConnector;
+use make::Make;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{
-    process::{Process, free_port, scratch},
+    process::{Process, scratch},
     wait::{eventually, within},
 };
 
 /// A browser needs longer than a server.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Chromium with a profile of its own. Dropping it ends the browser with its driver.
+/// A browser with a profile of its own. Dropping it ends the browser with its driver.
 pub struct Browser {
     page: Client,
     _profile: TempDir,
@@ -32,16 +30,14 @@ pub struct Browser {
 impl Browser {
     /// Starts one that asks for pages in this language.
     pub async fn start(language: &str) -> Self {
-        let profile = scratch();
-        let mut driver =
-            Process::spawn("chromedriver", Command::new("chromedriver").arg(format!("--port={}", free_port())));
-        let line = driver.line("started successfully on port ", PATIENCE).await;
-        let port: String = line.rsplit(' ').next().unwrap_or_default().trim_end_matches('.').to_owned();
+        let (make, profile) = (Make::chosen(), scratch());
+        let mut driver = Process::spawn(make.driver(), &mut make.command(profile.path()));
+        let line = driver.line(make.ready(), PATIENCE).await;
+        let port = line.rsplit([' ', ':']).next().unwrap_or_default().trim_end_matches('.').to_owned();
         let mut builder = ClientBuilder::new(HttpConnector::new());
-        builder.capabilities(capabilities(language, profile.path()));
+        builder.capabilities(make.capabilities(language, profile.path()));
         let driver_at = format!("http://127.0.0.1:{port}");
-        let page =
-            within(PATIENCE, "Chromium starts", builder.connect(&driver_at)).await.expect("a session of Chromium");
+        let page = within(PATIENCE, "the browser starts", builder.connect(&driver_at)).await.expect("a session");
         page.set_window_size(1100, 760).await.expect("a window");
         Self { page, _profile: profile, _driver: driver }
     }
@@ -143,7 +139,9 @@ impl Browser {
     /// The texts of all elements that match, as shown.
     pub async fn texts(&self, css: &str) -> Vec<String> {
         let script = "return Array.from(document.querySelectorAll(arguments[0]), e => e.innerText.trim())";
-        serde_json::from_value(self.script(script, vec![json!(css)]).await).expect("a list of texts")
+        let found = self.script(script, vec![json!(css)]).await;
+        // A page that is just being left answers nothing.
+        serde_json::from_value::<Option<_>>(found).expect("a list of texts").unwrap_or_default()
     }
 
     /// Waits until an element that matches contains the text.
@@ -169,35 +167,12 @@ impl Browser {
 
     /// Ends the session as a person does who closes the window.
     pub async fn close(self) {
-        within(PATIENCE, "Chromium ends", self.page.clone().close()).await.expect("an end");
+        within(PATIENCE, "the browser ends", self.page.clone().close()).await.expect("an end");
     }
 }
 
-fn capabilities(language: &str, profile: &Path) -> Capabilities {
-    let options = json!({
-        "args": [
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            format!("--lang={language}"),
-            format!("--accept-lang={language}"),
-            format!("--user-data-dir={}", profile.display()),
-        ],
-        "prefs": { "intl.accept_languages": language },
-    });
-    let mut capabilities = Capabilities::new();
-    capabilities.insert("goog:chromeOptions".to_owned(), options);
-    capabilities
-}
-
 impl Drop for Browser {
-    /// Chromium outlives a driver that is killed: whatever runs on this profile ends with the test.
+    /// A browser outlives a driver that is killed: whatever runs on this profile ends with the test.
     fn drop(&mut self) {
         let profile = self._profile.path().to_string_lossy().into_owned();
         let _ = Command::new("pkill").args(["-KILL", "-f", &profile]).status();

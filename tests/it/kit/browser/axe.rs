@@ -8,8 +8,10 @@ use super::Browser;
 
 /// Installed by tests/run.
 const AXE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/node_modules/axe-core/axe.min.js");
-const RUN: &str = "const done = arguments[0]; axe.run(document).then(({ violations }) => \
-    done(violations.map(({ id, nodes }) => `${id}: ${nodes.map(n => n.target + ' ' + n.failureSummary).join('; ')}`)))";
+/// What fades in has its contrast only afterwards.
+const RUN: &str = "const done = arguments[0]; const ends = a => a.effect.getComputedTiming().endTime !== Infinity; \
+    Promise.allSettled(document.getAnimations().filter(ends).map(a => a.finished)) \
+    .then(() => axe.run(document)).then(({ violations }) => done(violations.map(({ id, nodes }) => `${id}: ${nodes.map(n => n.target + ' ' + n.failureSummary).join('; ')}`)))";
 
 impl Browser {
     /// Fails where the page as it stands violates a rule; `state` is what a failure calls it.
