@@ -115,7 +115,8 @@ pub async fn check(settings: &Settings) -> Result<(), RunError> {
 
 /// What instances share, and where sessions are kept.
 fn engine(settings: &Settings) -> Result<(Arc<dyn Backplane>, Store), RunError> {
-    let keeping = Keeping { history: settings.history, name_hold: settings.name_hold };
+    let keeping =
+        Keeping { history: settings.history, history_age: settings.history_age, name_hold: settings.name_hold };
     match link(settings)? {
         None => {
             tracing::warn!("no REDIS_URL: the room lives in this process alone, other instances are other rooms");
@@ -166,6 +167,7 @@ fn room_options(settings: &Settings) -> room::Options {
         leave_grace: settings.leave_grace,
         lease: settings.lease,
         name_hold: settings.name_hold,
+        history_age: settings.history_age,
         limits: Limits { text_chars: TEXT_CHARS, messages_per_second: settings.messages_per_second },
     }
 }
@@ -179,7 +181,6 @@ fn server_options(settings: &Settings) -> server::Options {
 
 fn warn_of_what_has_no_effect(settings: &Settings) {
     let unused = [
-        ("RUANG_HISTORY_AGE", settings.history_age.is_some()),
         ("RUANG_METRICS_LISTEN", settings.metrics_listen.is_some()),
         ("RUANG_OPERATOR_TOKEN_FILE", settings.operator_token.is_some()),
     ];

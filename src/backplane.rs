@@ -11,6 +11,7 @@
 //!   the last release each raise the presence version `v` by one and are delivered as one [`Event::Presence`].
 //! * **Leases.** An incarnation lives while its beats grow. Observers, not clocks, declare it dead, with
 //!   [`reap`](Backplane::reap); what it held is then released, and it can neither publish nor beat again.
+//! * **Age.** Where [`Keeping::history_age`] is set, no look at the log answers an older message, and beats delete them.
 //! * **Claims.** A name belongs to one session at a time. What is still under way of a session that has ended takes
 //!   nothing back.
 //! * **Unknown is not failed.** [`Unavailable`] says that the outcome is not known: repeat with the same nonce.
@@ -102,11 +103,19 @@ pub const NONCE_MEMORY: Duration = Duration::from_secs(600);
 pub struct Keeping {
     /// Messages kept, about.
     pub history: usize,
+    /// How old a kept message gets, at most.
+    pub history_age: Option<Duration>,
     /// How long a name stays its session's after they left.
     pub name_hold: Duration,
 }
 
 impl Keeping {
+    /// Until when, in Unix milliseconds, messages are too old to be kept, if they have an age. `now` is the time since 1970.
+    pub fn oldest_ms(self, now: Duration) -> Option<u64> {
+        let age = self.history_age?;
+        Some(u64::try_from(now.saturating_sub(age).as_millis()).unwrap_or(u64::MAX))
+    }
+
     /// How long a name is held for somebody who has not come in yet.
     pub fn claim(self) -> Duration {
         CLAIM.min(self.name_hold)

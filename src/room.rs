@@ -55,6 +55,8 @@ pub struct Options {
     pub lease: Duration,
     /// How long a name stays its owner's after they left.
     pub name_hold: Duration,
+    /// How old a message gets before it is shown to nobody any more.
+    pub history_age: Option<Duration>,
     /// What clients are told to keep to.
     pub limits: Limits,
 }

@@ -193,7 +193,7 @@ impl Settings {
                 .optional(&table::MAX_CONNECTIONS, value::count(1, 10_000_000))?
                 .unwrap_or((descriptors / 10 * 9).max(1)),
             history: from.required(&table::HISTORY, value::count(100, 10_000_000))?,
-            history_age: from.optional(&table::HISTORY_AGE, value::duration(60, 3660 * DAY))?,
+            history_age: from.optional(&table::HISTORY_AGE, value::duration(1, 3660 * DAY))?,
             leave_grace: from.required(&table::LEAVE_GRACE, value::duration(0, 600))?,
             lease: from.required(&table::LEASE, value::duration(2, 600))?,
             name_hold: from.required(&table::NAME_HOLD, value::duration(1, 30 * DAY))?,

@@ -112,7 +112,7 @@ fn a_wrong_value_is_named_as_it_was_given_with_what_is_accepted() {
         ("RUANG_MAX_CONNECTIONS", "0", "from 1 to"),
         ("RUANG_MAX_CONNECTIONS", "1000", "1000 descriptors"),
         ("RUANG_HISTORY", "99", "from 100 to"),
-        ("RUANG_HISTORY_AGE", "0s", "from 1m"),
+        ("RUANG_HISTORY_AGE", "0s", "from 1s"),
         ("RUANG_LEAVE_GRACE", "5", "5s"),
         ("RUANG_LEAVE_GRACE", "1h", "to 10m"),
         ("RUANG_LEASE", "500ms", "from 2s"),

@@ -28,6 +28,7 @@ pub struct Memory {
 }
 
 struct State {
+    keeping: Keeping,
     log: Log,
     presence: Presence,
     subscribers: Subscribers,
@@ -39,6 +40,7 @@ impl Memory {
         let epoch = u64::try_from(since_1970().as_micros()).unwrap_or(u64::MAX);
         Self {
             state: Mutex::new(State {
+                keeping,
                 log: Log::new(epoch, keeping.history),
                 presence: Presence::new(keeping),
                 subscribers: Subscribers::default(),
@@ -74,6 +76,7 @@ impl Backplane for Memory {
         let mut state = self.lock();
         let (inc, k) = (beat.inc.clone(), beat.k);
         let epoch = state.log.head().epoch;
+        state.forget_old();
         let outcome = state.presence.beat(beat, epoch, Instant::now())?;
         state.tell_presence(outcome.delta);
         let position = state.position();
@@ -101,7 +104,8 @@ impl Backplane for Memory {
     }
 
     async fn read(&self, since: Option<Id>) -> Result<Reading, Unavailable> {
-        let state = self.lock();
+        let mut state = self.lock();
+        state.forget_old();
         let mut reading = state.log.read(since);
         reading.position.v = state.presence.version();
         reading.people = state.presence.people();
@@ -113,7 +117,9 @@ impl Backplane for Memory {
     }
 
     async fn page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable> {
-        Ok(self.lock().log.page(cursor, limit))
+        let mut state = self.lock();
+        state.forget_old();
+        Ok(state.log.page(cursor, limit))
     }
 
     async fn claim(&self, who: &str, session: &SessionTag) -> Result<Claim, Unavailable> {
@@ -131,6 +137,12 @@ impl Backplane for Memory {
 }
 
 impl State {
+    fn forget_old(&mut self) {
+        if let Some(oldest) = self.keeping.oldest_ms(since_1970()) {
+            self.log.forget(oldest);
+        }
+    }
+
     fn position(&self) -> Position {
         let head = self.log.head();
         Position { epoch: head.epoch, head, v: self.presence.version() }

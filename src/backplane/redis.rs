@@ -52,6 +52,11 @@ impl Redis {
         keys
     }
 
+    /// How old a kept message gets, in ms; empty for any age.
+    fn history_age_ms(&self) -> String {
+        self.keeping.history_age.map(|age| age.as_millis().to_string()).unwrap_or_default()
+    }
+
     fn name_hold_ms(&self) -> String {
         self.keeping.name_hold.as_millis().to_string()
     }

@@ -173,6 +173,7 @@ impl Hub {
         self.give_up_waiting(now);
         self.welcome_all_arrived(now);
         self.tell_changes(now);
+        self.forget_old();
         self.beat_if_due(now);
         self.check_hearing(now);
         self.show_state(now);

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{
-    backplane::{Cursor, MISSED_AT_MOST, NEWEST, Page, Reading},
+    backplane::{Cursor, MISSED_AT_MOST, NEWEST, Page, Position, Reading},
     protocol::{Id, Message, ServerFrame},
     websocket::text_frame,
 };
@@ -26,6 +26,8 @@ pub struct Recent {
     before: u64,
     /// Whether the log keeps messages older than the first row.
     older: bool,
+    /// The position before the first row, if what was there grew too old: whoever has seen it misses nothing.
+    forgotten: Option<Id>,
     /// Whether it was ever filled.
     loaded: bool,
 }
@@ -76,7 +78,15 @@ impl Recent {
     /// Starts anew from a reading, or continues with it.
     pub fn take(&mut self, reading: &Reading, encoded: Vec<Kept>) {
         if !(reading.continues && self.loaded) {
-            *self = Self { rows: VecDeque::new(), before: reading.before, older: reading.older, loaded: true };
+            let Position { head, .. } = reading.position;
+            *self = Self {
+                rows: VecDeque::new(),
+                before: reading.before,
+                older: reading.older,
+                // The newest message ever is too old.
+                forgotten: (reading.rows.is_empty() && head.n > 0).then_some(head),
+                loaded: true,
+            };
         }
         for kept in encoded {
             self.push(kept);
@@ -90,12 +100,22 @@ impl Recent {
             self.rows.pop_front();
             self.before += 1;
             self.older = true;
+            self.forgotten = None;
         }
     }
 
-    /// The newest message's id, none while the log is empty.
+    /// Lets go of what was said before `oldest`, in Unix milliseconds.
+    pub fn forget(&mut self, oldest: u64) {
+        while let Some(kept) = self.rows.pop_front_if(|kept| kept.message.at < oldest) {
+            self.before += 1;
+            self.older = false;
+            self.forgotten = Some(kept.message.id);
+        }
+    }
+
+    /// The newest message's id, none while nothing was ever said.
     pub fn head(&self) -> Option<Id> {
-        self.rows.back().map(|kept| kept.message.id)
+        self.rows.back().map(|kept| kept.message.id).or(self.forgotten)
     }
 
     /// Whether asking the log about `id` could tell more than is known here.
@@ -111,6 +131,7 @@ impl Recent {
                 let missed = (self.before + self.rows.len() as u64).saturating_sub(seen);
                 CatchUp { recovered: false, missed: Some(missed), rows: self.newest() }
             }
+            Since::At(id) if Some(id) == self.forgotten => self.continue_from(0),
             Since::At(id) => match self.index(id) {
                 None => CatchUp { recovered: false, missed: None, rows: self.newest() },
                 Some(index) => self.continue_from(index + 1),

@@ -25,13 +25,14 @@ struct Site {
 }
 
 const NAME_HOLD: Duration = Duration::from_secs(900);
-const KEEPING: Keeping = Keeping { history: 100, name_hold: NAME_HOLD };
+const KEEPING: Keeping = Keeping { history: 100, history_age: None, name_hold: NAME_HOLD };
 
 fn open(backplane: Arc<dyn Backplane>) -> Room {
     let options = room::Options {
         leave_grace: Duration::from_secs(5),
         lease: Duration::from_secs(5),
         name_hold: NAME_HOLD,
+        history_age: None,
         limits: Limits { text_chars: TEXT_CHARS, messages_per_second: 5 },
     };
     Room::open(backplane, options)

@@ -1,5 +1,6 @@
 //! The WebSocket, rule by rule, as its part of the protocol says; on both engines.
 
+mod ageing;
 mod closing;
 mod framing;
 mod joining;

@@ -11,10 +11,12 @@ use crate::{
 };
 
 pub(super) struct Log {
-    /// The position before the first message ever.
-    anchor: Id,
-    /// The newest message, or the anchor.
+    /// The position before the first row, where that is known: none once rows gave way to newer ones.
+    anchor: Option<Id>,
+    /// The newest message's id, or that before the first one ever.
     head: Id,
+    /// When that was, in Unix milliseconds.
+    newest_at: u64,
     /// Messages kept, oldest first; contiguous.
     rows: VecDeque<Message>,
     /// Messages no longer kept.
@@ -33,7 +35,15 @@ pub(super) struct Appended {
 impl Log {
     pub(super) fn new(epoch: u64, keep: usize) -> Self {
         let anchor = Id::new(epoch, 0);
-        Self { anchor, head: anchor, rows: VecDeque::new(), trimmed: 0, keep, said: Said::default() }
+        Self {
+            anchor: Some(anchor),
+            head: anchor,
+            newest_at: 0,
+            rows: VecDeque::new(),
+            trimmed: 0,
+            keep,
+            said: Said::default(),
+        }
     }
 
     pub(super) fn head(&self) -> Id {
@@ -48,16 +58,25 @@ impl Log {
             return if same { Ok(Appended { id: *id, fresh: None }) } else { Err(PublishError::BadNonce) };
         }
         let id = Id::new(self.head.epoch, self.head.n + 1);
-        let at = self.rows.back().map_or(at, |last| last.at.max(at));
+        let at = self.newest_at.max(at);
         let message = Message { id, nonce: post.nonce, from: post.from, text: post.text.as_str().to_owned(), at };
         self.said.remember(key, (id, fingerprint), now);
-        self.head = id;
+        (self.head, self.newest_at) = (id, at);
         self.rows.push_back(message.clone());
         while self.rows.len() > self.keep {
             self.rows.pop_front();
             self.trimmed += 1;
+            self.anchor = None;
         }
         Ok(Appended { id, fresh: Some(message) })
+    }
+
+    /// Deletes what was said before `oldest`, in Unix milliseconds. Whoever has seen the last of it misses nothing.
+    pub(super) fn forget(&mut self, oldest: u64) {
+        while let Some(row) = self.rows.pop_front_if(|row| row.at < oldest) {
+            self.trimmed += 1;
+            self.anchor = Some(row.id);
+        }
     }
 
     pub(super) fn read(&self, since: Option<Id>) -> Reading {
@@ -105,7 +124,7 @@ impl Log {
 
     /// How many of the kept rows are up to and including `id`, if that exact position is known.
     fn rows_up_to(&self, id: Id) -> Option<usize> {
-        if id == self.anchor && self.trimmed == 0 {
+        if Some(id) == self.anchor {
             return Some(0);
         }
         self.rows.binary_search_by_key(&id, |row| row.id).ok().map(|index| index + 1)

@@ -1,5 +1,7 @@
 //! Reading the log.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use fred::{interfaces::StreamsInterface, types::Value};
 
 use super::{Redis, answer, body};
@@ -18,7 +20,7 @@ struct Entry {
 impl Redis {
     pub(super) async fn read_room(&self, since: Option<Id>) -> Result<Reading, Unavailable> {
         let since = since.map(|id| id.to_string()).unwrap_or_default();
-        let args = vec![since, MISSED_AT_MOST.to_string(), NEWEST.to_string()];
+        let args = vec![since, MISSED_AT_MOST.to_string(), NEWEST.to_string(), self.history_age_ms()];
         let read = self.scripts.read(self.keys.room(), args).await?;
         let fields = answer::list(&read)?;
         let position = Position {
@@ -70,7 +72,9 @@ impl Redis {
                 (self.range(format!("({id}"), "+".to_owned(), count).await?, !known)
             }
         };
-        let mut messages: Vec<Message> = entries.into_iter().filter_map(|entry| entry.message).collect();
+        let oldest = self.keeping.oldest_ms(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
+        let kept = |message: &Message| oldest.is_none_or(|oldest| message.at >= oldest);
+        let mut messages: Vec<Message> = entries.into_iter().filter_map(|entry| entry.message).filter(kept).collect();
         let more = messages.len() > limit;
         messages.truncate(limit);
         if !matches!(cursor, Cursor::After(_)) {

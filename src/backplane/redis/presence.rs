@@ -17,6 +17,7 @@ impl Redis {
             beat.k.to_string(),
             if beat.draining { "d" } else { "" }.to_owned(),
             self.name_hold_ms(),
+            self.history_age_ms(),
             beat.adds.len().to_string(),
         ];
         for Hold { who, name, session } in beat.adds {

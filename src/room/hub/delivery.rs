@@ -1,6 +1,10 @@
 //! What the room does, on its way to this instance's connections.
 
-use std::{collections::BTreeSet, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
 
 use bytes::Bytes;
 
@@ -43,6 +47,7 @@ impl Hub {
         let encoded: Vec<Kept> = reading.rows.iter().map(|message| Kept::new(Arc::new(message.clone()))).collect();
         let frames: Vec<Bytes> = encoded.iter().map(|kept| kept.frame.clone()).collect();
         self.shared.view_mut().recent.take(reading, encoded);
+        self.forget_old();
         self.follower.arrive(reading.position);
         self.hearing = Hearing::Synced;
         self.pulse.note_read(now);
@@ -69,6 +74,14 @@ impl Hub {
         self.beat_if_due(now);
         self.welcome_arrived(now);
         self.let_in(now);
+    }
+
+    /// Lets go of messages that are too old. By the wall clock, as they are told: neither order nor presence hangs on it.
+    pub(super) fn forget_old(&self) {
+        let Some(age) = self.options.history_age else { return };
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let oldest = since_1970.saturating_sub(age).as_millis();
+        self.shared.view_mut().recent.forget(u64::try_from(oldest).unwrap_or(u64::MAX));
     }
 
     /// Tells what has changed since it was last told.

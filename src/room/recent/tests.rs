@@ -126,3 +126,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn who_has_seen_what_was_forgotten_misses_nothing() {
+    let mut recent = recent(10);
+    recent.forget(6);
+    assert_eq!(numbers(&recent.catch_up(Since::Nothing)), [6, 7, 8, 9, 10]);
+    let seen = recent.catch_up(Since::At(Id::new(7, 5)));
+    assert_eq!((seen.recovered, numbers(&seen)), (true, vec![6, 7, 8, 9, 10]));
+    assert!(!recent.catch_up(Since::At(Id::new(7, 4))).recovered, "5 is missing");
+    recent.forget(11);
+    let page = recent.page(Cursor::Newest, 50).unwrap();
+    assert!(page.messages.is_empty() && !page.more);
+    assert_eq!(recent.head(), Some(Id::new(7, 10)), "the position outlives what was said there");
+    recent.push(kept(7, 11));
+    let seen = recent.catch_up(Since::At(Id::new(7, 10)));
+    assert_eq!((seen.recovered, numbers(&seen)), (true, vec![11]));
+}

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use crate::kit::{Engine, Redis, SOON, wait::within};
 
 /// What the benches keep, unless a test says otherwise.
-pub const KEEPING: Keeping = Keeping { history: 10_000, name_hold: Duration::from_secs(60) };
+pub const KEEPING: Keeping = Keeping { history: 10_000, history_age: None, name_hold: Duration::from_secs(60) };
 
 /// A backplane, and the Redis behind it if there is one.
 pub struct Bench {

@@ -96,7 +96,7 @@ async fn times_never_go_back(bench: Bench) {
 mod trimming {
     use super::*;
 
-    const FEW: Keeping = Keeping { history: 100, name_hold: Duration::from_secs(60) };
+    const FEW: Keeping = Keeping { history: 100, history_age: None, name_hold: Duration::from_secs(60) };
 
     #[tokio::test]
     async fn the_memory_engine_keeps_what_it_was_told_to() {
@@ -129,5 +129,52 @@ mod trimming {
         assert!(!reading.continues);
         assert_eq!((reading.missed, reading.older), (None, false));
         assert_eq!(reading.before, 400 - reading.rows.len() as u64);
+    }
+}
+
+mod ageing {
+    use super::*;
+    use crate::kit::{SOON, eventually};
+
+    const BRIEF: Keeping = Keeping { history_age: Some(Duration::from_millis(300)), ..KEEPING };
+
+    #[tokio::test]
+    async fn the_memory_engine_forgets_what_is_too_old() {
+        forgets_what_is_too_old(Engine::Memory).await;
+    }
+
+    #[tokio::test]
+    async fn the_redis_engine_forgets_what_is_too_old() {
+        forgets_what_is_too_old(Engine::Redis).await;
+    }
+
+    async fn forgets_what_is_too_old(engine: Engine) {
+        let bench = Bench::keeping(engine, BRIEF).await;
+        let inc = bench.living().await;
+        let mut ids = vec![];
+        for n in 0..20 {
+            ids.push(say(&*bench.backplane, &inc, &format!("n{n}")).await.unwrap());
+        }
+        eventually(SOON, "all is too old", || async {
+            let page = bench.backplane.page(Cursor::Newest, 50).await.unwrap();
+            if page.messages.is_empty() { Ok(()) } else { Err(format!("{} messages", page.messages.len())) }
+        })
+        .await;
+        let anew = bench.backplane.read(None).await.unwrap();
+        assert_eq!((anew.rows.len(), anew.before, anew.older, anew.position.head), (0, 20, false, ids[19]));
+        let seen = bench.backplane.read(Some(ids[19])).await.unwrap();
+        assert_eq!(
+            (seen.rows.len(), seen.continues, seen.missed),
+            (0, true, Some(0)),
+            "the newest id stays a position"
+        );
+        let missed = bench.backplane.read(Some(ids[10])).await.unwrap();
+        assert_eq!((missed.continues, missed.missed), (false, None));
+        // What comes next continues: neither the ids nor the nonces start anew.
+        assert_eq!(say(&*bench.backplane, &inc, "n19").await, Ok(ids[19]));
+        let next = say(&*bench.backplane, &inc, "sesudah").await.unwrap();
+        assert_eq!(next, Id::new(ids[19].epoch, 21));
+        let continued = bench.backplane.read(Some(ids[19])).await.unwrap();
+        assert_eq!((continued.continues, continued.missed), (true, Some(1)));
     }
 }

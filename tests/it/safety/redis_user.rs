@@ -28,6 +28,8 @@ async fn the_shipped_user_suffices_for_the_room_and_for_nothing_else() {
         instance.answers_readyz(200, SOON).await;
     }
     chat(&cluster).await;
+    let trim = ["ACL", "DRYRUN", "ruang", "XTRIM", "ruang:{ruang_chat_utama}:log", "MINID", "1-1"];
+    assert_eq!(admin(cluster.redis(), &trim).await.trim(), "OK", "where messages have an age");
     let denied = admin(cluster.redis(), &["ACL", "LOG"]).await;
     assert_eq!(denied.trim(), "", "the room was denied something");
 

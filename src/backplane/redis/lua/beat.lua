@@ -1,8 +1,8 @@
 -- KEYS: the room's, then name:<who> of each arrival and each departure.
--- ARGV: inc, k, 'd' if draining else '', name hold in ms, number of arrivals, then who, name, session of each arrival
+-- ARGV: inc, k, 'd' if draining else '', name hold in ms, how old messages get in ms or '', number of arrivals, then who, name, session of each arrival
 -- and who, session of each departure.
 -- Answers: {'stale'} | {'gone', epoch} | {'beaten', epoch, head, v, refused whos, leases as a flat list}.
-local inc, k, draining, hold, arrivals = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+local inc, k, draining, hold, age, arrivals = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
 
 local lease = redis.call('HGET', leases, inc)
 if lease then
@@ -31,7 +31,7 @@ local function joined_by(incs)
 end
 
 local joined, left, refused = {}, {}, {}
-local arg, claim = 6, 8
+local arg, claim = 7, 8
 
 for _ = 1, arrivals do
   local who, name, session = ARGV[arg], ARGV[arg + 1], ARGV[arg + 2]
@@ -64,5 +64,6 @@ while ARGV[arg] do
 end
 
 tell_presence(joined, left)
+forget_old(age)
 tell('b', digits(room.epoch), digits(room.v), room.head, inc, k)
 return { 'beaten', digits(room.epoch), room.head, digits(room.v), refused, redis.call('HGETALL', leases) }

@@ -55,6 +55,27 @@ if stored[1] ~= line then
   begin_epoch()
 end
 
+-- Whether an entry is older than messages get. age: in ms, or '' for any.
+local function is_old(entry, age)
+  return age ~= '' and tonumber(value_of(entry, 'at')) < now_us / 1000 - tonumber(age)
+end
+
+-- Deletes what is older, some at a time: all but the last of it, the position before what is kept.
+local function forget_old(age)
+  local second = age ~= '' and redis.call('XRANGE', log, '-', '+', 'COUNT', 2)[2]
+  if not second or not is_old(second, age) then
+    return
+  end
+  local last
+  for _, entry in ipairs(redis.call('XRANGE', log, '-', '+', 'COUNT', 1000)) do
+    if not is_old(entry, age) then
+      break
+    end
+    last = entry[1]
+  end
+  redis.call('XTRIM', log, 'MINID', last)
+end
+
 -- Publishes without ever undoing what was written: whoever does not hear it will read it.
 local function tell(kind, ...)
   redis.pcall('PUBLISH', live, table.concat({ '1', kind, ... }, ' '))

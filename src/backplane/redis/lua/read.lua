@@ -1,8 +1,14 @@
 -- KEYS: the room's.
--- ARGV: since (an id, or ''), most messages that continue it, messages to begin anew with.
+-- ARGV: since (an id, or ''), most messages that continue it, messages to begin anew with, how old messages get in ms or ''.
 -- Answers: {epoch, head, v, total, '1' if the messages continue since, missed or '', total at the oldest entry,
 -- entries as {id, total, at, body} (no body: hidden), people as a flat list of who, held}.
-local since, most, newest = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local since, most, newest, age = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+forget_old(age)
+
+-- The last entry that is too old stays; what it says does not.
+local function body_of(entry)
+  return not is_old(entry, age) and value_of(entry, 'body')
+end
 
 local entries, continues, missed
 if since ~= '' then
@@ -26,11 +32,11 @@ end
 
 local rows = {}
 for i, entry in ipairs(entries) do
-  rows[i] = { entry[1], value_of(entry, 'total'), value_of(entry, 'at'), value_of(entry, 'body') or '' }
+  rows[i] = { entry[1], value_of(entry, 'total'), value_of(entry, 'at'), body_of(entry) or '' }
 end
 local oldest = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
--- The hidden entry counts as none: the first message after it is the first of all.
-local oldest_total = tonumber(value_of(oldest, 'total')) + (value_of(oldest, 'body') and 0 or 1)
+-- A hidden entry counts as none: the first message after it is the first of all.
+local oldest_total = tonumber(value_of(oldest, 'total')) + (body_of(oldest) and 0 or 1)
 return {
   digits(room.epoch), room.head, digits(room.v), digits(room.total), continues and '1' or '0',
   missed and digits(missed) or '', digits(oldest_total), rows, redis.call('HGETALL', people),
