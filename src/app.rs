@@ -23,7 +23,7 @@ use crate::{
     session::{self, Sessions, Store},
     settings::Settings,
     socket::{self, Sockets},
-    web::{self, Web},
+    web::{self, Retention, Web},
 };
 
 /// Descriptors kept free beyond those of sockets: pages, probes, Redis.
@@ -156,10 +156,20 @@ fn wire(settings: &Settings, room: Room, store: Store) -> (axum::Router, Sockets
             max_connections: settings.max_connections,
         },
     );
-    let options = web::Options { sign_ins_per_minute: settings.sign_ins_per_minute };
+    let options = web::Options { sign_ins_per_minute: settings.sign_ins_per_minute, retention: retention(settings) };
     let pages = web::router(Web::new(room, sessions.clone(), site.clone(), options));
     let router = web::layers(pages.merge(socket::router(sockets.clone())), &sessions, &site);
     (router, sockets)
+}
+
+fn retention(settings: &Settings) -> Retention {
+    Retention {
+        history: settings.history,
+        history_age: settings.history_age,
+        name_hold: settings.name_hold,
+        session_idle: settings.session_idle,
+        session_max: settings.session_max,
+    }
 }
 
 fn room_options(settings: &Settings) -> room::Options {

@@ -11,6 +11,7 @@ mod locale;
 mod logout;
 mod members;
 mod peer;
+mod privacy;
 mod requests;
 mod sign_in;
 mod texts;
@@ -33,6 +34,7 @@ use axum::{
 };
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
 
+pub use self::privacy::Retention;
 use crate::{
     address::limit_key,
     bucket::{Buckets, Rate},
@@ -52,11 +54,21 @@ const ADDRESSES_COUNTED: usize = 10_000;
 pub struct Options {
     /// Sign-ins that one address may try in a minute; 0 = unlimited.
     pub sign_ins_per_minute: u32,
+    /// How long things are kept: people are told.
+    pub retention: Retention,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { sign_ins_per_minute: 30 }
+        let [hour, day] = [3600, 86_400].map(Duration::from_secs);
+        let retention = Retention {
+            history: 10_000,
+            history_age: None,
+            name_hold: hour / 4,
+            session_idle: 12 * hour,
+            session_max: 7 * day,
+        };
+        Self { sign_ins_per_minute: 30, retention }
     }
 }
 
@@ -67,6 +79,7 @@ pub struct Web {
     sessions: Sessions,
     site: Arc<SitePolicy>,
     sign_ins: Arc<Mutex<Buckets<IpAddr>>>,
+    retention: Retention,
 }
 
 impl Web {
@@ -75,7 +88,7 @@ impl Web {
         let per_minute = f64::from(options.sign_ins_per_minute);
         let rate = Rate { per_second: per_minute / 60.0, burst: per_minute };
         let sign_ins = Arc::new(Mutex::new(Buckets::new(rate, ADDRESSES_COUNTED)));
-        Self { room, sessions, site: Arc::new(site), sign_ins }
+        Self { room, sessions, site: Arc::new(site), sign_ins, retention: options.retention }
     }
 
     /// Counts an attempt to sign in.
@@ -105,6 +118,7 @@ pub fn router(web: Web) -> Router {
     Router::new()
         .route("/", get(sign_in::form).post(sign_in::submit))
         .route("/chat", get(chat::page))
+        .route("/privacy", get(privacy::page))
         .route("/logout", post(logout::submit))
         .route("/api/messages", get(history::page))
         .route("/api/members", get(members::page))

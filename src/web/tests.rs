@@ -158,7 +158,7 @@ async fn nobody_is_let_in_while_the_room_cannot_be_reached() {
 
 #[tokio::test]
 async fn too_many_tries_from_one_address_have_to_wait() {
-    let site = Site::with(Options { sign_ins_per_minute: 2 }, session::Options::default());
+    let site = Site::with(Options { sign_ins_per_minute: 2, ..Options::default() }, session::Options::default());
     for _ in 0..2 {
         assert_eq!(site.sign_in("username=").await.status(), StatusCode::UNPROCESSABLE_ENTITY);
     }

@@ -20,6 +20,10 @@ pub struct Texts {
     pub sign_in: SignIn,
     /// The room.
     pub chat: Chat,
+    /// What is kept about people.
+    pub privacy: Privacy,
+    /// Spans of time.
+    pub units: Units,
     /// Pages that say what went wrong.
     pub errors: Errors,
     /// What the room's script says; `{username}` and `{count}` stand for what it fills in.
@@ -66,6 +70,38 @@ pub struct Chat {
     pub prefer_sound: &'static str,
     pub prefer_notify: &'static str,
     pub notify_refused: &'static str,
+}
+
+/// Texts of the page about what is kept: each thing with a title; `{…}` stands for what the operator chose.
+#[derive(Debug)]
+pub struct Privacy {
+    pub title: &'static str,
+    /// The link to it.
+    pub link: &'static str,
+    pub lead: &'static str,
+    pub name_title: &'static str,
+    pub name: &'static str,
+    pub messages_title: &'static str,
+    pub messages: &'static str,
+    pub messages_with_age: &'static str,
+    pub session_title: &'static str,
+    pub session: &'static str,
+    pub device_title: &'static str,
+    pub device: &'static str,
+    pub address_title: &'static str,
+    pub address: &'static str,
+    pub others_title: &'static str,
+    pub others: &'static str,
+    pub home: &'static str,
+}
+
+/// Spans of time, `{count}` of each.
+#[derive(Debug)]
+pub struct Units {
+    pub days: Counted,
+    pub hours: Counted,
+    pub minutes: Counted,
+    pub seconds: Counted,
 }
 
 /// Texts of error pages: each a title and what to do.

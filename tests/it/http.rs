@@ -7,4 +7,5 @@ mod health;
 mod languages;
 mod names;
 mod pages;
+mod privacy;
 mod sign_in;

@@ -1,6 +1,6 @@
 //! English.
 
-use super::{Chat, Counted, Errors, Script, SignIn, Texts};
+use super::{Chat, Counted, Errors, Privacy, Script, SignIn, Texts, Units};
 
 pub(super) static TEXTS: Texts = Texts {
     lang: "en",
@@ -41,6 +41,31 @@ pub(super) static TEXTS: Texts = Texts {
         prefer_sound: "Sound when I am mentioned",
         prefer_notify: "Notification when I am mentioned",
         notify_refused: "The browser does not allow notifications.",
+    },
+    privacy: Privacy {
+        title: "What is kept",
+        link: "What is kept about you",
+        lead: "ruang asks for a name, and for nothing else. This is all that is kept.",
+        name_title: "Your name",
+        name: "Everybody in the room sees it. After you leave it stays yours for {hold}, so that nobody else takes it meanwhile.",
+        messages_title: "What you write",
+        messages: "Everybody who comes into the room can read it, also those who come later. The newest {count} messages or so are kept, older ones deleted.",
+        messages_with_age: "Everybody who comes into the room can read it, also those who come later. The newest {count} messages or so are kept, for {age} at most.",
+        session_title: "Being signed in",
+        session: "One cookie holds a random number by which we know you again. It ends when you sign out, when you have been away for {idle}, and after {max} in any case. A second cookie remembers the language if you choose one.",
+        device_title: "On this device",
+        device: "Your draft, what was not sent yet, where you stopped reading, whom you muted and your preferences stay in your browser, and are sent to nobody.",
+        address_title: "Your network address",
+        address: "It is counted in memory, so that nobody floods the room, and is not stored with what you write.",
+        others_title: "Others",
+        others: "Nothing comes from or goes to third parties: no advertising, no trackers, no statistics about you. Whoever runs this server can read the room as everybody can, and may keep records of their network.",
+        home: "To the room",
+    },
+    units: Units {
+        days: Counted { one: "{count} day", other: "{count} days" },
+        hours: Counted { one: "{count} hour", other: "{count} hours" },
+        minutes: Counted { one: "{count} minute", other: "{count} minutes" },
+        seconds: Counted { one: "{count} second", other: "{count} seconds" },
     },
     errors: Errors {
         not_found: ("Page not found", "This address leads nowhere. The room is over here:"),

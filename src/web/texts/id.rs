@@ -1,6 +1,6 @@
 //! Bahasa Indonesia.
 
-use super::{Chat, Counted, Errors, Script, SignIn, Texts};
+use super::{Chat, Counted, Errors, Privacy, Script, SignIn, Texts, Units};
 
 pub(super) static TEXTS: Texts = Texts {
     lang: "id",
@@ -41,6 +41,31 @@ pub(super) static TEXTS: Texts = Texts {
         prefer_sound: "Bunyi saat nama saya disebut",
         prefer_notify: "Notifikasi saat nama saya disebut",
         notify_refused: "Peramban tidak mengizinkan notifikasi.",
+    },
+    privacy: Privacy {
+        title: "Apa yang disimpan",
+        link: "Apa yang disimpan tentang Anda",
+        lead: "ruang hanya meminta nama, tidak lebih. Inilah semua yang disimpan.",
+        name_title: "Nama Anda",
+        name: "Semua orang di ruang melihatnya. Setelah Anda pergi, nama itu tetap milik Anda selama {hold}, supaya tidak dipakai orang lain.",
+        messages_title: "Yang Anda tulis",
+        messages: "Semua orang yang masuk ke ruang dapat membacanya, juga yang datang kemudian. Sekitar {count} pesan terbaru disimpan, yang lebih lama dihapus.",
+        messages_with_age: "Semua orang yang masuk ke ruang dapat membacanya, juga yang datang kemudian. Sekitar {count} pesan terbaru disimpan, paling lama {age}.",
+        session_title: "Selama Anda masuk",
+        session: "Satu kuki berisi angka acak agar kami mengenali Anda lagi. Kuki itu berakhir saat Anda keluar, setelah Anda pergi selama {idle}, dan paling lama setelah {max}. Kuki kedua mengingat bahasa jika Anda memilihnya.",
+        device_title: "Di perangkat ini",
+        device: "Draf, pesan yang belum terkirim, batas bacaan, siapa yang Anda bisukan, dan pengaturan Anda tetap di peramban dan tidak dikirim kepada siapa pun.",
+        address_title: "Alamat jaringan Anda",
+        address: "Alamat hanya dihitung di memori supaya tidak ada yang membanjiri ruang, dan tidak disimpan bersama tulisan Anda.",
+        others_title: "Pihak lain",
+        others: "Tidak ada yang datang dari atau pergi ke pihak ketiga: tanpa iklan, tanpa pelacak, tanpa statistik tentang Anda. Pengelola server ini dapat membaca ruang seperti semua orang, dan mungkin menyimpan catatan jaringannya.",
+        home: "Ke ruang",
+    },
+    units: Units {
+        days: Counted::always("{count} hari"),
+        hours: Counted::always("{count} jam"),
+        minutes: Counted::always("{count} menit"),
+        seconds: Counted::always("{count} detik"),
     },
     errors: Errors {
         not_found: ("Halaman tidak ditemukan", "Alamat ini tidak mengarah ke mana pun. Ruangnya ada di sini:"),

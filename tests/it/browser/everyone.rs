@@ -16,6 +16,9 @@ async fn no_page_violates_a_rule_in_light_or_dark() {
         page.prefers("prefers-color-scheme", colours).await;
         page.open(&format!("{}/tidak-ada", cluster.base(0))).await;
         page.is_accessible(&format!("{colours}: an unknown address")).await;
+        page.open(&format!("{}/privacy", cluster.base(0))).await;
+        page.is_accessible(&format!("{colours}: what is kept")).await;
+        picture(&page, "privacy").await;
         page.open(cluster.base(0)).await;
         page.is_accessible(&format!("{colours}: the form")).await;
         page.enter("#username", "citra").await;

@@ -1,0 +1,52 @@
+//! The page that says what is kept.
+
+use reqwest::Method;
+
+use crate::kit::{Answer, Cluster, Engine};
+
+#[tokio::test]
+async fn it_says_in_either_language_how_long_things_are_kept_here() {
+    let set = [
+        ("RUANG_HISTORY", "5000"),
+        ("RUANG_HISTORY_AGE", "30d"),
+        ("RUANG_NAME_HOLD", "10m"),
+        ("RUANG_SESSION_IDLE", "2h"),
+        ("RUANG_SESSION_MAX", "1d"),
+    ];
+    let of = set.iter().fold(Cluster::of(Engine::Memory), |of, (name, value)| of.set(name, value));
+    let cluster = of.start().await;
+    let page = in_language(&cluster, "en").await;
+    for told in ["5000 messages", "for 30 days at most", "yours for 10 minutes", "away for 2 hours", "after 1 day in"] {
+        assert!(page.contains(told), "{told}: {page}");
+    }
+    let page = in_language(&cluster, "id").await;
+    for told in ["5000 pesan", "paling lama 30 hari", "selama 10 menit", "selama 2 jam", "setelah 1 hari"] {
+        assert!(page.contains(told), "{told}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn without_an_age_it_promises_none() {
+    let cluster = Cluster::as_it_comes(Engine::Memory).await;
+    let page = in_language(&cluster, "en").await;
+    assert!(page.contains("The newest 10000 messages or so are kept, older ones deleted."), "{page}");
+    assert!(!page.contains('{'), "every gap is filled: {page}");
+}
+
+#[tokio::test]
+async fn the_form_and_the_room_lead_to_it() {
+    let cluster = Cluster::as_it_comes(Engine::Memory).await;
+    let visitor = cluster.visitor(0);
+    for path in ["/", "/chat"] {
+        let page = visitor.get(path).await;
+        assert!(page.body.contains("href=\"/privacy\""), "{path}: {}", page.body);
+        visitor.sign_in("sari").await;
+    }
+}
+
+async fn in_language(cluster: &Cluster, language: &str) -> String {
+    let request = cluster.visitor(0).request(Method::GET, "/privacy").header("accept-language", language);
+    let answer = Answer::to(request).await;
+    answer.is(200);
+    answer.body
+}
