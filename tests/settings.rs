@@ -144,6 +144,13 @@ fn a_wrong_value_is_named_as_it_was_given_with_what_is_accepted() {
 }
 
 #[test]
+fn an_argument_that_a_terminal_would_obey_is_repeated_in_words() {
+    let line = refusal(&["--\u{1b}[31m\rnonsense"], &[]);
+    assert!(!line.contains(char::is_control), "{line:?}");
+    assert!(line.contains("nonsense"), "{line}");
+}
+
+#[test]
 fn a_wrong_value_of_many_lines_is_still_one_line() {
     let line = refusal(&[], &[("RUANG_LISTEN", &"x\n".repeat(1000))]);
     assert!(line.len() < 400, "{line}");

@@ -43,9 +43,10 @@ impl FromStr for Id {
     }
 }
 
-/// Digits only: `u64::from_str` alone would take a leading `+`.
+/// As a number is written: `u64::from_str` alone would take a leading `+`, and zeros, and one id would have many names.
 fn number(digits: &str) -> Result<u64, InvalidId> {
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+    let padded = digits.len() > 1 && digits.starts_with('0');
+    if padded || digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Err(InvalidId);
     }
     digits.parse().map_err(|_| InvalidId)
@@ -77,9 +78,10 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        for text in
-            ["", "-", "7", "7-", "-7", "7-4-2", "+7-1", "7-+1", " 7-1", "7-1 ", "7--1", "x-1", "18446744073709551616-1"]
-        {
+        let padded = ["007-1", "7-01", "00-0"];
+        let signed = ["+7-1", "7-+1", "-7", "7--1"];
+        let other = ["", "-", "7", "7-", "7-4-2", " 7-1", "7-1 ", "x-1", "18446744073709551616-1"];
+        for text in padded.into_iter().chain(signed).chain(other) {
             assert_eq!(text.parse::<Id>(), Err(InvalidId), "{text:?}");
         }
     }

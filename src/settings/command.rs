@@ -86,7 +86,12 @@ fn told(error: clap::Error) -> SettingsError {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => SettingsError::Told(text.trim_end().to_owned()),
         _ => {
             let line = text.lines().next().unwrap_or_default();
-            SettingsError::Usage(line.trim_start_matches("error: ").to_owned())
+            SettingsError::Usage(printable(line.trim_start_matches("error: ")))
         }
     }
+}
+
+/// What was typed is repeated without what a terminal would obey.
+fn printable(line: &str) -> String {
+    line.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
 }

@@ -1,0 +1,77 @@
+//! Whatever a request says of itself, it is answered without a fault of ours, and nobody is let in who has no session.
+//!
+//! The first line is the method and the path, then come headers until an empty line, then the body.
+#![no_main]
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, StatusCode},
+};
+use libfuzzer_sys::fuzz_target;
+use ruang::{
+    backplane::{Keeping, memory::Memory},
+    origin::SitePolicy,
+    protocol::{Limits, TEXT_CHARS},
+    room::{self, Room},
+    server::Peer,
+    session::{self, Sessions, Store},
+    web::{self, Web},
+};
+use tokio::runtime::{Builder, Runtime};
+use tower::ServiceExt;
+
+static SITE: LazyLock<(Runtime, Router)> = LazyLock::new(|| {
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let router = runtime.block_on(async { site() });
+    (runtime, router)
+});
+
+fuzz_target!(|input: &[u8]| {
+    let Some(request) = request(input) else { return };
+    let is_for_members = request.uri().path().starts_with("/api/");
+    let (runtime, router) = &*SITE;
+    let response = runtime.block_on(router.clone().oneshot(request)).expect("an answer");
+    let status = response.status();
+    assert_ne!(status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(!is_for_members || !status.is_success(), "nobody is signed in: {status}");
+    assert!(response.headers().contains_key("content-security-policy"));
+});
+
+fn request(input: &[u8]) -> Option<Request<Body>> {
+    let end = input.windows(2).position(|two| two == b"\n\n").unwrap_or(input.len());
+    let (head, body) = input.split_at(end);
+    let mut lines = head.split(|byte| *byte == b'\n');
+    let (method, path) = std::str::from_utf8(lines.next()?).ok()?.split_once(' ')?;
+    let mut request = Request::builder().method(method).uri(path);
+    for line in lines {
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        request = request.header(&line[..colon], line[colon + 1..].trim_ascii());
+    }
+    let mut request = request.body(Body::from(body.get(2..).unwrap_or_default().to_vec())).ok()?;
+    request.extensions_mut().insert(Peer(SocketAddr::from(([127, 0, 0, 1], 9))));
+    Some(request)
+}
+
+fn site() -> Router {
+    let name_hold = Duration::from_secs(60);
+    let keeping = Keeping { history: 100, history_age: None, name_hold };
+    let options = room::Options {
+        leave_grace: Duration::from_secs(5),
+        lease: Duration::from_secs(5),
+        name_hold,
+        history_age: None,
+        limits: Limits { text_chars: TEXT_CHARS, messages_per_second: 5 },
+    };
+    let room = Room::open(Arc::new(Memory::new(keeping)), options);
+    let sessions = Sessions::new(Store::memory(), session::Options::default());
+    let policy = SitePolicy::default();
+    let web = Web::new(room, sessions.clone(), policy.clone(), web::Options::default());
+    web::layers(web::router(web), &sessions, &policy)
+}
