@@ -1,6 +1,7 @@
 //! What strangers try, and what an operator's secrets are kept from.
 
 mod abuse;
+mod exhaustion;
 mod logs;
 mod redis_tls;
 mod redis_user;

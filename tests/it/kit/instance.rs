@@ -2,7 +2,7 @@
 
 use std::{process::Command, process::ExitStatus, time::Duration};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 
 use super::{
     process::Process,
@@ -63,6 +63,19 @@ impl Instance {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("it runs");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
         line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
+    /// How many descriptors it has open.
+    pub fn open_files(&self) -> u64 {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.process.id())).expect("it runs");
+        open.count() as u64
+    }
+
+    /// Lets it have no more than so many descriptors open, from now on and for good.
+    pub fn may_open(&self, files: u64) {
+        let limit = Rlimit { current: Some(files), maximum: Some(files) };
+        let pid = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
+        prlimit(pid, Resource::Nofile, limit).expect("a limit that can be set");
     }
 
     /// The status of a GET, or why there was none.

@@ -1,0 +1,39 @@
+//! A machine that has nothing left to give: who is inside talks on, and others come in once there is room again.
+
+use tokio::net::TcpStream;
+
+use crate::kit::{Cluster, Engine, SOON, cluster::on_both_engines, eventually};
+
+/// Descriptors that are left for new connections.
+const LEFT: u64 = 8;
+
+on_both_engines! {
+    without_descriptors_those_inside_talk_on_and_others_come_in_later,
+}
+
+async fn without_descriptors_those_inside_talk_on_and_others_come_in_later(engine: Engine) {
+    let cluster = Cluster::as_it_comes(engine).await;
+    let mut sari = cluster.guest(0, "sari").await;
+    let mut budi = cluster.guest(0, "budi").await;
+    let instance = &cluster.instances[0];
+    instance.may_open(instance.open_files() + LEFT);
+    let mut idle = vec![];
+    for _ in 0..LEFT * 4 {
+        idle.push(TcpStream::connect(instance.address()).await.expect("the system accepts for it"));
+    }
+    let wanted = "cannot accept connections, trying on";
+    eventually(SOON, "it runs out of descriptors", || async {
+        let log = instance.log();
+        if log.contains(wanted) { Ok(()) } else { Err(log) }
+    })
+    .await;
+    for n in 0..3 {
+        let text = format!("masih di sini {n}");
+        sari.say_kept(&text).await;
+        budi.hears("sari", &text).await;
+    }
+    drop(idle);
+    let mut citra = cluster.guest(0, "citra").await;
+    citra.say_kept("sudah bisa masuk").await;
+    budi.hears("citra", "sudah bisa masuk").await;
+}
