@@ -115,8 +115,12 @@ pub async fn check(settings: &Settings) -> Result<(), RunError> {
 
 /// What instances share, and where sessions are kept.
 fn engine(settings: &Settings) -> Result<(Arc<dyn Backplane>, Store), RunError> {
-    let keeping =
-        Keeping { history: settings.history, history_age: settings.history_age, name_hold: settings.name_hold };
+    let keeping = Keeping {
+        history: settings.history,
+        history_age: settings.history_age,
+        name_hold: settings.name_hold,
+        messages: settings.message_rate(),
+    };
     match link(settings)? {
         None => {
             tracing::warn!("no REDIS_URL: the room lives in this process alone, other instances are other rooms");
@@ -156,7 +160,11 @@ fn wire(settings: &Settings, room: Room, store: Store) -> (axum::Router, Sockets
             max_connections: settings.max_connections,
         },
     );
-    let options = web::Options { sign_ins_per_minute: settings.sign_ins_per_minute, retention: retention(settings) };
+    let options = web::Options {
+        sign_ins_per_minute: settings.sign_ins_per_minute,
+        retention: retention(settings),
+        operator_token: settings.operator_token.clone(),
+    };
     let pages = web::router(Web::new(room, sessions.clone(), site.clone(), options));
     let router = web::layers(pages.merge(socket::router(sockets.clone())), &sessions, &site);
     (router, sockets)
@@ -190,12 +198,8 @@ fn server_options(settings: &Settings) -> server::Options {
 }
 
 fn warn_of_what_has_no_effect(settings: &Settings) {
-    let unused = [
-        ("RUANG_METRICS_LISTEN", settings.metrics_listen.is_some()),
-        ("RUANG_OPERATOR_TOKEN_FILE", settings.operator_token.is_some()),
-    ];
-    for (setting, _) in unused.iter().filter(|(_, is_set)| *is_set) {
-        tracing::warn!("{setting} is set, but has no effect in this version");
+    if settings.metrics_listen.is_some() {
+        tracing::warn!("RUANG_METRICS_LISTEN is set, but has no effect in this version");
     }
 }
 

@@ -12,6 +12,10 @@
 //! * **Leases.** An incarnation lives while its beats grow. Observers, not clocks, declare it dead, with
 //!   [`reap`](Backplane::reap); what it held is then released, and it can neither publish nor beat again.
 //! * **Age.** Where [`Keeping::history_age`] is set, no look at the log answers an older message, and beats delete them.
+//! * **Deleted messages** keep their position: any look at the log answers [`Row::Removed`](crate::protocol::Row) there.
+//! * **Order.** An [`Act`] of the operator is atomic, on record, raises `v`, and is delivered as one event; what it set is part
+//!   of every [`Reading`].
+//! * **Pace.** Through whatever instances a person speaks, no more often than [`Keeping::messages`] and slow mode allow.
 //! * **Claims.** A name belongs to one session at a time. What is still under way of a session that has ended takes
 //!   nothing back.
 //! * **Unknown is not failed.** [`Unavailable`] says that the outcome is not known: repeat with the same nonce.
@@ -23,7 +27,9 @@ mod error;
 mod event;
 mod identity;
 mod log;
+mod moderation;
 mod outlet;
+mod pace;
 mod presence;
 mod reading;
 
@@ -37,10 +43,12 @@ pub use self::{
     event::{Delta, Event, Person, Typing},
     identity::{Inc, SessionTag},
     log::{Cursor, Page, Post},
+    moderation::{ACTS_KEPT, ACTS_SHOWN, Act, Acted, Ban, Ledger, REMOVED_AT_ONCE, Record},
+    pace::Pace,
     presence::{Beat, Beaten, Claim, Hold, Lease, Present, Reaped, Stage},
     reading::{Position, Reading},
 };
-use crate::protocol::Id;
+use crate::{bucket::Rate, protocol::Id};
 
 /// Events that a subscriber may have waiting; past that it is told of a [`Event::Gap`] instead.
 pub const EVENTS_WAITING: usize = 4096;
@@ -90,6 +98,12 @@ pub trait Backplane: Send + Sync + 'static {
     /// Tells every instance that a person types, or stopped. Ephemeral: may be lost.
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable>;
 
+    /// Does something for the room's order, everywhere at once.
+    async fn act(&self, act: Act) -> Result<Acted, Unavailable>;
+
+    /// Who is kept out, and what was done.
+    async fn ledger(&self) -> Result<Ledger, Unavailable>;
+
     /// Everything from now on, beginning with an [`Event::Gap`] once it is really heard. At most
     /// [`EVENTS_WAITING`] events wait. Dropping the receiver unsubscribes.
     fn subscribe(&self) -> mpsc::Receiver<Event>;
@@ -107,6 +121,8 @@ pub struct Keeping {
     pub history_age: Option<Duration>,
     /// How long a name stays its session's after they left.
     pub name_hold: Duration,
+    /// How often a person may speak.
+    pub messages: Rate,
 }
 
 impl Keeping {

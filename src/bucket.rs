@@ -21,6 +21,9 @@ pub struct Rate {
 }
 
 impl Rate {
+    /// No limit.
+    pub const UNLIMITED: Self = Self { per_second: 0.0, burst: 1.0 };
+
     /// Whether anything may happen at any time.
     pub fn is_unlimited(self) -> bool {
         self.per_second <= 0.0

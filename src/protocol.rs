@@ -4,12 +4,14 @@ mod client;
 mod close;
 mod id;
 mod message;
+mod rules;
 mod server;
 
 pub use client::{ClientFrame, Malformed, Nonce};
 pub use close::{Bye, CloseCode};
 pub use id::{Id, InvalidId};
-pub use message::{Message, Text, TextError};
+pub use message::{Message, Row, Text, TextError};
+pub use rules::Rules;
 pub use server::{ErrorCode, Limits, Members, ServerFrame, Welcome};
 
 /// The subprotocol that a client may offer and the server then echoes.

@@ -10,6 +10,7 @@ mod fanout;
 mod follower;
 mod hub;
 mod membership;
+mod moderated;
 mod recent;
 mod recipient;
 mod roster;
@@ -37,8 +38,8 @@ use self::{
     shared::Shared,
 };
 use crate::{
-    backplane::{Backplane, Claim, Cursor, Hold, Inc, Page, SessionTag, Unavailable},
-    protocol::{Id, Limits},
+    backplane::{Act, Acted, Backplane, Claim, Cursor, Hold, Inc, Ledger, Page, SessionTag, Unavailable},
+    protocol::{Id, Limits, Rules},
 };
 
 /// How long anybody waits for an answer: after that it is not to be had.
@@ -106,7 +107,7 @@ impl Room {
         let mut entered = self.enter(&person, since, false, &recipient, until).await?;
         if matches!(entered, Err(Refused::Contested)) {
             let claimed = timeout_at(until, self.claim(&person.who, &person.session)).await;
-            if claimed.map_err(|_| Unavailable)?? == Claim::Held {
+            if claimed.map_err(|_| Unavailable)?? != Claim::Mine {
                 return Err(JoinError::Ended);
             }
             entered = self.enter(&person, since, true, &recipient, until).await?;
@@ -157,6 +158,32 @@ impl Room {
     /// [`Unavailable`] if the backplane does not answer: do it again.
     pub async fn end(&self, session: &SessionTag, who: &str) -> Result<(), Unavailable> {
         bounded(self.backplane.end(session, who)).await
+    }
+
+    /// Does something for the room's order, on every instance.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not answer: it may be done or not. Doing it again does no harm.
+    pub async fn act(&self, act: Act) -> Result<Acted, Unavailable> {
+        bounded(self.backplane.act(act)).await
+    }
+
+    /// Who is kept out, and what was done.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not answer.
+    pub async fn ledger(&self) -> Result<Ledger, Unavailable> {
+        bounded(self.backplane.ledger()).await
+    }
+
+    /// What the operator has set for everybody.
+    pub fn rules(&self) -> Rules {
+        self.shared.view().moderated.rules.clone()
+    }
+
+    /// The newest messages of somebody, by their name as shown, oldest first: those at hand.
+    pub fn said_by(&self, name: &str) -> Vec<Id> {
+        self.shared.view().recent.said_by(name)
     }
 
     /// The newest id. The outer option is none while the instance cannot know, the inner while the log is empty.

@@ -23,7 +23,8 @@ use crate::{
     server, telemetry,
 };
 pub use command::Command;
-use secret::{RedisUrl, Secret};
+use secret::RedisUrl;
+pub use secret::Secret;
 pub use sources::Effective;
 use sources::Reader;
 
@@ -200,7 +201,7 @@ impl Settings {
             drain_timeout: from.required(&table::DRAIN_TIMEOUT, value::duration(0, 3600))?,
             session_idle: from.required(&table::SESSION_IDLE, value::duration(60, 366 * DAY))?,
             session_max: from.required(&table::SESSION_MAX, value::duration(60, 366 * DAY))?,
-            operator_token: from.optional(&table::OPERATOR_TOKEN_FILE, value::secret_file)?,
+            operator_token: from.optional(&table::OPERATOR_TOKEN_FILE, value::token_file)?,
             telemetry: telemetry::Options {
                 format: from.required(&table::LOG_FORMAT, value::log_format)?,
                 filter: from.required(&table::RUST_LOG, value::log_filter)?,

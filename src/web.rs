@@ -10,6 +10,7 @@ mod history;
 mod locale;
 mod logout;
 mod members;
+mod operator;
 mod peer;
 mod privacy;
 mod requests;
@@ -34,6 +35,7 @@ use axum::{
 };
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
 
+use self::operator::Operator;
 pub use self::privacy::Retention;
 use crate::{
     address::limit_key,
@@ -42,6 +44,7 @@ use crate::{
     protocol::FRAME_BYTES,
     room::Room,
     session::Sessions,
+    settings::Secret,
 };
 
 /// The longest that a request may take to be answered.
@@ -50,12 +53,14 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const ADDRESSES_COUNTED: usize = 10_000;
 
 /// What the site lets people do.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Sign-ins that one address may try in a minute; 0 = unlimited.
     pub sign_ins_per_minute: u32,
     /// How long things are kept: people are told.
     pub retention: Retention,
+    /// What the operator proves to be the operator with; none: there is no operator.
+    pub operator_token: Option<Secret>,
 }
 
 impl Default for Options {
@@ -68,7 +73,7 @@ impl Default for Options {
             session_idle: 12 * hour,
             session_max: 7 * day,
         };
-        Self { sign_ins_per_minute: 30, retention }
+        Self { sign_ins_per_minute: 30, retention, operator_token: None }
     }
 }
 
@@ -80,6 +85,7 @@ pub struct Web {
     site: Arc<SitePolicy>,
     sign_ins: Arc<Mutex<Buckets<IpAddr>>>,
     retention: Retention,
+    operator: Option<Arc<Operator>>,
 }
 
 impl Web {
@@ -88,10 +94,11 @@ impl Web {
         let per_minute = f64::from(options.sign_ins_per_minute);
         let rate = Rate { per_second: per_minute / 60.0, burst: per_minute };
         let sign_ins = Arc::new(Mutex::new(Buckets::new(rate, ADDRESSES_COUNTED)));
-        Self { room, sessions, site: Arc::new(site), sign_ins, retention: options.retention }
+        let operator = options.operator_token.map(|token| Arc::new(Operator::new(token, site.is_https())));
+        Self { room, sessions, site: Arc::new(site), sign_ins, retention: options.retention, operator }
     }
 
-    /// Counts an attempt to sign in.
+    /// Counts an attempt to sign in, or to be the operator.
     ///
     /// # Errors
     /// How long the client has to wait first.
@@ -115,6 +122,7 @@ impl FromRef<Web> for Sessions {
 
 /// The site's routes. They need [`layers`] around them, and [`server::Peer`](crate::server::Peer) in each request.
 pub fn router(web: Web) -> Router {
+    let operator = if web.operator.is_some() { operator::router() } else { Router::new() };
     Router::new()
         .route("/", get(sign_in::form).post(sign_in::submit))
         .route("/chat", get(chat::page))
@@ -125,6 +133,7 @@ pub fn router(web: Web) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/static/{hash}/{*path}", get(assets::serve))
+        .merge(operator)
         .with_state(web)
 }
 

@@ -1,10 +1,12 @@
 // What frames mean: the rules of a client, between the connection and what is shown. Knows no DOM.
 
+import { NONE } from "./rules.js";
+
 const AGAIN_AFTER_MS = 2_000;
 
 /**
  * Brings the connection's frames into the timeline, the presence and the outbox, and the outbox' entries out.
- * `view` is told { people, outbox, typing } when that has changed, and of what others said (`arrived`); `send` answers
+ * `view` is told { people, outbox, typing, rules } when that has changed, and of what others said (`arrived`); `send` answers
  * false while nothing may be sent.
  */
 export class Conversation {
@@ -42,6 +44,8 @@ export class Conversation {
         return this.#people(frame);
       case "typing":
         return this.#view.typing(frame.names.filter((name) => name !== this.#you), frame.count);
+      case "rules":
+        return this.#view.rules(frame);
       case "removed":
         return this.#timeline.removed(frame.id);
       case "error":
@@ -76,6 +80,7 @@ export class Conversation {
   #welcome(frame, asked) {
     this.#you = frame.you;
     this.limits = frame.limits;
+    this.#view.rules(frame.rules ?? NONE);
     for (const message of frame.messages) this.#dropOwn(message);
     for (const message of this.#timeline.welcome(frame, asked)) this.#tell(message);
     this.#presence.welcome(frame.members);
@@ -91,7 +96,7 @@ export class Conversation {
   }
 
   #tell(message) {
-    if (message.from !== this.#you) this.#view.arrived(message);
+    if (message.from !== this.#you && !message.removed) this.#view.arrived(message);
   }
 
   #dropOwn({ from, nonce }) {

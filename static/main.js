@@ -14,6 +14,7 @@ import { OutboxView } from "./outbox_view.js";
 import { People } from "./people.js";
 import { Preferences } from "./preferences.js";
 import { Presence } from "./presence.js";
+import { RulesView } from "./rules.js";
 import { Scroll } from "./scroll.js";
 import { Seen } from "./seen.js";
 import { Shown } from "./shown.js";
@@ -145,6 +146,7 @@ muted.changed = () => {
   people.refresh();
 };
 const status = new Status({ document, texts });
+const rules = new RulesView({ document, texts });
 composer.names = () => (presence.sorted(you, texts.lang) ?? []).filter((name) => name !== you);
 
 let welcomes = 0;
@@ -189,6 +191,7 @@ const conversation = new Conversation({
   view: {
     arrived,
     people: showPeople,
+    rules: (set) => scroll.keeping(() => rules.show(set)),
     outbox: () => outboxView.show(outbox.entries),
     typing: (names, count) => {
       const heard = names.filter((name) => !muted.has(name));

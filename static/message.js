@@ -26,6 +26,7 @@ export function adopt(made, { you, texts }) {
   const { id, nonce } = made.dataset;
   const text = made.querySelector(".text").textContent;
   const message = { id, nonce, at: Number(made.dataset.at), from: made.querySelector(".from").textContent, text };
+  if (made.classList.contains("removed")) Object.assign(message, { removed: true, text: "" });
   dress(made, message, { you, texts });
   return message;
 }

@@ -64,7 +64,8 @@ export class Timeline {
   }
 
   /** A welcome to a join that was asked for, or (`asked` false) one that replaces what is shown; answers what is new. */
-  welcome({ recovered, missed, messages, head }, asked) {
+  welcome({ recovered, missed, messages: told, head }, asked) {
+    const messages = told.map(placed);
     const after = asked ? this.since : null;
     if (!asked) this.#clear();
     // With nothing to join from it brings the newest only: the room may have filled since the page was made.
@@ -78,7 +79,8 @@ export class Timeline {
   }
 
   /** A page of history for a gap, or (`gap` absent) from before everything. `more`: older messages are kept. */
-  fill(messages, more, gap) {
+  fill(told, more, gap) {
+    const messages = told.map(placed);
     let at = gap ? this.#rows.indexOf(gap) + 1 : 0;
     if (gap && at === 0) return;
     const known = messages.some((message) => this.has(message.id));
@@ -99,7 +101,7 @@ export class Timeline {
   removed(id) {
     const row = this.#ids.get(id);
     if (!row) return;
-    row.message = { ...row.message, removed: true, text: "" };
+    row.message = { ...placed({ id, removed: true }), at: row.message.at };
     this.#view.replace(row);
   }
 
@@ -147,4 +149,9 @@ export class Timeline {
     this.#ids.clear();
     this.#view.clear();
   }
+}
+
+/** A message as rows have it: where one was deleted, sockets and pages say so each in their own way. */
+function placed(told) {
+  return told.type === "removed" || told.removed ? { id: told.id, removed: true, from: "", text: "" } : told;
 }

@@ -213,11 +213,13 @@ fn files_beside_redis_make_sense_only_with_it() {
     assert!(refusal(&["--redis-url", "redis://redis", "--redis-ca-file", &ca], &[]).contains("TLS"));
     let (_folder, empty) = file("\n");
     assert!(refusal(&["--operator-token-file", &empty], &[]).contains("empty"));
+    let (_folder, short) = file("guess me");
+    assert!(refusal(&["--operator-token-file", &short], &[]).contains("at least 16 characters"));
 }
 
 #[test]
 fn a_secret_is_never_shown() {
-    let (_folder, token) = file("hush-token");
+    let (_folder, token) = file("hush-token-of-many-characters");
     let (_folder, password) = file("hush-password");
     let url = "redis-sentinel://hush-user@a:26379?sentinelServiceName=m&sentinelPassword=hush-sentinel";
     let args = ["--redis-url", url, "--redis-password-file", &password, "--operator-token-file", &token];

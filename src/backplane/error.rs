@@ -1,5 +1,7 @@
 //! Why the backplane did not do what it was asked.
 
+use std::time::Duration;
+
 /// The backplane did not answer in time, or could not: whether it did what was asked is **not known**.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the backplane does not answer")]
@@ -17,6 +19,9 @@ pub enum PublishError {
     /// The nonce was used for another text.
     #[error("the nonce was used for another text")]
     BadNonce,
+    /// They speak too often: not before so long.
+    #[error("too many messages")]
+    Limited(Duration),
     /// See [`Unavailable`].
     #[error(transparent)]
     Unavailable(#[from] Unavailable),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Inc, Position, SessionTag};
-use crate::protocol::{Id, Message};
+use crate::protocol::{Id, Message, Rules};
 
 /// Somebody types, or stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,15 @@ pub enum Event {
         session: SessionTag,
         /// The person, if they were in the room.
         delta: Delta,
+    },
+    /// The operator deleted messages, or set something: `position.v` is one more than before.
+    Moderated {
+        /// Where the room stands after it.
+        position: Position,
+        /// Messages that were deleted.
+        removed: Vec<Id>,
+        /// What is set.
+        rules: Rules,
     },
     /// An incarnation has beaten.
     Beat {

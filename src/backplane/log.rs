@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::{Inc, SessionTag};
-use crate::protocol::{Id, Message, Nonce, Text};
+use crate::protocol::{Id, Nonce, Row, Text};
 
 /// A message on its way into the log.
 #[derive(Clone, Debug)]
@@ -44,8 +44,8 @@ pub enum Cursor {
 /// A page of history, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// The messages.
-    pub messages: Vec<Message>,
+    /// The messages, and where some were deleted.
+    pub rows: Vec<Row>,
     /// Whether there is more in the direction that was asked for.
     pub more: bool,
     /// Whether the cursor itself is no longer (or never was) in the log: this is what is kept.

@@ -3,24 +3,28 @@
 //! One epoch a start, no durability, no other machine. Several incarnations may share it, as the conformance
 //! suite does.
 
+mod bans;
 mod log;
+mod paces;
 mod presence;
 mod subscribers;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use self::{log::Log, presence::Presence, subscribers::Subscribers};
+use self::{log::Log, paces::Paces, presence::Presence, subscribers::Subscribers};
 use super::{
-    Backplane, Beat, BeatError, Beaten, Claim, Cursor, Delta, Event, Inc, Keeping, Page, Position, Post, PublishError,
-    Reading, Reaped, SessionTag, Typing, Unavailable,
+    ACTS_KEPT, ACTS_SHOWN, Act, Acted, Backplane, Ban, Beat, BeatError, Beaten, Claim, Cursor, Delta, Event, Inc,
+    Keeping, Ledger, Pace, Page, Position, Post, PublishError, Reading, Reaped, Record, SessionTag, Typing,
+    Unavailable,
 };
-use crate::protocol::Id;
+use crate::protocol::{Id, Rules};
 
 /// A room within one process.
 pub struct Memory {
@@ -31,6 +35,10 @@ struct State {
     keeping: Keeping,
     log: Log,
     presence: Presence,
+    paces: Paces,
+    rules: Rules,
+    /// What the operator did, oldest first.
+    acts: VecDeque<Record>,
     subscribers: Subscribers,
 }
 
@@ -43,6 +51,9 @@ impl Memory {
                 keeping,
                 log: Log::new(epoch, keeping.history),
                 presence: Presence::new(keeping),
+                paces: Paces::new(Instant::now()),
+                rules: Rules::default(),
+                acts: VecDeque::new(),
                 subscribers: Subscribers::default(),
             }),
         }
@@ -63,13 +74,17 @@ impl Backplane for Memory {
         if state.presence.owned_by_another(&post.who, &post.session, Instant::now()) {
             return Err(PublishError::Ended);
         }
+        if let Some(known) = state.log.said(&post) {
+            return known;
+        }
+        let pace = Pace::of(state.keeping.messages).slowed(state.rules.slow_ms);
+        state.paces.take(&post.who, pace, Instant::now()).map_err(PublishError::Limited)?;
         let prev = state.log.head();
         let v = state.presence.version();
-        let appended = state.log.append(post, now_ms(), Instant::now())?;
-        if let Some(message) = appended.fresh {
-            state.subscribers.tell(&Event::Message { prev, v, message: Arc::new(message) });
-        }
-        Ok(appended.id)
+        let message = state.log.append(post, now_ms(), Instant::now());
+        let id = message.id;
+        state.subscribers.tell(&Event::Message { prev, v, message });
+        Ok(id)
     }
 
     async fn beat(&self, beat: Beat) -> Result<Beaten, BeatError> {
@@ -77,7 +92,7 @@ impl Backplane for Memory {
         let (inc, k) = (beat.inc.clone(), beat.k);
         let epoch = state.log.head().epoch;
         state.forget_old();
-        let outcome = state.presence.beat(beat, epoch, Instant::now())?;
+        let outcome = state.presence.beat(beat, epoch, now_ms(), Instant::now())?;
         state.tell_presence(outcome.delta);
         let position = state.position();
         state.subscribers.tell(&Event::Beat { position, inc, k });
@@ -109,6 +124,7 @@ impl Backplane for Memory {
         let mut reading = state.log.read(since);
         reading.position.v = state.presence.version();
         reading.people = state.presence.people();
+        reading.rules = state.rules.clone();
         Ok(reading)
     }
 
@@ -123,12 +139,30 @@ impl Backplane for Memory {
     }
 
     async fn claim(&self, who: &str, session: &SessionTag) -> Result<Claim, Unavailable> {
-        Ok(self.lock().presence.claim(who, session, Instant::now()))
+        Ok(self.lock().presence.claim(who, session, now_ms(), Instant::now()))
     }
 
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable> {
         self.lock().subscribers.tell(&Event::Typing(typing));
         Ok(())
+    }
+
+    async fn act(&self, act: Act) -> Result<Acted, Unavailable> {
+        let mut state = self.lock();
+        let acted = state.moderate(&act);
+        if acted == Acted::Done {
+            state.acts.push_back(Record { at: now_ms(), act });
+            if state.acts.len() > ACTS_KEPT {
+                state.acts.pop_front();
+            }
+        }
+        Ok(acted)
+    }
+
+    async fn ledger(&self) -> Result<Ledger, Unavailable> {
+        let state = self.lock();
+        let acts = state.acts.iter().rev().take(ACTS_SHOWN).cloned().collect();
+        Ok(Ledger { bans: state.presence.bans.lasting(now_ms()), acts })
     }
 
     fn subscribe(&self) -> mpsc::Receiver<Event> {
@@ -141,6 +175,56 @@ impl State {
         if let Some(oldest) = self.keeping.oldest_ms(since_1970()) {
             self.log.forget(oldest);
         }
+    }
+
+    fn moderate(&mut self, act: &Act) -> Acted {
+        match act {
+            Act::Remove { ids } => {
+                let removed: Vec<Id> = ids.iter().copied().filter(|id| self.log.remove(*id)).collect();
+                if removed.is_empty() {
+                    return Acted::Nothing;
+                }
+                self.tell_moderated(removed);
+                Acted::Done
+            }
+            Act::Ban { who, name, for_ms } => self.ban(who, name, *for_ms),
+            Act::Pardon { who, .. } if self.presence.bans.lift(who, now_ms()) => Acted::Done,
+            Act::Pardon { .. } => Acted::Nothing,
+            Act::Slow { interval_ms } => {
+                self.rules.slow_ms = *interval_ms;
+                self.tell_moderated(vec![]);
+                Acted::Done
+            }
+            Act::Announce { text } => {
+                self.rules.notice = text.clone();
+                self.tell_moderated(vec![]);
+                Acted::Done
+            }
+        }
+    }
+
+    fn ban(&mut self, who: &str, name: &str, for_ms: u64) -> Acted {
+        let now = now_ms();
+        if for_ms > 0 {
+            let until = now.saturating_add(for_ms);
+            self.presence.bans.add(Ban { who: who.to_owned(), name: name.to_owned(), until }, now);
+        }
+        let owner = self.presence.owner(who, Instant::now());
+        let left = self.presence.expel(who, Instant::now());
+        if owner.is_some() || !left.is_empty() {
+            let session = owner.unwrap_or_else(|| "-".into());
+            let delta = Delta { joined: vec![], left };
+            self.subscribers.tell(&Event::Ended { position: self.position(), session, delta });
+        } else if for_ms == 0 {
+            return Acted::Nothing;
+        }
+        Acted::Done
+    }
+
+    fn tell_moderated(&mut self, removed: Vec<Id>) {
+        self.presence.raise_version();
+        let (position, rules) = (self.position(), self.rules.clone());
+        self.subscribers.tell(&Event::Moderated { position, removed, rules });
     }
 
     fn position(&self) -> Position {

@@ -1,5 +1,7 @@
 //! Who is in the room, the leases of those who say so, and whose a name is.
 
+use std::time::Duration;
+
 use super::{Inc, Position, SessionTag};
 
 /// One renewal of a lease, with what changed since the last.
@@ -88,4 +90,6 @@ pub enum Claim {
     Mine,
     /// The name is another session's.
     Held,
+    /// The name is kept out by the operator, for so long.
+    Banned(Duration),
 }

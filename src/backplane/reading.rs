@@ -1,7 +1,7 @@
 //! Where a room stands, and a look at all of it.
 
 use super::Present;
-use crate::protocol::{Id, Message};
+use crate::protocol::{Id, Row, Rules};
 
 /// Where a room stands: what a subscriber that missed nothing has reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,8 +28,12 @@ pub struct Reading {
     pub before: u64,
     /// Whether messages older than the first row are kept.
     pub older: bool,
-    /// Messages, oldest first.
-    pub rows: Vec<Message>,
+    /// Messages, and where some were deleted, oldest first.
+    pub rows: Vec<Row>,
+    /// Every message of the log that was deleted, oldest first.
+    pub removed: Vec<Id>,
+    /// What the operator has set.
+    pub rules: Rules,
     /// Everybody in the room, in no order.
     pub people: Vec<Present>,
 }

@@ -5,6 +5,7 @@ mod answer;
 mod body;
 mod envelope;
 mod history;
+mod moderation;
 mod presence;
 mod scripts;
 mod subscription;
@@ -15,8 +16,8 @@ use tokio::sync::mpsc;
 
 use self::scripts::Scripts;
 use super::{
-    Backplane, Beat, BeatError, Beaten, CLOSED, Claim, Cursor, Event, Inc, Keeping, NONCE_MEMORY, Page, Post,
-    PublishError, Reading, Reaped, SessionTag, Typing, Unavailable, outlet::Outlet,
+    Act, Acted, Backplane, Beat, BeatError, Beaten, CLOSED, Claim, Cursor, Event, Inc, Keeping, Ledger, NONCE_MEMORY,
+    Pace, Page, Post, PublishError, Reading, Reaped, SessionTag, Typing, Unavailable, outlet::Outlet,
 };
 use crate::{
     protocol::Id,
@@ -65,7 +66,9 @@ impl Redis {
 #[async_trait]
 impl Backplane for Redis {
     async fn publish(&self, post: Post) -> Result<Id, PublishError> {
-        let keys = self.keys_and_names([post.who.as_str()]);
+        let mut keys = self.keys_and_names([post.who.as_str()]);
+        keys.push(self.keys.pace(&post.who));
+        let pace = Pace::of(self.keeping.messages);
         let (fingerprint, body) = (post.fingerprint(), body::write(&post));
         let Post { inc, session, who, nonce, .. } = post;
         let args = vec![
@@ -77,6 +80,8 @@ impl Backplane for Redis {
             body,
             self.keeping.history.to_string(),
             NONCE_MEMORY.as_micros().to_string(),
+            pace.every.to_string(),
+            pace.ahead.to_string(),
         ];
         answer::published(&self.scripts.publish(keys, args).await?)
     }
@@ -114,6 +119,14 @@ impl Backplane for Redis {
 
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable> {
         self.scripts.tell(self.keys.live(), envelope::typing(&typing)).await
+    }
+
+    async fn act(&self, act: Act) -> Result<Acted, Unavailable> {
+        self.moderate(&act).await
+    }
+
+    async fn ledger(&self) -> Result<Ledger, Unavailable> {
+        self.read_ledger().await
     }
 
     fn subscribe(&self) -> mpsc::Receiver<Event> {

@@ -1,5 +1,7 @@
 //! What a person said: its text as typed, and the message that the room keeps.
 
+use std::sync::Arc;
+
 use icu_normalizer::ComposingNormalizerBorrowed;
 use serde::{Deserialize, Serialize};
 
@@ -54,4 +56,56 @@ pub struct Message {
     pub text: String,
     /// When it was kept, in Unix milliseconds of the log's clock; never smaller than the message before.
     pub at: u64,
+}
+
+/// A position of the log, and what is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Row {
+    /// A message.
+    Message(Arc<Message>),
+    /// A message that the operator deleted.
+    Removed {
+        /// Its position.
+        id: Id,
+        /// When it was kept, in Unix milliseconds.
+        at: u64,
+    },
+}
+
+impl Row {
+    /// The position.
+    pub fn id(&self) -> Id {
+        match self {
+            Self::Message(message) => message.id,
+            Self::Removed { id, .. } => *id,
+        }
+    }
+
+    /// When something was kept there, in Unix milliseconds.
+    pub fn at(&self) -> u64 {
+        match self {
+            Self::Message(message) => message.at,
+            Self::Removed { at, .. } => *at,
+        }
+    }
+
+    /// What is said there.
+    pub fn message(&self) -> Option<&Message> {
+        match self {
+            Self::Message(message) => Some(message),
+            Self::Removed { .. } => None,
+        }
+    }
+
+    /// The same position, its message deleted.
+    #[must_use]
+    pub fn removed(&self) -> Self {
+        Self::Removed { id: self.id(), at: self.at() }
+    }
+}
+
+impl From<Message> for Row {
+    fn from(message: Message) -> Self {
+        Self::Message(Arc::new(message))
+    }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Bye, Id, Message, Nonce};
+use super::{Bye, Id, Message, Nonce, Row, Rules};
 use crate::websocket::text_frame;
 
 /// A frame to a client.
@@ -40,6 +40,13 @@ pub enum ServerFrame<'a> {
         /// Everybody who types.
         count: usize,
     },
+    /// The operator deleted a message.
+    Removed {
+        /// Which.
+        id: Id,
+    },
+    /// What the operator has set for everybody: the whole state.
+    Rules(&'a Rules),
     /// Answers `ping`.
     Pong {
         /// The newest id; none while the instance cannot know.
@@ -76,12 +83,15 @@ pub struct Welcome<'a> {
     /// How many messages came since the client was last here, if not all of them are in `messages`; none where
     /// that cannot be known.
     pub missed: Option<u64>,
-    /// `message` frames, already encoded.
+    /// `message` frames, and `removed` ones for what was deleted, already encoded.
     pub messages: &'a [&'a RawValue],
     /// The newest id, none while the log is empty.
     pub head: Option<Id>,
     /// Who is here.
     pub members: Members<'a>,
+    /// What the operator has set for everybody, if anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rules: Option<&'a Rules>,
     /// What the client must keep to.
     pub limits: Limits,
     /// How often the server pings, in milliseconds.
@@ -133,6 +143,15 @@ impl ErrorCode {
     }
 }
 
+impl<'a> From<&'a Row> for ServerFrame<'a> {
+    fn from(row: &'a Row) -> Self {
+        match row {
+            Row::Message(message) => Self::Message(message),
+            Row::Removed { id, .. } => Self::Removed { id: *id },
+        }
+    }
+}
+
 impl ServerFrame<'_> {
     /// The WebSocket frame, as it goes over the wire to whoever gets it.
     pub fn encode(&self) -> Bytes {
@@ -176,6 +195,12 @@ mod tests {
         assert_eq!(
             text(&ServerFrame::Presence { joined: Some(&["a".into()]), left: Some(&[]), count: 12 }),
             r#"{"type":"presence","joined":["a"],"left":[],"count":12}"#
+        );
+        assert_eq!(text(&ServerFrame::Removed { id: Id::new(7, 43) }), r#"{"type":"removed","id":"7-43"}"#);
+        let rules = Rules { slow_ms: 30_000, notice: Some("Sebentar lagi mati.".into()) };
+        assert_eq!(
+            text(&ServerFrame::Rules(&rules)),
+            r#"{"type":"rules","slow_ms":30000,"notice":"Sebentar lagi mati."}"#
         );
         assert_eq!(
             text(&ServerFrame::Error { code: ErrorCode::RateLimited, nonce: Some(&nonce), retry_after_ms: Some(200) }),

@@ -14,7 +14,9 @@ impl Keys {
 
     /// What every script declares, in the order in which `epoch.lua` names them.
     pub fn room(&self) -> Vec<String> {
-        ["meta", "log", "said:0", "said:1", "people", "leases", "live"].map(|name| self.key(name)).into()
+        ["meta", "log", "said:0", "said:1", "people", "leases", "live", "rules", "bans", "removed"]
+            .map(|name| self.key(name))
+            .into()
     }
 
     /// The stream of messages.
@@ -35,6 +37,26 @@ impl Keys {
     /// The claim of a name: the session that owns it.
     pub fn name(&self, who: &str) -> String {
         self.key(&format!("name:{who}"))
+    }
+
+    /// When the next message of a person is due.
+    pub fn pace(&self, who: &str) -> String {
+        self.key(&format!("pace:{who}"))
+    }
+
+    /// Names that are kept out: hash of `who` to until when, and the name.
+    pub fn bans(&self) -> String {
+        self.key("bans")
+    }
+
+    /// Messages that were deleted: their ids, by their place in the log.
+    pub fn removed(&self) -> String {
+        self.key("removed")
+    }
+
+    /// The record of what the operator did.
+    pub fn acts(&self) -> String {
+        self.key("acts")
     }
 
     fn key(&self, name: &str) -> String {

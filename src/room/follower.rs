@@ -71,7 +71,7 @@ impl Follower {
                 std::cmp::Ordering::Equal if message.id <= at.head => Verdict::Stale,
                 std::cmp::Ordering::Equal => next_if(*prev == at.head && *v == at.v),
             },
-            Event::Presence { position, .. } => judge_change(*position, at),
+            Event::Presence { position, .. } | Event::Moderated { position, .. } => judge_change(*position, at),
             Event::Ended { position, delta, .. } if *delta != Delta::default() => judge_change(*position, at),
             Event::Ended { position, .. } | Event::Beat { position, .. } => {
                 if is_ahead(*position, at) {
@@ -89,7 +89,9 @@ impl Follower {
         let Some(at) = &mut self.at else { return };
         match event {
             Event::Message { message, .. } => at.head = message.id,
-            Event::Presence { position, .. } | Event::Ended { position, .. } => *at = *position,
+            Event::Presence { position, .. } | Event::Moderated { position, .. } | Event::Ended { position, .. } => {
+                *at = *position;
+            }
             Event::Beat { .. } | Event::Typing(_) | Event::Gap => {}
         }
         let at = *at;

@@ -1,5 +1,7 @@
 //! One connection's place in the room. Dropping it leaves.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use tokio::time::timeout;
 
@@ -28,6 +30,9 @@ pub enum SayError {
     /// The name belongs to another session by now.
     #[error("the name belongs to another session")]
     Ended,
+    /// They speak too often, here or elsewhere: not before so long.
+    #[error("too many messages")]
+    Limited(Duration),
     /// Whether it was said is not known: say it again, under the same nonce.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -83,6 +88,7 @@ impl Room {
             Ok(id) => Ok(id),
             Err(PublishError::BadNonce) => Err(SayError::BadNonce),
             Err(PublishError::Ended) => Err(SayError::Ended),
+            Err(PublishError::Limited(wait)) => Err(SayError::Limited(wait)),
             Err(PublishError::Unavailable(unavailable)) => Err(unavailable.into()),
             Err(PublishError::Fenced) => {
                 // The hub finds out for itself what that means.

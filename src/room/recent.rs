@@ -9,7 +9,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{
     backplane::{Cursor, MISSED_AT_MOST, NEWEST, Page, Position, Reading},
-    protocol::{Id, Message, ServerFrame},
+    protocol::{Id, Row, ServerFrame},
     websocket::text_frame,
 };
 
@@ -35,8 +35,8 @@ pub struct Recent {
 /// A message, with its frame encoded once for all who will get it.
 #[derive(Clone, Debug)]
 pub struct Kept {
-    /// The message.
-    pub message: Arc<Message>,
+    /// The message, or where one was deleted.
+    pub row: Row,
     /// Its WebSocket frame, as it goes over the wire.
     pub frame: Bytes,
     /// The same text, as it is put into a welcome.
@@ -45,10 +45,10 @@ pub struct Kept {
 
 impl Kept {
     /// Encodes a message.
-    pub fn new(message: Arc<Message>) -> Self {
-        let raw = to_raw_value(&ServerFrame::Message(&message)).unwrap_or_else(|_| RawValue::NULL.to_owned());
+    pub fn new(row: Row) -> Self {
+        let raw = to_raw_value(&ServerFrame::from(&row)).unwrap_or_else(|_| RawValue::NULL.to_owned());
         let frame = text_frame(raw.get().as_bytes());
-        Self { message, frame, raw: raw.into() }
+        Self { row, frame, raw: raw.into() }
     }
 }
 
@@ -106,21 +106,34 @@ impl Recent {
 
     /// Lets go of what was said before `oldest`, in Unix milliseconds.
     pub fn forget(&mut self, oldest: u64) {
-        while let Some(kept) = self.rows.pop_front_if(|kept| kept.message.at < oldest) {
+        while let Some(kept) = self.rows.pop_front_if(|kept| kept.row.at() < oldest) {
             self.before += 1;
             self.older = false;
-            self.forgotten = Some(kept.message.id);
+            self.forgotten = Some(kept.row.id());
         }
+    }
+
+    /// Deletes a message, if it is at hand: its position stays.
+    pub fn remove(&mut self, id: Id) {
+        if let Some(index) = self.index(id) {
+            self.rows[index] = Kept::new(self.rows[index].row.removed());
+        }
+    }
+
+    /// The messages at hand that somebody wrote, by their name as shown; oldest first.
+    pub fn said_by(&self, name: &str) -> Vec<Id> {
+        let messages = self.rows.iter().filter_map(|kept| kept.row.message());
+        messages.filter(|message| message.from == name).map(|message| message.id).collect()
     }
 
     /// The newest message's id, none while nothing was ever said.
     pub fn head(&self) -> Option<Id> {
-        self.rows.back().map(|kept| kept.message.id).or(self.forgotten)
+        self.rows.back().map(|kept| kept.row.id()).or(self.forgotten)
     }
 
     /// Whether asking the log about `id` could tell more than is known here.
     pub fn must_ask_for(&self, id: Id) -> bool {
-        self.older && self.rows.front().is_some_and(|first| id < first.message.id)
+        self.older && self.rows.front().is_some_and(|first| id < first.row.id())
     }
 
     /// What to show a client that was last at `since`.
@@ -155,8 +168,8 @@ impl Recent {
             }
         };
         let complete = range.len() == limit || !self.older || matches!(cursor, Cursor::After(_));
-        let messages = self.rows.range(range).map(|kept| (*kept.message).clone()).collect();
-        (self.loaded && complete).then_some(Page { messages, more, trimmed: false })
+        let rows = self.rows.range(range).map(|kept| kept.row.clone()).collect();
+        (self.loaded && complete).then_some(Page { rows, more, trimmed: false })
     }
 
     fn continue_from(&self, first: usize) -> CatchUp<'_> {
@@ -180,7 +193,7 @@ impl Recent {
     }
 
     fn index(&self, id: Id) -> Option<usize> {
-        self.rows.binary_search_by_key(&id, |kept| kept.message.id).ok()
+        self.rows.binary_search_by_key(&id, |kept| kept.row.id()).ok()
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{
 
 use tokio::sync::{broadcast, watch};
 
-use super::{Recent, Roster, attendance::ConnectionId};
+use super::{Recent, Roster, attendance::ConnectionId, moderated::Moderated};
 use crate::backplane::{Inc, SessionTag};
 
 /// Ended sessions that may wait to be heard of.
@@ -39,6 +39,7 @@ pub enum Ending {
 pub(super) struct View {
     pub(super) recent: Recent,
     pub(super) roster: Roster,
+    pub(super) moderated: Moderated,
 }
 
 impl Shared {

@@ -10,6 +10,8 @@ use crate::telemetry::Format;
 
 /// Bytes a file with a secret may have.
 const SECRET: u64 = 64 * 1024;
+/// Fewest characters of a token.
+const TOKEN_CHARS: usize = 16;
 
 pub(super) fn parsed<T: FromStr>(accepted: &'static str) -> impl Fn(&str) -> Result<T, String> {
     move |text| text.trim().parse().map_err(|_| accepted.to_owned())
@@ -66,6 +68,15 @@ pub(super) fn secret_file(path: &str) -> Result<Secret, String> {
         secret if secret.contains(['\r', '\n']) => Err(accepted("it has several lines".into())),
         secret => Ok(Secret::from(secret)),
     }
+}
+
+/// A secret that nobody guesses.
+pub(super) fn token_file(path: &str) -> Result<Secret, String> {
+    let secret = secret_file(path)?;
+    if secret.expose().chars().count() < TOKEN_CHARS {
+        return Err(format!("a readable file with one line of at least {TOKEN_CHARS} characters (it is shorter)"));
+    }
+    Ok(secret)
 }
 
 pub(super) fn certificates(path: &str) -> Result<PathBuf, String> {

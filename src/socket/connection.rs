@@ -243,6 +243,9 @@ impl Connection {
             Answer::Said(nonce, Err(SayError::BadNonce)) => {
                 self.refuse(outbox, ErrorCode::BadNonce, Some(&nonce), None)
             }
+            Answer::Said(nonce, Err(SayError::Limited(wait))) => {
+                self.refuse(outbox, ErrorCode::RateLimited, Some(&nonce), Some(wait))
+            }
             Answer::Said(nonce, Err(SayError::Unavailable(_))) => {
                 self.refuse(outbox, ErrorCode::Unavailable, Some(&nonce), None)
             }

@@ -12,7 +12,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::{Web, assets, error, locale::Locale, texts::Texts};
 use crate::{
     backplane::{Cursor, Page},
-    protocol::{Message, TEXT_CHARS},
+    protocol::{self, TEXT_CHARS},
     session::{Alive, NotSignedIn, SignedIn},
 };
 
@@ -56,9 +56,14 @@ struct ChatPage<'a> {
 
 /// A message as the page shows it. The script makes the same markup.
 struct Row<'a> {
-    message: &'a Message,
     id: String,
+    at: u64,
+    /// Empty where the message was deleted.
+    from: &'a str,
+    nonce: &'a str,
+    text: &'a str,
     own: bool,
+    removed: bool,
     /// It continues its person's turn: the name is not said again.
     follows: bool,
     /// How the person looks: an initial on one of the style sheet's hues.
@@ -73,16 +78,16 @@ struct Row<'a> {
 impl<'a> ChatPage<'a> {
     fn new(locale: Locale, you: &'a str, newest: &'a Page) -> Self {
         let texts = Texts::of(locale);
-        let before = std::iter::once(None).chain(newest.messages.iter().map(Some));
+        let before = std::iter::once(None).chain(newest.rows.iter().map(Some));
         let messages: Vec<_> =
-            newest.messages.iter().zip(before).map(|(message, before)| Row::new(you, message, before)).collect();
+            newest.rows.iter().zip(before).map(|(row, before)| Row::new(texts, you, row, before)).collect();
         Self {
             texts,
             locale,
             base: assets::base(),
             modules: assets::modules().collect(),
             you,
-            since: newest.messages.last().map(|last| last.id.to_string()).unwrap_or_default(),
+            since: newest.rows.last().map(|last| last.id().to_string()).unwrap_or_default(),
             more: newest.more,
             messages,
             text_chars: TEXT_CHARS,
@@ -92,12 +97,29 @@ impl<'a> ChatPage<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn new(you: &str, message: &'a Message, before: Option<&Message>) -> Self {
+    fn new(texts: &'static Texts, you: &str, row: &'a protocol::Row, before: Option<&protocol::Row>) -> Self {
+        let (from, nonce, text) = match row.message() {
+            Some(message) => (message.from.as_str(), message.nonce.as_str(), message.text.as_str()),
+            None => ("", "", texts.script.removed),
+        };
+        let author = |row: &protocol::Row| row.message().map(|message| message.from.clone()).unwrap_or_default();
         let follows =
-            before.is_some_and(|before| before.from == message.from && message.at.saturating_sub(before.at) < TURN_MS);
-        let (iso, clock) = times(message.at);
-        let (initial, hue) = (initial(&message.from), hue(&message.from));
-        Self { message, id: message.id.to_string(), own: message.from == you, follows, initial, hue, iso, clock }
+            before.is_some_and(|before| author(before) == from && row.at().saturating_sub(before.at()) < TURN_MS);
+        let (iso, clock) = times(row.at());
+        Self {
+            id: row.id().to_string(),
+            at: row.at(),
+            from,
+            nonce,
+            text,
+            own: from == you,
+            removed: row.message().is_none(),
+            follows,
+            initial: initial(from),
+            hue: hue(from),
+            iso,
+            clock,
+        }
     }
 }
 
@@ -109,6 +131,11 @@ fn initial(name: &str) -> String {
 /// As static/person.js has it.
 fn hue(name: &str) -> u32 {
     name.chars().fold(0, |sum, character| (sum * 131 + u32::from(character)) % 9973) % 8
+}
+
+/// A moment in Unix milliseconds, for people, in UTC.
+pub fn clock(at: u64) -> String {
+    times(at).1
 }
 
 /// A moment in Unix milliseconds, for machines and for people.
@@ -126,15 +153,15 @@ fn times(at: u64) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::Id;
+    use crate::protocol::{Id, Message};
 
-    fn message(n: u64, from: &str, text: &str) -> Message {
+    fn message(n: u64, from: &str, text: &str) -> protocol::Row {
         let at = 1_764_000_000_000 + n * 1000;
-        Message { id: Id::new(7, n), nonce: "n".parse().unwrap(), from: from.into(), text: text.into(), at }
+        Message { id: Id::new(7, n), nonce: "n".parse().unwrap(), from: from.into(), text: text.into(), at }.into()
     }
 
-    fn rendered(messages: Vec<Message>) -> String {
-        let page = Page { messages, more: false, trimmed: false };
+    fn rendered(rows: Vec<protocol::Row>) -> String {
+        let page = Page { rows, more: false, trimmed: false };
         ChatPage::new(Locale::Indonesian, "sari", &page).render().unwrap()
     }
 
@@ -157,6 +184,14 @@ mod tests {
         assert_eq!(page.matches(r#"class="message own""#).count(), 1);
         assert_eq!(page.matches(r#"class="message own follows""#).count(), 1);
         assert_eq!(page.matches(r#"class="message""#).count(), 1);
+    }
+
+    #[test]
+    fn where_a_message_was_deleted_the_page_says_so_and_nothing_else() {
+        let page = rendered(vec![message(1, "sari", "rahasia").removed(), message(2, "adi", "y")]);
+        assert!(page.contains("Pesan ini dihapus.") && page.contains(r#"data-id="7-1""#), "{page}");
+        assert!(!page.contains("rahasia"), "{page}");
+        assert_eq!(page.matches(r#"class="message removed""#).count(), 1);
     }
 
     #[test]

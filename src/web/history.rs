@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{error, members::limit};
 use crate::{
     backplane::{Cursor, Page},
-    protocol::{Id, ServerFrame},
+    protocol::{Id, Row, ServerFrame},
     room::Room,
     session::SignedIn,
 };
@@ -24,13 +24,21 @@ pub struct Asked {
     limit: Option<usize>,
 }
 
-/// A page, each message as the frame that the socket carries.
+/// A page.
 #[derive(Serialize)]
 struct Answer<'a> {
-    messages: Vec<ServerFrame<'a>>,
+    messages: Vec<Entry<'a>>,
     more: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     trimmed: bool,
+}
+
+/// A message as the frame that the socket carries, or that there was one.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Entry<'a> {
+    Message(ServerFrame<'a>),
+    Removed { id: Id, removed: bool },
 }
 
 /// `GET /api/messages`.
@@ -58,6 +66,10 @@ pub async fn page(
 }
 
 fn answer(page: &Page) -> Response {
-    let messages = page.messages.iter().map(ServerFrame::Message).collect();
+    let entry = |row| match row {
+        &Row::Removed { id, .. } => Entry::Removed { id, removed: true },
+        row => Entry::Message(row.into()),
+    };
+    let messages = page.rows.iter().map(entry).collect();
     Json(Answer { messages, more: page.more, trimmed: page.trimmed }).into_response()
 }

@@ -8,7 +8,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use super::{
     Web, assets, error,
     locale::Locale,
-    texts::{Texts, Units},
+    texts::{Texts, spoken},
 };
 
 /// How long things are kept, as far as the operator chose it.
@@ -60,38 +60,5 @@ impl Retention {
             (privacy.address_title, privacy.address.to_owned()),
             (privacy.others_title, privacy.others.to_owned()),
         ]
-    }
-}
-
-/// In the largest unit that it is a whole number of.
-fn spoken(duration: Duration, units: &Units) -> String {
-    let seconds = duration.as_secs();
-    let sizes = [(86_400, units.days), (3600, units.hours), (60, units.minutes), (1, units.seconds)];
-    let whole = sizes.into_iter().find(|(size, _)| seconds > 0 && seconds.is_multiple_of(*size));
-    let (size, unit) = whole.unwrap_or((1, units.seconds));
-    let count = seconds / size;
-    let text = if count == 1 { unit.one } else { unit.other };
-    text.replace("{count}", &count.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_spoken_in_their_largest_whole_unit() {
-        let english = &Texts::of(Locale::English).units;
-        for (seconds, spoken_as) in [
-            (0, "0 seconds"),
-            (1, "1 second"),
-            (90, "90 seconds"),
-            (900, "15 minutes"),
-            (3600, "1 hour"),
-            (43_200, "12 hours"),
-            (604_800, "7 days"),
-        ] {
-            assert_eq!(spoken(Duration::from_secs(seconds), english), spoken_as);
-        }
-        assert_eq!(spoken(Duration::from_secs(604_800), &Texts::of(Locale::Indonesian).units), "7 hari");
     }
 }

@@ -1,5 +1,7 @@
 //! Signing in: a name, and nothing else.
 
+use std::{borrow::Cow, time::Duration};
+
 use askama::Template;
 use axum::{
     Form,
@@ -10,7 +12,12 @@ use axum::{
 use serde::Deserialize;
 use tower_sessions::Session;
 
-use super::{Web, assets, error, locale::Locale, peer::PeerIp, texts::Texts};
+use super::{
+    Web, assets, error,
+    locale::Locale,
+    peer::PeerIp,
+    texts::{Texts, about},
+};
 use crate::{
     backplane::{Claim, SessionTag},
     name::{Name, NameError},
@@ -76,6 +83,7 @@ async fn enter(web: &Web, session: &Session, name: &Name) -> Result<(), Refusal>
     match web.room.claim(name.who(), &tag).await {
         Ok(Claim::Mine) => {}
         Ok(Claim::Held) => return Err(Refusal::Held),
+        Ok(Claim::Banned(left)) => return Err(Refusal::Banned { left }),
         Err(_) => {
             // It may be taken all the same, later, for a session that nobody will have: let go of it after that.
             let (room, who) = (web.room.clone(), name.who().to_owned());
@@ -101,6 +109,7 @@ fn to_the_room() -> Response {
 enum Refusal {
     Name(NameError),
     Held,
+    Banned { left: Duration },
     TooMany { seconds: u64 },
     Unavailable,
 }
@@ -108,10 +117,12 @@ enum Refusal {
 impl Refusal {
     /// The form again, with the reason beside what was typed.
     fn answer(self, locale: Locale, typed: &str) -> Response {
-        let page = Page::new(locale, typed, Some(self.reason(&Texts::of(locale).sign_in)));
+        let reason = self.reason(Texts::of(locale));
+        let page = Page::new(locale, typed, Some(&reason));
         match self {
             Self::Name(_) => page.answer(StatusCode::UNPROCESSABLE_ENTITY),
             Self::Held => page.answer(StatusCode::CONFLICT),
+            Self::Banned { .. } => page.answer(StatusCode::FORBIDDEN),
             Self::TooMany { seconds } => {
                 error::with_retry_after(page.answer(StatusCode::TOO_MANY_REQUESTS), &seconds.to_string())
             }
@@ -121,17 +132,20 @@ impl Refusal {
         }
     }
 
-    fn reason(self, texts: &super::texts::SignIn) -> &str {
-        match self {
-            Self::Name(NameError::Empty) => texts.empty,
-            Self::Name(NameError::TooLong) => texts.too_long,
-            Self::Name(NameError::Invisible) => texts.invisible,
-            Self::Name(NameError::Unknown) => texts.unknown,
-            Self::Name(NameError::Marks) => texts.marks,
-            Self::Held => texts.held,
-            Self::TooMany { .. } => texts.too_many,
-            Self::Unavailable => texts.unavailable,
-        }
+    fn reason(self, texts: &Texts) -> Cow<'_, str> {
+        let Texts { sign_in, units, .. } = texts;
+        let reason = match self {
+            Self::Banned { left } => return sign_in.banned.replace("{left}", &about(left, units)).into(),
+            Self::Name(NameError::Empty) => sign_in.empty,
+            Self::Name(NameError::TooLong) => sign_in.too_long,
+            Self::Name(NameError::Invisible) => sign_in.invisible,
+            Self::Name(NameError::Unknown) => sign_in.unknown,
+            Self::Name(NameError::Marks) => sign_in.marks,
+            Self::Held => sign_in.held,
+            Self::TooMany { .. } => sign_in.too_many,
+            Self::Unavailable => sign_in.unavailable,
+        };
+        reason.into()
     }
 }
 

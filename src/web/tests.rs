@@ -11,6 +11,7 @@ use tower_sessions::{Session, session::Id};
 use super::{Options, Web, layers, router};
 use crate::{
     backplane::{Backplane, Keeping, SessionTag, memory::Memory, redis::Redis},
+    bucket::Rate,
     origin::SitePolicy,
     protocol::{Limits, TEXT_CHARS},
     redis::{self, Link},
@@ -25,7 +26,7 @@ struct Site {
 }
 
 const NAME_HOLD: Duration = Duration::from_secs(900);
-const KEEPING: Keeping = Keeping { history: 100, history_age: None, name_hold: NAME_HOLD };
+const KEEPING: Keeping = Keeping { history: 100, history_age: None, name_hold: NAME_HOLD, messages: Rate::UNLIMITED };
 
 fn open(backplane: Arc<dyn Backplane>) -> Room {
     let options = room::Options {

@@ -2,9 +2,11 @@
 
 mod en;
 mod id;
+mod span;
 
 use serde::Serialize;
 
+pub use self::span::{about, spoken};
 use super::locale::Locale;
 
 /// Everything that pages say.
@@ -22,6 +24,8 @@ pub struct Texts {
     pub chat: Chat,
     /// What is kept about people.
     pub privacy: Privacy,
+    /// The operator's page.
+    pub operator: Operator,
     /// Spans of time.
     pub units: Units,
     /// Pages that say what went wrong.
@@ -44,6 +48,7 @@ pub struct SignIn {
     pub unknown: &'static str,
     pub marks: &'static str,
     pub held: &'static str,
+    pub banned: &'static str,
     pub too_many: &'static str,
     pub unavailable: &'static str,
 }
@@ -93,6 +98,54 @@ pub struct Privacy {
     pub others_title: &'static str,
     pub others: &'static str,
     pub home: &'static str,
+}
+
+/// Texts of the operator's page; `{…}` stands for what is filled in.
+#[derive(Debug)]
+pub struct Operator {
+    pub title: &'static str,
+    pub lead: &'static str,
+    pub token: &'static str,
+    pub enter: &'static str,
+    pub wrong_token: &'static str,
+    pub too_many: &'static str,
+    pub leave: &'static str,
+    pub done: &'static str,
+    pub nothing: &'static str,
+    pub wrong: &'static str,
+    pub unavailable: &'static str,
+    pub announce: &'static str,
+    pub announce_label: &'static str,
+    pub announce_hint: &'static str,
+    pub announce_submit: &'static str,
+    pub slow: &'static str,
+    pub slow_label: &'static str,
+    pub slow_off: &'static str,
+    pub slow_submit: &'static str,
+    pub ban: &'static str,
+    pub ban_name: &'static str,
+    pub ban_for: &'static str,
+    pub ban_not: &'static str,
+    pub ban_messages: &'static str,
+    pub ban_submit: &'static str,
+    pub bans: &'static str,
+    pub bans_none: &'static str,
+    pub ban_until: &'static str,
+    pub pardon: &'static str,
+    pub messages: &'static str,
+    pub messages_none: &'static str,
+    pub remove: &'static str,
+    pub earlier: &'static str,
+    pub acts: &'static str,
+    pub acts_none: &'static str,
+    pub did_remove: &'static str,
+    pub did_ban: &'static str,
+    pub did_send_away: &'static str,
+    pub did_pardon: &'static str,
+    pub did_slow: &'static str,
+    pub did_slow_off: &'static str,
+    pub did_announce: &'static str,
+    pub did_announce_nothing: &'static str,
 }
 
 /// Spans of time, `{count}` of each.
@@ -175,6 +228,7 @@ pub struct Script {
     pub too_many: Counted,
     pub newest: &'static str,
     pub newest_counted: Counted,
+    pub slow: &'static str,
 }
 
 impl Texts {

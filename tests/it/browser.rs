@@ -5,6 +5,7 @@ mod conversation;
 mod everyone;
 mod light;
 mod offline;
+mod order;
 mod payloads;
 mod people;
 mod reading;

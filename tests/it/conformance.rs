@@ -6,5 +6,6 @@ mod delivery;
 mod epochs;
 mod leases;
 mod log;
+mod moderation;
 mod presence;
 mod reading;

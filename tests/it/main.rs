@@ -13,6 +13,7 @@ mod conformance;
 mod faults;
 mod http;
 mod kit;
+mod operator;
 mod safety;
 mod torture;
 mod wire;

@@ -19,7 +19,7 @@ function chat() {
     presence: new Presence(),
     outbox: world.outbox,
     send: (frame) => world.online && world.sent.push(frame) > 0,
-    view: { people() {}, outbox() {}, arrived: ({ id }) => world.arrived.push(id), typing: (names) => (world.typing = names) },
+    view: { people() {}, outbox() {}, arrived: ({ id }) => world.arrived.push(id), typing: (names) => (world.typing = names), rules: (set) => (world.rules = set) },
     later: (action) => world.later.push(action),
   });
   world.hear = (frame) => world.conversation.heard(frame, true);
@@ -112,4 +112,21 @@ test("what others said is told once, also when a welcome brings it; what oneself
   world.hear({ ...own("x", 1), from: "adi" });
   world.hear({ ...own("z", 3), from: "adi" });
   assert.deepEqual(world.arrived, ["7-1", "7-3"]);
+});
+
+test("what the operator has set holds until it is set otherwise, and after a welcome anew", () => {
+  const world = chat();
+  world.welcome();
+  assert.deepEqual([world.rules.slow_ms, world.rules.notice], [0, null]);
+  world.hear({ type: "rules", slow_ms: 1000, notice: "x" });
+  assert.deepEqual([world.rules.slow_ms, world.rules.notice], [1000, "x"]);
+  world.welcome();
+  assert.deepEqual([world.rules.slow_ms, world.rules.notice], [0, null]);
+});
+
+test("a message that was deleted while one was away is a place without text, and nobody's", () => {
+  const world = chat();
+  world.welcome([{ type: "removed", id: "7-1" }, own("n9", 2)]);
+  assert.deepEqual(world.timeline.rows[0].message, { id: "7-1", removed: true, from: "", text: "" });
+  assert.deepEqual(world.arrived, []);
 });

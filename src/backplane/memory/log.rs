@@ -2,12 +2,13 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    sync::Arc,
     time::Instant,
 };
 
 use crate::{
     backplane::{Cursor, MISSED_AT_MOST, NEWEST, NONCE_MEMORY, Page, Position, Post, PublishError, Reading},
-    protocol::{Id, Message},
+    protocol::{Id, Message, Row},
 };
 
 pub(super) struct Log {
@@ -18,18 +19,11 @@ pub(super) struct Log {
     /// When that was, in Unix milliseconds.
     newest_at: u64,
     /// Messages kept, oldest first; contiguous.
-    rows: VecDeque<Message>,
+    rows: VecDeque<Row>,
     /// Messages no longer kept.
     trimmed: usize,
     keep: usize,
     said: Said,
-}
-
-/// What became of an append.
-pub(super) struct Appended {
-    pub(super) id: Id,
-    /// The message, unless its nonce was known.
-    pub(super) fresh: Option<Message>,
 }
 
 impl Log {
@@ -50,32 +44,43 @@ impl Log {
         self.head
     }
 
-    pub(super) fn append(&mut self, post: Post, at: u64, now: Instant) -> Result<Appended, PublishError> {
+    /// What a post is answered whose nonce is known.
+    pub(super) fn said(&self, post: &Post) -> Option<Result<Id, PublishError>> {
+        let (id, known) = self.said.get(&(post.who.clone(), post.nonce.clone()))?;
+        Some(if *known == post.fingerprint() { Ok(*id) } else { Err(PublishError::BadNonce) })
+    }
+
+    pub(super) fn append(&mut self, post: Post, at: u64, now: Instant) -> Arc<Message> {
         let fingerprint = post.fingerprint();
         let key = (post.who, post.nonce.clone());
-        if let Some((id, known)) = self.said.get(&key) {
-            let same = *known == fingerprint;
-            return if same { Ok(Appended { id: *id, fresh: None }) } else { Err(PublishError::BadNonce) };
-        }
         let id = Id::new(self.head.epoch, self.head.n + 1);
         let at = self.newest_at.max(at);
-        let message = Message { id, nonce: post.nonce, from: post.from, text: post.text.as_str().to_owned(), at };
+        let text = post.text.as_str().to_owned();
+        let message = Arc::new(Message { id, nonce: post.nonce, from: post.from, text, at });
         self.said.remember(key, (id, fingerprint), now);
         (self.head, self.newest_at) = (id, at);
-        self.rows.push_back(message.clone());
+        self.rows.push_back(Row::Message(Arc::clone(&message)));
         while self.rows.len() > self.keep {
             self.rows.pop_front();
             self.trimmed += 1;
             self.anchor = None;
         }
-        Ok(Appended { id, fresh: Some(message) })
+        message
+    }
+
+    /// Deletes a message: its position stays. False if there is none.
+    pub(super) fn remove(&mut self, id: Id) -> bool {
+        let row = self.index(id).map(|index| &mut self.rows[index]);
+        let Some(row) = row.filter(|row| row.message().is_some()) else { return false };
+        *row = row.removed();
+        true
     }
 
     /// Deletes what was said before `oldest`, in Unix milliseconds. Whoever has seen the last of it misses nothing.
     pub(super) fn forget(&mut self, oldest: u64) {
-        while let Some(row) = self.rows.pop_front_if(|row| row.at < oldest) {
+        while let Some(row) = self.rows.pop_front_if(|row| row.at() < oldest) {
             self.trimmed += 1;
-            self.anchor = Some(row.id);
+            self.anchor = Some(row.id());
         }
     }
 
@@ -95,7 +100,8 @@ impl Log {
             before: (self.trimmed + first) as u64,
             older: first > 0,
             rows: self.rows.range(first..).cloned().collect(),
-            people: vec![],
+            removed: self.rows.iter().filter(|row| row.message().is_none()).map(Row::id).collect(),
+            ..Reading::default()
         }
     }
 
@@ -110,16 +116,16 @@ impl Log {
             Cursor::Newest => (len.saturating_sub(limit)..len, len > limit, false),
             Cursor::Before(id) => {
                 // An id that is not in the log still has a place in its order.
-                let end = known(id).map_or_else(|| self.rows.partition_point(|row| row.id < id), |rows| rows - 1);
+                let end = known(id).map_or_else(|| self.rows.partition_point(|row| row.id() < id), |rows| rows - 1);
                 (end.saturating_sub(limit)..end, end > limit, known(id).is_none())
             }
             Cursor::After(id) => {
-                let start = self.rows.partition_point(|row| row.id <= id);
+                let start = self.rows.partition_point(|row| row.id() <= id);
                 let end = len.min(start + limit);
                 (start..end, end < len, known(id).is_none())
             }
         };
-        Page { messages: self.rows.range(range).cloned().collect(), more, trimmed }
+        Page { rows: self.rows.range(range).cloned().collect(), more, trimmed }
     }
 
     /// How many of the kept rows are up to and including `id`, if that exact position is known.
@@ -127,7 +133,11 @@ impl Log {
         if Some(id) == self.anchor {
             return Some(0);
         }
-        self.rows.binary_search_by_key(&id, |row| row.id).ok().map(|index| index + 1)
+        self.index(id).map(|index| index + 1)
+    }
+
+    fn index(&self, id: Id) -> Option<usize> {
+        self.rows.binary_search_by_key(&id, Row::id).ok()
     }
 }
 

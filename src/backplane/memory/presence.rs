@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::bans::Bans;
 use crate::backplane::{
     Beat, BeatError, CHANGES_AT_ONCE, CLOSED, Claim, Delta, Hold, Inc, Keeping, Lease, Person, Present, SessionTag,
     Stage,
@@ -15,6 +16,7 @@ pub(super) struct Presence {
     people: BTreeMap<String, Held>,
     leases: BTreeMap<Inc, Lease>,
     claims: Claims,
+    pub(super) bans: Bans,
 }
 
 struct Held {
@@ -34,8 +36,14 @@ impl Presence {
             version: 0,
             people: BTreeMap::new(),
             leases: BTreeMap::new(),
+            bans: Bans::default(),
             claims: Claims { hold: keeping.name_hold, before: keeping.claim(), owners: HashMap::new(), swept: None },
         }
+    }
+
+    /// Something changed that is not in the log.
+    pub(super) fn raise_version(&mut self) {
+        self.version += 1;
     }
 
     pub(super) fn version(&self) -> u64 {
@@ -59,11 +67,12 @@ impl Presence {
         self.people.iter().map(present).collect()
     }
 
-    pub(super) fn beat(&mut self, beat: Beat, epoch: u64, now: Instant) -> Result<Changed, BeatError> {
+    pub(super) fn beat(&mut self, beat: Beat, epoch: u64, now_ms: u64, now: Instant) -> Result<Changed, BeatError> {
         self.renew(&beat, epoch)?;
         let mut changed = Changed { delta: Delta::default(), refused: vec![] };
         for hold in beat.adds {
-            if self.owned_by_another(&hold.who, &hold.session, now) {
+            let banned = self.bans.left(&hold.who, now_ms).is_some();
+            if banned || self.owned_by_another(&hold.who, &hold.session, now) {
                 changed.refused.push(hold.who);
             } else {
                 self.claims.renew(&hold.who, &hold.session, now);
@@ -107,9 +116,16 @@ impl Presence {
 
     /// Ends a session: its person, if it was in the room.
     pub(super) fn end(&mut self, session: &SessionTag, who: &str, now: Instant) -> Vec<Person> {
-        if self.claims.owner(who, now) != Some(session) {
-            return vec![];
-        }
+        if self.claims.owner(who, now) == Some(session) { self.expel(who, now) } else { vec![] }
+    }
+
+    /// Whose a name is.
+    pub(super) fn owner(&self, who: &str, now: Instant) -> Option<SessionTag> {
+        self.claims.owner(who, now).cloned()
+    }
+
+    /// Ends whichever session has a name: its person, if it was in the room.
+    pub(super) fn expel(&mut self, who: &str, now: Instant) -> Vec<Person> {
         self.claims.close(who, now);
         let left: Vec<Person> =
             self.people.remove(who).map(|held| Person { who: who.to_owned(), name: held.name }).into_iter().collect();
@@ -117,7 +133,10 @@ impl Presence {
         left
     }
 
-    pub(super) fn claim(&mut self, who: &str, session: &SessionTag, now: Instant) -> Claim {
+    pub(super) fn claim(&mut self, who: &str, session: &SessionTag, now_ms: u64, now: Instant) -> Claim {
+        if let Some(left) = self.bans.left(who, now_ms) {
+            return Claim::Banned(left);
+        }
         let free = match self.claims.owner(who, now) {
             Some(owner) => owner == session,
             // Somebody in the room keeps their name even if the claim was lost.

@@ -1,9 +1,11 @@
 //! What the scripts answer, read back.
 
+use std::time::Duration;
+
 use fred::types::Value;
 
 use crate::{
-    backplane::{BeatError, Beaten, Claim, Inc, Lease, PublishError, Reaped, Stage, Unavailable},
+    backplane::{Acted, BeatError, Beaten, Claim, Inc, Lease, PublishError, Reaped, Stage, Unavailable},
     protocol::Id,
 };
 
@@ -14,6 +16,7 @@ pub(super) fn published(answer: &Value) -> Result<Id, PublishError> {
         "fenced" => Err(PublishError::Fenced),
         "ended" => Err(PublishError::Ended),
         "bad_nonce" => Err(PublishError::BadNonce),
+        "limited" => Err(PublishError::Limited(millis(fields.get(1))?)),
         _ => Err(unreadable().into()),
     }
 }
@@ -46,9 +49,19 @@ pub(super) fn reaped(answer: &Value) -> Result<Reaped, Unavailable> {
 }
 
 pub(super) fn claimed(answer: &Value) -> Result<Claim, Unavailable> {
-    match text(Some(answer))?.as_str() {
+    let fields = list(answer)?;
+    match text(fields.first())?.as_str() {
         "mine" => Ok(Claim::Mine),
         "held" => Ok(Claim::Held),
+        "banned" => Ok(Claim::Banned(millis(fields.get(1))?)),
+        _ => Err(unreadable()),
+    }
+}
+
+pub(super) fn acted(answer: &Value) -> Result<Acted, Unavailable> {
+    match text(Some(answer))?.as_str() {
+        "done" => Ok(Acted::Done),
+        "nothing" => Ok(Acted::Nothing),
         _ => Err(unreadable()),
     }
 }
@@ -66,6 +79,10 @@ pub(super) fn text(value: Option<&Value>) -> Result<String, Unavailable> {
 
 pub(super) fn parse<T: std::str::FromStr>(value: Option<&Value>) -> Result<T, Unavailable> {
     text(value)?.parse().map_err(|_| unreadable())
+}
+
+fn millis(value: Option<&Value>) -> Result<Duration, Unavailable> {
+    parse(value).map(Duration::from_millis)
 }
 
 pub(super) fn texts(value: Option<&Value>) -> Result<Vec<String>, Unavailable> {

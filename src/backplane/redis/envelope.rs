@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::body;
 use crate::{
     backplane::{Delta, Event, Inc, Person, Position, SessionTag, Typing},
-    protocol::Id,
+    protocol::{Id, Rules},
 };
 
 pub(super) fn typing(typing: &Typing) -> String {
@@ -22,6 +22,7 @@ pub(super) fn open(text: &str) -> Option<Event> {
         "m" => message(rest),
         "p" => presence(rest),
         "e" => ended(rest),
+        "r" => moderated(rest),
         "b" => beat(rest),
         "t" => open_typing(rest),
         _ => None,
@@ -46,6 +47,15 @@ fn ended(rest: &str) -> Option<Event> {
     let [epoch, v, head, session, delta] = fields(rest)?;
     let session = SessionTag::from(session);
     Some(Event::Ended { position: position(epoch, head, v)?, session, delta: open_delta(delta)? })
+}
+
+/// `epoch v head ids rules`: the ids with commas between them, or `-`
+fn moderated(rest: &str) -> Option<Event> {
+    let [epoch, v, head, ids, rules] = fields(rest)?;
+    let ids = (ids != "-").then(|| ids.split(',').map(str::parse).collect::<Result<Vec<Id>, _>>());
+    let removed = ids.transpose().ok()?.unwrap_or_default();
+    let rules: Rules = serde_json::from_str(rules).ok()?;
+    Some(Event::Moderated { position: position(epoch, head, v)?, removed, rules })
 }
 
 /// `epoch v head inc k`
@@ -97,6 +107,14 @@ mod tests {
         let ended = Event::Ended { position, session: "s1".into(), delta };
         assert_eq!(open(r#"1 e 8 3 7-42 s1 [[],[["adi budi","Adi Budi"]]]"#), Some(ended));
         assert_eq!(open("1 b 8 3 7-42 inc1 9"), Some(Event::Beat { position, inc: "inc1".into(), k: 9 }));
+        let rules = Rules { slow_ms: 30_000, notice: Some("mati / sebentar".into()) };
+        let removed = vec![Id::new(7, 41), Id::new(7, 42)];
+        assert_eq!(
+            open(r#"1 r 8 3 7-42 7-41,7-42 {"slow_ms":30000,"notice":"mati \/ sebentar"}"#),
+            Some(Event::Moderated { position, removed, rules })
+        );
+        let nothing = Event::Moderated { position, removed: vec![], rules: Rules::default() };
+        assert_eq!(open(r#"1 r 8 3 7-42 - {"slow_ms":0,"notice":null}"#), Some(nothing));
         let typing = Typing { who: "sari".into(), name: "Sari".into(), active: true };
         assert_eq!(open(r#"1 t 1 ["sari","Sari"]"#), Some(Event::Typing(typing)));
     }
@@ -112,6 +130,7 @@ mod tests {
             "1 z what is new",
             "1 b 8 3 x inc 9",
             "1 p 8 3 7-42 {}",
+            "1 r 8 3 7-42 7-41,x {}",
         ] {
             assert_eq!(open(text), None, "{text:?}");
         }

@@ -2,20 +2,26 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use fred::{interfaces::StreamsInterface, types::Value};
+use fred::{
+    interfaces::{SortedSetsInterface, StreamsInterface},
+    types::Value,
+};
 
 use super::{Redis, answer, body};
 use crate::{
     backplane::{Cursor, Inc, MISSED_AT_MOST, NEWEST, Page, Position, Present, Reading, Unavailable},
-    protocol::{Id, Message},
+    protocol::{Id, Row, Rules},
 };
 
 /// An entry of the stream.
 struct Entry {
     total: u64,
     /// None for the hidden entry at the beginning.
-    message: Option<Message>,
+    row: Option<Row>,
 }
+
+/// What `read.lua` answers in place of a body where the message was deleted.
+const REMOVED: &str = "-";
 
 impl Redis {
     pub(super) async fn read_room(&self, since: Option<Id>) -> Result<Reading, Unavailable> {
@@ -34,14 +40,16 @@ impl Redis {
         let mut rows = vec![];
         let mut first_total = None;
         for entry in entries {
-            let Entry { total, message } = read_row(entry)?;
-            if let Some(message) = message {
+            let Entry { total, row } = read_row(entry)?;
+            if let Some(row) = row {
                 first_total.get_or_insert(total);
-                rows.push(message);
+                rows.push(row);
             }
         }
         let before = first_total.map_or(total, |first| first.saturating_sub(1));
         let people = answer::texts(fields.get(8))?;
+        let notice = answer::text(fields.get(10))?;
+        let removed = answer::list(fields.get(11).ok_or(Unavailable)?)?;
         Ok(Reading {
             position,
             continues: answer::text(fields.get(4))? == "1",
@@ -49,13 +57,15 @@ impl Redis {
             before,
             older: before + 1 > oldest,
             rows,
+            removed: removed.iter().map(|id| answer::parse(Some(id))).collect::<Result<_, _>>()?,
+            rules: Rules { slow_ms: answer::parse(fields.get(9))?, notice: (!notice.is_empty()).then_some(notice) },
             people: people.chunks_exact(2).filter_map(|pair| present(&pair[0], &pair[1])).collect(),
         })
     }
 
     pub(super) async fn locate_message(&self, id: Id) -> Result<Option<u64>, Unavailable> {
         let entries = self.range(id.to_string(), id.to_string(), 1).await?;
-        Ok(entries.into_iter().find(|entry| entry.message.is_some()).map(|entry| entry.total))
+        Ok(entries.into_iter().find(|entry| entry.row.is_some()).map(|entry| entry.total))
     }
 
     pub(super) async fn read_page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable> {
@@ -73,14 +83,30 @@ impl Redis {
             }
         };
         let oldest = self.keeping.oldest_ms(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
-        let kept = |message: &Message| oldest.is_none_or(|oldest| message.at >= oldest);
-        let mut messages: Vec<Message> = entries.into_iter().filter_map(|entry| entry.message).filter(kept).collect();
-        let more = messages.len() > limit;
-        messages.truncate(limit);
+        let kept = |row: &Row| oldest.is_none_or(|oldest| row.at() >= oldest);
+        let mut rows: Vec<Row> = entries.into_iter().filter_map(|entry| entry.row).filter(kept).collect();
+        let more = rows.len() > limit;
+        rows.truncate(limit);
         if !matches!(cursor, Cursor::After(_)) {
-            messages.reverse();
+            rows.reverse();
         }
-        Ok(Page { messages, more, trimmed })
+        self.mark_removed(&mut rows).await?;
+        Ok(Page { rows, more, trimmed })
+    }
+
+    /// Asked after the messages themselves: what was deleted before them is not shown.
+    async fn mark_removed(&self, rows: &mut [Row]) -> Result<(), Unavailable> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<String> = rows.iter().map(|row| row.id().to_string()).collect();
+        let places: Vec<Option<f64>> = self.reads.zmscore(self.keys.removed(), ids).await.map_err(|_| Unavailable)?;
+        for (row, place) in rows.iter_mut().zip(places) {
+            if place.is_some() {
+                *row = row.removed();
+            }
+        }
+        Ok(())
     }
 
     async fn range(&self, from: String, to: String, count: u64) -> Result<Vec<Entry>, Unavailable> {
@@ -106,7 +132,8 @@ fn read_entries(entries: &Value) -> Result<Vec<Entry>, Unavailable> {
         };
         let (total, at) = (value("total").parse(), value("at").parse());
         let (total, at) = (total.map_err(|_| Unavailable)?, at.map_err(|_| Unavailable)?);
-        Ok(Entry { total, message: body::read(answer::parse(parts.first())?, at, value("body")) })
+        let message = body::read(answer::parse(parts.first())?, at, value("body"));
+        Ok(Entry { total, row: message.map(Row::from) })
     };
     answer::list(entries)?.iter().map(read).collect()
 }
@@ -115,8 +142,12 @@ fn read_entries(entries: &Value) -> Result<Vec<Entry>, Unavailable> {
 fn read_row(row: &Value) -> Result<Entry, Unavailable> {
     let fields = answer::list(row)?;
     let at = answer::parse(fields.get(2))?;
-    let message = body::read(answer::parse(fields.first())?, at, &answer::text(fields.get(3))?);
-    Ok(Entry { total: answer::parse(fields.get(1))?, message })
+    let id = answer::parse(fields.first())?;
+    let row = match answer::text(fields.get(3))?.as_str() {
+        REMOVED => Some(Row::Removed { id, at }),
+        body => body::read(id, at, body).map(Row::from),
+    };
+    Ok(Entry { total: answer::parse(fields.get(1))?, row })
 }
 
 fn present(who: &str, held: &str) -> Option<Present> {

@@ -23,6 +23,7 @@ pub(super) struct Scripts {
     end: Script,
     read: Script,
     claim: Script,
+    act: Script,
 }
 
 impl Scripts {
@@ -35,6 +36,7 @@ impl Scripts {
             end: script(ALLOWS_OOM, include_str!("lua/end.lua")),
             read: script(ALLOWS_OOM, include_str!("lua/read.lua")),
             claim: script(NEEDS_MEMORY, include_str!("lua/claim.lua")),
+            act: script(ALLOWS_OOM, include_str!("lua/act.lua")),
         }
     }
 
@@ -64,6 +66,10 @@ impl Scripts {
 
     pub(super) async fn claim(&self, keys: Vec<String>, args: Vec<String>) -> Result<Value, Unavailable> {
         self.run("claim", &self.claim, keys, args).await
+    }
+
+    pub(super) async fn act(&self, keys: Vec<String>, args: Vec<String>) -> Result<Value, Unavailable> {
+        self.run("act", &self.act, keys, args).await
     }
 
     /// Publishes what need not be kept.

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use super::{Hearing, Hub};
 use crate::{
     backplane::{Delta, Event, Inc, Person, Reading, SessionTag},
-    protocol::{Bye, Message, ServerFrame},
-    room::{Ending, Farewell, follower::Verdict, recent::Kept, roster::Changes},
+    protocol::{Bye, Id, Message, Row, Rules, ServerFrame},
+    room::{Ending, Farewell, follower::Verdict, moderated::News, recent::Kept, roster::Changes},
 };
 
 /// Up to how many people everybody is told of everybody who types.
@@ -44,7 +44,7 @@ impl Hub {
     pub(super) fn take_reading(&mut self, reading: &Reading, now: Instant) {
         let before = self.follower.position();
         self.shared.tell_ending(Ending::Any);
-        let encoded: Vec<Kept> = reading.rows.iter().map(|message| Kept::new(Arc::new(message.clone()))).collect();
+        let encoded: Vec<Kept> = reading.rows.iter().cloned().map(Kept::new).collect();
         let frames: Vec<Bytes> = encoded.iter().map(|kept| kept.frame.clone()).collect();
         self.shared.view_mut().recent.take(reading, encoded);
         self.forget_old();
@@ -57,12 +57,15 @@ impl Hub {
             reading.people.iter().map(|here| Person { who: here.who.clone(), name: here.name.clone() }).collect();
         let absent_until = (before.is_some() && !same_epoch).then(|| now + self.options.lease);
         let first = self.shared.view_mut().roster.adopt(&truth, absent_until);
+        let news = self.shared.view_mut().moderated.adopt(reading.rules.clone(), &reading.removed);
+        self.forget_removed(&news);
         self.tell_presence(first, now);
         self.tell_changes(now);
         if reading.continues {
             for frame in frames {
                 self.tell(&frame);
             }
+            self.tell_moderated(&news);
         } else if before.is_some() {
             tracing::warn!(missed = reading.missed, "what clients have does not continue: telling them so");
             self.welcome_everybody(reading.missed);
@@ -122,6 +125,7 @@ impl Hub {
                 self.deliver_presence(&delta, now);
                 self.welcome_arrived(now);
             }
+            Event::Moderated { removed, rules, .. } => self.deliver_moderated(removed, rules),
             Event::Typing(typing) => self.typists.note(typing, now),
             Event::Beat { .. } | Event::Gap => {}
         }
@@ -131,7 +135,7 @@ impl Hub {
         // Whoever speaks has been seen to come in, and no longer types.
         self.typists.stop(&message.from);
         self.tell_changes(now);
-        let kept = Kept::new(message);
+        let kept = Kept::new(Row::Message(message));
         // Told first: whoever asks for the newest id must not be told of one before the message.
         self.tell(&kept.frame);
         self.shared.view_mut().recent.push(kept);
@@ -143,6 +147,28 @@ impl Hub {
         }
         let first = self.shared.view_mut().roster.apply(delta);
         self.tell_presence(first, now);
+    }
+
+    fn deliver_moderated(&self, removed: Vec<Id>, rules: Rules) {
+        let news = self.shared.view_mut().moderated.apply(rules, removed);
+        self.forget_removed(&news);
+        self.tell_moderated(&news);
+    }
+
+    fn forget_removed(&self, news: &News) {
+        let mut view = self.shared.view_mut();
+        for id in &news.removed {
+            view.recent.remove(*id);
+        }
+    }
+
+    fn tell_moderated(&self, news: &News) {
+        if !news.removed.is_empty() {
+            self.tell(&removed_frames(&news.removed));
+        }
+        if news.rules {
+            self.tell(&ServerFrame::Rules(&self.shared.view().moderated.rules).encode());
+        }
     }
 
     fn tell_presence(&mut self, changes: Option<Changes>, now: Instant) {
@@ -192,4 +218,10 @@ impl Hub {
             }
         }
     }
+}
+
+/// Frames that tell of deletions, in a row.
+pub(super) fn removed_frames(ids: &[Id]) -> Bytes {
+    let frames: Vec<Bytes> = ids.iter().map(|id| ServerFrame::Removed { id: *id }.encode()).collect();
+    frames.concat().into()
 }

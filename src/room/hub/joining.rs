@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::{Hearing, Hub, TICK};
+use super::{Hearing, Hub, TICK, delivery::removed_frames};
 use crate::{
     backplane::{Hold, Unavailable},
     protocol::{Bye, HEARTBEAT, Members, ServerFrame, Welcome},
@@ -147,7 +147,11 @@ impl Hub {
         if let Some(person) = self.clients.get(&connection) {
             let view = self.shared.view();
             self.fanout.welcome(connection, self.welcome(&view, &person.name, &view.recent.catch_up(since)));
+            let removed = removed_before(&view, since);
             drop(view);
+            if let Some(frames) = removed {
+                self.fanout.send(connection, frames);
+            }
             if let Some(typing) = self.typing_frame(|_| true) {
                 self.fanout.send(connection, typing);
             }
@@ -199,11 +203,15 @@ impl Hub {
     fn welcome_in(&mut self, arriving: Arriving, now: Instant) {
         let Arriving { connection, join } = arriving;
         self.tell_changes(now);
-        let welcome = {
+        let (welcome, removed) = {
             let view = self.shared.view();
-            self.welcome(&view, &join.person.name, &view.recent.catch_up(join.since))
+            let catch_up = view.recent.catch_up(join.since);
+            (self.welcome(&view, &join.person.name, &catch_up), removed_before(&view, join.since))
         };
         self.fanout.enter(connection, join.recipient, welcome);
+        if let Some(frames) = removed {
+            self.fanout.send(connection, frames);
+        }
         if let Some(typing) = self.typing_frame(|count| count > 0) {
             self.fanout.send(connection, typing);
         }
@@ -225,6 +233,7 @@ impl Hub {
             messages: &messages,
             head: view.recent.head(),
             members: Members { count, names: names.as_deref() },
+            rules: view.moderated.rules.set(),
             limits: self.options.limits,
             heartbeat_ms: u64::try_from(HEARTBEAT.as_millis()).unwrap_or(u64::MAX),
         };
@@ -237,4 +246,11 @@ impl Join {
         // Whoever asked may have given up.
         let _ = self.reply.send(Err(why));
     }
+}
+
+/// Tells a client of deletions among what it may have seen before.
+fn removed_before(view: &View, since: Since) -> Option<Bytes> {
+    let Since::At(id) = since else { return None };
+    let removed = view.moderated.up_to(id);
+    (!removed.is_empty()).then(|| removed_frames(&removed))
 }

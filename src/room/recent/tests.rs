@@ -1,12 +1,11 @@
-use std::sync::Arc;
-
 use proptest::prelude::*;
 
 use super::*;
+use crate::protocol::Message;
 
 fn kept(epoch: u64, n: u64) -> Kept {
     let nonce = format!("n{n}").parse().unwrap();
-    Kept::new(Arc::new(Message { id: Id::new(epoch, n), nonce, from: "sari".into(), text: "halo".into(), at: n }))
+    Kept::new(Message { id: Id::new(epoch, n), nonce, from: "sari".into(), text: "halo".into(), at: n }.into())
 }
 
 fn recent(count: u64) -> Recent {
@@ -19,7 +18,7 @@ fn recent(count: u64) -> Recent {
 }
 
 fn numbers(catch_up: &CatchUp<'_>) -> Vec<u64> {
-    catch_up.rows.iter().map(|kept| kept.message.id.n).collect()
+    catch_up.rows.iter().map(|kept| kept.row.id().n).collect()
 }
 
 #[test]
@@ -103,7 +102,7 @@ proptest! {
             Cursor::After(_) => all.iter().copied().filter(|n| *n > id).take(limit).collect(),
         };
         if let Some(page) = recent.page(cursor, limit) {
-            let mut got: Vec<u64> = page.messages.iter().map(|message| message.id.n).collect();
+            let mut got: Vec<u64> = page.rows.iter().map(|row| row.id().n).collect();
             let newest_or_oldest = match cursor {
                 Cursor::After(_) => got.last().is_some_and(|last| *last < count),
                 _ => got.first().is_some_and(|first| *first > 1),
@@ -137,9 +136,23 @@ fn who_has_seen_what_was_forgotten_misses_nothing() {
     assert!(!recent.catch_up(Since::At(Id::new(7, 4))).recovered, "5 is missing");
     recent.forget(11);
     let page = recent.page(Cursor::Newest, 50).unwrap();
-    assert!(page.messages.is_empty() && !page.more);
+    assert!(page.rows.is_empty() && !page.more);
     assert_eq!(recent.head(), Some(Id::new(7, 10)), "the position outlives what was said there");
     recent.push(kept(7, 11));
     let seen = recent.catch_up(Since::At(Id::new(7, 10)));
     assert_eq!((seen.recovered, numbers(&seen)), (true, vec![11]));
+}
+
+#[test]
+fn a_deleted_message_keeps_its_position_and_says_nothing() {
+    let mut recent = recent(3);
+    recent.remove(Id::new(7, 2));
+    recent.remove(Id::new(7, 9));
+    let page = recent.page(Cursor::Newest, 3).unwrap();
+    assert_eq!(page.rows.iter().map(|row| row.message().is_some()).collect::<Vec<_>>(), [true, false, true]);
+    let caught_up = recent.catch_up(Since::At(Id::new(7, 1)));
+    assert_eq!(caught_up.rows[0].raw.get(), r#"{"type":"removed","id":"7-2"}"#);
+    assert!(recent.catch_up(Since::At(Id::new(7, 2))).recovered, "its id is still a position");
+    assert_eq!(recent.said_by("sari"), [Id::new(7, 1), Id::new(7, 3)]);
+    assert!(recent.said_by("budi").is_empty());
 }

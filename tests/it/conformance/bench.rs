@@ -7,6 +7,7 @@ use ruang::{
         Backplane, Beat, BeatError, Beaten, Event, Hold, Inc, Keeping, Post, PublishError, SessionTag, memory::Memory,
         redis::Redis as RedisEngine,
     },
+    bucket::Rate,
     protocol::{Id, Message, Nonce, Text},
     redis::{Link, Options},
 };
@@ -15,7 +16,8 @@ use tokio::sync::mpsc;
 use crate::kit::{Engine, Redis, SOON, wait::within};
 
 /// What the benches keep, unless a test says otherwise.
-pub const KEEPING: Keeping = Keeping { history: 10_000, history_age: None, name_hold: Duration::from_secs(60) };
+pub const KEEPING: Keeping =
+    Keeping { history: 10_000, history_age: None, name_hold: Duration::from_secs(60), messages: Rate::UNLIMITED };
 
 /// A backplane, and the Redis behind it if there is one.
 pub struct Bench {

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use ruang::{
     backplane::{Cursor, Keeping, PublishError},
+    bucket::Rate,
     protocol::Id,
 };
 
@@ -37,7 +38,7 @@ async fn a_repeated_nonce_is_the_first_id_again(bench: Bench) {
     // Through another instance too.
     let other = bench.other();
     assert_eq!(say(&*other, &inc, "a").await, Ok(first));
-    assert_eq!(bench.backplane.page(Cursor::Newest, 9).await.unwrap().messages.len(), 2);
+    assert_eq!(bench.backplane.page(Cursor::Newest, 9).await.unwrap().rows.len(), 2);
 }
 
 async fn a_nonce_with_another_text_is_refused(bench: Bench) {
@@ -90,13 +91,14 @@ async fn times_never_go_back(bench: Bench) {
         say(&*bench.backplane, &inc, &format!("n{n}")).await.unwrap();
     }
     let page = bench.backplane.page(Cursor::Newest, 50).await.unwrap();
-    assert!(page.messages.is_sorted_by_key(|message| message.at));
+    assert!(page.rows.is_sorted_by_key(|row| row.at()));
 }
 
 mod trimming {
     use super::*;
 
-    const FEW: Keeping = Keeping { history: 100, history_age: None, name_hold: Duration::from_secs(60) };
+    const FEW: Keeping =
+        Keeping { history: 100, history_age: None, name_hold: Duration::from_secs(60), messages: Rate::UNLIMITED };
 
     #[tokio::test]
     async fn the_memory_engine_keeps_what_it_was_told_to() {
@@ -118,13 +120,13 @@ mod trimming {
         }
         let newest = bench.backplane.page(Cursor::Newest, 200).await.unwrap();
         // Redis trims by whole nodes of a hundred entries.
-        assert!((100..=200).contains(&newest.messages.len()), "{}", newest.messages.len());
-        assert_eq!(newest.messages.last().unwrap().id, ids[399]);
+        assert!((100..=200).contains(&newest.rows.len()), "{}", newest.rows.len());
+        assert_eq!(newest.rows.last().unwrap().id(), ids[399]);
         assert_eq!(bench.backplane.locate(ids[0]).await, Ok(None));
         assert_eq!(bench.backplane.locate(ids[399]).await, Ok(Some(400)));
         let page = bench.backplane.page(Cursor::After(ids[0]), 5).await.unwrap();
         assert!(page.trimmed && page.more);
-        assert_eq!(page.messages[0].id, newest.messages[0].id);
+        assert_eq!(page.rows[0].id(), newest.rows[0].id());
         let reading = bench.backplane.read(Some(ids[0])).await.unwrap();
         assert!(!reading.continues);
         assert_eq!((reading.missed, reading.older), (None, false));
@@ -157,7 +159,7 @@ mod ageing {
         }
         eventually(SOON, "all is too old", || async {
             let page = bench.backplane.page(Cursor::Newest, 50).await.unwrap();
-            if page.messages.is_empty() { Ok(()) } else { Err(format!("{} messages", page.messages.len())) }
+            if page.rows.is_empty() { Ok(()) } else { Err(format!("{} messages", page.rows.len())) }
         })
         .await;
         let anew = bench.backplane.read(None).await.unwrap();

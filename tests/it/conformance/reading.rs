@@ -28,7 +28,7 @@ async fn said(bench: &Bench, count: usize) -> Vec<Id> {
 }
 
 fn ids(page: &Page) -> Vec<Id> {
-    page.messages.iter().map(|message| message.id).collect()
+    page.rows.iter().map(|row| row.id()).collect()
 }
 
 async fn an_empty_room_is_read_as_one(bench: Bench) {
@@ -42,7 +42,7 @@ async fn a_known_position_is_continued(bench: Bench) {
     let reading = bench.backplane.read(Some(ids[6])).await.unwrap();
     assert!(reading.continues);
     assert_eq!(reading.missed, Some(3));
-    assert_eq!(reading.rows.iter().map(|row| row.id).collect::<Vec<_>>(), ids[7..]);
+    assert_eq!(reading.rows.iter().map(|row| row.id()).collect::<Vec<_>>(), ids[7..]);
     let reading = bench.backplane.read(Some(ids[9])).await.unwrap();
     assert_eq!((reading.continues, reading.missed, reading.rows.len()), (true, Some(0), 0));
 }
@@ -54,7 +54,7 @@ async fn a_position_too_far_behind_is_counted_and_begun_anew(bench: Bench) {
     let reading = bench.backplane.read(Some(ids[last_to_continue - 1])).await.unwrap();
     assert_eq!((reading.continues, reading.missed), (false, Some(MISSED_AT_MOST as u64 + 1)));
     assert_eq!((reading.rows.len(), reading.before, reading.older), (NEWEST, 10, true));
-    assert_eq!(reading.rows.last().unwrap().id, reading.position.head);
+    assert_eq!(reading.rows.last().unwrap().id(), reading.position.head);
 }
 
 async fn a_position_that_never_was_is_not_continued(bench: Bench) {
@@ -83,7 +83,7 @@ async fn a_reading_holds_everything_at_once(bench: Bench) {
     let reading = bench.backplane.read(None).await.unwrap();
     assert_eq!((reading.position, reading.position.head), (position, ids[1]));
     assert_eq!(reading.people.len(), 1);
-    let row = &reading.rows[0];
+    let row = reading.rows[0].message().unwrap();
     assert_eq!((row.from.as_str(), row.text.as_str(), row.nonce.as_str()), ("SARI", "halo", "n0"));
 }
 

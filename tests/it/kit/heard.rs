@@ -37,6 +37,8 @@ pub struct Heard {
     pub welcomes: Vec<Value>,
     /// Messages as a page would show them: those of the welcome, then what followed.
     pub messages: Vec<Said>,
+    /// The last position of the log that was told of, and when it was kept.
+    reached: Option<(String, u64)>,
     /// Who is here.
     pub members: BTreeSet<String>,
     /// How many are here, as last told.
@@ -49,6 +51,10 @@ pub struct Heard {
     pub errors: Vec<Value>,
     /// Names in the last typing frame.
     pub typing: Vec<String>,
+    /// Ids of deleted messages, as they were told after a welcome.
+    pub removed: Vec<String>,
+    /// The last frame of rules.
+    pub rules: Value,
     /// Heads in pongs.
     pub pongs: Vec<Option<String>>,
     /// Bye frames, whole.
@@ -67,7 +73,9 @@ impl Heard {
             return;
         };
         let kind = frame["type"].as_str().unwrap_or_default().to_owned();
-        if self.welcomes.is_empty() && ["message", "ack", "presence", "typing", "removed"].contains(&kind.as_str()) {
+        if self.welcomes.is_empty()
+            && ["message", "ack", "presence", "typing", "removed", "rules"].contains(&kind.as_str())
+        {
             self.broken.push(format!("{kind} came before the welcome"));
         }
         match kind.as_str() {
@@ -79,7 +87,8 @@ impl Heard {
             "bye" => self.byes.push(frame.clone()),
             "typing" => self.typing = strings(&frame["names"]),
             "pong" => self.pongs.push(frame["head"].as_str().map(str::to_owned)),
-            "removed" => {}
+            "removed" => self.remove(&frame),
+            "rules" => self.rules = frame.clone(),
             _ => self.broken.push(format!("a frame of an unknown type: {text}")),
         }
         self.frames.push(frame);
@@ -115,15 +124,26 @@ impl Heard {
         self.acks.iter().find(|(acked, _)| acked == nonce).map(|(_, id)| id.as_str())
     }
 
+    fn remove(&mut self, frame: &Value) {
+        let id = string(frame, "id");
+        self.messages.retain(|said| said.id != id);
+        self.removed.push(id);
+    }
+
     fn welcome(&mut self, frame: &Value) {
         let first = frame["messages"].as_array().and_then(|all| all.first()).map(|message| string(message, "id"));
         let continues = frame["recovered"] == true
-            && first.as_deref().zip(self.messages.last()).is_none_or(|(first, last)| order(first) > order(&last.id));
+            && first.as_deref().zip(self.reached.as_ref()).is_none_or(|(first, (last, _))| order(first) > order(last));
         if !continues {
+            self.reached = None;
             self.messages.clear();
         }
         for message in frame["messages"].as_array().into_iter().flatten() {
-            self.message(message);
+            if message["type"] == "removed" {
+                self.reach(string(message, "id"), 0);
+            } else {
+                self.message(message);
+            }
         }
         self.members = strings(&frame["members"]["names"]).into_iter().collect();
         self.count = frame["members"]["count"].as_u64().unwrap_or_default();
@@ -138,18 +158,26 @@ impl Heard {
             text: string(frame, "text"),
             at: frame["at"].as_u64().unwrap_or_default(),
         };
-        if let Some(last) = self.messages.last() {
-            let (then, now) = (order(&last.id), order(&said.id));
-            if now <= then {
-                self.broken.push(format!("{} came after {}", said.id, last.id));
-            } else if now.0 == then.0 && now.1 != then.1 + 1 {
-                self.broken.push(format!("a hole between {} and {}", last.id, said.id));
-            }
-            if said.at < last.at {
-                self.broken.push(format!("{} is dated before {}", said.id, last.id));
-            }
-        }
+        self.reach(said.id.clone(), said.at);
         self.messages.push(said);
+    }
+
+    /// The next position. `at` is 0 where that is not told.
+    fn reach(&mut self, id: String, at: u64) {
+        let mut latest = at;
+        if let Some((last, last_at)) = &self.reached {
+            let (then, now) = (order(last), order(&id));
+            if now <= then {
+                self.broken.push(format!("{id} came after {last}"));
+            } else if now.0 == then.0 && now.1 != then.1 + 1 {
+                self.broken.push(format!("a hole between {last} and {id}"));
+            }
+            if at > 0 && at < *last_at {
+                self.broken.push(format!("{id} is dated before {last}"));
+            }
+            latest = at.max(*last_at);
+        }
+        self.reached = Some((id, latest));
     }
 
     fn presence(&mut self, frame: &Value) {

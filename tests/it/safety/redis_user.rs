@@ -2,7 +2,10 @@
 
 use std::process::Command;
 
+use serde_json::json;
+
 use crate::kit::{Cluster, Engine, Guest, Redis, SOON, process::scratch, redis};
+use crate::operator::{WithOperator, api::act, token_file};
 
 const PASSWORD: &str = "rahasia sekali";
 /// What only the test has: somebody who may look.
@@ -18,7 +21,9 @@ async fn the_shipped_user_suffices_for_the_room_and_for_nothing_else() {
     std::fs::write(&password, PASSWORD).expect("a file");
     let url = redis.url().replace("redis://", "redis://ruang@");
     let settings = Cluster::of(Engine::Redis).instances(2);
-    let settings = settings.set("REDIS_PASSWORD_FILE", password.to_str().expect("a path of UTF-8"));
+    let token = token_file();
+    let settings =
+        settings.with_operator(&token).set("REDIS_PASSWORD_FILE", password.to_str().expect("a path of UTF-8"));
     let mut cluster = settings.start_on(Some(redis), &url).await;
 
     chat(&cluster).await;
@@ -54,7 +59,7 @@ async fn the_shipped_user_suffices_for_the_room_and_for_nothing_else() {
     }
 }
 
-/// All that people do: sign in, talk, come back, read what was, sign out.
+/// All that people do (sign in, talk, come back, read what was, sign out), and the operator.
 async fn chat(cluster: &Cluster) {
     let mut sari = cluster.guest(0, "sari").await;
     let mut budi = cluster.guest(1, "budi").await;
@@ -63,6 +68,18 @@ async fn chat(cluster: &Cluster) {
     sari.say_kept("masih ada?").await;
     let back = Guest::rejoin(&budi.visitor.moved_to(cluster.base(0)), &seen).await;
     assert_eq!(back.heard().welcomed()["recovered"], true);
+    let base = cluster.base(0);
+    for done in [
+        json!({"act": "remove", "id": seen}),
+        json!({"act": "slow", "interval": "1s"}),
+        json!({"act": "slow", "interval": "0s"}),
+        json!({"act": "announce", "text": "halo"}),
+        json!({"act": "announce", "text": ""}),
+        json!({"act": "ban", "name": "citra", "for": "1h"}),
+        json!({"act": "pardon", "name": "citra"}),
+    ] {
+        act(base, done).await.is(200);
+    }
     budi.visitor.get("/api/messages?limit=200").await.is(200);
     for guest in [sari, budi] {
         guest.visitor.log_out().await.leads_to("/");

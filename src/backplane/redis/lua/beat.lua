@@ -31,12 +31,12 @@ local function joined_by(incs)
 end
 
 local joined, left, refused = {}, {}, {}
-local arg, claim = 7, 8
+local arg, claim = 7, 11
 
 for _ = 1, arrivals do
   local who, name, session = ARGV[arg], ARGV[arg + 1], ARGV[arg + 2]
   local owner = redis.call('GET', KEYS[claim])
-  if owner and owner ~= session then
+  if (owner and owner ~= session) or banned_for(who) then
     refused[#refused + 1] = who
   else
     redis.call('SET', KEYS[claim], session, 'PX', hold)

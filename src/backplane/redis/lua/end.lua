@@ -5,9 +5,9 @@ local session, who, closed = ARGV[1], ARGV[2], ARGV[3]
 
 local left = {}
 -- Where the claim is another's, or lost, whoever holds the session's person is told by the event, and releases them.
-if redis.call('GET', KEYS[8]) == session then
+if redis.call('GET', KEYS[11]) == session then
   -- No session is called so: whoever is not signed in anew neither enters nor speaks under the name.
-  redis.call('SET', KEYS[8], '-', 'PX', closed)
+  redis.call('SET', KEYS[11], '-', 'PX', closed)
   local name = held_of(who)
   if name then
     redis.call('HDEL', people, who)

@@ -1,6 +1,7 @@
 -- Comes before every script: refuses to run on a demoted primary, and begins a new epoch where the log may have
--- been rolled back since it was last written. KEYS 1 to 7 are the room's; a script's own follow.
+-- been rolled back since it was last written. KEYS 1 to 10 are the room's; a script's own follow.
 local meta, log, people, leases, live = KEYS[1], KEYS[2], KEYS[5], KEYS[6], KEYS[7]
+local rules, bans, removed = KEYS[8], KEYS[9], KEYS[10]
 local said = { ['0'] = KEYS[3], ['1'] = KEYS[4] }
 
 -- Numbers up to 2^53: tostring would lose digits.
@@ -43,7 +44,7 @@ local function begin_epoch()
   redis.call('HSET', meta, 'line', line, 'epoch', digits(epoch), 'n', '0', 'head', room.head, 'v', digits(room.v),
     'at', digits(room.at), 'total', digits(room.total))
   -- Keys that always exist cannot be missing in the middle of a slot migration.
-  for _, key in ipairs({ people, leases, said['0'], said['1'] }) do
+  for _, key in ipairs({ people, leases, said['0'], said['1'], rules, bans }) do
     redis.call('HSETNX', key, '', '')
   end
 end
@@ -74,6 +75,13 @@ local function forget_old(age)
     last = entry[1]
   end
   redis.call('XTRIM', log, 'MINID', last)
+end
+
+-- For how many ms more nobody comes in under a name; nil if anybody may.
+local function banned_for(who)
+  local ban = redis.call('HGET', bans, who)
+  local left = ban and ban ~= '' and tonumber(ban:match('^%d+')) - now_us / 1000
+  return left and left > 0 and math.ceil(left) or nil
 end
 
 -- Publishes without ever undoing what was written: whoever does not hear it will read it.

@@ -1,13 +1,14 @@
--- KEYS: the room's, then name:<who>.
--- ARGV: inc, session, who, nonce, fingerprint of the text, body (JSON), messages to keep, nonce memory in µs.
--- Answers: {'fenced'} | {'ended'} | {'bad_nonce'} | {'kept', id}.
-local inc, session, who, nonce, fingerprint, body, keep, memory = unpack(ARGV)
+-- KEYS: the room's, then name:<who>, then pace:<who>.
+-- ARGV: inc, session, who, nonce, fingerprint of the text, body (JSON), messages to keep, nonce memory in µs,
+-- µs between two messages (0 = unlimited), µs that they may be ahead.
+-- Answers: {'fenced'} | {'ended'} | {'bad_nonce'} | {'kept', id} | {'limited', ms to wait}.
+local inc, session, who, nonce, fingerprint, body, keep, memory, every, ahead = unpack(ARGV)
 
 local lease = redis.call('HGET', leases, inc)
 if not lease or lease:sub(-1) == 'x' then
   return { 'fenced' }
 end
-local owner = redis.call('GET', KEYS[8])
+local owner = redis.call('GET', KEYS[11])
 if owner and owner ~= session then
   return { 'ended' }
 end
@@ -23,6 +24,33 @@ for _, generation in pairs(said) do
     end
     return { 'kept', id }
   end
+end
+
+-- As pace.rs has it.
+local function wait_for_turn()
+  local slow = tonumber(redis.call('HGET', rules, 'slow') or '0') * 1000
+  every, ahead = tonumber(every), tonumber(ahead)
+  if slow > every then
+    every, ahead = slow, 0
+  end
+  if every == 0 then
+    return 0
+  end
+  local early = ahead + math.min(50000, every)
+  local due = tonumber(redis.call('GET', KEYS[12]) or '0')
+  if due < now_us or due > now_us + every + early then
+    due = now_us
+  end
+  if due - early > now_us then
+    return due - early - now_us
+  end
+  redis.call('SET', KEYS[12], digits(due + every), 'PX', math.ceil((due + every - now_us) / 1000))
+  return 0
+end
+
+local wait = wait_for_turn()
+if wait > 0 then
+  return { 'limited', digits(math.ceil(wait / 1000)) }
 end
 
 local generation = redis.call('HMGET', meta, 'gen', 'gen_at')

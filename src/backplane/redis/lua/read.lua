@@ -1,7 +1,8 @@
 -- KEYS: the room's.
 -- ARGV: since (an id, or ''), most messages that continue it, messages to begin anew with, how old messages get in ms or ''.
 -- Answers: {epoch, head, v, total, '1' if the messages continue since, missed or '', total at the oldest entry,
--- entries as {id, total, at, body} (no body: hidden), people as a flat list of who, held}.
+-- entries as {id, total, at, body} (no body: hidden, '-': removed), people as a flat list of who, held, slow mode in ms,
+-- notice or '', all ids that are removed}.
 local since, most, newest, age = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 forget_old(age)
 
@@ -30,14 +31,23 @@ if not continues then
   end
 end
 
+-- By what the log had held up to them.
+local gone = redis.call('ZRANGE', removed, 0, -1)
+local is_gone = {}
+for _, id in ipairs(gone) do
+  is_gone[id] = true
+end
+
 local rows = {}
 for i, entry in ipairs(entries) do
-  rows[i] = { entry[1], value_of(entry, 'total'), value_of(entry, 'at'), body_of(entry) or '' }
+  rows[i] = { entry[1], value_of(entry, 'total'), value_of(entry, 'at'), body_of(entry) and (is_gone[entry[1]] and '-' or body_of(entry)) or '' }
 end
+local set = redis.call('HMGET', rules, 'slow', 'notice')
 local oldest = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
 -- A hidden entry counts as none: the first message after it is the first of all.
 local oldest_total = tonumber(value_of(oldest, 'total')) + (body_of(oldest) and 0 or 1)
 return {
   digits(room.epoch), room.head, digits(room.v), digits(room.total), continues and '1' or '0',
   missed and digits(missed) or '', digits(oldest_total), rows, redis.call('HGETALL', people),
+  set[1] or '0', set[2] or '', gone,
 }

@@ -13,7 +13,7 @@ end
 
 local left = {}
 for i = 5, #ARGV do
-  redis.call('PEXPIRE', KEYS[i + 3], hold)
+  redis.call('PEXPIRE', KEYS[i + 6], hold)
   local name = release(ARGV[i], inc)
   if name then
     left[#left + 1] = { ARGV[i], name }

@@ -1,0 +1,30 @@
+//! Names that are kept out.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::backplane::Ban;
+
+#[derive(Default)]
+pub(super) struct Bans(BTreeMap<String, Ban>);
+
+impl Bans {
+    /// For how long nobody comes in under a name, if nobody does. `now` in Unix milliseconds.
+    pub(super) fn left(&self, who: &str, now: u64) -> Option<Duration> {
+        let left = self.0.get(who)?.until.checked_sub(now).filter(|left| *left > 0)?;
+        Some(Duration::from_millis(left))
+    }
+
+    pub(super) fn add(&mut self, ban: Ban, now: u64) {
+        self.0.retain(|_, ban| ban.until > now);
+        self.0.insert(ban.who.clone(), ban);
+    }
+
+    /// Lifts a ban; false if there was none.
+    pub(super) fn lift(&mut self, who: &str, now: u64) -> bool {
+        self.0.remove(who).is_some_and(|ban| ban.until > now)
+    }
+
+    pub(super) fn lasting(&self, now: u64) -> Vec<Ban> {
+        self.0.values().filter(|ban| ban.until > now).cloned().collect()
+    }
+}

@@ -1,0 +1,97 @@
+//! The operator's HTTP: `Authorization: Bearer <token>`, JSON in and out.
+
+use axum::{
+    Json,
+    extract::{State, rejection::JsonRejection},
+    http::{HeaderMap, HeaderValue, StatusCode, header::WWW_AUTHENTICATE},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use super::{Operator, carry_out, demand::Fields};
+use crate::{
+    backplane::{Act, Acted, Ledger},
+    protocol::Rules,
+    web::{Web, error, peer::PeerIp},
+};
+
+/// Everything that the operator looks at.
+#[derive(Serialize)]
+struct Answer {
+    rules: Rules,
+    bans: Vec<Banned>,
+    acts: Vec<Recorded>,
+}
+
+#[derive(Serialize)]
+struct Banned {
+    name: String,
+    /// In Unix milliseconds.
+    until: u64,
+}
+
+#[derive(Serialize)]
+struct Recorded {
+    /// In Unix milliseconds.
+    at: u64,
+    #[serde(flatten)]
+    act: Act,
+}
+
+/// `GET /api/operator`: what is set, who is kept out, what was done.
+pub async fn ledger(State(web): State<Web>, PeerIp(peer): PeerIp, headers: HeaderMap) -> Response {
+    if let Some(refusal) = refused(&web, peer, &headers) {
+        return refusal;
+    }
+    match web.room.ledger().await {
+        Ok(ledger) => Json(answer(web.room.rules(), ledger)).into_response(),
+        Err(_) => error::json_unavailable(),
+    }
+}
+
+/// `POST /api/operator`: does something.
+pub async fn act(
+    State(web): State<Web>,
+    PeerIp(peer): PeerIp,
+    headers: HeaderMap,
+    fields: Result<Json<Fields>, JsonRejection>,
+) -> Response {
+    if let Some(refusal) = refused(&web, peer, &headers) {
+        return refusal;
+    }
+    let Ok(Json(fields)) = fields else {
+        return error::json(StatusCode::BAD_REQUEST, "the body is a JSON object, its Content-Type application/json");
+    };
+    let demand = match fields.demand() {
+        Ok(demand) => demand,
+        Err(wrong) => return error::json(StatusCode::BAD_REQUEST, &wrong.to_string()),
+    };
+    match carry_out(&web.room, demand).await {
+        Ok(Acted::Done) => Json(serde_json::json!({ "done": true })).into_response(),
+        Ok(Acted::Nothing) => error::json(StatusCode::NOT_FOUND, "no such message, name or ban"),
+        Err(_) => error::json_unavailable(),
+    }
+}
+
+/// Wrong tokens are counted like attempts to sign in.
+fn refused(web: &Web, peer: std::net::IpAddr, headers: &HeaderMap) -> Option<Response> {
+    let known = web.operator.as_ref().zip(Operator::bearer(headers)).is_some_and(|(ours, token)| ours.knows(token));
+    if known {
+        return None;
+    }
+    if let Err(wait) = web.count_sign_in(peer, headers) {
+        let refusal = error::json(StatusCode::TOO_MANY_REQUESTS, "too many attempts");
+        return Some(error::with_retry_after(refusal, &(wait.as_secs() + 1).to_string()));
+    }
+    let mut refusal = error::json(StatusCode::UNAUTHORIZED, "the operator's token is needed: Authorization: Bearer …");
+    refusal.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    Some(refusal)
+}
+
+fn answer(rules: Rules, Ledger { bans, acts }: Ledger) -> Answer {
+    Answer {
+        rules,
+        bans: bans.into_iter().map(|ban| Banned { name: ban.name, until: ban.until }).collect(),
+        acts: acts.into_iter().map(|record| Recorded { at: record.at, act: record.act }).collect(),
+    }
+}

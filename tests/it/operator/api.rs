@@ -1,0 +1,98 @@
+//! `/api/operator`.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{TOKEN, WithOperator, token_file};
+use crate::kit::{Answer, Cluster, Engine, Visitor, cluster::on_both_engines};
+
+on_both_engines! {
+    what_is_done_is_answered_shown_and_on_record,
+}
+
+/// Does something as the operator.
+pub async fn act(base: &str, act: Value) -> Answer {
+    Answer::to(Visitor::at(base).request(Method::POST, "/api/operator").bearer_auth(TOKEN).json(&act)).await
+}
+
+async fn ledger(base: &str) -> Value {
+    let answer = Answer::to(Visitor::at(base).request(Method::GET, "/api/operator").bearer_auth(TOKEN)).await;
+    answer.is(200).json()
+}
+
+async fn what_is_done_is_answered_shown_and_on_record(engine: Engine) {
+    let token = token_file();
+    let cluster = Cluster::of(engine).with_operator(&token).start().await;
+    let base = cluster.base(0);
+    let mut sari = cluster.guest(0, "Sari").await;
+    let id = sari.say_kept("kata kasar").await;
+    let acts = [
+        json!({"act": "remove", "id": id}),
+        json!({"act": "slow", "interval": "1s"}),
+        json!({"act": "announce", "text": "Besok mati"}),
+        json!({"act": "ban", "name": " SARI ", "for": "1h"}),
+    ];
+    for one in &acts {
+        assert_eq!(act(base, one.clone()).await.is(200).json(), json!({"done": true}));
+    }
+    act(base, json!({"act": "remove", "id": id})).await.is(404);
+    let told = ledger(base).await;
+    assert_eq!(told["rules"], json!({"slow_ms": 1000, "notice": "Besok mati"}));
+    assert_eq!(told["bans"][0]["name"], "SARI");
+    let names: Vec<&str> = told["acts"].as_array().unwrap().iter().map(|act| act["act"].as_str().unwrap()).collect();
+    assert_eq!(names, ["ban", "announce", "slow", "remove"]);
+    assert_eq!(told["acts"][3]["ids"], json!([id]));
+    let log = cluster.instances[0].log();
+    assert!(log.contains("the operator acted"), "{log}");
+    for forbidden in ["Besok mati", "kata kasar", TOKEN, "SARI"] {
+        assert!(!log.contains(forbidden), "{forbidden}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_else_is_heard_and_whoever_guesses_is_slowed_down() {
+    let token = token_file();
+    let of = Cluster::of(Engine::Memory).with_operator(&token).set("RUANG_SIGN_INS_PER_MINUTE", "5");
+    let cluster = of.start().await;
+    let sari = cluster.guest(0, "sari").await;
+    let visitor = &sari.visitor;
+    let ask = |method: Method| visitor.request(method, "/api/operator").json(&json!({"act": "slow", "interval": "1h"}));
+    let answer = Answer::to(ask(Method::POST)).await;
+    assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("Bearer")));
+    Answer::to(ask(Method::GET)).await.is(401);
+    Answer::to(ask(Method::POST).bearer_auth("a guess")).await.is(401);
+    Answer::to(ask(Method::POST).header("authorization", format!("Basic {TOKEN}"))).await.is(401);
+    let answer = Answer::to(ask(Method::POST).bearer_auth("another guess")).await;
+    assert_eq!((answer.status, answer.header("retry-after").is_some()), (429, true), "{answer:?}");
+    assert_eq!(
+        act(cluster.base(0), json!({"act": "slow", "interval": "0s"})).await.status,
+        200,
+        "the token still opens"
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_told() {
+    let token = token_file();
+    let cluster = Cluster::of(Engine::Memory).with_operator(&token).start().await;
+    for (wrong, why) in [
+        (json!({}), "act is"),
+        (json!([1]), "a JSON object"),
+        (json!({"act": "ban", "name": "", "for": "1h"}), "name is"),
+        (json!({"act": "ban", "name": "sari", "for": "soon"}), "for is"),
+        (json!({"act": "remove", "id": "7"}), "id is"),
+        (json!({"act": "slow", "interval": "2h"}), "interval is"),
+    ] {
+        let answer = act(cluster.base(0), wrong.clone()).await;
+        assert!(answer.is(400).json()["error"].as_str().unwrap().contains(why), "{wrong}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_token_there_is_no_operator() {
+    let cluster = Cluster::as_it_comes(Engine::Memory).await;
+    let visitor = cluster.visitor(0);
+    visitor.get("/operator").await.is(404);
+    act(cluster.base(0), json!({"act": "slow", "interval": "1h"})).await.is(404);
+    Answer::to(visitor.request(Method::POST, "/operator/enter").form(&[("token", "")])).await.is(404);
+}
