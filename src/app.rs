@@ -1,5 +1,6 @@
 //! The composition root: choose the engine, wire the parts, serve, drain.
 
+mod memory;
 mod shutdown;
 
 use std::{
@@ -28,6 +29,8 @@ use crate::{
 
 /// Descriptors kept free beyond those of sockets: pages, probes, Redis.
 const OTHER_CONNECTIONS: usize = 64;
+/// The part of the memory that may wait for slow clients.
+const WAITING_PART: usize = 8;
 /// How long `ruang check` waits for Redis.
 const CHECK_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -158,6 +161,7 @@ fn wire(settings: &Settings, room: Room, store: Store) -> (axum::Router, Sockets
             messages: settings.message_rate(),
             connections_per_address: settings.connections_per_address,
             max_connections: settings.max_connections,
+            waiting_bytes: memory::available() / WAITING_PART,
         },
     );
     let options = web::Options {

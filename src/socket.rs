@@ -1,6 +1,7 @@
 //! WebSockets: who may open one, and what one connection does until it ends.
 
 mod allowance;
+mod budget;
 mod connection;
 mod familiar;
 mod faults;
@@ -15,7 +16,7 @@ use axum::{Router, routing::get};
 use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{allowance::Allowances, familiar::Familiar, places::Places};
+use self::{allowance::Allowances, budget::Budget, familiar::Familiar, places::Places};
 use crate::{bucket::Rate, origin::SitePolicy, room::Room, session::Sessions};
 
 /// What sockets may do.
@@ -27,6 +28,8 @@ pub struct Options {
     pub connections_per_address: u32,
     /// Open sockets in all.
     pub max_connections: usize,
+    /// Bytes that may wait for slow clients, all together.
+    pub waiting_bytes: usize,
 }
 
 /// All sockets of this instance; cheap to clone.
@@ -38,6 +41,7 @@ struct Shared {
     sessions: Sessions,
     site: SitePolicy,
     places: Arc<Places>,
+    budget: Arc<Budget>,
     allowances: Arc<Allowances>,
     familiar: Familiar,
     connections: TaskTracker,
@@ -54,6 +58,7 @@ impl Sockets {
             sessions,
             site,
             places: Arc::new(places),
+            budget: Arc::new(Budget::new(options.waiting_bytes)),
             allowances: Arc::new(Allowances::new(options.messages)),
             connections: TaskTracker::new(),
             draining: CancellationToken::new(),

@@ -135,7 +135,7 @@ impl Connection {
         // It is ours: the server knows no other kind of connection.
         let Ok(Parts { io, read_buf, .. }) = upgraded.downcast::<TokioIo<Stream>>() else { return };
         let (socket, _place) = io.into_inner().into_parts();
-        let outbox = Arc::new(Outbox::new(socket));
+        let outbox = Arc::new(Outbox::new(socket, self.sockets.0.budget.part()));
         let mut ways = Ways { inbound: Inbound::new(&read_buf), outbox: Arc::clone(&outbox) };
         // Even empty it keeps the 8 KiB that the request was read into.
         drop(read_buf);

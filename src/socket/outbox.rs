@@ -16,15 +16,18 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
+use super::budget::Part;
 use crate::{
     protocol::Bye,
     room::{Farewell, Recipient},
 };
 
-/// Most bytes of frames that may wait for one connection, a welcome not counted.
+/// Most bytes of frames that may wait for one connection, its first welcome not counted.
 const WAITING_BYTES: usize = 256 * 1024;
-/// How long a client may leave everything unread that is written to it.
+/// How long a client may leave everything unread that is written to it, and how old what waits for it may get.
 const BEHIND: Duration = Duration::from_secs(10);
+/// Bytes that may wait for one connection even when too many wait for all.
+const FAIR_BYTES: usize = 16 * 1024;
 /// How long goodbyes may take.
 const LINGER: Duration = Duration::from_secs(1);
 /// Bytes of a client that are read and thrown away so that it gets to see our close frame.
@@ -37,9 +40,10 @@ pub(super) struct Outbox {
     attention: Notify,
 }
 
-#[derive(Default)]
 struct State {
     waiting: VecDeque<Waiting>,
+    /// All bytes that wait.
+    part: Part,
     /// Bytes that wait and count.
     bytes: usize,
     /// Since when nothing could be written, while something waits.
@@ -54,6 +58,7 @@ struct State {
 struct Waiting {
     frames: Bytes,
     counted: bool,
+    since: Instant,
 }
 
 /// What the connection's task is wanted for.
@@ -71,8 +76,18 @@ pub(super) enum Need {
 
 impl Outbox {
     /// Nothing waits yet.
-    pub(super) fn new(socket: TcpStream) -> Self {
-        Self { socket, state: Mutex::default(), attention: Notify::new() }
+    pub(super) fn new(socket: TcpStream, part: Part) -> Self {
+        let state = State {
+            waiting: VecDeque::new(),
+            part,
+            bytes: 0,
+            stuck: None,
+            closed: false,
+            broken: false,
+            farewell: None,
+            recheck: false,
+        };
+        Self { socket, state: Mutex::new(state), attention: Notify::new() }
     }
 
     /// Reads what there is into `into`; waits until there is something. 0 at the end.
@@ -88,16 +103,16 @@ impl Outbox {
     /// Waits until the connection's task is needed, and writes what waits whenever there is room. Cancel-safe.
     pub(super) async fn attend(&self) -> Need {
         loop {
-            let stuck = match self.lock().need() {
+            let until = match self.lock().need() {
                 Ok(need) => return need,
-                Err(stuck) => stuck,
+                Err(until) => until,
             };
-            let Some(stuck) = stuck else {
+            let Some(until) = until else {
                 self.attention.notified().await;
                 continue;
             };
             tokio::select! {
-                writable = timeout_at(stuck + BEHIND, self.socket.writable()) => match writable {
+                writable = timeout_at(until, self.socket.writable()) => match writable {
                     Ok(Ok(())) => self.lock().drain(&self.socket),
                     Ok(Err(_)) => return Need::Broken,
                     Err(_) => return Need::Behind,
@@ -176,7 +191,11 @@ impl Recipient for Outbox {
     }
 
     fn welcome(&self, frame: Bytes) {
-        self.change(|state, socket| state.push(socket, frame, false));
+        // One may wait uncounted: who asks for more and reads none of it keeps no more for that.
+        self.change(|state, socket| {
+            let counted = state.waiting.iter().any(|waiting| !waiting.counted);
+            state.push(socket, frame, counted);
+        });
     }
 
     fn close(&self, farewell: Farewell) {
@@ -202,25 +221,32 @@ impl State {
             self.farewell.get_or_insert(Farewell { reason: Bye::TooSlow, retry_after_ms: None });
             return;
         }
-        self.stuck.get_or_insert_with(Instant::now);
+        if self.part.is_exceeded() && self.part.bytes() + frames.len() > FAIR_BYTES {
+            self.farewell.get_or_insert(Farewell { reason: Bye::Overloaded, retry_after_ms: None });
+            return;
+        }
+        let now = Instant::now();
+        self.stuck.get_or_insert(now);
         self.bytes += if counted { frames.len() } else { 0 };
-        self.waiting.push_back(Waiting { frames, counted });
+        self.part.add(frames.len());
+        self.waiting.push_back(Waiting { frames, counted, since: now });
     }
 
     /// Writes what waits, as much as fits now.
     fn drain(&mut self, socket: &TcpStream) {
-        while let Some(Waiting { frames, counted }) = self.waiting.pop_front() {
+        while let Some(Waiting { frames, counted, since }) = self.waiting.pop_front() {
             let before = frames.len();
             let rest = self.write(socket, frames);
-            if rest.len() < before {
-                self.stuck = Some(Instant::now());
-                self.bytes -= if counted { before - rest.len() } else { 0 };
-            }
             if self.broken {
                 return;
             }
+            if rest.len() < before {
+                self.stuck = Some(Instant::now());
+                self.part.take(before - rest.len());
+                self.bytes -= if counted { before - rest.len() } else { 0 };
+            }
             if !rest.is_empty() {
-                self.waiting.push_front(Waiting { frames: rest, counted });
+                self.waiting.push_front(Waiting { frames: rest, counted, since });
                 return;
             }
         }
@@ -242,6 +268,7 @@ impl State {
 
     fn clear(&mut self) {
         self.waiting = VecDeque::new();
+        self.part.take(self.part.bytes());
         (self.bytes, self.stuck) = (0, None);
     }
 
@@ -249,7 +276,7 @@ impl State {
         self.broken || self.stuck.is_some() || self.farewell.is_some()
     }
 
-    /// What the task is needed for; else since when what waits has been stuck, if anything does.
+    /// What the task is needed for; else until when what waits must be on its way, if anything does.
     fn need(&mut self) -> Result<Need, Option<Instant>> {
         if self.broken {
             Ok(Need::Broken)
@@ -258,8 +285,16 @@ impl State {
         } else if std::mem::take(&mut self.recheck) {
             Ok(Need::Recheck)
         } else {
-            Err(self.stuck)
+            Err(self.behind_at())
         }
+    }
+
+    /// When the client is behind: it takes nothing, or takes so little that what waits grows old. A welcome may be long
+    /// for a slow line, and only has to go on.
+    fn behind_at(&self) -> Option<Instant> {
+        let oldest = self.waiting.front().filter(|waiting| waiting.counted).map(|waiting| waiting.since);
+        let since = self.stuck.map(|stuck| oldest.map_or(stuck, |oldest| oldest.min(stuck)));
+        since.map(|since| since + BEHIND)
     }
 }
 

@@ -51,7 +51,7 @@ pub(super) async fn open(
         Ok(entrant) => entrant,
         Err(not) => return not.into_response(),
     };
-    if sockets.0.draining.is_cancelled() {
+    if sockets.0.draining.is_cancelled() || sockets.0.budget.is_exceeded() {
         return come_back(StatusCode::SERVICE_UNAVAILABLE);
     }
     let address = limit_key(sockets.0.site.proxies.client(peer, headers));

@@ -3,16 +3,21 @@ use std::sync::Arc;
 use tokio::{io::AsyncReadExt, net::TcpListener};
 
 use super::*;
+use crate::socket::budget::Budget;
 
 /// A frame that no socket takes whole.
 const HUGE: usize = 8 * 1024 * 1024;
 
 async fn pair() -> (Arc<Outbox>, TcpStream) {
+    pair_within(&Arc::new(Budget::new(usize::MAX))).await
+}
+
+async fn pair_within(budget: &Arc<Budget>) -> (Arc<Outbox>, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (server, _) = listener.accept().await.unwrap();
     server.writable().await.unwrap();
-    (Arc::new(Outbox::new(server)), client)
+    (Arc::new(Outbox::new(server, budget.part())), client)
 }
 
 /// Fills the socket, so that whatever comes next has to wait.
@@ -84,4 +89,51 @@ async fn the_task_is_told_to_look_the_session_up() {
     let (outbox, _client) = pair().await;
     outbox.recheck();
     assert_eq!(outbox.attend().await, Need::Recheck);
+}
+
+#[tokio::test]
+async fn a_welcome_on_top_of_one_that_waits_counts() {
+    let (outbox, _client) = pair().await;
+    fill(&outbox);
+    outbox.welcome(vec![b'x'; WAITING_BYTES].into());
+    assert_eq!(outbox.lock().bytes, WAITING_BYTES);
+    outbox.welcome(Bytes::from_static(b"one more"));
+    assert_eq!(outbox.attend().await, Need::Farewell(Farewell { reason: Bye::TooSlow, retry_after_ms: None }));
+}
+
+#[tokio::test]
+async fn whoever_takes_a_little_now_and_then_is_behind_all_the_same() {
+    let (outbox, mut client) = pair().await;
+    let frame = Bytes::from(vec![b'x'; WAITING_BYTES]);
+    // As much as the kernel takes, then what waits and counts.
+    while outbox.lock().waiting.is_empty() {
+        outbox.send(frame.clone());
+    }
+    tokio::time::pause();
+    let attending = Arc::clone(&outbox);
+    let behind = tokio::spawn(async move { attending.attend().await });
+    let began = Instant::now();
+    while !behind.is_finished() {
+        let _ = client.read(&mut [0; 16]).await.unwrap();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(began.elapsed() < BEHIND * 3, "what waits is never too old");
+    }
+    assert_eq!(behind.await.unwrap(), Need::Behind);
+}
+
+#[tokio::test]
+async fn when_too_much_waits_for_all_those_go_who_have_most_of_it() {
+    let budget = Arc::new(Budget::new(HUGE / 2));
+    let (greedy, _client) = pair_within(&budget).await;
+    greedy.welcome(vec![b'.'; 2 * HUGE].into());
+    assert!(budget.is_exceeded());
+    let (modest, _other) = pair_within(&budget).await;
+    let frame = Bytes::from(vec![b'x'; 1024]);
+    while modest.lock().farewell.is_none() {
+        modest.send(frame.clone());
+    }
+    assert_eq!(modest.lock().part.bytes().next_multiple_of(1024), FAIR_BYTES, "until then it keeps what is fair");
+    assert_eq!(modest.attend().await, Need::Farewell(Farewell { reason: Bye::Overloaded, retry_after_ms: None }));
+    drop(greedy);
+    assert!(!budget.is_exceeded(), "what nobody waits for is given back");
 }

@@ -1,0 +1,63 @@
+//! How many bytes may wait for slow clients, all of them together.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+/// The bytes that wait, and how many may.
+#[derive(Debug)]
+pub(super) struct Budget {
+    most: usize,
+    waiting: AtomicUsize,
+}
+
+/// One connection's part of what waits; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Part {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Budget {
+    /// Nothing waits yet.
+    pub(super) fn new(most: usize) -> Self {
+        Self { most, waiting: AtomicUsize::new(0) }
+    }
+
+    /// Whether more waits than may: nobody new comes in then, and who has most of it goes.
+    pub(super) fn is_exceeded(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > self.most
+    }
+
+    /// A connection for which nothing waits.
+    pub(super) fn part(self: &Arc<Self>) -> Part {
+        Part { budget: Arc::clone(self), bytes: 0 }
+    }
+}
+
+impl Part {
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn is_exceeded(&self) -> bool {
+        self.budget.is_exceeded()
+    }
+
+    pub(super) fn add(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        self.budget.waiting.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn take(&mut self, bytes: usize) {
+        self.bytes -= bytes;
+        self.budget.waiting.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        self.take(self.bytes);
+    }
+}
