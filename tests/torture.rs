@@ -29,13 +29,16 @@ struct Command {
     /// How many instances.
     #[arg(long, default_value_t = 3)]
     instances: usize,
+    /// A soak: so many clients mean harm to one instance that is never stopped, and a page stays open on it.
+    #[arg(long, default_value_t = 0)]
+    hostile: usize,
 }
 
 #[tokio::main(worker_threads = 2)]
 async fn main() -> ExitCode {
-    let Command { seed, minutes, people, instances } = Command::parse();
+    let Command { seed, minutes, people, instances, hostile } = Command::parse();
     let lasting = Duration::from_secs_f64(minutes * 60.0);
-    let options = torture::Options { seed, lasting, people, instances, ..torture::Options::default() };
+    let options = torture::Options { seed, lasting, people, instances, hostile, ..torture::Options::default() };
     println!("torture with seed {seed} for {minutes} minutes: {people} people, {instances} instances");
     let record = torture::run(&options).await;
     let violations = torture::checker::check(&record);

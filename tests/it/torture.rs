@@ -3,11 +3,13 @@
 
 pub mod checker;
 mod doer;
+mod hostile;
 mod people;
 pub mod plan;
 pub mod record;
 pub mod report;
 mod run;
+pub mod soak;
 mod tab;
 mod wire;
 

@@ -80,22 +80,26 @@ pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
 
 /// Asks for an upgrade with these header lines besides, and answers the head of what came back.
 pub async fn handshake(visitor: &Visitor, more: &str) -> (TcpStream, String) {
+    let upgraded = within(SOON, "the upgrade is answered", try_handshake(visitor, more)).await;
+    upgraded.expect("the server listens and answers")
+}
+
+/// The same, with a server that may not be there or not want to.
+///
+/// # Errors
+/// What kept it from answering.
+pub async fn try_handshake(visitor: &Visitor, more: &str) -> std::io::Result<(TcpStream, String)> {
     let address = visitor.base().trim_start_matches("http://").to_owned();
-    let mut stream = TcpStream::connect(&address).await.expect("the server listens");
-    let cookie = visitor.cookie().expect("a session");
+    let mut stream = TcpStream::connect(&address).await?;
+    let cookie = visitor.cookie().unwrap_or_default();
     let request = format!(
         "GET /ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nCookie: {cookie}\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{more}\r\n"
     );
-    stream.write_all(request.as_bytes()).await.expect("the server reads");
-    let head = within(SOON, "the upgrade is answered", head_of(&mut stream)).await;
-    (stream, head)
-}
-
-async fn head_of(stream: &mut TcpStream) -> String {
+    stream.write_all(request.as_bytes()).await?;
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.expect("the whole head"));
+        head.push(stream.read_u8().await?);
     }
-    String::from_utf8(head).expect("a head of ASCII")
+    Ok((stream, String::from_utf8_lossy(&head).into_owned()))
 }

@@ -28,12 +28,22 @@ pub struct Doer {
     doors: Doors,
     began: Instant,
     lease: Duration,
+    /// How many of the first instances are never stopped.
+    spared: usize,
 }
 
 impl Doer {
     /// To a cluster that has just started; clients find its instances through `doors`.
     pub fn to(cluster: Cluster, options: &Options, doors: Doors, began: Instant) -> Self {
-        let doer = Self { cluster, done: Vec::new(), downs: Vec::new(), doors, began, lease: options.lease };
+        let doer = Self {
+            cluster,
+            done: Vec::new(),
+            downs: Vec::new(),
+            doors,
+            began,
+            lease: options.lease,
+            spared: usize::from(options.hostile > 0),
+        };
         doer.open_doors(None);
         doer
     }
@@ -51,7 +61,7 @@ impl Doer {
                 self.note("SIGTERM", base, from, Some(from), false);
             }
             Fault::RollingRestart => {
-                for _ in 0..self.cluster.instances.len() {
+                for _ in self.spared..self.cluster.instances.len() {
                     self.terminate(0).await;
                 }
                 self.note("rolling restart", String::new(), from, Some(from), false);
@@ -78,7 +88,7 @@ impl Doer {
     }
 
     async fn kill(&mut self, i: usize) -> String {
-        let i = i % self.cluster.instances.len();
+        let i = self.spared + i % (self.cluster.instances.len() - self.spared);
         let mut instance = self.cluster.instances.remove(i);
         self.open_doors(None);
         self.downs.push(Down { base: instance.base().to_owned(), at: self.began.elapsed(), announced: false });
@@ -90,7 +100,7 @@ impl Doer {
 
     async fn terminate(&mut self, i: usize) -> String {
         self.cluster.add().await;
-        let i = i % (self.cluster.instances.len() - 1);
+        let i = self.spared + i % (self.cluster.instances.len() - 1 - self.spared);
         let mut instance = self.cluster.instances.remove(i);
         self.open_doors(None);
         self.downs.push(Down { base: instance.base().to_owned(), at: self.began.elapsed(), announced: true });

@@ -21,12 +21,14 @@ pub struct Options {
     pub grace: Duration,
     /// Faults between two times of peace, in which rosters are compared.
     pub round: usize,
+    /// Clients that mean harm to the first instance, which then is never stopped; with them comes a page that stays open.
+    pub hostile: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let (lease, grace) = (Duration::from_secs(3), Duration::from_secs(3));
-        Self { seed: 1, lasting: Duration::from_secs(60), people: 6, instances: 3, lease, grace, round: 8 }
+        Self { seed: 1, lasting: Duration::from_secs(60), people: 6, instances: 3, lease, grace, round: 8, hostile: 0 }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use super::soak::Sample;
 use crate::kit::heard::Said;
 
 /// A moment: time since the run began.
@@ -22,6 +23,8 @@ pub struct Record {
     pub agreed: Vec<Agreed>,
     /// How the rosters looked whenever all was left in peace.
     pub settled: Vec<Settled>,
+    /// What a soak has taken.
+    pub samples: Vec<Sample>,
     /// `RUANG_LEASE` of the instances.
     pub lease: Duration,
     /// `RUANG_LEAVE_GRACE` of the instances.

@@ -6,6 +6,7 @@ use super::{
     checker::{self, Kind, Violation},
     plan::Options,
     record::{At, Event, Record},
+    soak,
 };
 
 /// Violations that are shown whole.
@@ -64,6 +65,9 @@ fn table(options: &Options, record: &Record, violations: &[Violation]) -> String
         let known = took.last().map(|worst| format!("{}, {}", seconds(took[took.len() / 2]), seconds(*worst)));
         let count = record.faults.iter().filter(|fault| fault.kind == kind).count();
         row(&format!("  {kind}"), format!("{count:>4}   {}", known.unwrap_or_default()));
+    }
+    if !record.samples.is_empty() {
+        text += &soak::report(&record.samples);
     }
     text
 }

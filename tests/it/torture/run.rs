@@ -15,7 +15,8 @@ use super::{
     people::{Order, Person, State},
     plan::{Faults, Options, Turns},
     record::{Agreed, Done, Record, Settled},
-    wire::{said, strings},
+    soak::Soak,
+    wire::{OURS, ours, said},
 };
 
 /// How long the room may take to become what it must, before that is written down as never.
@@ -36,24 +37,27 @@ struct Run {
     turned: Vec<Done>,
     agreed: Vec<Agreed>,
     settled: Vec<Settled>,
+    soak: Option<Soak>,
 }
 
 /// One run, from the first sign-in to the last look.
 pub async fn run(options: &Options) -> Record {
     let cluster = start(options).await;
+    let soak = if options.hostile > 0 { Some(Soak::begin(&cluster.instances[0], options.hostile).await) } else { None };
     let (began, doors) = (Instant::now(), Arc::new(Mutex::new(Vec::new())));
     let doer = Doer::to(cluster, options, Arc::clone(&doors), began);
     let enters = |i: usize| {
         let seed = options.seed.wrapping_mul(1000) + i as u64;
-        Person::enters(format!("orang{i}"), Arc::clone(&doors), began, seed)
+        Person::enters(format!("{OURS}{i}"), Arc::clone(&doors), began, seed)
     };
     let people = (0..options.people).map(enters).collect();
     let (faults, turns) = (Faults::seeded(options.seed), Turns::seeded(options.seed));
     let (turned, agreed, settled) = (Vec::new(), Vec::new(), Vec::new());
-    let mut run = Run { doer, people, faults, turns, began, options: options.clone(), turned, agreed, settled };
+    let mut run = Run { doer, people, faults, turns, began, options: options.clone(), turned, agreed, settled, soak };
     run.peace().await;
     while began.elapsed() < options.lasting {
         run.round().await;
+        run.look().await;
         run.agree().await;
         run.peace().await;
     }
@@ -97,6 +101,12 @@ impl Run {
         tokio::select! {
             () = servers => {}
             () = others => {}
+        }
+    }
+
+    async fn look(&mut self) {
+        if let Some(soak) = &mut self.soak {
+            soak.look(&self.doer.cluster.instances[0]).await;
         }
     }
 
@@ -171,6 +181,10 @@ impl Run {
             drop(orders);
             histories.extend(all.await.expect("a person who does not panic"));
         }
+        let samples = match self.soak {
+            Some(soak) => soak.end().await,
+            None => vec![],
+        };
         let mut faults = [self.doer.done, self.turned].concat();
         faults.sort_by_key(|fault| fault.from);
         let Options { lease, grace, .. } = self.options;
@@ -181,6 +195,7 @@ impl Run {
             faults,
             agreed: self.agreed,
             settled: self.settled,
+            samples,
             lease,
             grace,
         }
@@ -209,7 +224,7 @@ async fn soon(limit: Duration, so: impl Fn() -> bool) {
 async fn roster(visitors: &[Visitor], base: &str) -> BTreeSet<String> {
     for visitor in visitors {
         match visitor.moved_to(base).try_get("/api/members?limit=200").await {
-            Ok(answer) if answer.status == 200 => return strings(&answer.json()["members"]).into_iter().collect(),
+            Ok(answer) if answer.status == 200 => return ours(&answer.json()["members"]).collect(),
             Ok(answer) if answer.status == 401 => {}
             Ok(_) | Err(_) => break,
         }

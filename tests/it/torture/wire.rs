@@ -1,6 +1,6 @@
 //! One connection of somebody who must not mind that servers go away: nothing here panics on what a server does.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -17,10 +17,15 @@ use super::record::{Event, How};
 /// How long an upgrade, a sign-in or a frame written may take before somebody tries elsewhere.
 pub const PATIENCE: Duration = Duration::from_secs(3);
 
+/// What all names begin with of those who chat; the others mean harm, or only read.
+pub const OURS: &str = "orang";
+
 /// An upgraded connection.
 pub struct Wire {
     socket: WebSocketStream<TcpStream>,
     said_bye: bool,
+    /// People who are not ours, and are here.
+    others: BTreeSet<String>,
 }
 
 /// What came.
@@ -44,7 +49,7 @@ impl Wire {
             client_async(request, stream).await
         };
         match time::timeout(PATIENCE, upgrade).await {
-            Ok(Ok((socket, _))) => Ok(Self { socket, said_bye: false }),
+            Ok(Ok((socket, _))) => Ok(Self { socket, said_bye: false, others: BTreeSet::new() }),
             Ok(Err(tungstenite::Error::Http(response))) => Err(Some(response.status().as_u16())),
             Ok(Err(_)) | Err(_) => Err(None),
         }
@@ -84,17 +89,28 @@ impl Wire {
 
     fn frame(&mut self, frame: &Value) -> Came {
         Came::Event(match frame["type"].as_str() {
-            Some("welcome") => Event::Welcome {
-                recovered: frame["recovered"] == true,
-                messages: frame["messages"].as_array().into_iter().flatten().map(said).collect(),
-                members: strings(&frame["members"]["names"]).into_iter().collect(),
-            },
+            Some("welcome") => {
+                self.others = others(&frame["members"]["names"]).collect();
+                Event::Welcome {
+                    recovered: frame["recovered"] == true,
+                    messages: frame["messages"].as_array().into_iter().flatten().map(said).collect(),
+                    members: ours(&frame["members"]["names"]).collect(),
+                }
+            }
             Some("message") => Event::Message(said(frame)),
-            Some("presence") => Event::Presence {
-                joined: strings(&frame["joined"]),
-                left: strings(&frame["left"]),
-                count: frame["count"].as_u64().unwrap_or_default(),
-            },
+            Some("presence") => {
+                self.others.extend(others(&frame["joined"]));
+                for gone in others(&frame["left"]) {
+                    self.others.remove(&gone);
+                }
+                let (joined, left): (Vec<_>, Vec<_>) =
+                    (ours(&frame["joined"]).collect(), ours(&frame["left"]).collect());
+                if joined.is_empty() && left.is_empty() {
+                    return Came::Sign;
+                }
+                let count = frame["count"].as_u64().unwrap_or_default().saturating_sub(self.others.len() as u64);
+                Event::Presence { joined, left, count }
+            }
             Some("ack") => Event::Ack(string(frame, "nonce"), string(frame, "id")),
             Some("error") => Event::Error(string(frame, "code")),
             Some("bye") => {
@@ -122,7 +138,15 @@ fn string(frame: &Value, field: &str) -> String {
     frame[field].as_str().unwrap_or_default().to_owned()
 }
 
-/// The strings in a list.
-pub fn strings(list: &Value) -> Vec<String> {
-    list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+/// The names in a list that are of people who chat here.
+pub fn ours(list: &Value) -> impl Iterator<Item = String> {
+    names(list).filter(|name| name.starts_with(OURS)).map(str::to_owned)
+}
+
+fn others(list: &Value) -> impl Iterator<Item = String> {
+    names(list).filter(|name| !name.starts_with(OURS)).map(str::to_owned)
+}
+
+fn names(list: &Value) -> impl Iterator<Item = &str> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str)
 }

@@ -1,0 +1,167 @@
+//! Clients that mean harm, for as long as a soak lasts: each does one thing, again and again, at a bounded rate.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+use crate::kit::{
+    Visitor,
+    raw::{masked, try_handshake},
+};
+
+/// How long one attempt may take; the next comes a little later.
+const ATTEMPT: Duration = Duration::from_secs(20);
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// What one of them does.
+#[derive(Clone, Copy, Debug)]
+enum Harm {
+    /// Pings by the hundred, none of whose answers is read.
+    Pings,
+    /// Bytes that are no frames.
+    Noise,
+    /// Joins again and again, and reads nothing of the welcomes; then vanishes.
+    Deaf,
+    /// A message in parts without end.
+    Parts,
+    /// A byte a second.
+    Dribble,
+    /// Frames that are not of the protocol, until it is sent away.
+    Mistakes,
+    /// Pages of history, without a pause.
+    Pages,
+    /// A head that never ends.
+    Head,
+    /// Signs in and out, with names of any shape.
+    Names,
+    /// Connects and resets.
+    Resets,
+}
+
+const ALL: [Harm; 10] = [
+    Harm::Pings,
+    Harm::Noise,
+    Harm::Deaf,
+    Harm::Parts,
+    Harm::Dribble,
+    Harm::Mistakes,
+    Harm::Pages,
+    Harm::Head,
+    Harm::Names,
+    Harm::Resets,
+];
+
+/// Starts this many against one instance. They end when the set is dropped.
+pub fn against(base: &str, how_many: usize) -> JoinSet<()> {
+    let mut all = JoinSet::new();
+    for i in 0..how_many {
+        let base = base.to_owned();
+        all.spawn(async move {
+            for round in 0_u64.. {
+                // Whatever the server does, the next attempt comes.
+                let _ = timeout(ATTEMPT, attempt(ALL[i % ALL.len()], &base, i, round)).await;
+                sleep(PAUSE).await;
+            }
+        });
+    }
+    all
+}
+
+async fn attempt(harm: Harm, base: &str, i: usize, round: u64) -> std::io::Result<()> {
+    if matches!(harm, Harm::Head | Harm::Resets) {
+        return without_a_session(harm, base).await;
+    }
+    let visitor = Visitor::at(base);
+    let name = if matches!(harm, Harm::Names) { shape(i, round) } else { format!("jahat {i}") };
+    let signed_in = visitor.request(Method::POST, "/").form(&[("username", name.as_str())]).send().await;
+    if matches!(harm, Harm::Names) || !signed_in.is_ok_and(|answer| answer.status().as_u16() == 303) {
+        let _ = visitor.request(Method::POST, "/logout").send().await;
+        return Ok(());
+    }
+    if matches!(harm, Harm::Pages) {
+        for path in ["/api/messages?limit=200", "/chat", "/api/members?limit=200"].repeat(10) {
+            let _ = visitor.try_get(path).await;
+        }
+    } else {
+        on_a_socket(harm, &visitor).await?;
+    }
+    let _ = visitor.request(Method::POST, "/logout").send().await;
+    Ok(())
+}
+
+async fn without_a_session(harm: Harm, base: &str) -> std::io::Result<()> {
+    let mut stream = TcpStream::connect(base.trim_start_matches("http://")).await?;
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nX: ").await?;
+    if matches!(harm, Harm::Resets) {
+        return socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    }
+    loop {
+        stream.write_all(b"x").await?;
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+async fn on_a_socket(harm: Harm, visitor: &Visitor) -> std::io::Result<()> {
+    let (mut stream, head) = try_handshake(visitor, "").await?;
+    if !head.starts_with("HTTP/1.1 101 ") {
+        return Ok(());
+    }
+    let join = masked(0x81, br#"{"type":"join"}"#);
+    match harm {
+        Harm::Pings => {
+            stream.write_all(&join).await?;
+            for _ in 0..10 {
+                stream.write_all(&masked(0x89, &[b'p'; 100]).repeat(100)).await?;
+                sleep(Duration::from_millis(200)).await;
+            }
+        }
+        Harm::Noise => stream.write_all(&(0..=255).cycle().take(4096).collect::<Vec<u8>>()).await?,
+        Harm::Deaf => {
+            for _ in 0..15 {
+                stream.write_all(&join).await?;
+                sleep(Duration::from_millis(1100)).await;
+            }
+            return socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+        }
+        Harm::Parts => {
+            stream.write_all(&masked(0x01, b"{")).await?;
+            for _ in 0..100 {
+                stream.write_all(&masked(0x00, &[b' '; 100]).repeat(20)).await?;
+                sleep(Duration::from_millis(20)).await;
+            }
+        }
+        Harm::Dribble => {
+            for byte in join.iter().chain(&masked(0x81, json!({"type": "ping"}).to_string().as_bytes())) {
+                stream.write_all(&[*byte]).await?;
+                sleep(Duration::from_secs(1)).await;
+            }
+        }
+        _ => {
+            stream.write_all(&join).await?;
+            for wrong in ["[", "{}", r#"{"type":"message"}"#, r#"{"type":"message","nonce":"n","text":" "}"#].repeat(3)
+            {
+                stream.write_all(&masked(0x81, wrong.as_bytes())).await?;
+            }
+            stream.read_to_end(&mut vec![]).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A name, or something that is none.
+fn shape(i: usize, round: u64) -> String {
+    match round % 5 {
+        0 => format!("jahat {i} {round}"),
+        1 => "x".repeat(30_000),
+        2 => "\u{202e}jahat".to_owned(),
+        3 => "a\u{301}\u{302}\u{303}\u{304}\u{305}".to_owned(),
+        _ => "<script>".to_owned(),
+    }
+}
