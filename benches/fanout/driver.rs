@@ -75,6 +75,14 @@ impl Driver {
         }
     }
 
+    /// Clients that mean harm.
+    pub fn hostile(&mut self, open: Open) -> Result<Opened, Failure> {
+        match self.ask(&Order::Hostile(open), Duration::ZERO)? {
+            Answer::Opened(opened) => Ok(opened),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     fn ask(&mut self, order: &Order, limit: Duration) -> Result<Answer, Failure> {
         serde_json::to_writer(&mut self.orders, order)?;
         writeln!(self.orders)?;

@@ -4,6 +4,7 @@
 mod client;
 pub mod dialect;
 mod histogram;
+mod hostile;
 mod opening;
 pub mod order;
 mod resp;
@@ -105,6 +106,7 @@ impl Generator {
             Order::Load(load) => self.load(&load).map(Answer::Measured),
             Order::Storm(load) => self.storm(&load).map(Answer::Stormed),
             Order::Slow(open) => slow::begin(&open).map(Answer::Opened),
+            Order::Hostile(open) => hostile::begin(&open).map(Answer::Opened),
         }
     }
 

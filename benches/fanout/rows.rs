@@ -1,5 +1,6 @@
 //! The rows of the report, each with what it promises.
 
+mod hostile;
 mod idle;
 mod instances;
 mod last;
@@ -32,6 +33,7 @@ pub const ALL: &[Row] = &[
     Row { name: "storm", measure: storm::storm },
     Row { name: "presence", measure: presence::presence },
     Row { name: "slow", measure: slow::slow },
+    Row { name: "hostile", measure: hostile::hostile },
     Row { name: "instances", measure: instances::instances },
     Row { name: PEERS, measure: peers::peers },
 ];

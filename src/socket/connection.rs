@@ -5,6 +5,7 @@ mod commands;
 mod timers;
 
 use std::{
+    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -73,6 +74,8 @@ pub(super) struct Entrant {
     pub(super) known: Known,
     /// Their session.
     pub(super) id: SessionId,
+    /// Where they come from, as limits know it.
+    pub(super) address: IpAddr,
     /// Sessions that ended since this one was known to be alive.
     pub(super) endings: broadcast::Receiver<Ending>,
 }
@@ -110,12 +113,12 @@ fn farewell(reason: Bye) -> End {
 impl Connection {
     pub(super) fn new(sockets: &Sockets, entrant: Entrant) -> Self {
         let now = Instant::now();
-        let Entrant { known: Known { person: Person { name, who, tag }, touch }, id, endings } = entrant;
+        let Entrant { known: Known { person: Person { name, who, tag }, touch }, id, address, endings } = entrant;
         Self {
             sockets: sockets.clone(),
             room: sockets.0.room.clone(),
             sessions: sockets.0.sessions.clone(),
-            allowance: sockets.0.allowances.of(&tag, now),
+            allowance: sockets.0.allowances.of(&tag, address, now),
             person: Hold { who, name, session: tag },
             session: id,
             faults: Faults::default(),

@@ -47,14 +47,14 @@ pub(super) async fn open(
     if !sockets.0.site.allows_socket(headers, peer) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    let entrant = match entrant(&sockets, &session).await {
+    let address = limit_key(sockets.0.site.proxies.client(peer, headers));
+    let entrant = match entrant(&sockets, &session, address).await {
         Ok(entrant) => entrant,
         Err(not) => return not.into_response(),
     };
     if sockets.0.draining.is_cancelled() || sockets.0.budget.is_exceeded() {
         return come_back(StatusCode::SERVICE_UNAVAILABLE);
     }
-    let address = limit_key(sockets.0.site.proxies.client(peer, headers));
     let place = match sockets.0.places.take(address) {
         Ok(place) => place,
         Err(NoPlace::Full) => return come_back(StatusCode::SERVICE_UNAVAILABLE),
@@ -71,17 +71,17 @@ pub(super) async fn open(
 }
 
 /// Whose socket it is to be. What ends is listened for before it is looked up: so nothing falls between.
-async fn entrant(sockets: &Sockets, session: &Session) -> Result<Entrant, NotSignedIn> {
+async fn entrant(sockets: &Sockets, session: &Session, address: IpAddr) -> Result<Entrant, NotSignedIn> {
     let endings = sockets.0.room.endings();
     let known = session.id().filter(|_| sockets.0.room.is_synced());
     if let Some(id) = known
         && let Some(known) = sockets.0.familiar.find(&id, Instant::now())
     {
-        return Ok(Entrant { known, id, endings });
+        return Ok(Entrant { known, id, address, endings });
     }
     let SignedIn { person, id } = SignedIn::of(session).await?;
     let touch = Instant::now() + sockets.0.sessions.touch_every();
-    Ok(Entrant { known: Known { person, touch }, id, endings })
+    Ok(Entrant { known: Known { person, touch }, id, address, endings })
 }
 
 /// What proves to the client that it was understood, if this is an upgrade to the one version there is.

@@ -17,6 +17,8 @@ pub enum Order {
     Storm(Load),
     /// One more client, which reads a byte a second from now on, and whose fate nobody counts.
     Slow(Open),
+    /// Clients that mean harm to all targets from now on.
+    Hostile(Open),
 }
 
 /// Clients to open.

@@ -89,8 +89,16 @@ pub async fn handshake(visitor: &Visitor, more: &str) -> (TcpStream, String) {
 /// # Errors
 /// What kept it from answering.
 pub async fn try_handshake(visitor: &Visitor, more: &str) -> std::io::Result<(TcpStream, String)> {
-    let address = visitor.base().trim_start_matches("http://").to_owned();
-    let mut stream = TcpStream::connect(&address).await?;
+    let stream = TcpStream::connect(visitor.base().trim_start_matches("http://")).await?;
+    upgrade_on(stream, visitor, more).await
+}
+
+/// Asks for an upgrade on a connection that is there.
+///
+/// # Errors
+/// What kept the server from answering.
+pub async fn upgrade_on(mut stream: TcpStream, visitor: &Visitor, more: &str) -> std::io::Result<(TcpStream, String)> {
+    let address = visitor.base().trim_start_matches("http://");
     let cookie = visitor.cookie().unwrap_or_default();
     let request = format!(
         "GET /ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nCookie: {cookie}\r\n\
