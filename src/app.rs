@@ -1,6 +1,7 @@
 //! The composition root: choose the engine, wire the parts, serve, drain.
 
 mod memory;
+mod metrics;
 mod shutdown;
 
 use std::{
@@ -63,12 +64,17 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     let listener = TcpListener::bind(settings.listen).await;
     let listener = listener.map_err(|error| RunError::Listen(settings.listen, error))?;
     let address = listener.local_addr().map_err(|error| RunError::Listen(settings.listen, error))?;
-    warn_of_what_has_no_effect(&settings);
 
     let (backplane, store) = engine(&settings)?;
     let room = Room::open(backplane, room_options(&settings));
     let (router, sockets) = wire(&settings, room, store);
     let closing = CancellationToken::new();
+    metrics::observe(&sockets);
+    if let Some(address) = settings.metrics_listen {
+        let serving = metrics::serve(address, closing.clone()).await;
+        // It ends with the rest, and is not waited for.
+        let _serving = serving.map_err(|error| RunError::Listen(address, error))?;
+    }
     let serving = tokio::spawn(server::serve(listener, router, server_options(&settings), closing.clone()));
     announce(address);
 
@@ -199,12 +205,6 @@ fn server_options(settings: &Settings) -> server::Options {
     let mut options = settings.server();
     options.max_connections += OTHER_CONNECTIONS;
     options
-}
-
-fn warn_of_what_has_no_effect(settings: &Settings) {
-    if settings.metrics_listen.is_some() {
-        tracing::warn!("RUANG_METRICS_LISTEN is set, but has no effect in this version");
-    }
 }
 
 /// The one line on stdout: where to point a browser.

@@ -40,6 +40,7 @@ use self::{
 use crate::{
     backplane::{Act, Acted, Backplane, Claim, Cursor, Hold, Inc, Ledger, Page, SessionTag, Unavailable},
     protocol::{Id, Limits, Rules},
+    telemetry::Standing,
 };
 
 /// How long anybody waits for an answer: after that it is not to be had.
@@ -190,6 +191,20 @@ impl Room {
     pub fn head(&self) -> Option<Option<Id>> {
         let knows = self.shared.is_synced() && self.shared.is_answered();
         knows.then(|| self.shared.view().recent.head())
+    }
+
+    /// How this instance stands, as far as the room knows.
+    pub fn standing(&self) -> Standing {
+        let view = self.shared.view();
+        Standing {
+            people: view.roster.count(),
+            recent: view.recent.len(),
+            lease_age: self.shared.beaten().map(|beaten| beaten.elapsed()),
+            link_up: self.shared.is_answered(),
+            synced: self.shared.is_synced(),
+            ready: self.shared.is_ready(),
+            ..Standing::default()
+        }
     }
 
     /// Whether everything that happened up to now is known here.

@@ -202,11 +202,7 @@ impl Settings {
             session_idle: from.required(&table::SESSION_IDLE, value::duration(60, 366 * DAY))?,
             session_max: from.required(&table::SESSION_MAX, value::duration(60, 366 * DAY))?,
             operator_token: from.optional(&table::OPERATOR_TOKEN_FILE, value::token_file)?,
-            telemetry: telemetry::Options {
-                format: from.required(&table::LOG_FORMAT, value::log_format)?,
-                filter: from.required(&table::RUST_LOG, value::log_filter)?,
-                traces: sources::traces(from)?,
-            },
+            telemetry: telemetry(from)?,
         })
     }
 
@@ -235,4 +231,15 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+fn telemetry(from: &mut Reader<'_>) -> Result<telemetry::Options, SettingsError> {
+    let export = sources::export(from)?;
+    let asked_for = from.optional(&table::METRICS_LISTEN, value::address)?.is_some() && !export.disabled;
+    Ok(telemetry::Options {
+        format: from.required(&table::LOG_FORMAT, value::log_format)?,
+        filter: from.required(&table::RUST_LOG, value::log_filter)?,
+        traces: export.traces,
+        metrics: telemetry::Metrics { asked_for, endpoint: export.metrics },
+    })
 }

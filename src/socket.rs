@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{allowance::Allowances, budget::Budget, familiar::Familiar, places::Places};
-use crate::{bucket::Rate, origin::SitePolicy, room::Room, session::Sessions};
+use crate::{bucket::Rate, origin::SitePolicy, room::Room, session::Sessions, telemetry::Standing};
 
 /// What sockets may do.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +63,18 @@ impl Sockets {
             connections: TaskTracker::new(),
             draining: CancellationToken::new(),
         }))
+    }
+
+    /// How this instance stands.
+    pub fn standing(&self) -> Standing {
+        let shared = &self.0;
+        Standing {
+            connections: shared.connections.len(),
+            connections_limit: shared.places.most(),
+            waiting_bytes: shared.budget.waiting(),
+            draining: shared.draining.is_cancelled(),
+            ..shared.room.standing()
+        }
     }
 
     /// Lets nobody in any more, hands everybody over to other instances, and waits for them to go: at most

@@ -1,7 +1,8 @@
-//! What operators see: the log on stderr, and traces by OpenTelemetry where a collector is named.
+//! What operators see: the log on stderr, and metrics and traces by OpenTelemetry where they are wanted.
 
 mod export;
 mod lines;
+mod metrics;
 
 #[cfg(test)]
 mod tests;
@@ -14,7 +15,7 @@ use std::{
 
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::ExporterBuildError;
-use opentelemetry_sdk::trace::SdkTracerProvider;
+use opentelemetry_sdk::{metrics::SdkMeterProvider, trace::SdkTracerProvider};
 use tracing::{Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
@@ -23,6 +24,8 @@ use tracing_subscriber::{
     layer::SubscriberExt,
     util::SubscriberInitExt,
 };
+
+pub use self::metrics::{Instruments, Metrics, Standing, exposition, instruments, observe};
 
 /// How long the last traces may take to be sent when the process ends.
 const FLUSH: Duration = Duration::from_secs(3);
@@ -36,6 +39,8 @@ pub struct Options {
     pub filter: String,
     /// Where traces go, if anywhere.
     pub traces: Option<Traces>,
+    /// Where metrics go, if anywhere.
+    pub metrics: Metrics,
 }
 
 /// How a line of the log is written.
@@ -54,24 +59,27 @@ pub struct Traces {
     pub endpoint: String,
 }
 
-/// Keeps traces going; sends the last of them when it is dropped.
-#[derive(Debug)]
-#[must_use = "traces end when it is dropped"]
-pub struct Guard(Option<SdkTracerProvider>);
+/// Keeps traces and metrics going; sends the last of them when it is dropped.
+#[derive(Debug, Default)]
+#[must_use = "traces and metrics end when it is dropped"]
+pub struct Guard {
+    traces: Option<SdkTracerProvider>,
+    metrics: Option<SdkMeterProvider>,
+}
 
 /// Sets up log and traces for the whole process. Nothing that goes wrong with them is reason not to serve: it is
 /// logged where that is possible.
 pub fn init(options: &Options) -> Guard {
-    let (guard, failed) = match options.traces.as_ref().map(Guard::new).transpose() {
-        Ok(guard) => (guard.unwrap_or(Guard(None)), None),
-        Err(error) => (Guard(None), Some(error)),
+    let (guard, failed) = match Guard::new(options) {
+        Ok(guard) => (guard, None),
+        Err(error) => (Guard::default(), Some(error)),
     };
     let colour = io::stderr().is_terminal();
     if subscriber(options, &guard, io::stderr, colour).try_init().is_err() {
         tracing::warn!("another log was set up before this one, and stays");
     }
     if let Some(error) = failed {
-        tracing::warn!(%error, "no traces");
+        tracing::warn!(%error, "no traces and metrics");
     }
     guard
 }
@@ -82,7 +90,7 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     // Spans of the HTTP client that exports are not to be exported.
-    let traces = guard.0.as_ref().map(|provider| {
+    let traces = guard.traces.as_ref().map(|provider| {
         let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("ruang"));
         layer.with_filter(Targets::new().with_target("ruang", LevelFilter::TRACE))
     });
@@ -106,18 +114,23 @@ where
 }
 
 impl Guard {
-    fn new(traces: &Traces) -> Result<Self, ExporterBuildError> {
-        export::provider(traces).map(Some).map(Self)
+    fn new(options: &Options) -> Result<Self, ExporterBuildError> {
+        let traces = options.traces.as_ref().map(export::provider).transpose()?;
+        Ok(Self { traces, metrics: metrics::provider(&options.metrics)? })
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let Some(provider) = self.0.take() else { return };
-        // On a thread of its own: the exporter's client blocks, and must not be dropped inside of an async runtime.
-        let flushed = thread::spawn(move || provider.shutdown_with_timeout(FLUSH)).join();
-        if let Ok(Err(error)) = flushed {
-            tracing::debug!(%error, "the last traces were not sent");
+        let (traces, metrics) = (self.traces.take(), self.metrics.take());
+        // On a thread of its own: the exporters' clients block, and must not be dropped inside of an async runtime.
+        let flush = move || {
+            let traces = traces.map_or(Ok(()), |traces| traces.shutdown_with_timeout(FLUSH));
+            let metrics = metrics.map_or(Ok(()), |metrics| metrics.shutdown_with_timeout(FLUSH));
+            traces.and(metrics)
+        };
+        if let Ok(Err(error)) = thread::spawn(flush).join() {
+            tracing::debug!(%error, "the last traces and metrics were not sent");
         }
     }
 }

@@ -24,7 +24,10 @@ use super::{
     Keeping, Ledger, Pace, Page, Position, Post, PublishError, Reading, Reaped, Record, SessionTag, Typing,
     Unavailable,
 };
-use crate::protocol::{Id, Rules};
+use crate::{
+    protocol::{Id, Rules},
+    telemetry::instruments,
+};
 
 /// A room within one process.
 pub struct Memory {
@@ -75,6 +78,9 @@ impl Backplane for Memory {
             return Err(PublishError::Ended);
         }
         if let Some(known) = state.log.said(&post) {
+            if known.is_ok() {
+                instruments().kept(false);
+            }
             return known;
         }
         let pace = Pace::of(state.keeping.messages).slowed(state.rules.slow_ms);
@@ -83,6 +89,7 @@ impl Backplane for Memory {
         let v = state.presence.version();
         let message = state.log.append(post, now_ms(), Instant::now());
         let id = message.id;
+        instruments().kept(true);
         state.subscribers.tell(&Event::Message { prev, v, message });
         Ok(id)
     }

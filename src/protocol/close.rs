@@ -43,6 +43,18 @@ pub enum Bye {
 }
 
 impl Bye {
+    /// Its name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Restart => "restart",
+            Self::SessionEnded => "session_ended",
+            Self::Policy => "policy",
+            Self::Silent => "silent",
+            Self::TooSlow => "too_slow",
+            Self::Overloaded => "overloaded",
+        }
+    }
+
     /// The code of the close frame that follows.
     pub const fn code(self) -> CloseCode {
         match self {

@@ -137,6 +137,19 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// Its name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BadFrame => "bad_frame",
+            Self::BadNonce => "bad_nonce",
+            Self::Empty => "empty",
+            Self::TooLong => "too_long",
+            Self::NotJoined => "not_joined",
+            Self::RateLimited => "rate_limited",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
     /// Whether it counts towards the errors after which a client is sent away: faults of the client's own.
     pub const fn is_fault(self) -> bool {
         !matches!(self, Self::RateLimited | Self::Unavailable)

@@ -126,6 +126,11 @@ impl Recent {
         messages.filter(|message| message.from == name).map(|message| message.id).collect()
     }
 
+    /// How many are at hand.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// The newest message's id, none while nothing was ever said.
     pub fn head(&self) -> Option<Id> {
         self.rows.back().map(|kept| kept.row.id()).or(self.forgotten)

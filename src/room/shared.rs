@@ -1,8 +1,11 @@
 //! What the hub shows to the rest of its instance, so that pages and connections need not ask it.
 
-use std::sync::{
-    Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
 };
 
 use tokio::sync::{broadcast, watch};
@@ -23,6 +26,7 @@ pub(super) struct Shared {
     synced: watch::Sender<bool>,
     ready: AtomicBool,
     answered: AtomicBool,
+    beaten: Mutex<Option<Instant>>,
 }
 
 /// What is heard of sessions that end.
@@ -52,6 +56,7 @@ impl Shared {
             synced: watch::Sender::new(false),
             ready: AtomicBool::new(false),
             answered: AtomicBool::new(false),
+            beaten: Mutex::new(None),
         }
     }
 
@@ -124,6 +129,15 @@ impl Shared {
 
     pub(super) fn set_answered(&self, answered: bool) {
         self.answered.store(answered, Ordering::Relaxed);
+    }
+
+    /// When a beat was last answered.
+    pub(super) fn beaten(&self) -> Option<Instant> {
+        *self.beaten.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_beaten(&self, now: Instant) {
+        *self.beaten.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
 
     fn departures(&self) -> MutexGuard<'_, Vec<(ConnectionId, String)>> {

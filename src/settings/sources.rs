@@ -149,8 +149,17 @@ impl fmt::Debug for Reader<'_> {
     }
 }
 
-/// Where traces go. These variables are OpenTelemetry's own, and its SDK reads the others of them itself.
-pub(super) fn traces(from: &Reader<'_>) -> Result<Option<telemetry::Traces>, SettingsError> {
+/// Where telemetry goes.
+pub(super) struct Export {
+    pub(super) traces: Option<telemetry::Traces>,
+    /// A URL, its path included.
+    pub(super) metrics: Option<String>,
+    /// OpenTelemetry is switched off as a whole.
+    pub(super) disabled: bool,
+}
+
+/// Where traces and metrics go. These variables are OpenTelemetry's own, and its SDK reads the others of them itself.
+pub(super) fn export(from: &Reader<'_>) -> Result<Export, SettingsError> {
     let read = |name: &str, parse: fn(&str) -> Result<(), String>| match from.variable(name) {
         Some(value) => parse(&value)
             .map(|()| Some(value.clone()))
@@ -164,8 +173,13 @@ pub(super) fn traces(from: &Reader<'_>) -> Result<Option<telemetry::Traces>, Set
     }
     let for_traces = read("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", value::endpoint)?;
     let for_all = read("OTEL_EXPORTER_OTLP_ENDPOINT", value::endpoint)?;
-    let for_all = for_all.map(|endpoint| format!("{}/v1/traces", endpoint.trim_end_matches('/')));
-    Ok(for_traces.or(for_all).filter(|_| !disabled).map(|endpoint| telemetry::Traces { endpoint }))
+    let for_metrics = read("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", value::endpoint)?;
+    let of = |own: Option<String>, path: &str| {
+        let shared = for_all.as_ref().map(|endpoint| format!("{}/v1/{path}", endpoint.trim_end_matches('/')));
+        own.or(shared).filter(|_| !disabled)
+    };
+    let traces = of(for_traces, "traces").map(|endpoint| telemetry::Traces { endpoint });
+    Ok(Export { traces, metrics: of(for_metrics, "metrics"), disabled })
 }
 
 fn wrong(setting: String, value: String, accepted: String) -> SettingsError {

@@ -27,7 +27,12 @@ impl Budget {
 
     /// Whether more waits than may: nobody new comes in then, and who has most of it goes.
     pub(super) fn is_exceeded(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) > self.most
+        self.waiting() > self.most
+    }
+
+    /// Bytes that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// A connection for which nothing waits.

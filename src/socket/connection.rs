@@ -39,6 +39,7 @@ use crate::{
     room::{Ending, Farewell, JoinError, Membership, Recipient, Room, SayError},
     server::Stream,
     session::{Alive, Person, Sessions, Unreadable},
+    telemetry::instruments,
     websocket::{close_frame, ping_frame},
 };
 
@@ -106,6 +107,18 @@ enum End {
     Lost,
 }
 
+impl End {
+    /// In a word, for who counts.
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Farewell(farewell) => farewell.reason.name(),
+            Self::Answered(_) => "client",
+            Self::Code(_) => "protocol",
+            Self::Lost => "lost",
+        }
+    }
+}
+
 fn farewell(reason: Bye) -> End {
     End::Farewell(Farewell { reason, retry_after_ms: None })
 }
@@ -160,6 +173,7 @@ impl Connection {
             End::Code(code) => outbox.finish(close_frame(Some(code))).await,
             End::Lost => outbox.abandon(),
         }
+        instruments().closed(end.reason());
         tracing::info!(?session, ?end, seconds = began.elapsed().as_secs(), "socket closed");
     }
 

@@ -43,6 +43,11 @@ impl Places {
         Self { most, most_per_address, taken: Mutex::default() }
     }
 
+    /// How many there are in all.
+    pub(super) fn most(&self) -> usize {
+        self.most
+    }
+
     /// Takes a place for a socket from an address.
     pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Result<Place, NoPlace> {
         let mut taken = self.lock();

@@ -32,6 +32,7 @@ use crate::{
     protocol::SUBPROTOCOL,
     server::Peer,
     session::{NotSignedIn, SignedIn},
+    telemetry::instruments,
     websocket::accept_key,
 };
 
@@ -53,12 +54,12 @@ pub(super) async fn open(
         Err(not) => return not.into_response(),
     };
     if sockets.0.draining.is_cancelled() || sockets.0.budget.is_exceeded() {
-        return come_back(StatusCode::SERVICE_UNAVAILABLE);
+        return come_back(StatusCode::SERVICE_UNAVAILABLE, "overloaded");
     }
     let place = match sockets.0.places.take(address) {
         Ok(place) => place,
-        Err(NoPlace::Full) => return come_back(StatusCode::SERVICE_UNAVAILABLE),
-        Err(NoPlace::TooMany) => return come_back(StatusCode::TOO_MANY_REQUESTS),
+        Err(NoPlace::Full) => return come_back(StatusCode::SERVICE_UNAVAILABLE, "full"),
+        Err(NoPlace::TooMany) => return come_back(StatusCode::TOO_MANY_REQUESTS, "too_many_connections"),
     };
     let offered = offers_subprotocol(headers);
     let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() else { return upgrade_required() };
@@ -122,6 +123,7 @@ fn upgrade_required() -> Response {
     (StatusCode::UPGRADE_REQUIRED, headers).into_response()
 }
 
-fn come_back(status: StatusCode) -> Response {
+fn come_back(status: StatusCode, reason: &'static str) -> Response {
+    instruments().refused(reason);
     (status, [(RETRY_AFTER, "2")]).into_response()
 }

@@ -28,7 +28,7 @@ pub(super) fn provider(traces: &Traces) -> Result<SdkTracerProvider, ExporterBui
 }
 
 /// What the environment says of this process, with a name for it if that says none.
-fn resource() -> Resource {
+pub(super) fn resource() -> Resource {
     let named = Resource::builder().build();
     let unknown =
         named.get(&Key::from_static_str(SERVICE)).is_none_or(|name| name.as_str().starts_with("unknown_service"));

@@ -30,11 +30,16 @@ impl Written {
 }
 
 fn options(format: Format, traces: Option<String>) -> Options {
-    Options { format, filter: "info".into(), traces: traces.map(|endpoint| Traces { endpoint }) }
+    Options {
+        format,
+        filter: "info".into(),
+        traces: traces.map(|endpoint| Traces { endpoint }),
+        metrics: Metrics::default(),
+    }
 }
 
 fn guard(options: &Options) -> Guard {
-    options.traces.as_ref().map_or(Guard(None), |traces| Guard::new(traces).expect("an exporter"))
+    Guard::new(options).expect("an exporter")
 }
 
 fn logged(options: &Options, act: impl FnOnce()) -> String {

@@ -8,6 +8,8 @@ use axum::{
     response::Response,
 };
 
+use crate::telemetry::instruments;
+
 /// Logs each request once it is answered: errors of ours as warnings, what machines ask all the time at debug.
 pub async fn log(request: Request, next: Next) -> Response {
     let begun = Instant::now();
@@ -16,7 +18,9 @@ pub async fn log(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let route = route.as_ref().map_or("-", MatchedPath::as_str);
     let status = response.status().as_u16();
-    let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let took = begun.elapsed();
+    instruments().answered(&method, route, status, took);
+    let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     if is_routine(route) {
         tracing::debug!(%method, route, status, ms, "request");
     } else if status >= 500 {

@@ -22,6 +22,7 @@ use crate::{
     backplane::{Claim, SessionTag},
     name::{Name, NameError},
     session::{NotSignedIn, Person, SignedIn},
+    telemetry::instruments,
 };
 
 /// What the form sends.
@@ -72,7 +73,10 @@ pub async fn submit(
         Err(error) => return refused(Refusal::Name(error)),
     };
     match enter(&web, &session, &name).await {
-        Ok(()) => to_the_room(),
+        Ok(()) => {
+            instruments().signed_in("entered");
+            to_the_room()
+        }
         Err(refusal) => refused(refusal),
     }
 }
@@ -117,6 +121,7 @@ enum Refusal {
 impl Refusal {
     /// The form again, with the reason beside what was typed.
     fn answer(self, locale: Locale, typed: &str) -> Response {
+        instruments().signed_in(self.name());
         let reason = self.reason(Texts::of(locale));
         let page = Page::new(locale, typed, Some(&reason));
         match self {
@@ -129,6 +134,16 @@ impl Refusal {
             Self::Unavailable => {
                 error::with_retry_after(page.answer(StatusCode::SERVICE_UNAVAILABLE), error::RETRY_SECONDS)
             }
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Name(_) => "bad_name",
+            Self::Held => "held",
+            Self::Banned { .. } => "banned",
+            Self::TooMany { .. } => "too_many",
+            Self::Unavailable => "unavailable",
         }
     }
 

@@ -8,6 +8,7 @@ pub mod guest;
 pub mod heard;
 pub mod instance;
 pub mod process;
+pub mod prometheus;
 pub mod proxy;
 pub mod raw;
 pub mod redis;

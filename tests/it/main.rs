@@ -15,5 +15,6 @@ mod http;
 mod kit;
 mod operator;
 mod safety;
+mod seeing;
 mod torture;
 mod wire;

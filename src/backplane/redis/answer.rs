@@ -7,12 +7,16 @@ use fred::types::Value;
 use crate::{
     backplane::{Acted, BeatError, Beaten, Claim, Inc, Lease, PublishError, Reaped, Stage, Unavailable},
     protocol::Id,
+    telemetry::instruments,
 };
 
 pub(super) fn published(answer: &Value) -> Result<Id, PublishError> {
     let fields = list(answer)?;
     match text(fields.first())?.as_str() {
-        "kept" => Ok(parse(fields.get(1))?),
+        kept @ ("kept" | "known") => {
+            instruments().kept(kept == "kept");
+            Ok(parse(fields.get(1))?)
+        }
         "fenced" => Err(PublishError::Fenced),
         "ended" => Err(PublishError::Ended),
         "bad_nonce" => Err(PublishError::BadNonce),

@@ -1,5 +1,7 @@
 //! The scripts, and one connection to run them on.
 
+use std::time::Instant;
+
 use fred::{
     clients::Client,
     error::{Error, ErrorKind},
@@ -7,7 +9,7 @@ use fred::{
     types::{Value, scripts::Script},
 };
 
-use crate::backplane::Unavailable;
+use crate::{backplane::Unavailable, telemetry::instruments};
 
 /// A script that is refused whole when Redis is out of memory.
 const NEEDS_MEMORY: &str = "#!lua\n";
@@ -84,6 +86,7 @@ impl Scripts {
         keys: Vec<String>,
         args: Vec<String>,
     ) -> Result<Value, Unavailable> {
+        let began = Instant::now();
         let known = self.client.evalsha(script.sha1().clone(), keys.clone(), args.clone()).await;
         let answer = match known {
             // After a restart, or SCRIPT FLUSH. EVAL makes it known again.
@@ -93,6 +96,7 @@ impl Scripts {
             }
             answer => answer,
         };
+        instruments().asked_redis(name, began.elapsed(), answer.is_ok());
         answer.map_err(|error| unavailable(name, &error))
     }
 }

@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 use super::{super::attendance::Sent, Hearing, Hub};
-use crate::backplane::{Beat, BeatError, Beaten, Inc, Position, Reading, Reaped, Unavailable};
+use crate::{
+    backplane::{Beat, BeatError, Beaten, Inc, Position, Reading, Reaped, Unavailable},
+    telemetry::instruments,
+};
 
 /// How long the hub waits for any answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -40,6 +43,9 @@ impl Hub {
         if !matches!(self.hearing, Hearing::Behind { .. }) {
             self.hearing = Hearing::Behind { reading: false, not_before: now };
             self.shared.set_synced(false);
+            if self.follower.position().is_some() {
+                instruments().gap_found();
+            }
         }
         self.read_if_due(now);
     }

@@ -213,6 +213,7 @@ impl Hub {
 
     fn take_beaten(&mut self, sent: &Sent, beaten: &Beaten, now: Instant) {
         self.pulse.answered = Some(now);
+        self.shared.set_beaten(now);
         self.watch.look(&beaten.leases, now);
         self.reap_one();
         self.follower.hear_of(beaten.position, now);

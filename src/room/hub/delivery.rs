@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     sync::Arc,
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use crate::{
     backplane::{Delta, Event, Inc, Person, Reading, SessionTag},
     protocol::{Bye, Id, Message, Row, Rules, ServerFrame},
     room::{Ending, Farewell, follower::Verdict, moderated::News, recent::Kept, roster::Changes},
+    telemetry::instruments,
 };
 
 /// Up to how many people everybody is told of everybody who types.
@@ -61,6 +62,9 @@ impl Hub {
         self.forget_removed(&news);
         self.tell_presence(first, now);
         self.tell_changes(now);
+        if reading.continues && before.is_some() {
+            instruments().gap_filled();
+        }
         if reading.continues {
             for frame in frames {
                 self.tell(&frame);
@@ -135,6 +139,9 @@ impl Hub {
         // Whoever speaks has been seen to come in, and no longer types.
         self.typists.stop(&message.from);
         self.tell_changes(now);
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let after = since_1970.saturating_sub(Duration::from_millis(message.at));
+        instruments().delivered(self.clients.len(), after);
         let kept = Kept::new(Row::Message(message));
         // Told first: whoever asks for the newest id must not be told of one before the message.
         self.tell(&kept.frame);

@@ -16,6 +16,7 @@ use crate::{
         recent::CatchUp,
         shared::{Shared, View},
     },
+    telemetry::instruments,
 };
 
 /// People up to whose number all names are in a welcome.
@@ -218,6 +219,7 @@ impl Hub {
         let (who, shared, fanout) = (join.person.who.clone(), Arc::clone(&self.shared), Arc::clone(&self.fanout));
         let entered = Entered { connection, who, shared, fanout };
         self.clients.insert(connection, join.person);
+        instruments().joined();
         // Whoever gave up meanwhile departs by what is dropped here.
         let _ = join.reply.send(Ok(entered));
     }

@@ -10,6 +10,7 @@ use crate::{
     protocol::{Bye, ClientFrame, CloseCode, ErrorCode, Id, Malformed, Nonce, ServerFrame, Text, TextError},
     room::Recipient,
     socket::{inbound::Came, outbox::Outbox},
+    telemetry::instruments,
     websocket::{Received, pong_frame},
 };
 
@@ -46,6 +47,7 @@ impl Connection {
     ) -> Result<(), End> {
         // Rounded up: whoever waits that long is let through.
         let retry_after_ms = retry_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX) + 1);
+        instruments().refused(code.name());
         outbox.send(ServerFrame::Error { code, nonce, retry_after_ms }.encode());
         if code.is_fault() && self.faults.count(Instant::now()) {
             return Err(farewell(Bye::Policy));

@@ -1,5 +1,6 @@
 //! A WebSocket without a library: bytes that no well-behaved client would send.
 
+use socket2::{Domain, Socket, Type};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -110,4 +111,18 @@ pub async fn upgrade_on(mut stream: TcpStream, visitor: &Visitor, more: &str) ->
         head.push(stream.read_u8().await?);
     }
     Ok((stream, String::from_utf8_lossy(&head).into_owned()))
+}
+
+/// A socket that has joined and is never read. It takes in as little as the system allows, as on Ethernet.
+pub async fn deaf(visitor: &Visitor) -> TcpStream {
+    let address: std::net::SocketAddr = visitor.base().trim_start_matches("http://").parse().expect("an address");
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.set_recv_buffer_size(1).expect("a buffer");
+    socket.set_tcp_mss(1460).expect("a segment size");
+    socket.connect(&address.into()).expect("the server listens");
+    socket.set_nonblocking(true).expect("a socket");
+    let stream = TcpStream::from_std(socket.into()).expect("a runtime");
+    let (mut stream, _) = upgrade_on(stream, visitor, "").await.expect("an upgrade");
+    stream.write_all(&masked(0x81, br#"{"type":"join"}"#)).await.expect("the server reads");
+    stream
 }

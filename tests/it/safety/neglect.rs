@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::SockRef;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -11,7 +11,7 @@ use tokio::{
 use crate::kit::{
     Cluster, Engine, SOON, Visitor,
     cluster::on_both_engines,
-    raw::{handshake, masked, upgrade_on},
+    raw::{deaf, handshake, masked},
     wait::within,
 };
 
@@ -59,8 +59,7 @@ async fn whoever_reads_nothing_is_cut_and_costs_the_others_nothing(engine: Engin
         Cluster::of(engine).set("RUANG_MESSAGES_PER_SECOND", "0").set("RUANG_LEAVE_GRACE", "250ms").start().await;
     let (mut sari, mut budi) = (cluster.guest(0, "sari").await, cluster.guest(0, "budi").await);
     let visitor = signed_in(&cluster, "tuli").await;
-    let mut deaf = upgrade_on(narrow(&visitor), &visitor, "").await.expect("an upgrade").0;
-    deaf.write_all(&masked(0x81, br#"{"type":"join"}"#)).await.expect("the server reads");
+    let mut deaf = deaf(&visitor).await;
     sari.sees(&["budi", "sari", "tuli"]).await;
     let began = Instant::now();
     let mut slowest = Duration::ZERO;
@@ -90,15 +89,4 @@ async fn joined(visitor: &Visitor) -> (TcpStream, Instant) {
     assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
     stream.write_all(&masked(0x81, br#"{"type":"join"}"#)).await.expect("the server reads");
     (stream, Instant::now())
-}
-
-/// A connection that takes in as little as the system allows, as on Ethernet.
-fn narrow(visitor: &Visitor) -> TcpStream {
-    let address: std::net::SocketAddr = visitor.base().trim_start_matches("http://").parse().expect("an address");
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    socket.set_recv_buffer_size(1).expect("a buffer");
-    socket.set_tcp_mss(1460).expect("a segment size");
-    socket.connect(&address.into()).expect("the server listens");
-    socket.set_nonblocking(true).expect("a socket");
-    TcpStream::from_std(socket.into()).expect("a runtime")
 }

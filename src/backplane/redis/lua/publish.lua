@@ -1,7 +1,7 @@
 -- KEYS: the room's, then name:<who>, then pace:<who>.
 -- ARGV: inc, session, who, nonce, fingerprint of the text, body (JSON), messages to keep, nonce memory in µs,
 -- µs between two messages (0 = unlimited), µs that they may be ahead.
--- Answers: {'fenced'} | {'ended'} | {'bad_nonce'} | {'kept', id} | {'limited', ms to wait}.
+-- Answers: {'fenced'} | {'ended'} | {'bad_nonce'} | {'kept', id} | {'known', id} | {'limited', ms to wait}.
 local inc, session, who, nonce, fingerprint, body, keep, memory, every, ahead = unpack(ARGV)
 
 local lease = redis.call('HGET', leases, inc)
@@ -22,7 +22,7 @@ for _, generation in pairs(said) do
     if text ~= fingerprint then
       return { 'bad_nonce' }
     end
-    return { 'kept', id }
+    return { 'known', id }
   end
 end
 

@@ -1,0 +1,253 @@
+//! What is counted and measured, as OpenTelemetry instruments: sent to a collector where one is named, and told in
+//! Prometheus' text to whoever asks. Names follow OpenTelemetry's semantic conventions where these have one.
+//!
+//! On the way of a message nothing is counted per client, but once for all of them.
+
+mod process;
+
+use std::{
+    sync::{LazyLock, OnceLock},
+    time::Duration,
+};
+
+use http::Method;
+use opentelemetry::{
+    KeyValue, global,
+    metrics::{Counter, Histogram, Meter},
+};
+use opentelemetry_otlp::{ExporterBuildError, MetricExporter, Protocol, WithExportConfig};
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use prometheus::{Registry, TextEncoder};
+
+use super::export::resource;
+
+/// Bounds of histograms of durations, in seconds: from the fastest delivery to the longest patience.
+const SECONDS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
+
+/// Where metrics go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// Somebody asks for Prometheus' text.
+    pub asked_for: bool,
+    /// The URL that they are posted to, its path included.
+    pub endpoint: Option<String>,
+}
+
+/// Counters and histograms. Cheap to use; nothing happens where nobody wants metrics.
+#[derive(Debug)]
+pub struct Instruments {
+    joins: Counter<u64>,
+    published: Counter<u64>,
+    deduplicated: Counter<u64>,
+    delivered: Counter<u64>,
+    refused: Counter<u64>,
+    sign_ins: Counter<u64>,
+    closed: Counter<u64>,
+    gaps_found: Counter<u64>,
+    gaps_filled: Counter<u64>,
+    delivery: Histogram<f64>,
+    redis: Histogram<f64>,
+    requests: Histogram<f64>,
+}
+
+/// How an instance stands at a moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Standing {
+    /// Open WebSockets.
+    pub connections: usize,
+    /// WebSockets that may be open.
+    pub connections_limit: usize,
+    /// People in the room, on all instances.
+    pub people: usize,
+    /// Messages at hand.
+    pub recent: usize,
+    /// Bytes that wait for slow clients.
+    pub waiting_bytes: usize,
+    /// How long ago the backplane last answered; none if it never did.
+    pub lease_age: Option<Duration>,
+    /// Whether the backplane answers.
+    pub link_up: bool,
+    /// Whether everything up to now is known.
+    pub synced: bool,
+    /// Whether it is fit for new people.
+    pub ready: bool,
+    /// Whether it hands its people over.
+    pub draining: bool,
+}
+
+static REGISTRY: OnceLock<Registry> = OnceLock::new();
+
+/// The instruments of this process.
+pub fn instruments() -> &'static Instruments {
+    static INSTRUMENTS: LazyLock<Instruments> = LazyLock::new(|| Instruments::new(&global::meter("ruang")));
+    &INSTRUMENTS
+}
+
+/// Everything in Prometheus' text format, if metrics are asked for.
+pub fn exposition() -> Option<String> {
+    TextEncoder::new().encode_to_string(&REGISTRY.get()?.gather()).ok()
+}
+
+/// Has `look` asked whenever metrics are collected.
+pub fn observe(look: impl Fn() -> Standing + Clone + Send + Sync + 'static) {
+    let meter = global::meter("ruang");
+    type Of = fn(&Standing) -> Option<f64>;
+    let gauges: [(&'static str, &'static str, &'static str, Of); 10] = [
+        ("ruang.connections", "{connection}", "Open WebSockets.", |now| Some(now.connections as f64)),
+        ("ruang.connections.limit", "{connection}", "WebSockets that may be open.", |now| {
+            Some(now.connections_limit as f64)
+        }),
+        ("ruang.people", "{person}", "People in the room, on all instances.", |now| Some(now.people as f64)),
+        ("ruang.recent.messages", "{message}", "Messages at hand, for who comes back.", |now| Some(now.recent as f64)),
+        ("ruang.waiting", "By", "Bytes that wait for slow clients.", |now| Some(now.waiting_bytes as f64)),
+        ("ruang.lease.age", "s", "Since the backplane last answered a beat.", |now| {
+            now.lease_age.map(|age| age.as_secs_f64())
+        }),
+        ("ruang.redis.up", "", "Whether the backplane answers.", |now| Some(f64::from(u8::from(now.link_up)))),
+        ("ruang.synced", "", "Whether everything up to now is known.", |now| Some(f64::from(u8::from(now.synced)))),
+        ("ruang.ready", "", "Whether the instance is fit for new people.", |now| Some(f64::from(u8::from(now.ready)))),
+        ("ruang.draining", "", "Whether the instance hands its people over.", |now| {
+            Some(f64::from(u8::from(now.draining)))
+        }),
+    ];
+    for (name, unit, about, of) in gauges {
+        let look = look.clone();
+        let gauge = meter.f64_observable_gauge(name).with_unit(unit).with_description(about);
+        gauge
+            .with_callback(move |observer| of(&look()).into_iter().for_each(|value| observer.observe(value, &[])))
+            .build();
+    }
+    process::observe(&meter);
+}
+
+/// The provider behind the instruments; none where nobody wants metrics.
+pub(super) fn provider(metrics: &Metrics) -> Result<Option<SdkMeterProvider>, ExporterBuildError> {
+    if !metrics.asked_for && metrics.endpoint.is_none() {
+        return Ok(None);
+    }
+    let mut builder = SdkMeterProvider::builder().with_resource(resource());
+    if metrics.asked_for {
+        let registry = REGISTRY.get_or_init(Registry::new);
+        let reader = opentelemetry_prometheus::exporter().with_registry(registry.clone());
+        match reader.build() {
+            Ok(reader) => builder = builder.with_reader(reader),
+            Err(error) => tracing::warn!(%error, "no metrics in Prometheus' text"),
+        }
+    }
+    if let Some(endpoint) = &metrics.endpoint {
+        let exporter = MetricExporter::builder().with_http().with_protocol(Protocol::HttpBinary);
+        builder = builder.with_periodic_exporter(exporter.with_endpoint(endpoint).build()?);
+    }
+    let provider = builder.build();
+    global::set_meter_provider(provider.clone());
+    Ok(Some(provider))
+}
+
+impl Instruments {
+    fn new(meter: &Meter) -> Self {
+        let counter = |name: &'static str, unit: &'static str, about: &'static str| {
+            meter.u64_counter(name).with_unit(unit).with_description(about).build()
+        };
+        let duration = |name: &'static str, about: &'static str| {
+            let histogram = meter.f64_histogram(name).with_unit("s").with_description(about);
+            histogram.with_boundaries(SECONDS.to_vec()).build()
+        };
+        let instruments = Self {
+            joins: counter("ruang.joins", "{join}", "Connections that entered the room."),
+            published: counter("ruang.messages.published", "{message}", "Messages kept that came through here."),
+            deduplicated: counter("ruang.messages.deduplicated", "{message}", "Repeats of a message already kept."),
+            delivered: counter("ruang.messages.delivered", "{delivery}", "Messages handed to connections."),
+            refused: counter("ruang.refusals", "{refusal}", "What was not accepted of clients, by reason."),
+            sign_ins: counter("ruang.sign_ins", "{attempt}", "Attempts to sign in, by outcome."),
+            closed: counter("ruang.connections.closed", "{connection}", "WebSockets that ended, by reason."),
+            gaps_found: counter("ruang.gaps.found", "{gap}", "Times that something of the room was missed."),
+            gaps_filled: counter("ruang.gaps.filled", "{gap}", "Times that all that was missed was read."),
+            delivery: duration("ruang.message.delivery.duration", "From keeping a message to handing it to clients."),
+            redis: duration("db.client.operation.duration", "Answers of Redis, by script."),
+            requests: duration("http.server.request.duration", "Answers to HTTP requests."),
+        };
+        instruments.begin();
+        instruments
+    }
+
+    /// Counts that begin at nothing rather than not at all: a rate is then known from the first time on.
+    fn begin(&self) {
+        for counter in
+            [&self.joins, &self.published, &self.deduplicated, &self.delivered, &self.gaps_found, &self.gaps_filled]
+        {
+            counter.add(0, &[]);
+        }
+        for reason in ["full", "overloaded", "too_many_connections", "rate_limited", "unavailable", "bad_frame"] {
+            self.refused.add(0, &[KeyValue::new("reason", reason)]);
+        }
+        for reason in ["client", "lost", "restart", "session_ended", "policy", "silent", "too_slow", "overloaded"] {
+            self.closed.add(0, &[KeyValue::new("reason", reason)]);
+        }
+        for outcome in ["entered", "held", "banned", "bad_name", "too_many", "unavailable"] {
+            self.sign_ins.add(0, &[KeyValue::new("outcome", outcome)]);
+        }
+    }
+
+    /// A connection entered the room.
+    pub fn joined(&self) {
+        self.joins.add(1, &[]);
+    }
+
+    /// A message was kept, now or (`fresh` false) before.
+    pub fn kept(&self, fresh: bool) {
+        if fresh { &self.published } else { &self.deduplicated }.add(1, &[]);
+    }
+
+    /// A message was handed to so many connections, so long after it was kept.
+    pub fn delivered(&self, connections: usize, after: Duration) {
+        self.delivered.add(connections as u64, &[]);
+        self.delivery.record(after.as_secs_f64(), &[]);
+    }
+
+    /// Something of a client was not accepted.
+    pub fn refused(&self, reason: &'static str) {
+        self.refused.add(1, &[KeyValue::new("reason", reason)]);
+    }
+
+    /// Somebody tried to sign in.
+    pub fn signed_in(&self, outcome: &'static str) {
+        self.sign_ins.add(1, &[KeyValue::new("outcome", outcome)]);
+    }
+
+    /// A WebSocket ended.
+    pub fn closed(&self, reason: &'static str) {
+        self.closed.add(1, &[KeyValue::new("reason", reason)]);
+    }
+
+    /// Something was missed.
+    pub fn gap_found(&self) {
+        self.gaps_found.add(1, &[]);
+    }
+
+    /// All that was missed was read.
+    pub fn gap_filled(&self) {
+        self.gaps_filled.add(1, &[]);
+    }
+
+    /// Redis answered, or failed to.
+    pub fn asked_redis(&self, script: &'static str, took: Duration, answered: bool) {
+        let mut attributes = vec![KeyValue::new("db.system.name", "redis"), KeyValue::new("db.operation.name", script)];
+        if !answered {
+            attributes.push(KeyValue::new("error.type", "unavailable"));
+        }
+        self.redis.record(took.as_secs_f64(), &attributes);
+    }
+
+    /// A request was answered. `route` is that of the router, never what somebody typed.
+    pub fn answered(&self, method: &Method, route: &str, status: u16, took: Duration) {
+        // Others may be of anybody's making, and each would be a series of its own.
+        let known = [Method::GET, Method::POST, Method::HEAD, Method::PUT, Method::DELETE, Method::OPTIONS];
+        let method = if known.contains(method) { method.as_str().to_owned() } else { "_OTHER".to_owned() };
+        let attributes = [
+            KeyValue::new("http.request.method", method),
+            KeyValue::new("http.route", route.to_owned()),
+            KeyValue::new("http.response.status_code", i64::from(status)),
+        ];
+        self.requests.record(took.as_secs_f64(), &attributes);
+    }
+}

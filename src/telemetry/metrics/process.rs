@@ -1,0 +1,56 @@
+//! What the process takes of the machine, as Linux tells it.
+
+use std::fs;
+
+use opentelemetry::metrics::Meter;
+
+/// Clock ticks a second in `/proc`, the same on every Linux that Rust runs on.
+const TICKS: f64 = 100.0;
+
+/// Has it looked up whenever metrics are collected.
+pub(super) fn observe(meter: &Meter) {
+    let cpu = meter.f64_observable_counter("process.cpu.time").with_unit("s");
+    cpu.with_description("CPU seconds used.")
+        .with_callback(|observer| cpu_seconds().into_iter().for_each(|seconds| observer.observe(seconds, &[])))
+        .build();
+    let memory = meter.u64_observable_gauge("process.memory.usage").with_unit("By");
+    memory
+        .with_description("Resident memory.")
+        .with_callback(|observer| resident_bytes().into_iter().for_each(|bytes| observer.observe(bytes, &[])))
+        .build();
+    let files = meter.u64_observable_gauge("process.unix.file_descriptor.count").with_unit("{file_descriptor}");
+    files
+        .with_description("Open descriptors.")
+        .with_callback(|observer| open_files().into_iter().for_each(|count| observer.observe(count, &[])))
+        .build();
+}
+
+/// User and system time: fields 14 and 15 of proc(5)'s `stat`, counted after the name in parentheses.
+fn cpu_seconds() -> Option<f64> {
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
+    let ticks: f64 = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
+    Some(ticks / TICKS)
+}
+
+fn resident_bytes() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().strip_suffix(" kB")?;
+    Some(kib.parse::<u64>().ok()? * 1024)
+}
+
+fn open_files() -> Option<u64> {
+    Some(fs::read_dir("/proc/self/fd").ok()?.count() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_takes_some_of_each() {
+        assert!(cpu_seconds().is_some());
+        assert!(resident_bytes().is_some_and(|bytes| bytes > 1024 * 1024));
+        assert!(open_files().is_some_and(|count| count > 2));
+    }
+}

@@ -1,0 +1,99 @@
+//! A real Prometheus of the test's own, with the rules that are shipped.
+
+use std::{fs, process::Command, time::Duration};
+
+use reqwest::Url;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{
+    Instance, Visitor,
+    process::{Process, free_port, scratch},
+    wait::eventually,
+};
+
+/// Longer than the first asking and the first look at the rules take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A prometheus that asks instances every second and judges by the shipped alerts, without waiting for them to last.
+pub struct Prometheus {
+    base: String,
+    _dir: TempDir,
+    _process: Process,
+}
+
+impl Prometheus {
+    /// Starts one that asks these instances, and waits until it is ready.
+    pub async fn start(instances: &[Instance]) -> Self {
+        let dir = scratch();
+        let targets: Vec<String> = instances.iter().map(metrics_address).collect();
+        let config = serde_json::json!({
+            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "rule_files": ["alerts.yml"],
+            "scrape_configs": [{"job_name": "ruang", "static_configs": [{"targets": targets}]}],
+        });
+        // YAML takes JSON.
+        fs::write(dir.path().join("prometheus.yml"), config.to_string()).expect("a file");
+        fs::write(dir.path().join("alerts.yml"), at_once(include_str!("../../../deploy/observability/alerts.yml")))
+            .expect("a file");
+        let port = free_port();
+        let mut command = Command::new("prometheus");
+        command.current_dir(dir.path()).arg("--config.file=prometheus.yml").arg("--storage.tsdb.path=data");
+        command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+        let process = Process::spawn("prometheus", &mut command);
+        let base = format!("http://127.0.0.1:{port}");
+        eventually(PATIENCE, "prometheus is ready", || async {
+            match Visitor::at(&base).try_get("/-/ready").await {
+                Ok(answer) if answer.status == 200 => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await;
+        Self { base, _dir: dir, _process: process }
+    }
+
+    /// Waits until an expression has data, none of which is no number.
+    pub async fn knows(&self, expression: &str) {
+        eventually(PATIENCE, expression, || async {
+            let result = self.ask("query", &[("query", expression)]).await["data"]["result"].clone();
+            let values: Vec<&str> =
+                result.as_array().into_iter().flatten().filter_map(|row| row["value"][1].as_str()).collect();
+            if values.iter().any(|value| *value != "NaN") { Ok(()) } else { Err(result.to_string()) }
+        })
+        .await;
+    }
+
+    /// Waits until an alert fires.
+    pub async fn alerts(&self, name: &str) {
+        eventually(PATIENCE, name, || async {
+            let firing = self.firing().await;
+            if firing.iter().any(|alert| alert == name) { Ok(()) } else { Err(format!("{firing:?}")) }
+        })
+        .await;
+    }
+
+    /// The alerts that fire.
+    pub async fn firing(&self) -> Vec<String> {
+        let alerts = self.ask("alerts", &[]).await["data"]["alerts"].clone();
+        let firing = alerts.as_array().into_iter().flatten().filter(|alert| alert["state"] == "firing");
+        firing.filter_map(|alert| alert["labels"]["alertname"].as_str().map(str::to_owned)).collect()
+    }
+
+    async fn ask(&self, what: &str, parameters: &[(&str, &str)]) -> Value {
+        let url = Url::parse_with_params(&format!("{}/api/v1/{what}", self.base), parameters).expect("an address");
+        let path = url.as_str().trim_start_matches(&self.base).to_owned();
+        Visitor::at(&self.base).get(&path).await.is(200).json()
+    }
+}
+
+/// Where an instance tells its metrics, by its own word.
+pub fn metrics_address(instance: &Instance) -> String {
+    let log = instance.log();
+    let after = log.split("metrics are at http://").nth(1).unwrap_or_else(|| panic!("no metrics: {log}"));
+    after.split("/metrics").next().unwrap_or_default().to_owned()
+}
+
+/// The rules, but that nothing has to last.
+fn at_once(rules: &str) -> String {
+    rules.lines().filter(|line| !line.trim_start().starts_with("for: ")).collect::<Vec<_>>().join("\n")
+}

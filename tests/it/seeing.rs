@@ -1,0 +1,11 @@
+//! What an operator sees: metrics, and the dashboard and alerts made of them.
+
+mod alerts;
+mod metrics;
+
+use crate::kit::{Cluster, Engine, cluster::Builder};
+
+/// Instances on one Redis that tell their metrics.
+fn told(instances: usize) -> Builder {
+    Cluster::of(Engine::Redis).instances(instances).set("RUANG_METRICS_LISTEN", "127.0.0.1:0")
+}

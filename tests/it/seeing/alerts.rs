@@ -1,0 +1,129 @@
+//! The shipped dashboard and alerts, on a real Prometheus: every expression has data, every alert fires under its fault.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::told;
+use crate::kit::{Guest, SOON, eventually, prometheus::Prometheus, raw, redis};
+
+/// Longer than a message may take before it is called slow.
+const SLOW: Duration = Duration::from_millis(1500);
+
+#[tokio::test]
+async fn every_expression_of_the_dashboard_has_data() {
+    let cluster = told(2).start().await;
+    let prometheus = Prometheus::start(&cluster.instances).await;
+    let mut sari = cluster.guest(0, "sari").await;
+    let dashboard: Value = serde_json::from_str(include_str!("../../../deploy/observability/dashboard.json")).unwrap();
+    let targets = dashboard["panels"].as_array().unwrap().iter().filter_map(|panel| panel["targets"].as_array());
+    let expressions: Vec<&str> = targets.flatten().filter_map(|target| target["expr"].as_str()).collect();
+    assert!(expressions.len() > 20, "{expressions:?}");
+    // A rate needs something between two askings.
+    let talk = async {
+        for n in 0.. {
+            sari.say_kept(&n.to_string()).await;
+            sari.visitor.get("/chat").await.is(200);
+            tokio::time::sleep(Duration::from_millis(400)).await;
+        }
+    };
+    let looks = async {
+        for expression in expressions {
+            prometheus.knows(expression).await;
+        }
+    };
+    meanwhile(talk, looks).await;
+    assert_eq!(prometheus.firing().await, Vec::<String>::new(), "all is well");
+}
+
+#[tokio::test]
+async fn every_alert_fires_under_its_fault() {
+    let mut cluster = told(2).set("RUANG_MAX_CONNECTIONS", "20").set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
+    let prometheus = Prometheus::start(&cluster.instances).await;
+    prometheus.knows("sum(ruang_ready)").await;
+    let mut sari = cluster.guest(0, "sari").await;
+
+    // The instance stands still while somebody speaks through the other.
+    let mut budi = cluster.guest(1, "budi").await;
+    budi.say_kept("mulai").await;
+    // Growth is only seen of what was there before.
+    prometheus.knows("count(ruang_message_delivery_duration_seconds_count) == 2").await;
+    cluster.instances[0].pause();
+    for n in 0..20 {
+        budi.say_kept(&n.to_string()).await;
+    }
+    let began = std::time::Instant::now();
+    eventually(SOON, "the messages are old", || async {
+        if began.elapsed() > SLOW { Ok(()) } else { Err(String::new()) }
+    })
+    .await;
+    cluster.instances[0].resume();
+    sari.hears("budi", "19").await;
+    prometheus.alerts("RuangSlowDelivery").await;
+
+    for _ in 0..5 {
+        redis::command(cluster.redis(), &["CLIENT", "KILL", "TYPE", "pubsub"]).await;
+        let text = format!("terdengar? {}", began.elapsed().as_micros());
+        sari.say_kept(&text).await;
+        budi.hears("sari", &text).await;
+    }
+    prometheus.alerts("RuangGaps").await;
+
+    let deaf = futures_util::future::join_all((0..7).map(|_| raw::deaf(&sari.visitor))).await;
+    let speaks = async {
+        for n in 0.. {
+            budi.say_kept(&format!("{} {n}", "x".repeat(1900))).await;
+        }
+    };
+    meanwhile(speaks, prometheus.alerts("RuangSlowClients")).await;
+    drop(deaf);
+
+    cluster.redis().pause();
+    prometheus.alerts("RuangRedisUnreachable").await;
+    prometheus.alerts("RuangNotReady").await;
+    let asks = async {
+        loop {
+            sari.visitor.get("/chat").await.is(503);
+        }
+    };
+    meanwhile(asks, prometheus.alerts("RuangErrors")).await;
+    cluster.redis().resume();
+    cluster.instances[0].answers_readyz(200, SOON).await;
+
+    let mut tabs = vec![];
+    loop {
+        match Guest::try_connect(&sari.visitor, &[]).await {
+            Ok(tab) => tabs.push(tab),
+            Err(refused) => {
+                assert_eq!(refused.status, 503);
+                break;
+            }
+        }
+    }
+    prometheus.alerts("RuangNearlyFull").await;
+    prometheus.alerts("RuangTurnsAway").await;
+    drop(tabs);
+
+    cluster.instances[1].kill();
+    prometheus.alerts("RuangInstanceDown").await;
+}
+
+#[test]
+fn no_alert_is_shipped_that_is_not_tried_and_explained() {
+    let (rules, tried) = (include_str!("../../../deploy/observability/alerts.yml"), include_str!("alerts.rs"));
+    let manual = include_str!("../../../docs/operations.md");
+    let names = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect::<Vec<_>>();
+    assert!(names.len() > 5, "{names:?}");
+    for name in names {
+        assert!(tried.contains(&format!("prometheus.alerts(\"{name}\")")), "{name} is never seen to fire");
+        assert!(manual.contains(&format!("| `{name}` |")), "docs/operations.md does not say what to do at {name}");
+    }
+}
+
+/// Does something for as long as something else takes.
+async fn meanwhile(does: impl Future<Output = ()>, takes: impl Future<Output = ()>) {
+    tokio::select! {
+        () = does => {}
+        () = takes => {}
+    }
+}
