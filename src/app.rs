@@ -11,6 +11,8 @@ use std::{
     time::Duration,
 };
 
+use listenfd::ListenFd;
+use sd_notify::NotifyState;
 use thiserror::Error;
 use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -61,8 +63,7 @@ pub enum RunError {
 /// What keeps it from serving.
 pub async fn run(settings: Settings) -> Result<(), RunError> {
     let mut stops = Stops::listen().map_err(RunError::Signals)?;
-    let listener = TcpListener::bind(settings.listen).await;
-    let listener = listener.map_err(|error| RunError::Listen(settings.listen, error))?;
+    let listener = listener(settings.listen).await.map_err(|error| RunError::Listen(settings.listen, error))?;
     let address = listener.local_addr().map_err(|error| RunError::Listen(settings.listen, error))?;
 
     let (backplane, store) = engine(&settings)?;
@@ -77,8 +78,10 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     }
     let serving = tokio::spawn(server::serve(listener, router, server_options(&settings), closing.clone()));
     announce(address);
+    tell_systemd(NotifyState::Ready);
 
     stops.next().await;
+    tell_systemd(NotifyState::Stopping);
     tracing::info!("draining: handing everybody over");
     let drained = async {
         let left = sockets.drain(settings.drain_timeout).await;
@@ -92,6 +95,24 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
         () = stops.next() => tracing::warn!("told to stop twice: not waiting for anybody"),
     }
     Ok(())
+}
+
+/// The socket that systemd opened for us, or one of our own.
+async fn listener(listen: SocketAddr) -> io::Result<TcpListener> {
+    match ListenFd::from_env().take_tcp_listener(0)? {
+        Some(handed_over) => {
+            handed_over.set_nonblocking(true)?;
+            TcpListener::from_std(handed_over)
+        }
+        None => TcpListener::bind(listen).await,
+    }
+}
+
+/// Tells systemd, where it asked for that.
+fn tell_systemd(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "systemd cannot be told");
+    }
 }
 
 /// Asks Redis whether it answers.

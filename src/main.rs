@@ -9,7 +9,7 @@ use std::{
 
 use ruang::{
     app,
-    settings::{Command, Loaded, Settings, descriptors},
+    settings::{Command, Effective, Loaded, Settings, VERSION, descriptors},
     telemetry,
 };
 use tokio::{
@@ -35,15 +35,16 @@ fn main() -> ExitCode {
         }
     };
     match loaded.command {
-        Command::Run => run(loaded.settings),
+        Command::Run => run(loaded),
         Command::Check => check(&loaded),
         Command::Healthcheck => healthcheck(loaded.settings.listen),
     }
 }
 
-fn run(settings: Settings) -> ExitCode {
+fn run(Loaded { settings, effective, .. }: Loaded) -> ExitCode {
     // Before the runtime and after it: what exports traces blocks.
     let _telemetry = telemetry::init(&settings.telemetry);
+    say_what_is_set(&effective);
     let runtime = match runtime(&mut Builder::new_multi_thread()) {
         Ok(runtime) => runtime,
         Err(code) => return code,
@@ -57,6 +58,14 @@ fn run(settings: Settings) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// One line: every setting that somebody chose, and where. Secrets are not among the values.
+fn say_what_is_set(effective: &[Effective]) {
+    let chosen = effective.iter().filter(|setting| setting.is_chosen());
+    let chosen: Vec<String> = chosen.map(|set| format!("{}={} ({})", set.name, set.value, set.source)).collect();
+    let settings = if chosen.is_empty() { "all as they come".to_owned() } else { chosen.join(", ") };
+    tracing::info!(version = VERSION, %settings, "starting");
 }
 
 fn check(loaded: &Loaded) -> ExitCode {

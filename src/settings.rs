@@ -22,7 +22,7 @@ use crate::{
     origin::{PublicUrl, SitePolicy},
     server, telemetry,
 };
-pub use command::Command;
+pub use command::{Command, VERSION};
 use secret::RedisUrl;
 pub use secret::Secret;
 pub use sources::Effective;
@@ -175,9 +175,10 @@ impl Settings {
 
     fn read(from: &mut Reader<'_>, descriptors: usize) -> Result<Self, SettingsError> {
         const DAY: u64 = 24 * 60 * 60;
+        let metrics_listen = from.optional(&table::METRICS_LISTEN, value::address)?;
         Ok(Self {
             listen: from.required(&table::LISTEN, value::address)?,
-            metrics_listen: from.optional(&table::METRICS_LISTEN, value::address)?,
+            metrics_listen,
             public_url: from.optional(&table::PUBLIC_URL, value::parsed("an origin like https://chat.example.org"))?,
             trusted_proxies: from
                 .optional(&table::TRUSTED_PROXIES, value::parsed("addresses and networks like 10.0.0.0/8,192.168.1.7"))?
@@ -202,7 +203,7 @@ impl Settings {
             session_idle: from.required(&table::SESSION_IDLE, value::duration(60, 366 * DAY))?,
             session_max: from.required(&table::SESSION_MAX, value::duration(60, 366 * DAY))?,
             operator_token: from.optional(&table::OPERATOR_TOKEN_FILE, value::token_file)?,
-            telemetry: telemetry(from)?,
+            telemetry: telemetry(from, metrics_listen.is_some())?,
         })
     }
 
@@ -233,9 +234,9 @@ impl Settings {
     }
 }
 
-fn telemetry(from: &mut Reader<'_>) -> Result<telemetry::Options, SettingsError> {
+fn telemetry(from: &mut Reader<'_>, listens: bool) -> Result<telemetry::Options, SettingsError> {
     let export = sources::export(from)?;
-    let asked_for = from.optional(&table::METRICS_LISTEN, value::address)?.is_some() && !export.disabled;
+    let asked_for = listens && !export.disabled;
     Ok(telemetry::Options {
         format: from.required(&table::LOG_FORMAT, value::log_format)?,
         filter: from.required(&table::RUST_LOG, value::log_filter)?,

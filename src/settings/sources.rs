@@ -25,6 +25,13 @@ pub struct Effective {
     pub source: &'static str,
 }
 
+impl Effective {
+    /// Whether somebody chose it.
+    pub fn is_chosen(&self) -> bool {
+        self.source != "default"
+    }
+}
+
 /// Who gave a value.
 #[derive(Clone, Debug)]
 enum Source {

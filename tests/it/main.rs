@@ -8,11 +8,13 @@
 
 mod balancer;
 mod browser;
+mod clients;
 mod cluster;
 mod conformance;
 mod faults;
 mod http;
 mod kit;
+mod manners;
 mod operator;
 mod safety;
 mod seeing;

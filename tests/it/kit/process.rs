@@ -29,7 +29,12 @@ pub struct Process {
 impl Process {
     /// Starts a program without input. `name` is what messages call it.
     pub fn spawn(name: &str, command: &mut Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::start(name, command.stdin(Stdio::null()))
+    }
+
+    /// Starts a program with the input that the command has.
+    pub fn start(name: &str, command: &mut Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| {
             panic!("{name}: {:?} does not start ({error}): tests/run installs what is needed", command.get_program())
         });

@@ -1,0 +1,28 @@
+# `make` says what there is.
+.PHONY: help run test check bench torture soak page release
+help:           ## What there is
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+run:            ## A room of its own on http://127.0.0.1:8080
+	cargo run --locked
+test:           ## Everything that must hold; installs what it needs
+	tests/run
+check:          ## What is quick: format, clippy, unit tests
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo test --locked --lib --bins
+	node --test tests/page/*.test.js
+bench:          ## The fan-out beside its floor (docs/benchmark.md)
+	cargo bench --locked --bench fanout
+torture:        ## People, faults, and a judge (docs/torture.md)
+	cargo test --locked --test torture -- --seed $${SEED:-1} --minutes $${MINUTES:-5}
+soak:           ## The same with hostile clients and an open page, for an hour
+	cargo test --locked --test torture -- --seed $${SEED:-1} --minutes $${MINUTES:-61} --hostile 40
+page:           ## The room, started anew whenever a file of the page changes
+	@while true; do \
+	  cargo run --locked & program=$$!; \
+	  before=$$(cat static/* templates/* | sha256sum); \
+	  while [ "$$(cat static/* templates/* | sha256sum)" = "$$before" ]; do sleep 1; done; \
+	  kill $$program; wait $$program; \
+	done
+release:        ## The program, its bill of materials, their checksums
+	deploy/release

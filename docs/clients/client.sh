@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Prints the newest messages of a ruang room, and who is there: client.sh http://localhost:8080 NAME
+# Needs curl and jq. It uses the HTTP half of the protocol only.
+set -euo pipefail
+base=${1%/} name=$2 jar=$(mktemp)
+trap 'curl -s -o /dev/null -b "$jar" -X POST "$base/logout"; rm -f "$jar"' EXIT
+status=$(curl -s -o /dev/null -w '%{http_code}' -c "$jar" --data-urlencode "username=$name" "$base/")
+[ "$status" = 303 ] || { echo "cannot sign in: $status" >&2; exit 1; }
+curl -sf -b "$jar" "$base/api/messages?limit=20" | jq -r '.messages[] | select(.removed | not) | "\(.from): \(.text)"'
+curl -sf -b "$jar" "$base/api/members" | jq -r '"here: \(.members | join(", ")) (\(.count))"'

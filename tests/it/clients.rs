@@ -1,0 +1,55 @@
+//! The clients that the documentation shows, against a live room.
+
+use std::process::Command;
+
+use crate::kit::{Cluster, Engine, Guest, SOON, process::Process};
+
+/// A client's program, run for somebody in this room.
+fn client(cluster: &Cluster, program: &[&str], file: &str, words: &[&str]) -> Command {
+    let file = format!("{}/docs/clients/{file}", env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(program[0]);
+    command.args(&program[1..]).arg(file).arg(cluster.base(0)).args(words);
+    command
+}
+
+/// A client that stays: it is heard, and it prints what others say.
+async fn talks(program: &[&str], file: &str) {
+    let cluster = Cluster::of(Engine::Memory).start().await;
+    let mut sari = cluster.guest(0, "sari").await;
+    let mut process = Process::spawn(file, &mut client(&cluster, program, file, &["budi", "halo", "semua 🙂"]));
+    sari.hears("budi", "halo semua 🙂").await;
+    let text = format!("selamat datang {}", "é".repeat(200));
+    sari.say(&text).await;
+    process.line(&format!("sari: {text}"), SOON).await;
+    drop(process);
+    let mut taken = client(&cluster, program, file, &["sari"]);
+    let output = tokio::task::spawn_blocking(move || taken.output().expect("it runs")).await.expect("it ends");
+    assert!(!output.status.success(), "the name is taken");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot sign in: 409"), "{output:?}");
+}
+
+#[tokio::test]
+async fn the_one_in_python_talks() {
+    talks(&["python3"], "client.py").await;
+}
+
+#[tokio::test]
+async fn the_one_in_javascript_talks() {
+    talks(&["node"], "client.mjs").await;
+}
+
+#[tokio::test]
+async fn the_one_for_the_shell_reads() {
+    let cluster = Cluster::of(Engine::Memory).start().await;
+    let mut sari: Guest = cluster.guest(0, "sari").await;
+    sari.say_kept("halo dari sini").await;
+    let mut reads = client(&cluster, &["bash"], "client.sh", &["budi"]);
+    let output = tokio::task::spawn_blocking(move || reads.output().expect("it runs")).await.expect("it ends");
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "sari: halo dari sini\nhere: sari (1)\n");
+}
+
+#[test]
+fn the_one_in_python_is_as_short_as_promised() {
+    assert!(include_str!("../../docs/clients/client.py").lines().count() <= 40);
+}

@@ -1,0 +1,85 @@
+//! How the program behaves towards those who start it: systemd, and whoever reads its first lines.
+
+use std::{
+    net::TcpListener,
+    os::{fd::OwnedFd, unix::net::UnixDatagram},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use crate::kit::{
+    Cluster, Engine, Instance, SOON, Visitor,
+    process::{Process, scratch},
+};
+
+/// Hands standard input over as systemd hands over a socket: as descriptor 3, to this very process.
+const HAND_OVER: &str = r#"exec 3<&0 0</dev/null; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$0""#;
+
+#[tokio::test]
+async fn a_socket_that_was_opened_for_it_is_served_and_readiness_and_the_end_are_told() {
+    let dir = scratch();
+    let told_at = dir.path().join("notify");
+    let told = UnixDatagram::bind(&told_at).expect("a socket");
+    told.set_read_timeout(Some(Duration::from_secs(10))).expect("a deadline");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let base = format!("http://{}", listener.local_addr().expect("an address"));
+    // Whoever comes before it runs waits in the socket, and is answered.
+    let early = tokio::spawn({
+        let visitor = Visitor::at(&base);
+        async move { visitor.get("/").await.status }
+    });
+    let mut command = Command::new("bash");
+    command.env_clear().args(["-c", HAND_OVER, env!("CARGO_BIN_EXE_ruang")]);
+    command.env("NOTIFY_SOCKET", &told_at).env("PATH", "/usr/bin:/bin");
+    command.stdin(Stdio::from(OwnedFd::from(listener)));
+    let mut process = Process::start("ruang", &mut command);
+    let line = process.line("ruang is open at ", SOON).await;
+    assert!(line.ends_with(&base), "{line}");
+    assert_eq!(heard(&told), "READY=1");
+    assert_eq!(early.await.expect("an answer"), 200);
+    process.signal(rustix::process::Signal::TERM);
+    assert_eq!(heard(&told), "STOPPING=1");
+    assert!(process.ended(SOON).await.success());
+}
+
+#[tokio::test]
+async fn the_first_line_says_what_was_set_and_where_and_no_secret() {
+    let token = crate::operator::token_file();
+    let of = Cluster::of(Engine::Redis).set("RUANG_LEASE", "7s");
+    let cluster = crate::operator::WithOperator::with_operator(of, &token).start().await;
+    let log = cluster.instances[0].log();
+    let first = log.lines().next().expect("a line");
+    for told in
+        ["starting", "RUANG_LEASE=\"7s\" (environment)", "REDIS_URL=redis://127.0.0.1", env!("CARGO_PKG_VERSION")]
+    {
+        assert!(first.contains(told), "{told}: {first}");
+    }
+    assert!(!first.contains("RUANG_NAME_HOLD") && !log.contains(crate::operator::TOKEN), "{log}");
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_said_in_one_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let output = Instance::command().env("RUANG_LISTEN", &address).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(log.contains(&format!("cannot listen on {address}")), "{log}");
+}
+
+#[tokio::test]
+async fn an_address_for_metrics_that_is_taken_is_said_too() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let mut command = Instance::command();
+    let output = command.env("RUANG_LISTEN", "127.0.0.1:0").env("RUANG_METRICS_LISTEN", &address).output();
+    let output = output.expect("it runs");
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(1) && log.contains(&format!("cannot listen on {address}")), "{log}");
+}
+
+fn heard(socket: &UnixDatagram) -> String {
+    let mut bytes = [0; 256];
+    let read = socket.recv(&mut bytes).expect("a word in time");
+    String::from_utf8_lossy(&bytes[..read]).trim().to_owned()
+}
