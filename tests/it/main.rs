@@ -12,6 +12,7 @@ mod clients;
 mod cluster;
 mod conformance;
 mod faults;
+mod fronts;
 mod http;
 mod kit;
 mod manners;
