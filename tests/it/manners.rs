@@ -78,6 +78,32 @@ async fn an_address_for_metrics_that_is_taken_is_said_too() {
     assert!(output.status.code() == Some(1) && log.contains(&format!("cannot listen on {address}")), "{log}");
 }
 
+/// What is shipped for Kubernetes sets what there is, names files that there are, and fits the drain.
+#[test]
+fn the_shipped_manifests_fit_the_program() {
+    let help = Instance::command().arg("--help").output().expect("it runs");
+    let help = String::from_utf8_lossy(&help.stdout).into_owned();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/kubernetes");
+    for part in ["base", "production"] {
+        let text = std::fs::read_to_string(format!("{folder}/{part}/kustomization.yaml")).expect("a kustomization");
+        let listed = text.lines().filter_map(|line| line.trim().strip_prefix("- "));
+        for line in listed {
+            if let Some((name, _)) = line.split_once('=') {
+                assert!(help.contains(&format!("[{name};")), "{name} is no setting");
+            } else if line.ends_with(".yaml") || line.starts_with("..") {
+                assert!(std::path::Path::new(&format!("{folder}/{part}/{line}")).exists(), "{line} is not there");
+            }
+        }
+    }
+    let deployment = std::fs::read_to_string(format!("{folder}/base/deployment.yaml")).expect("a deployment");
+    let number = |after: &str| -> u64 {
+        let rest = deployment.split(after).nth(1).expect("it is set").trim_start();
+        rest.split_whitespace().next().expect("a number").parse().expect("a number")
+    };
+    let drain = 25;
+    assert!(number("terminationGracePeriodSeconds:") > number("sleep:\n                seconds:") + drain);
+}
+
 fn heard(socket: &UnixDatagram) -> String {
     let mut bytes = [0; 256];
     let read = socket.recv(&mut bytes).expect("a word in time");
