@@ -126,7 +126,9 @@ impl Presence {
 
     /// Ends whichever session has a name: its person, if it was in the room.
     pub(super) fn expel(&mut self, who: &str, now: Instant) -> Vec<Person> {
-        self.claims.close(who, now);
+        if self.claims.owner(who, now).is_some() || self.people.contains_key(who) {
+            self.claims.close(who, now);
+        }
         let left: Vec<Person> =
             self.people.remove(who).map(|held| Person { who: who.to_owned(), name: held.name }).into_iter().collect();
         self.count(&Delta { joined: vec![], left: left.clone() });

@@ -84,6 +84,9 @@ async fn a_ban_ends_the_session_and_keeps_the_name_out(bench: Bench) {
 async fn a_ban_runs_out_or_is_lifted(bench: Bench) {
     assert_eq!(bench.backplane.act(ban("sari", 300)).await, Ok(Acted::Done), "she need not be here");
     bench.backplane.act(ban("budi", 60_000)).await.unwrap();
+    // Nobody had the name: only the ban keeps an old session out.
+    let inc = bench.living().await;
+    assert_eq!(beat(&*bench.other(), &inc, 2, &["budi"], &[]).await.unwrap().refused, ["budi"]);
     eventually(SOON, "the ban runs out", || async {
         match bench.other().claim("sari", &session("sari")).await.unwrap() {
             Claim::Mine => Ok(()),
