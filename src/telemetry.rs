@@ -3,6 +3,7 @@
 mod export;
 mod lines;
 mod metrics;
+pub mod spans;
 
 #[cfg(test)]
 mod tests;
@@ -25,7 +26,11 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-pub use self::metrics::{Instruments, Metrics, Standing, exposition, instruments, observe};
+use self::lines::{Lines, Style};
+pub use self::{
+    metrics::{Instruments, Metrics, Standing, exposition, instruments, observe},
+    spans::TraceParent,
+};
 
 /// How long the last traces may take to be sent when the process ends.
 const FLUSH: Duration = Duration::from_secs(3);
@@ -92,24 +97,25 @@ where
     // Spans of the HTTP client that exports are not to be exported.
     let traces = guard.traces.as_ref().map(|provider| {
         let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("ruang"));
+        let layer = layer.with_location(false).with_threads(false).with_target(false).with_tracked_inactivity(false);
         layer.with_filter(Targets::new().with_target("ruang", LevelFilter::TRACE))
     });
-    tracing_subscriber::registry().with(filter(options)).with(log(options, writer, colour)).with(traces)
+    tracing_subscriber::registry().with(log(options, writer, colour).with_filter(filter(options))).with(traces)
 }
 
 fn filter(options: &Options) -> EnvFilter {
     EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse_lossy(&options.filter)
 }
 
-type Log = Box<dyn Layer<tracing_subscriber::layer::Layered<EnvFilter, Registry>> + Send + Sync>;
+type Log = Box<dyn Layer<Registry> + Send + Sync>;
 
 fn log<W>(options: &Options, writer: W, colour: bool) -> Log
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     match options.format {
-        Format::Text => fmt::layer().with_ansi(colour).with_writer(lines::Lines::new(writer, colour)).boxed(),
-        Format::Json => fmt::layer().json().flatten_event(true).with_writer(writer).boxed(),
+        Format::Text => fmt::layer().with_ansi(colour).with_writer(Lines::new(writer, Style::Text { colour })).boxed(),
+        Format::Json => fmt::layer().json().flatten_event(true).with_writer(Lines::new(writer, Style::Json)).boxed(),
     }
 }
 

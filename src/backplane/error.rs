@@ -27,6 +27,19 @@ pub enum PublishError {
     Unavailable(#[from] Unavailable),
 }
 
+impl PublishError {
+    /// In a word, for who counts and traces.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Fenced => "fenced",
+            Self::Ended => "ended",
+            Self::BadNonce => "bad_nonce",
+            Self::Limited(_) => "limited",
+            Self::Unavailable(_) => "unavailable",
+        }
+    }
+}
+
 /// Why a beat did not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BeatError {

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::{Inc, Position, SessionTag};
-use crate::protocol::{Id, Message, Rules};
+use crate::{
+    protocol::{Id, Message, Rules},
+    telemetry::TraceParent,
+};
 
 /// Somebody types, or stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub enum Event {
         v: u64,
         /// The message; its id's epoch is the current one.
         message: Arc<Message>,
+        /// The trace that delivering it is a part of, if it is traced.
+        trace: Option<TraceParent>,
     },
     /// People came or went: `position.v` is one more than before.
     Presence {

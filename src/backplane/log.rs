@@ -3,7 +3,10 @@
 use sha2::{Digest, Sha256};
 
 use super::{Inc, SessionTag};
-use crate::protocol::{Id, Nonce, Row, Text};
+use crate::{
+    protocol::{Id, Nonce, Row, Text},
+    telemetry::TraceParent,
+};
 
 /// A message on its way into the log.
 #[derive(Clone, Debug)]
@@ -20,6 +23,8 @@ pub struct Post {
     pub nonce: Nonce,
     /// What is said.
     pub text: Text,
+    /// The trace that delivering it is a part of, if it is traced.
+    pub trace: Option<TraceParent>,
 }
 
 impl Post {

@@ -87,10 +87,11 @@ impl Backplane for Memory {
         state.paces.take(&post.who, pace, Instant::now()).map_err(PublishError::Limited)?;
         let prev = state.log.head();
         let v = state.presence.version();
+        let trace = post.trace.clone();
         let message = state.log.append(post, now_ms(), Instant::now());
         let id = message.id;
         instruments().kept(true);
-        state.subscribers.tell(&Event::Message { prev, v, message });
+        state.subscribers.tell(&Event::Message { prev, v, message, trace });
         Ok(id)
     }
 

@@ -10,6 +10,7 @@ mod shard;
 use std::{sync::Arc, thread::available_parallelism};
 
 use bytes::Bytes;
+use tracing::Span;
 
 use self::shard::{Order, Shard};
 use super::{
@@ -49,10 +50,10 @@ impl Fanout {
         self.order(connection, Order::Leave(connection));
     }
 
-    /// Sends frames to everybody.
-    pub(super) fn tell(&self, frames: &Bytes) {
+    /// Sends frames to everybody; the span is held until that is done.
+    pub(super) fn tell(&self, frames: &Bytes, span: &Span) {
         for shard in &self.shards {
-            shard.order(Order::Tell(frames.clone()));
+            shard.order(Order::Tell(frames.clone(), span.clone()));
         }
     }
 

@@ -65,7 +65,7 @@ impl Follower {
     fn judge(&self, event: &Event) -> Verdict {
         let Some(at) = self.at else { return Verdict::Gap };
         match event {
-            Event::Message { prev, v, message } => match message.id.epoch.cmp(&at.epoch) {
+            Event::Message { prev, v, message, .. } => match message.id.epoch.cmp(&at.epoch) {
                 std::cmp::Ordering::Less => Verdict::Stale,
                 std::cmp::Ordering::Greater => Verdict::Gap,
                 std::cmp::Ordering::Equal if message.id <= at.head => Verdict::Stale,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use super::{
     PATIENCE, Room,
@@ -12,6 +13,7 @@ use super::{
 use crate::{
     backplane::{Hold, Post, PublishError, Typing, Unavailable},
     protocol::{Id, Nonce, Text},
+    telemetry::{TraceParent, spans},
 };
 
 /// A connection in the room: says things, and hears everything through its [`Recipient`](super::Recipient).
@@ -49,7 +51,7 @@ impl Membership {
     /// See [`SayError`].
     pub fn say(&self, nonce: Nonce, text: Text) -> impl Future<Output = Result<Id, SayError>> + Send + use<> {
         let (room, person) = (self.room.clone(), self.person.clone());
-        async move { room.publish(person, nonce, text).await }
+        async move { room.publish(person, nonce, text).instrument(spans::saying()).await }
     }
 
     /// Sends a frame to this connection alone, after everything that it was told before.
@@ -82,9 +84,12 @@ impl Membership {
 impl Room {
     async fn publish(&self, person: Hold, nonce: Nonce, text: Text) -> Result<Id, SayError> {
         let Hold { who, name: from, session } = person;
-        let post = Post { inc: self.shared.inc(), session, who, from, nonce, text };
+        let trace = TraceParent::current();
+        let post = Post { inc: self.shared.inc(), session, who, from, nonce, text, trace };
         let published = timeout(PATIENCE, self.backplane.publish(post)).await;
-        match published.unwrap_or(Err(PublishError::Unavailable(Unavailable))) {
+        let published = published.unwrap_or(Err(PublishError::Unavailable(Unavailable)));
+        spans::said(published.as_ref().map_err(PublishError::name));
+        match published {
             Ok(id) => Ok(id),
             Err(PublishError::BadNonce) => Err(SayError::BadNonce),
             Err(PublishError::Ended) => Err(SayError::Ended),

@@ -1,8 +1,14 @@
-//! One line an event, whatever is in it.
+//! One line an event, whatever is in it, with the trace that it belongs to.
 
-use std::io::{self, Write};
+use std::{
+    fmt::Write as _,
+    io::{self, Write},
+};
 
+use opentelemetry::trace::SpanContext;
 use tracing_subscriber::fmt::MakeWriter;
+
+use super::spans;
 
 const ESCAPE: char = '\u{1b}';
 
@@ -10,13 +16,21 @@ const ESCAPE: char = '\u{1b}';
 /// write lines of their own into the log by way of a header or a path.
 pub(super) struct Lines<W> {
     writer: W,
-    /// The formatter's own colours begin with an escape; it escapes those in values itself.
-    colour: bool,
+    style: Style,
+}
+
+/// What a line is.
+#[derive(Clone, Copy)]
+pub(super) enum Style {
+    /// Text. The formatter's own colours begin with an escape; it escapes those in values itself.
+    Text { colour: bool },
+    /// A JSON object.
+    Json,
 }
 
 impl<W> Lines<W> {
-    pub(super) fn new(writer: W, colour: bool) -> Self {
-        Self { writer, colour }
+    pub(super) fn new(writer: W, style: Style) -> Self {
+        Self { writer, style }
     }
 }
 
@@ -24,32 +38,54 @@ impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for Lines<W> {
     type Writer = Line<W::Writer>;
 
     fn make_writer(&'a self) -> Self::Writer {
-        Line { writer: self.writer.make_writer(), colour: self.colour }
+        Line { writer: self.writer.make_writer(), style: self.style }
     }
 
     fn make_writer_for(&'a self, meta: &tracing::Metadata<'_>) -> Self::Writer {
-        Line { writer: self.writer.make_writer_for(meta), colour: self.colour }
+        Line { writer: self.writer.make_writer_for(meta), style: self.style }
     }
 }
 
 /// One event on its way: the formatter writes it whole.
 pub(super) struct Line<W> {
     writer: W,
-    colour: bool,
+    style: Style,
 }
 
 impl<W: Write> Write for Line<W> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
         let line = text.strip_suffix('\n').unwrap_or(&text);
-        let mut clean = escaped(line, self.colour);
-        clean.push('\n');
-        self.writer.write_all(clean.as_bytes())?;
+        let mut whole = match self.style {
+            Style::Text { colour } => escaped(line, colour),
+            // JSON has escaped it.
+            Style::Json => line.to_owned(),
+        };
+        if let Some(span) = spans::current() {
+            self.style.add(&mut whole, &span);
+        }
+        whole.push('\n');
+        self.writer.write_all(whole.as_bytes())?;
         Ok(event.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()
+    }
+}
+
+impl Style {
+    /// Adds the trace, under the names that OpenTelemetry gives them in logs.
+    fn add(self, line: &mut String, span: &SpanContext) {
+        let (trace, span) = (span.trace_id(), span.span_id());
+        // A String takes everything.
+        let _ = match self {
+            Self::Text { .. } => write!(line, " trace_id={trace} span_id={span}"),
+            Self::Json => {
+                line.truncate(line.trim_end_matches('}').len());
+                write!(line, r#","trace_id":"{trace}","span_id":"{span}"}}"#)
+            }
+        };
     }
 }
 

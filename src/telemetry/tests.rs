@@ -121,3 +121,46 @@ async fn without_a_collector_all_goes_on_even_inside_of_a_runtime() {
     assert_eq!(log.matches("halo").count(), 10_000);
     assert!(begun.elapsed() < Duration::from_secs(10));
 }
+
+#[test]
+fn a_line_names_the_trace_that_it_belongs_to() {
+    for format in [Format::Text, Format::Json] {
+        // Nobody has to take the spans.
+        let options = options(format, Some("http://127.0.0.1:9/v1/traces".into()));
+        let log = logged(&options, || {
+            info!("outside");
+            spans::saying().in_scope(|| info!("inside"));
+        });
+        let [outside, inside] = log.lines().collect::<Vec<_>>()[..] else { panic!("{log}") };
+        assert!(!outside.contains("trace_id"), "{log}");
+        let id = match format {
+            Format::Text => inside.split("trace_id=").nth(1).and_then(|rest| rest.split(' ').next()).map(str::to_owned),
+            Format::Json => {
+                let event: serde_json::Value = serde_json::from_str(inside).expect("one JSON object");
+                assert_eq!(event["message"], "inside");
+                event["trace_id"].as_str().map(str::to_owned)
+            }
+        };
+        assert!(id.as_ref().is_some_and(|id| id.len() == 32), "{log}");
+    }
+}
+
+#[test]
+fn a_parent_from_elsewhere_is_followed_only_if_it_is_one() {
+    let options = options(Format::Text, Some("http://127.0.0.1:9/v1/traces".into()));
+    let guard = guard(&options);
+    with_default(subscriber(&options, &guard, io::sink, false), || {
+        let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        spans::delivery(Some(&parent.into()), "7-1", 1).in_scope(|| {
+            let own = spans::current().expect("a span");
+            assert_eq!(own.trace_id().to_string(), "0af7651916cd43dd8448eb211c80319c");
+            assert_ne!(own.span_id().to_string(), "b7ad6b7169203331");
+            assert!(TraceParent::current().is_some());
+        });
+        for garbage in ["", "00-0-0-01", "halo", "00-00000000000000000000000000000000-b7ad6b7169203331-01"] {
+            assert!(spans::delivery(Some(&garbage.into()), "7-1", 1).is_none(), "{garbage}");
+        }
+        assert!(spans::delivery(None, "7-1", 1).is_none());
+        assert_eq!(TraceParent::current(), None);
+    });
+}

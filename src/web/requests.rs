@@ -1,25 +1,33 @@
 //! One log line a request. It says nothing that people wrote: no query, no body, no path but the route's.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::{
     extract::{MatchedPath, Request},
+    http::Method,
     middleware::Next,
     response::Response,
 };
+use tracing::{Instrument, Span};
 
-use crate::telemetry::instruments;
+use crate::telemetry::{instruments, spans};
 
-/// Logs each request once it is answered: errors of ours as warnings, what machines ask all the time at debug.
+/// Logs and traces each request: errors of ours as warnings, what machines ask all the time at debug and untraced.
 pub async fn log(request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let response = next.run(request).await;
     let route = route.as_ref().map_or("-", MatchedPath::as_str);
+    let span = if is_routine(route) { Span::none() } else { spans::request(&method, route) };
+    let response = next.run(request).instrument(span.clone()).await;
     let status = response.status().as_u16();
-    let took = begun.elapsed();
-    instruments().answered(&method, route, status, took);
+    spans::answered(&span, status);
+    span.in_scope(|| tell(&method, route, status, begun.elapsed()));
+    response
+}
+
+fn tell(method: &Method, route: &str, status: u16, took: Duration) {
+    instruments().answered(method, route, status, took);
     let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     if is_routine(route) {
         tracing::debug!(%method, route, status, ms, "request");
@@ -28,7 +36,6 @@ pub async fn log(request: Request, next: Next) -> Response {
     } else {
         tracing::info!(%method, route, status, ms, "request");
     }
-    response
 }
 
 fn is_routine(route: &str) -> bool {

@@ -4,6 +4,7 @@
 pub mod balancer;
 pub mod browser;
 pub mod cluster;
+pub mod collector;
 pub mod front;
 pub mod guest;
 pub mod heard;

@@ -1,7 +1,8 @@
-//! What an operator sees: metrics, and the dashboard and alerts made of them.
+//! What an operator sees: metrics, the dashboard and alerts made of them, traces.
 
 mod alerts;
 mod metrics;
+mod traces;
 
 use crate::kit::{Cluster, Engine, cluster::Builder};
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     backplane::Post,
     protocol::{Id, Message, Nonce},
+    telemetry::TraceParent,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -12,16 +13,24 @@ struct Body {
     nonce: Nonce,
     from: String,
     text: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trace: Option<TraceParent>,
 }
 
 pub(super) fn write(post: &Post) -> String {
-    let body = Body { nonce: post.nonce.clone(), from: post.from.clone(), text: post.text.as_str().to_owned() };
-    // Three strings: serialising cannot fail.
+    let (nonce, from, text) = (post.nonce.clone(), post.from.clone(), post.text.as_str().to_owned());
+    let body = Body { nonce, from, text, trace: post.trace.clone() };
+    // Strings: serialising cannot fail.
     serde_json::to_string(&body).unwrap_or_default()
 }
 
 /// The message, if this is one that this version can read.
 pub(super) fn read(id: Id, at: u64, body: &str) -> Option<Message> {
-    let Body { nonce, from, text } = serde_json::from_str(body).ok()?;
-    Some(Message { id, nonce, from, text, at })
+    read_traced(id, at, body).map(|(message, _)| message)
+}
+
+/// The message, and the trace that it was said in.
+pub(super) fn read_traced(id: Id, at: u64, body: &str) -> Option<(Message, Option<TraceParent>)> {
+    let Body { nonce, from, text, trace } = serde_json::from_str(body).ok()?;
+    Some((Message { id, nonce, from, text, at }, trace))
 }

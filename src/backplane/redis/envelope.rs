@@ -32,8 +32,8 @@ pub(super) fn open(text: &str) -> Option<Event> {
 /// `id prev v at body`
 fn message(rest: &str) -> Option<Event> {
     let [id, prev, v, at, body] = fields(rest)?;
-    let message = body::read(id.parse().ok()?, at.parse().ok()?, body)?;
-    Some(Event::Message { prev: prev.parse().ok()?, v: v.parse().ok()?, message: Arc::new(message) })
+    let (message, trace) = body::read_traced(id.parse().ok()?, at.parse().ok()?, body)?;
+    Some(Event::Message { prev: prev.parse().ok()?, v: v.parse().ok()?, message: Arc::new(message), trace })
 }
 
 /// `epoch v head delta`
@@ -98,9 +98,12 @@ mod tests {
         let position = Position { epoch: 8, head: Id::new(7, 42), v: 3 };
         let person = |name: &str| Person { who: name.to_lowercase(), name: name.into() };
         let body = r#"{"nonce":"n","from":"Sari","text":"halo semua"}"#;
-        let message = body::read(Id::new(7, 43), 1_764_000_000_000, body).unwrap();
-        let opened = open(&format!("1 m 7-43 7-42 3 1764000000000 {body}"));
-        assert_eq!(opened, Some(Event::Message { prev: Id::new(7, 42), v: 3, message: Arc::new(message) }));
+        let message = Arc::new(body::read(Id::new(7, 43), 1_764_000_000_000, body).unwrap());
+        let said = |trace| Some(Event::Message { prev: Id::new(7, 42), v: 3, message: Arc::clone(&message), trace });
+        assert_eq!(open(&format!("1 m 7-43 7-42 3 1764000000000 {body}")), said(None));
+        let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let body = format!(r#"{{"nonce":"n","from":"Sari","text":"halo semua","trace":"{trace}"}}"#);
+        assert_eq!(open(&format!("1 m 7-43 7-42 3 1764000000000 {body}")), said(Some(trace.into())));
         let delta = Delta { joined: vec![person("Sari")], left: vec![] };
         assert_eq!(open(r#"1 p 8 3 7-42 [[["sari","Sari"]],[]]"#), Some(Event::Presence { position, delta }));
         let delta = Delta { joined: vec![], left: vec![person("Adi Budi")] };

@@ -8,8 +8,12 @@ use fred::{
     interfaces::{LuaInterface, PubsubInterface},
     types::{Value, scripts::Script},
 };
+use tracing::Instrument;
 
-use crate::{backplane::Unavailable, telemetry::instruments};
+use crate::{
+    backplane::Unavailable,
+    telemetry::{instruments, spans},
+};
 
 /// A script that is refused whole when Redis is out of memory.
 const NEEDS_MEMORY: &str = "#!lua\n";
@@ -87,17 +91,20 @@ impl Scripts {
         args: Vec<String>,
     ) -> Result<Value, Unavailable> {
         let began = Instant::now();
-        let known = self.client.evalsha(script.sha1().clone(), keys.clone(), args.clone()).await;
-        let answer = match known {
+        let answer = self.evaluate(script, keys, args).instrument(spans::script(name)).await;
+        instruments().asked_redis(name, began.elapsed(), answer.is_ok());
+        answer.map_err(|error| unavailable(name, &error))
+    }
+
+    async fn evaluate(&self, script: &Script, keys: Vec<String>, args: Vec<String>) -> Result<Value, Error> {
+        match self.client.evalsha(script.sha1().clone(), keys.clone(), args.clone()).await {
             // After a restart, or SCRIPT FLUSH. EVAL makes it known again.
             Err(error) if error.details().starts_with("NOSCRIPT") => {
                 let source = script.lua().cloned().unwrap_or_default();
                 self.client.eval(source, keys, args).await
             }
             answer => answer,
-        };
-        instruments().asked_redis(name, began.elapsed(), answer.is_ok());
-        answer.map_err(|error| unavailable(name, &error))
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use indexmap::IndexMap;
 use tokio::task::yield_now;
+use tracing::Span;
 
 use super::shard::Order;
 use crate::room::{attendance::ConnectionId, recipient::Recipient};
@@ -28,9 +29,12 @@ impl Members {
         let mut orders = orders.into_iter().peekable();
         while let Some(order) = orders.next() {
             match order {
-                Order::Tell(frames) => {
-                    let more = std::iter::from_fn(|| orders.next_if(Order::is_tell)).filter_map(Order::frames);
+                Order::Tell(frames, span) => {
+                    let more = std::iter::from_fn(|| orders.next_if(Order::is_tell)).filter_map(Order::told);
+                    let (more, spans): (Vec<Bytes>, Vec<Span>) = more.unzip();
                     self.tell(&joined(frames, more)).await;
+                    // What they trace is done.
+                    drop((span, spans));
                     told = true;
                 }
                 Order::Recheck => self.0.values().for_each(|member| member.recheck()),
@@ -69,9 +73,8 @@ impl Members {
 }
 
 /// Frames in one piece, so that each client gets them in one write.
-fn joined(first: Bytes, more: impl Iterator<Item = Bytes>) -> Bytes {
-    let mut more = more.peekable();
-    if more.peek().is_none() {
+fn joined(first: Bytes, more: Vec<Bytes>) -> Bytes {
+    if more.is_empty() {
         return first;
     }
     let mut all = BytesMut::from(first);

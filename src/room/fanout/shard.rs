@@ -10,6 +10,7 @@ use tokio::{
     sync::Notify,
     time::{Instant, sleep_until},
 };
+use tracing::Span;
 
 use super::{members::Members, pace::pace};
 use crate::room::{
@@ -26,8 +27,8 @@ pub(super) enum Order {
     Enter(ConnectionId, Arc<dyn Recipient>),
     /// It hears nothing more.
     Leave(ConnectionId),
-    /// Frames for everybody.
-    Tell(Bytes),
+    /// Frames for everybody, and what traces that.
+    Tell(Bytes, Span),
     /// Frames for one.
     Send(ConnectionId, Bytes),
     /// A welcome for one.
@@ -68,7 +69,7 @@ impl Shard {
     /// Adds an order. Never waits.
     pub(super) fn order(&self, order: Order) {
         let mut orders = self.lock();
-        if let Order::Tell(frames) = &order {
+        if let Order::Tell(frames, _) = &order {
             orders.bytes += frames.len();
         }
         orders.waiting.push(order);
@@ -110,10 +111,10 @@ impl Shard {
 
 impl Order {
     pub(super) fn is_tell(&self) -> bool {
-        matches!(self, Self::Tell(_))
+        matches!(self, Self::Tell(..))
     }
 
-    pub(super) fn frames(self) -> Option<Bytes> {
-        if let Self::Tell(frames) = self { Some(frames) } else { None }
+    pub(super) fn told(self) -> Option<(Bytes, Span)> {
+        if let Self::Tell(frames, span) = self { Some((frames, span)) } else { None }
     }
 }

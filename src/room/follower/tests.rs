@@ -40,7 +40,7 @@ impl Room {
         self.position.head = id;
         self.messages.push(id);
         let message = Message { id, nonce: "n".parse().unwrap(), from: String::new(), text: String::new(), at: 0 };
-        Event::Message { prev, v: self.position.v, message: Arc::new(message) }
+        Event::Message { prev, v: self.position.v, message: Arc::new(message), trace: None }
     }
 
     fn presence(&mut self) -> Event {

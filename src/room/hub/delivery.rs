@@ -7,13 +7,14 @@ use std::{
 };
 
 use bytes::Bytes;
+use tracing::Span;
 
 use super::{Hearing, Hub};
 use crate::{
     backplane::{Delta, Event, Inc, Person, Reading, SessionTag},
     protocol::{Bye, Id, Message, Row, Rules, ServerFrame},
     room::{Ending, Farewell, follower::Verdict, moderated::News, recent::Kept, roster::Changes},
-    telemetry::instruments,
+    telemetry::{TraceParent, instruments, spans},
 };
 
 /// Up to how many people everybody is told of everybody who types.
@@ -124,7 +125,7 @@ impl Hub {
 
     fn deliver(&mut self, event: Event, now: Instant) {
         match event {
-            Event::Message { message, .. } => self.deliver_message(message, now),
+            Event::Message { message, trace, .. } => self.deliver_message(message, trace.as_ref(), now),
             Event::Presence { delta, .. } | Event::Ended { delta, .. } => {
                 self.deliver_presence(&delta, now);
                 self.welcome_arrived(now);
@@ -135,7 +136,8 @@ impl Hub {
         }
     }
 
-    fn deliver_message(&mut self, message: Arc<Message>, now: Instant) {
+    fn deliver_message(&mut self, message: Arc<Message>, trace: Option<&TraceParent>, now: Instant) {
+        let span = spans::delivery(trace, message.id, self.clients.len());
         // Whoever speaks has been seen to come in, and no longer types.
         self.typists.stop(&message.from);
         self.tell_changes(now);
@@ -144,7 +146,7 @@ impl Hub {
         instruments().delivered(self.clients.len(), after);
         let kept = Kept::new(Row::Message(message));
         // Told first: whoever asks for the newest id must not be told of one before the message.
-        self.tell(&kept.frame);
+        self.fanout.tell(&kept.frame, &span);
         self.shared.view_mut().recent.push(kept);
     }
 
@@ -193,7 +195,7 @@ impl Hub {
     }
 
     fn tell(&self, frame: &Bytes) {
-        self.fanout.tell(frame);
+        self.fanout.tell(frame, &Span::none());
     }
 
     fn end(&mut self, session: &SessionTag, now: Instant) {

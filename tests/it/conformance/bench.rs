@@ -133,7 +133,15 @@ impl Ears {
 pub fn post(inc: &Inc, who: &str, nonce: &str, text: &str) -> Post {
     let nonce: Nonce = nonce.parse().expect("a nonce");
     let text = Text::parse(text).expect("a text");
-    Post { inc: inc.clone(), session: session(who), who: who.into(), from: who.to_uppercase(), nonce, text }
+    Post {
+        inc: inc.clone(),
+        session: session(who),
+        who: who.into(),
+        from: who.to_uppercase(),
+        nonce,
+        text,
+        trace: None,
+    }
 }
 
 pub async fn say(backplane: &dyn Backplane, inc: &Inc, nonce: &str) -> Result<Id, PublishError> {

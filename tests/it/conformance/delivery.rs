@@ -1,16 +1,33 @@
 //! Every subscriber hears everything, in order, or of a gap.
 
-use ruang::backplane::{EVENTS_WAITING, Event, Typing};
+use ruang::backplane::{EVENTS_WAITING, Event, Post, Typing};
 
-use super::bench::{Bench, Ears, beat, on_each_engine, say};
+use super::bench::{Bench, Ears, beat, on_each_engine, post, say};
 
 on_each_engine! {
+    the_trace_of_a_message_goes_with_it,
     two_subscribers_hear_the_same_in_the_same_order,
     a_message_says_what_came_before_it,
     a_repeated_nonce_is_not_heard_again,
     typing_is_heard,
     a_subscriber_that_does_not_listen_is_told_of_a_gap,
     every_beat_is_heard,
+}
+
+async fn the_trace_of_a_message_goes_with_it(bench: Bench) {
+    let inc = bench.living().await;
+    let mut ears = Ears::on(&*bench.other()).await;
+    let given = Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into());
+    let traced = Post { trace: given.clone(), ..post(&inc, "sari", "a", "halo") };
+    bench.backplane.publish(traced).await.unwrap();
+    say(&*bench.backplane, &inc, "b").await.unwrap();
+    for expected in [given, None] {
+        let Event::Message { trace, .. } = ears.next_news().await else { panic!("a message was due") };
+        assert_eq!(trace, expected);
+    }
+    // It is nothing that anybody reads later.
+    let kept = bench.backplane.read(None).await.unwrap().rows;
+    assert_eq!(kept.len(), 2);
 }
 
 async fn two_subscribers_hear_the_same_in_the_same_order(bench: Bench) {
@@ -34,7 +51,7 @@ async fn a_message_says_what_came_before_it(bench: Bench) {
         let position = beat(&*bench.backplane, &inc, k, &[who], &[]).await.unwrap().position;
         let id = say(&*bench.backplane, &inc, who).await.unwrap();
         ears.moves().await;
-        let Event::Message { prev, v, message } = ears.next_news().await else { panic!("a message was due") };
+        let Event::Message { prev, v, message, .. } = ears.next_news().await else { panic!("a message was due") };
         assert_eq!((prev, v, message.id), (head, position.v, id));
         assert_eq!((message.from.as_str(), message.text.as_str()), ("SARI", "halo"));
         head = id;

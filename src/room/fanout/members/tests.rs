@@ -36,7 +36,7 @@ impl Recipient for Ear {
 }
 
 fn tell(frames: &'static str) -> Order {
-    Order::Tell(Bytes::from_static(frames.as_bytes()))
+    Order::Tell(Bytes::from_static(frames.as_bytes()), Span::none())
 }
 
 #[tokio::test]

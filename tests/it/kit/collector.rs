@@ -1,0 +1,138 @@
+//! An OpenTelemetry collector of the test's own: takes OTLP over HTTP and keeps it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axum::{Router, body::Bytes, extract::State, http::HeaderMap, routing::post};
+use hyper::server::conn::http1;
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use opentelemetry_proto::tonic::{
+    collector::{metrics::v1::ExportMetricsServiceRequest, trace::v1::ExportTraceServiceRequest},
+    common::v1::{KeyValue, any_value::Value},
+    trace::v1::span::SpanKind,
+};
+use prost::Message;
+use tokio::{net::TcpListener, task::AbortHandle};
+
+/// A collector, listening until it is dropped.
+pub struct Collector {
+    endpoint: String,
+    taken: Arc<Mutex<Taken>>,
+    serving: AbortHandle,
+}
+
+/// What was taken.
+#[derive(Default)]
+struct Taken {
+    spans: Vec<Span>,
+    metrics: Vec<String>,
+}
+
+/// A finished span.
+#[derive(Clone, Debug)]
+pub struct Span {
+    /// Its trace, in hex.
+    pub trace: String,
+    /// Its id, in hex.
+    pub id: String,
+    /// The id of its parent, in hex; empty if it begins the trace.
+    pub parent: String,
+    /// What it is called.
+    pub name: String,
+    /// What it is.
+    pub kind: SpanKind,
+    /// What is said of it.
+    pub attributes: BTreeMap<String, String>,
+    /// What is said of the process that it was in.
+    pub resource: BTreeMap<String, String>,
+    /// When it began, in ns of the Unix epoch.
+    pub began: u64,
+}
+
+impl Collector {
+    /// Starts one.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+        let taken = Arc::new(Mutex::new(Taken::default()));
+        let router = Router::new()
+            .route("/v1/traces", post(take_traces))
+            .route("/v1/metrics", post(take_metrics))
+            .with_state(Arc::clone(&taken));
+        let serving = tokio::spawn(serve(listener, router)).abort_handle();
+        Self { endpoint, taken, serving }
+    }
+
+    /// What `OTEL_EXPORTER_OTLP_ENDPOINT` is to be.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// All spans that came, in order of their beginning.
+    pub fn spans(&self) -> Vec<Span> {
+        let mut spans = self.taken.lock().unwrap_or_else(PoisonError::into_inner).spans.clone();
+        spans.sort_by_key(|span| span.began);
+        spans
+    }
+
+    /// The names of all metrics that came.
+    pub fn metrics(&self) -> Vec<String> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).metrics.clone()
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, router: Router) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let service = TowerToHyperService::new(router.clone());
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+    }
+}
+
+async fn take_traces(State(taken): State<Arc<Mutex<Taken>>>, headers: HeaderMap, body: Bytes) {
+    assert_eq!(headers["content-type"], "application/x-protobuf");
+    let request = ExportTraceServiceRequest::decode(body).expect("well-formed traces");
+    let spans = request.resource_spans.into_iter().flat_map(|of| {
+        let resource = attributes(&of.resource.map(|resource| resource.attributes).unwrap_or_default());
+        let spans = of.scope_spans.into_iter().flat_map(|scope| scope.spans);
+        spans.map(move |span| Span {
+            trace: hex(&span.trace_id),
+            id: hex(&span.span_id),
+            parent: hex(&span.parent_span_id),
+            kind: span.kind(),
+            attributes: attributes(&span.attributes),
+            resource: resource.clone(),
+            began: span.start_time_unix_nano,
+            name: span.name,
+        })
+    });
+    taken.lock().unwrap_or_else(PoisonError::into_inner).spans.extend(spans);
+}
+
+async fn take_metrics(State(taken): State<Arc<Mutex<Taken>>>, headers: HeaderMap, body: Bytes) {
+    assert_eq!(headers["content-type"], "application/x-protobuf");
+    let request = ExportMetricsServiceRequest::decode(body).expect("well-formed metrics");
+    let scopes = request.resource_metrics.into_iter().flat_map(|of| of.scope_metrics);
+    let names = scopes.flat_map(|scope| scope.metrics).map(|metric| metric.name);
+    taken.lock().unwrap_or_else(PoisonError::into_inner).metrics.extend(names);
+}
+
+fn attributes(given: &[KeyValue]) -> BTreeMap<String, String> {
+    let text = |value: &KeyValue| match value.value.as_ref().and_then(|value| value.value.as_ref()) {
+        Some(Value::StringValue(text)) => text.clone(),
+        Some(Value::IntValue(number)) => number.to_string(),
+        other => format!("{other:?}"),
+    };
+    given.iter().map(|attribute| (attribute.key.clone(), text(attribute))).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
