@@ -1,6 +1,7 @@
 //! What it costs to hand one message to very many sockets, measured against what the kernel charges for that alone:
 //! `cargo bench --bench fanout`. What is measured and how to read it: docs/benchmark.md.
 
+mod collector;
 mod driver;
 mod floor;
 mod generator;

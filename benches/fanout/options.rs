@@ -60,6 +60,6 @@ impl Options {
 
     /// So many instances of the program that is measured.
     pub fn ruang(&self, instances: usize) -> Kind {
-        Kind::Ruang { instances, program: self.ruang.clone() }
+        Kind::Ruang { instances, program: self.ruang.clone(), settings: Vec::new() }
     }
 }

@@ -10,6 +10,7 @@ mod presence;
 mod slow;
 mod steady;
 mod storm;
+mod telemetry;
 
 use crate::{options::Options, process::Failure, report::Line};
 
@@ -34,6 +35,7 @@ pub const ALL: &[Row] = &[
     Row { name: "presence", measure: presence::presence },
     Row { name: "slow", measure: slow::slow },
     Row { name: "hostile", measure: hostile::hostile },
+    Row { name: "telemetry", measure: telemetry::telemetry },
     Row { name: "instances", measure: instances::instances },
     Row { name: PEERS, measure: peers::peers },
 ];

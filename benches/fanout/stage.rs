@@ -24,8 +24,8 @@ use crate::{
 pub enum Kind {
     /// The least that fan-out can cost.
     Floor,
-    /// This many instances of ruang on one Redis.
-    Ruang { instances: usize, program: PathBuf },
+    /// This many instances of ruang on one Redis, with these settings beside the usual.
+    Ruang { instances: usize, program: PathBuf, settings: Vec<(&'static str, String)> },
     /// Two instances of something else on one Redis.
     Peer { program: PathBuf, dialect: Dialect },
     /// Redis alone: clients subscribe to it.
@@ -52,6 +52,16 @@ pub struct Pace {
 
 /// How often something is measured before it is taken as it is.
 pub const ATTEMPTS: usize = 3;
+
+impl Kind {
+    /// The same with settings, where it has any.
+    pub fn set(mut self, more: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        if let Self::Ruang { settings, .. } = &mut self {
+            settings.extend(more);
+        }
+        self
+    }
+}
 
 impl Pace {
     /// Nobody says anything.
@@ -90,13 +100,13 @@ impl Stage {
                 stage.targets.push(redis.address());
                 stage.dialect = Dialect::Redis;
             }
-            Kind::Ruang { instances, program } => {
+            Kind::Ruang { instances, program, settings } => {
                 stage.dialect = Dialect::Ruang;
-                stage.start_instances(*instances, program)?;
+                stage.start_instances(*instances, program, settings)?;
             }
             Kind::Peer { program, dialect } => {
                 stage.dialect = *dialect;
-                stage.start_instances(2, program)?;
+                stage.start_instances(2, program, &[])?;
             }
         }
         Ok(stage)
@@ -173,11 +183,18 @@ impl Stage {
         Ok(())
     }
 
-    fn start_instances(&mut self, instances: usize, program: &Path) -> Result<(), Failure> {
+    fn start_instances(
+        &mut self,
+        instances: usize,
+        program: &Path,
+        settings: &[(&str, String)],
+    ) -> Result<(), Failure> {
         let redis = self.redis.insert(Redis::start()?);
         for _ in 0..instances {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, wait::free_port()?));
-            self.servers.push(Process::spawn(&instance(program, address, &redis.url()))?);
+            let mut command = instance(program, address, &redis.url());
+            command.envs(settings.iter().map(|(name, value)| (name, value)));
+            self.servers.push(Process::spawn(&command)?);
             self.targets.push(address);
         }
         for target in &self.targets {
