@@ -1,5 +1,6 @@
 //! The composition root: choose the engine, wire the parts, serve, drain.
 
+mod check;
 mod memory;
 mod metrics;
 mod shutdown;
@@ -8,15 +9,15 @@ use std::{
     io::{self, Write},
     net::SocketAddr,
     sync::Arc,
-    time::Duration,
 };
 
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
 use thiserror::Error;
-use tokio::{net::TcpListener, time::timeout};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use self::check::{CheckError, check};
 use self::shutdown::Stops;
 use crate::{
     backplane::{Backplane, Keeping, memory::Memory, redis::Redis},
@@ -34,8 +35,6 @@ use crate::{
 const OTHER_CONNECTIONS: usize = 64;
 /// The part of the memory that may wait for slow clients.
 const WAITING_PART: usize = 8;
-/// How long `ruang check` waits for Redis.
-const CHECK_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Why the room could not be opened, or not be kept open.
 #[derive(Debug, Error)]
@@ -46,12 +45,6 @@ pub enum RunError {
     /// Redis' settings cannot be used.
     #[error(transparent)]
     Redis(#[from] LinkError),
-    /// Redis is not there, or does not let us in.
-    #[error("Redis does not answer within {CHECK_DEADLINE:?}: is it there?")]
-    RedisSilent,
-    /// Redis, or the way to it, says no.
-    #[error("Redis cannot be used: {0}")]
-    RedisRefuses(String),
     /// The system does not let us hear of signals.
     #[error("cannot listen for signals: {0}")]
     Signals(#[source] io::Error),
@@ -113,34 +106,6 @@ fn tell_systemd(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
         tracing::warn!(%error, "systemd cannot be told");
     }
-}
-
-/// Asks Redis whether it answers.
-///
-/// # Errors
-/// That it does not, or that its settings cannot be used.
-pub async fn check(settings: &Settings) -> Result<(), RunError> {
-    use fred::interfaces::{ClientLike, EventInterface};
-    let Some(link) = link(settings)? else { return Ok(()) };
-    let client = link.client()?;
-    let mut errors = client.error_rx();
-    let answers = async {
-        client.wait_for_connect().await?;
-        client.ping::<String>(None).await
-    };
-    let refused = async {
-        match errors.recv().await {
-            Ok((error, _)) => error.details().to_owned(),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    let asked = async {
-        tokio::select! {
-            answer = answers => answer.map(drop).map_err(|error| RunError::RedisRefuses(error.details().to_owned())),
-            why = refused => Err(RunError::RedisRefuses(why)),
-        }
-    };
-    timeout(CHECK_DEADLINE, asked).await.unwrap_or(Err(RunError::RedisSilent))
 }
 
 /// What instances share, and where sessions are kept.

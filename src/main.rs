@@ -80,7 +80,7 @@ fn check(loaded: &Loaded) -> ExitCode {
         Err(code) => return code,
     };
     match runtime.block_on(app::check(&loaded.settings)) {
-        Ok(()) => say("Redis answers."),
+        Ok(advice) => say(&[&["Redis answers."], advice.as_slice()].concat().join("\n")),
         Err(error) => {
             eprintln!("ruang: {error}");
             ExitCode::FAILURE

@@ -8,8 +8,9 @@ use std::{
 };
 
 use crate::kit::{
-    Cluster, Engine, Instance, SOON, Visitor,
+    Cluster, Engine, Instance, Redis, SOON, Visitor,
     process::{Process, scratch},
+    redis::command,
 };
 
 /// Hands standard input over as systemd hands over a socket: as descriptor 3, to this very process.
@@ -108,4 +109,35 @@ fn heard(socket: &UnixDatagram) -> String {
     let mut bytes = [0; 256];
     let read = socket.recv(&mut bytes).expect("a word in time");
     String::from_utf8_lossy(&bytes[..read]).trim().to_owned()
+}
+
+/// What `ruang check` says: whether all is well, its output, its complaint.
+fn checked(settings: &[(&str, &str)]) -> (bool, String, String) {
+    let mut check = Instance::command();
+    let output = check.arg("check").envs(settings.iter().copied()).output().expect("it runs");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test]
+async fn check_says_what_is_wrong_with_redis_and_how_to_mend_it() {
+    let redis = Redis::start().await;
+    let (well, told, _) = checked(&[("REDIS_URL", &redis.url())]);
+    assert!(well && told.ends_with("Redis answers.\n"), "{told}");
+
+    command(&redis, &["CONFIG", "SET", "maxmemory-policy", "allkeys-lru", "appendonly", "no"]).await;
+    let (well, told, _) = checked(&[("REDIS_URL", &redis.url())]);
+    assert!(well && told.contains("noeviction") && told.contains("appendonly yes"), "{told}");
+
+    let (well, _, complaint) = checked(&[("REDIS_URL", "redis://127.0.0.1:1")]);
+    assert!(!well && complaint.contains("start it, or correct REDIS_URL"), "{complaint}");
+
+    command(&redis, &["ACL", "SETUSER", "ruang", "on", ">rahasia", "~lain:*", "&*", "+@all"]).await;
+    let of = |user: &str| redis.url().replace("redis://", &format!("redis://{user}@"));
+    let (well, _, complaint) = checked(&[("REDIS_URL", &of("ruang:salah"))]);
+    assert!(!well && complaint.contains("REDIS_PASSWORD_FILE") && !complaint.contains("salah"), "{complaint}");
+    let (well, _, complaint) = checked(&[("REDIS_URL", &of("ruang:rahasia"))]);
+    assert!(!well && complaint.contains("users.acl") && !complaint.contains("rahasia"), "{complaint}");
+    let (well, _, complaint) = checked(&[("REDIS_URL", &of("ruang:rahasia")), ("RUANG_NAMESPACE", "lain")]);
+    assert!(well, "{complaint}");
 }

@@ -7,28 +7,23 @@
 mod guest;
 #[path = "../it/kit/heard.rs"]
 mod heard;
+mod talk;
 #[path = "../it/kit/visitor.rs"]
 mod visitor;
 #[path = "../it/kit/wait.rs"]
 mod wait;
 
-use std::process;
+use std::{path::Path, process};
 
 use guest::Guest;
 use visitor::Visitor;
 use wait::{SOON, eventually};
 
 #[tokio::test]
-#[expect(clippy::disallowed_methods, reason = "a test has no settings: where the chat is comes with the command")]
 async fn a_few_people_chat_through_the_balancer() {
-    let url = std::env::var("RUANG_URL").expect("RUANG_URL: where the chat is, for example http://localhost:8080");
-    let url = url.trim_end_matches('/');
-    eventually(SOON, "the chat answers", || async {
-        let answer = Visitor::at(url).try_get("/readyz").await.map_err(|error| error.to_string())?;
-        if answer.status == 200 { Ok(()) } else { Err(format!("{answer:?}")) }
-    })
-    .await;
-    let names = ["adi", "budi", "citra", "dewi"].map(|name| format!("{name} {}", process::id()));
+    let url = the_chat().await;
+    let url = url.as_str();
+    let names = names();
     let mut guests = Vec::new();
     for name in &names {
         guests.push(Guest::enter(&Visitor::at(url), name).await);
@@ -48,4 +43,34 @@ async fn a_few_people_chat_through_the_balancer() {
     for guest in guests {
         guest.visitor.log_out().await.leads_to("/");
     }
+}
+
+#[tokio::test]
+#[ignore = "asks to be told until when: it makes the file RUANG_WHILE, and ends when that is gone"]
+async fn people_talk_on_whatever_is_done_to_it() {
+    let url = the_chat().await;
+    let file = variable("RUANG_WHILE", "a file: it is made when people begin to talk, and they end when it is gone");
+    talk::talk(&url, &names(), Path::new(&file)).await;
+}
+
+/// Names of this run's own.
+fn names() -> [String; 4] {
+    ["adi", "budi", "citra", "dewi"].map(|name| format!("{name} {}", process::id()))
+}
+
+/// Where the chat is, once it answers.
+async fn the_chat() -> String {
+    let url = variable("RUANG_URL", "where the chat is, for example http://localhost:8080");
+    let url = url.trim_end_matches('/').to_owned();
+    eventually(SOON, "the chat answers", || async {
+        let answer = Visitor::at(&url).try_get("/readyz").await.map_err(|error| error.to_string())?;
+        if answer.status == 200 { Ok(()) } else { Err(format!("{answer:?}")) }
+    })
+    .await;
+    url
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test has no settings: where the chat is comes with the command")]
+fn variable(name: &str, what: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name}: {what}"))
 }

@@ -64,6 +64,15 @@ impl Cluster {
         instance.answers_readyz(200, SOON).await;
         self.instances.push(instance);
     }
+
+    /// Starts one more, of another program; waits until it is ready, and answers which it is.
+    pub async fn add_program(&mut self, program: &str) -> usize {
+        let place = self.instances.len();
+        let instance = Instance::start_program(program, &format!("instance {place}"), &self.settings).await;
+        instance.answers_readyz(200, SOON).await;
+        self.instances.push(instance);
+        place
+    }
 }
 
 impl Builder {

@@ -22,7 +22,13 @@ pub struct Instance {
 impl Instance {
     /// Starts one with these settings and nothing else in its environment; answers once it listens.
     pub async fn start(name: &str, settings: &[(String, String)]) -> Self {
-        let mut command = Self::command();
+        Self::start_program(env!("CARGO_BIN_EXE_ruang"), name, settings).await
+    }
+
+    /// The same of another program.
+    pub async fn start_program(program: &str, name: &str, settings: &[(String, String)]) -> Self {
+        let mut command = Command::new(program);
+        command.env_clear();
         command.env("RUANG_LISTEN", "127.0.0.1:0");
         command.envs(settings.iter().map(|(key, value)| (key, value)));
         let mut process = Process::spawn(name, &mut command);

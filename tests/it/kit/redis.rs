@@ -76,8 +76,7 @@ impl Redis {
         self.kill();
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--port", &self.port.to_string(), "--dir"]).arg(self.dir.path());
-        command.args(["--save", "", "--appendonly", "yes", "--appendfsync", "always"]);
-        command.args(["--maxmemory-policy", "noeviction"]).args(&self.arguments);
+        command.args(["--include", &shipped("redis.conf")]).args(&self.arguments);
         self.process = Some(Process::spawn("redis-server", &mut command));
     }
 
@@ -99,6 +98,11 @@ impl Redis {
     fn signal(&self, signal: Signal) {
         self.process.as_ref().expect("Redis runs").signal(signal);
     }
+}
+
+/// A file of settings as it is shipped.
+pub fn shipped(file: &str) -> String {
+    format!("{}/deploy/redis/{file}", env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Has redis-cli say something to it, and answers what it answers.

@@ -2,7 +2,7 @@
 
 use super::{
     process::free_port,
-    redis::{Redis, command},
+    redis::{Redis, command, shipped},
     wait::{SOON, eventually},
 };
 
@@ -92,6 +92,7 @@ impl RedisCluster {
 /// A node of a cluster, and the port on which it talks to others.
 async fn node() -> (Redis, String) {
     let bus = free_port().to_string();
-    let cluster = ["--cluster-enabled", "yes", "--cluster-port", &bus, "--cluster-node-timeout", NODE_TIMEOUT];
+    let file = shipped("cluster.conf");
+    let cluster = ["--include", &file, "--cluster-port", &bus, "--cluster-node-timeout", NODE_TIMEOUT];
     (Redis::start_with(&cluster).await, bus)
 }

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::{
     process::{Process, free_port, scratch},
-    redis::{Redis, command, command_at},
+    redis::{Redis, command, command_at, shipped},
     wait::{SOON, eventually},
 };
 
@@ -85,11 +85,17 @@ impl Sentinels {
 
 fn sentinel(dir: &TempDir, port: u16, primary: u16) -> Process {
     let file = dir.path().join(format!("{port}.conf"));
-    let settings = format!(
-        "bind 127.0.0.1\nport {port}\ndir {}\nsentinel monitor room 127.0.0.1 {primary} 2\n\
-         sentinel down-after-milliseconds room 1000\nsentinel failover-timeout room 5000\n",
-        dir.path().display()
-    );
+    // As shipped, but for where everybody is, and in a hurry.
+    let mut settings = fs::read_to_string(shipped("sentinel.conf")).expect("a file");
+    for (shipped, here) in [
+        ("port 26379", format!("bind 127.0.0.1\nport {port}\ndir {}", dir.path().display())),
+        ("room 10.84.0.11 6379 2", format!("room 127.0.0.1 {primary} 2")),
+        ("room 3000", "room 1000".to_owned()),
+        ("room 10000", "room 5000".to_owned()),
+    ] {
+        assert!(settings.contains(shipped), "{shipped}: {settings}");
+        settings = settings.replacen(shipped, &here, 1);
+    }
     fs::write(&file, settings).expect("a file");
     Process::spawn("redis-sentinel", Command::new("redis-server").arg(&file).arg("--sentinel"))
 }

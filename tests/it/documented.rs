@@ -1,0 +1,126 @@
+//! Commands in the documents do what these say: each is tried by a test, or says why not.
+//!
+//! Before every block of commands stands `<!-- tried by FILE -->` or `<!-- not tried: WHY -->`.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use crate::{
+    kit::{
+        Cluster, Engine, Guest, SOON, Visitor, eventually,
+        process::{Process, free_port, scratch},
+    },
+    operator::{TOKEN, WithOperator, token_file},
+};
+
+const BEGIN: &str = "```sh";
+
+#[test]
+fn every_block_of_commands_is_tried_or_says_why_not() {
+    let mut wrong = Vec::new();
+    for file in documents() {
+        let text = fs::read_to_string(&file).expect("a document");
+        let lines: Vec<&str> = text.lines().collect();
+        for (i, _) in lines.iter().enumerate().filter(|(_, line)| **line == BEGIN) {
+            let mark = i.checked_sub(1).map_or("", |above| lines[above]);
+            if !is_mark(mark) {
+                wrong.push(format!("{}:{}: {mark:?}", file.display(), i + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn cargo_run_opens_a_room() {
+    let commands = block("README.md", "cargo run");
+    assert!(commands.contains(&"cargo run".to_owned()), "{commands:?}");
+    let mut command = Command::new("cargo");
+    command.args(["run", "--locked"]).current_dir(env!("CARGO_MANIFEST_DIR")).env("RUANG_LISTEN", "127.0.0.1:0");
+    let mut process = Process::spawn("cargo", &mut command);
+    // It may have to be built first.
+    let line = process.line("ruang is open at ", SOON * 30).await;
+    let base = line.split(" at ").nth(1).expect("an address");
+    Visitor::at(base).get("/").await.is(200);
+}
+
+#[tokio::test]
+async fn the_user_for_redis_is_made_as_the_manual_says() {
+    let commands = block("docs/operations.md", "users.acl");
+    let [make, redis, ruang] = &commands[..] else { panic!("{commands:?}") };
+    let (dir, port) = (scratch(), free_port());
+    fs::write(dir.path().join("password"), "rahasia").expect("a file");
+    std::os::unix::fs::symlink(root().join("deploy"), dir.path().join("deploy")).expect("a link");
+    assert!(sh(dir.path(), make).status().expect("it runs").success());
+    let mut redis =
+        Process::spawn("redis-server", &mut sh(dir.path(), &format!("exec {redis} --port {port} --save ''")));
+    redis.line("Ready to accept connections", SOON).await;
+    let ruang = ruang.replace(":6379", &format!(":{port}"));
+    let mut ruang = Process::spawn("ruang", sh(dir.path(), &ruang).env("RUANG_LISTEN", "127.0.0.1:0"));
+    let line = ruang.line("ruang is open at ", SOON).await;
+    let base = line.split(" at ").nth(1).expect("an address").to_owned();
+    eventually(SOON, "it is ready", || async {
+        let answer = Visitor::at(&base).try_get("/readyz").await.map_err(|error| error.to_string())?;
+        if answer.status == 200 { Ok(()) } else { Err(answer.body) }
+    })
+    .await;
+    Guest::enter(&Visitor::at(&base), "sari").await.say_kept("halo").await;
+}
+
+#[tokio::test]
+async fn the_operator_acts_as_the_manual_says() {
+    let commands = block("docs/operations.md", "/api/operator");
+    let [act] = &commands[..] else { panic!("{commands:?}") };
+    let token = token_file();
+    let cluster = Cluster::of(Engine::Memory).with_operator(&token).start().await;
+    let mut sari = cluster.guest(0, "sari").await;
+    let dir = scratch();
+    fs::write(dir.path().join("token"), TOKEN).expect("a file");
+    let act = act.replace("http://localhost:8080", cluster.instances[0].base());
+    let output = sh(dir.path(), &act).stdout(Stdio::piped()).output().expect("curl runs");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), r#"{"done":true}"#);
+    sari.expect("the rule", |heard| heard.rules["slow_ms"] == 30_000).await;
+}
+
+fn root() -> PathBuf {
+    env!("CARGO_MANIFEST_DIR").into()
+}
+
+fn documents() -> Vec<PathBuf> {
+    let folders = ["", "docs", "docs/decisions", "docs/clients"].map(|folder| root().join(folder));
+    let files = folders.iter().flat_map(|folder| fs::read_dir(folder).expect("a folder"));
+    files
+        .map(|file| file.expect("a file").path())
+        .filter(|file| file.extension().is_some_and(|it| it == "md"))
+        .collect()
+}
+
+fn is_mark(line: &str) -> bool {
+    let Some(mark) = line.strip_prefix("<!-- ").and_then(|line| line.strip_suffix(" -->")) else { return false };
+    match (mark.strip_prefix("tried by "), mark.strip_prefix("not tried: ")) {
+        (Some(file), _) => root().join(file).exists(),
+        (_, why) => why.is_some_and(|why| why.len() > 10),
+    }
+}
+
+/// The commands of the block that speaks of this, without what is said of them.
+fn block(file: &str, of: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join(file)).expect("a document");
+    let blocks = text.split(BEGIN).skip(1).filter_map(|rest| rest.split("```").next());
+    let block =
+        blocks.into_iter().find(|block| block.contains(of)).unwrap_or_else(|| panic!("{file} has none of {of}"));
+    let commands = block.lines().map(|line| line.split("  #").next().unwrap_or_default().trim().to_owned());
+    commands.filter(|command| !command.is_empty()).collect()
+}
+
+/// A command as somebody types it, who has `ruang` on their path.
+fn sh(dir: &Path, command: &str) -> Command {
+    let program = Path::new(env!("CARGO_BIN_EXE_ruang")).parent().expect("a folder").display().to_string();
+    let mut sh = Command::new("sh");
+    sh.args(["-euc", command]).current_dir(dir).env_clear();
+    sh.env("PATH", format!("{program}:/usr/local/bin:/usr/bin:/bin:/usr/sbin"));
+    sh
+}

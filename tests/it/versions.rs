@@ -1,0 +1,78 @@
+//! Two versions of the program in one cluster, as they are during an update, and during one that is taken back. Run by
+//! `tests/versions`, which builds the other one.
+
+use std::time::Duration;
+
+use crate::{
+    kit::{Cluster, Engine, Guest, SOON, cluster::Builder, heard::Moved},
+    operator::{TOKEN, WithOperator, token_file},
+};
+
+/// How long an instance may take to hand its people over.
+const DRAINED: Duration = Duration::from_secs(30);
+
+#[tokio::test]
+#[ignore = "needs the program of another version: tests/versions"]
+async fn an_update_is_nothing_that_people_notice() {
+    let token = token_file();
+    let mut cluster = settings(&token).start().await;
+    let old = cluster.add_program(&other_program()).await;
+    carries_over(&mut cluster, old).await;
+}
+
+#[tokio::test]
+#[ignore = "needs the program of another version: tests/versions"]
+async fn neither_is_one_that_is_taken_back() {
+    let token = token_file();
+    let mut cluster = settings(&token).start().await;
+    cluster.add_program(&other_program()).await;
+    carries_over(&mut cluster, 0).await;
+}
+
+/// As much as this version has to say to another: messages are traced too, though nobody takes the traces.
+fn settings(token: &tempfile::NamedTempFile) -> Builder {
+    Cluster::of(Engine::Redis)
+        .set("RUANG_MESSAGES_PER_SECOND", "0")
+        .with_operator(token)
+        .set("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+}
+
+/// Sari, at the instance that goes, and budi, at the one that stays, chat before and after.
+async fn carries_over(cluster: &mut Cluster, goes: usize) {
+    let stays = 1 - goes;
+    let mut sari = cluster.guest(goes, "sari").await;
+    let mut budi = cluster.guest(stays, "budi").await;
+    for guest in [&mut sari, &mut budi] {
+        guest.sees(&["budi", "sari"]).await;
+    }
+    for n in 0..20 {
+        sari.say_kept(&format!("sari {n}")).await;
+        budi.say_kept(&format!("budi {n}")).await;
+    }
+    for guest in [&mut sari, &mut budi] {
+        guest.hears("budi", "budi 19").await;
+    }
+    assert_eq!(sari.heard().texts(), budi.heard().texts());
+    // What the other version may not know of is nothing to it.
+    let announced = cluster.visitor(0).request(reqwest::Method::POST, "/api/operator");
+    let act = serde_json::json!({"act": "announce", "text": "Sebentar."});
+    announced.header("authorization", format!("Bearer {TOKEN}")).json(&act).send().await.expect("an answer");
+    sari.say_kept("setelah itu").await;
+    budi.hears("sari", "setelah itu").await;
+
+    let last = sari.heard().messages.last().expect("a message").id.clone();
+    cluster.instances[goes].terminate();
+    sari.is_sent_away(DRAINED, "restart", 1012).await;
+    let mut sari = Guest::rejoin(&sari.visitor.moved_to(cluster.instances[stays].base()), &last).await;
+    assert_eq!(sari.heard().welcomed()["recovered"], true);
+    sari.say_kept("aku kembali").await;
+    let heard = budi.hears("sari", "aku kembali").await;
+    assert!(!heard.moves.contains(&Moved::Out("sari".to_owned())), "{:?}", heard.moves);
+    assert_eq!(heard.welcomes.len(), 1, "budi missed nothing");
+    assert!(cluster.instances[goes].ended(SOON * 4).await.success());
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test has no settings: the program comes with the command")]
+fn other_program() -> String {
+    std::env::var("RUANG_OTHER").expect("RUANG_OTHER: the program of another version; tests/versions builds it")
+}

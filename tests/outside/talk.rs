@@ -1,0 +1,187 @@
+//! People who talk through whatever is done to the installation, and come back as a page does when they are sent away.
+
+use std::{
+    collections::HashSet,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use futures_util::future::join_all;
+use serde_json::json;
+use tokio::time::sleep;
+
+use crate::{
+    guest::Guest,
+    heard::{Heard, Moved, Said},
+    visitor::Visitor,
+};
+
+/// Between an answer and what is said, or tried, next.
+const BREATH: Duration = Duration::from_millis(200);
+/// Longer than any answer takes, and than a failover.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Somebody with an outbox, and a memory over all their connections.
+pub struct Person {
+    name: String,
+    visitor: Visitor,
+    guest: Guest,
+    heard: Vec<Said>,
+    gone: Vec<String>,
+    said: usize,
+    pending: Option<String>,
+    kept: Vec<(String, String)>,
+    moved: usize,
+}
+
+/// Has these people talk, beginning with a file that is made, for as long as it is there; nothing may be lost, doubled or out of order, and nobody may
+/// be seen to come or go.
+pub async fn talk(url: &str, names: &[String], file: &Path) {
+    let mut people = Vec::new();
+    for name in names {
+        people.push(Person::enter(url, name).await);
+    }
+    for person in &mut people {
+        let all = |heard: &Heard| names.iter().all(|name| heard.members.contains(name));
+        person.guest.expect("everybody is here", all).await;
+    }
+    std::fs::write(file, "").expect("a file to begin with");
+    join_all(people.iter_mut().map(|person| person.talk_while(file))).await;
+    for person in &mut people {
+        person.finish().await;
+    }
+    let kept: HashSet<(String, String)> = people.iter().flat_map(|person| person.kept.clone()).collect();
+    for person in &mut people {
+        person.hear(&kept).await;
+        person.judge(names, &kept);
+    }
+    assert!(people.iter().all(|person| !person.kept.is_empty()), "everybody has said something");
+    let orders: Vec<Vec<&str>> = people.iter().map(|person| person.ids_of(&kept)).collect();
+    assert!(orders.iter().all(|order| *order == orders[0]), "one order everywhere");
+    let moved: Vec<usize> = people.iter().map(|person| person.moved).collect();
+    println!("{} messages kept and heard by {} people, who came back {moved:?} times", kept.len(), people.len());
+}
+
+impl Person {
+    async fn enter(url: &str, name: &str) -> Self {
+        let visitor = Visitor::at(url);
+        let guest = Guest::enter(&visitor, name).await;
+        Self {
+            name: name.to_owned(),
+            visitor,
+            guest,
+            heard: Vec::new(),
+            gone: Vec::new(),
+            said: 0,
+            pending: None,
+            kept: Vec::new(),
+            moved: 0,
+        }
+    }
+
+    async fn talk_while(&mut self, file: &Path) {
+        while file.exists() {
+            self.say_something().await;
+            sleep(BREATH).await;
+        }
+    }
+
+    /// Sends what is in the outbox, or something new, once.
+    async fn say_something(&mut self) {
+        if self.guest.heard().closed.is_some() {
+            self.come_back().await;
+        }
+        let text = self.pending.take().unwrap_or_else(|| {
+            self.said += 1;
+            format!("{} {}", self.name, self.said)
+        });
+        let errors = self.guest.heard().errors.len();
+        // The text is its own nonce: whoever hears it twice was told twice.
+        self.guest.say_as(&text.replace(' ', "-"), &text).await;
+        let nonce = text.replace(' ', "-");
+        let answered =
+            |heard: &Heard| heard.acked(&nonce).is_some() || heard.errors.len() > errors || heard.closed.is_some();
+        let heard = self.guest.expect_within(PATIENCE, "an answer", answered).await;
+        match heard.acked(&nonce) {
+            Some(id) => self.kept.push((text, id.to_owned())),
+            None => self.pending = Some(text),
+        }
+    }
+
+    /// Comes back on a new connection, after where the last one was.
+    async fn come_back(&mut self) {
+        let heard = self.guest.heard();
+        let asked_to_wait = heard.byes.last().and_then(|bye| bye["retry_after_ms"].as_u64()).unwrap_or(0);
+        self.remember(&heard);
+        sleep(Duration::from_millis(asked_to_wait)).await;
+        let began = Instant::now();
+        loop {
+            assert!(began.elapsed() < PATIENCE, "{} cannot come back", self.name);
+            if self.tries_to_join().await {
+                self.moved += 1;
+                return;
+            }
+            sleep(BREATH).await;
+        }
+    }
+
+    async fn tries_to_join(&mut self) -> bool {
+        let origin = self.visitor.base().to_owned();
+        let Ok(mut guest) = Guest::try_connect(&self.visitor, &[("origin", &origin)]).await else { return false };
+        let since = self.heard.last().map(|said| said.id.clone());
+        guest.send(json!({"type": "join", "since": since})).await;
+        let answered = |heard: &Heard| heard.welcomes.len() + heard.errors.len() > 0 || heard.closed.is_some();
+        let heard = guest.expect_within(PATIENCE, "an answer to a join", answered).await;
+        let Some(welcome) = heard.welcomes.first() else { return false };
+        assert!(since.is_none() || welcome["recovered"] == true, "{} missed something: {welcome}", self.name);
+        self.guest = guest;
+        true
+    }
+
+    fn remember(&mut self, heard: &Heard) {
+        self.heard.extend(heard.messages.clone());
+        self.gone.extend(heard.moves.iter().filter_map(|moved| match moved {
+            Moved::Out(name) => Some(name.clone()),
+            Moved::In(_) => None,
+        }));
+    }
+
+    /// Says what is still to be said.
+    async fn finish(&mut self) {
+        let began = Instant::now();
+        while self.pending.is_some() || self.guest.heard().closed.is_some() {
+            assert!(began.elapsed() < PATIENCE, "{} cannot say {:?}", self.name, self.pending);
+            self.say_something().await;
+        }
+    }
+
+    /// Waits until everything that was kept is heard here.
+    async fn hear(&mut self, kept: &HashSet<(String, String)>) {
+        let before: HashSet<&String> = self.heard.iter().map(|said| &said.id).collect();
+        let all = |heard: &Heard| {
+            let now: HashSet<&String> = heard.messages.iter().map(|said| &said.id).collect();
+            kept.iter().all(|(_, id)| before.contains(id) || now.contains(id))
+        };
+        let heard = self.guest.expect("everything that was kept is heard", all).await;
+        self.remember(&heard);
+    }
+
+    fn judge(&self, names: &[String], kept: &HashSet<(String, String)>) {
+        let ours: Vec<&Said> = self.heard.iter().filter(|said| names.contains(&said.from)).collect();
+        let once: HashSet<&str> = ours.iter().map(|said| said.text.as_str()).collect();
+        assert_eq!(once.len(), ours.len(), "{} heard something twice", self.name);
+        assert_eq!(
+            ours.len(),
+            kept.len(),
+            "{} heard what nobody was told is kept, or did not hear what was",
+            self.name
+        );
+        let left: Vec<&String> = self.gone.iter().filter(|name| names.contains(name)).collect();
+        assert!(left.is_empty(), "{} saw {left:?} leave", self.name);
+    }
+
+    fn ids_of(&self, kept: &HashSet<(String, String)>) -> Vec<&str> {
+        let kept: HashSet<&String> = kept.iter().map(|(_, id)| id).collect();
+        self.heard.iter().filter(|said| kept.contains(&said.id)).map(|said| said.id.as_str()).collect()
+    }
+}
