@@ -1,5 +1,5 @@
-//! Two versions of the program in one cluster, as they are during an update, and during one that is taken back. Run by
-//! `tests/versions`, which builds the other one.
+//! Two versions of the program in one cluster, as they are during an update, and during one that is taken back.
+//! `tests/versions` builds the other one; without it this version is updated by itself.
 
 use std::time::Duration;
 
@@ -12,7 +12,6 @@ use crate::{
 const DRAINED: Duration = Duration::from_secs(30);
 
 #[tokio::test]
-#[ignore = "needs the program of another version: tests/versions"]
 async fn an_update_is_nothing_that_people_notice() {
     let token = token_file();
     let mut cluster = settings(&token).start().await;
@@ -21,7 +20,6 @@ async fn an_update_is_nothing_that_people_notice() {
 }
 
 #[tokio::test]
-#[ignore = "needs the program of another version: tests/versions"]
 async fn neither_is_one_that_is_taken_back() {
     let token = token_file();
     let mut cluster = settings(&token).start().await;
@@ -74,5 +72,5 @@ async fn carries_over(cluster: &mut Cluster, goes: usize) {
 
 #[expect(clippy::disallowed_methods, reason = "a test has no settings: the program comes with the command")]
 fn other_program() -> String {
-    std::env::var("RUANG_OTHER").expect("RUANG_OTHER: the program of another version; tests/versions builds it")
+    std::env::var("RUANG_OTHER").unwrap_or_else(|_| env!("CARGO_BIN_EXE_ruang").to_owned())
 }
