@@ -1,6 +1,6 @@
 //! The shipped dashboard and alerts, on a real Prometheus: every expression has data, every alert fires under its fault.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use serde_json::Value;
 
@@ -15,9 +15,9 @@ async fn every_expression_of_the_dashboard_has_data() {
     let cluster = told(2).start().await;
     let prometheus = Prometheus::start(&cluster.instances).await;
     let mut sari = cluster.guest(0, "sari").await;
-    let dashboard: Value = serde_json::from_str(include_str!("../../../deploy/observability/dashboard.json")).unwrap();
-    let targets = dashboard["panels"].as_array().unwrap().iter().filter_map(|panel| panel["targets"].as_array());
-    let expressions: Vec<&str> = targets.flatten().filter_map(|target| target["expr"].as_str()).collect();
+    let panels = panels();
+    let targets = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
+    let expressions: Vec<String> = targets.filter_map(|target| target["expr"].as_str()).map(as_asked).collect();
     assert!(expressions.len() > 20, "{expressions:?}");
     // A rate needs something between two askings.
     let talk = async {
@@ -28,7 +28,7 @@ async fn every_expression_of_the_dashboard_has_data() {
         }
     };
     let looks = async {
-        for expression in expressions {
+        for expression in &expressions {
             prometheus.knows(expression).await;
         }
     };
@@ -109,6 +109,18 @@ async fn every_alert_fires_under_its_fault() {
 }
 
 #[test]
+fn every_panel_of_the_dashboard_has_a_place_of_its_own_and_says_what_is_normal() {
+    let (mut ids, mut places) = (HashSet::new(), HashSet::new());
+    for panel in panels() {
+        let title = panel["title"].as_str().unwrap();
+        assert!(ids.insert(panel["id"].as_u64().unwrap()), "{title} has the number of another");
+        assert!(cells(&panel["gridPos"]).all(|cell| cell.0 < 24 && places.insert(cell)), "{title} lies over another");
+        let about = panel["description"].as_str().unwrap_or_default();
+        assert!(panel["type"] == "row" || about.ends_with('.'), "{title} does not say what is normal");
+    }
+}
+
+#[test]
 fn no_alert_is_shipped_that_is_not_tried_and_explained() {
     let (rules, tried) = (include_str!("../../../deploy/observability/alerts.yml"), include_str!("alerts.rs"));
     let manual = include_str!("../../../docs/operations.md");
@@ -118,6 +130,25 @@ fn no_alert_is_shipped_that_is_not_tried_and_explained() {
         assert!(tried.contains(&format!("prometheus.alerts(\"{name}\")")), "{name} is never seen to fire");
         assert!(manual.contains(&format!("| `{name}` |")), "docs/operations.md does not say what to do at {name}");
     }
+}
+
+/// The panels of the shipped dashboard.
+fn panels() -> Vec<Value> {
+    let dashboard: Value = serde_json::from_str(include_str!("../../../deploy/observability/dashboard.json")).unwrap();
+    dashboard["panels"].as_array().unwrap().clone()
+}
+
+/// An expression as Grafana asks it, with its variables filled in: all instances are looked at.
+fn as_asked(expression: &str) -> String {
+    let asked = expression.replace("$__rate_interval", "5m").replace("$instance", ".*");
+    assert!(!asked.contains('$'), "a variable that nobody fills in: {asked}");
+    asked
+}
+
+/// The cells that a panel takes of Grafana's grid.
+fn cells(at: &Value) -> impl Iterator<Item = (u64, u64)> {
+    let [x, y, width, height] = ["x", "y", "w", "h"].map(|side| at[side].as_u64().unwrap());
+    (x..x + width).flat_map(move |x| (y..y + height).map(move |y| (x, y)))
 }
 
 /// Does something for as long as something else takes.
