@@ -29,13 +29,14 @@ pub struct Person {
     heard: Vec<Said>,
     gone: Vec<String>,
     said: usize,
-    pending: Option<String>,
+    pending: Option<(String, Instant)>,
     kept: Vec<(String, String)>,
+    longest: Duration,
     moved: usize,
 }
 
-/// Has these people talk, beginning with a file that is made, for as long as it is there; nothing may be lost, doubled or out of order, and nobody may
-/// be seen to come or go.
+/// Has these people talk, beginning with a file that is made, for as long as it is there; nothing may be lost, doubled or
+/// out of order, and nobody may be seen to come or go.
 pub async fn talk(url: &str, names: &[String], file: &Path) {
     let mut people = Vec::new();
     for name in names {
@@ -59,7 +60,12 @@ pub async fn talk(url: &str, names: &[String], file: &Path) {
     let orders: Vec<Vec<&str>> = people.iter().map(|person| person.ids_of(&kept)).collect();
     assert!(orders.iter().all(|order| *order == orders[0]), "one order everywhere");
     let moved: Vec<usize> = people.iter().map(|person| person.moved).collect();
-    println!("{} messages kept and heard by {} people, who came back {moved:?} times", kept.len(), people.len());
+    let longest = people.iter().map(|person| person.longest).max().unwrap_or_default();
+    println!(
+        "{} messages kept and heard by {} people, who came back {moved:?} times; the longest that one took to be kept: {longest:.1?}",
+        kept.len(),
+        people.len()
+    );
 }
 
 impl Person {
@@ -75,6 +81,7 @@ impl Person {
             said: 0,
             pending: None,
             kept: Vec::new(),
+            longest: Duration::ZERO,
             moved: 0,
         }
     }
@@ -91,9 +98,9 @@ impl Person {
         if self.guest.heard().closed.is_some() {
             self.come_back().await;
         }
-        let text = self.pending.take().unwrap_or_else(|| {
+        let (text, began) = self.pending.take().unwrap_or_else(|| {
             self.said += 1;
-            format!("{} {}", self.name, self.said)
+            (format!("{} {}", self.name, self.said), Instant::now())
         });
         let errors = self.guest.heard().errors.len();
         // The text is its own nonce: whoever hears it twice was told twice.
@@ -103,8 +110,11 @@ impl Person {
             |heard: &Heard| heard.acked(&nonce).is_some() || heard.errors.len() > errors || heard.closed.is_some();
         let heard = self.guest.expect_within(PATIENCE, "an answer", answered).await;
         match heard.acked(&nonce) {
-            Some(id) => self.kept.push((text, id.to_owned())),
-            None => self.pending = Some(text),
+            Some(id) => {
+                self.longest = self.longest.max(began.elapsed());
+                self.kept.push((text, id.to_owned()));
+            }
+            None => self.pending = Some((text, began)),
         }
     }
 
