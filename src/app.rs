@@ -22,7 +22,7 @@ use self::shutdown::Stops;
 use crate::{
     backplane::{Backplane, Keeping, memory::Memory, redis::Redis},
     protocol::{Limits, TEXT_CHARS},
-    redis::{self, Link, LinkError},
+    redis::{self, Fullness, Keys, Link, LinkError},
     room::{self, Room},
     server,
     session::{self, Sessions, Store},
@@ -63,7 +63,9 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     let room = Room::open(backplane, room_options(&settings));
     let (router, sockets) = wire(&settings, room, store);
     let closing = CancellationToken::new();
-    metrics::observe(&sockets);
+    if settings.telemetry.metrics.are_wanted() {
+        metrics::observe(&sockets, fullness(&settings)?);
+    }
     if let Some(address) = settings.metrics_listen {
         let serving = metrics::serve(address, closing.clone()).await;
         // It ends with the rest, and is not waited for.
@@ -127,6 +129,12 @@ fn engine(settings: &Settings) -> Result<(Arc<dyn Backplane>, Store), RunError> 
             Ok((Arc::new(Redis::new(link, &settings.namespace, keeping)?), store))
         }
     }
+}
+
+/// Of the Redis, where there is one.
+fn fullness(settings: &Settings) -> Result<Fullness, LinkError> {
+    let Some(link) = link(settings)? else { return Ok(Fullness::default()) };
+    Ok(Fullness::watch(link.client()?, &Keys::new(&settings.namespace)))
 }
 
 fn link(settings: &Settings) -> Result<Option<Link>, LinkError> {

@@ -104,6 +104,9 @@ pub trait Backplane: Send + Sync + 'static {
     /// Who is kept out, and what was done.
     async fn ledger(&self) -> Result<Ledger, Unavailable>;
 
+    /// How many of these calls wait to be sent.
+    fn waiting(&self) -> usize;
+
     /// Everything from now on, beginning with an [`Event::Gap`] once it is really heard. At most
     /// [`EVENTS_WAITING`] events wait. Dropping the receiver unsubscribes.
     fn subscribe(&self) -> mpsc::Receiver<Event>;

@@ -1,7 +1,9 @@
-//! Redis as this program uses it: connections that come back, and the names of its keys.
+//! Redis as this program uses it: connections that come back, how full it is, and the names of its keys.
 
+mod fullness;
 mod keys;
 mod link;
 
+pub use fullness::{Fullness, Memory};
 pub use keys::Keys;
 pub use link::{Link, LinkError, Options};

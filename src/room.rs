@@ -199,6 +199,8 @@ impl Room {
         Standing {
             people: view.roster.count(),
             recent: view.recent.len(),
+            queued_hub: self.commands.max_capacity() - self.commands.capacity(),
+            queued_backplane: self.backplane.waiting(),
             lease_age: self.shared.beaten().map(|beaten| beaten.elapsed()),
             link_up: self.shared.is_answered(),
             synced: self.shared.is_synced(),

@@ -6,7 +6,12 @@ use axum::{Router, http::header::CONTENT_TYPE, response::IntoResponse, routing::
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::{server, socket::Sockets, telemetry};
+use crate::{
+    redis::Fullness,
+    server,
+    socket::Sockets,
+    telemetry::{self, Standing},
+};
 
 /// Prometheus' text exposition format.
 const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -25,11 +30,18 @@ pub(super) async fn serve(listen: SocketAddr, closing: CancellationToken) -> io:
     Ok(tokio::spawn(server::serve(listener, router, options, closing)))
 }
 
-/// Has the instance's standing collected with the metrics.
-pub(super) fn observe(sockets: &Sockets) {
+/// Has the instance's standing, and its Redis', collected with the metrics.
+pub(super) fn observe(sockets: &Sockets, redis: Fullness) {
     telemetry::instruments();
     let sockets = sockets.clone();
-    telemetry::observe(move || sockets.standing());
+    telemetry::observe(move || {
+        let memory = redis.latest();
+        Standing {
+            redis_used: memory.map(|memory| memory.used),
+            redis_limit: memory.and_then(|memory| memory.limit),
+            ..sockets.standing()
+        }
+    });
 }
 
 async fn exposition() -> impl IntoResponse {

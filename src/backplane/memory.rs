@@ -173,6 +173,10 @@ impl Backplane for Memory {
         Ok(Ledger { bans: state.presence.bans.lasting(now_ms()), acts })
     }
 
+    fn waiting(&self) -> usize {
+        0
+    }
+
     fn subscribe(&self) -> mpsc::Receiver<Event> {
         self.lock().subscribers.add()
     }

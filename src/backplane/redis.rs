@@ -11,7 +11,7 @@ mod scripts;
 mod subscription;
 
 use async_trait::async_trait;
-use fred::clients::Client;
+use fred::{clients::Client, interfaces::MetricsInterface};
 use tokio::sync::mpsc;
 
 use self::scripts::Scripts;
@@ -127,6 +127,10 @@ impl Backplane for Redis {
 
     async fn ledger(&self) -> Result<Ledger, Unavailable> {
         self.read_ledger().await
+    }
+
+    fn waiting(&self) -> usize {
+        self.scripts.client().command_queue_len() + self.reads.command_queue_len()
     }
 
     fn subscribe(&self) -> mpsc::Receiver<Event> {

@@ -33,6 +33,13 @@ pub struct Metrics {
     pub endpoint: Option<String>,
 }
 
+impl Metrics {
+    /// Whether they go anywhere.
+    pub fn are_wanted(&self) -> bool {
+        self.asked_for || self.endpoint.is_some()
+    }
+}
+
 /// Counters and histograms. Cheap to use; nothing happens where nobody wants metrics.
 #[derive(Debug)]
 pub struct Instruments {
@@ -63,10 +70,18 @@ pub struct Standing {
     pub recent: usize,
     /// Bytes that wait for slow clients.
     pub waiting_bytes: usize,
+    /// What waits for the room's hub: joins, leaves, questions.
+    pub queued_hub: usize,
+    /// Commands that wait for the connection to the backplane.
+    pub queued_backplane: usize,
     /// How long ago the backplane last answered; none if it never did.
     pub lease_age: Option<Duration>,
     /// Whether the backplane answers.
     pub link_up: bool,
+    /// Bytes that Redis takes.
+    pub redis_used: Option<u64>,
+    /// Bytes that Redis may take.
+    pub redis_limit: Option<u64>,
     /// Whether everything up to now is known.
     pub synced: bool,
     /// Whether it is fit for new people.
@@ -92,7 +107,7 @@ pub fn exposition() -> Option<String> {
 pub fn observe(look: impl Fn() -> Standing + Clone + Send + Sync + 'static) {
     let meter = global::meter("ruang");
     type Of = fn(&Standing) -> Option<f64>;
-    let gauges: [(&'static str, &'static str, &'static str, Of); 10] = [
+    let gauges: [(&'static str, &'static str, &'static str, Of); 14] = [
         ("ruang.connections", "{connection}", "Open WebSockets.", |now| Some(now.connections as f64)),
         ("ruang.connections.limit", "{connection}", "WebSockets that may be open.", |now| {
             Some(now.connections_limit as f64)
@@ -100,6 +115,16 @@ pub fn observe(look: impl Fn() -> Standing + Clone + Send + Sync + 'static) {
         ("ruang.people", "{person}", "People in the room, on all instances.", |now| Some(now.people as f64)),
         ("ruang.recent.messages", "{message}", "Messages at hand, for who comes back.", |now| Some(now.recent as f64)),
         ("ruang.waiting", "By", "Bytes that wait for slow clients.", |now| Some(now.waiting_bytes as f64)),
+        ("ruang.queue.hub", "{command}", "Joins, leaves and questions that wait for the room's hub.", |now| {
+            Some(now.queued_hub as f64)
+        }),
+        ("ruang.queue.redis", "{command}", "Commands that wait for the connection to Redis.", |now| {
+            Some(now.queued_backplane as f64)
+        }),
+        ("ruang.redis.memory.usage", "By", "Memory that Redis takes.", |now| now.redis_used.map(|used| used as f64)),
+        ("ruang.redis.memory.limit", "By", "Memory that Redis may take, where its maxmemory says.", |now| {
+            now.redis_limit.map(|limit| limit as f64)
+        }),
         ("ruang.lease.age", "s", "Since the backplane last answered a beat.", |now| {
             now.lease_age.map(|age| age.as_secs_f64())
         }),
@@ -122,7 +147,7 @@ pub fn observe(look: impl Fn() -> Standing + Clone + Send + Sync + 'static) {
 
 /// The provider behind the instruments; none where nobody wants metrics.
 pub(super) fn provider(metrics: &Metrics) -> Result<Option<SdkMeterProvider>, ExporterBuildError> {
-    if !metrics.asked_for && metrics.endpoint.is_none() {
+    if !metrics.are_wanted() {
         return Ok(None);
     }
     let mut builder = SdkMeterProvider::builder().with_resource(resource());

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use opentelemetry::metrics::Meter;
+use opentelemetry::{KeyValue, metrics::Meter};
 
 /// Clock ticks a second in `/proc`, the same on every Linux that Rust runs on.
 const TICKS: f64 = 100.0;
@@ -11,36 +11,41 @@ const TICKS: f64 = 100.0;
 pub(super) fn observe(meter: &Meter) {
     let cpu = meter.f64_observable_counter("process.cpu.time").with_unit("s");
     cpu.with_description("CPU seconds used.")
-        .with_callback(|observer| cpu_seconds().into_iter().for_each(|seconds| observer.observe(seconds, &[])))
+        .with_callback(|observer| {
+            for (mode, seconds) in cpu_seconds().into_iter().flatten() {
+                observer.observe(seconds, &[KeyValue::new("cpu.mode", mode)]);
+            }
+        })
         .build();
-    let memory = meter.u64_observable_gauge("process.memory.usage").with_unit("By");
+    let memory = meter.i64_observable_up_down_counter("process.memory.usage").with_unit("By");
     memory
         .with_description("Resident memory.")
         .with_callback(|observer| resident_bytes().into_iter().for_each(|bytes| observer.observe(bytes, &[])))
         .build();
-    let files = meter.u64_observable_gauge("process.unix.file_descriptor.count").with_unit("{file_descriptor}");
+    let files =
+        meter.i64_observable_up_down_counter("process.unix.file_descriptor.count").with_unit("{file_descriptor}");
     files
         .with_description("Open descriptors.")
         .with_callback(|observer| open_files().into_iter().for_each(|count| observer.observe(count, &[])))
         .build();
 }
 
-/// User and system time: fields 14 and 15 of proc(5)'s `stat`, counted after the name in parentheses.
-fn cpu_seconds() -> Option<f64> {
+/// Time by mode: fields 14 and 15 of proc(5)'s `stat`, counted after the name in parentheses.
+fn cpu_seconds() -> Option<[(&'static str, f64); 2]> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
-    let ticks: f64 = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
-    Some(ticks / TICKS)
+    let seconds = |field: usize| Some(fields.get(field)?.parse::<f64>().ok()? / TICKS);
+    Some([("user", seconds(11)?), ("system", seconds(12)?)])
 }
 
-fn resident_bytes() -> Option<u64> {
+fn resident_bytes() -> Option<i64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().strip_suffix(" kB")?;
-    Some(kib.parse::<u64>().ok()? * 1024)
+    Some(kib.parse::<i64>().ok()? * 1024)
 }
 
-fn open_files() -> Option<u64> {
-    Some(fs::read_dir("/proc/self/fd").ok()?.count() as u64)
+fn open_files() -> Option<i64> {
+    fs::read_dir("/proc/self/fd").ok()?.count().try_into().ok()
 }
 
 #[cfg(test)]

@@ -104,6 +104,9 @@ async fn every_alert_fires_under_its_fault() {
     prometheus.alerts("RuangTurnsAway").await;
     drop(tabs);
 
+    redis::command(cluster.redis(), &["CONFIG", "SET", "maxmemory", "1mb"]).await;
+    prometheus.alerts("RuangRedisNearlyFull").await;
+
     cluster.instances[1].kill();
     prometheus.alerts("RuangInstanceDown").await;
 }

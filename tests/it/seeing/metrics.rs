@@ -34,6 +34,7 @@ async fn comes_to(instance: &Instance, name: &str, labels: &str, wanted: impl Fn
 #[tokio::test]
 async fn each_moves_with_its_cause() {
     let mut cluster = told(2).set("RUANG_MAX_CONNECTIONS", "3").start().await;
+    redis::command(cluster.redis(), &["CONFIG", "SET", "maxmemory", "1000000000"]).await;
     let mut sari = cluster.guest(0, "sari").await;
     let mut budi = cluster.guest(1, "budi").await;
     sari.say_as("sekali", "halo").await;
@@ -61,12 +62,16 @@ async fn each_moves_with_its_cause() {
         ("ruang_ready", "", 1.0),
         ("ruang_draining", "", 0.0),
         ("ruang_waiting_bytes", "", 0.0),
+        ("ruang_queue_hub", "", 0.0),
+        ("ruang_queue_redis", "", 0.0),
+        ("ruang_redis_memory_limit_bytes", "", 1e9),
     ] {
         comes_to(first, name, labels, |found| (found - wanted).abs() < 1e-9).await;
     }
     comes_to(first, "ruang_lease_age_seconds", "", |age| age < 5.0).await;
     comes_to(first, "db_client_operation_duration_seconds_count", r#"db_operation_name="publish""#, |n| n >= 2.0).await;
     comes_to(first, "http_server_request_duration_seconds_count", r#"http_route="/""#, |n| n >= 2.0).await;
+    comes_to(first, "ruang_redis_memory_usage_bytes", "", |used| used > 1e5).await;
     for taken in ["process_cpu_time_seconds_total", "process_memory_usage_bytes", "process_unix_file_descriptor_count"]
     {
         comes_to(first, taken, "", |found| found > 0.0).await;
