@@ -22,7 +22,7 @@ use self::shutdown::Stops;
 use crate::{
     backplane::{Backplane, Keeping, memory::Memory, redis::Redis},
     protocol::{Limits, TEXT_CHARS},
-    redis::{self, Fullness, Keys, Link, LinkError},
+    redis::{Fullness, Keys, Link, LinkError},
     room::{self, Room},
     server,
     session::{self, Sessions, Store},
@@ -138,13 +138,7 @@ fn fullness(settings: &Settings) -> Result<Fullness, LinkError> {
 }
 
 fn link(settings: &Settings) -> Result<Option<Link>, LinkError> {
-    let Some(url) = &settings.redis_url else { return Ok(None) };
-    let options = redis::Options {
-        url: url.expose().to_owned(),
-        password: settings.redis_password.as_ref().map(|secret| secret.expose().to_owned()),
-        ca_file: settings.redis_ca_file.clone(),
-    };
-    Link::new(&options).map(Some)
+    settings.redis().map(|options| Link::new(&options)).transpose()
 }
 
 fn wire(settings: &Settings, room: Room, store: Store) -> (axum::Router, Sockets) {

@@ -107,6 +107,9 @@ pub trait Backplane: Send + Sync + 'static {
     /// How many of these calls wait to be sent.
     fn waiting(&self) -> usize;
 
+    /// What was last wrong with the way to the shared side, and how to mend it.
+    fn complaint(&self) -> Option<String>;
+
     /// Everything from now on, beginning with an [`Event::Gap`] once it is really heard. At most
     /// [`EVENTS_WAITING`] events wait. Dropping the receiver unsubscribes.
     fn subscribe(&self) -> mpsc::Receiver<Event>;

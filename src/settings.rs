@@ -5,6 +5,7 @@
 
 mod command;
 mod file;
+mod otel;
 mod sources;
 mod table;
 mod value;
@@ -20,6 +21,7 @@ use crate::{
     address::TrustedProxies,
     bucket::Rate,
     origin::{PublicUrl, SitePolicy},
+    redis::{self, Link, LinkError},
     server, telemetry,
 };
 pub use command::{Command, VERSION};
@@ -168,6 +170,16 @@ impl Settings {
         }
     }
 
+    /// How to reach Redis, if there is one.
+    pub fn redis(&self) -> Option<redis::Options> {
+        let url = self.redis_url.as_ref()?;
+        Some(redis::Options {
+            url: url.expose().to_owned(),
+            password: self.redis_password.as_ref().map(|secret| secret.expose().to_owned()),
+            ca_file: self.redis_ca_file.clone(),
+        })
+    }
+
     /// Who may post and connect.
     pub fn site_policy(&self) -> SitePolicy {
         SitePolicy { public_url: self.public_url.clone(), proxies: self.trusted_proxies.clone() }
@@ -230,17 +242,24 @@ impl Settings {
         if self.redis_ca_file.is_some() && !url.is_some_and(RedisUrl::is_tls) {
             return Err(from.refused(&table::REDIS_CA_FILE, "only beside a REDIS_URL with TLS (rediss://…)"));
         }
-        Ok(())
+        let link = self.redis().map_or(Ok(()), |options| Link::new(&options).map(drop));
+        link.map_err(|error| match &error {
+            LinkError::Url(why) => {
+                from.refused(&table::REDIS_URL, &format!("a URL that makes sense as a whole ({why})"))
+            }
+            LinkError::Certificates(_, why) => {
+                from.refused(&table::REDIS_CA_FILE, &format!("a readable file of certificates in PEM ({why})"))
+            }
+        })
     }
 }
 
 fn telemetry(from: &mut Reader<'_>, listens: bool) -> Result<telemetry::Options, SettingsError> {
-    let export = sources::export(from)?;
-    let asked_for = listens && !export.disabled;
+    let export = otel::export(from, listens)?;
     Ok(telemetry::Options {
         format: from.required(&table::LOG_FORMAT, value::log_format)?,
         filter: from.required(&table::RUST_LOG, value::log_filter)?,
         traces: export.traces,
-        metrics: telemetry::Metrics { asked_for, endpoint: export.metrics },
+        metrics: export.metrics,
     })
 }

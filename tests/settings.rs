@@ -134,7 +134,7 @@ fn a_wrong_value_is_named_as_it_was_given_with_what_is_accepted() {
         assert!(line.starts_with(&format!("{flag} {value:?}: expected ")) && line.contains(accepted), "{line}");
     }
     for (variable, value, accepted) in [
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "http URL"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "a URL like http://"),
         ("OTEL_SDK_DISABLED", "yes", "true or false"),
         ("OTEL_TRACES_SAMPLER", "sometimes", "always_on"),
     ] {
@@ -199,13 +199,34 @@ fn the_url_of_redis_is_one_that_the_client_takes() {
     }
 }
 
+/// A certificate of nobody's.
+const AUTHORITY: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBfjCCASWgAwIBAgIUM6CJJxiRmhDYidvorvbub8eIvk4wCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJYXV0aG9yaXR5MCAXDTI2MTEyNjEwMTMxNVoYDzIxMjYxMTAy
+MTAxMzE1WjAUMRIwEAYDVQQDDAlhdXRob3JpdHkwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAT9j0IEhZL3fRxeiETDFfNmTdh2qRKJ87Z2fXXYidpGkmN6nkj/SgN5
+FRa9s6qouh4JoQ9YSR80y8dT34VQ4/Avo1MwUTAdBgNVHQ4EFgQUEbnUlpZzy8OM
+sT2YmxXZ9/qnPoUwHwYDVR0jBBgwFoAUEbnUlpZzy8OMsT2YmxXZ9/qnPoUwDwYD
+VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNHADBEAiBMlOw6yl+f9CBRexDCZ57w
+MS7is9P8Srpy68njk8q1sAIgaXxkpXludgk/hOrBW2657D2jLTRdb84NDcnHtflX
+PTE=
+-----END CERTIFICATE-----
+";
+
 #[test]
 fn files_beside_redis_make_sense_only_with_it() {
     let (_password_folder, password) = file("secret\n");
-    let (_ca_folder, ca) = file("-----BEGIN CERTIFICATE-----\n");
+    let (_ca_folder, ca) = file(AUTHORITY);
     let redis = settings(&["--redis-url", "redis://redis", "--redis-password-file", &password], &[]);
     assert_eq!(redis.redis_password.expect("a password").expose(), "secret");
     assert!(settings(&["--redis-url", "rediss://redis", "--redis-ca-file", &ca], &[]).redis_ca_file.is_some());
+
+    let (_broken_folder, broken) = file("-----BEGIN CERTIFICATE-----\nhalo\n");
+    let refused = refusal(&["--redis-url", "rediss://redis", "--redis-ca-file", &broken], &[]);
+    assert!(refused.starts_with(&format!("--redis-ca-file {broken:?}: expected ")), "{refused}");
+    let nameless = refusal(&["--redis-url", "redis-sentinel://redis"], &[]);
+    assert!(nameless.contains("sentinel service name"), "{nameless}");
 
     assert!(refusal(&["--redis-password-file", &password], &[]).contains("REDIS_URL"));
     let both = ["--redis-url", "redis://:other@redis", "--redis-password-file", &password];
@@ -323,4 +344,39 @@ fn healthcheck_gives_up_on_an_instance_that_is_stuck_or_gone() {
     assert!(begun.elapsed() < Duration::from_secs(5));
     drop(stuck);
     assert_eq!(ruang(&["healthcheck"], &[("RUANG_LISTEN", &address)]).status.code(), Some(1));
+}
+
+#[test]
+fn opentelemetrys_variables_are_looked_at_like_any_setting() {
+    for (name, value) in [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"),
+        ("OTEL_TRACES_EXPORTER", "jaeger"),
+        ("OTEL_TRACES_SAMPLER", "sometimes"),
+        ("OTEL_TRACES_SAMPLER_ARG", "2"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "production"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "0"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "10s"),
+        ("OTEL_SDK_DISABLED", "yes"),
+    ] {
+        let refused = refusal(&[], &[(name, value)]);
+        assert!(refused.starts_with(&format!("{name} {value:?}: expected ")), "{refused}");
+    }
+    let secret = ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=hush");
+    let effective = load(&[], &[secret]).expect("settings").effective;
+    assert!(effective.iter().any(|set| set.name == secret.0 && set.is_chosen()), "{effective:?}");
+    assert!(!format!("{effective:?}").contains("hush"));
+    assert!(!refusal(&[], &[(secret.0, "hush")]).contains("hush"));
+}
+
+#[test]
+fn either_half_of_telemetry_can_be_switched_off() {
+    let of = |off: &'static str| {
+        let all = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://otlp.example.org");
+        let telemetry = settings(&[], &[all, (off, "none")]).telemetry;
+        (telemetry.traces.is_some(), telemetry.metrics.collector.is_some())
+    };
+    assert_eq!(of("OTEL_TRACES_EXPORTER"), (false, true));
+    assert_eq!(of("OTEL_METRICS_EXPORTER"), (true, false));
 }

@@ -5,23 +5,28 @@ use std::time::Duration;
 use fred::{
     clients::Client,
     error::Error,
-    interfaces::{ClientLike, EventInterface, LuaInterface},
+    interfaces::{ClientLike, EventInterface, KeysInterface, LuaInterface, PubsubInterface},
+    types::Expiration,
 };
 use thiserror::Error;
 use tokio::time::timeout;
 
 use super::link;
 use crate::{
-    redis::{Keys, LinkError},
+    redis::{Complaint, Keys, Link, LinkError},
     settings::Settings,
 };
 
 /// How long Redis may take to answer.
 const DEADLINE: Duration = Duration::from_secs(5);
+/// How long what is published takes to be heard.
+const HEARD_WITHIN: Duration = Duration::from_secs(1);
 /// The oldest Redis whose scripts and streams do what the room needs.
 const OLDEST: u64 = 7;
-/// What every script does, harmlessly: it looks into the room.
-const LOOK: &str = "redis.call('TIME') return redis.call('HGET', KEYS[1], 'epoch')";
+/// Does what the room's scripts do.
+const SCRIPT: &str = include_str!("check.lua");
+/// How much of `maxmemory` is nearly all of it, in per cent.
+const NEARLY_FULL: u64 = 85;
 
 /// What keeps the room from this Redis.
 #[derive(Debug, Error)]
@@ -35,13 +40,13 @@ pub enum CheckError {
     )]
     Silent,
     /// It, or the way to it, says no.
-    #[error("Redis cannot be used: {why}{}", .mend.map(|mend| format!(": {mend}")).unwrap_or_default())]
-    Refuses {
-        /// In its own words.
-        why: String,
-        /// What to do.
-        mend: Option<&'static str>,
-    },
+    #[error("Redis cannot be used: {0}")]
+    Refuses(Complaint),
+    /// What is said through it is not heard.
+    #[error(
+        "Redis does not pass on what is published: its user needs the rights of deploy/redis/users.acl, subscribe among them"
+    )]
+    Deaf,
     /// It lacks what the room needs.
     #[error("Redis is version {0}: the room needs {OLDEST} or later")]
     TooOld(String),
@@ -63,14 +68,14 @@ pub async fn check(settings: &Settings) -> Result<Vec<&'static str>, CheckError>
     };
     let asked = async {
         tokio::select! {
-            answered = ask(&client, settings) => answered,
+            answered = ask(&link, &client, settings) => answered,
             error = refused => Err(error.into()),
         }
     };
     timeout(DEADLINE, asked).await.unwrap_or(Err(CheckError::Silent))
 }
 
-async fn ask(client: &Client, settings: &Settings) -> Result<Vec<&'static str>, CheckError> {
+async fn ask(link: &Link, client: &Client, settings: &Settings) -> Result<Vec<&'static str>, CheckError> {
     client.wait_for_connect().await?;
     let info: String = client.info(None).await?;
     let version = field(&info, "redis_version").unwrap_or_default();
@@ -78,24 +83,44 @@ async fn ask(client: &Client, settings: &Settings) -> Result<Vec<&'static str>, 
     if major.is_none_or(|major: u64| major < OLDEST) {
         return Err(CheckError::TooOld(version.to_owned()));
     }
-    let room = Keys::new(&settings.namespace).room();
-    client.eval::<Option<String>, _, _, _>(LOOK, room[..1].to_vec(), Vec::<String>::new()).await?;
+    try_rights(link, client, &settings.namespace).await?;
     Ok(advice(&info))
+}
+
+/// Does, and undoes, what the room, sessions and subscriptions need.
+async fn try_rights(link: &Link, client: &Client, namespace: &str) -> Result<(), CheckError> {
+    let keys = Keys::new(namespace);
+    let subscriber = link.subscriber()?;
+    let mut heard = subscriber.message_rx();
+    subscriber.wait_for_connect().await?;
+    subscriber.subscribe(keys.live()).await?;
+    client.eval::<(), _, _, _>(SCRIPT, vec![keys.check(), keys.live()], Vec::<String>::new()).await?;
+    let session = format!("{namespace}:session:check");
+    client.set::<(), _, _>(&session, "", Some(Expiration::EX(1)), None, false).await?;
+    client.del::<(), _>(&session).await?;
+    // Whatever it is: others may speak meanwhile.
+    timeout(HEARD_WITHIN, heard.recv()).await.ok().and_then(Result::ok).ok_or(CheckError::Deaf)?;
+    Ok(subscriber.quit().await?)
 }
 
 /// What its operator should know.
 fn advice(info: &str) -> Vec<&'static str> {
     let says = |name: &str, value: &str| field(info, name) == Some(value);
+    let number = |name: &str| field(info, name).and_then(|value| value.parse::<u64>().ok()).unwrap_or(0);
     let mut advice = Vec::new();
     if !says("maxmemory_policy", "noeviction") {
         advice.push("It throws away what is kept when memory is short, sessions too: set maxmemory-policy noeviction.");
     }
+    match number("maxmemory") {
+        0 => advice.push("It may take all the memory of its machine: set maxmemory, then it refuses rather than dies."),
+        most if number("used_memory").saturating_mul(100) > most.saturating_mul(NEARLY_FULL) => {
+            advice.push("It is nearly full: raise maxmemory, or keep less (RUANG_HISTORY, RUANG_HISTORY_AGE).");
+        }
+        _ => {}
+    }
     if says("aof_enabled", "0") {
         advice
             .push("A crash of it loses messages: set appendonly yes and appendfsync always (deploy/redis/redis.conf).");
-    }
-    if says("role", "slave") {
-        advice.push("It is a replica: REDIS_URL should name the primary, or its sentinels (redis-sentinel://…).");
     }
     advice
 }
@@ -106,52 +131,25 @@ fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
 
 impl From<Error> for CheckError {
     fn from(error: Error) -> Self {
-        let why = error.details().to_owned();
-        Self::Refuses { mend: mend(&why), why }
+        Self::Refuses(Complaint::from(&error))
     }
-}
-
-/// How to mend what Redis, or the way to it, complains of.
-fn mend(why: &str) -> Option<&'static str> {
-    let ways = [
-        (&["refused"][..], "start it, or correct REDIS_URL (in a container, localhost is the container itself)"),
-        (&["lookup", "resolve", "Name or service"], "correct the host in REDIS_URL"),
-        (
-            &["WRONGPASS", "NOAUTH", "without any password"],
-            "check the user in REDIS_URL and the password in REDIS_PASSWORD_FILE",
-        ),
-        (
-            &["NOPERM", "can't run", "permissions", "can't access"],
-            "its user needs the rights of deploy/redis/users.acl, whose patterns begin with RUANG_NAMESPACE",
-        ),
-        (
-            &["certificate", "UnknownIssuer"],
-            "REDIS_CA_FILE names the authority; the host in REDIS_URL must be the certificate's",
-        ),
-    ];
-    ways.iter().find(|(words, _)| words.iter().any(|word| why.contains(word))).map(|(_, way)| *way)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{advice, mend};
+    use super::advice;
 
     #[test]
-    fn a_redis_that_forgets_is_told_of() {
-        let fit = "redis_version:7.0.15\r\nrole:master\r\nmaxmemory_policy:noeviction\r\naof_enabled:1\r\n";
+    fn a_redis_that_forgets_or_is_full_is_told_of() {
+        let fit = "redis_version:7.0.15\r\nused_memory:1000\r\nmaxmemory:8000\r\nmaxmemory_policy:noeviction\r\naof_enabled:1\r\n";
         assert_eq!(advice(fit), Vec::<&str>::new());
-        assert_eq!(advice(&fit.replace("noeviction", "allkeys-lru")).len(), 1);
-        assert_eq!(advice(&fit.replace("aof_enabled:1", "aof_enabled:0")).len(), 1);
-        assert_eq!(advice(&fit.replace("master", "slave")).len(), 1);
-    }
-
-    #[test]
-    fn what_is_known_is_mended() {
-        let way = |why| mend(why).unwrap_or_default();
-        assert!(way("Connection refused (os error 111)").contains("REDIS_URL"));
-        assert!(way("WRONGPASS invalid username-password pair").contains("REDIS_PASSWORD_FILE"));
-        assert!(way("NOPERM this user has no permissions").contains("users.acl"));
-        assert!(way("invalid peer certificate: UnknownIssuer").contains("REDIS_CA_FILE"));
-        assert_eq!(mend("MISCONF Redis is configured to save"), None);
+        for (is, was) in [
+            ("noeviction", "allkeys-lru"),
+            ("aof_enabled:1", "aof_enabled:0"),
+            ("maxmemory:8000", "maxmemory:0"),
+            ("used_memory:1000", "used_memory:7000"),
+        ] {
+            assert_eq!(advice(&fit.replace(is, was)).len(), 1, "{was}");
+        }
     }
 }

@@ -177,6 +177,10 @@ impl Backplane for Memory {
         0
     }
 
+    fn complaint(&self) -> Option<String> {
+        None
+    }
+
     fn subscribe(&self) -> mpsc::Receiver<Event> {
         self.lock().subscribers.add()
     }

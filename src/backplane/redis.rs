@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     protocol::Id,
-    redis::{Keys, Link, LinkError},
+    redis::{Complaints, Keys, Link, LinkError},
 };
 
 /// A room in Redis.
@@ -33,6 +33,7 @@ pub struct Redis {
     scripts: Scripts,
     /// Pages of history, which may be long, do not stand in their way.
     reads: Client,
+    complaints: Complaints,
 }
 
 impl Redis {
@@ -43,7 +44,8 @@ impl Redis {
     pub fn new(link: Link, namespace: &str, keeping: Keeping) -> Result<Self, LinkError> {
         let scripts = Scripts::new(link.client()?);
         let reads = link.client()?;
-        Ok(Self { keys: Keys::new(namespace), link, keeping, scripts, reads })
+        let complaints = Complaints::of(scripts.client());
+        Ok(Self { keys: Keys::new(namespace), link, keeping, scripts, reads, complaints })
     }
 
     /// The room's keys, then the claims of these names.
@@ -131,6 +133,10 @@ impl Backplane for Redis {
 
     fn waiting(&self) -> usize {
         self.scripts.client().command_queue_len() + self.reads.command_queue_len()
+    }
+
+    fn complaint(&self) -> Option<String> {
+        self.complaints.last().map(|complaint| complaint.to_string())
     }
 
     fn subscribe(&self) -> mpsc::Receiver<Event> {

@@ -59,6 +59,11 @@ impl Keys {
         self.key("acts")
     }
 
+    /// What only those use who look whether Redis is fit.
+    pub fn check(&self) -> String {
+        self.key("check")
+    }
+
     fn key(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }

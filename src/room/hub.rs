@@ -8,6 +8,7 @@ mod boottime;
 mod delivery;
 mod incarnation;
 mod joining;
+mod outage;
 
 use std::{
     collections::HashMap,
@@ -23,7 +24,14 @@ use tokio::{
 
 pub use self::joining::JoinError;
 pub(super) use self::joining::{Entered, Join, Refused};
-use self::{answers::Answer, beating::Pulse, boottime::boottime, incarnation::Incarnation, joining::Arriving};
+use self::{
+    answers::Answer,
+    beating::Pulse,
+    boottime::boottime,
+    incarnation::Incarnation,
+    joining::Arriving,
+    outage::{News, Outage},
+};
 use super::{
     Options, Since,
     attendance::{Attendance, ConnectionId},
@@ -74,6 +82,7 @@ pub(super) struct Hub {
     watch: Watch,
     incarnation: Incarnation,
     pulse: Pulse,
+    outage: Outage,
     /// At most one of each kind is under way.
     answers: FuturesUnordered<BoxFuture<'static, Answer>>,
     draining: Option<oneshot::Sender<()>>,
@@ -105,6 +114,7 @@ impl Hub {
             watch: Watch::new(options.lease),
             incarnation: Incarnation::new(shared.inc()),
             pulse: Pulse::new(options.lease / 5),
+            outage: Outage::new(now),
             backplane,
             options,
             shared,
@@ -180,13 +190,25 @@ impl Hub {
     }
 
     /// What pages, probes and connections see of the hub's state.
-    fn show_state(&self, now: Instant) {
+    fn show_state(&mut self, now: Instant) {
         let synced = self.hearing == Hearing::Synced;
         let answered = self.pulse.is_answered(now);
         self.shared.set_synced(synced);
         self.shared.set_answered(answered);
+        self.tell_outage(answered, now);
         let stays = self.draining.is_none() && !self.drained;
         self.shared.set_ready(synced && answered && self.pulse.is_echoed(now) && stays);
+    }
+
+    fn tell_outage(&mut self, answered: bool, now: Instant) {
+        match self.outage.news(answered, now) {
+            Some(News::Silent) => {
+                let why = self.backplane.complaint().unwrap_or_else(|| "no answer".to_owned());
+                tracing::warn!(why, "Redis does not answer: nobody can speak or sign in, and nothing is lost");
+            }
+            Some(News::Answers(after)) => tracing::info!(?after, "Redis answers again"),
+            None => {}
+        }
     }
 }
 

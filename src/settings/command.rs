@@ -27,7 +27,8 @@ const AFTER: &str = "\
 Each setting is taken from its flag, else from the environment, else from the file that RUANG_CONFIG
 names, else it has its default. An empty variable is unset. Durations are written like 250ms, 5s, 15m, 7d.
 
-Traces go to OTEL_EXPORTER_OTLP_ENDPOINT if it is set.
+Traces and metrics go to OTEL_EXPORTER_OTLP_ENDPOINT if the environment has it (OTLP over HTTP). It and
+OpenTelemetry's other variables (docs/operations.md) are taken from the environment alone.
 
 A room of its own on http://127.0.0.1:8080:
   ruang

@@ -7,9 +7,8 @@ use super::{
     command::Flags,
     file::{self, Lines},
     table::{self, Setting, Without},
-    value,
+    value::{self, Checked},
 };
-use crate::telemetry;
 
 /// Longest part of a wrong value that is repeated to who gave it.
 const REPEATED: usize = 100;
@@ -95,6 +94,20 @@ impl<'a> Reader<'a> {
         (self.env)(name).filter(|value| !value.is_empty())
     }
 
+    /// Looks at such a variable, if it is given.
+    pub(super) fn check_variable(
+        &mut self,
+        name: &'static str,
+        check: impl Fn(&str) -> Checked,
+        is_secret: bool,
+    ) -> Result<(), SettingsError> {
+        let Some(value) = self.variable(name) else { return Ok(()) };
+        let shown = if is_secret { "(not shown)".to_owned() } else { repeated(&value) };
+        check(&value).map_err(|accepted| wrong(name.to_owned(), shown.clone(), accepted))?;
+        self.effective.push(Effective { name, value: shown, source: "environment" });
+        Ok(())
+    }
+
     /// The error of a value that makes no sense beside others.
     pub(super) fn refused(&self, setting: &'static Setting, accepted: &str) -> SettingsError {
         let given = self.given(setting);
@@ -154,39 +167,6 @@ impl fmt::Debug for Reader<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reader").field("effective", &self.effective).finish_non_exhaustive()
     }
-}
-
-/// Where telemetry goes.
-pub(super) struct Export {
-    pub(super) traces: Option<telemetry::Traces>,
-    /// A URL, its path included.
-    pub(super) metrics: Option<String>,
-    /// OpenTelemetry is switched off as a whole.
-    pub(super) disabled: bool,
-}
-
-/// Where traces and metrics go. These variables are OpenTelemetry's own, and its SDK reads the others of them itself.
-pub(super) fn export(from: &Reader<'_>) -> Result<Export, SettingsError> {
-    let read = |name: &str, parse: fn(&str) -> Result<(), String>| match from.variable(name) {
-        Some(value) => parse(&value)
-            .map(|()| Some(value.clone()))
-            .map_err(|accepted| wrong(name.to_owned(), repeated(&value), accepted)),
-        None => Ok(None),
-    };
-    let disabled = read("OTEL_SDK_DISABLED", value::boolean)?.is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    let sampler = read("OTEL_TRACES_SAMPLER", value::sampler)?;
-    if sampler.is_some_and(|sampler| sampler.ends_with("traceidratio")) {
-        read("OTEL_TRACES_SAMPLER_ARG", value::ratio)?;
-    }
-    let for_traces = read("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", value::endpoint)?;
-    let for_all = read("OTEL_EXPORTER_OTLP_ENDPOINT", value::endpoint)?;
-    let for_metrics = read("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", value::endpoint)?;
-    let of = |own: Option<String>, path: &str| {
-        let shared = for_all.as_ref().map(|endpoint| format!("{}/v1/{path}", endpoint.trim_end_matches('/')));
-        own.or(shared).filter(|_| !disabled)
-    };
-    let traces = of(for_traces, "traces").map(|endpoint| telemetry::Traces { endpoint });
-    Ok(Export { traces, metrics: of(for_metrics, "metrics"), disabled })
 }
 
 fn wrong(setting: String, value: String, accepted: String) -> SettingsError {

@@ -98,12 +98,49 @@ pub(super) fn log_filter(text: &str) -> Result<String, String> {
     filter.map_err(|_| "a level (error, warn, info, debug, trace) or a list like info,ruang::socket=debug".to_owned())
 }
 
-pub(super) fn boolean(text: &str) -> Result<(), String> {
+/// What is wrong with a value that something else reads: what would be accepted.
+pub(super) type Checked = Result<(), String>;
+
+pub(super) fn anything(_: &str) -> Checked {
+    Ok(())
+}
+
+pub(super) fn pairs(text: &str) -> Checked {
+    let known = text.split(',').all(|pair| pair.split_once('=').is_some_and(|(key, _)| !key.trim().is_empty()));
+    if known { Ok(()) } else { Err("pairs like deployment.environment.name=production,team=chat".to_owned()) }
+}
+
+/// Like [`pairs`], but may hold a secret.
+pub(super) fn headers(text: &str) -> Checked {
+    pairs(text).map_err(|_| "headers like api-key=KEY,other=VALUE".to_owned())
+}
+
+pub(super) fn exporter(text: &str) -> Checked {
+    if ["otlp", "none"].contains(&text) { Ok(()) } else { Err("otlp or none".to_owned()) }
+}
+
+pub(super) fn otlp_protocol(text: &str) -> Checked {
+    if text == "http/protobuf" { Ok(()) } else { Err("http/protobuf (a collector's port 4318)".to_owned()) }
+}
+
+pub(super) fn compression(text: &str) -> Checked {
+    if text == "gzip" { Ok(()) } else { Err("gzip".to_owned()) }
+}
+
+pub(super) fn milliseconds(text: &str) -> Checked {
+    if text.parse::<u32>().is_ok() { Ok(()) } else { Err("a whole number of milliseconds".to_owned()) }
+}
+
+pub(super) fn positive(text: &str) -> Checked {
+    if text.parse::<u32>().is_ok_and(|number| number > 0) { Ok(()) } else { Err("a whole number from 1".to_owned()) }
+}
+
+pub(super) fn boolean(text: &str) -> Checked {
     let known = text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false");
     if known { Ok(()) } else { Err("true or false".to_owned()) }
 }
 
-pub(super) fn sampler(text: &str) -> Result<(), String> {
+pub(super) fn sampler(text: &str) -> Checked {
     let roots = ["always_on", "always_off", "traceidratio"];
     let known = roots.contains(&text.strip_prefix("parentbased_").unwrap_or(text));
     if known {
@@ -113,12 +150,12 @@ pub(super) fn sampler(text: &str) -> Result<(), String> {
     }
 }
 
-pub(super) fn ratio(text: &str) -> Result<(), String> {
+pub(super) fn ratio(text: &str) -> Checked {
     let known = text.parse().is_ok_and(|ratio: f64| (0.0..=1.0).contains(&ratio));
     if known { Ok(()) } else { Err("a number from 0 to 1".to_owned()) }
 }
 
-pub(super) fn endpoint(text: &str) -> Result<(), String> {
+pub(super) fn endpoint(text: &str) -> Checked {
     let known = Url::parse(text).is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host());
-    if known { Ok(()) } else { Err("an http URL like http://collector:4318".to_owned()) }
+    if known { Ok(()) } else { Err("a URL like http://collector:4318 or https://otlp.example.org".to_owned()) }
 }

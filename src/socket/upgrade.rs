@@ -53,7 +53,10 @@ pub(super) async fn open(
         Ok(entrant) => entrant,
         Err(not) => return not.into_response(),
     };
-    if sockets.0.draining.is_cancelled() || sockets.0.budget.is_exceeded() {
+    if sockets.0.draining.is_cancelled() {
+        return come_back(StatusCode::SERVICE_UNAVAILABLE, "draining");
+    }
+    if sockets.0.budget.is_exceeded() {
         return come_back(StatusCode::SERVICE_UNAVAILABLE, "overloaded");
     }
     let place = match sockets.0.places.take(address) {

@@ -1,75 +1,89 @@
-//! Sending traces to a collector, which need not be there.
+//! Sending traces and metrics to a collector, which need not be there.
 
-use std::{
-    fmt,
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::{sync::LazyLock, thread};
 
 use opentelemetry::{Key, KeyValue};
-use opentelemetry_otlp::{ExporterBuildError, Protocol, SpanExporter as OtlpExporter, WithExportConfig};
-use opentelemetry_sdk::{
-    Resource,
-    error::OTelSdkResult,
-    trace::{SdkTracerProvider, SpanData, SpanExporter},
+use opentelemetry_otlp::{
+    ExporterBuildError, MetricExporter, Protocol, SpanExporter, WithExportConfig, WithHttpConfig,
 };
+use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
+use reqwest::blocking::Client;
+use rustls::crypto::{CryptoProvider, ring};
 
-use super::Traces;
+use super::{Collector, reporting::Reporting};
 
-const SERVICE: &str = "service.name";
+const SERVICE: Key = Key::from_static_str("service.name");
+const INSTANCE: Key = Key::from_static_str("service.instance.id");
 
 /// Collects spans and sends them in batches, from a thread of its own: a collector that is slow or gone costs
 /// spans, never a request.
-pub(super) fn provider(traces: &Traces) -> Result<SdkTracerProvider, ExporterBuildError> {
-    let otlp = OtlpExporter::builder().with_http().with_protocol(Protocol::HttpBinary);
-    let exporter =
-        Reporting { exporter: otlp.with_endpoint(&traces.endpoint).build()?, failing: AtomicBool::new(false) };
+pub(super) fn provider(collector: &Collector) -> Result<SdkTracerProvider, ExporterBuildError> {
+    let exporter = SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary);
+    let exporter = exporter.with_http_client(client(collector)?).with_endpoint(&collector.endpoint).build()?;
+    let exporter = Reporting::new(exporter, "traces");
     Ok(SdkTracerProvider::builder().with_resource(resource()).with_batch_exporter(exporter).build())
 }
 
-/// What the environment says of this process, with a name for it if that says none.
+/// What sends metrics to a collector.
+pub(super) fn metrics(collector: &Collector) -> Result<Reporting<MetricExporter>, ExporterBuildError> {
+    let exporter = MetricExporter::builder().with_http().with_protocol(Protocol::HttpBinary);
+    let exporter = exporter.with_http_client(client(collector)?).with_endpoint(&collector.endpoint).build()?;
+    Ok(Reporting::new(exporter, "metrics"))
+}
+
+/// What the environment says of this process, with a name for it and an id of its own if that says none: instances
+/// would be taken for one another.
 pub(super) fn resource() -> Resource {
-    let named = Resource::builder().build();
-    let unknown =
-        named.get(&Key::from_static_str(SERVICE)).is_none_or(|name| name.as_str().starts_with("unknown_service"));
-    let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
-    let builder = Resource::builder().with_attribute(version);
-    if unknown { builder.with_service_name("ruang").build() } else { builder.build() }
-}
-
-/// Says once that a collector does not take spans, and once that it does again.
-struct Reporting {
-    exporter: OtlpExporter,
-    failing: AtomicBool,
-}
-
-impl SpanExporter for Reporting {
-    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        let result = self.exporter.export(batch).await;
-        let failed_before = self.failing.swap(result.is_err(), Ordering::Relaxed);
-        match &result {
-            Err(error) if !failed_before => tracing::warn!(%error, "traces are not taken by the collector"),
-            Ok(()) if failed_before => tracing::info!("traces are taken by the collector again"),
-            _ => {}
+    static RESOURCE: LazyLock<Resource> = LazyLock::new(|| {
+        let named = Resource::builder().build();
+        let unknown = named.get(&SERVICE).is_none_or(|name| name.as_str().starts_with("unknown_service"));
+        let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
+        let mut builder = Resource::builder().with_attribute(version);
+        if unknown {
+            builder = builder.with_service_name("ruang");
         }
-        result
-    }
-
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.exporter.shutdown_with_timeout(timeout)
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        self.exporter.force_flush()
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.exporter.set_resource(resource);
-    }
+        if named.get(&INSTANCE).is_none() {
+            builder = builder.with_attribute(KeyValue::new(INSTANCE, random_id()));
+        }
+        builder.build()
+    });
+    RESOURCE.clone()
 }
 
-impl fmt::Debug for Reporting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reporting").field("failing", &self.failing).finish_non_exhaustive()
+/// A random UUID (RFC 9562, version 4).
+fn random_id() -> String {
+    let bits = rand::random::<u128>() & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
+    let hex = format!("{bits:032x}");
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
+/// A client that blocks: it is made, as it must be, outside of any async runtime.
+fn client(collector: &Collector) -> Result<Client, ExporterBuildError> {
+    // Fails if there is one already.
+    let _ = CryptoProvider::install_default(ring::default_provider());
+    let mut builder = Client::builder().timeout(collector.timeout);
+    if !collector.endpoint.starts_with("https:") {
+        // Nobody is to be believed: there may be no authorities on this machine.
+        builder = builder.tls_certs_only([]);
+    }
+    let made = thread::spawn(|| builder.build()).join();
+    made.map_err(|_| failed("it panicked"))?.map_err(|error| failed(&error.to_string()))
+}
+
+fn failed(why: &str) -> ExporterBuildError {
+    ExporterBuildError::InternalFailure(format!("no HTTP client: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::random_id;
+
+    #[test]
+    fn an_instance_s_id_is_a_random_uuid() {
+        let (one, other) = (random_id(), random_id());
+        assert_ne!(one, other);
+        assert_eq!(one.len(), 36);
+        assert_eq!(&one[14..15], "4");
+        assert!("89ab".contains(&one[19..20]), "{one}");
     }
 }

@@ -15,11 +15,11 @@ use opentelemetry::{
     KeyValue, global,
     metrics::{Counter, Histogram, Meter},
 };
-use opentelemetry_otlp::{ExporterBuildError, MetricExporter, Protocol, WithExportConfig};
+use opentelemetry_otlp::ExporterBuildError;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Registry, TextEncoder};
 
-use super::export::resource;
+use super::{Collector, export};
 
 /// Bounds of histograms of durations, in seconds: from the fastest delivery to the longest patience.
 const SECONDS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
@@ -29,14 +29,14 @@ const SECONDS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 pub struct Metrics {
     /// Somebody asks for Prometheus' text.
     pub asked_for: bool,
-    /// The URL that they are posted to, its path included.
-    pub endpoint: Option<String>,
+    /// Where they are sent, if anywhere.
+    pub collector: Option<Collector>,
 }
 
 impl Metrics {
     /// Whether they go anywhere.
     pub fn are_wanted(&self) -> bool {
-        self.asked_for || self.endpoint.is_some()
+        self.asked_for || self.collector.is_some()
     }
 }
 
@@ -150,7 +150,7 @@ pub(super) fn provider(metrics: &Metrics) -> Result<Option<SdkMeterProvider>, Ex
     if !metrics.are_wanted() {
         return Ok(None);
     }
-    let mut builder = SdkMeterProvider::builder().with_resource(resource());
+    let mut builder = SdkMeterProvider::builder().with_resource(export::resource());
     if metrics.asked_for {
         let registry = REGISTRY.get_or_init(Registry::new);
         let reader = opentelemetry_prometheus::exporter().with_registry(registry.clone());
@@ -159,9 +159,8 @@ pub(super) fn provider(metrics: &Metrics) -> Result<Option<SdkMeterProvider>, Ex
             Err(error) => tracing::warn!(%error, "no metrics in Prometheus' text"),
         }
     }
-    if let Some(endpoint) = &metrics.endpoint {
-        let exporter = MetricExporter::builder().with_http().with_protocol(Protocol::HttpBinary);
-        builder = builder.with_periodic_exporter(exporter.with_endpoint(endpoint).build()?);
+    if let Some(collector) = &metrics.collector {
+        builder = builder.with_periodic_exporter(export::metrics(collector)?);
     }
     let provider = builder.build();
     global::set_meter_provider(provider.clone());

@@ -33,7 +33,7 @@ fn options(format: Format, traces: Option<String>) -> Options {
     Options {
         format,
         filter: "info".into(),
-        traces: traces.map(|endpoint| Traces { endpoint }),
+        traces: traces.map(|endpoint| Collector { endpoint, timeout: Duration::from_secs(10) }),
         metrics: Metrics::default(),
     }
 }

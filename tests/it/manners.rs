@@ -134,22 +134,73 @@ fn checked(settings: &[(&str, &str)]) -> (bool, String, String) {
 #[tokio::test]
 async fn check_says_what_is_wrong_with_redis_and_how_to_mend_it() {
     let redis = Redis::start().await;
+    command(&redis, &["CONFIG", "SET", "maxmemory", "1gb"]).await;
     let (well, told, _) = checked(&[("REDIS_URL", &redis.url())]);
     assert!(well && told.ends_with("Redis answers.\n"), "{told}");
+    assert_eq!(command(&redis, &["KEYS", "*check*"]).await.trim(), "", "nothing is left behind");
 
-    command(&redis, &["CONFIG", "SET", "maxmemory-policy", "allkeys-lru", "appendonly", "no"]).await;
+    command(&redis, &["CONFIG", "SET", "maxmemory-policy", "allkeys-lru", "appendonly", "no", "maxmemory", "0"]).await;
     let (well, told, _) = checked(&[("REDIS_URL", &redis.url())]);
     assert!(well && told.contains("noeviction") && told.contains("appendonly yes"), "{told}");
+    assert!(told.contains("set maxmemory"), "{told}");
+
+    command(&redis, &["CONFIG", "SET", "maxmemory-policy", "noeviction", "maxmemory", "1mb"]).await;
+    let (well, _, complaint) = checked(&[("REDIS_URL", &redis.url())]);
+    assert!(!well && complaint.contains("raise maxmemory"), "{complaint}");
+    command(&redis, &["CONFIG", "SET", "maxmemory", "0"]).await;
 
     let (well, _, complaint) = checked(&[("REDIS_URL", "redis://127.0.0.1:1")]);
-    assert!(!well && complaint.contains("start it, or correct REDIS_URL"), "{complaint}");
+    assert_eq!(
+        complaint,
+        "ruang: Redis cannot be used: Connection refused: start it, or correct REDIS_URL (in a container, localhost is the container itself)\n"
+    );
+    assert!(!well);
+}
 
-    command(&redis, &["ACL", "SETUSER", "ruang", "on", ">rahasia", "~lain:*", "&*", "+@all"]).await;
+#[tokio::test]
+async fn check_tries_every_right_that_the_room_needs() {
+    let redis = Redis::start().await;
     let of = |user: &str| redis.url().replace("redis://", &format!("redis://{user}@"));
+    let rights = ["+@all", "~ruang:*", "&*"];
+    let lacks = [
+        (vec!["+@all", "~lain:*", "&*"], "another namespace"),
+        (vec!["+@all", "~ruang:{ruang_chat_utama}:*", "&*"], "no sessions"),
+        (vec!["+@all", "~ruang:*", "resetchannels"], "no channel"),
+        (vec!["+@all", "-@write", "~ruang:*", "&*"], "no writing"),
+        (vec!["+@all", "-subscribe", "~ruang:*", "&*"], "no subscribing"),
+        (vec!["+@all", "-xadd", "~ruang:*", "&*"], "no log"),
+    ];
+    for (given, what) in [(rights.to_vec(), "everything")].into_iter().chain(lacks) {
+        command(&redis, &["ACL", "SETUSER", "ruang", "reset", "on", ">rahasia"]).await;
+        command(&redis, &[&["ACL", "SETUSER", "ruang"], given.as_slice()].concat()).await;
+        let (well, _, complaint) = checked(&[("REDIS_URL", &of("ruang:rahasia"))]);
+        assert_eq!(well, given == rights, "{what}: {complaint}");
+        assert!(well || complaint.contains("users.acl"), "{what}: {complaint}");
+        assert!(!complaint.contains("rahasia"), "{complaint}");
+    }
     let (well, _, complaint) = checked(&[("REDIS_URL", &of("ruang:salah"))]);
     assert!(!well && complaint.contains("REDIS_PASSWORD_FILE") && !complaint.contains("salah"), "{complaint}");
-    let (well, _, complaint) = checked(&[("REDIS_URL", &of("ruang:rahasia"))]);
-    assert!(!well && complaint.contains("users.acl") && !complaint.contains("rahasia"), "{complaint}");
-    let (well, _, complaint) = checked(&[("REDIS_URL", &of("ruang:rahasia")), ("RUANG_NAMESPACE", "lain")]);
-    assert!(well, "{complaint}");
+}
+
+#[tokio::test]
+async fn a_redis_that_is_not_there_from_the_start_is_told_of_once_and_so_is_its_coming() {
+    let mut redis = Redis::not_yet();
+    let instance = Instance::start("early", &[("REDIS_URL".to_owned(), redis.url())]).await;
+    let silent =
+        "Redis does not answer: nobody can speak or sign in, and nothing is lost why=\"Connection refused: start it";
+    instance.says(silent, SOON).await;
+    redis.restart().await;
+    instance.says("Redis answers again", SOON).await;
+    instance.answers_readyz(200, SOON).await;
+    assert_eq!(instance.log().matches("Redis does not answer").count(), 1, "{}", instance.log());
+    assert!(!instance.log().contains("fred"), "{}", instance.log());
+}
+
+#[tokio::test]
+async fn a_terminal_that_closes_is_a_reason_to_hand_people_over() {
+    let mut cluster = Cluster::as_it_comes(Engine::Memory).await;
+    let mut sari = cluster.guest(0, "sari").await;
+    cluster.instances[0].hang_up();
+    sari.is_sent_away(SOON, "restart", 1012).await;
+    assert!(cluster.instances[0].ended(SOON * 2).await.success());
 }

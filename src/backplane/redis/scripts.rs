@@ -1,6 +1,9 @@
 //! The scripts, and one connection to run them on.
 
-use std::time::Instant;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use fred::{
     clients::Client,
@@ -12,6 +15,7 @@ use tracing::Instrument;
 
 use crate::{
     backplane::Unavailable,
+    redis::Complaint,
     telemetry::{instruments, spans},
 };
 
@@ -19,6 +23,9 @@ use crate::{
 const NEEDS_MEMORY: &str = "#!lua\n";
 /// A script that must work then too, or nobody could leave.
 const ALLOWS_OOM: &str = "#!lua flags=allow-oom\n";
+
+/// Between two lines of the log that Redis refuses something.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// The scripts of the room, run in order on one connection.
 pub(super) struct Scripts {
@@ -112,16 +119,19 @@ fn script(header: &str, own: &str) -> Script {
     Script::from_lua([header, include_str!("lua/epoch.lua"), own].concat())
 }
 
-/// Logs what is not expected of a Redis that comes and goes.
+/// Logs what is not expected of a Redis that comes and goes: now and then, whoever is refused meanwhile.
 fn unavailable(script: &'static str, error: &Error) -> Unavailable {
+    static TOLD: Mutex<Option<Instant>> = Mutex::new(None);
     let comes_and_goes = matches!(
         error.kind(),
         ErrorKind::Timeout | ErrorKind::IO | ErrorKind::Canceled | ErrorKind::Backpressure | ErrorKind::Cluster
     );
-    if comes_and_goes {
-        tracing::debug!(script, %error, "Redis does not answer");
+    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    if comes_and_goes || told.is_some_and(|last| last.elapsed() < TELL_EVERY) {
+        tracing::debug!(script, %error, "Redis does not do it");
     } else {
-        tracing::warn!(script, %error, "Redis refuses");
+        *told = Some(Instant::now());
+        tracing::warn!(script, why = %Complaint::from(error), "Redis refuses");
     }
     Unavailable
 }

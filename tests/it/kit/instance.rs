@@ -64,6 +64,11 @@ impl Instance {
         self.process.stderr().join("\n")
     }
 
+    /// Waits until it has logged this.
+    pub async fn says(&self, words: &str, limit: Duration) {
+        eventually(limit, words, || async { if self.log().contains(words) { Ok(()) } else { Err(self.log()) } }).await;
+    }
+
     /// The memory it has resident, in KiB.
     pub fn resident(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("it runs");
@@ -104,6 +109,11 @@ impl Instance {
     /// Asks it to go, as an orchestrator does.
     pub fn terminate(&self) {
         self.process.signal(Signal::TERM);
+    }
+
+    /// Closes the terminal that it may have been started from.
+    pub fn hang_up(&self) {
+        self.process.signal(Signal::HUP);
     }
 
     /// Waits for it to end.

@@ -8,6 +8,7 @@ use reqwest::{
     header::HeaderMap,
     redirect,
 };
+use rustls::crypto::{CryptoProvider, ring};
 use serde_json::Value;
 
 /// A browser without a window: cookies are kept, redirects are shown rather than followed.
@@ -37,8 +38,11 @@ impl Visitor {
 
     /// Somebody new who comes from this local address.
     pub fn from(base: &str, local: Option<std::net::IpAddr>) -> Self {
+        // There may be one already.
+        let _ = CryptoProvider::install_default(ring::default_provider());
         let jar = Arc::new(Jar::default());
         let http = Client::builder()
+            .tls_certs_only([])
             .cookie_provider(Arc::clone(&jar))
             .redirect(redirect::Policy::none())
             .timeout(Duration::from_secs(10))

@@ -1,0 +1,35 @@
+#!lua
+-- Does what the room's scripts do, on a key of its own: Redis says if its user may not, or if it cannot now.
+-- KEYS: a key that nothing else has, the channel of live events.
+local key, live = KEYS[1], KEYS[2]
+
+redis.call('INFO', 'replication')
+redis.call('TIME')
+
+redis.call('DEL', key)
+redis.call('XADD', key, '1-1', 'at', '0')
+redis.call('XRANGE', key, '-', '+')
+redis.call('XREVRANGE', key, '+', '-')
+redis.call('XTRIM', key, 'MINID', '2')
+redis.call('DEL', key)
+
+redis.call('HSET', key, 'field', 'value')
+redis.call('HSETNX', key, 'field', 'value')
+redis.call('HGET', key, 'field')
+redis.call('HMGET', key, 'field')
+redis.call('HGETALL', key)
+redis.call('HEXISTS', key, 'field')
+redis.call('HDEL', key, 'field')
+
+redis.call('ZADD', key, 1, 'member')
+redis.call('ZRANGE', key, 0, -1)
+redis.call('ZMSCORE', key, 'member')
+redis.call('ZREMRANGEBYSCORE', key, '-inf', '+inf')
+
+redis.call('SET', key, 'value', 'PX', 1000)
+redis.call('GET', key)
+redis.call('PEXPIRE', key, 1000)
+redis.call('DEL', key)
+
+-- Of a kind that no instance knows, and so ignores.
+redis.call('PUBLISH', live, '1 check -')

@@ -1,0 +1,116 @@
+//! What Redis, or the way to it, complains of, in words that say what to do.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use fred::{clients::Client, error::Error, interfaces::EventInterface};
+use tokio::sync::broadcast::error::RecvError;
+
+/// A complaint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Complaint {
+    /// In the words of who complains.
+    why: String,
+    /// How to mend it, where that is known.
+    mend: Option<&'static str>,
+}
+
+impl From<&Error> for Complaint {
+    fn from(error: &Error) -> Self {
+        let why = in_words(error.details());
+        Self { mend: mend(why), why: why.to_owned() }
+    }
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)?;
+        self.mend.map_or(Ok(()), |mend| write!(f, ": {mend}"))
+    }
+}
+
+/// Remembers the last complaint of a connection, for as long as that exists.
+#[derive(Clone, Debug, Default)]
+pub struct Complaints(Arc<Mutex<Option<Complaint>>>);
+
+impl Complaints {
+    /// Begins to listen, on the current runtime.
+    pub fn of(client: &Client) -> Self {
+        let complaints = Self::default();
+        let (last, mut errors) = (Arc::downgrade(&complaints.0), client.error_rx());
+        tokio::spawn(async move {
+            loop {
+                match errors.recv().await {
+                    Ok((error, _)) => {
+                        let Some(last) = last.upgrade() else { return };
+                        *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Complaint::from(&error));
+                    }
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return,
+                }
+            }
+        });
+        complaints
+    }
+
+    /// The last one, if there ever was one.
+    pub fn last(&self) -> Option<Complaint> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Without what is around an error of the operating system.
+fn in_words(details: &str) -> &str {
+    let begins = ["message: \"", "error: \""].iter().find_map(|begin| details.split_once(begin));
+    begins.and_then(|(_, rest)| rest.split_once('"')).map_or(details, |(message, _)| message)
+}
+
+/// How to mend it.
+fn mend(why: &str) -> Option<&'static str> {
+    let ways = [
+        (&["refused"][..], "start it, or correct REDIS_URL (in a container, localhost is the container itself)"),
+        (&["lookup", "resolve", "Name or service"], "correct the host in REDIS_URL"),
+        (
+            &["WRONGPASS", "NOAUTH", "without any password"],
+            "check the user in REDIS_URL and the password in REDIS_PASSWORD_FILE",
+        ),
+        (
+            &["NOPERM", "user executing the script can't", "permissions"],
+            "its user needs the rights of deploy/redis/users.acl, whose patterns begin with RUANG_NAMESPACE",
+        ),
+        (
+            &["certificate", "UnknownIssuer"],
+            "REDIS_CA_FILE names the authority; the host in REDIS_URL must be the certificate's",
+        ),
+        (&["READONLY"], "it is a replica: REDIS_URL should name the primary, or its sentinels (redis-sentinel://…)"),
+        (&["OOM", "maxmemory"], "it is full: raise maxmemory, or keep less (RUANG_HISTORY, RUANG_HISTORY_AGE)"),
+    ];
+    ways.iter().find(|(words, _)| words.iter().any(|word| why.contains(word))).map(|(_, way)| *way)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{in_words, mend};
+
+    #[test]
+    fn what_is_known_is_mended() {
+        let way = |why| mend(why).unwrap_or_default();
+        assert!(way("Connection refused (os error 111)").contains("REDIS_URL"));
+        assert!(way("WRONGPASS invalid username-password pair").contains("REDIS_PASSWORD_FILE"));
+        assert!(way("NOPERM this user has no permissions").contains("users.acl"));
+        assert!(way("invalid peer certificate: UnknownIssuer").contains("REDIS_CA_FILE"));
+        assert!(way("OOM command not allowed when used memory > 'maxmemory'.").contains("full"));
+        assert_eq!(mend("MISCONF Redis is configured to save"), None);
+    }
+
+    #[test]
+    fn an_error_of_the_system_is_said_in_its_words() {
+        let details = r#"Os { code: 111, kind: ConnectionRefused, message: "Connection refused" }"#;
+        assert_eq!(in_words(details), "Connection refused");
+        let details = r#"Custom { kind: Uncategorized, error: "failed to lookup address information" }"#;
+        assert_eq!(in_words(details), "failed to lookup address information");
+        assert_eq!(in_words("LOADING Redis is loading"), "LOADING Redis is loading");
+    }
+}
