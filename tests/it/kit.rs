@@ -1,6 +1,7 @@
 //! What every black-box test is built from: real processes that end with their test, people who chat through the
 //! public routes only, and waits that say what they waited for.
 
+pub mod authority;
 pub mod balancer;
 pub mod browser;
 pub mod cluster;

@@ -14,7 +14,15 @@ use opentelemetry_proto::tonic::{
     trace::v1::span::SpanKind,
 };
 use prost::Message;
+use rustls::{
+    ServerConfig,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
 use tokio::{net::TcpListener, task::AbortHandle};
+use tokio_rustls::TlsAcceptor;
+
+use super::authority::Authority;
 
 /// A collector, listening until it is dropped.
 pub struct Collector {
@@ -54,14 +62,31 @@ pub struct Span {
 impl Collector {
     /// Starts one.
     pub async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// Starts one that is spoken to over TLS, as `localhost`.
+    pub async fn start_over_tls(authority: &Authority) -> Self {
+        let certificates = CertificateDer::pem_file_iter(authority.path("server.pem")).expect("a file");
+        let certificates = certificates.collect::<Result<_, _>>().expect("certificates");
+        let key = PrivateKeyDer::from_pem_file(authority.path("server.key")).expect("a key");
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let config = config.with_safe_default_protocol_versions().expect("versions").with_no_client_auth();
+        let config = config.with_single_cert(certificates, key).expect("a certificate and its key");
+        Self::start_with(Some(TlsAcceptor::from(Arc::new(config)))).await
+    }
+
+    async fn start_with(tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+        let port = listener.local_addr().expect("an address").port();
+        let endpoint =
+            if tls.is_some() { format!("https://localhost:{port}") } else { format!("http://127.0.0.1:{port}") };
         let taken = Arc::new(Mutex::new(Taken::default()));
         let router = Router::new()
             .route("/v1/traces", post(take_traces))
             .route("/v1/metrics", post(take_metrics))
             .with_state(Arc::clone(&taken));
-        let serving = tokio::spawn(serve(listener, router)).abort_handle();
+        let serving = tokio::spawn(serve(listener, tls, router)).abort_handle();
         Self { endpoint, taken, serving }
     }
 
@@ -89,10 +114,17 @@ impl Drop for Collector {
     }
 }
 
-async fn serve(listener: TcpListener, router: Router) {
+async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router) {
     while let Ok((stream, _)) = listener.accept().await {
         let service = TowerToHyperService::new(router.clone());
-        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        match tls.clone() {
+            None => drop(tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service))),
+            Some(tls) => drop(tokio::spawn(async move {
+                // Whoever does not trust it hangs up.
+                let Ok(stream) = tls.accept(stream).await else { return };
+                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            })),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::kit::{
     Cluster, Engine, SOON,
+    authority::Authority,
     cluster::Builder,
     collector::{Collector, Span},
     eventually, redis,
@@ -68,6 +69,10 @@ async fn a_message_is_one_trace_from_who_says_it_to_each_instance() {
         assert_eq!(span.resource["service.name"], "ruang");
         assert_eq!(span.resource["service.version"], env!("CARGO_PKG_VERSION"));
     }
+    // Each is known for itself.
+    let instances: BTreeSet<&str> =
+        delivered.iter().map(|span| span.resource["service.instance.id"].as_str()).collect();
+    assert_eq!(instances.len(), 3, "{instances:?}");
     let connections: Vec<&str> = delivered.iter().map(|span| span.attributes["ruang.connections"].as_str()).collect();
     assert_eq!(connections.iter().filter(|connections| **connections == "1").count(), 2, "{connections:?}");
     // Nothing that anybody wrote, and none of their names.
@@ -143,6 +148,25 @@ async fn a_line_of_the_log_names_its_trace() {
     let line: Value = serde_json::from_str(line).expect("an object");
     assert_eq!((line["trace_id"].as_str(), line["span_id"].as_str()), (Some(&*spans[0].trace), Some(&*spans[0].id)));
     assert_ne!(spans[0].trace, strange);
+}
+
+#[tokio::test]
+async fn they_go_over_tls_to_whom_the_authorities_of_the_machine_vouch_for() {
+    let (authority, stranger) = (Authority::new("localhost"), Authority::new("localhost"));
+    let collector = Collector::start_over_tls(&authority).await;
+    let cluster = sending(Engine::Memory, 1, &collector).set("SSL_CERT_FILE", authority.path("ca.pem")).start().await;
+    cluster.guest(0, "sari").await.say("halo").await;
+    trace(&collector, "deliver room", 1).await;
+
+    let collector = Collector::start_over_tls(&stranger).await;
+    let cluster = sending(Engine::Memory, 1, &collector).set("SSL_CERT_FILE", authority.path("ca.pem")).start().await;
+    cluster.guest(0, "sari").await.say("halo").await;
+    for what in ["traces", "metrics"] {
+        let told = format!("{what} are not taken by the collector");
+        cluster.instances[0].says(&told, SOON).await;
+        assert_eq!(cluster.instances[0].log().matches(&told).count(), 1, "{}", cluster.instances[0].log());
+    }
+    assert_eq!(collector.spans().len(), 0);
 }
 
 #[tokio::test]

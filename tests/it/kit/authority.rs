@@ -1,0 +1,46 @@
+//! Certificates of the test's own.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use tempfile::TempDir;
+
+use super::process::scratch;
+
+/// An authority that has certified one server.
+pub struct Authority(TempDir, Vec<PathBuf>);
+
+impl Authority {
+    /// Makes one, and a certificate for a server of this name.
+    pub fn new(name: &str) -> Self {
+        let dir = scratch();
+        let extensions = format!("basicConstraints=CA:FALSE\nsubjectAltName=DNS:{name}\n");
+        std::fs::write(dir.path().join("server.ext"), extensions).expect("a file");
+        let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2";
+        openssl(dir.path(), &format!("req -x509 {key} -subj /CN=authority -keyout ca.key -out ca.pem"));
+        openssl(
+            dir.path(),
+            &format!("req {key} -subj /CN={name} -keyout server.key -out server.csr").replace("-days 2", ""),
+        );
+        openssl(
+            dir.path(),
+            "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile server.ext -out server.pem",
+        );
+        let files = ["ca.pem", "server.pem", "server.key"].map(|file| dir.path().join(file)).into();
+        Self(dir, files)
+    }
+
+    /// Where `ca.pem`, `server.pem` or `server.key` is.
+    pub fn path(&self, file: &str) -> &str {
+        let found = self.1.iter().find(|path| path.ends_with(file));
+        found.and_then(|path| path.to_str()).unwrap_or_else(|| panic!("{file} in {:?}", self.0))
+    }
+}
+
+fn openssl(dir: &Path, words: &str) {
+    let output = Command::new("openssl").args(words.split_whitespace()).current_dir(dir).output();
+    let output = output.expect("openssl runs: tests/run installs it");
+    assert!(output.status.success(), "{words}: {}", String::from_utf8_lossy(&output.stderr));
+}
