@@ -1,16 +1,23 @@
 //! The same room through nginx and through Caddy, as shipped.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
+use futures_util::future::join_all;
 use reqwest::Method;
 
 use crate::kit::{
-    Answer, Cluster, Engine, Guest, Visitor,
+    Answer, Cluster, Engine, Guest, SOON, Visitor, eventually,
     front::{Front, Kind},
 };
 
 /// Longer than the server's pings are apart.
 const IDLE: Duration = Duration::from_secs(30);
+
+/// An instance asks Redis for a while before it says that Redis is away; nothing else may take any time.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 macro_rules! through_each {
     ($($case:ident),+ $(,)?) => {
@@ -34,6 +41,9 @@ through_each! {
     a_socket_that_says_nothing_for_long_stays,
     an_instance_that_drains_is_left_alone_and_its_people_come_back_through_another,
     limits_go_by_the_address_that_it_saw_and_no_other_site_is_let_in,
+    with_no_instance_ready_those_who_are_signed_in_hear_why,
+    with_every_instance_full_a_socket_hears_when_to_come_back_and_pages_go_on,
+    an_instance_that_was_killed_costs_nobody_a_page,
 }
 
 async fn two() -> Cluster {
@@ -87,6 +97,59 @@ async fn an_instance_that_drains_is_left_alone_and_its_people_come_back_through_
     assert_eq!(back.heard().welcomed()["recovered"], true);
 }
 
+async fn with_no_instance_ready_those_who_are_signed_in_hear_why(kind: Kind) {
+    let mut cluster = two().await;
+    let front = Front::before(&cluster, kind).await;
+    let sari = Visitor::at(front.base());
+    sari.sign_in("sari").await.leads_to("/chat");
+    cluster.redis().kill();
+    for instance in &cluster.instances {
+        instance.answers_readyz(503, SOON).await;
+    }
+    eventually(SOON, "an instance answers, not the web server", || async { away(&sari.get("/chat").await) }).await;
+    let began = Instant::now();
+    for answer in join_all((0..10).map(|_| sari.get("/chat"))).await {
+        away(&answer).unwrap();
+    }
+    let took = began.elapsed();
+    assert!(took < PATIENCE, "nobody waits for more than one instance: {took:?}");
+    away(&Visitor::at(front.base()).sign_in("budi").await).expect("a form comes through");
+    cluster.redis().restart().await;
+    for instance in &cluster.instances {
+        instance.answers_readyz(200, SOON).await;
+    }
+    sari.get("/chat").await.is(200);
+    Guest::join_as(&sari).await.say_kept("lagi").await;
+}
+
+/// An instance's own answer while Redis is away.
+fn away(answer: &Answer) -> Result<(), String> {
+    let is_own = (answer.status, answer.header("retry-after")) == (503, Some("2"));
+    if is_own { Ok(()) } else { Err(format!("{answer:?}")) }
+}
+
+async fn with_every_instance_full_a_socket_hears_when_to_come_back_and_pages_go_on(kind: Kind) {
+    let cluster = Cluster::of(Engine::Redis).instances(2).set("RUANG_MAX_CONNECTIONS", "1").start().await;
+    let front = Front::before(&cluster, kind).await;
+    let _inside = (cluster.guest(0, "adi").await, cluster.guest(1, "budi").await);
+    let citra = Visitor::at(front.base());
+    citra.sign_in("citra").await.leads_to("/chat");
+    for _ in 0..5 {
+        let refused = Guest::try_connect(&citra, &[]).await.err().expect("no room");
+        assert!(refused.status == 503 && refused.headers.contains_key("retry-after"), "{refused:?}");
+        citra.get("/chat").await.is(200);
+    }
+}
+
+async fn an_instance_that_was_killed_costs_nobody_a_page(kind: Kind) {
+    let mut cluster = two().await;
+    let front = Front::before(&cluster, kind).await;
+    cluster.instances[0].kill();
+    for _ in 0..20 {
+        Visitor::at(front.base()).get("/").await.is(200);
+    }
+}
+
 async fn limits_go_by_the_address_that_it_saw_and_no_other_site_is_let_in(kind: Kind) {
     let cluster = two().await;
     let front = Front::before(&cluster, kind).await;
@@ -108,4 +171,17 @@ async fn limits_go_by_the_address_that_it_saw_and_no_other_site_is_let_in(kind: 
     let foreign = form().header("origin", "http://evil.example").header("x-forwarded-host", "evil.example");
     Answer::to(foreign).await.is(403);
     Answer::to(form().header("origin", front.base())).await.leads_to("/chat");
+}
+
+#[tokio::test]
+async fn whom_a_full_instance_does_not_take_nginx_brings_to_another() {
+    let cluster = Cluster::of(Engine::Redis).instances(2).set("RUANG_MAX_CONNECTIONS", "3").start().await;
+    let front = Front::before(&cluster, Kind::Nginx).await;
+    let mut inside = vec![];
+    for name in ["adi", "budi", "citra"] {
+        inside.push(cluster.guest(0, name).await);
+    }
+    for name in ["dewi", "eka", "fitri"] {
+        inside.push(Guest::enter(&Visitor::at(front.base()), name).await);
+    }
 }

@@ -24,7 +24,7 @@ pub enum Kind {
 pub struct Front {
     base: String,
     _dir: TempDir,
-    _process: Process,
+    process: Process,
 }
 
 impl Front {
@@ -37,18 +37,20 @@ impl Front {
             Kind::Caddy => (dir.path().join("Caddyfile"), caddy(port, &servers)),
         };
         fs::write(&file, text).expect("a file");
-        let mut command = match kind {
-            Kind::Nginx => Command::new("/usr/sbin/nginx"),
-            Kind::Caddy => Command::new("caddy"),
-        };
+        // With the descriptors that a service manager gives.
+        let mut command = Command::new("sh");
+        command.args(["-euc", "ulimit -S -n 1024; exec \"$@\"", "sh"]);
         match kind {
-            Kind::Nginx => command.arg("-p").arg(dir.path()).arg("-e").arg("stderr").arg("-c").arg(&file),
+            Kind::Nginx => {
+                command.args(["/usr/sbin/nginx", "-p"]).arg(dir.path()).args(["-e", "stderr", "-c"]).arg(&file)
+            }
             Kind::Caddy => {
-                command.args(["run", "--adapter", "caddyfile", "--config"]).arg(&file).env("HOME", dir.path())
+                let caddy = ["caddy", "run", "--adapter", "caddyfile", "--config"];
+                command.args(caddy).arg(&file).env("HOME", dir.path())
             }
         };
         let process = Process::spawn("web server", &mut command);
-        let front = Self { base: format!("http://127.0.0.1:{port}"), _dir: dir, _process: process };
+        let front = Self { base: format!("http://127.0.0.1:{port}"), _dir: dir, process };
         eventually(SOON, "it passes requests", || async {
             let answer = Visitor::at(&front.base).try_get("/readyz").await.map_err(|error| error.to_string())?;
             if answer.status == 200 { Ok(()) } else { Err(answer.status.to_string()) }
@@ -61,16 +63,31 @@ impl Front {
     pub fn base(&self) -> &str {
         &self.base
     }
+
+    /// How many descriptors each of its workers may open.
+    pub fn workers_may_open(&self) -> Vec<u64> {
+        let id = self.process.id();
+        let workers = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).expect("it runs");
+        workers.split_whitespace().map(may_open).collect()
+    }
+}
+
+fn may_open(pid: &str) -> u64 {
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).expect("it runs");
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).expect("a limit");
+    line.split_whitespace().next().and_then(|soft| soft.parse().ok()).expect("a number")
 }
 
 /// The shipped configuration, but for where it listens, who its servers are, and files in a directory of the test's own.
 fn nginx(port: u16, servers: &[&str], dir: &str) -> String {
     let shipped = include_str!("../../../deploy/nginx/nginx.conf");
-    let named: Vec<String> =
-        servers.iter().map(|server| format!("        server {server} max_fails=1 fail_timeout=1s;")).collect();
-    let mut text = shipped.replace("listen 8080;", &format!("listen 127.0.0.1:{port};"));
-    text = text.replace("        server app1:8080 max_fails=1 fail_timeout=1s;\n", &format!("{}\n", named.join("\n")));
-    text = text.replace("        server app2:8080 max_fails=1 fail_timeout=1s;\n", "");
+    let line = |line: &str| match line.trim_start().strip_prefix("server app1:8080") {
+        Some(options) => servers.iter().map(|server| format!("        server {server}{options}\n")).collect(),
+        None if line.contains("app2:8080") => String::new(),
+        None => format!("{line}\n"),
+    };
+    let mut text: String = shipped.lines().map(line).collect();
+    text = text.replace("listen 8080;", &format!("listen 127.0.0.1:{port};"));
     let paths =
         ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|what| format!("    {what}_temp_path {dir}/{what};"));
     assert!(text.contains(servers[0]), "the shipped configuration names app1 and app2: {text}");
