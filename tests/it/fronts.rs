@@ -185,3 +185,14 @@ async fn whom_a_full_instance_does_not_take_nginx_brings_to_another() {
         inside.push(Guest::enter(&Visitor::at(front.base()), name).await);
     }
 }
+
+#[tokio::test]
+async fn nginx_may_open_as_many_descriptors_as_it_holds_connections() {
+    let cluster = two().await;
+    let front = Front::before(&cluster, Kind::Nginx).await;
+    let workers = front.workers_may_open();
+    assert!(
+        !workers.is_empty() && workers.iter().all(|files| *files > 16_384),
+        "worker_connections, and more: {workers:?}"
+    );
+}
