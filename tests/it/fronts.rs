@@ -196,3 +196,19 @@ async fn nginx_may_open_as_many_descriptors_as_it_holds_connections() {
         "worker_connections, and more: {workers:?}"
     );
 }
+
+#[tokio::test]
+async fn caddy_says_what_went_wrong_without_anybody_s_name() {
+    let mut cluster = two().await;
+    let front = Front::before(&cluster, Kind::Caddy).await;
+    for instance in &mut cluster.instances {
+        instance.kill();
+    }
+    Visitor::at(front.base()).get("/api/members?after=rahasia").await.is(502);
+    let log = eventually(SOON, "the failure is logged", || async {
+        let log = front.log();
+        if log.contains("/api/members") { Ok(log) } else { Err(log) }
+    })
+    .await;
+    assert!(!log.contains("rahasia"), "{log}");
+}

@@ -64,6 +64,11 @@ impl Front {
         &self.base
     }
 
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        self.process.stderr().join("\n")
+    }
+
     /// How many descriptors each of its workers may open.
     pub fn workers_may_open(&self) -> Vec<u64> {
         let id = self.process.id();
