@@ -4,7 +4,7 @@ use std::{net::IpAddr, process::Command, time::Duration};
 
 use reqwest::Method;
 
-use crate::kit::{Answer, Balancer, Cluster, Engine, Guest, SOON, Visitor, eventually};
+use crate::kit::{Answer, Balancer, Browser, Cluster, Engine, Guest, Https, SOON, Visitor, eventually};
 
 #[tokio::test]
 async fn chat_goes_through_the_balancer_to_every_instance() {
@@ -93,6 +93,63 @@ async fn a_made_up_forwarded_host_does_not_open_the_door_to_other_sites() {
     let foreign = form().header("origin", "http://evil.example").header("x-forwarded-host", "evil.example");
     Answer::to(foreign).await.is(403);
     Answer::to(form().header("origin", balancer.base())).await.leads_to("/chat");
+}
+
+#[tokio::test]
+async fn over_tls_the_session_is_for_https_and_the_plain_port_leads_there() {
+    let https = Https::new();
+    let settings = Cluster::of(Engine::Redis).set("RUANG_TRUSTED_PROXIES", "127.0.0.1/32");
+    let settings = settings.set("RUANG_PUBLIC_URL", https.url()).set("RUANG_SIGN_INS_PER_MINUTE", "2");
+    let cluster = settings.start().await;
+    let balancer = Balancer::over_tls(&cluster, &https).await;
+    let sign_in = async |name: &str, forwarded: &str| {
+        let (form, header) = (format!("username={name}"), format!("X-Forwarded-For: {forwarded}"));
+        https.curl("/", &["--http2", "--data", &form, "--header", &header]).await.expect("an answer")
+    };
+    let answer = sign_in("sari", "127.0.0.7").await;
+    assert!(answer.starts_with("HTTP/1.1 303 "), "{answer}");
+    let cookie = answer.lines().find_map(|line| line.strip_prefix("set-cookie: ")).expect("a cookie");
+    assert!(cookie.starts_with("__Host-ruang=") && cookie.split("; ").any(|flag| flag == "Secure"), "{cookie}");
+    let strict = answer.lines().filter(|line| line.starts_with("strict-transport-security: "));
+    assert_eq!(strict.count(), 1, "{answer}");
+    sign_in("budi", "127.0.0.8").await;
+    let third = sign_in("citra", "127.0.0.9").await;
+    assert!(third.starts_with("HTTP/1.1 429 "), "what a client writes of its address does not count: {third}");
+
+    let plain = Visitor::at(balancer.base()).get("/chat?a=b").await;
+    plain.is(308);
+    assert_eq!(plain.header("location"), Some(format!("{}/chat?a=b", https.url()).as_str()));
+    assert!(!balancer.log().contains("WARNING"), "{}", balancer.log());
+}
+
+#[tokio::test]
+async fn over_tls_a_browser_chats_with_people_of_every_instance() {
+    let https = Https::new();
+    let settings = Cluster::of(Engine::Redis).instances(2).set("RUANG_TRUSTED_PROXIES", "127.0.0.1/32");
+    let cluster = settings.set("RUANG_PUBLIC_URL", https.url()).start().await;
+    let balancer = Balancer::over_tls(&cluster, &https).await;
+    let (mut adi, mut budi) = (inside(&cluster, 0, "adi").await, inside(&cluster, 1, "budi").await);
+    let sari = Browser::start("id").await;
+    sari.open(balancer.base()).await;
+    sari.enter("#username", "sari").await;
+    sari.is_at("/chat").await;
+    assert_eq!(sari.script("return location.origin", vec![]).await, https.url());
+    sari.enter("#text", "halo dari https").await;
+    for guest in [&mut adi, &mut budi] {
+        guest.hears("sari", "halo dari https").await;
+        guest.say("halo juga").await;
+    }
+    sari.comes_to("return document.querySelectorAll('#timeline .message .text').length", 3).await;
+}
+
+/// Somebody at an instance itself, which takes its cookie for one of https.
+async fn inside(cluster: &Cluster, instance: usize, name: &str) -> Guest {
+    let visitor = cluster.visitor(instance);
+    let answer = visitor.sign_in(name).await;
+    let cookie = answer.header("set-cookie").and_then(|cookie| cookie.split(';').next()).expect("a cookie");
+    let mut guest = Guest::try_connect(&visitor, &[("cookie", cookie)]).await.expect("an upgrade");
+    guest.join(None).await;
+    guest
 }
 
 #[test]

@@ -7,56 +7,92 @@ use tokio::net::TcpStream;
 
 use super::{
     Cluster,
+    https::Https,
     process::{Process, free_port},
     visitor::Visitor,
     wait::{SOON, eventually},
 };
 
-/// The configuration under test.
-const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/haproxy/haproxy.cfg");
-
 /// HAProxy in front of a cluster.
 pub struct Balancer {
     base: String,
     _dir: TempDir,
-    _process: Process,
+    process: Process,
+}
+
+/// What it is told besides what is shipped.
+#[derive(Default)]
+struct Besides<'a> {
+    lines: &'a str,
+    https: Option<&'a Https>,
 }
 
 impl Balancer {
     /// Starts it, and waits until it passes requests to an instance.
     pub async fn before(cluster: &Cluster) -> Self {
-        let dir = TempDir::new().expect("a directory for HAProxy");
-        let (port, health) = (free_port(), free_port());
-        let servers: Vec<_> = cluster.instances.iter().map(|instance| instance.address()).collect();
-        let file = dir.path().join("haproxy.cfg");
-        let shipped = fs::read_to_string(SHIPPED).expect("the shipped configuration");
-        fs::write(&file, for_local_servers(&shipped, port, health, &servers)).expect("a file");
-        let process = Process::spawn("haproxy", Command::new("haproxy").arg("-db").arg("-f").arg(&file));
-        eventually(SOON, "HAProxy listens", || async {
-            TcpStream::connect(("127.0.0.1", port)).await.map_err(|error| error.to_string())
-        })
-        .await;
-        let balancer = Self { base: format!("http://127.0.0.1:{port}"), _dir: dir, _process: process };
-        balancer.passes().await;
-        balancer
+        Self::start(cluster, Besides::default()).await
     }
 
-    /// Where it listens.
+    /// The same over TLS; its plain port sends people there.
+    pub async fn over_tls(cluster: &Cluster, https: &Https) -> Self {
+        Self::start(cluster, Besides { https: Some(https), ..Besides::default() }).await
+    }
+
+    /// Where it listens without TLS.
     pub fn base(&self) -> &str {
         &self.base
     }
 
-    async fn passes(&self) {
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        [self.process.stdout(), self.process.stderr()].concat().join("\n")
+    }
+
+    async fn start(cluster: &Cluster, besides: Besides<'_>) -> Self {
+        let dir = TempDir::new().expect("a directory for HAProxy");
+        let (port, health) = (free_port(), free_port());
+        let servers: Vec<_> = cluster.instances.iter().map(|instance| instance.address()).collect();
+        let file = dir.path().join("haproxy.cfg");
+        fs::write(&file, for_local_servers(&shipped("haproxy.cfg"), port, health, &servers, besides.lines))
+            .expect("a file");
+        let mut command = Command::new("haproxy");
+        command.arg("-db").arg("-f").arg(&file).env_remove("RUANG_PUBLIC_URL");
+        if let Some(https) = besides.https {
+            let file = dir.path().join("tls.cfg");
+            fs::write(&file, https.in_place_of_shipped(&shipped("tls.cfg"))).expect("a file");
+            command.arg("-f").arg(&file).env("RUANG_PUBLIC_URL", https.url());
+        }
+        let process = Process::spawn("haproxy", &mut command);
+        eventually(SOON, "HAProxy listens", || async {
+            TcpStream::connect(("127.0.0.1", port)).await.map_err(|error| error.to_string())
+        })
+        .await;
+        let balancer = Self { base: format!("http://127.0.0.1:{port}"), _dir: dir, process };
+        balancer.passes(besides.https).await;
+        balancer
+    }
+
+    async fn passes(&self, https: Option<&Https>) {
         eventually(SOON, "HAProxy passes requests", || async {
             let answer = Visitor::at(&self.base).try_get("/readyz").await.map_err(|error| error.to_string())?;
-            if answer.status == 200 { Ok(()) } else { Err(answer.status.to_string()) }
+            match (answer.status, https) {
+                (200, None) => Ok(()),
+                (308, Some(https)) => https.passes().await,
+                (status, _) => Err(status.to_string()),
+            }
         })
         .await;
     }
 }
 
+/// A file of the configuration under test.
+fn shipped(file: &str) -> String {
+    let path = format!("{}/deploy/haproxy/{file}", env!("CARGO_MANIFEST_DIR"));
+    fs::read_to_string(path).expect("the shipped configuration")
+}
+
 /// The shipped configuration, but for where it listens and that servers are named rather than found through DNS.
-fn for_local_servers(shipped: &str, port: u16, health: u16, servers: &[&str]) -> String {
+fn for_local_servers(shipped: &str, port: u16, health: u16, servers: &[&str], lines: &str) -> String {
     let line = |line: &str| {
         if let Some(rest) = line.trim_start().strip_prefix("server-template ") {
             let options: Vec<_> = rest.split_whitespace().skip(3).collect();
@@ -65,7 +101,7 @@ fn for_local_servers(shipped: &str, port: u16, health: u16, servers: &[&str]) ->
             return servers.iter().enumerate().map(named).collect::<Vec<_>>().join("\n");
         }
         match line.trim() {
-            "bind :8080" => format!("    bind 127.0.0.1:{port}"),
+            "bind :8080" => format!("    bind 127.0.0.1:{port}\n{lines}"),
             "bind 127.0.0.1:8404" => format!("    bind 127.0.0.1:{health}"),
             _ => line.to_owned(),
         }

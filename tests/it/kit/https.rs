@@ -1,0 +1,59 @@
+//! An address of https, and what is asked there by curl, which trusts its authority and no other.
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::{
+    authority::Authority,
+    process::{free_port, scratch},
+    wait::{SOON, within},
+};
+
+/// A port of localhost with a certificate for it.
+pub struct Https {
+    port: u16,
+    authority: Authority,
+    dir: TempDir,
+    url: String,
+}
+
+impl Https {
+    /// Has the certificate made, as `deploy/haproxy/tls.cfg` asks for it.
+    pub fn new() -> Self {
+        let (port, dir, authority) = (free_port(), scratch(), Authority::new("localhost"));
+        let parts = ["server.pem", "server.key"].map(|part| fs::read_to_string(authority.path(part)).expect("a part"));
+        fs::write(dir.path().join("ruang.pem"), parts.concat()).expect("a file");
+        Self { port, authority, dir, url: format!("https://localhost:{port}") }
+    }
+
+    /// What people type.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The head of the answer and what follows it, for curl with these arguments.
+    pub async fn curl(&self, path: &str, arguments: &[&str]) -> Result<String, String> {
+        let mut command = tokio::process::Command::new("curl");
+        command.args(["--silent", "--show-error", "--include", "--cacert"]).arg(self.authority.path("ca.pem"));
+        command.args(arguments).arg(format!("{}{path}", self.url)).env_clear();
+        let output = within(SOON, "curl", command.output()).await.expect("curl runs: tests/run installs it");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+    }
+
+    /// Whether an instance answers there.
+    pub(super) async fn passes(&self) -> Result<(), String> {
+        let answer = self.curl("/readyz", &[]).await?;
+        if answer.starts_with("HTTP/1.1 200 ") { Ok(()) } else { Err(answer) }
+    }
+
+    /// The shipped configuration, but for where it listens and where the certificate is.
+    pub(super) fn in_place_of_shipped(&self, shipped: &str) -> String {
+        let port = format!("bind 127.0.0.1:{}", self.port);
+        let text =
+            shipped.replace("bind :8443", &port).replace("/etc/ruang/tls", &self.dir.path().display().to_string());
+        assert!(text.contains(&port), "the shipped configuration listens on 8443: {text}");
+        text
+    }
+}
