@@ -96,6 +96,21 @@ async fn a_made_up_forwarded_host_does_not_open_the_door_to_other_sites() {
 }
 
 #[tokio::test]
+async fn names_in_an_address_are_not_in_the_balancer_s_log() {
+    let cluster = Cluster::of(Engine::Memory).set("RUANG_TRUSTED_PROXIES", "127.0.0.0/8").start().await;
+    let balancer = Balancer::before(&cluster).await;
+    let sari = Visitor::at(balancer.base());
+    sari.sign_in("sari").await.leads_to("/chat");
+    sari.get("/api/members?after=rahasia").await.is(200);
+    let log = eventually(SOON, "the request is logged", || async {
+        let log = balancer.log();
+        if log.contains("\"GET /api/members HTTP/1.1\"") || log.contains("rahasia") { Ok(log) } else { Err(log) }
+    })
+    .await;
+    assert!(!log.contains("rahasia"), "{log}");
+}
+
+#[tokio::test]
 async fn over_tls_the_session_is_for_https_and_the_plain_port_leads_there() {
     let https = Https::new();
     let settings = Cluster::of(Engine::Redis).set("RUANG_TRUSTED_PROXIES", "127.0.0.1/32");
