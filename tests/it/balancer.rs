@@ -1,6 +1,6 @@
 //! The same room through the balancer that the project ships, nothing sticky about it.
 
-use std::{net::IpAddr, process::Command, time::Duration};
+use std::{fs, net::IpAddr, process::Command, time::Duration};
 
 use reqwest::Method;
 
@@ -93,6 +93,30 @@ async fn a_made_up_forwarded_host_does_not_open_the_door_to_other_sites() {
     let foreign = form().header("origin", "http://evil.example").header("x-forwarded-host", "evil.example");
     Answer::to(foreign).await.is(403);
     Answer::to(form().header("origin", balancer.base())).await.leads_to("/chat");
+}
+
+#[tokio::test]
+async fn behind_another_that_ends_tls_limits_go_by_the_address_that_this_one_saw() {
+    let settings = Cluster::of(Engine::Redis).set("RUANG_TRUSTED_PROXIES", "127.0.0.1/32");
+    let cluster = settings.set("RUANG_SIGN_INS_PER_MINUTE", "2").start().await;
+    let manual = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations.md")).expect("the manual");
+    let lines = manual.split("```haproxy\n").nth(1).and_then(|rest| rest.split("```").next()).expect("its lines");
+    let balancer = Balancer::told(&cluster, &lines.replace("192.0.2.10", "127.0.0.9")).await;
+    let sign_in = async |through: u8, forwarded: &str, name: &str| {
+        let visitor = Visitor::from(balancer.base(), Some(IpAddr::from([127, 0, 0, through])));
+        let form = visitor.request(Method::POST, "/").form(&[("username", name)]);
+        Answer::to(form.header("x-forwarded-for", forwarded)).await
+    };
+    for name in ["adi", "budi"] {
+        sign_in(9, "203.0.113.5", name).await.leads_to("/chat");
+    }
+    sign_in(9, "203.0.113.5", "citra").await.is(429);
+    sign_in(9, "198.51.100.7, 203.0.113.5", "citra").await.is(429);
+    sign_in(9, "203.0.113.6", "citra").await.leads_to("/chat");
+    for name in ["dewi", "eka"] {
+        sign_in(2, "203.0.113.7", name).await.leads_to("/chat");
+    }
+    sign_in(2, "203.0.113.8", "fitri").await.is(429);
 }
 
 #[tokio::test]

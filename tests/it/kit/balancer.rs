@@ -33,6 +33,11 @@ impl Balancer {
         Self::start(cluster, Besides::default()).await
     }
 
+    /// The same with these lines in its frontend, before any other.
+    pub async fn told(cluster: &Cluster, lines: &str) -> Self {
+        Self::start(cluster, Besides { lines, ..Besides::default() }).await
+    }
+
     /// The same over TLS; its plain port sends people there.
     pub async fn over_tls(cluster: &Cluster, https: &Https) -> Self {
         Self::start(cluster, Besides { https: Some(https), ..Besides::default() }).await
