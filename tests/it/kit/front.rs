@@ -2,6 +2,7 @@
 
 use std::{fs, process::Command};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::{
@@ -71,13 +72,28 @@ impl Front {
 
     /// How many descriptors each of its workers may open.
     pub fn workers_may_open(&self) -> Vec<u64> {
+        self.workers().into_iter().map(may_open).collect()
+    }
+
+    fn workers(&self) -> Vec<i32> {
         let id = self.process.id();
-        let workers = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).expect("it runs");
-        workers.split_whitespace().map(may_open).collect()
+        let workers = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+        workers.split_whitespace().filter_map(|worker| worker.parse().ok()).collect()
     }
 }
 
-fn may_open(pid: &str) -> u64 {
+impl Drop for Front {
+    /// nginx's workers outlive a master that is killed.
+    fn drop(&mut self) {
+        let workers = self.workers();
+        self.process.kill();
+        for worker in workers.into_iter().filter_map(Pid::from_raw) {
+            let _ = kill_process(worker, Signal::KILL);
+        }
+    }
+}
+
+fn may_open(pid: i32) -> u64 {
     let limits = fs::read_to_string(format!("/proc/{pid}/limits")).expect("it runs");
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).expect("a limit");
     line.split_whitespace().next().and_then(|soft| soft.parse().ok()).expect("a number")
