@@ -104,6 +104,9 @@ pub trait Backplane: Send + Sync + 'static {
     /// Who is kept out, and what was done.
     async fn ledger(&self) -> Result<Ledger, Unavailable>;
 
+    /// The time since 1970 by the room's clock, which messages carry.
+    fn now(&self) -> Duration;
+
     /// How many of these calls wait to be sent.
     fn waiting(&self) -> usize;
 

@@ -5,7 +5,7 @@ mod fullness;
 mod keys;
 mod link;
 
-pub use complaint::{Complaint, Complaints};
+pub use complaint::{Complaint, Complaints, kind};
 pub use fullness::{Fullness, Memory};
 pub use keys::Keys;
 pub use link::{Link, LinkError, Options};

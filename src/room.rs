@@ -18,7 +18,10 @@ mod shared;
 mod typing;
 mod watch;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use tokio::{
     sync::{broadcast, mpsc, oneshot},
@@ -201,12 +204,19 @@ impl Room {
             recent: view.recent.len(),
             queued_hub: self.commands.max_capacity() - self.commands.capacity(),
             queued_backplane: self.backplane.waiting(),
+            clock_ahead: self.clock_ahead(),
             lease_age: self.shared.beaten().map(|beaten| beaten.elapsed()),
             link_up: self.shared.is_answered(),
             synced: self.shared.is_synced(),
             ready: self.shared.is_ready(),
             ..Standing::default()
         }
+    }
+
+    /// How far the room's clock is ahead of this machine's, in seconds.
+    fn clock_ahead(&self) -> f64 {
+        let ours = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.backplane.now().as_secs_f64() - ours.as_secs_f64()
     }
 
     /// Whether everything that happened up to now is known here.

@@ -173,6 +173,10 @@ impl Backplane for Memory {
         Ok(Ledger { bans: state.presence.bans.lasting(now_ms()), acts })
     }
 
+    fn now(&self) -> std::time::Duration {
+        since_1970()
+    }
+
     fn waiting(&self) -> usize {
         0
     }

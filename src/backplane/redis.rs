@@ -3,6 +3,7 @@
 
 mod answer;
 mod body;
+mod clock;
 mod envelope;
 mod history;
 mod moderation;
@@ -10,11 +11,13 @@ mod presence;
 mod scripts;
 mod subscription;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use fred::{clients::Client, interfaces::MetricsInterface};
 use tokio::sync::mpsc;
 
-use self::scripts::Scripts;
+use self::{clock::Clock, scripts::Scripts};
 use super::{
     Act, Acted, Backplane, Beat, BeatError, Beaten, CLOSED, Claim, Cursor, Event, Inc, Keeping, Ledger, NONCE_MEMORY,
     Pace, Page, Post, PublishError, Reading, Reaped, SessionTag, Typing, Unavailable, outlet::Outlet,
@@ -34,6 +37,7 @@ pub struct Redis {
     /// Pages of history, which may be long, do not stand in their way.
     reads: Client,
     complaints: Complaints,
+    clock: Clock,
 }
 
 impl Redis {
@@ -45,7 +49,7 @@ impl Redis {
         let scripts = Scripts::new(link.client()?);
         let reads = link.client()?;
         let complaints = Complaints::of(scripts.client());
-        Ok(Self { keys: Keys::new(namespace), link, keeping, scripts, reads, complaints })
+        Ok(Self { keys: Keys::new(namespace), link, keeping, scripts, reads, complaints, clock: Clock::default() })
     }
 
     /// The room's keys, then the claims of these names.
@@ -129,6 +133,10 @@ impl Backplane for Redis {
 
     async fn ledger(&self) -> Result<Ledger, Unavailable> {
         self.read_ledger().await
+    }
+
+    fn now(&self) -> Duration {
+        self.clock.now()
     }
 
     fn waiting(&self) -> usize {

@@ -5,7 +5,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use fred::{clients::Client, error::Error, interfaces::EventInterface};
+use fred::{
+    clients::Client,
+    error::{Error, ErrorKind},
+    interfaces::EventInterface,
+};
 use tokio::sync::broadcast::error::RecvError;
 
 /// A complaint.
@@ -58,6 +62,16 @@ impl Complaints {
     /// The last one, if there ever was one.
     pub fn last(&self) -> Option<Complaint> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// What kind of failure that is, in a word for metrics.
+pub fn kind(error: &Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::Timeout => "timeout",
+        ErrorKind::IO | ErrorKind::Canceled | ErrorKind::Cluster | ErrorKind::Sentinel => "connection",
+        ErrorKind::Backpressure => "backpressure",
+        _ => "refused",
     }
 }
 

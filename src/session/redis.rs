@@ -1,10 +1,11 @@
 //! Records of sessions in Redis.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, future::Future, sync::Arc, time::Instant};
 
 use async_trait::async_trait;
 use fred::{
     clients::Client,
+    error::Error as FredError,
     interfaces::KeysInterface,
     types::{Expiration, SetOptions},
 };
@@ -13,6 +14,8 @@ use tower_sessions::{
     session::{Id, Record},
     session_store::{Error, Result},
 };
+
+use crate::{redis::kind, telemetry::instruments};
 
 /// One key a record, which expires with it. tower-sessions-redis-store names its keys by the bare id: two
 /// installations that share a Redis would then take each other's cookies, and no ACL could tell sessions from other keys.
@@ -35,8 +38,8 @@ impl Redis {
     async fn set(&self, record: &Record, condition: SetOptions) -> Result<bool> {
         let body = serde_json::to_string(record).map_err(|error| Error::Encode(error.to_string()))?;
         let expire = Expiration::EXAT(record.expiry_date.unix_timestamp());
-        let answer: Option<String> =
-            self.client.set(self.key(&record.id), body, Some(expire), Some(condition), false).await.map_err(backend)?;
+        let call = self.client.set(self.key(&record.id), body, Some(expire), Some(condition), false);
+        let answer: Option<String> = timed("SET", call).await?;
         Ok(answer.is_some())
     }
 }
@@ -56,12 +59,12 @@ impl SessionStore for Redis {
     }
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
-        let body: Option<String> = self.client.get(self.key(id)).await.map_err(backend)?;
+        let body: Option<String> = timed("GET", self.client.get(self.key(id))).await?;
         body.map(|body| serde_json::from_str(&body).map_err(|error| Error::Decode(error.to_string()))).transpose()
     }
 
     async fn delete(&self, id: &Id) -> Result<()> {
-        self.client.del(self.key(id)).await.map_err(backend)
+        timed("DEL", self.client.del(self.key(id))).await
     }
 }
 
@@ -71,6 +74,10 @@ impl fmt::Debug for Redis {
     }
 }
 
-fn backend(error: fred::error::Error) -> Error {
-    Error::Backend(error.to_string())
+/// A command, whose time is taken.
+async fn timed<T>(command: &'static str, call: impl Future<Output = std::result::Result<T, FredError>>) -> Result<T> {
+    let began = Instant::now();
+    let answer = call.await;
+    instruments().commanded_redis(command, began.elapsed(), answer.as_ref().err().map(kind));
+    answer.map_err(|error| Error::Backend(error.to_string()))
 }

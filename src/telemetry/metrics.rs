@@ -22,7 +22,7 @@ use prometheus::{Registry, TextEncoder};
 use super::{Collector, export};
 
 /// Bounds of histograms of durations, in seconds: from the fastest delivery to the longest patience.
-const SECONDS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
+const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// Where metrics go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,6 +78,8 @@ pub struct Standing {
     pub lease_age: Option<Duration>,
     /// Whether the backplane answers.
     pub link_up: bool,
+    /// How far the clock of Redis is ahead of this machine's, in seconds.
+    pub clock_ahead: f64,
     /// Bytes that Redis takes.
     pub redis_used: Option<u64>,
     /// Bytes that Redis may take.
@@ -89,6 +91,57 @@ pub struct Standing {
     /// Whether it hands its people over.
     pub draining: bool,
 }
+
+/// Something of the standing, as a metric.
+struct Observed {
+    name: &'static str,
+    unit: &'static str,
+    about: &'static str,
+    /// Whether the sum over instances makes sense.
+    adds_up: bool,
+    of: fn(&Standing) -> Option<f64>,
+}
+
+const fn sum(
+    name: &'static str,
+    unit: &'static str,
+    about: &'static str,
+    of: fn(&Standing) -> Option<f64>,
+) -> Observed {
+    Observed { name, unit, about, adds_up: true, of }
+}
+
+const fn gauge(
+    name: &'static str,
+    unit: &'static str,
+    about: &'static str,
+    of: fn(&Standing) -> Option<f64>,
+) -> Observed {
+    Observed { name, unit, about, adds_up: false, of }
+}
+
+fn yes_or_no(is: bool) -> Option<f64> {
+    Some(f64::from(u8::from(is)))
+}
+
+#[rustfmt::skip]
+const OBSERVED: [Observed; 15] = [
+    sum("ruang.connection.open", "{connection}", "Open WebSockets.", |now| Some(now.connections as f64)),
+    sum("ruang.connection.limit", "{connection}", "WebSockets that may be open.", |now| Some(now.connections_limit as f64)),
+    gauge("ruang.people", "{person}", "People in the room, on all instances.", |now| Some(now.people as f64)),
+    gauge("ruang.message.recent", "{message}", "Messages at hand, for who comes back.", |now| Some(now.recent as f64)),
+    sum("ruang.outbox.size", "By", "Bytes that wait for slow clients.", |now| Some(now.waiting_bytes as f64)),
+    sum("ruang.queue.hub", "{command}", "Joins, leaves and questions that wait for the room's hub.", |now| Some(now.queued_hub as f64)),
+    sum("ruang.queue.redis", "{command}", "Commands that wait for the connection to Redis.", |now| Some(now.queued_backplane as f64)),
+    gauge("ruang.lease.age", "s", "Since the backplane last answered a beat.", |now| now.lease_age.map(|age| age.as_secs_f64())),
+    gauge("ruang.clock.offset", "s", "How far the clock of Redis is ahead of this machine's.", |now| Some(now.clock_ahead)),
+    gauge("ruang.redis.up", "", "Whether the backplane answers.", |now| yes_or_no(now.link_up)),
+    gauge("ruang.redis.memory.usage", "By", "Memory that Redis takes.", |now| now.redis_used.map(|used| used as f64)),
+    gauge("ruang.redis.memory.limit", "By", "Memory that Redis may take, where its maxmemory says.", |now| now.redis_limit.map(|limit| limit as f64)),
+    gauge("ruang.synced", "", "Whether everything up to now is known.", |now| yes_or_no(now.synced)),
+    gauge("ruang.ready", "", "Whether the instance is fit for new people.", |now| yes_or_no(now.ready)),
+    gauge("ruang.draining", "", "Whether the instance hands its people over.", |now| yes_or_no(now.draining)),
+];
 
 static REGISTRY: OnceLock<Registry> = OnceLock::new();
 
@@ -106,41 +159,19 @@ pub fn exposition() -> Option<String> {
 /// Has `look` asked whenever metrics are collected.
 pub fn observe(look: impl Fn() -> Standing + Clone + Send + Sync + 'static) {
     let meter = global::meter("ruang");
-    type Of = fn(&Standing) -> Option<f64>;
-    let gauges: [(&'static str, &'static str, &'static str, Of); 14] = [
-        ("ruang.connections", "{connection}", "Open WebSockets.", |now| Some(now.connections as f64)),
-        ("ruang.connections.limit", "{connection}", "WebSockets that may be open.", |now| {
-            Some(now.connections_limit as f64)
-        }),
-        ("ruang.people", "{person}", "People in the room, on all instances.", |now| Some(now.people as f64)),
-        ("ruang.recent.messages", "{message}", "Messages at hand, for who comes back.", |now| Some(now.recent as f64)),
-        ("ruang.waiting", "By", "Bytes that wait for slow clients.", |now| Some(now.waiting_bytes as f64)),
-        ("ruang.queue.hub", "{command}", "Joins, leaves and questions that wait for the room's hub.", |now| {
-            Some(now.queued_hub as f64)
-        }),
-        ("ruang.queue.redis", "{command}", "Commands that wait for the connection to Redis.", |now| {
-            Some(now.queued_backplane as f64)
-        }),
-        ("ruang.redis.memory.usage", "By", "Memory that Redis takes.", |now| now.redis_used.map(|used| used as f64)),
-        ("ruang.redis.memory.limit", "By", "Memory that Redis may take, where its maxmemory says.", |now| {
-            now.redis_limit.map(|limit| limit as f64)
-        }),
-        ("ruang.lease.age", "s", "Since the backplane last answered a beat.", |now| {
-            now.lease_age.map(|age| age.as_secs_f64())
-        }),
-        ("ruang.redis.up", "", "Whether the backplane answers.", |now| Some(f64::from(u8::from(now.link_up)))),
-        ("ruang.synced", "", "Whether everything up to now is known.", |now| Some(f64::from(u8::from(now.synced)))),
-        ("ruang.ready", "", "Whether the instance is fit for new people.", |now| Some(f64::from(u8::from(now.ready)))),
-        ("ruang.draining", "", "Whether the instance hands its people over.", |now| {
-            Some(f64::from(u8::from(now.draining)))
-        }),
-    ];
-    for (name, unit, about, of) in gauges {
+    for Observed { name, unit, about, adds_up, of } in &OBSERVED {
         let look = look.clone();
-        let gauge = meter.f64_observable_gauge(name).with_unit(unit).with_description(about);
-        gauge
-            .with_callback(move |observer| of(&look()).into_iter().for_each(|value| observer.observe(value, &[])))
-            .build();
+        let value = move || of(&look());
+        if *adds_up {
+            let sum = meter.f64_observable_up_down_counter(*name).with_unit(*unit).with_description(*about);
+            sum.with_callback(move |observer| value().into_iter().for_each(|value| observer.observe(value, &[])))
+                .build();
+        } else {
+            let gauge = meter.f64_observable_gauge(*name).with_unit(*unit).with_description(*about);
+            gauge
+                .with_callback(move |observer| value().into_iter().for_each(|value| observer.observe(value, &[])))
+                .build();
+        }
     }
     process::observe(&meter);
 }
@@ -178,16 +209,16 @@ impl Instruments {
         };
         let instruments = Self {
             joins: counter("ruang.joins", "{join}", "Connections that entered the room."),
-            published: counter("ruang.messages.published", "{message}", "Messages kept that came through here."),
-            deduplicated: counter("ruang.messages.deduplicated", "{message}", "Repeats of a message already kept."),
-            delivered: counter("ruang.messages.delivered", "{delivery}", "Messages handed to connections."),
+            published: counter("ruang.message.published", "{message}", "Messages kept that came through here."),
+            deduplicated: counter("ruang.message.deduplicated", "{message}", "Repeats of a message already kept."),
+            delivered: counter("ruang.message.delivered", "{delivery}", "Messages handed to connections."),
             refused: counter("ruang.refusals", "{refusal}", "What was not accepted of clients, by reason."),
             sign_ins: counter("ruang.sign_ins", "{attempt}", "Attempts to sign in, by outcome."),
-            closed: counter("ruang.connections.closed", "{connection}", "WebSockets that ended, by reason."),
-            gaps_found: counter("ruang.gaps.found", "{gap}", "Times that something of the room was missed."),
-            gaps_filled: counter("ruang.gaps.filled", "{gap}", "Times that all that was missed was read."),
+            closed: counter("ruang.connection.closed", "{connection}", "WebSockets that ended, by reason."),
+            gaps_found: counter("ruang.gap.found", "{gap}", "Times that something of the room was missed."),
+            gaps_filled: counter("ruang.gap.filled", "{gap}", "Times that all that was missed was read."),
             delivery: duration("ruang.message.delivery.duration", "From keeping a message to handing it to clients."),
-            redis: duration("db.client.operation.duration", "Answers of Redis, by script."),
+            redis: duration("db.client.operation.duration", "Answers of Redis, by command and script."),
             requests: duration("http.server.request.duration", "Answers to HTTP requests."),
         };
         instruments.begin();
@@ -201,10 +232,14 @@ impl Instruments {
         {
             counter.add(0, &[]);
         }
-        for reason in ["full", "overloaded", "too_many_connections", "rate_limited", "unavailable", "bad_frame"] {
+        for reason in
+            ["full", "overloaded", "draining", "too_many_connections", "rate_limited", "unavailable", "bad_frame"]
+        {
             self.refused.add(0, &[KeyValue::new("reason", reason)]);
         }
-        for reason in ["client", "lost", "restart", "session_ended", "policy", "silent", "too_slow", "overloaded"] {
+        for reason in
+            ["client", "lost", "restart", "session_ended", "policy", "silent", "too_slow", "overloaded", "protocol"]
+        {
             self.closed.add(0, &[KeyValue::new("reason", reason)]);
         }
         for outcome in ["entered", "held", "banned", "bad_name", "too_many", "unavailable"] {
@@ -253,13 +288,16 @@ impl Instruments {
         self.gaps_filled.add(1, &[]);
     }
 
-    /// Redis answered, or failed to.
-    pub fn asked_redis(&self, script: &'static str, took: Duration, answered: bool) {
-        let mut attributes = vec![KeyValue::new("db.system.name", "redis"), KeyValue::new("db.operation.name", script)];
-        if !answered {
-            attributes.push(KeyValue::new("error.type", "unavailable"));
-        }
+    /// Redis answered a script, or failed to.
+    pub fn asked_redis(&self, script: &'static str, took: Duration, error: Option<&'static str>) {
+        let mut attributes = asked("EVALSHA", error);
+        attributes.push(KeyValue::new("db.stored_procedure.name", script));
         self.redis.record(took.as_secs_f64(), &attributes);
+    }
+
+    /// Redis answered a command, or failed to.
+    pub fn commanded_redis(&self, command: &'static str, took: Duration, error: Option<&'static str>) {
+        self.redis.record(took.as_secs_f64(), &asked(command, error));
     }
 
     /// A request was answered. `route` is that of the router, never what somebody typed.
@@ -267,11 +305,22 @@ impl Instruments {
         // Others may be of anybody's making, and each would be a series of its own.
         let known = [Method::GET, Method::POST, Method::HEAD, Method::PUT, Method::DELETE, Method::OPTIONS];
         let method = if known.contains(method) { method.as_str().to_owned() } else { "_OTHER".to_owned() };
-        let attributes = [
+        let mut attributes = vec![
             KeyValue::new("http.request.method", method),
             KeyValue::new("http.route", route.to_owned()),
             KeyValue::new("http.response.status_code", i64::from(status)),
+            // TLS ends before us.
+            KeyValue::new("url.scheme", "http"),
         ];
+        if status >= 500 {
+            attributes.push(KeyValue::new("error.type", status.to_string()));
+        }
         self.requests.record(took.as_secs_f64(), &attributes);
     }
+}
+
+/// What is said of an operation of Redis.
+fn asked(operation: &'static str, error: Option<&'static str>) -> Vec<KeyValue> {
+    let what = [KeyValue::new("db.system.name", "redis"), KeyValue::new("db.operation.name", operation)];
+    what.into_iter().chain(error.map(|error| KeyValue::new("error.type", error))).collect()
 }

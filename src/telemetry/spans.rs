@@ -91,7 +91,8 @@ pub fn script(name: &'static str) -> Span {
         otel.name = format_args!("script {name}"),
         otel.kind = "client",
         db.system.name = "redis",
-        db.operation.name = name,
+        db.operation.name = "EVALSHA",
+        db.stored_procedure.name = name,
     )
 }
 
@@ -128,6 +129,8 @@ pub fn request(method: &Method, route: &str) -> Span {
         http.request.method = %method,
         http.route = route,
         http.response.status_code = Empty,
+        url.scheme = "http",
+        error.type = Empty,
     )
 }
 
@@ -135,7 +138,7 @@ pub fn request(method: &Method, route: &str) -> Span {
 pub fn answered(span: &Span, status: u16) {
     span.record("http.response.status_code", status);
     if status >= 500 {
-        span.record("otel.status_code", "ERROR");
+        span.record("otel.status_code", "ERROR").record("error.type", status.to_string());
     }
 }
 

@@ -25,7 +25,8 @@ pub(super) fn published(answer: &Value) -> Result<Id, PublishError> {
     }
 }
 
-pub(super) fn beaten(answer: &Value) -> Result<Beaten, BeatError> {
+/// And Redis' time since 1970.
+pub(super) fn beaten(answer: &Value) -> Result<(Beaten, Duration), BeatError> {
     let fields = list(answer)?;
     match text(fields.first())?.as_str() {
         "beaten" => {}
@@ -41,7 +42,8 @@ pub(super) fn beaten(answer: &Value) -> Result<Beaten, BeatError> {
     let refused = texts(fields.get(4))?;
     let leases = texts(fields.get(5))?;
     let leases = leases.chunks_exact(2).filter_map(|pair| lease(&pair[0], &pair[1])).collect();
-    Ok(Beaten { position, leases, refused })
+    let time = Duration::from_micros(parse(fields.get(6))?);
+    Ok((Beaten { position, leases, refused }, time))
 }
 
 pub(super) fn reaped(answer: &Value) -> Result<Reaped, Unavailable> {

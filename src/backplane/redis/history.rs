@@ -1,7 +1,5 @@
 //! Reading the log.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use fred::{
     interfaces::{SortedSetsInterface, StreamsInterface},
     types::Value,
@@ -82,7 +80,7 @@ impl Redis {
                 (self.range(format!("({id}"), "+".to_owned(), count).await?, !known)
             }
         };
-        let oldest = self.keeping.oldest_ms(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
+        let oldest = self.keeping.oldest_ms(self.clock.now());
         let kept = |row: &Row| oldest.is_none_or(|oldest| row.at() >= oldest);
         let mut rows: Vec<Row> = entries.into_iter().filter_map(|entry| entry.row).filter(kept).collect();
         let more = rows.len() > limit;

@@ -1,9 +1,6 @@
 //! The operator's acts, and the record of them.
 
-use std::{
-    collections::HashMap,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{collections::HashMap, time::Duration};
 
 use fred::{
     interfaces::{HashesInterface, StreamsInterface},
@@ -40,13 +37,16 @@ impl Redis {
         let bans = self.reads.hgetall(self.keys.bans()).await.map_err(|_| Unavailable)?;
         let acts: Value =
             self.reads.xrevrange(self.keys.acts(), "+", "-", Some(ACTS_SHOWN as u64)).await.map_err(|_| Unavailable)?;
-        Ok(Ledger { bans: read_bans(bans), acts: answer::list(&acts)?.iter().filter_map(read_record).collect() })
+        Ok(Ledger {
+            bans: read_bans(bans, self.clock.now()),
+            acts: answer::list(&acts)?.iter().filter_map(read_record).collect(),
+        })
     }
 }
 
-/// Bans that last, by `who`; each is kept as `<until> <name>`.
-fn read_bans(kept: HashMap<String, String>) -> Vec<Ban> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+/// Bans that last at a time since 1970, by `who`; each is kept as `<until> <name>`.
+fn read_bans(kept: HashMap<String, String>, now: Duration) -> Vec<Ban> {
+    let now = now.as_millis();
     let read = |(who, kept): (String, String)| {
         let (until, name) = kept.split_once(' ')?;
         Some(Ban { who, name: name.to_owned(), until: until.parse().ok()? })

@@ -1,11 +1,13 @@
 //! Beats, and the release of what the dead held.
 
+use std::time::Instant;
+
 use fred::{
     interfaces::ClientLike,
     types::{CustomCommand, Value},
 };
 
-use super::{Redis, answer};
+use super::{Redis, answer, clock::wall};
 use crate::backplane::{Beat, BeatError, Beaten, CHANGES_AT_ONCE, Hold, Inc, Reaped, Unavailable};
 
 impl Redis {
@@ -26,7 +28,11 @@ impl Redis {
         for Hold { who, session, .. } in beat.dels {
             args.extend([who, session.as_str().to_owned()]);
         }
-        answer::beaten(&self.scripts.beat(keys, args).await?)
+        let (asked, began) = (wall(), Instant::now());
+        let answer = self.scripts.beat(keys, args).await?;
+        let (beaten, time) = answer::beaten(&answer)?;
+        self.clock.learn(time, asked, began.elapsed(), Instant::now());
+        Ok(beaten)
     }
 
     /// Condemns an incarnation, then walks through the people and releases its own, some at a time, so that no call

@@ -15,7 +15,7 @@ use tracing::Instrument;
 
 use crate::{
     backplane::Unavailable,
-    redis::Complaint,
+    redis::{Complaint, kind},
     telemetry::{instruments, spans},
 };
 
@@ -99,7 +99,7 @@ impl Scripts {
     ) -> Result<Value, Unavailable> {
         let began = Instant::now();
         let answer = self.evaluate(script, keys, args).instrument(spans::script(name)).await;
-        instruments().asked_redis(name, began.elapsed(), answer.is_ok());
+        instruments().asked_redis(name, began.elapsed(), answer.as_ref().err().map(kind));
         answer.map_err(|error| unavailable(name, &error))
     }
 

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -84,11 +84,10 @@ impl Hub {
         self.let_in(now);
     }
 
-    /// Lets go of messages that are too old. By the wall clock, as they are told: neither order nor presence hangs on it.
+    /// Lets go of messages that are too old.
     pub(super) fn forget_old(&self) {
         let Some(age) = self.options.history_age else { return };
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let oldest = since_1970.saturating_sub(age).as_millis();
+        let oldest = self.backplane.now().saturating_sub(age).as_millis();
         self.shared.view_mut().recent.forget(u64::try_from(oldest).unwrap_or(u64::MAX));
     }
 
@@ -141,8 +140,7 @@ impl Hub {
         // Whoever speaks has been seen to come in, and no longer types.
         self.typists.stop(&message.from);
         self.tell_changes(now);
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let after = since_1970.saturating_sub(Duration::from_millis(message.at));
+        let after = self.backplane.now().saturating_sub(Duration::from_millis(message.at));
         instruments().delivered(self.clients.len(), after);
         let kept = Kept::new(Row::Message(message));
         // Told first: whoever asks for the newest id must not be told of one before the message.

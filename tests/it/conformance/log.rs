@@ -158,8 +158,10 @@ mod ageing {
             ids.push(say(&*bench.backplane, &inc, &format!("n{n}")).await.unwrap());
         }
         eventually(SOON, "all is too old", || async {
-            let page = bench.backplane.page(Cursor::Newest, 50).await.unwrap();
-            if page.rows.is_empty() { Ok(()) } else { Err(format!("{} messages", page.rows.len())) }
+            // An instance knows the room's time to a few milliseconds.
+            let page = bench.backplane.page(Cursor::Newest, 50).await.unwrap().rows.len();
+            let anew = bench.backplane.read(None).await.unwrap().rows.len();
+            if page + anew == 0 { Ok(()) } else { Err(format!("{page} and {anew} messages")) }
         })
         .await;
         let anew = bench.backplane.read(None).await.unwrap();

@@ -1,11 +1,15 @@
 //! A wall clock that jumps.
 
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use tempfile::TempDir;
 
 use super::{Scene, scene::instances};
-use crate::kit::{Instance, SOON, eventually};
+use crate::kit::{
+    Cluster, Guest, Instance, SOON, Visitor, eventually,
+    process::libfaketime,
+    prometheus::{metrics_address, value},
+};
 
 #[tokio::test]
 async fn a_conversation_survives_a_clock_that_jumps_an_hour_ahead_and_an_hour_back() {
@@ -13,20 +17,7 @@ async fn a_conversation_survives_a_clock_that_jumps_an_hour_ahead_and_an_hour_ba
     let dir = TempDir::new().unwrap();
     let clock = dir.path().join("clock");
     fs::write(&clock, "+0\n").unwrap();
-    let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let settings = [
-        set("REDIS_URL", &cluster.redis().url()),
-        set("RUANG_MESSAGES_PER_SECOND", "0"),
-        set("RUANG_SIGN_INS_PER_MINUTE", "0"),
-        set("LD_PRELOAD", &libfaketime()),
-        set("FAKETIME_TIMESTAMP_FILE", clock.to_str().unwrap()),
-        set("FAKETIME_NO_CACHE", "1"),
-        // A jump of the wall clock: the monotonic one knows of none.
-        set("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-    ];
-    let jumpy = Instance::start("the instance with a clock of its own", &settings).await;
-    jumpy.answers_readyz(200, SOON).await;
-    cluster.instances.push(jumpy);
+    add_with_clock(&mut cluster, &clock, &[]).await;
     let mut scene = Scene::of(cluster, None).await;
     for jump in ["+3600\n", "-3600\n", "+0\n"] {
         fs::write(&clock, jump).unwrap();
@@ -35,6 +26,49 @@ async fn a_conversation_survives_a_clock_that_jumps_an_hour_ahead_and_an_hour_ba
         assert!(scene.speakers.iter().all(|speaker| speaker.unavailable == 0), "nobody notices");
     }
     scene.goes_on().await;
+}
+
+#[tokio::test]
+async fn what_is_too_old_and_what_is_slow_go_by_the_clock_of_redis() {
+    let mut cluster = instances().instances(1).start().await;
+    let dir = TempDir::new().unwrap();
+    for (i, (jump, ahead)) in [("+3600\n", -3600.0), ("-3600\n", 3600.0)].into_iter().enumerate() {
+        let clock = dir.path().join(i.to_string());
+        fs::write(&clock, jump).unwrap();
+        add_with_clock(&mut cluster, &clock, &[("RUANG_HISTORY_AGE", "10m"), ("RUANG_METRICS_LISTEN", "127.0.0.1:0")])
+            .await;
+        let instance = cluster.instances.last().unwrap();
+        let mut sari = Guest::enter(&Visitor::at(instance.base()), &format!("sari {i}")).await;
+        let id = sari.say_kept("baru saja").await;
+        let page = sari.visitor.get("/api/messages").await.json();
+        assert!(page["messages"].as_array().unwrap().iter().any(|kept| kept["id"] == *id), "{page}");
+        let told = Visitor::at(&format!("http://{}", metrics_address(instance))).get("/metrics").await.body;
+        let slow = value(&told, "ruang_message_delivery_duration_seconds_sum", "");
+        assert!(slow < 10.0, "{slow}");
+        let told_ahead = value(&told, "ruang_clock_offset_seconds", "");
+        assert!((told_ahead - ahead).abs() < 5.0, "{told_ahead}");
+    }
+}
+
+/// Adds an instance whose wall clock is as far ahead as a file says.
+async fn add_with_clock(cluster: &mut Cluster, clock: &Path, besides: &[(&str, &str)]) {
+    let url = cluster.redis().url();
+    let library = libfaketime();
+    let settings = [
+        ("REDIS_URL", url.as_str()),
+        ("RUANG_MESSAGES_PER_SECOND", "0"),
+        ("RUANG_SIGN_INS_PER_MINUTE", "0"),
+        ("LD_PRELOAD", &library),
+        ("FAKETIME_TIMESTAMP_FILE", clock.to_str().unwrap()),
+        ("FAKETIME_NO_CACHE", "1"),
+        // A jump of the wall clock: the monotonic one knows of none.
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ];
+    let settings = settings.iter().chain(besides).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let settings: Vec<(String, String)> = settings.collect();
+    let jumpy = Instance::start("the instance with a clock of its own", &settings).await;
+    jumpy.answers_readyz(200, SOON).await;
+    cluster.instances.push(jumpy);
 }
 
 /// Whether the hours of what both instances logged last are the same, as they should be.
@@ -48,12 +82,4 @@ async fn clocks_agree(scene: &Scene, expected: bool) -> Result<(), String> {
     }
     let agree = hours[0] == hours[1];
     if agree == expected { Ok(()) } else { Err(format!("{hours:?}")) }
-}
-
-/// Where Debian keeps the library of `faketime`, whatever the machine is.
-fn libfaketime() -> String {
-    let folders = fs::read_dir("/usr/lib").unwrap().filter_map(Result::ok);
-    let files = folders.map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"));
-    let found = files.into_iter().find(|file| file.exists()).expect("libfaketime: tests/run installs it");
-    found.to_str().unwrap().to_owned()
 }

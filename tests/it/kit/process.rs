@@ -130,3 +130,11 @@ fn lines_of(pipe: impl Read + Send + 'static) -> watch::Receiver<Vec<String>> {
     });
     heard
 }
+
+/// Where Debian keeps the library of `faketime`, whatever the machine is.
+pub fn libfaketime() -> String {
+    let folders = std::fs::read_dir("/usr/lib").unwrap().filter_map(Result::ok);
+    let files = folders.map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"));
+    let found = files.into_iter().find(|file| file.exists()).expect("libfaketime: tests/run installs it");
+    found.to_str().unwrap().to_owned()
+}

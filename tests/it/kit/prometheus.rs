@@ -93,6 +93,12 @@ pub fn metrics_address(instance: &Instance) -> String {
     after.split("/metrics").next().unwrap_or_default().to_owned()
 }
 
+/// The sum of all series of a metric that have these labels, in Prometheus' text.
+pub fn value(text: &str, name: &str, labels: &str) -> f64 {
+    let series = text.lines().filter(|line| line.starts_with(name) && line[name.len()..].starts_with('{'));
+    series.filter(|line| line.contains(labels)).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+}
+
 /// The rules, but that nothing has to last.
 fn at_once(rules: &str) -> String {
     rules.lines().filter(|line| !line.trim_start().starts_with("for: ")).collect::<Vec<_>>().join("\n")

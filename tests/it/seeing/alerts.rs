@@ -1,18 +1,22 @@
 //! The shipped dashboard and alerts, on a real Prometheus: every expression has data, every alert fires under its fault.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 
 use super::told;
-use crate::kit::{Guest, SOON, eventually, prometheus::Prometheus, raw, redis};
+use crate::kit::{Cluster, Guest, SOON, Visitor, eventually, process::libfaketime, prometheus::Prometheus, raw, redis};
 
 /// Longer than a message may take before it is called slow.
 const SLOW: Duration = Duration::from_millis(1500);
 
 #[tokio::test]
 async fn every_expression_of_the_dashboard_has_data() {
-    let cluster = told(2).start().await;
+    let mut cluster = told(2).start().await;
+    redis::command(cluster.redis(), &["CONFIG", "SET", "maxmemory", "1gb"]).await;
     let prometheus = Prometheus::start(&cluster.instances).await;
     let mut sari = cluster.guest(0, "sari").await;
     let panels = panels();
@@ -42,28 +46,16 @@ async fn every_alert_fires_under_its_fault() {
     let prometheus = Prometheus::start(&cluster.instances).await;
     prometheus.knows("sum(ruang_ready)").await;
     let mut sari = cluster.guest(0, "sari").await;
-
-    // The instance stands still while somebody speaks through the other.
     let mut budi = cluster.guest(1, "budi").await;
     budi.say_kept("mulai").await;
     // Growth is only seen of what was there before.
     prometheus.knows("count(ruang_message_delivery_duration_seconds_count) == 2").await;
-    cluster.instances[0].pause();
-    for n in 0..20 {
-        budi.say_kept(&n.to_string()).await;
-    }
-    let began = std::time::Instant::now();
-    eventually(SOON, "the messages are old", || async {
-        if began.elapsed() > SLOW { Ok(()) } else { Err(String::new()) }
-    })
-    .await;
-    cluster.instances[0].resume();
-    sari.hears("budi", "19").await;
+    hears_late(&cluster, &mut sari, &mut budi).await;
     prometheus.alerts("RuangSlowDelivery").await;
 
-    for _ in 0..5 {
+    for n in 0..5 {
         redis::command(cluster.redis(), &["CLIENT", "KILL", "TYPE", "pubsub"]).await;
-        let text = format!("terdengar? {}", began.elapsed().as_micros());
+        let text = format!("terdengar {n}?");
         sari.say_kept(&text).await;
         budi.hears("sari", &text).await;
     }
@@ -90,25 +82,65 @@ async fn every_alert_fires_under_its_fault() {
     cluster.redis().resume();
     cluster.instances[0].answers_readyz(200, SOON).await;
 
-    let mut tabs = vec![];
-    loop {
-        match Guest::try_connect(&sari.visitor, &[]).await {
-            Ok(tab) => tabs.push(tab),
-            Err(refused) => {
-                assert_eq!(refused.status, 503);
-                break;
-            }
-        }
-    }
+    let tabs = tabs(&sari.visitor).await;
     prometheus.alerts("RuangNearlyFull").await;
     prometheus.alerts("RuangTurnsAway").await;
     drop(tabs);
 
     redis::command(cluster.redis(), &["CONFIG", "SET", "maxmemory", "1mb"]).await;
     prometheus.alerts("RuangRedisNearlyFull").await;
+    meanwhile(is_refused(&mut sari), prometheus.alerts("RuangRefusesMessages")).await;
 
     cluster.instances[1].kill();
     prometheus.alerts("RuangInstanceDown").await;
+    prometheus.alerts("RuangFewReady").await;
+    cluster.instances[0].kill();
+    prometheus.alerts("RuangNobodyReady").await;
+}
+
+/// The first instance, sari's, stands still while budi speaks through the other.
+async fn hears_late(cluster: &Cluster, sari: &mut Guest, budi: &mut Guest) {
+    cluster.instances[0].pause();
+    for n in 0..20 {
+        budi.say_kept(&n.to_string()).await;
+    }
+    let began = Instant::now();
+    eventually(SOON, "the messages are old", || async {
+        if began.elapsed() > SLOW { Ok(()) } else { Err(String::new()) }
+    })
+    .await;
+    cluster.instances[0].resume();
+    sari.hears("budi", "19").await;
+}
+
+/// As many tabs as there is room for.
+async fn tabs(visitor: &Visitor) -> Vec<Guest> {
+    let mut tabs = vec![];
+    loop {
+        match Guest::try_connect(visitor, &[]).await {
+            Ok(tab) => tabs.push(tab),
+            Err(refused) => {
+                assert_eq!(refused.status, 503);
+                return tabs;
+            }
+        }
+    }
+}
+
+/// Says what is refused, again and again.
+async fn is_refused(guest: &mut Guest) {
+    for n in 0.. {
+        guest.say_as(&format!("penuh{n}"), "penuh").await;
+        guest.expect("it is refused", |heard| heard.errors.len() > n).await;
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_is_an_alert_too() {
+    let cluster = told(1).set("LD_PRELOAD", &libfaketime()).set("FAKETIME", "+90s");
+    let cluster = cluster.set("FAKETIME_DONT_FAKE_MONOTONIC", "1").start().await;
+    let prometheus = Prometheus::start(&cluster.instances).await;
+    prometheus.alerts("RuangClockOff").await;
 }
 
 #[test]

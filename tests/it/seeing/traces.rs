@@ -173,7 +173,7 @@ async fn they_go_over_tls_to_whom_the_authorities_of_the_machine_vouch_for() {
 async fn metrics_are_sent_too() {
     let collector = Collector::start().await;
     let _cluster = sending(Engine::Memory, 1, &collector).start().await;
-    for name in ["ruang.connections", "ruang.people", "ruang.messages.published", "process.memory.usage"] {
+    for name in ["ruang.connection.open", "ruang.people", "ruang.message.published", "process.memory.usage"] {
         eventually(SOON, name, || async {
             let names = collector.metrics();
             if names.iter().any(|known| known == name) { Ok(()) } else { Err(format!("{names:?}")) }

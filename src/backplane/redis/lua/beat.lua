@@ -1,7 +1,7 @@
 -- KEYS: the room's, then name:<who> of each arrival and each departure.
 -- ARGV: inc, k, 'd' if draining else '', name hold in ms, how old messages get in ms or '', number of arrivals, then who, name, session of each arrival
 -- and who, session of each departure.
--- Answers: {'stale'} | {'gone', epoch} | {'beaten', epoch, head, v, refused whos, leases as a flat list}.
+-- Answers: {'stale'} | {'gone', epoch} | {'beaten', epoch, head, v, refused whos, leases as a flat list, the time in us}.
 local inc, k, draining, hold, age, arrivals = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
 
 local lease = redis.call('HGET', leases, inc)
@@ -66,4 +66,4 @@ end
 tell_presence(joined, left)
 forget_old(age)
 tell('b', digits(room.epoch), digits(room.v), room.head, inc, k)
-return { 'beaten', digits(room.epoch), room.head, digits(room.v), refused, redis.call('HGETALL', leases) }
+return { 'beaten', digits(room.epoch), room.head, digits(room.v), refused, redis.call('HGETALL', leases), digits(now_us) }
