@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     kit::{
-        Cluster, Engine, Guest, SOON, Visitor, eventually,
+        Cluster, Engine, Guest, Heard, SOON, Visitor, eventually,
         process::{Process, free_port, scratch},
     },
     operator::{TOKEN, WithOperator, token_file},
@@ -28,6 +28,23 @@ fn every_block_of_commands_is_tried_or_says_why_not() {
             let mark = i.checked_sub(1).map_or("", |above| lines[above]);
             if !is_mark(mark) {
                 wrong.push(format!("{}:{}: {mark:?}", file.display(), i + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_link_within_the_documents_leads_somewhere() {
+    let mut wrong = Vec::new();
+    for file in documents() {
+        let text = fs::read_to_string(&file).expect("a document");
+        for link in links(&text).filter(|link| !link.contains("://")) {
+            let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if path.is_empty() { file.clone() } else { file.with_file_name(path) };
+            let is_there = target.exists() && (anchor.is_empty() || anchors(&target).any(|known| known == anchor));
+            if !is_there {
+                wrong.push(format!("{}: {link}", file.display()));
             }
         }
     }
@@ -71,6 +88,33 @@ async fn the_user_for_redis_is_made_as_the_manual_says() {
 }
 
 #[tokio::test]
+async fn a_copy_of_redis_is_restored_as_the_manual_says_and_what_is_not_in_it_is_told_of() {
+    let commands = block("docs/redis.md", "--rdb");
+    let [copy, restore] = &commands[..] else { panic!("{commands:?}") };
+    let mut cluster = Cluster::of(Engine::Redis).instances(1).start().await;
+    let mut sari = cluster.guest(0, "sari").await;
+    sari.say_kept("sebelum").await;
+    let port = cluster.redis().port();
+    let data = cluster.redis().data().to_owned();
+    let made = sh(&data, &copy.replace("redis-cli", &format!("redis-cli -p {port}"))).output().expect("it runs");
+    assert!(made.status.success(), "{made:?}");
+    let lost = sari.say_kept("sesudah").await;
+
+    cluster.redis().kill();
+    std::os::unix::fs::symlink(root().join("deploy"), data.join("deploy")).expect("a link");
+    let no_copy = sh(&data, &restore.replace("room.rdb", "appendonlydir/appendonly.aof.manifest")).output();
+    assert!(!no_copy.expect("it runs").status.success() && data.join("appendonlydir").exists());
+    assert!(sh(&data, restore).status().expect("it runs").success());
+    cluster.redis().restart().await;
+
+    let told = |heard: &Heard| heard.welcomes.len() == 2;
+    let heard = sari.expect("a gap", told).await;
+    assert_eq!(heard.welcomed()["recovered"], false);
+    assert_eq!(heard.texts(), ["sebelum"]);
+    assert_ne!(sari.say_kept("lagi").await, lost);
+}
+
+#[tokio::test]
 async fn the_operator_acts_as_the_manual_says() {
     let commands = block("docs/operations.md", "/api/operator");
     let [act] = &commands[..] else { panic!("{commands:?}") };
@@ -96,6 +140,20 @@ fn documents() -> Vec<PathBuf> {
         .map(|file| file.expect("a file").path())
         .filter(|file| file.extension().is_some_and(|it| it == "md"))
         .collect()
+}
+
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link)
+}
+
+/// The names under which a forge shows the headings of a document.
+fn anchors(file: &Path) -> impl Iterator<Item = String> {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let headings: Vec<String> = text.lines().filter(|line| line.starts_with('#')).map(str::to_lowercase).collect();
+    headings.into_iter().map(|heading| {
+        let kept = heading.trim_start_matches(['#', ' ']).chars().filter(|c| c.is_alphanumeric() || " -".contains(*c));
+        kept.collect::<String>().replace(' ', "-")
+    })
 }
 
 fn is_mark(line: &str) -> bool {

@@ -1,6 +1,6 @@
 //! A real Redis of the test's own.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -48,6 +48,11 @@ impl Redis {
     /// Where it listens on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where it keeps its files.
+    pub fn data(&self) -> &Path {
+        self.dir.path()
     }
 
     /// Freezes it: connections stay open, nothing is answered.
