@@ -17,11 +17,13 @@ torture:        ## People, faults, and a judge (docs/torture.md)
 	cargo test --locked --test torture -- --seed $${SEED:-1} --minutes $${MINUTES:-5}
 soak:           ## The same with hostile clients and an open page, for an hour
 	cargo test --locked --test torture -- --seed $${SEED:-1} --minutes $${MINUTES:-61} --hostile 40
-page:           ## The room, started anew whenever a file of the page changes
-	@while true; do \
-	  cargo run --locked & program=$$!; \
+page:           ## The room, started anew whenever a file of the page changes: sign in, open /chat#live, and see
+	@redis-server --bind 127.0.0.1 --port 16379 --save '' --loglevel warning & redis=$$!; \
+	trap 'kill $$redis $$program 2>/dev/null' EXIT; trap 'exit 0' INT TERM; \
+	while true; do \
 	  before=$$(cat static/* templates/* | sha256sum); \
-	  while [ "$$(cat static/* templates/* | sha256sum)" = "$$before" ]; do sleep 1; done; \
+	  cargo run --locked -- --redis-url redis://127.0.0.1:16379 & program=$$!; \
+	  while [ "$$(cat static/* templates/* | sha256sum)" = "$$before" ]; do sleep 0.5; done; \
 	  kill $$program; wait $$program; \
 	done
 release:        ## The program, its bill of materials, their checksums

@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .filter(|commit| !commit.is_empty())
         .or_else(from_git);
     println!("cargo::rustc-env=RUANG_COMMIT={}", commit.as_deref().unwrap_or("unknown"));
-    embed("static")
+    embed("static", "templates")
 }
 
 /// Asks git, and has the build repeated when another commit is checked out.
@@ -41,26 +41,21 @@ fn git(arguments: &[&str]) -> Option<String> {
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// Writes what `src/web/assets.rs` includes: a hash over the names and bytes of a folder's files, and the files.
-fn embed(folder: &str) -> Result<(), Box<dyn Error>> {
+/// Writes what `src/web/assets.rs` includes: the files of a folder, and a hash over the names and bytes of them and of
+/// the templates, which are as much of a page's version.
+fn embed(folder: &str, templates: &str) -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={folder}");
+    println!("cargo::rerun-if-changed={templates}");
     println!("cargo::rerun-if-changed=build.rs");
     let set = |name| env::var_os(name).map(PathBuf::from).ok_or_else(|| format!("{name} is not set"));
-    let (out, folder) = (set("OUT_DIR")?, set("CARGO_MANIFEST_DIR")?.join(folder));
-    let mut names = Vec::new();
-    for entry in fs::read_dir(&folder)? {
-        names.push(entry?.file_name().into_string().map_err(|name| format!("not UTF-8: {}", name.display()))?);
-    }
-    names.sort();
+    let (out, root) = (set("OUT_DIR")?, set("CARGO_MANIFEST_DIR")?);
     let (mut hash, mut files) = (Sha256::new(), String::new());
-    for name in names {
-        let plain = folder.join(&name);
+    for (name, plain) in sorted(&root.join(templates))? {
+        mix(&mut hash, &name, &fs::read(plain)?);
+    }
+    for (name, plain) in sorted(&root.join(folder))? {
         let bytes = fs::read(&plain)?;
-        // Lengths keep two trees apart whose names and bytes join to the same.
-        for part in [name.as_bytes(), &bytes] {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
+        mix(&mut hash, &name, &bytes);
         let (br, gz) = (out.join(format!("{name}.br")), out.join(format!("{name}.gz")));
         fs::write(&br, brotli(&bytes)?)?;
         fs::write(&gz, gzip(&bytes)?)?;
@@ -76,6 +71,26 @@ fn embed(folder: &str) -> Result<(), Box<dyn Error>> {
     }
     let table = format!("const HASH: &str = {short:?};\nstatic FILES: &[File] = &[\n{files}];\n");
     Ok(fs::write(out.join("assets.rs"), table)?)
+}
+
+/// The files of a folder, by their names.
+fn sorted(folder: &Path) -> Result<Vec<(String, PathBuf)>, Box<dyn Error>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().into_string().map_err(|name| format!("not UTF-8: {}", name.display()))?;
+        files.push((name, entry.path()));
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Lengths keep two trees apart whose names and bytes join to the same.
+fn mix(hash: &mut Sha256, name: &str, bytes: &[u8]) {
+    for part in [name.as_bytes(), bytes] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
 }
 
 fn brotli(bytes: &[u8]) -> std::io::Result<Vec<u8>> {

@@ -173,7 +173,13 @@ async function welcomed({ limits }) {
   look();
   await adoptOrphans();
   welcomes += 1;
-  if (welcomes > 1 && (await isOutdated())) status.outdated();
+  if (welcomes > 1 && (await isOutdated())) offerNewVersion();
+}
+
+/** Nobody's page is taken from them, but that of who works on it: `make page`. */
+function offerNewVersion() {
+  if (location.hash === "#live") location.reload();
+  else status.outdated();
 }
 
 /** What a tab that was closed has not got out any more. */

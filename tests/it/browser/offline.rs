@@ -5,6 +5,10 @@ use std::time::Duration;
 use super::{CONNECTION, TEXT, alone, network, picture, sari_alone, signs_in};
 use crate::kit::{Balancer, Browser, Cluster, Engine, process::free_port, proxy::Whose};
 
+/// To the server this page is one of a former version from now on.
+const FORMER: &str = "const asked = fetch; window.fetch = (address, options) => \
+    asked(address.replace(/static\\/\\w+/, 'static/0123456789abcdef'), options)";
+
 #[tokio::test]
 async fn who_is_cut_off_is_told_writes_on_and_may_try_at_once() {
     let cluster = alone().await;
@@ -86,10 +90,7 @@ async fn a_new_version_of_the_page_is_offered_and_nothing_is_forced() {
     let (network, base) = network(&cluster).await;
     let sari = Browser::start("id").await;
     signs_in(&sari, &base, "sari").await;
-    // To the server this page is now one of a former version.
-    let former = "const asked = fetch; window.fetch = (address, options) => \
-        asked(address.replace(/static\\/\\w+/, 'static/0123456789abcdef'), options)";
-    sari.script(former, vec![]).await;
+    sari.script(FORMER, vec![]).await;
     sari.types("#text", "belum selesai").await;
     network.cut(Whose::All);
     sari.comes_to(CONNECTION, "waiting").await;
@@ -99,6 +100,23 @@ async fn a_new_version_of_the_page_is_offered_and_nothing_is_forced() {
     sari.comes_to(CONNECTION, "online").await;
     sari.comes_to("return document.querySelector('#text').value", "belum selesai").await;
     assert_eq!(sari.script("return document.querySelector('#status').hidden", vec![]).await, true);
+}
+
+#[tokio::test]
+async fn who_works_on_the_page_has_the_new_version_at_once() {
+    let cluster = alone().await;
+    let (network, base) = network(&cluster).await;
+    let sari = Browser::start("id").await;
+    signs_in(&sari, &base, "sari").await;
+    sari.script("location.hash = 'live'; document.title = 'lama';", vec![]).await;
+    sari.script(FORMER, vec![]).await;
+    sari.types("#text", "belum selesai").await;
+    network.cut(Whose::All);
+    sari.comes_to(CONNECTION, "waiting").await;
+    network.heal();
+    sari.comes_to("return document.title === 'lama'", false).await;
+    sari.comes_to(CONNECTION, "online").await;
+    sari.comes_to("return document.querySelector('#text').value", "belum selesai").await;
 }
 
 #[tokio::test]
