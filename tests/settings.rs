@@ -306,6 +306,17 @@ fn the_program_tells_its_version_its_commit_and_every_setting() {
 }
 
 #[test]
+fn the_compose_file_hands_every_setting_on() {
+    let compose = include_str!("../docker-compose.yml");
+    // The image says where to listen, and files have to be mounted first.
+    let its_own = |name: &str| name.ends_with("_FILE") || ["RUANG_CONFIG", "RUANG_LISTEN"].contains(&name);
+    for setting in load(&[], &[]).expect("the defaults").effective {
+        let there = compose.contains(&format!("\n      {}:", setting.name));
+        assert!(there != its_own(setting.name), "{}", setting.name);
+    }
+}
+
+#[test]
 fn check_says_what_holds_and_who_says_so() {
     let output = ruang(&["check", "--history", "500"], &[("RUANG_LEASE", "3s")]);
     assert_eq!(output.status.code(), Some(0));
