@@ -53,6 +53,27 @@ async fn people_talk_on_whatever_is_done_to_it() {
     talk::talk(&url, &names(), Path::new(&file)).await;
 }
 
+#[tokio::test]
+#[ignore = "asks to be told what to say: RUANG_LINE"]
+async fn a_line_is_said_and_kept() {
+    let mut guest = Guest::enter(&Visitor::at(&the_chat().await), &names()[0]).await;
+    guest.say_kept(&line()).await;
+    guest.visitor.log_out().await.leads_to("/");
+}
+
+#[tokio::test]
+#[ignore = "asks to be told what was said: RUANG_LINE"]
+async fn a_line_that_was_said_before_is_still_there() {
+    let mut guest = Guest::enter(&Visitor::at(&the_chat().await), &names()[0]).await;
+    let line = line();
+    guest.expect("what was said before", |heard| heard.messages.iter().any(|said| said.text == line)).await;
+    guest.visitor.log_out().await.leads_to("/");
+}
+
+fn line() -> String {
+    variable("RUANG_LINE", "what is said, or was")
+}
+
 /// Names of this run's own.
 fn names() -> [String; 4] {
     ["adi", "budi", "citra", "dewi"].map(|name| format!("{name} {}", process::id()))
