@@ -3,7 +3,13 @@
 use std::time::Duration;
 
 use super::{Scene, scene::instances};
-use crate::kit::{SOON, eventually, redis::command, redis_cluster::RedisCluster, sentinel::Sentinels};
+use crate::kit::{
+    SOON, eventually,
+    process::scratch,
+    redis::command,
+    redis_cluster::RedisCluster,
+    sentinel::{PASSWORD, Sentinels},
+};
 
 /// What the keys of the room have in common.
 const ROOM: &str = "{ruang_chat_utama}";
@@ -15,6 +21,22 @@ async fn a_conversation_survives_a_primary_that_is_killed_under_real_sentinels()
     let mut scene = Scene::of(cluster, None).await;
     sentinels.primary.kill();
     scene.lasts(Duration::from_secs(2)).await;
+    sentinels.have_promoted().await;
+    scene.goes_on().await;
+}
+
+#[tokio::test]
+async fn so_it_does_where_all_of_them_ask_for_a_password() {
+    let mut sentinels = Sentinels::start_closed().await;
+    let dir = scratch();
+    let password = dir.path().join("password");
+    std::fs::write(&password, PASSWORD).expect("a file");
+    let instances = instances().set("REDIS_PASSWORD_FILE", password.to_str().expect("a path of UTF-8"));
+    let cluster = instances.start_on(None, &sentinels.url()).await;
+    let log = cluster.instances[0].log();
+    assert!(!log.contains(PASSWORD), "{log}");
+    let mut scene = Scene::of(cluster, None).await;
+    sentinels.primary.kill();
     sentinels.have_promoted().await;
     scene.goes_on().await;
 }
