@@ -28,7 +28,7 @@ Each setting is taken from its flag, else from the environment, else from the fi
 names, else it has its default. An empty variable is unset. Durations are written like 250ms, 5s, 15m, 7d.
 
 Traces and metrics go to OTEL_EXPORTER_OTLP_ENDPOINT if the environment has it (OTLP over HTTP). It and
-OpenTelemetry's other variables (docs/operations.md) are taken from the environment alone.
+OpenTelemetry's other variables (docs/observability.md) are taken from the environment alone.
 
 A room of its own on http://127.0.0.1:8080:
   ruang

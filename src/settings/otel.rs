@@ -28,8 +28,8 @@ const fn secret(name: &'static str) -> Variable {
     Variable { name, check: value::headers, is_secret: true }
 }
 
-/// Every variable that works, as `docs/operations.md` lists them.
-const ALL: [Variable; 22] = [
+/// Every variable that works, as `docs/observability.md` lists them.
+const ALL: [Variable; 25] = [
     plain("OTEL_SDK_DISABLED", value::boolean),
     plain("OTEL_SERVICE_NAME", value::anything),
     plain("OTEL_RESOURCE_ATTRIBUTES", value::pairs),
@@ -47,6 +47,9 @@ const ALL: [Variable; 22] = [
     secret("OTEL_EXPORTER_OTLP_TRACES_HEADERS"),
     secret("OTEL_EXPORTER_OTLP_METRICS_HEADERS"),
     plain("OTEL_EXPORTER_OTLP_COMPRESSION", value::compression),
+    plain("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", value::compression),
+    plain("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", value::compression),
+    plain("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", value::temporality),
     plain("OTEL_EXPORTER_OTLP_TIMEOUT", value::milliseconds),
     plain("OTEL_BSP_SCHEDULE_DELAY", value::milliseconds),
     plain("OTEL_BSP_MAX_QUEUE_SIZE", value::positive),
@@ -83,4 +86,19 @@ pub(super) fn export(from: &mut Reader<'_>, listens: bool) -> Result<Export, Set
         traces: collector("TRACES", "traces"),
         metrics: Metrics { asked_for: listens && !disabled, collector: collector("METRICS", "metrics") },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+
+    #[test]
+    fn the_manual_lists_every_variable_that_works() {
+        let manual = include_str!("../../docs/observability.md");
+        for variable in &ALL {
+            let short = variable.name.replace("OTEL_EXPORTER_OTLP", "…");
+            let is_listed = [variable.name, &short].iter().any(|name| manual.contains(&format!("`{name}`")));
+            assert!(is_listed, "{}", variable.name);
+        }
+    }
 }

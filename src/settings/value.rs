@@ -127,6 +127,11 @@ pub(super) fn compression(text: &str) -> Checked {
     if text == "gzip" { Ok(()) } else { Err("gzip".to_owned()) }
 }
 
+pub(super) fn temporality(text: &str) -> Checked {
+    let known = ["cumulative", "delta", "lowmemory"].iter().any(|known| text.eq_ignore_ascii_case(known));
+    if known { Ok(()) } else { Err("cumulative, delta or lowmemory".to_owned()) }
+}
+
 pub(super) fn milliseconds(text: &str) -> Checked {
     if text.parse::<u32>().is_ok() { Ok(()) } else { Err("a whole number of milliseconds".to_owned()) }
 }

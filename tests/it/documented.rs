@@ -66,7 +66,7 @@ async fn cargo_run_opens_a_room() {
 
 #[tokio::test]
 async fn the_user_for_redis_is_made_as_the_manual_says() {
-    let commands = block("docs/operations.md", "users.acl");
+    let commands = block("docs/redis.md", "users.acl");
     let [make, redis, ruang] = &commands[..] else { panic!("{commands:?}") };
     let (dir, port) = (scratch(), free_port());
     fs::write(dir.path().join("password"), "rahasia").expect("a file");

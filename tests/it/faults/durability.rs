@@ -1,5 +1,5 @@
 //! How far an acknowledged message is kept, by what Redis was told: what is lost is announced, and never more than that.
-//! `docs/operations.md` has the table.
+//! `docs/redis.md` has the table.
 
 use std::{
     collections::HashSet,

@@ -86,7 +86,7 @@ async fn chat(cluster: &Cluster) {
     }
 }
 
-/// The shipped file with a password put in, as docs/operations.md says.
+/// The shipped file with a password put in, as docs/redis.md says.
 fn shipped() -> String {
     let mut sum = Command::new("sh");
     sum.args(["-c", "printf %s \"$0\" | sha256sum | cut -c1-64", PASSWORD]);

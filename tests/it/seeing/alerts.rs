@@ -158,12 +158,12 @@ fn every_panel_of_the_dashboard_has_a_place_of_its_own_and_says_what_is_normal()
 #[test]
 fn no_alert_is_shipped_that_is_not_tried_and_explained() {
     let (rules, tried) = (include_str!("../../../deploy/observability/alerts.yml"), include_str!("alerts.rs"));
-    let manual = include_str!("../../../docs/operations.md");
+    let manual = include_str!("../../../docs/observability.md");
     let names = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect::<Vec<_>>();
     assert!(names.len() > 5, "{names:?}");
     for name in names {
         assert!(tried.contains(&format!("prometheus.alerts(\"{name}\")")), "{name} is never seen to fire");
-        assert!(manual.contains(&format!("| `{name}` |")), "docs/operations.md does not say what to do at {name}");
+        assert!(manual.contains(&format!("| `{name}` |")), "docs/observability.md does not say what to do at {name}");
     }
 }
 
