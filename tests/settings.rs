@@ -329,6 +329,15 @@ fn check_says_what_holds_and_who_says_so() {
 }
 
 #[test]
+fn the_manual_s_first_settings_make_sense() {
+    let manual = include_str!("../docs/quick-start.md");
+    let line = manual.lines().find_map(|line| line.strip_suffix(" ruang check")).expect("a command");
+    let env: Vec<(&str, &str)> = line.split(' ').filter_map(|set| set.split_once('=')).collect();
+    let output = ruang(&["check"], &env);
+    assert!(output.status.success() && env.len() == 2, "{output:?}");
+}
+
+#[test]
 fn healthcheck_succeeds_if_and_only_if_the_instance_says_that_it_is_alive() {
     for (answer, code) in [("HTTP/1.1 200 OK\r\n\r\nok", 0), ("HTTP/1.1 503 Service Unavailable\r\n\r\n", 1), ("", 1)] {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
