@@ -35,7 +35,7 @@ async fn so_it_does_where_all_of_them_ask_for_a_password() {
     let cluster = instances.start_on(None, &sentinels.url()).await;
     let log = cluster.instances[0].log();
     assert!(!log.contains(PASSWORD), "{log}");
-    let mut scene = Scene::of(cluster, None).await;
+    let scene = Scene::of(cluster, None).await;
     sentinels.primary.kill();
     sentinels.have_promoted().await;
     scene.goes_on().await;
