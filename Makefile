@@ -17,7 +17,7 @@ torture:        ## People, faults, and a judge (docs/torture.md)
 	cargo test --locked --test torture -- --seed $${SEED:-1} --minutes $${MINUTES:-5}
 soak:           ## The same with hostile clients and an open page, for an hour
 	cargo test --locked --test torture -- --seed $${SEED:-1} --minutes $${MINUTES:-61} --hostile 40
-page:           ## The room, started anew whenever a file of the page changes: sign in, open /chat#live, and see
+page:           ## The room, started anew whenever a file of the page changes: sign in, open /chat#live, and see (needs redis-server)
 	@redis-server --bind 127.0.0.1 --port 16379 --save '' --loglevel warning & redis=$$!; \
 	trap 'kill $$redis $$program 2>/dev/null' EXIT; trap 'exit 0' INT TERM; \
 	while true; do \

@@ -4,6 +4,7 @@
 //! On the way of a message nothing is counted per client, but once for all of them.
 
 mod process;
+mod standing;
 
 use std::{
     sync::{LazyLock, OnceLock},
@@ -19,6 +20,7 @@ use opentelemetry_otlp::ExporterBuildError;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Registry, TextEncoder};
 
+pub use self::standing::{Standing, observe};
 use super::{Collector, export};
 
 /// Bounds of histograms of durations, in seconds: from the fastest delivery to the longest patience.
@@ -57,92 +59,6 @@ pub struct Instruments {
     requests: Histogram<f64>,
 }
 
-/// How an instance stands at a moment.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Standing {
-    /// Open WebSockets.
-    pub connections: usize,
-    /// WebSockets that may be open.
-    pub connections_limit: usize,
-    /// People in the room, on all instances.
-    pub people: usize,
-    /// Messages at hand.
-    pub recent: usize,
-    /// Bytes that wait for slow clients.
-    pub waiting_bytes: usize,
-    /// What waits for the room's hub: joins, leaves, questions.
-    pub queued_hub: usize,
-    /// Commands that wait for the connection to the backplane.
-    pub queued_backplane: usize,
-    /// How long ago the backplane last answered; none if it never did.
-    pub lease_age: Option<Duration>,
-    /// Whether the backplane answers.
-    pub link_up: bool,
-    /// How far the clock of Redis is ahead of this machine's, in seconds.
-    pub clock_ahead: f64,
-    /// Bytes that Redis takes.
-    pub redis_used: Option<u64>,
-    /// Bytes that Redis may take.
-    pub redis_limit: Option<u64>,
-    /// Whether everything up to now is known.
-    pub synced: bool,
-    /// Whether it is fit for new people.
-    pub ready: bool,
-    /// Whether it hands its people over.
-    pub draining: bool,
-}
-
-/// Something of the standing, as a metric.
-struct Observed {
-    name: &'static str,
-    unit: &'static str,
-    about: &'static str,
-    /// Whether the sum over instances makes sense.
-    adds_up: bool,
-    of: fn(&Standing) -> Option<f64>,
-}
-
-const fn sum(
-    name: &'static str,
-    unit: &'static str,
-    about: &'static str,
-    of: fn(&Standing) -> Option<f64>,
-) -> Observed {
-    Observed { name, unit, about, adds_up: true, of }
-}
-
-const fn gauge(
-    name: &'static str,
-    unit: &'static str,
-    about: &'static str,
-    of: fn(&Standing) -> Option<f64>,
-) -> Observed {
-    Observed { name, unit, about, adds_up: false, of }
-}
-
-fn yes_or_no(is: bool) -> Option<f64> {
-    Some(f64::from(u8::from(is)))
-}
-
-#[rustfmt::skip]
-const OBSERVED: [Observed; 15] = [
-    sum("ruang.connection.open", "{connection}", "Open WebSockets.", |now| Some(now.connections as f64)),
-    sum("ruang.connection.limit", "{connection}", "WebSockets that may be open.", |now| Some(now.connections_limit as f64)),
-    gauge("ruang.people", "{person}", "People in the room, on all instances.", |now| Some(now.people as f64)),
-    gauge("ruang.message.recent", "{message}", "Messages at hand, for who comes back.", |now| Some(now.recent as f64)),
-    sum("ruang.outbox.size", "By", "Bytes that wait for slow clients.", |now| Some(now.waiting_bytes as f64)),
-    sum("ruang.queue.hub", "{command}", "Joins, leaves and questions that wait for the room's hub.", |now| Some(now.queued_hub as f64)),
-    sum("ruang.queue.redis", "{command}", "Commands that wait for the connection to Redis.", |now| Some(now.queued_backplane as f64)),
-    gauge("ruang.lease.age", "s", "Since the backplane last answered a beat.", |now| now.lease_age.map(|age| age.as_secs_f64())),
-    gauge("ruang.clock.offset", "s", "How far the clock of Redis is ahead of this machine's.", |now| Some(now.clock_ahead)),
-    gauge("ruang.redis.up", "", "Whether the backplane answers.", |now| yes_or_no(now.link_up)),
-    gauge("ruang.redis.memory.usage", "By", "Memory that Redis takes.", |now| now.redis_used.map(|used| used as f64)),
-    gauge("ruang.redis.memory.limit", "By", "Memory that Redis may take, where its maxmemory says.", |now| now.redis_limit.map(|limit| limit as f64)),
-    gauge("ruang.synced", "", "Whether everything up to now is known.", |now| yes_or_no(now.synced)),
-    gauge("ruang.ready", "", "Whether the instance is fit for new people.", |now| yes_or_no(now.ready)),
-    gauge("ruang.draining", "", "Whether the instance hands its people over.", |now| yes_or_no(now.draining)),
-];
-
 static REGISTRY: OnceLock<Registry> = OnceLock::new();
 
 /// The instruments of this process.
@@ -154,26 +70,6 @@ pub fn instruments() -> &'static Instruments {
 /// Everything in Prometheus' text format, if metrics are asked for.
 pub fn exposition() -> Option<String> {
     TextEncoder::new().encode_to_string(&REGISTRY.get()?.gather()).ok()
-}
-
-/// Has `look` asked whenever metrics are collected.
-pub fn observe(look: impl Fn() -> Standing + Clone + Send + Sync + 'static) {
-    let meter = global::meter("ruang");
-    for Observed { name, unit, about, adds_up, of } in &OBSERVED {
-        let look = look.clone();
-        let value = move || of(&look());
-        if *adds_up {
-            let sum = meter.f64_observable_up_down_counter(*name).with_unit(*unit).with_description(*about);
-            sum.with_callback(move |observer| value().into_iter().for_each(|value| observer.observe(value, &[])))
-                .build();
-        } else {
-            let gauge = meter.f64_observable_gauge(*name).with_unit(*unit).with_description(*about);
-            gauge
-                .with_callback(move |observer| value().into_iter().for_each(|value| observer.observe(value, &[])))
-                .build();
-        }
-    }
-    process::observe(&meter);
 }
 
 /// The provider behind the instruments; none where nobody wants metrics.

@@ -56,7 +56,14 @@ async fn cargo_run_opens_a_room() {
     let commands = block("README.md", "cargo run");
     assert!(commands.contains(&"cargo run".to_owned()), "{commands:?}");
     let mut command = Command::new("cargo");
-    command.args(["run", "--locked"]).current_dir(env!("CARGO_MANIFEST_DIR")).env("RUANG_LISTEN", "127.0.0.1:0");
+    command.args(["run", "--locked"]).current_dir(root()).env("RUANG_LISTEN", "127.0.0.1:0");
+    // What cargo tells a test of its package would have dependencies built anew that look at that.
+    for (name, _) in std::env::vars_os() {
+        let told = ["CARGO_PKG_", "CARGO_MANIFEST_", "OUT_DIR", "RUANG_COMMIT"];
+        if told.iter().any(|part| name.to_string_lossy().starts_with(part)) {
+            command.env_remove(name);
+        }
+    }
     let mut process = Process::spawn("cargo", &mut command);
     // It may have to be built first.
     let line = process.line("ruang is open at ", SOON * 30).await;

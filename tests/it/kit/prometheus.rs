@@ -72,8 +72,17 @@ impl Prometheus {
         .await;
     }
 
+    /// Waits until no alert fires: before it has asked everybody, some do.
+    pub async fn is_content(&self) {
+        eventually(PATIENCE, "all is well", || async {
+            let firing = self.firing().await;
+            if firing.is_empty() { Ok(()) } else { Err(format!("{firing:?}")) }
+        })
+        .await;
+    }
+
     /// The alerts that fire.
-    pub async fn firing(&self) -> Vec<String> {
+    async fn firing(&self) -> Vec<String> {
         let alerts = self.ask("alerts", &[]).await["data"]["alerts"].clone();
         let firing = alerts.as_array().into_iter().flatten().filter(|alert| alert["state"] == "firing");
         firing.filter_map(|alert| alert["labels"]["alertname"].as_str().map(str::to_owned)).collect()
