@@ -23,6 +23,20 @@ pub struct NotANetwork(String);
 impl TrustedProxies {
     /// The address of the client: the rightmost hop of `X-Forwarded-For` that is not a trusted proxy.
     ///
+    /// ```
+    /// use http::HeaderMap;
+    /// use ruang::address::TrustedProxies;
+    ///
+    /// let proxies: TrustedProxies = "10.0.0.0/8".parse()?;
+    /// let mut headers = HeaderMap::new();
+    /// // The client claimed to be 192.0.2.1; the proxy heard from 203.0.113.7.
+    /// headers.insert("x-forwarded-for", "192.0.2.1, 203.0.113.7".parse()?);
+    /// assert_eq!(proxies.client("10.1.2.3".parse()?, &headers).to_string(), "203.0.113.7");
+    /// // Somebody who is no proxy may write what they like.
+    /// assert_eq!(proxies.client("198.51.100.9".parse()?, &headers).to_string(), "198.51.100.9");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// The header counts only if `peer` is trusted itself, for anybody can write one. Each proxy appends whom it
     /// heard from: so what stands left of the first stranger is hearsay. A hop that is no address ends the chain
     /// at the last one that is.

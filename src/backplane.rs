@@ -19,6 +19,40 @@
 //! * **Claims.** A name belongs to one session at a time. What is still under way of a session that has ended takes
 //!   nothing back.
 //! * **Unknown is not failed.** [`Unavailable`] says that the outcome is not known: repeat with the same nonce.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use ruang::{
+//!     backplane::{Backplane, Beat, Event, Inc, Keeping, Post, memory::Memory},
+//!     bucket::Rate,
+//!     protocol::Text,
+//! };
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let name_hold = Duration::from_secs(900);
+//! let room = Memory::new(Keeping { history: 1000, history_age: None, name_hold, messages: Rate::UNLIMITED });
+//! let mut events = room.subscribe();
+//! assert!(matches!(events.recv().await, Some(Event::Gap)), "what came before may have been missed");
+//!
+//! // Whoever speaks speaks through an incarnation that is alive.
+//! let inc = Inc::random();
+//! room.beat(Beat { inc: inc.clone(), k: 1, draining: false, adds: vec![], dels: vec![] }).await?;
+//! let post = Post {
+//!     inc,
+//!     session: "a session".into(),
+//!     who: "sari".to_owned(),
+//!     from: "Sari".to_owned(),
+//!     nonce: "n1".parse()?,
+//!     text: Text::parse("halo")?,
+//!     trace: None,
+//! };
+//! let id = room.publish(post.clone()).await?;
+//! assert_eq!(room.publish(post).await?, id, "said twice, kept once");
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod memory;
 pub mod redis;

@@ -35,6 +35,18 @@ impl Rate {
 }
 
 /// A token bucket, full at first.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+///
+/// use ruang::bucket::Bucket;
+///
+/// let start = Instant::now();
+/// let mut bucket = Bucket::new(4.0, 2.0, start);
+/// assert!(bucket.take(start).is_ok() && bucket.take(start).is_ok());
+/// let wait = bucket.take(start).expect_err("two at once, and no third");
+/// assert!(wait <= Duration::from_millis(251) && bucket.take(start + wait).is_ok());
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Bucket {
     rate: Rate,

@@ -50,6 +50,17 @@ pub enum NameError {
 impl Name {
     /// Reads what somebody typed.
     ///
+    /// ```
+    /// use ruang::name::{Name, NameError};
+    ///
+    /// let name = Name::parse("  Ibu   Sari ")?;
+    /// assert_eq!(name.shown(), "Ibu Sari");
+    /// // Cyrillic letters among the Latin ones look alike, and are the same name.
+    /// assert_eq!(Name::parse("admin")?.who(), Name::parse("аdmіn")?.who());
+    /// assert_eq!(Name::parse("sari\u{200b}"), Err(NameError::Invisible));
+    /// # Ok::<(), NameError>(())
+    /// ```
+    ///
     /// # Errors
     /// The first rule that it breaks, see [`NameError`].
     pub fn parse(typed: &str) -> Result<Self, NameError> {

@@ -23,6 +23,21 @@ pub struct SitePolicy {
 impl SitePolicy {
     /// Whether a POST may have come from the site itself, or from no site at all (programs send neither
     /// `Sec-Fetch-Site` nor `Origin`). What is said must agree: one header that names another site refuses it.
+    ///
+    /// ```
+    /// use http::HeaderMap;
+    /// use ruang::origin::SitePolicy;
+    ///
+    /// let site = SitePolicy { public_url: Some("https://chat.example.org".parse()?), ..SitePolicy::default() };
+    /// let peer = "192.0.2.1".parse()?;
+    /// let mut headers = HeaderMap::new();
+    /// assert!(site.allows_post(&headers, peer), "a program");
+    /// headers.insert("origin", "https://chat.example.org".parse()?);
+    /// assert!(site.allows_post(&headers, peer), "the site's own form");
+    /// headers.insert("sec-fetch-site", "cross-site".parse()?);
+    /// assert!(!site.allows_post(&headers, peer), "another site's");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn allows_post(&self, headers: &HeaderMap, peer: IpAddr) -> bool {
         let mut sites = headers.get_all(FETCH_SITE).iter();
         sites.all(|site| site == "same-origin" || site == "none") && self.allows_origin(headers, peer)

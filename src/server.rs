@@ -68,6 +68,24 @@ pub struct Served {
 /// Then nothing more is accepted, idle connections are closed, running requests may finish; and after
 /// [`Options::drain`] at the latest it returns, with no HTTP connection left open. Upgraded connections are not
 /// waited for: whoever took one over closes it.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use ruang::server::{Options, Served, serve};
+/// use tokio::net::TcpListener;
+/// use tokio_util::sync::CancellationToken;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let shutdown = CancellationToken::new();
+/// let router = Router::new().route("/", get(|| async { "halo" }));
+/// let serving = tokio::spawn(serve(listener, router, Options::default(), shutdown.clone()));
+/// shutdown.cancel();
+/// assert_eq!(serving.await?, Served { unfinished: 0 });
+/// # Ok(())
+/// # }
+/// ```
 pub async fn serve(listener: TcpListener, router: Router, options: Options, shutdown: CancellationToken) -> Served {
     let server = Server::new(router, &options, shutdown);
     server.accept_all(listener).await;

@@ -58,6 +58,14 @@ struct Raw<'a> {
 impl ClientFrame {
     /// Reads one text frame.
     ///
+    /// ```
+    /// use ruang::protocol::{ClientFrame, Id};
+    ///
+    /// let frame = ClientFrame::parse(r#"{"type":"join","since":"7-42","unknown":1}"#)?;
+    /// assert_eq!(frame, ClientFrame::Join { since: Some(Id::new(7, 42)) });
+    /// # Ok::<(), ruang::protocol::Malformed>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Malformed`] when it is no JSON object, of an unknown type, or lacks what its type needs.
     pub fn parse(text: &str) -> Result<Self, Malformed> {

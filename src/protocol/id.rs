@@ -8,6 +8,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 ///
 /// An epoch lasts until the log might have been rolled back (a restart, a failover, a flush): ids of two
 /// branches of history can therefore never be equal.
+///
+/// ```
+/// use ruang::protocol::Id;
+///
+/// let id: Id = "7-42".parse()?;
+/// assert!(id < Id::new(7, 43) && id < Id::new(8, 1));
+/// assert!("7-042".parse::<Id>().is_err(), "one id has one name");
+/// # Ok::<(), ruang::protocol::InvalidId>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id {
     /// The branch of history that the message was written in.

@@ -26,6 +26,15 @@ pub enum TextError {
 impl Text {
     /// The text as the room will keep it.
     ///
+    /// ```
+    /// use ruang::protocol::{TEXT_CHARS, Text, TextError};
+    ///
+    /// assert_eq!(Text::parse(" halo\n")?.as_str(), "halo");
+    /// assert_eq!(Text::parse(" \n"), Err(TextError::Empty));
+    /// assert_eq!(Text::parse(&"🙂".repeat(TEXT_CHARS + 1)), Err(TextError::TooLong));
+    /// # Ok::<(), TextError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`TextError`] when nothing or too much is left after normalisation.
     pub fn parse(raw: &str) -> Result<Self, TextError> {

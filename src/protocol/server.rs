@@ -172,6 +172,13 @@ impl ServerFrame<'_> {
     }
 
     /// The frame's text.
+    ///
+    /// ```
+    /// use ruang::protocol::{Id, ServerFrame};
+    ///
+    /// let removed = ServerFrame::Removed { id: Id::new(7, 43) };
+    /// assert_eq!(removed.json(), br#"{"type":"removed","id":"7-43"}"#);
+    /// ```
     pub fn json(&self) -> Vec<u8> {
         // Every field is a string, a number or a list of them: serialising cannot fail.
         serde_json::to_vec(self).unwrap_or_default()

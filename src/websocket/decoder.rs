@@ -50,6 +50,24 @@ impl Violation {
 
 /// Reads a client's side of one connection. Keeps only what is unfinished: at most one message of `most` bytes and one
 /// frame; nothing while the client is silent between messages.
+///
+/// ```
+/// use ruang::websocket::{Decoder, Received, Violation};
+///
+/// // "Hello", masked: the example of RFC 6455, section 5.7; it comes in two pieces.
+/// let bytes = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
+/// let (mut decoder, mut received) = (Decoder::new(1024), Vec::new());
+/// for piece in bytes.chunks(7) {
+///     decoder.feed(piece, |what| {
+///         received.push(what);
+///         true
+///     })?;
+/// }
+/// assert_eq!(received, [Received::Text("Hello".to_owned())]);
+/// // What a client does not mask is not read.
+/// assert_eq!(decoder.feed(&[0x81, 0x05], |_| true), Err(Violation::Framing));
+/// # Ok::<(), Violation>(())
+/// ```
 #[derive(Debug)]
 pub struct Decoder {
     most: usize,

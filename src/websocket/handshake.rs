@@ -9,6 +9,14 @@ const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const KEY_BYTES: usize = 16;
 
 /// The value of `Sec-WebSocket-Accept` that answers a `Sec-WebSocket-Key`; none if that is not a key.
+///
+/// ```
+/// use ruang::websocket::accept_key;
+///
+/// // The example of RFC 6455, section 1.3.
+/// assert_eq!(accept_key(b"dGhlIHNhbXBsZSBub25jZQ==").as_deref(), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+/// assert_eq!(accept_key(b"halo"), None);
+/// ```
 pub fn accept_key(key: &[u8]) -> Option<String> {
     STANDARD.decode(key).ok().filter(|decoded| decoded.len() == KEY_BYTES)?;
     let mut digest = Sha1::new();
