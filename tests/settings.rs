@@ -200,19 +200,7 @@ fn the_url_of_redis_is_one_that_the_client_takes() {
 }
 
 /// A certificate of nobody's.
-const AUTHORITY: &str = "\
------BEGIN CERTIFICATE-----
-MIIBfjCCASWgAwIBAgIUM6CJJxiRmhDYidvorvbub8eIvk4wCgYIKoZIzj0EAwIw
-FDESMBAGA1UEAwwJYXV0aG9yaXR5MCAXDTI2MTEyNjEwMTMxNVoYDzIxMjYxMTAy
-MTAxMzE1WjAUMRIwEAYDVQQDDAlhdXRob3JpdHkwWTATBgcqhkjOPQIBBggqhkjO
-PQMBBwNCAAT9j0IEhZL3fRxeiETDFfNmTdh2qRKJ87Z2fXXYidpGkmN6nkj/SgN5
-FRa9s6qouh4JoQ9YSR80y8dT34VQ4/Avo1MwUTAdBgNVHQ4EFgQUEbnUlpZzy8OM
-sT2YmxXZ9/qnPoUwHwYDVR0jBBgwFoAUEbnUlpZzy8OMsT2YmxXZ9/qnPoUwDwYD
-VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNHADBEAiBMlOw6yl+f9CBRexDCZ57w
-MS7is9P8Srpy68njk8q1sAIgaXxkpXludgk/hOrBW2657D2jLTRdb84NDcnHtflX
-PTE=
------END CERTIFICATE-----
-";
+const AUTHORITY: &str = include_str!("authority.pem");
 
 #[test]
 fn files_beside_redis_make_sense_only_with_it() {
