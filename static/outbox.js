@@ -60,9 +60,10 @@ export class Outbox {
     this.#store();
   }
 
-  /** The room has kept it: shown until the message itself arrives, never sent again. */
+  /** The room has kept it: shown until the message itself arrives. That may have come and gone, if it was sent again. */
   acknowledge(nonce) {
     const entry = this.#find(nonce);
+    if (entry?.again) return this.drop(nonce);
     if (entry) entry.state = "kept";
     this.#store();
   }
@@ -103,9 +104,12 @@ export class Outbox {
     for (const entry of this.#entries) this.postpone(entry.nonce);
   }
 
-  /** A welcome has brought what was missed: what is kept needs no stand-in any more. */
+  /**
+   * A welcome has brought what was missed. What is kept and was not in it goes again: Redis may have lost what it had
+   * taken. If it has it after all, it does not take it twice.
+   */
   welcomed() {
-    this.#entries = this.#entries.filter((entry) => entry.state !== "kept");
+    for (const entry of this.#entries) if (entry.state === "kept") Object.assign(entry, { state: "waiting", again: true });
     this.#store();
   }
 

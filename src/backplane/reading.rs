@@ -37,3 +37,11 @@ pub struct Reading {
     /// Everybody in the room, in no order.
     pub people: Vec<Present>,
 }
+
+impl Reading {
+    /// Whether a message is in what was read.
+    pub fn has(&self, id: Id) -> bool {
+        // The newest may be too old to be shown, but it is there.
+        self.position.head == id || self.rows.iter().any(|row| row.id() == id)
+    }
+}

@@ -90,7 +90,10 @@ impl Room {
         let published = published.unwrap_or(Err(PublishError::Unavailable(Unavailable)));
         spans::said(published.as_ref().map_err(PublishError::name));
         match published {
-            Ok(id) => Ok(id),
+            Ok(id) => {
+                self.shared.acknowledge(id);
+                Ok(id)
+            }
             Err(PublishError::BadNonce) => Err(SayError::BadNonce),
             Err(PublishError::Ended) => Err(SayError::Ended),
             Err(PublishError::Limited(wait)) => Err(SayError::Limited(wait)),

@@ -11,7 +11,10 @@ use std::{
 use tokio::sync::{broadcast, watch};
 
 use super::{Recent, Roster, attendance::ConnectionId, moderated::Moderated};
-use crate::backplane::{Inc, SessionTag};
+use crate::{
+    backplane::{Inc, SessionTag},
+    protocol::Id,
+};
 
 /// Ended sessions that may wait to be heard of.
 const ENDINGS_WAITING: usize = 256;
@@ -27,6 +30,7 @@ pub(super) struct Shared {
     ready: AtomicBool,
     answered: AtomicBool,
     beaten: Mutex<Option<Instant>>,
+    acknowledged: Mutex<Option<Id>>,
 }
 
 /// What is heard of sessions that end.
@@ -57,6 +61,7 @@ impl Shared {
             ready: AtomicBool::new(false),
             answered: AtomicBool::new(false),
             beaten: Mutex::new(None),
+            acknowledged: Mutex::new(None),
         }
     }
 
@@ -138,6 +143,25 @@ impl Shared {
 
     pub(super) fn set_beaten(&self, now: Instant) {
         *self.beaten.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    }
+
+    /// The newest message that somebody here was told is kept, until it is [accounted for](Self::account_for).
+    pub(super) fn acknowledged(&self) -> Option<Id> {
+        *self.newest_acknowledged()
+    }
+
+    pub(super) fn acknowledge(&self, id: Id) {
+        let mut newest = self.newest_acknowledged();
+        *newest = (*newest).max(Some(id));
+    }
+
+    /// It was heard, or its loss was told.
+    pub(super) fn account_for(&self, id: Id) {
+        self.newest_acknowledged().take_if(|newest| *newest <= id);
+    }
+
+    fn newest_acknowledged(&self) -> MutexGuard<'_, Option<Id>> {
+        self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn departures(&self) -> MutexGuard<'_, Vec<(ConnectionId, String)>> {

@@ -46,6 +46,21 @@ test("ack and message may come in either order, and the next text follows", () =
   }
 });
 
+test("an acknowledged text that a reconnect does not bring is said again, and one that it brings is not", () => {
+  const world = chat();
+  world.welcome();
+  world.conversation.say("a");
+  world.hear({ type: "ack", nonce: "n1", id: "7-1" });
+  world.conversation.disconnected();
+  world.welcome([own("n1", 1)]);
+  assert.deepEqual(world.texts(), ["a"]);
+  world.conversation.say("b");
+  world.hear({ type: "ack", nonce: "n2", id: "7-2" });
+  world.conversation.disconnected();
+  world.welcome();
+  assert.deepEqual(world.sent.map(({ nonce }) => nonce), ["n1", "n2", "n2"]);
+});
+
 test("an ack does not move the id to join from", () => {
   const world = chat();
   world.welcome();

@@ -40,7 +40,7 @@ test("a reload loses nothing, and sends again with the same nonce", () => {
   assert.deepEqual(after.next(), { nonce: "n1", text: "a", state: "sent", saidAt: 0 });
 });
 
-test("what is kept stays shown until it arrives or a welcome came, and is not stored", () => {
+test("what is kept stays shown until it arrives, and is not stored", () => {
   const kept = storage();
   const box = outbox(kept);
   box.add("a");
@@ -48,7 +48,20 @@ test("what is kept stays shown until it arrives or a welcome came, and is not st
   box.acknowledge("n1");
   assert.equal(box.entries.length, 1);
   assert.equal(outbox(kept).entries.length, 0);
+  box.drop("n1");
+  assert.equal(box.entries.length, 0);
+});
+
+test("what is kept and not in a welcome goes again under the same nonce, until the room has it", () => {
+  const kept = storage();
+  const box = outbox(kept);
+  box.add("a");
+  box.next();
+  box.acknowledge("n1");
   box.welcomed();
+  assert.equal(outbox(kept).entries.length, 1);
+  assert.equal(box.next().nonce, "n1");
+  box.acknowledge("n1");
   assert.equal(box.entries.length, 0);
 });
 

@@ -7,6 +7,7 @@ use tokio::time::timeout;
 use super::{super::attendance::Sent, Hearing, Hub};
 use crate::{
     backplane::{Beat, BeatError, Beaten, Inc, Position, Reading, Reaped, Unavailable},
+    protocol::Id,
     telemetry::instruments,
 };
 
@@ -17,8 +18,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// An answer of the backplane, with what it was about.
 pub(super) enum Answer {
-    /// A look at the room, from where we were when it was asked for.
-    Read { from: Option<Position>, result: Result<Reading, Unavailable> },
+    /// A look at the room, from where we were when it was asked for, and what had been acknowledged by then.
+    Read { from: Option<Position>, acknowledged: Option<Id>, result: Result<Reading, Unavailable> },
     /// A beat.
     Beat { inc: Inc, sent: Sent, result: Result<Beaten, BeatError> },
     /// A declaration of death.
@@ -28,8 +29,8 @@ pub(super) enum Answer {
 impl Hub {
     pub(super) fn take(&mut self, answer: Answer, now: Instant) {
         match answer {
-            Answer::Read { from, result: Ok(reading) } if from == self.follower.position() => {
-                self.take_reading(&reading, now);
+            Answer::Read { from, acknowledged, result: Ok(reading) } if from == self.follower.position() => {
+                self.take_reading(&reading, acknowledged, now);
             }
             // It failed, or another subscription has moved us on meanwhile: taken now, it would be told twice.
             Answer::Read { .. } => self.hearing = Hearing::Behind { reading: false, not_before: now + PAUSE },
@@ -57,10 +58,10 @@ impl Hub {
         }
         self.hearing = Hearing::Behind { reading: true, not_before };
         let backplane = self.backplane.clone();
-        let from = self.follower.position();
+        let (from, acknowledged) = (self.follower.position(), self.shared.acknowledged());
         self.answers.push(Box::pin(async move {
             let reading = timeout(PATIENCE, backplane.read(from.map(|position| position.head))).await;
-            Answer::Read { from, result: reading.unwrap_or(Err(Unavailable)) }
+            Answer::Read { from, acknowledged, result: reading.unwrap_or(Err(Unavailable)) }
         }));
     }
 

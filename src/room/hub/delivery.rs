@@ -43,8 +43,12 @@ impl Hub {
     }
 
     /// Takes a look at the room: continues from it, or starts anew and says so to everybody.
-    pub(super) fn take_reading(&mut self, reading: &Reading, now: Instant) {
+    /// `acknowledged` is what must be in it, if it is newer than what we had heard.
+    pub(super) fn take_reading(&mut self, reading: &Reading, acknowledged: Option<Id>, now: Instant) {
         let before = self.follower.position();
+        let is_lost = |id| before.is_some_and(|before| id > before.head) && !reading.has(id);
+        let has_lost = acknowledged.is_some_and(is_lost);
+        let continues = reading.continues && !has_lost;
         self.shared.tell_ending(Ending::Any);
         let encoded: Vec<Kept> = reading.rows.iter().cloned().map(Kept::new).collect();
         let frames: Vec<Bytes> = encoded.iter().map(|kept| kept.frame.clone()).collect();
@@ -63,17 +67,20 @@ impl Hub {
         self.forget_removed(&news);
         self.tell_presence(first, now);
         self.tell_changes(now);
-        if reading.continues && before.is_some() {
+        if continues && before.is_some() {
             instruments().gap_filled();
         }
-        if reading.continues {
+        if continues {
             for frame in frames {
                 self.tell(&frame);
             }
             self.tell_moderated(&news);
         } else if before.is_some() {
-            tracing::warn!(missed = reading.missed, "what clients have does not continue: telling them so");
-            self.welcome_everybody(reading.missed);
+            tracing::warn!(missed = reading.missed, has_lost, "what clients have does not continue: telling them so");
+            self.welcome_everybody(reading.missed.filter(|_| !has_lost));
+        }
+        if let Some(id) = acknowledged {
+            self.shared.account_for(id);
         }
         if same_epoch {
             self.cut_forgotten(reading);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Scene, scene::instances};
-use crate::kit::{Heard, Redis, SOON, sentinel::Sentinels};
+use crate::kit::{Heard, Redis, SOON, redis, sentinel::Sentinels};
 
 /// How long people speak before something happens.
 const SPEAKING: Duration = Duration::from_secs(2);
@@ -37,6 +37,27 @@ async fn a_primary_that_must_have_a_replica_stops_acknowledging_soon_after_it_lo
     let lost = failed_over(&lag, SPEAKING * 3).await;
     // Redis counts whole seconds.
     assert!(lost <= Duration::from_secs(2) + ALLOWANCE, "{lost:?}");
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_and_never_heard_is_not_lost_in_silence() {
+    let mut scene = Scene::on(Redis::start_with(&["--appendfsync", "always"]).await, "").await;
+    let kept = scene.redis().written();
+    scene.proxy().half_open_subscribers();
+    scene.speakers[0].guest.say_kept("tak terdengar").await;
+    scene.redis().kill();
+    scene.redis().forget_since(&kept);
+    scene.redis().restart().await;
+
+    let sari = &mut scene.speakers[0].guest;
+    let heard = sari.expect("the loss is told", |heard| heard.welcomes.len() == 2).await;
+    assert_eq!(heard.welcomed()["recovered"], false);
+    assert!(!heard.texts().contains(&"tak terdengar"), "it is lost: {:?}", heard.texts());
+    // Told once: what comes next continues.
+    redis::command(scene.redis(), &["CLIENT", "KILL", "TYPE", "pubsub"]).await;
+    let sari = &mut scene.speakers[0].guest;
+    sari.say_kept("lagi").await;
+    assert_eq!(sari.hears("sari", "lagi").await.welcomes.len(), 2);
 }
 
 /// Kills Redis while people speak. Answers over what time acknowledged messages were lost.

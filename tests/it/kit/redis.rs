@@ -1,6 +1,10 @@
 //! A real Redis of the test's own.
 
-use std::{path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -16,6 +20,12 @@ pub struct Redis {
     dir: TempDir,
     arguments: Vec<String>,
     process: Option<Process>,
+}
+
+/// A moment of its append-only file.
+pub struct Written {
+    file: PathBuf,
+    length: u64,
 }
 
 impl Redis {
@@ -98,6 +108,18 @@ impl Redis {
     /// Gives it one more argument from its next start on.
     pub fn configure(&mut self, name: &str, value: &str) {
         self.arguments.extend([name.to_owned(), value.to_owned()]);
+    }
+
+    /// How much of its append-only file is written.
+    pub fn written(&self) -> Written {
+        let file = self.data().join("appendonlydir").join("appendonly.aof.1.incr.aof");
+        Written { length: fs::metadata(&file).expect("an append-only file").len(), file }
+    }
+
+    /// While it is stopped: takes away what it wrote since, as when the machine it ran on went with it.
+    pub fn forget_since(&self, kept: &Written) {
+        let file = fs::File::options().write(true).open(&kept.file).expect("an append-only file");
+        file.set_len(kept.length).expect("it is ours");
     }
 
     fn signal(&self, signal: Signal) {
