@@ -15,7 +15,7 @@ use super::{
 /// Longer than the first asking and the first look at the rules take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A prometheus that asks instances every second and judges by the shipped alerts, without waiting for them to last.
+/// A prometheus that asks instances all the time and judges by the shipped alerts, without waiting for them to last.
 pub struct Prometheus {
     base: String,
     _dir: TempDir,
@@ -28,7 +28,7 @@ impl Prometheus {
         let dir = scratch();
         let targets: Vec<String> = instances.iter().map(metrics_address).collect();
         let config = serde_json::json!({
-            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "global": {"scrape_interval": "200ms", "evaluation_interval": "1s"},
             "rule_files": ["alerts.yml"],
             "scrape_configs": [{"job_name": "ruang", "static_configs": [{"targets": targets}]}],
         });
@@ -79,6 +79,20 @@ impl Prometheus {
             if firing.is_empty() { Ok(()) } else { Err(format!("{firing:?}")) }
         })
         .await;
+    }
+
+    /// The alerts that would fire if they were judged now.
+    pub async fn would_alert(&self) -> Vec<String> {
+        let groups = self.ask("rules", &[]).await["data"]["groups"].clone();
+        let mut alerts = vec![];
+        for rule in groups.as_array().into_iter().flatten().filter_map(|group| group["rules"].as_array()).flatten() {
+            let (name, expression) = (rule["name"].as_str().expect("a name"), rule["query"].as_str().expect("a query"));
+            let result = self.ask("query", &[("query", expression)]).await["data"]["result"].clone();
+            if result.as_array().is_none_or(|result| !result.is_empty()) {
+                alerts.push(name.to_owned());
+            }
+        }
+        alerts
     }
 
     /// The alerts that fire.

@@ -8,7 +8,9 @@ use std::{
 use serde_json::Value;
 
 use super::told;
-use crate::kit::{Cluster, Guest, SOON, Visitor, eventually, process::libfaketime, prometheus::Prometheus, raw, redis};
+use crate::kit::{
+    Cluster, Guest, SOON, Visitor, eventually, process::libfaketime, prometheus::Prometheus, raw, redis, wait::within,
+};
 
 /// Longer than a message may take before it is called slow.
 const SLOW: Duration = Duration::from_millis(1500);
@@ -96,6 +98,36 @@ async fn every_alert_fires_under_its_fault() {
     prometheus.alerts("RuangFewReady").await;
     cluster.instances[0].kill();
     prometheus.alerts("RuangNobodyReady").await;
+}
+
+#[tokio::test]
+async fn who_is_sent_away_by_a_drain_is_no_alert() {
+    let mut cluster = told(3).start().await;
+    let prometheus = Prometheus::start(&cluster.instances).await;
+    let sari = cluster.visitor(0);
+    sari.sign_in("sari").await.is(303);
+    prometheus.knows("sum(ruang_ready) == 3").await;
+    prometheus.is_content().await;
+
+    // Until this client has gone, or was waited for, the instance goes on draining.
+    let _stays = raw::deaf(&sari).await;
+    cluster.instances[0].terminate();
+    let knocks = async {
+        while let Ok((_, head)) = raw::try_handshake(&sari, "").await {
+            assert!(head.starts_with("HTTP/1.1 503") || head.starts_with("HTTP/1.1 101"), "{head}");
+            let _ = cluster.instances[0].status("/readyz").await;
+        }
+    };
+    within(SOON, "it is gone", knocks).await;
+    assert!(cluster.instances[0].ended(SOON).await.success());
+
+    // They were seen: were they not told apart from others, they would be too many.
+    let refused = r#"rate(ruang_refusals_total{reason="draining"}[5m]) > 0.01"#;
+    let answered = r#"http_route="/ws", http_response_status_code="503""#;
+    prometheus.knows(refused).await;
+    prometheus.knows(&format!("rate(http_server_request_duration_seconds_count{{{answered}}}[5m]) > 0.01")).await;
+    prometheus.alerts("RuangInstanceDown").await;
+    assert_eq!(prometheus.would_alert().await, ["RuangInstanceDown"]);
 }
 
 /// The first instance, sari's, stands still while budi speaks through the other.
