@@ -17,7 +17,10 @@ use async_trait::async_trait;
 use fred::{clients::Client, interfaces::MetricsInterface};
 use tokio::sync::mpsc;
 
-use self::{clock::Clock, scripts::Scripts};
+use self::{
+    clock::Clock,
+    scripts::{Call, Scripts},
+};
 use super::{
     Act, Acted, Backplane, Beat, BeatError, Beaten, CLOSED, Claim, Cursor, Event, Inc, Keeping, Ledger, NONCE_MEMORY,
     Pace, Page, Post, PublishError, Reading, Reaped, SessionTag, Typing, Unavailable, outlet::Outlet,
@@ -89,7 +92,7 @@ impl Backplane for Redis {
             pace.every.to_string(),
             pace.ahead.to_string(),
         ];
-        answer::published(&self.scripts.publish(keys, args).await?)
+        answer::published(&self.scripts.run(Call::Publish, keys, args).await?)
     }
 
     async fn beat(&self, beat: Beat) -> Result<Beaten, BeatError> {
@@ -102,7 +105,7 @@ impl Backplane for Redis {
 
     async fn end(&self, session: &SessionTag, who: &str) -> Result<(), Unavailable> {
         let args = vec![session.as_str().to_owned(), who.to_owned(), CLOSED.as_millis().to_string()];
-        self.scripts.end(self.keys_and_names([who]), args).await.map(drop)
+        self.scripts.run(Call::End, self.keys_and_names([who]), args).await.map(drop)
     }
 
     async fn read(&self, since: Option<Id>) -> Result<Reading, Unavailable> {
@@ -120,7 +123,7 @@ impl Backplane for Redis {
     async fn claim(&self, who: &str, session: &SessionTag) -> Result<Claim, Unavailable> {
         let hold_ms = self.keeping.claim().as_millis().to_string();
         let args = vec![session.as_str().to_owned(), who.to_owned(), hold_ms];
-        answer::claimed(&self.scripts.claim(self.keys_and_names([who]), args).await?)
+        answer::claimed(&self.scripts.run(Call::Claim, self.keys_and_names([who]), args).await?)
     }
 
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable> {

@@ -5,7 +5,7 @@ use fred::{
     types::Value,
 };
 
-use super::{Redis, answer, body};
+use super::{Redis, answer, body, scripts::Call};
 use crate::{
     backplane::{Cursor, Inc, MISSED_AT_MOST, NEWEST, Page, Position, Present, Reading, Unavailable},
     protocol::{Id, Row, Rules},
@@ -25,7 +25,7 @@ impl Redis {
     pub(super) async fn read_room(&self, since: Option<Id>) -> Result<Reading, Unavailable> {
         let since = since.map(|id| id.to_string()).unwrap_or_default();
         let args = vec![since, MISSED_AT_MOST.to_string(), NEWEST.to_string(), self.history_age_ms()];
-        let read = self.scripts.read(self.keys.room(), args).await?;
+        let read = self.scripts.run(Call::Read, self.keys.room(), args).await?;
         let fields = answer::list(&read)?;
         let position = Position {
             epoch: answer::parse(fields.first())?,

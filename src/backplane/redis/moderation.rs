@@ -7,7 +7,7 @@ use fred::{
     types::Value,
 };
 
-use super::{Redis, answer};
+use super::{Redis, answer, scripts::Call};
 use crate::backplane::{ACTS_KEPT, ACTS_SHOWN, Act, Acted, Ban, CLOSED, Ledger, Record, Unavailable};
 
 impl Redis {
@@ -30,7 +30,7 @@ impl Redis {
             Act::Slow { interval_ms } => args.extend(["slow".to_owned(), interval_ms.to_string()]),
             Act::Announce { text } => args.extend(["announce".to_owned(), text.clone().unwrap_or_default()]),
         }
-        answer::acted(&self.scripts.act(keys, args).await?)
+        answer::acted(&self.scripts.run(Call::Act, keys, args).await?)
     }
 
     pub(super) async fn read_ledger(&self) -> Result<Ledger, Unavailable> {

@@ -7,7 +7,7 @@ use fred::{
     types::{CustomCommand, Value},
 };
 
-use super::{Redis, answer, clock::wall};
+use super::{Redis, answer, clock::wall, scripts::Call};
 use crate::backplane::{Beat, BeatError, Beaten, CHANGES_AT_ONCE, Hold, Inc, Reaped, Unavailable};
 
 impl Redis {
@@ -29,7 +29,7 @@ impl Redis {
             args.extend([who, session.as_str().to_owned()]);
         }
         let (asked, began) = (wall(), Instant::now());
-        let answer = self.scripts.beat(keys, args).await?;
+        let answer = self.scripts.run(Call::Beat, keys, args).await?;
         let (beaten, time) = answer::beaten(&answer)?;
         self.clock.learn(time, asked, began.elapsed(), Instant::now());
         Ok(beaten)
@@ -58,7 +58,7 @@ impl Redis {
         let keys = self.keys_and_names(whos.iter().map(String::as_str));
         let mut args = vec![inc.as_str().to_owned(), k.to_string(), u8::from(last).to_string(), self.name_hold_ms()];
         args.extend(whos);
-        answer::reaped(&self.scripts.reap(keys, args).await?)
+        answer::reaped(&self.scripts.run(Call::Reap, keys, args).await?)
     }
 
     /// One step through the people: the next cursor, and those held by `inc`.

@@ -27,80 +27,48 @@ const ALLOWS_OOM: &str = "#!lua flags=allow-oom\n";
 /// Between two lines of the log that Redis refuses something.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
+/// What Redis does for the room, each as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    Publish,
+    Beat,
+    Reap,
+    End,
+    Read,
+    Claim,
+    Act,
+}
+
 /// The scripts of the room, run in order on one connection.
 pub(super) struct Scripts {
     client: Client,
-    publish: Script,
-    beat: Script,
-    reap: Script,
-    end: Script,
-    read: Script,
-    claim: Script,
-    act: Script,
+    /// In the order of [`Call::ALL`].
+    scripts: [Script; Call::ALL.len()],
 }
 
 impl Scripts {
     pub(super) fn new(client: Client) -> Self {
-        Self {
-            client,
-            publish: script(NEEDS_MEMORY, include_str!("lua/publish.lua")),
-            beat: script(ALLOWS_OOM, include_str!("lua/beat.lua")),
-            reap: script(ALLOWS_OOM, include_str!("lua/reap.lua")),
-            end: script(ALLOWS_OOM, include_str!("lua/end.lua")),
-            read: script(ALLOWS_OOM, include_str!("lua/read.lua")),
-            claim: script(NEEDS_MEMORY, include_str!("lua/claim.lua")),
-            act: script(ALLOWS_OOM, include_str!("lua/act.lua")),
-        }
+        Self { client, scripts: Call::ALL.map(Call::script) }
     }
 
     pub(super) fn client(&self) -> &Client {
         &self.client
     }
 
-    pub(super) async fn publish(&self, keys: Vec<String>, args: Vec<String>) -> Result<Value, Unavailable> {
-        self.run("publish", &self.publish, keys, args).await
-    }
-
-    pub(super) async fn beat(&self, keys: Vec<String>, args: Vec<String>) -> Result<Value, Unavailable> {
-        self.run("beat", &self.beat, keys, args).await
-    }
-
-    pub(super) async fn reap(&self, keys: Vec<String>, args: Vec<String>) -> Result<Value, Unavailable> {
-        self.run("reap", &self.reap, keys, args).await
-    }
-
-    pub(super) async fn end(&self, keys: Vec<String>, args: Vec<String>) -> Result<Value, Unavailable> {
-        self.run("end", &self.end, keys, args).await
-    }
-
-    pub(super) async fn read(&self, keys: Vec<String>, args: Vec<String>) -> Result<Value, Unavailable> {
-        self.run("read", &self.read, keys, args).await
-    }
-
-    pub(super) async fn claim(&self, keys: Vec<String>, args: Vec<String>) -> Result<Value, Unavailable> {
-        self.run("claim", &self.claim, keys, args).await
-    }
-
-    pub(super) async fn act(&self, keys: Vec<String>, args: Vec<String>) -> Result<Value, Unavailable> {
-        self.run("act", &self.act, keys, args).await
+    /// Runs one.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if Redis does not answer, or refuses.
+    pub(super) async fn run(&self, call: Call, keys: Vec<String>, args: Vec<String>) -> Result<Value, Unavailable> {
+        let (began, script) = (Instant::now(), &self.scripts[call as usize]);
+        let answer = self.evaluate(script, keys, args).instrument(spans::script(call.as_str())).await;
+        instruments().asked_redis(call.as_str(), began.elapsed(), answer.as_ref().err().map(kind));
+        answer.map_err(|error| unavailable(call.as_str(), &error))
     }
 
     /// Publishes what need not be kept.
     pub(super) async fn tell(&self, channel: String, envelope: String) -> Result<(), Unavailable> {
         self.client.publish(channel, envelope).await.map_err(|error| unavailable("tell", &error))
-    }
-
-    async fn run(
-        &self,
-        name: &'static str,
-        script: &Script,
-        keys: Vec<String>,
-        args: Vec<String>,
-    ) -> Result<Value, Unavailable> {
-        let began = Instant::now();
-        let answer = self.evaluate(script, keys, args).instrument(spans::script(name)).await;
-        instruments().asked_redis(name, began.elapsed(), answer.as_ref().err().map(kind));
-        answer.map_err(|error| unavailable(name, &error))
     }
 
     async fn evaluate(&self, script: &Script, keys: Vec<String>, args: Vec<String>) -> Result<Value, Error> {
@@ -115,8 +83,34 @@ impl Scripts {
     }
 }
 
-fn script(header: &str, own: &str) -> Script {
-    Script::from_lua([header, include_str!("lua/epoch.lua"), own].concat())
+impl Call {
+    const ALL: [Self; 7] = [Self::Publish, Self::Beat, Self::Reap, Self::End, Self::Read, Self::Claim, Self::Act];
+
+    /// As metrics and traces have it.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Beat => "beat",
+            Self::Reap => "reap",
+            Self::End => "end",
+            Self::Read => "read",
+            Self::Claim => "claim",
+            Self::Act => "act",
+        }
+    }
+
+    fn script(self) -> Script {
+        let (header, own) = match self {
+            Self::Publish => (NEEDS_MEMORY, include_str!("lua/publish.lua")),
+            Self::Beat => (ALLOWS_OOM, include_str!("lua/beat.lua")),
+            Self::Reap => (ALLOWS_OOM, include_str!("lua/reap.lua")),
+            Self::End => (ALLOWS_OOM, include_str!("lua/end.lua")),
+            Self::Read => (ALLOWS_OOM, include_str!("lua/read.lua")),
+            Self::Claim => (NEEDS_MEMORY, include_str!("lua/claim.lua")),
+            Self::Act => (ALLOWS_OOM, include_str!("lua/act.lua")),
+        };
+        Script::from_lua([header, include_str!("lua/epoch.lua"), own].concat())
+    }
 }
 
 /// Logs what is not expected of a Redis that comes and goes: now and then, whoever is refused meanwhile.
