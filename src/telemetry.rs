@@ -97,11 +97,12 @@ fn subscriber<W>(options: &Options, guard: &Guard, writer: W, colour: bool) -> i
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    // Spans of the HTTP client that exports are not to be exported.
+    // Spans of the HTTP client that exports are not to be exported. Ours are of the level debug: were this trace, every
+    // library would put into words all that it does, for nobody.
     let traces = guard.traces.as_ref().map(|provider| {
         let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("ruang"));
         let layer = layer.with_location(false).with_threads(false).with_target(false).with_tracked_inactivity(false);
-        layer.with_filter(Targets::new().with_target("ruang", LevelFilter::TRACE))
+        layer.with_filter(Targets::new().with_target("ruang", LevelFilter::DEBUG))
     });
     tracing_subscriber::registry().with(log(options, writer, colour).with_filter(filter(options))).with(traces)
 }

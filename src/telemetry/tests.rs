@@ -164,3 +164,10 @@ fn a_parent_from_elsewhere_is_followed_only_if_it_is_one() {
         assert_eq!(TraceParent::current(), None);
     });
 }
+
+#[test]
+fn what_libraries_say_at_trace_is_not_even_put_into_words_though_traces_are_sent() {
+    let options = options(Format::Text, Some("http://127.0.0.1:1/v1/traces".into()));
+    let guard = guard(&options);
+    assert_eq!(subscriber(&options, &guard, io::sink, false).max_level_hint(), Some(LevelFilter::DEBUG));
+}
