@@ -122,8 +122,10 @@ impl fmt::Display for Report {
         for line in &self.lines {
             let figure = |value: Option<f64>| value.map(|value| format!("{value}")).unwrap_or_default();
             let (bar, aim, verdict) = (figure(line.bar), figure(line.aim), line.verdict());
-            let value =
-                line.value.filter(|_| line.refused.is_empty()).map_or("-".to_owned(), |value| format!("{value:.2}"));
+            let value = line.value.filter(|_| line.refused.is_empty()).map_or("-".to_owned(), |value| {
+                let digits = if value < 10.0 { 3 } else { 2 };
+                format!("{value:.digits$}")
+            });
             let Line { row, what, unit, .. } = line;
             writeln!(f, "{row:<10} {what:<66} {value:>9} {unit:<7} {bar:>5} {aim:>5}  {verdict}")?;
             for why in line.refused.iter().chain(&line.missed) {

@@ -2,45 +2,92 @@
 
 use serde_json::json;
 
-use super::steady::{SENDERS, cost};
+use super::steady::SENDERS;
 use crate::{
     collector,
+    generator::order::Measured,
     options::Options,
     process::Failure,
     report::{Line, median},
-    stage::{Pace, Stage},
+    stage::{Kind, Pace, Stage},
 };
 
-/// A thousand clients, twenty messages a second: with metrics for Prometheus, and metrics and every message's trace sent
-/// to a collector, beside without any of it, in turn.
+/// Few clients and many messages: telemetry's cost, which is a message's and not a delivery's, is a good part of the whole.
+const FEW: usize = 20;
+const OFTEN: f64 = 200.0;
+/// Many clients, a message each now and then: of this it is to be a small part.
+const MANY: usize = 1000;
+const CALMLY: f64 = 20.0;
+
+/// What a message costs with metrics for Prometheus, and metrics and every message's trace sent to a collector, less what it
+/// costs without; as a share of what a message to a thousand clients costs. There, the difference itself would be lost
+/// in what two processes of one program differ by: so they are new ones in each round, too.
 pub fn telemetry(options: &Options) -> Result<Vec<Line>, Failure> {
     const ROW: &str = "telemetry";
-    let clients = options.clients(1000);
-    let settings = [
-        ("RUANG_METRICS_LISTEN", "127.0.0.1:0".to_owned()),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", collector::start()?),
-        ("OTEL_TRACES_SAMPLER", "parentbased_always_on".to_owned()),
-    ];
-    let mut unseen = Stage::with_clients(&options.ruang(2), clients)?;
-    let mut seen = Stage::with_clients(&options.ruang(2).set(settings), clients)?;
-    let pace = Pace { rate: 20.0, senders: SENDERS.min(clients), seconds: options.seconds() };
-    let (mut without, mut with) = (Vec::new(), Vec::new());
+    let (unseen, seen) = (options.ruang(2), options.ruang(2).set(everything()?));
+    let often = Load { clients: FEW, rate: OFTEN, seconds: options.seconds() };
+    let (mut without, mut with, mut whole) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..options.rounds() {
         // Whoever comes first in a round has it no easier.
         if round % 2 == 0 {
-            without.push(unseen.run(pace)?);
-            with.push(seen.run(pace)?);
+            without.push(often.on(&unseen)?);
+            with.push(often.on(&seen)?);
         } else {
-            with.push(seen.run(pace)?);
-            without.push(unseen.run(pace)?);
+            with.push(often.on(&seen)?);
+            without.push(often.on(&unseen)?);
         }
+        whole.push(Load { clients: options.clients(MANY), rate: CALMLY, seconds: options.seconds() }.on(&unseen)?);
     }
-    let ratios = with.iter().zip(&without).map(|(with, without)| seen.cost(with) / unseen.cost(without));
-    let what = format!("CPU per delivery with metrics and all traces ÷ without, {clients} × 20 msg/s");
-    let ratio = Line::new(ROW, what, median(ratios), "")
-        .at_most(1.02, 1.01)
-        .checked(&without)
-        .checked(&with)
-        .made_of(json!({ "without": without, "with": with }));
-    Ok(vec![ratio, cost(ROW, "without", &unseen, &without), cost(ROW, "with", &seen, &with)])
+    let differences: Vec<f64> = with.iter().zip(&without).map(|(with, without)| with.cost - without.cost).collect();
+    let (telemetry, whole_cost) = (median(differences.clone()), median(whole.iter().map(|one| one.cost)));
+    let what = format!("CPU for metrics and all traces ÷ all of a message's to {} clients", options.clients(MANY));
+    let mut share = Line::new(ROW, what, telemetry / whole_cost, "").at_most(0.02, 0.01);
+    for costs in [&without, &with, &whole] {
+        share = share.checked(&costs.iter().map(|one| one.measured.clone()).collect::<Vec<_>>());
+    }
+    let detail = json!({ "differences": differences, "standard_error": standard_error(&differences) });
+    Ok(vec![
+        share.made_of(detail),
+        Line::new(ROW, "  of a message: telemetry's", telemetry, "µs"),
+        Line::new(ROW, "  standard error of that", standard_error(&differences), "µs"),
+        Line::new(ROW, format!("  all without, to {FEW} clients"), median(without.iter().map(|one| one.cost)), "µs"),
+        Line::new(ROW, format!("  all without, to {} clients", options.clients(MANY)), whole_cost, "µs"),
+    ])
+}
+
+struct Load {
+    clients: usize,
+    rate: f64,
+    seconds: f64,
+}
+
+struct Cost {
+    /// Microseconds of the servers' CPU for each message.
+    cost: f64,
+    measured: Measured,
+}
+
+impl Load {
+    /// On new servers.
+    fn on(&self, kind: &Kind) -> Result<Cost, Failure> {
+        let mut stage = Stage::with_clients(kind, self.clients)?;
+        let measured = stage.run(Pace { rate: self.rate, senders: SENDERS, seconds: self.seconds })?;
+        Ok(Cost { cost: stage.servers_cpu(&measured.cpu) * 1e6 / measured.sent.max(1) as f64, measured })
+    }
+}
+
+/// By how much the mean of so many rounds is likely off.
+fn standard_error(values: &[f64]) -> f64 {
+    let (count, mean) = (values.len() as f64, values.iter().sum::<f64>() / values.len() as f64);
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (squares / (count - 1.0).max(1.0) / count).sqrt()
+}
+
+/// Metrics to be asked for, and metrics and every message's trace sent.
+fn everything() -> Result<[(&'static str, String); 3], Failure> {
+    Ok([
+        ("RUANG_METRICS_LISTEN", "127.0.0.1:0".to_owned()),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", collector::start()?),
+        ("OTEL_TRACES_SAMPLER", "parentbased_always_on".to_owned()),
+    ])
 }
