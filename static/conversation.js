@@ -1,5 +1,6 @@
 // What frames mean: the rules of a client, between the connection and what is shown. Knows no DOM.
 
+import { compare } from "./id.js";
 import { NONE } from "./rules.js";
 
 const AGAIN_AFTER_MS = 2_000;
@@ -38,8 +39,7 @@ export class Conversation {
       case "message":
         return this.#message(frame);
       case "ack":
-        this.#outbox.acknowledge(frame.nonce);
-        return this.flush();
+        return this.#acknowledged(frame);
       case "presence":
         return this.#people(frame);
       case "typing":
@@ -84,7 +84,7 @@ export class Conversation {
     for (const message of frame.messages) this.#dropOwn(message);
     for (const message of this.#timeline.welcome(frame, asked)) this.#tell(message);
     this.#presence.welcome(frame.members);
-    this.#outbox.welcomed();
+    this.#outbox.welcomed(frame);
     this.#view.people();
     this.flush();
   }
@@ -92,6 +92,14 @@ export class Conversation {
   #message(message) {
     this.#dropOwn(message);
     if (this.#timeline.add(message)) this.#tell(message);
+    this.flush();
+  }
+
+  #acknowledged({ nonce, id }) {
+    const { since } = this.#timeline;
+    // What is not newer than the timeline was shown, or is in a gap, or deleted: no message will come.
+    if (since !== null && compare(id, since) <= 0) this.#outbox.drop(nonce);
+    else this.#outbox.acknowledge(nonce, id);
     this.flush();
   }
 

@@ -60,11 +60,10 @@ export class Outbox {
     this.#store();
   }
 
-  /** The room has kept it: shown until the message itself arrives. That may have come and gone, if it was sent again. */
-  acknowledge(nonce) {
+  /** The room has kept it, under this id: shown until the message itself arrives. */
+  acknowledge(nonce, id) {
     const entry = this.#find(nonce);
-    if (entry?.again) return this.drop(nonce);
-    if (entry) entry.state = "kept";
+    if (entry) Object.assign(entry, { state: "kept", id });
     this.#store();
   }
 
@@ -105,11 +104,14 @@ export class Outbox {
   }
 
   /**
-   * A welcome has brought what was missed. What is kept and was not in it goes again: Redis may have lost what it had
-   * taken. If it has it after all, it does not take it twice.
+   * A welcome has brought what was missed. What is kept and not in it goes again: Redis may have lost what it had taken,
+   * and does not take twice what it has. When it may have forgotten that, and nothing speaks of a loss, its word counts.
    */
-  welcomed() {
-    for (const entry of this.#entries) if (entry.state === "kept") Object.assign(entry, { state: "waiting", again: true });
+  welcomed({ messages, missed }) {
+    const shown = new Set(messages.map(({ id }) => id));
+    const isDone = (entry) => shown.has(entry.id) || (missed !== null && this.#isOld(entry));
+    this.#entries = this.#entries.filter((entry) => entry.state !== "kept" || !isDone(entry));
+    for (const entry of this.#entries) if (entry.state === "kept") entry.state = "waiting";
     this.#store();
   }
 
@@ -117,8 +119,12 @@ export class Outbox {
     return this.#entries.find((entry) => entry.nonce === nonce);
   }
 
-  #isUnsure({ state, sentAt }) {
-    return state === "waiting" && sentAt !== undefined && this.#now() - sentAt > SURE_MS;
+  #isUnsure(entry) {
+    return entry.state === "waiting" && this.#isOld(entry);
+  }
+
+  #isOld({ sentAt }) {
+    return sentAt !== undefined && this.#now() - sentAt > SURE_MS;
   }
 
   #restored({ nonce, text, state, reason, saidAt = this.#now(), sentAt }) {

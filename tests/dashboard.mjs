@@ -1,5 +1,5 @@
 // The dashboard, held against the types that Grafana's own package says of dashboards and panels: a field that it does
-// not know, or of another type, is an error. Needs `npm ci`; tests/manifests runs it.
+// not know, or of another type, is an error. Queries, overrides and transformations have no types there. Needs `npm ci`; tests/manifests runs it.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

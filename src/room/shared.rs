@@ -1,6 +1,7 @@
 //! What the hub shows to the rest of its instance, so that pages and connections need not ask it.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicBool, Ordering},
@@ -30,7 +31,8 @@ pub(super) struct Shared {
     ready: AtomicBool,
     answered: AtomicBool,
     beaten: Mutex<Option<Instant>>,
-    acknowledged: Mutex<Option<Id>>,
+    /// By epoch.
+    acknowledged: Mutex<BTreeMap<u64, Id>>,
 }
 
 /// What is heard of sessions that end.
@@ -61,7 +63,7 @@ impl Shared {
             ready: AtomicBool::new(false),
             answered: AtomicBool::new(false),
             beaten: Mutex::new(None),
-            acknowledged: Mutex::new(None),
+            acknowledged: Mutex::default(),
         }
     }
 
@@ -145,22 +147,25 @@ impl Shared {
         *self.beaten.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
 
-    /// The newest message that somebody here was told is kept, until it is [accounted for](Self::account_for).
-    pub(super) fn acknowledged(&self) -> Option<Id> {
-        *self.newest_acknowledged()
+    /// Of each epoch the newest message that somebody here was told is kept, until it is
+    /// [accounted for](Self::account_for). One epoch's says nothing of another's: what came after a loss is there.
+    pub(super) fn acknowledged(&self) -> Vec<Id> {
+        self.newest_acknowledged().values().copied().collect()
     }
 
     pub(super) fn acknowledge(&self, id: Id) {
         let mut newest = self.newest_acknowledged();
-        *newest = (*newest).max(Some(id));
+        let newest = newest.entry(id.epoch).or_insert(id);
+        *newest = id.max(*newest);
     }
 
-    /// It was heard, or its loss was told.
-    pub(super) fn account_for(&self, id: Id) {
-        self.newest_acknowledged().take_if(|newest| *newest <= id);
+    /// They were heard, or their loss was told.
+    pub(super) fn account_for(&self, acknowledged: &[Id]) {
+        let last = acknowledged.iter().max().copied();
+        self.newest_acknowledged().retain(|_, id| Some(*id) > last);
     }
 
-    fn newest_acknowledged(&self) -> MutexGuard<'_, Option<Id>> {
+    fn newest_acknowledged(&self) -> MutexGuard<'_, BTreeMap<u64, Id>> {
         self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -23,8 +23,8 @@ function chat() {
     later: (action) => world.later.push(action),
   });
   world.hear = (frame) => world.conversation.heard(frame, true);
-  world.welcome = (messages = []) =>
-    world.hear({ type: "welcome", you: "sari", recovered: true, messages, head: null, members: { count: 1, names: ["sari"] }, limits: {} });
+  world.welcome = (messages = [], head = null) =>
+    world.hear({ type: "welcome", you: "sari", recovered: true, missed: 0, messages, head, members: { count: 1, names: ["sari"] }, limits: {} });
   world.texts = () => world.sent.map(({ text }) => text);
   world.notices = () => world.timeline.rows.flatMap((row) => row.events ?? []).map((event) => [event.what, event.username]);
   return world;
@@ -59,6 +59,16 @@ test("an acknowledged text that a reconnect does not bring is said again, and on
   world.conversation.disconnected();
   world.welcome();
   assert.deepEqual(world.sent.map(({ nonce }) => nonce), ["n1", "n2", "n2"]);
+});
+
+test("an ack of what the timeline is past is the last that is heard of a text", () => {
+  const world = chat();
+  world.welcome();
+  world.conversation.say("a");
+  world.conversation.disconnected();
+  world.welcome([], "7-900");
+  world.hear({ type: "ack", nonce: "n1", id: "7-2" });
+  assert.deepEqual(world.outbox.entries, []);
 });
 
 test("an ack does not move the id to join from", () => {

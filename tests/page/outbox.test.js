@@ -19,7 +19,7 @@ test("one message is on its way at a time, in the order they were said", () => {
   box.add("b");
   assert.equal(box.next().text, "a");
   assert.equal(box.next(), undefined);
-  box.acknowledge("n1");
+  box.acknowledge("n1", "7-1");
   assert.equal(box.next().text, "b");
 });
 
@@ -45,24 +45,47 @@ test("what is kept stays shown until it arrives, and is not stored", () => {
   const box = outbox(kept);
   box.add("a");
   box.next();
-  box.acknowledge("n1");
+  box.acknowledge("n1", "7-1");
   assert.equal(box.entries.length, 1);
   assert.equal(outbox(kept).entries.length, 0);
   box.drop("n1");
   assert.equal(box.entries.length, 0);
 });
 
-test("what is kept and not in a welcome goes again under the same nonce, until the room has it", () => {
+/** An outbox with a text that was sent at 0 and is kept as 7-1, and a clock. */
+function withKept() {
+  const clock = { now: 0 };
   const kept = storage();
-  const box = outbox(kept);
+  const box = outbox(kept, () => clock.now);
   box.add("a");
-  box.next();
-  box.acknowledge("n1");
-  box.welcomed();
-  assert.equal(outbox(kept).entries.length, 1);
-  assert.equal(box.next().nonce, "n1");
-  box.acknowledge("n1");
+  box.sent(box.next().nonce);
+  box.acknowledge("n1", "7-1");
+  return { box, kept, clock };
+}
+
+test("what is kept and not in a welcome goes again under the same nonce", () => {
+  for (const missed of [0, 600, null]) {
+    const { box, kept } = withKept();
+    box.welcomed({ messages: [{ id: "7-2" }], missed });
+    assert.equal(outbox(kept).entries.length, 1);
+    assert.equal(box.next().nonce, "n1");
+  }
+});
+
+test("what is kept and was deleted before it was shown does not go again", () => {
+  const { box } = withKept();
+  box.welcomed({ messages: [{ id: "7-1", removed: true }], missed: 0 });
   assert.equal(box.entries.length, 0);
+});
+
+test("what was kept long ago goes again, if the person wants it, only where something is known to be lost", () => {
+  for (const [missed, left] of [[0, []], [600, []], [null, ["unsure"]]]) {
+    const { box, clock } = withKept();
+    clock.now = 10 * 60_000;
+    box.welcomed({ messages: [], missed });
+    assert.equal(box.next(), undefined);
+    assert.deepEqual(box.entries.map(({ reason }) => reason), left);
+  }
 });
 
 test("a refused message waits for the person, and goes again as a new one", () => {

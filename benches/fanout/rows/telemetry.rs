@@ -39,17 +39,17 @@ pub fn telemetry(options: &Options) -> Result<Vec<Line>, Failure> {
         whole.push(Load { clients: options.clients(MANY), rate: CALMLY, seconds: options.seconds() }.on(&unseen)?);
     }
     let differences: Vec<f64> = with.iter().zip(&without).map(|(with, without)| with.cost - without.cost).collect();
-    let (telemetry, whole_cost) = (median(differences.clone()), median(whole.iter().map(|one| one.cost)));
-    let what = format!("CPU for metrics and all traces ÷ all of a message's to {} clients", options.clients(MANY));
+    let ((telemetry, error), whole_cost) = (mean(&differences), median(whole.iter().map(|one| one.cost)));
+    let what = format!("CPU of metrics and all traces ÷ all of a message's to {} clients", options.clients(MANY));
     let mut share = Line::new(ROW, what, telemetry / whole_cost, "").at_most(0.02, 0.01);
     for costs in [&without, &with, &whole] {
         share = share.checked(&costs.iter().map(|one| one.measured.clone()).collect::<Vec<_>>());
     }
-    let detail = json!({ "differences": differences, "standard_error": standard_error(&differences) });
+    let detail = json!({ "differences": differences, "standard_error": error });
     Ok(vec![
         share.made_of(detail),
         Line::new(ROW, "  of a message: telemetry's", telemetry, "µs"),
-        Line::new(ROW, "  standard error of that", standard_error(&differences), "µs"),
+        Line::new(ROW, "  standard error of that", error.unwrap_or(f64::NAN), "µs"),
         Line::new(ROW, format!("  all without, to {FEW} clients"), median(without.iter().map(|one| one.cost)), "µs"),
         Line::new(ROW, format!("  all without, to {} clients", options.clients(MANY)), whole_cost, "µs"),
     ])
@@ -76,11 +76,12 @@ impl Load {
     }
 }
 
-/// By how much the mean of so many rounds is likely off.
-fn standard_error(values: &[f64]) -> f64 {
-    let (count, mean) = (values.len() as f64, values.iter().sum::<f64>() / values.len() as f64);
+/// The mean, and by how much it is likely off: nobody knows after one round.
+fn mean(values: &[f64]) -> (f64, Option<f64>) {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (squares / (count - 1.0).max(1.0) / count).sqrt()
+    (mean, (values.len() > 1).then(|| (squares / (count - 1.0) / count).sqrt()))
 }
 
 /// Metrics to be asked for, and metrics and every message's trace sent.

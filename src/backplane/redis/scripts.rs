@@ -55,7 +55,7 @@ impl Scripts {
         &self.client
     }
 
-    /// Runs one.
+    /// Runs a script.
     ///
     /// # Errors
     /// [`Unavailable`] if Redis does not answer, or refuses.
@@ -112,6 +112,14 @@ impl Call {
         Script::from_lua([header, include_str!("lua/epoch.lua"), own].concat())
     }
 }
+
+const _: () = {
+    let mut at = 0;
+    while at < Call::ALL.len() {
+        assert!(Call::ALL[at] as usize == at, "a script is found by its call");
+        at += 1;
+    }
+};
 
 /// Logs what is not expected of a Redis that comes and goes: now and then, whoever is refused meanwhile.
 fn unavailable(script: &'static str, error: &Error) -> Unavailable {

@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// An answer of the backplane, with what it was about.
 pub(super) enum Answer {
     /// A look at the room, from where we were when it was asked for, and what had been acknowledged by then.
-    Read { from: Option<Position>, acknowledged: Option<Id>, result: Result<Reading, Unavailable> },
+    Read { from: Option<Position>, acknowledged: Vec<Id>, result: Result<Reading, Unavailable> },
     /// A beat.
     Beat { inc: Inc, sent: Sent, result: Result<Beaten, BeatError> },
     /// A declaration of death.
@@ -30,7 +30,7 @@ impl Hub {
     pub(super) fn take(&mut self, answer: Answer, now: Instant) {
         match answer {
             Answer::Read { from, acknowledged, result: Ok(reading) } if from == self.follower.position() => {
-                self.take_reading(&reading, acknowledged, now);
+                self.take_reading(&reading, &acknowledged, now);
             }
             // It failed, or another subscription has moved us on meanwhile: taken now, it would be told twice.
             Answer::Read { .. } => self.hearing = Hearing::Behind { reading: false, not_before: now + PAUSE },

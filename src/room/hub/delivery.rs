@@ -44,10 +44,10 @@ impl Hub {
 
     /// Takes a look at the room: continues from it, or starts anew and says so to everybody.
     /// `acknowledged` is what must be in it, if it is newer than what we had heard.
-    pub(super) fn take_reading(&mut self, reading: &Reading, acknowledged: Option<Id>, now: Instant) {
+    pub(super) fn take_reading(&mut self, reading: &Reading, acknowledged: &[Id], now: Instant) {
         let before = self.follower.position();
-        let is_lost = |id| before.is_some_and(|before| id > before.head) && !reading.has(id);
-        let has_lost = acknowledged.is_some_and(is_lost);
+        let is_lost = |id: &Id| before.is_some_and(|before| *id > before.head) && !reading.has(*id);
+        let has_lost = reading.continues && acknowledged.iter().any(is_lost);
         let continues = reading.continues && !has_lost;
         self.shared.tell_ending(Ending::Any);
         let encoded: Vec<Kept> = reading.rows.iter().cloned().map(Kept::new).collect();
@@ -79,9 +79,7 @@ impl Hub {
             tracing::warn!(missed = reading.missed, has_lost, "what clients have does not continue: telling them so");
             self.welcome_everybody(reading.missed.filter(|_| !has_lost));
         }
-        if let Some(id) = acknowledged {
-            self.shared.account_for(id);
-        }
+        self.shared.account_for(acknowledged);
         if same_epoch {
             self.cut_forgotten(reading);
         }

@@ -15,7 +15,7 @@ use super::{
 /// Longer than the first asking and the first look at the rules take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A prometheus that asks instances all the time and judges by the shipped alerts, without waiting for them to last.
+/// A prometheus that asks instances again and again and judges by the shipped alerts, without waiting for them to last.
 pub struct Prometheus {
     base: String,
     _dir: TempDir,
@@ -23,12 +23,17 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts one that asks these instances, and waits until it is ready.
+    /// Starts one that asks these instances every second, and waits until it is ready.
     pub async fn start(instances: &[Instance]) -> Self {
+        Self::start_asking(instances, "1s").await
+    }
+
+    /// Starts one that asks these instances at this interval, within which they must answer.
+    pub async fn start_asking(instances: &[Instance], every: &str) -> Self {
         let dir = scratch();
         let targets: Vec<String> = instances.iter().map(metrics_address).collect();
         let config = serde_json::json!({
-            "global": {"scrape_interval": "200ms", "evaluation_interval": "1s"},
+            "global": {"scrape_interval": every, "evaluation_interval": "1s"},
             "rule_files": ["alerts.yml"],
             "scrape_configs": [{"job_name": "ruang", "static_configs": [{"targets": targets}]}],
         });
@@ -81,8 +86,16 @@ impl Prometheus {
         .await;
     }
 
-    /// The alerts that would fire if they were judged now.
-    pub async fn would_alert(&self) -> Vec<String> {
+    /// Waits until exactly these alerts would fire if they were judged now.
+    pub async fn would_alert(&self, names: &[&str]) {
+        eventually(PATIENCE, &format!("only {names:?}"), || async {
+            let alerts = self.judged().await;
+            if alerts == names { Ok(()) } else { Err(format!("{alerts:?}")) }
+        })
+        .await;
+    }
+
+    async fn judged(&self) -> Vec<String> {
         let groups = self.ask("rules", &[]).await["data"]["groups"].clone();
         let mut alerts = vec![];
         for rule in groups.as_array().into_iter().flatten().filter_map(|group| group["rules"].as_array()).flatten() {
