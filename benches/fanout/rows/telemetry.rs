@@ -21,7 +21,7 @@ const CALMLY: f64 = 20.0;
 
 /// What a message costs with metrics for Prometheus, and metrics and every message's trace sent to a collector, less what it
 /// costs without; as a share of what a message to a thousand clients costs. There, the difference itself would be lost
-/// in what two processes of one program differ by: so they are new ones in each round, too.
+/// in what one round differs by from the next. Processes are new in each, for what is theirs alone.
 pub fn telemetry(options: &Options) -> Result<Vec<Line>, Failure> {
     const ROW: &str = "telemetry";
     let (unseen, seen) = (options.ruang(2), options.ruang(2).set(everything()?));
