@@ -1,7 +1,7 @@
 //! The composition root: choose the engine, wire the parts, serve, drain.
 
 mod check;
-mod memory;
+mod memory_limit;
 mod metrics;
 mod shutdown;
 
@@ -20,9 +20,9 @@ use tokio_util::sync::CancellationToken;
 pub use self::check::{CheckError, check};
 use self::shutdown::Stops;
 use crate::{
-    backplane::{Backplane, Keeping, memory::Memory, redis::Redis},
+    backplane::{Backplane, RetentionPolicy, memory::Memory, redis::Redis},
     protocol::{Limits, TEXT_CHARS},
-    redis::{Fullness, Keys, Link, LinkError},
+    redis::{ConnectError, Keys, MemoryMonitor, RedisConnector},
     room::{self, Room},
     server,
     session::{self, Sessions, Store},
@@ -44,7 +44,7 @@ pub enum RunError {
     Listen(SocketAddr, #[source] io::Error),
     /// Redis' settings cannot be used.
     #[error(transparent)]
-    Redis(#[from] LinkError),
+    Redis(#[from] ConnectError),
     /// The system does not let us hear of signals.
     #[error("cannot listen for signals: {0}")]
     Signals(#[source] io::Error),
@@ -64,7 +64,7 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     let (router, sockets) = wire(&settings, room, store);
     let closing = CancellationToken::new();
     if settings.telemetry.metrics.are_wanted() {
-        metrics::observe(&sockets, fullness(&settings)?);
+        metrics::observe(&sockets, memory_monitor(&settings)?);
     }
     if let Some(address) = settings.metrics_listen {
         let serving = metrics::serve(address, closing.clone()).await;
@@ -112,7 +112,7 @@ fn tell_systemd(state: NotifyState<'_>) {
 
 /// What instances share, and where sessions are kept.
 fn engine(settings: &Settings) -> Result<(Arc<dyn Backplane>, Store), RunError> {
-    let keeping = Keeping {
+    let keeping = RetentionPolicy {
         history: settings.history,
         history_age: settings.history_age,
         name_hold: settings.name_hold,
@@ -132,13 +132,13 @@ fn engine(settings: &Settings) -> Result<(Arc<dyn Backplane>, Store), RunError> 
 }
 
 /// Of the Redis, where there is one.
-fn fullness(settings: &Settings) -> Result<Fullness, LinkError> {
-    let Some(link) = link(settings)? else { return Ok(Fullness::default()) };
-    Ok(Fullness::watch(link.client()?, &Keys::new(&settings.namespace)))
+fn memory_monitor(settings: &Settings) -> Result<MemoryMonitor, ConnectError> {
+    let Some(link) = link(settings)? else { return Ok(MemoryMonitor::default()) };
+    Ok(MemoryMonitor::watch(link.client()?, &Keys::new(&settings.namespace)))
 }
 
-fn link(settings: &Settings) -> Result<Option<Link>, LinkError> {
-    settings.redis().map(|options| Link::new(&options)).transpose()
+fn link(settings: &Settings) -> Result<Option<RedisConnector>, ConnectError> {
+    settings.redis().map(|options| RedisConnector::new(&options)).transpose()
 }
 
 fn wire(settings: &Settings, room: Room, store: Store) -> (axum::Router, Sockets) {
@@ -155,7 +155,7 @@ fn wire(settings: &Settings, room: Room, store: Store) -> (axum::Router, Sockets
             messages: settings.message_rate(),
             connections_per_address: settings.connections_per_address,
             max_connections: settings.max_connections,
-            waiting_bytes: memory::available() / WAITING_PART,
+            waiting_bytes: memory_limit::available() / WAITING_PART,
         },
     );
     let options = web::Options {

@@ -8,14 +8,14 @@
 //! * **Once.** A nonce of a person is kept with its message for at least ten minutes: publishing it again,
 //!   through any instance, answers the first id and delivers nothing.
 //! * **One presence.** A person is in the room while at least one incarnation holds them. The first hold and
-//!   the last release each raise the presence version `v` by one and are delivered as one [`Event::Presence`].
+//!   the last release each raise the presence version `version` by one and are delivered as one [`Event::Presence`].
 //! * **Leases.** An incarnation lives while its beats grow. Observers, not clocks, declare it dead, with
 //!   [`reap`](Backplane::reap); what it held is then released, and it can neither publish nor beat again.
-//! * **Age.** Where [`Keeping::history_age`] is set, no look at the log answers an older message, and beats delete them.
+//! * **Age.** Where [`RetentionPolicy::history_age`] is set, no look at the log answers an older message, and beats delete them.
 //! * **Deleted messages** keep their position: any look at the log answers [`Row::Removed`](crate::protocol::Row) there.
-//! * **Order.** An [`Act`] of the operator is atomic, on record, raises `v`, and is delivered as one event; what it set is part
-//!   of every [`Reading`].
-//! * **Pace.** Through whatever instances a person speaks, no more often than [`Keeping::messages`] and slow mode allow.
+//! * **Order.** An [`ModerationAction`] of the operator is atomic, on record, raises `version`, and is delivered as one event; what it set is part
+//!   of every [`Snapshot`].
+//! * **Pace.** Through whatever instances a person speaks, no more often than [`RetentionPolicy::messages`] and slow mode allow.
 //! * **Claims.** A name belongs to one session at a time. What is still under way of a session that has ended takes
 //!   nothing back.
 //! * **Unknown is not failed.** [`Unavailable`] says that the outcome is not known: repeat with the same nonce.
@@ -24,7 +24,7 @@
 //! use std::time::Duration;
 //!
 //! use ruang::{
-//!     backplane::{Backplane, Beat, Event, Inc, Keeping, Post, memory::Memory},
+//!     backplane::{Backplane, Heartbeat, Event, IncarnationId, RetentionPolicy, Post, memory::Memory},
 //!     bucket::Rate,
 //!     protocol::Text,
 //! };
@@ -32,17 +32,17 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let name_hold = Duration::from_secs(900);
-//! let room = Memory::new(Keeping { history: 1000, history_age: None, name_hold, messages: Rate::UNLIMITED });
+//! let room = Memory::new(RetentionPolicy { history: 1000, history_age: None, name_hold, messages: Rate::UNLIMITED });
 //! let mut events = room.subscribe();
 //! assert!(matches!(events.recv().await, Some(Event::Gap)), "what came before may have been missed");
 //!
 //! // Whoever speaks speaks through an incarnation that is alive.
-//! let inc = Inc::random();
-//! room.beat(Beat { inc: inc.clone(), k: 1, draining: false, adds: vec![], dels: vec![] }).await?;
+//! let incarnation = IncarnationId::random();
+//! room.heartbeat(Heartbeat { incarnation: incarnation.clone(), heartbeat_seq: 1, draining: false, adds: vec![], dels: vec![] }).await?;
 //! let post = Post {
-//!     inc,
+//!     incarnation,
 //!     session: "a session".into(),
-//!     who: "sari".to_owned(),
+//!     name_key: "sari".to_owned(),
 //!     from: "Sari".to_owned(),
 //!     nonce: "n1".parse()?,
 //!     text: Text::parse("halo")?,
@@ -59,13 +59,13 @@ pub mod redis;
 
 mod error;
 mod event;
+mod event_sender;
 mod identity;
 mod log;
 mod moderation;
-mod outlet;
 mod pace;
 mod presence;
-mod reading;
+mod snapshot;
 
 use std::time::Duration;
 
@@ -73,16 +73,19 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 pub use self::{
-    error::{BeatError, PublishError, Unavailable},
-    event::{Delta, Event, Person, Typing},
-    identity::{Inc, SessionTag},
+    error::{HeartbeatError, PublishError, Unavailable},
+    event::{Delta, Event, Member, Typing},
+    identity::{IncarnationId, SessionTag},
     log::{Cursor, Page, Post},
-    moderation::{ACTS_KEPT, ACTS_SHOWN, Act, Acted, Ban, Ledger, REMOVED_AT_ONCE, Record},
+    moderation::{
+        ACTS_KEPT, ACTS_SHOWN, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord,
+        REMOVED_AT_ONCE,
+    },
     pace::Pace,
-    presence::{Beat, Beaten, Claim, Hold, Lease, Present, Reaped, Stage},
-    reading::{Position, Reading},
+    presence::{Claim, Heartbeat, HeartbeatReply, Lease, Person, Present, ReapOutcome, Stage},
+    snapshot::{Position, Snapshot},
 };
-use crate::{bucket::Rate, protocol::Id};
+use crate::{bucket::Rate, name::NameKey, protocol::Id};
 
 /// Events that a subscriber may have waiting; past that it is told of a [`Event::Gap`] instead.
 pub const EVENTS_WAITING: usize = 4096;
@@ -96,7 +99,7 @@ pub const CLOSED: Duration = Duration::from_secs(10);
 pub const MISSED_AT_MOST: usize = 500;
 /// Messages that [`Backplane::read`] answers when it starts anew: what an instance keeps at hand.
 pub const NEWEST: usize = 1000;
-/// Most arrivals and departures in one [`Beat`], and in one event.
+/// Most arrivals and departures in one [`Heartbeat`], and in one event.
 pub const CHANGES_AT_ONCE: usize = 500;
 
 /// The shared side of a room. See the [module](self) for what every engine promises.
@@ -105,19 +108,19 @@ pub trait Backplane: Send + Sync + 'static {
     /// Appends a message and delivers it to every subscriber; or, for a nonce seen before, answers its first id.
     async fn publish(&self, post: Post) -> Result<Id, PublishError>;
 
-    /// Renews the lease of an incarnation (its first beat, `k` = 1, creates it), and adds and removes the people
+    /// Renews the lease of an incarnation (its first beat, `heartbeat_seq` = 1, creates it), and adds and removes the people
     /// it holds. Adding somebody held already only renews their claim. Answers the state of the room.
-    async fn beat(&self, beat: Beat) -> Result<Beaten, BeatError>;
+    async fn heartbeat(&self, beat: Heartbeat) -> Result<HeartbeatReply, HeartbeatError>;
 
-    /// Declares an incarnation dead if its counter still is `k`, and releases everybody it held, at most
+    /// Declares an incarnation dead if its counter still is `heartbeat_seq`, and releases everybody it held, at most
     /// [`CHANGES_AT_ONCE`] in one event. Anybody may finish what another began, by calling it too.
-    async fn reap(&self, inc: &Inc, k: u64) -> Result<Reaped, Unavailable>;
+    async fn reap(&self, incarnation: &IncarnationId, heartbeat_seq: u64) -> Result<ReapOutcome, Unavailable>;
 
     /// Ends a session's claim and presence in every instance: its person leaves at once.
-    async fn end(&self, session: &SessionTag, who: &str) -> Result<(), Unavailable>;
+    async fn end(&self, session: &SessionTag, name_key: &NameKey) -> Result<(), Unavailable>;
 
-    /// One atomic look at the room: see [`Reading`].
-    async fn read(&self, since: Option<Id>) -> Result<Reading, Unavailable>;
+    /// One atomic look at the room: see [`Snapshot`].
+    async fn read(&self, since: Option<Id>) -> Result<Snapshot, Unavailable>;
 
     /// How many messages the log had held up to and including `id`, or `None` if that exact id is not in it.
     async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable>;
@@ -127,16 +130,16 @@ pub trait Backplane: Send + Sync + 'static {
 
     /// Takes a name for a session until it comes in, [`CLAIM`] at most. A person in the room keeps their name whatever
     /// else is said.
-    async fn claim(&self, who: &str, session: &SessionTag) -> Result<Claim, Unavailable>;
+    async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable>;
 
     /// Tells every instance that a person types, or stopped. Ephemeral: may be lost.
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable>;
 
     /// Does something for the room's order, everywhere at once.
-    async fn act(&self, act: Act) -> Result<Acted, Unavailable>;
+    async fn moderate(&self, act: ModerationAction) -> Result<ModerationOutcome, Unavailable>;
 
     /// Who is kept out, and what was done.
-    async fn ledger(&self) -> Result<Ledger, Unavailable>;
+    async fn moderation_log(&self) -> Result<ModerationLog, Unavailable>;
 
     /// The time since 1970 by the room's clock, which messages carry.
     fn now(&self) -> Duration;
@@ -145,7 +148,7 @@ pub trait Backplane: Send + Sync + 'static {
     fn waiting(&self) -> usize;
 
     /// What was last wrong with the way to the shared side, and how to mend it.
-    fn complaint(&self) -> Option<String>;
+    fn last_error(&self) -> Option<String>;
 
     /// Everything from now on, beginning with an [`Event::Gap`] once it is really heard. At most
     /// [`EVENTS_WAITING`] events wait. Dropping the receiver unsubscribes.
@@ -157,7 +160,7 @@ pub const NONCE_MEMORY: Duration = Duration::from_secs(600);
 
 /// How a room keeps its things.
 #[derive(Clone, Copy, Debug)]
-pub struct Keeping {
+pub struct RetentionPolicy {
     /// Messages kept, about.
     pub history: usize,
     /// How old a kept message gets, at most.
@@ -168,7 +171,7 @@ pub struct Keeping {
     pub messages: Rate,
 }
 
-impl Keeping {
+impl RetentionPolicy {
     /// Until when, in Unix milliseconds, messages are too old to be kept, if they have an age. `now` is the time since 1970.
     pub fn oldest_ms(self, now: Duration) -> Option<u64> {
         let age = self.history_age?;

@@ -11,7 +11,7 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use thiserror::Error;
 use unicode_segmentation::UnicodeSegmentation;
 
-pub use key::folded;
+pub use key::{NameKey, folded};
 
 /// Most visible characters (grapheme clusters) of a name.
 pub const VISIBLE: usize = 32;
@@ -24,7 +24,7 @@ const BYTES: usize = 4 * 4 * SCALARS;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
     shown: String,
-    who: String,
+    name_key: NameKey,
 }
 
 /// Why something typed is no name. Each has its own sentence on the page.
@@ -75,8 +75,8 @@ impl Name {
         if shown.chars().count() > SCALARS || shown.graphemes(true).count() > VISIBLE {
             return Err(NameError::TooLong);
         }
-        let who = key::of(&shown);
-        Ok(Self { shown, who })
+        let name_key = key::of(&shown).into();
+        Ok(Self { shown, name_key })
     }
 
     /// The name as shown: NFC, trimmed, inner spaces collapsed.
@@ -85,8 +85,8 @@ impl Name {
     }
 
     /// The uniqueness key: the shown name case folded, look-alikes mapped. Not for people to read.
-    pub fn who(&self) -> &str {
-        &self.who
+    pub fn key(&self) -> &NameKey {
+        &self.name_key
     }
 }
 
@@ -104,14 +104,14 @@ fn collapsed(text: &str) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Name, NameError, SCALARS, VISIBLE, folded};
+    use super::{Name, NameError, NameKey, SCALARS, VISIBLE, folded};
 
     fn parse(typed: &str) -> Result<Name, NameError> {
         Name::parse(typed)
     }
 
-    fn who(typed: &str) -> String {
-        parse(typed).unwrap_or_else(|error| panic!("{typed:?}: {error}")).who
+    fn key(typed: &str) -> NameKey {
+        parse(typed).unwrap_or_else(|error| panic!("{typed:?}: {error}")).name_key
     }
 
     #[test]
@@ -173,7 +173,7 @@ mod tests {
             ("ΣΊΣΥΦΟΣ", "σίσυφος"),
             ("❤", "❤\u{fe0f}"),
         ] {
-            assert_eq!(who(one), who(other), "{one} and {other}");
+            assert_eq!(key(one), key(other), "{one} and {other}");
         }
     }
 
@@ -182,7 +182,7 @@ mod tests {
         for (one, other) in
             [("sari", "sarí"), ("sari", "sa ri"), ("budi", "budi2"), ("😀", "😃"), ("👍🏻", "👍🏿"), ("ali", "all")]
         {
-            assert_ne!(who(one), who(other), "{one} and {other}");
+            assert_ne!(key(one), key(other), "{one} and {other}");
         }
     }
 
@@ -199,7 +199,7 @@ mod tests {
             if let Ok(name) = parse(&typed) {
                 let again = parse(name.shown()).expect("what is shown is a name");
                 prop_assert_eq!(&again, &name);
-                prop_assert!(!name.who().is_empty());
+                prop_assert!(!name.key().is_empty());
                 prop_assert!(!name.shown().chars().any(char::is_control));
             }
         }
@@ -207,7 +207,7 @@ mod tests {
         #[test]
         fn the_case_of_a_name_makes_no_difference(typed in "[a-zA-Zà-öø-ÿÀ-ÖØ-Þа-яА-Я ]{1,20}") {
             if let Ok(name) = parse(&typed) {
-                prop_assert_eq!(name.who(), who(&typed.to_lowercase()));
+                prop_assert_eq!(name.key(), &key(&typed.to_lowercase()));
                 prop_assert_eq!(folded(name.shown()), folded(&name.shown().to_lowercase()));
             }
         }

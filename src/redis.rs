@@ -1,11 +1,11 @@
 //! Redis as this program uses it: connections that come back, how full it is, and the names of its keys.
 
-mod complaint;
-mod fullness;
+mod connector;
+mod diagnosis;
 mod keys;
-mod link;
+mod memory_monitor;
 
-pub use complaint::{Complaint, Complaints, kind};
-pub use fullness::{Fullness, Memory};
+pub use connector::{ConnectError, Options, RedisConnector};
+pub use diagnosis::{Diagnosis, LastError, kind};
 pub use keys::Keys;
-pub use link::{Link, LinkError, Options};
+pub use memory_monitor::{Memory, MemoryMonitor};

@@ -1,22 +1,22 @@
 //! The room as one instance keeps it open.
 //!
 //! One task, the `hub`, follows the backplane's events and hands encoded frames to the connections. What it
-//! decides is decided by plain state machines beside it: `follower` (what is next, what is missing), `recent`
-//! (messages at hand), `roster` (who is here), `attendance` (who is here through us), `watch` (whose lease
+//! decides is decided by plain state machines beside it: `gap_detector` (what is next, what is missing), `recent`
+//! (messages at hand), `roster` (who is here), `local_members` (who is here through us), `failure_detector` (whose lease
 //! has run out), `typing`. Everybody else talks to it through [`Room`] and [`Membership`].
 
-mod attendance;
+mod failure_detector;
 mod fanout;
-mod follower;
+mod gap_detector;
+mod history_cache;
 mod hub;
+mod hub_state;
+mod local_members;
 mod membership;
-mod moderated;
-mod recent;
+mod moderation_state;
 mod recipient;
 mod roster;
-mod shared;
 mod typing;
-mod watch;
 
 use std::{
     sync::Arc,
@@ -28,22 +28,26 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
+use self::{
+    history_cache::{HistoryCache, ResumeFrom},
+    hub::{Command, Hub, Join, JoinedConnection, Refused},
+    hub_state::HubState,
+    roster::Roster,
+};
 pub use self::{
     hub::JoinError,
+    hub_state::Ending,
     membership::{Membership, SayError},
     recipient::{Farewell, Recipient},
-    shared::Ending,
-};
-use self::{
-    hub::{Command, Entered, Hub, Join, Refused},
-    recent::{Recent, Since},
-    roster::Roster,
-    shared::Shared,
 };
 use crate::{
-    backplane::{Act, Acted, Backplane, Claim, Cursor, Hold, Inc, Ledger, Page, SessionTag, Unavailable},
+    backplane::{
+        Backplane, Claim, Cursor, IncarnationId, ModerationAction, ModerationLog, ModerationOutcome, Page, Person,
+        SessionTag, Unavailable,
+    },
+    name::NameKey,
     protocol::{Id, Limits, Rules},
-    telemetry::Standing,
+    telemetry::InstanceStats,
 };
 
 /// How long anybody waits for an answer: after that it is not to be had.
@@ -70,7 +74,7 @@ pub struct Options {
 #[derive(Clone)]
 pub struct Room {
     commands: mpsc::Sender<Command>,
-    shared: Arc<Shared>,
+    shared: Arc<HubState>,
     backplane: Arc<dyn Backplane>,
 }
 
@@ -89,7 +93,7 @@ impl Room {
     /// Opens the room: starts a hub on the current runtime.
     pub fn open(backplane: Arc<dyn Backplane>, options: Options) -> Self {
         let (commands, received) = mpsc::channel(COMMANDS_WAITING);
-        let shared = Arc::new(Shared::new(Inc::random()));
+        let shared = Arc::new(HubState::new(IncarnationId::random()));
         let hub = Hub::new(Arc::clone(&backplane), options, Arc::clone(&shared), received);
         tokio::spawn(hub.run());
         Self { commands, shared, backplane }
@@ -102,7 +106,7 @@ impl Room {
     /// See [`JoinError`]; after little more than 2 s at the latest.
     pub async fn join(
         &self,
-        person: Hold,
+        person: Person,
         since: Option<Id>,
         recipient: Arc<dyn Recipient>,
     ) -> Result<Membership, JoinError> {
@@ -110,7 +114,7 @@ impl Room {
         let since = timeout_at(until, self.find(since)).await.map_err(|_| Unavailable)??;
         let mut entered = self.enter(&person, since, false, &recipient, until).await?;
         if matches!(entered, Err(Refused::Contested)) {
-            let claimed = timeout_at(until, self.claim(&person.who, &person.session)).await;
+            let claimed = timeout_at(until, self.claim(&person.name_key, &person.session)).await;
             if claimed.map_err(|_| Unavailable)?? != Claim::Mine {
                 return Err(JoinError::Ended);
             }
@@ -152,37 +156,37 @@ impl Room {
     ///
     /// # Errors
     /// [`Unavailable`] if the backplane does not answer: the name may be taken or not.
-    pub async fn claim(&self, who: &str, session: &SessionTag) -> Result<Claim, Unavailable> {
-        bounded(self.backplane.claim(who, session)).await
+    pub async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
+        bounded(self.backplane.claim(name_key, session)).await
     }
 
     /// Ends a session's presence and claim on every instance; its sockets close with 4001.
     ///
     /// # Errors
     /// [`Unavailable`] if the backplane does not answer: do it again.
-    pub async fn end(&self, session: &SessionTag, who: &str) -> Result<(), Unavailable> {
-        bounded(self.backplane.end(session, who)).await
+    pub async fn end(&self, session: &SessionTag, name_key: &NameKey) -> Result<(), Unavailable> {
+        bounded(self.backplane.end(session, name_key)).await
     }
 
     /// Does something for the room's order, on every instance.
     ///
     /// # Errors
     /// [`Unavailable`] if the backplane does not answer: it may be done or not. Doing it again does no harm.
-    pub async fn act(&self, act: Act) -> Result<Acted, Unavailable> {
-        bounded(self.backplane.act(act)).await
+    pub async fn moderate(&self, act: ModerationAction) -> Result<ModerationOutcome, Unavailable> {
+        bounded(self.backplane.moderate(act)).await
     }
 
     /// Who is kept out, and what was done.
     ///
     /// # Errors
     /// [`Unavailable`] if the backplane does not answer.
-    pub async fn ledger(&self) -> Result<Ledger, Unavailable> {
-        bounded(self.backplane.ledger()).await
+    pub async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
+        bounded(self.backplane.moderation_log()).await
     }
 
     /// What the operator has set for everybody.
     pub fn rules(&self) -> Rules {
-        self.shared.view().moderated.rules.clone()
+        self.shared.view().moderation.rules.clone()
     }
 
     /// The newest messages of somebody, by their name as shown, oldest first: those at hand.
@@ -197,9 +201,9 @@ impl Room {
     }
 
     /// How this instance stands, as far as the room knows.
-    pub fn standing(&self) -> Standing {
+    pub fn stats(&self) -> InstanceStats {
         let view = self.shared.view();
-        Standing {
+        InstanceStats {
             people: view.roster.count(),
             recent: view.recent.len(),
             queued_hub: self.commands.max_capacity() - self.commands.capacity(),
@@ -209,7 +213,7 @@ impl Room {
             link_up: self.shared.is_answered(),
             synced: self.shared.is_synced(),
             ready: self.shared.is_ready(),
-            ..Standing::default()
+            ..InstanceStats::default()
         }
     }
 
@@ -245,12 +249,12 @@ impl Room {
 
     async fn enter(
         &self,
-        person: &Hold,
-        since: Since,
+        person: &Person,
+        since: ResumeFrom,
         owns: bool,
         recipient: &Arc<dyn Recipient>,
         until: Instant,
-    ) -> Result<Result<Entered, Refused>, Unavailable> {
+    ) -> Result<Result<JoinedConnection, Refused>, Unavailable> {
         let (reply, answer) = oneshot::channel();
         let (person, recipient) = (person.clone(), Arc::clone(recipient));
         self.send(Command::Join(Join { person, since, owns, recipient, until: until.into_std(), reply })).await?;
@@ -259,14 +263,14 @@ impl Room {
     }
 
     /// Where a client was last, as far as that can be known.
-    async fn find(&self, since: Option<Id>) -> Result<Since, Unavailable> {
-        let Some(id) = since else { return Ok(Since::Nothing) };
+    async fn find(&self, since: Option<Id>) -> Result<ResumeFrom, Unavailable> {
+        let Some(id) = since else { return Ok(ResumeFrom::Nothing) };
         self.in_sync().await?;
         if !self.shared.view().recent.must_ask_for(id) {
-            return Ok(Since::At(id));
+            return Ok(ResumeFrom::At(id));
         }
         let found = bounded(self.backplane.locate(id)).await?;
-        Ok(found.map_or(Since::At(id), Since::Behind))
+        Ok(found.map_or(ResumeFrom::At(id), ResumeFrom::CatchingUp))
     }
 
     async fn in_sync(&self) -> Result<(), Unavailable> {

@@ -20,9 +20,10 @@ use tower_sessions::{
 
 pub use self::{
     bounded::Bounded,
-    person::{NotSignedIn, Person, SignedIn},
+    person::{NotSignedIn, SignedIn},
     store::Store,
 };
+use crate::backplane::Person;
 
 /// How long sessions live, and how their cookie travels.
 #[derive(Clone, Copy, Debug)]
@@ -148,7 +149,7 @@ mod tests {
     use crate::backplane::SessionTag;
 
     fn sari() -> Person {
-        Person { name: "Sari".into(), who: "sari".into(), tag: SessionTag::random() }
+        Person { name: "Sari".into(), name_key: "sari".into(), session: SessionTag::random() }
     }
 
     async fn signed_in(sessions: &Sessions) -> Id {

@@ -21,7 +21,7 @@ use crate::{
     address::TrustedProxies,
     bucket::Rate,
     origin::{PublicUrl, SitePolicy},
-    redis::{self, Link, LinkError},
+    redis::{self, ConnectError, RedisConnector},
     server, telemetry,
 };
 pub use command::{Command, VERSION};
@@ -242,12 +242,12 @@ impl Settings {
         if self.redis_ca_file.is_some() && !url.is_some_and(RedisUrl::is_tls) {
             return Err(from.refused(&table::REDIS_CA_FILE, "only beside a REDIS_URL with TLS (rediss://…)"));
         }
-        let link = self.redis().map_or(Ok(()), |options| Link::new(&options).map(drop));
+        let link = self.redis().map_or(Ok(()), |options| RedisConnector::new(&options).map(drop));
         link.map_err(|error| match &error {
-            LinkError::Url(why) => {
+            ConnectError::Url(why) => {
                 from.refused(&table::REDIS_URL, &format!("a URL that makes sense as a whole ({why})"))
             }
-            LinkError::Certificates(_, why) => {
+            ConnectError::Certificates(_, why) => {
                 from.refused(&table::REDIS_CA_FILE, &format!("a readable file of certificates in PEM ({why})"))
             }
         })

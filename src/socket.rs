@@ -1,13 +1,13 @@
 //! WebSockets: who may open one, and what one connection does until it ends.
 
-mod allowance;
-mod budget;
 mod connection;
-mod familiar;
-mod faults;
-mod inbound;
-mod outbox;
-mod places;
+mod connection_limit;
+mod error_limit;
+mod frame_reader;
+mod queue_memory;
+mod rate_limit;
+mod recent_sessions;
+mod transport;
 mod upgrade;
 
 use std::{sync::Arc, time::Duration};
@@ -16,8 +16,11 @@ use axum::{Router, routing::get};
 use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{allowance::Allowances, budget::Budget, familiar::Familiar, places::Places};
-use crate::{bucket::Rate, origin::SitePolicy, room::Room, session::Sessions, telemetry::Standing};
+use self::{
+    connection_limit::ConnectionLimit, queue_memory::QueueMemory, rate_limit::MessageLimits,
+    recent_sessions::RecentSessions,
+};
+use crate::{bucket::Rate, origin::SitePolicy, room::Room, session::Sessions, telemetry::InstanceStats};
 
 /// What sockets may do.
 #[derive(Clone, Copy, Debug)]
@@ -34,16 +37,16 @@ pub struct Options {
 
 /// All sockets of this instance; cheap to clone.
 #[derive(Clone)]
-pub struct Sockets(Arc<Shared>);
+pub struct Sockets(Arc<SocketContext>);
 
-struct Shared {
+struct SocketContext {
     room: Room,
     sessions: Sessions,
     site: SitePolicy,
-    places: Arc<Places>,
-    budget: Arc<Budget>,
-    allowances: Arc<Allowances>,
-    familiar: Familiar,
+    connection_limit: Arc<ConnectionLimit>,
+    queue_memory: Arc<QueueMemory>,
+    message_limits: Arc<MessageLimits>,
+    recent_sessions: RecentSessions,
     connections: TaskTracker,
     draining: CancellationToken,
 }
@@ -51,29 +54,29 @@ struct Shared {
 impl Sockets {
     /// No sockets yet.
     pub fn new(room: Room, sessions: Sessions, site: SitePolicy, options: Options) -> Self {
-        let places = Places::new(options.max_connections, options.connections_per_address);
-        Self(Arc::new(Shared {
-            familiar: Familiar::new(room.endings(), options.max_connections),
+        let connection_limit = ConnectionLimit::new(options.max_connections, options.connections_per_address);
+        Self(Arc::new(SocketContext {
+            recent_sessions: RecentSessions::new(room.endings(), options.max_connections),
             room,
             sessions,
             site,
-            places: Arc::new(places),
-            budget: Arc::new(Budget::new(options.waiting_bytes)),
-            allowances: Arc::new(Allowances::new(options.messages)),
+            connection_limit: Arc::new(connection_limit),
+            queue_memory: Arc::new(QueueMemory::new(options.waiting_bytes)),
+            message_limits: Arc::new(MessageLimits::new(options.messages)),
             connections: TaskTracker::new(),
             draining: CancellationToken::new(),
         }))
     }
 
     /// How this instance stands.
-    pub fn standing(&self) -> Standing {
+    pub fn stats(&self) -> InstanceStats {
         let shared = &self.0;
-        Standing {
+        InstanceStats {
             connections: shared.connections.len(),
-            connections_limit: shared.places.most(),
-            waiting_bytes: shared.budget.waiting(),
+            connections_limit: shared.connection_limit.most(),
+            waiting_bytes: shared.queue_memory.waiting(),
             draining: shared.draining.is_cancelled(),
-            ..shared.room.standing()
+            ..shared.room.stats()
         }
     }
 

@@ -2,8 +2,8 @@
 
 mod export;
 mod lines;
+mod logging_exporter;
 mod metrics;
-mod reporting;
 pub mod spans;
 
 #[cfg(test)]
@@ -29,7 +29,7 @@ use tracing_subscriber::{
 
 use self::lines::{Lines, Style};
 pub use self::{
-    metrics::{Instruments, Metrics, Standing, exposition, instruments, observe},
+    metrics::{InstanceStats, Instruments, Metrics, exposition, instruments, observe},
     spans::TraceParent,
 };
 

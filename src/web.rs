@@ -1,5 +1,6 @@
 //! The site: router, pages, sign-in, the history API, health, assets, headers and languages.
 
+mod access_log;
 mod assets;
 mod chat;
 mod encoding;
@@ -13,7 +14,6 @@ mod members;
 mod operator;
 mod peer;
 mod privacy;
-mod requests;
 mod sign_in;
 mod texts;
 
@@ -151,5 +151,5 @@ pub fn layers(router: Router, sessions: &Sessions, site: &SitePolicy) -> Router 
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(middleware::from_fn(encoding::compress))
         .layer(middleware::map_response(move |response| std::future::ready(headers.add_to(response))))
-        .layer(middleware::from_fn(requests::log))
+        .layer(middleware::from_fn(access_log::log))
 }

@@ -17,7 +17,7 @@ use axum::{
 use libfuzzer_sys::fuzz_target;
 use ruang::{
     bucket::Rate,
-    backplane::{Keeping, memory::Memory},
+    backplane::{RetentionPolicy, memory::Memory},
     origin::SitePolicy,
     protocol::{Limits, TEXT_CHARS},
     room::{self, Room},
@@ -62,7 +62,7 @@ fn request(input: &[u8]) -> Option<Request<Body>> {
 
 fn site() -> Router {
     let name_hold = Duration::from_secs(60);
-    let keeping = Keeping { history: 100, history_age: None, name_hold, messages: Rate::UNLIMITED };
+    let keeping = RetentionPolicy { history: 100, history_age: None, name_hold, messages: Rate::UNLIMITED };
     let options = room::Options {
         leave_grace: Duration::from_secs(5),
         lease: Duration::from_secs(5),

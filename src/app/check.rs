@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::link;
 use crate::{
-    redis::{Complaint, Keys, Link, LinkError},
+    redis::{ConnectError, Diagnosis, Keys, RedisConnector},
     settings::Settings,
 };
 
@@ -33,7 +33,7 @@ const NEARLY_FULL: u64 = 85;
 pub enum CheckError {
     /// Its settings cannot be used.
     #[error(transparent)]
-    Redis(#[from] LinkError),
+    Redis(#[from] ConnectError),
     /// It is not there.
     #[error(
         "Redis does not answer within {DEADLINE:?}: is it running where REDIS_URL says? (In a container, localhost is the container itself)"
@@ -41,7 +41,7 @@ pub enum CheckError {
     Silent,
     /// It, or the way to it, says no.
     #[error("Redis cannot be used: {0}")]
-    Refuses(Complaint),
+    Refuses(Diagnosis),
     /// What is said through it is not heard.
     #[error(
         "Redis does not pass on what is published: its user needs the rights of deploy/redis/users.acl, subscribe among them"
@@ -75,7 +75,7 @@ pub async fn check(settings: &Settings) -> Result<Vec<&'static str>, CheckError>
     timeout(DEADLINE, asked).await.unwrap_or(Err(CheckError::Silent))
 }
 
-async fn ask(link: &Link, client: &Client, settings: &Settings) -> Result<Vec<&'static str>, CheckError> {
+async fn ask(link: &RedisConnector, client: &Client, settings: &Settings) -> Result<Vec<&'static str>, CheckError> {
     client.wait_for_connect().await?;
     let info: String = client.info(None).await?;
     let version = field(&info, "redis_version").unwrap_or_default();
@@ -88,7 +88,7 @@ async fn ask(link: &Link, client: &Client, settings: &Settings) -> Result<Vec<&'
 }
 
 /// Does, and undoes, what the room, sessions and subscriptions need.
-async fn try_rights(link: &Link, client: &Client, namespace: &str) -> Result<(), CheckError> {
+async fn try_rights(link: &RedisConnector, client: &Client, namespace: &str) -> Result<(), CheckError> {
     let keys = Keys::new(namespace);
     let subscriber = link.subscriber()?;
     let mut heard = subscriber.message_rx();
@@ -131,7 +131,7 @@ fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
 
 impl From<Error> for CheckError {
     fn from(error: Error) -> Self {
-        Self::Refuses(Complaint::from(&error))
+        Self::Refuses(Diagnosis::from(&error))
     }
 }
 

@@ -7,10 +7,10 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    redis::Fullness,
+    redis::MemoryMonitor,
     server,
     socket::Sockets,
-    telemetry::{self, Standing},
+    telemetry::{self, InstanceStats},
 };
 
 /// Prometheus' text exposition format.
@@ -31,15 +31,15 @@ pub(super) async fn serve(listen: SocketAddr, closing: CancellationToken) -> io:
 }
 
 /// Has the instance's standing, and its Redis', collected with the metrics.
-pub(super) fn observe(sockets: &Sockets, redis: Fullness) {
+pub(super) fn observe(sockets: &Sockets, redis: MemoryMonitor) {
     telemetry::instruments();
     let sockets = sockets.clone();
     telemetry::observe(move || {
         let memory = redis.latest();
-        Standing {
+        InstanceStats {
             redis_used: memory.map(|memory| memory.used),
             redis_limit: memory.and_then(|memory| memory.limit),
-            ..sockets.standing()
+            ..sockets.stats()
         }
     });
 }

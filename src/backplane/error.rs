@@ -42,7 +42,7 @@ impl PublishError {
 
 /// Why a beat did not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BeatError {
+pub enum HeartbeatError {
     /// The counter did not grow: a later beat was there first.
     #[error("a later beat was there first")]
     Stale,

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Inc, Position, SessionTag};
+use super::{IncarnationId, Position, SessionTag};
 use crate::{
+    name::NameKey,
     protocol::{Id, Message, Rules},
     telemetry::TraceParent,
 };
@@ -12,7 +13,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Typing {
     /// The uniqueness key of the name.
-    pub who: String,
+    pub name_key: NameKey,
     /// The name as shown.
     pub name: String,
     /// Typing, or no longer.
@@ -22,25 +23,25 @@ pub struct Typing {
 /// What subscribers hear.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// A message was kept, after `prev`, while the presence version was `v`.
+    /// A message was kept, after `prev`, while the presence version was `version`.
     Message {
         /// The head before it.
         prev: Id,
         /// The presence version.
-        v: u64,
+        version: u64,
         /// The message; its id's epoch is the current one.
         message: Arc<Message>,
         /// The trace that delivering it is a part of, if it is traced.
         trace: Option<TraceParent>,
     },
-    /// People came or went: `position.v` is one more than before.
+    /// People came or went: `position.version` is one more than before.
     Presence {
         /// Where the room stands after it.
         position: Position,
         /// Who.
         delta: Delta,
     },
-    /// A session has ended: its sockets are to be closed. If its person was in the room, `position.v` is one more.
+    /// A session has ended: its sockets are to be closed. If its person was in the room, `position.version` is one more.
     Ended {
         /// Where the room stands after it.
         position: Position,
@@ -49,7 +50,7 @@ pub enum Event {
         /// The person, if they were in the room.
         delta: Delta,
     },
-    /// The operator deleted messages, or set something: `position.v` is one more than before.
+    /// The operator deleted messages, or set something: `position.version` is one more than before.
     Moderated {
         /// Where the room stands after it.
         position: Position,
@@ -59,13 +60,13 @@ pub enum Event {
         rules: Rules,
     },
     /// An incarnation has beaten.
-    Beat {
+    Heartbeat {
         /// Where the room stands.
         position: Position,
         /// Which one.
-        inc: Inc,
+        incarnation: IncarnationId,
         /// Its counter.
-        k: u64,
+        heartbeat_seq: u64,
     },
     /// Somebody types, or stopped.
     Typing(Typing),
@@ -77,16 +78,17 @@ pub enum Event {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delta {
     /// First arrivals.
-    pub joined: Vec<Person>,
+    pub joined: Vec<Member>,
     /// Last departures.
-    pub left: Vec<Person>,
+    pub left: Vec<Member>,
 }
 
 /// A person by uniqueness key and name as shown.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-pub struct Person {
+pub struct Member {
     /// The uniqueness key.
-    pub who: String,
+    #[serde(rename = "who")]
+    pub name_key: NameKey,
     /// The name as shown.
     pub name: String,
 }

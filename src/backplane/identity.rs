@@ -4,9 +4,9 @@ use std::{fmt, sync::Arc};
 
 /// One life of an instance: a random id, made anew whenever its holds may no longer be believed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Inc(Arc<str>);
+pub struct IncarnationId(Arc<str>);
 
-impl Inc {
+impl IncarnationId {
     /// A new incarnation.
     pub fn random() -> Self {
         Self(format!("{:016x}", rand::random::<u64>()).into())
@@ -18,7 +18,7 @@ impl Inc {
     }
 }
 
-impl From<&str> for Inc {
+impl From<&str> for IncarnationId {
     fn from(text: &str) -> Self {
         Self(text.into())
     }

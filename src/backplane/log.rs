@@ -2,8 +2,9 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Inc, SessionTag};
+use super::{IncarnationId, SessionTag};
 use crate::{
+    name::NameKey,
     protocol::{Id, Nonce, Row, Text},
     telemetry::TraceParent,
 };
@@ -12,11 +13,11 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Post {
     /// The incarnation it comes through.
-    pub inc: Inc,
+    pub incarnation: IncarnationId,
     /// The session it was sent by.
     pub session: SessionTag,
     /// The uniqueness key of the sender's name.
-    pub who: String,
+    pub name_key: NameKey,
     /// The sender's name as shown.
     pub from: String,
     /// The sender's own id for it.

@@ -5,7 +5,7 @@
 
 mod bans;
 mod log;
-mod paces;
+mod message_rates;
 mod presence;
 mod subscribers;
 
@@ -18,13 +18,14 @@ use std::{
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use self::{log::Log, paces::Paces, presence::Presence, subscribers::Subscribers};
+use self::{log::Log, message_rates::MessageRates, presence::Presence, subscribers::Subscribers};
 use super::{
-    ACTS_KEPT, ACTS_SHOWN, Act, Acted, Backplane, Ban, Beat, BeatError, Beaten, Claim, Cursor, Delta, Event, Inc,
-    Keeping, Ledger, Pace, Page, Position, Post, PublishError, Reading, Reaped, Record, SessionTag, Typing,
-    Unavailable,
+    ACTS_KEPT, ACTS_SHOWN, Backplane, Ban, Claim, Cursor, Delta, Event, Heartbeat, HeartbeatError, HeartbeatReply,
+    IncarnationId, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, Pace, Page, Position, Post,
+    PublishError, ReapOutcome, RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable,
 };
 use crate::{
+    name::NameKey,
     protocol::{Id, Rules},
     telemetry::instruments,
 };
@@ -35,26 +36,26 @@ pub struct Memory {
 }
 
 struct State {
-    keeping: Keeping,
+    keeping: RetentionPolicy,
     log: Log,
     presence: Presence,
-    paces: Paces,
+    message_rates: MessageRates,
     rules: Rules,
     /// What the operator did, oldest first.
-    acts: VecDeque<Record>,
+    acts: VecDeque<ModerationRecord>,
     subscribers: Subscribers,
 }
 
 impl Memory {
     /// An empty room, in an epoch of its own.
-    pub fn new(keeping: Keeping) -> Self {
+    pub fn new(keeping: RetentionPolicy) -> Self {
         let epoch = u64::try_from(since_1970().as_micros()).unwrap_or(u64::MAX);
         Self {
             state: Mutex::new(State {
                 keeping,
                 log: Log::new(epoch, keeping.history),
                 presence: Presence::new(keeping),
-                paces: Paces::new(Instant::now()),
+                message_rates: MessageRates::new(Instant::now()),
                 rules: Rules::default(),
                 acts: VecDeque::new(),
                 subscribers: Subscribers::default(),
@@ -71,10 +72,10 @@ impl Memory {
 impl Backplane for Memory {
     async fn publish(&self, post: Post) -> Result<Id, PublishError> {
         let mut state = self.lock();
-        if !state.presence.lives(&post.inc) {
+        if !state.presence.lives(&post.incarnation) {
             return Err(PublishError::Fenced);
         }
-        if state.presence.owned_by_another(&post.who, &post.session, Instant::now()) {
+        if state.presence.owned_by_another(&post.name_key, &post.session, Instant::now()) {
             return Err(PublishError::Ended);
         }
         if let Some(known) = state.log.said(&post) {
@@ -84,56 +85,56 @@ impl Backplane for Memory {
             return known;
         }
         let pace = Pace::of(state.keeping.messages).slowed(state.rules.slow_ms);
-        state.paces.take(&post.who, pace, Instant::now()).map_err(PublishError::Limited)?;
+        state.message_rates.take(&post.name_key, pace, Instant::now()).map_err(PublishError::Limited)?;
         let prev = state.log.head();
-        let v = state.presence.version();
+        let version = state.presence.version();
         let trace = post.trace.clone();
         let message = state.log.append(post, now_ms(), Instant::now());
         let id = message.id;
         instruments().kept(true);
-        state.subscribers.tell(&Event::Message { prev, v, message, trace });
+        state.subscribers.tell(&Event::Message { prev, version, message, trace });
         Ok(id)
     }
 
-    async fn beat(&self, beat: Beat) -> Result<Beaten, BeatError> {
+    async fn heartbeat(&self, beat: Heartbeat) -> Result<HeartbeatReply, HeartbeatError> {
         let mut state = self.lock();
-        let (inc, k) = (beat.inc.clone(), beat.k);
+        let (incarnation, heartbeat_seq) = (beat.incarnation.clone(), beat.heartbeat_seq);
         let epoch = state.log.head().epoch;
         state.forget_old();
-        let outcome = state.presence.beat(beat, epoch, now_ms(), Instant::now())?;
+        let outcome = state.presence.heartbeat(beat, epoch, now_ms(), Instant::now())?;
         state.tell_presence(outcome.delta);
         let position = state.position();
-        state.subscribers.tell(&Event::Beat { position, inc, k });
-        Ok(Beaten { position, leases: state.presence.leases(), refused: outcome.refused })
+        state.subscribers.tell(&Event::Heartbeat { position, incarnation, heartbeat_seq });
+        Ok(HeartbeatReply { position, leases: state.presence.leases(), refused: outcome.refused })
     }
 
-    async fn reap(&self, inc: &Inc, k: u64) -> Result<Reaped, Unavailable> {
+    async fn reap(&self, incarnation: &IncarnationId, heartbeat_seq: u64) -> Result<ReapOutcome, Unavailable> {
         let mut state = self.lock();
-        if !state.presence.condemn(inc, k) {
-            return Ok(Reaped::Alive);
+        if !state.presence.condemn(incarnation, heartbeat_seq) {
+            return Ok(ReapOutcome::Alive);
         }
-        while let Some(delta) = state.presence.release_some(inc, Instant::now()) {
+        while let Some(delta) = state.presence.release_some(incarnation, Instant::now()) {
             state.tell_presence(delta);
         }
-        Ok(Reaped::Done)
+        Ok(ReapOutcome::Done)
     }
 
-    async fn end(&self, session: &SessionTag, who: &str) -> Result<(), Unavailable> {
+    async fn end(&self, session: &SessionTag, name_key: &NameKey) -> Result<(), Unavailable> {
         let mut state = self.lock();
-        let delta = Delta { joined: vec![], left: state.presence.end(session, who, Instant::now()) };
+        let delta = Delta { joined: vec![], left: state.presence.end(session, name_key, Instant::now()) };
         let position = state.position();
         state.subscribers.tell(&Event::Ended { position, session: session.clone(), delta });
         Ok(())
     }
 
-    async fn read(&self, since: Option<Id>) -> Result<Reading, Unavailable> {
+    async fn read(&self, since: Option<Id>) -> Result<Snapshot, Unavailable> {
         let mut state = self.lock();
         state.forget_old();
-        let mut reading = state.log.read(since);
-        reading.position.v = state.presence.version();
-        reading.people = state.presence.people();
-        reading.rules = state.rules.clone();
-        Ok(reading)
+        let mut snapshot = state.log.read(since);
+        snapshot.position.version = state.presence.version();
+        snapshot.people = state.presence.people();
+        snapshot.rules = state.rules.clone();
+        Ok(snapshot)
     }
 
     async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable> {
@@ -146,8 +147,8 @@ impl Backplane for Memory {
         Ok(state.log.page(cursor, limit))
     }
 
-    async fn claim(&self, who: &str, session: &SessionTag) -> Result<Claim, Unavailable> {
-        Ok(self.lock().presence.claim(who, session, now_ms(), Instant::now()))
+    async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
+        Ok(self.lock().presence.claim(name_key, session, now_ms(), Instant::now()))
     }
 
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable> {
@@ -155,11 +156,11 @@ impl Backplane for Memory {
         Ok(())
     }
 
-    async fn act(&self, act: Act) -> Result<Acted, Unavailable> {
+    async fn moderate(&self, act: ModerationAction) -> Result<ModerationOutcome, Unavailable> {
         let mut state = self.lock();
         let acted = state.moderate(&act);
-        if acted == Acted::Done {
-            state.acts.push_back(Record { at: now_ms(), act });
+        if acted == ModerationOutcome::Done {
+            state.acts.push_back(ModerationRecord { at: now_ms(), act });
             if state.acts.len() > ACTS_KEPT {
                 state.acts.pop_front();
             }
@@ -167,10 +168,10 @@ impl Backplane for Memory {
         Ok(acted)
     }
 
-    async fn ledger(&self) -> Result<Ledger, Unavailable> {
+    async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
         let state = self.lock();
         let acts = state.acts.iter().rev().take(ACTS_SHOWN).cloned().collect();
-        Ok(Ledger { bans: state.presence.bans.lasting(now_ms()), acts })
+        Ok(ModerationLog { bans: state.presence.bans.lasting(now_ms()), acts })
     }
 
     fn now(&self) -> std::time::Duration {
@@ -181,7 +182,7 @@ impl Backplane for Memory {
         0
     }
 
-    fn complaint(&self) -> Option<String> {
+    fn last_error(&self) -> Option<String> {
         None
     }
 
@@ -197,48 +198,50 @@ impl State {
         }
     }
 
-    fn moderate(&mut self, act: &Act) -> Acted {
+    fn moderate(&mut self, act: &ModerationAction) -> ModerationOutcome {
         match act {
-            Act::Remove { ids } => {
+            ModerationAction::Remove { ids } => {
                 let removed: Vec<Id> = ids.iter().copied().filter(|id| self.log.remove(*id)).collect();
                 if removed.is_empty() {
-                    return Acted::Nothing;
+                    return ModerationOutcome::Nothing;
                 }
                 self.tell_moderated(removed);
-                Acted::Done
+                ModerationOutcome::Done
             }
-            Act::Ban { who, name, for_ms } => self.ban(who, name, *for_ms),
-            Act::Pardon { who, .. } if self.presence.bans.lift(who, now_ms()) => Acted::Done,
-            Act::Pardon { .. } => Acted::Nothing,
-            Act::Slow { interval_ms } => {
+            ModerationAction::Ban { name_key, name, for_ms } => self.ban(name_key, name, *for_ms),
+            ModerationAction::Unban { name_key, .. } if self.presence.bans.lift(name_key, now_ms()) => {
+                ModerationOutcome::Done
+            }
+            ModerationAction::Unban { .. } => ModerationOutcome::Nothing,
+            ModerationAction::Slow { interval_ms } => {
                 self.rules.slow_ms = *interval_ms;
                 self.tell_moderated(vec![]);
-                Acted::Done
+                ModerationOutcome::Done
             }
-            Act::Announce { text } => {
+            ModerationAction::Announce { text } => {
                 self.rules.notice = text.clone();
                 self.tell_moderated(vec![]);
-                Acted::Done
+                ModerationOutcome::Done
             }
         }
     }
 
-    fn ban(&mut self, who: &str, name: &str, for_ms: u64) -> Acted {
+    fn ban(&mut self, name_key: &NameKey, name: &str, for_ms: u64) -> ModerationOutcome {
         let now = now_ms();
         if for_ms > 0 {
             let until = now.saturating_add(for_ms);
-            self.presence.bans.add(Ban { who: who.to_owned(), name: name.to_owned(), until }, now);
+            self.presence.bans.add(Ban { name_key: name_key.to_owned(), name: name.to_owned(), until }, now);
         }
-        let owner = self.presence.owner(who, Instant::now());
-        let left = self.presence.expel(who, Instant::now());
+        let owner = self.presence.owner(name_key, Instant::now());
+        let left = self.presence.expel(name_key, Instant::now());
         if owner.is_some() || !left.is_empty() {
             let session = owner.unwrap_or_else(|| "-".into());
             let delta = Delta { joined: vec![], left };
             self.subscribers.tell(&Event::Ended { position: self.position(), session, delta });
         } else if for_ms == 0 {
-            return Acted::Nothing;
+            return ModerationOutcome::Nothing;
         }
-        Acted::Done
+        ModerationOutcome::Done
     }
 
     fn tell_moderated(&mut self, removed: Vec<Id>) {
@@ -249,7 +252,7 @@ impl State {
 
     fn position(&self) -> Position {
         let head = self.log.head();
-        Position { epoch: head.epoch, head, v: self.presence.version() }
+        Position { epoch: head.epoch, head, version: self.presence.version() }
     }
 
     fn tell_presence(&mut self, delta: Delta) {

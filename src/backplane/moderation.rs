@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::Id;
+use crate::{name::NameKey, protocol::Id};
 
 /// Acts that are remembered, about.
 pub const ACTS_KEPT: usize = 1000;
-/// Acts that [`Ledger`] answers.
+/// Acts that [`ModerationLog`] answers.
 pub const ACTS_SHOWN: usize = 100;
 /// Most messages that one act removes.
 pub const REMOVED_AT_ONCE: usize = 1000;
@@ -14,7 +14,7 @@ pub const REMOVED_AT_ONCE: usize = 1000;
 /// Something that the operator does, for every instance at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "act", rename_all = "snake_case")]
-pub enum Act {
+pub enum ModerationAction {
     /// Deletes messages, at most [`REMOVED_AT_ONCE`]. Their ids stay positions of the log.
     Remove {
         /// Which.
@@ -23,16 +23,19 @@ pub enum Act {
     /// Ends the session of a name, and keeps the name out.
     Ban {
         /// The uniqueness key of the name.
-        who: String,
+        #[serde(rename = "who")]
+        name_key: NameKey,
         /// The name as shown.
         name: String,
         /// For how long nobody comes in under it, in milliseconds; 0: whoever it is may come back at once.
         for_ms: u64,
     },
     /// Lifts a ban.
-    Pardon {
+    #[serde(rename = "pardon")]
+    Unban {
         /// The uniqueness key of the name.
-        who: String,
+        #[serde(rename = "who")]
+        name_key: NameKey,
         /// The name as shown.
         name: String,
     },
@@ -48,9 +51,9 @@ pub enum Act {
     },
 }
 
-/// What became of an [`Act`].
+/// What became of an [`ModerationAction`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Acted {
+pub enum ModerationOutcome {
     /// Every instance is told, and it is on record.
     Done,
     /// There was nothing to do: no such message, no such ban. Nobody is told.
@@ -61,7 +64,7 @@ pub enum Acted {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ban {
     /// The uniqueness key of the name.
-    pub who: String,
+    pub name_key: NameKey,
     /// The name as shown.
     pub name: String,
     /// Until when, in Unix milliseconds.
@@ -70,18 +73,18 @@ pub struct Ban {
 
 /// An act on record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct ModerationRecord {
     /// When, in Unix milliseconds.
     pub at: u64,
     /// What.
-    pub act: Act,
+    pub act: ModerationAction,
 }
 
 /// What the operator looks at: who is kept out, and what was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ledger {
+pub struct ModerationLog {
     /// Bans that last, by uniqueness key.
     pub bans: Vec<Ban>,
     /// The newest acts, newest first.
-    pub acts: Vec<Record>,
+    pub acts: Vec<ModerationRecord>,
 }

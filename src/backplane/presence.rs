@@ -2,52 +2,57 @@
 
 use std::time::Duration;
 
-use super::{Inc, Position, SessionTag};
+use serde::{Deserialize, Serialize};
+
+use super::{IncarnationId, Position, SessionTag};
+use crate::name::NameKey;
 
 /// One renewal of a lease, with what changed since the last.
 #[derive(Clone, Debug)]
-pub struct Beat {
+pub struct Heartbeat {
     /// Whose lease.
-    pub inc: Inc,
+    pub incarnation: IncarnationId,
     /// Grows by one with every attempt, from 1.
-    pub k: u64,
+    pub heartbeat_seq: u64,
     /// The instance is going away: whoever observes it is more patient.
     pub draining: bool,
     /// People this incarnation holds from now on.
-    pub adds: Vec<Hold>,
+    pub adds: Vec<Person>,
     /// People it no longer holds.
-    pub dels: Vec<Hold>,
+    pub dels: Vec<Person>,
 }
 
-/// A person held in the room by an incarnation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hold {
+/// A person: a name, and the session that owns it. As JSON it is what a session's record holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
     /// The uniqueness key of the name.
-    pub who: String,
+    #[serde(rename = "who")]
+    pub name_key: NameKey,
     /// The name as shown.
     pub name: String,
     /// The session that owns the name.
+    #[serde(rename = "tag")]
     pub session: SessionTag,
 }
 
-/// What a [`Beat`] is answered.
+/// What a [`Heartbeat`] is answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Beaten {
+pub struct HeartbeatReply {
     /// Where the room stands.
     pub position: Position,
     /// Every incarnation known.
     pub leases: Vec<Lease>,
-    /// People whose name belongs to another session by now (`who`): not added.
-    pub refused: Vec<String>,
+    /// People whose name belongs to another session by now (`name_key`): not added.
+    pub refused: Vec<NameKey>,
 }
 
 /// An incarnation's lease, as last renewed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// Whose.
-    pub inc: Inc,
+    pub incarnation: IncarnationId,
     /// The counter of its last beat.
-    pub k: u64,
+    pub heartbeat_seq: u64,
     /// Its stage of life.
     pub stage: Stage,
 }
@@ -60,12 +65,12 @@ pub enum Stage {
     /// It said that it is going away.
     Draining,
     /// It was declared dead; what it held is being released.
-    Reaped,
+    ReapOutcome,
 }
 
 /// What became of a [`Backplane::reap`](super::Backplane::reap).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reaped {
+pub enum ReapOutcome {
     /// Nothing is left of it.
     Done,
     /// It has beaten since: it lives.
@@ -76,11 +81,11 @@ pub enum Reaped {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Present {
     /// The uniqueness key of the name.
-    pub who: String,
+    pub name_key: NameKey,
     /// The name as shown.
     pub name: String,
     /// The incarnations that hold them.
-    pub held_by: Vec<Inc>,
+    pub held_by: Vec<IncarnationId>,
 }
 
 /// What became of a claim.

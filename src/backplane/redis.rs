@@ -22,24 +22,26 @@ use self::{
     scripts::{Call, Scripts},
 };
 use super::{
-    Act, Acted, Backplane, Beat, BeatError, Beaten, CLOSED, Claim, Cursor, Event, Inc, Keeping, Ledger, NONCE_MEMORY,
-    Pace, Page, Post, PublishError, Reading, Reaped, SessionTag, Typing, Unavailable, outlet::Outlet,
+    Backplane, CLOSED, Claim, Cursor, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId,
+    ModerationAction, ModerationLog, ModerationOutcome, NONCE_MEMORY, Pace, Page, Post, PublishError, ReapOutcome,
+    RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable, event_sender::EventSender,
 };
 use crate::{
+    name::NameKey,
     protocol::Id,
-    redis::{Complaints, Keys, Link, LinkError},
+    redis::{ConnectError, Keys, LastError, RedisConnector},
 };
 
 /// A room in Redis.
 pub struct Redis {
-    link: Link,
+    link: RedisConnector,
     keys: Keys,
-    keeping: Keeping,
+    keeping: RetentionPolicy,
     /// Everything that writes goes through one connection, so that one sender's messages stay in order.
     scripts: Scripts,
     /// Pages of history, which may be long, do not stand in their way.
     reads: Client,
-    complaints: Complaints,
+    complaints: LastError,
     clock: Clock,
 }
 
@@ -47,18 +49,18 @@ impl Redis {
     /// A room under a namespace. Connects in the background: until then everything is [`Unavailable`].
     ///
     /// # Errors
-    /// [`LinkError`] if the link's options cannot be used.
-    pub fn new(link: Link, namespace: &str, keeping: Keeping) -> Result<Self, LinkError> {
+    /// [`ConnectError`] if the link's options cannot be used.
+    pub fn new(link: RedisConnector, namespace: &str, keeping: RetentionPolicy) -> Result<Self, ConnectError> {
         let scripts = Scripts::new(link.client()?);
         let reads = link.client()?;
-        let complaints = Complaints::of(scripts.client());
+        let complaints = LastError::of(scripts.client());
         Ok(Self { keys: Keys::new(namespace), link, keeping, scripts, reads, complaints, clock: Clock::default() })
     }
 
     /// The room's keys, then the claims of these names.
-    fn keys_and_names<'a>(&self, whos: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    fn keys_and_names<'a>(&self, names: impl IntoIterator<Item = &'a NameKey>) -> Vec<String> {
         let mut keys = self.keys.room();
-        keys.extend(whos.into_iter().map(|who| self.keys.name(who)));
+        keys.extend(names.into_iter().map(|name_key| self.keys.name(name_key)));
         keys
     }
 
@@ -75,15 +77,15 @@ impl Redis {
 #[async_trait]
 impl Backplane for Redis {
     async fn publish(&self, post: Post) -> Result<Id, PublishError> {
-        let mut keys = self.keys_and_names([post.who.as_str()]);
-        keys.push(self.keys.pace(&post.who));
+        let mut keys = self.keys_and_names([&post.name_key]);
+        keys.push(self.keys.pace(&post.name_key));
         let pace = Pace::of(self.keeping.messages);
         let (fingerprint, body) = (post.fingerprint(), body::write(&post));
-        let Post { inc, session, who, nonce, .. } = post;
+        let Post { incarnation, session, name_key, nonce, .. } = post;
         let args = vec![
-            inc.as_str().to_owned(),
+            incarnation.as_str().to_owned(),
             session.as_str().to_owned(),
-            who,
+            name_key.to_string(),
             nonce.as_str().to_owned(),
             fingerprint,
             body,
@@ -95,20 +97,20 @@ impl Backplane for Redis {
         answer::published(&self.scripts.run(Call::Publish, keys, args).await?)
     }
 
-    async fn beat(&self, beat: Beat) -> Result<Beaten, BeatError> {
+    async fn heartbeat(&self, beat: Heartbeat) -> Result<HeartbeatReply, HeartbeatError> {
         self.beat_once(beat).await
     }
 
-    async fn reap(&self, inc: &Inc, k: u64) -> Result<Reaped, Unavailable> {
-        self.reap_all(inc, k).await
+    async fn reap(&self, incarnation: &IncarnationId, heartbeat_seq: u64) -> Result<ReapOutcome, Unavailable> {
+        self.reap_all(incarnation, heartbeat_seq).await
     }
 
-    async fn end(&self, session: &SessionTag, who: &str) -> Result<(), Unavailable> {
-        let args = vec![session.as_str().to_owned(), who.to_owned(), CLOSED.as_millis().to_string()];
-        self.scripts.run(Call::End, self.keys_and_names([who]), args).await.map(drop)
+    async fn end(&self, session: &SessionTag, name_key: &NameKey) -> Result<(), Unavailable> {
+        let args = vec![session.as_str().to_owned(), name_key.to_string(), CLOSED.as_millis().to_string()];
+        self.scripts.run(Call::End, self.keys_and_names([name_key]), args).await.map(drop)
     }
 
-    async fn read(&self, since: Option<Id>) -> Result<Reading, Unavailable> {
+    async fn read(&self, since: Option<Id>) -> Result<Snapshot, Unavailable> {
         self.read_room(since).await
     }
 
@@ -120,21 +122,21 @@ impl Backplane for Redis {
         self.read_page(cursor, limit).await
     }
 
-    async fn claim(&self, who: &str, session: &SessionTag) -> Result<Claim, Unavailable> {
+    async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
         let hold_ms = self.keeping.claim().as_millis().to_string();
-        let args = vec![session.as_str().to_owned(), who.to_owned(), hold_ms];
-        answer::claimed(&self.scripts.run(Call::Claim, self.keys_and_names([who]), args).await?)
+        let args = vec![session.as_str().to_owned(), name_key.to_string(), hold_ms];
+        answer::claimed(&self.scripts.run(Call::Claim, self.keys_and_names([name_key]), args).await?)
     }
 
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable> {
         self.scripts.tell(self.keys.live(), envelope::typing(&typing)).await
     }
 
-    async fn act(&self, act: Act) -> Result<Acted, Unavailable> {
+    async fn moderate(&self, act: ModerationAction) -> Result<ModerationOutcome, Unavailable> {
         self.moderate(&act).await
     }
 
-    async fn ledger(&self) -> Result<Ledger, Unavailable> {
+    async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
         self.read_ledger().await
     }
 
@@ -146,13 +148,13 @@ impl Backplane for Redis {
         self.scripts.client().command_queue_len() + self.reads.command_queue_len()
     }
 
-    fn complaint(&self) -> Option<String> {
-        self.complaints.last().map(|complaint| complaint.to_string())
+    fn last_error(&self) -> Option<String> {
+        self.complaints.last().map(|last_error| last_error.to_string())
     }
 
     fn subscribe(&self) -> mpsc::Receiver<Event> {
-        let (outlet, events) = Outlet::new();
-        tokio::spawn(subscription::run(self.link.clone(), self.keys.live(), outlet));
+        let (event_sender, events) = EventSender::new();
+        tokio::spawn(subscription::run(self.link.clone(), self.keys.live(), event_sender));
         events
     }
 }

@@ -1,5 +1,7 @@
 //! Every key and channel of the room in Redis.
 
+use crate::name::NameKey;
+
 /// The room's key names. All share one hash tag, so that a cluster keeps them together.
 #[derive(Clone, Debug)]
 pub struct Keys {
@@ -12,7 +14,7 @@ impl Keys {
         Self { prefix: format!("{namespace}:{{ruang_chat_utama}}:") }
     }
 
-    /// What every script declares, in the order in which `epoch.lua` names them.
+    /// What every script declares, in the order in which `prelude.lua` names them.
     pub fn room(&self) -> Vec<String> {
         ["meta", "log", "said:0", "said:1", "people", "leases", "live", "rules", "bans", "removed"]
             .map(|name| self.key(name))
@@ -24,7 +26,7 @@ impl Keys {
         self.key("log")
     }
 
-    /// Who is in the room: hash of `who` to the name and the incarnations that hold them.
+    /// Who is in the room: hash of `name_key` to the name and the incarnations that hold them.
     pub fn people(&self) -> String {
         self.key("people")
     }
@@ -35,16 +37,16 @@ impl Keys {
     }
 
     /// The claim of a name: the session that owns it.
-    pub fn name(&self, who: &str) -> String {
-        self.key(&format!("name:{who}"))
+    pub fn name(&self, name_key: &NameKey) -> String {
+        self.key(&format!("name:{name_key}"))
     }
 
     /// When the next message of a person is due.
-    pub fn pace(&self, who: &str) -> String {
-        self.key(&format!("pace:{who}"))
+    pub fn pace(&self, name_key: &NameKey) -> String {
+        self.key(&format!("pace:{name_key}"))
     }
 
-    /// Names that are kept out: hash of `who` to until when, and the name.
+    /// Names that are kept out: hash of `name_key` to until when, and the name.
     pub fn bans(&self) -> String {
         self.key("bans")
     }

@@ -3,8 +3,8 @@
 //! Clients are spread over shards, one a core. The hub gives each shard orders, in order; a shard's task carries them
 //! out by writing the same bytes to one client after the other. There is no task, queue or allocation per delivery.
 
-mod members;
-mod pace;
+mod coalesce;
+mod connections;
 mod shard;
 
 use std::{sync::Arc, thread::available_parallelism};
@@ -12,9 +12,9 @@ use std::{sync::Arc, thread::available_parallelism};
 use bytes::Bytes;
 use tracing::Span;
 
-use self::shard::{Order, Shard};
+use self::shard::{Shard, ShardCommand};
 use super::{
-    attendance::ConnectionId,
+    local_members::ConnectionId,
     recipient::{Farewell, Recipient},
 };
 
@@ -41,48 +41,48 @@ impl Fanout {
 
     /// Lets a client hear everything from now on, the welcome first.
     pub(super) fn enter(&self, connection: ConnectionId, recipient: Arc<dyn Recipient>, welcome: Bytes) {
-        self.order(connection, Order::Enter(connection, recipient));
+        self.command(connection, ShardCommand::Enter(connection, recipient));
         self.welcome(connection, welcome);
     }
 
     /// Lets a client hear nothing more, and drops it.
     pub(super) fn leave(&self, connection: ConnectionId) {
-        self.order(connection, Order::Leave(connection));
+        self.command(connection, ShardCommand::Leave(connection));
     }
 
     /// Sends frames to everybody; the span is held until that is done.
     pub(super) fn tell(&self, frames: &Bytes, span: &Span) {
         for shard in &self.shards {
-            shard.order(Order::Tell(frames.clone(), span.clone()));
+            shard.command(ShardCommand::Broadcast(frames.clone(), span.clone()));
         }
     }
 
     /// Sends frames to one client.
     pub(super) fn send(&self, connection: ConnectionId, frames: Bytes) {
-        self.order(connection, Order::Send(connection, frames));
+        self.command(connection, ShardCommand::Send(connection, frames));
     }
 
     /// Sends a welcome to one client.
     pub(super) fn welcome(&self, connection: ConnectionId, frame: Bytes) {
-        self.order(connection, Order::Welcome(connection, frame));
+        self.command(connection, ShardCommand::Welcome(connection, frame));
     }
 
     /// Ends one client's connection, and drops it.
     pub(super) fn close(&self, connection: ConnectionId, farewell: Farewell) {
-        self.order(connection, Order::Close(connection, farewell));
+        self.command(connection, ShardCommand::Close(connection, farewell));
     }
 
     /// Has everybody's session looked up.
     pub(super) fn recheck(&self) {
         for shard in &self.shards {
-            shard.order(Order::Recheck);
+            shard.command(ShardCommand::Recheck);
         }
     }
 
-    fn order(&self, connection: ConnectionId, order: Order) {
+    fn command(&self, connection: ConnectionId, command: ShardCommand) {
         // There are at most 2^64 cores.
         let shard = connection % self.shards.len() as u64;
-        self.shards[usize::try_from(shard).unwrap_or_default()].order(order);
+        self.shards[usize::try_from(shard).unwrap_or_default()].command(command);
     }
 }
 

@@ -2,13 +2,13 @@
 //!
 //! The I/O shell around the state machines: it takes events, commands, answers and the time, one after another.
 
-mod answers;
-mod beating;
+mod backplane_calls;
+mod backplane_health;
 mod boottime;
 mod delivery;
 mod incarnation;
 mod joining;
-mod outage;
+mod lease;
 
 use std::{
     collections::HashMap,
@@ -23,25 +23,25 @@ use tokio::{
 };
 
 pub use self::joining::JoinError;
-pub(super) use self::joining::{Entered, Join, Refused};
+pub(super) use self::joining::{Join, JoinedConnection, Refused};
 use self::{
-    answers::Answer,
-    beating::Pulse,
+    backplane_calls::CallResult,
+    backplane_health::{BackplaneHealth, HealthTransition},
     boottime::boottime,
     incarnation::Incarnation,
-    joining::Arriving,
-    outage::{News, Outage},
+    joining::PendingJoin,
+    lease::HeartbeatTimers,
 };
 use super::{
-    Options, Since,
-    attendance::{Attendance, ConnectionId},
+    Options, ResumeFrom,
+    failure_detector::FailureDetector,
     fanout::Fanout,
-    follower::Follower,
-    shared::Shared,
+    gap_detector::GapDetector,
+    hub_state::HubState,
+    local_members::{ConnectionId, LocalMembers},
     typing::Typists,
-    watch::Watch,
 };
-use crate::backplane::{Backplane, Event, Hold};
+use crate::backplane::{Backplane, Event, Person};
 
 /// How often merged changes are told, in both directions.
 const TICK: Duration = Duration::from_millis(100);
@@ -51,9 +51,9 @@ pub(super) enum Command {
     /// A connection enters.
     Join(Join),
     /// A connection that is in wants a new welcome.
-    CatchUp { connection: ConnectionId, since: Since },
+    CatchUp { connection: ConnectionId, since: ResumeFrom },
     /// Find out how things are with the lease, now.
-    Beat,
+    Heartbeat,
     /// Hand everybody over.
     Drain { reply: oneshot::Sender<()> },
 }
@@ -62,40 +62,40 @@ pub(super) enum Command {
 pub(super) struct Hub {
     backplane: Arc<dyn Backplane>,
     options: Options,
-    shared: Arc<Shared>,
+    shared: Arc<HubState>,
     commands: mpsc::Receiver<Command>,
     events: mpsc::Receiver<Event>,
-    hearing: Hearing,
-    follower: Follower,
+    hearing: SyncState,
+    gap_detector: GapDetector,
     /// The connections that are in, and whose they are.
-    clients: HashMap<ConnectionId, Hold>,
+    clients: HashMap<ConnectionId, Person>,
     fanout: Arc<Fanout>,
     entered: ConnectionId,
     /// Joins that wait for the room to be in sync.
     waiting: Vec<Join>,
     /// Connections that wait for the others to be told of their person.
-    arriving: Vec<Arriving>,
-    attendance: Attendance,
+    pending_joins: Vec<PendingJoin>,
+    local_members: LocalMembers,
     /// When everybody was last told who came and went.
     presence_told: Option<Instant>,
     typists: Typists,
-    watch: Watch,
+    failure_detector: FailureDetector,
     incarnation: Incarnation,
-    pulse: Pulse,
-    outage: Outage,
+    heartbeats: HeartbeatTimers,
+    health: BackplaneHealth,
     /// At most one of each kind is under way.
-    answers: FuturesUnordered<BoxFuture<'static, Answer>>,
+    calls: FuturesUnordered<BoxFuture<'static, CallResult>>,
     draining: Option<oneshot::Sender<()>>,
     drained: bool,
 }
 
 /// How the hub stands to the events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Hearing {
+enum SyncState {
     /// Nothing is heard yet: the gap that begins a subscription has not come.
-    Deaf { since: Instant },
+    Unsubscribed { since: Instant },
     /// Something is missing: events wait until the room has been read.
-    Behind { reading: bool, not_before: Instant },
+    CatchingUp { snapshot: bool, not_before: Instant },
     /// Everything up to now is known.
     Synced,
 }
@@ -104,31 +104,31 @@ impl Hub {
     pub(super) fn new(
         backplane: Arc<dyn Backplane>,
         options: Options,
-        shared: Arc<Shared>,
+        shared: Arc<HubState>,
         commands: mpsc::Receiver<Command>,
     ) -> Self {
         let now = Instant::now();
         Self {
             events: backplane.subscribe(),
-            attendance: Attendance::new(options.leave_grace),
-            watch: Watch::new(options.lease),
-            incarnation: Incarnation::new(shared.inc()),
-            pulse: Pulse::new(options.lease / 5),
-            outage: Outage::new(now),
+            local_members: LocalMembers::new(options.leave_grace),
+            failure_detector: FailureDetector::new(options.lease),
+            incarnation: Incarnation::new(shared.incarnation()),
+            heartbeats: HeartbeatTimers::new(options.lease / 5),
+            health: BackplaneHealth::new(now),
             backplane,
             options,
             shared,
             commands,
-            hearing: Hearing::Deaf { since: now },
-            follower: Follower::default(),
+            hearing: SyncState::Unsubscribed { since: now },
+            gap_detector: GapDetector::default(),
             clients: HashMap::new(),
             fanout: Arc::new(Fanout::start()),
             entered: 0,
             waiting: vec![],
-            arriving: vec![],
+            pending_joins: vec![],
             presence_told: None,
             typists: Typists::default(),
-            answers: FuturesUnordered::new(),
+            calls: FuturesUnordered::new(),
             draining: None,
             drained: false,
         }
@@ -139,7 +139,7 @@ impl Hub {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let listens = !matches!(self.hearing, Hearing::Behind { .. }) && !self.fanout.is_full();
+            let listens = !matches!(self.hearing, SyncState::CatchingUp { .. }) && !self.fanout.is_full();
             tokio::select! {
                 command = self.commands.recv() => match command {
                     Some(command) => self.obey(command, Instant::now()),
@@ -149,7 +149,7 @@ impl Hub {
                     Some(event) => self.hear(event, Instant::now()),
                     None => self.resubscribe(Instant::now()),
                 },
-                Some(answer) = self.answers.next() => self.take(answer, Instant::now()),
+                Some(answer) = self.calls.next() => self.take(answer, Instant::now()),
                 _ = ticks.tick() => self.tick(Instant::now()),
             }
         }
@@ -159,11 +159,11 @@ impl Hub {
         match command {
             Command::Join(join) => self.join_or_wait(join, now),
             Command::CatchUp { connection, since } => self.welcome_again(connection, since, now),
-            Command::Beat => self.beat(now),
+            Command::Heartbeat => self.heartbeat(now),
             Command::Drain { reply } => {
                 self.draining = Some(reply);
                 self.shared.set_ready(false);
-                self.beat(now);
+                self.heartbeat(now);
             }
         }
     }
@@ -172,13 +172,13 @@ impl Hub {
         if self.drained {
             return;
         }
-        if self.pulse.has_stalled(boottime(), self.options.lease) {
+        if self.heartbeats.has_stalled(boottime(), self.options.lease) {
             self.start_anew("this instance stood still for longer than its lease");
         }
-        for (connection, who) in self.shared.take_departures() {
+        for (connection, name_key) in self.shared.take_departures() {
             self.clients.remove(&connection);
             self.fanout.leave(connection);
-            self.attendance.leave(&who, connection, now);
+            self.local_members.leave(&name_key, connection, now);
         }
         self.give_up_waiting(now);
         self.welcome_all_arrived(now);
@@ -191,22 +191,22 @@ impl Hub {
 
     /// What pages, probes and connections see of the hub's state.
     fn show_state(&mut self, now: Instant) {
-        let synced = self.hearing == Hearing::Synced;
-        let answered = self.pulse.is_answered(now);
+        let synced = self.hearing == SyncState::Synced;
+        let answered = self.heartbeats.is_answered(now);
         self.shared.set_synced(synced);
         self.shared.set_answered(answered);
         self.tell_outage(answered, now);
         let stays = self.draining.is_none() && !self.drained;
-        self.shared.set_ready(synced && answered && self.pulse.is_echoed(now) && stays);
+        self.shared.set_ready(synced && answered && self.heartbeats.is_echoed(now) && stays);
     }
 
     fn tell_outage(&mut self, answered: bool, now: Instant) {
-        match self.outage.news(answered, now) {
-            Some(News::Silent) => {
-                let why = self.backplane.complaint().unwrap_or_else(|| "no answer".to_owned());
+        match self.health.observe(answered, now) {
+            Some(HealthTransition::Silent) => {
+                let why = self.backplane.last_error().unwrap_or_else(|| "no answer".to_owned());
                 tracing::warn!(why, "Redis does not answer: nobody can speak or sign in, and nothing is lost");
             }
-            Some(News::Answers(after)) => tracing::info!(?after, "Redis answers again"),
+            Some(HealthTransition::Answers(after)) => tracing::info!(?after, "Redis answers again"),
             None => {}
         }
     }

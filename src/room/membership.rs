@@ -8,10 +8,10 @@ use tracing::Instrument;
 
 use super::{
     PATIENCE, Room,
-    hub::{Command, Entered},
+    hub::{Command, JoinedConnection},
 };
 use crate::{
-    backplane::{Hold, Post, PublishError, Typing, Unavailable},
+    backplane::{Person, Post, PublishError, Typing, Unavailable},
     protocol::{Id, Nonce, Text},
     telemetry::{TraceParent, spans},
 };
@@ -19,8 +19,8 @@ use crate::{
 /// A connection in the room: says things, and hears everything through its [`Recipient`](super::Recipient).
 pub struct Membership {
     room: Room,
-    person: Hold,
-    entered: Entered,
+    person: Person,
+    entered: JoinedConnection,
 }
 
 /// Why something was not said.
@@ -41,7 +41,7 @@ pub enum SayError {
 }
 
 impl Membership {
-    pub(super) fn new(room: Room, person: Hold, entered: Entered) -> Self {
+    pub(super) fn new(room: Room, person: Person, entered: JoinedConnection) -> Self {
         Self { room, person, entered }
     }
 
@@ -61,7 +61,7 @@ impl Membership {
 
     /// Tells the others that this person types, or stopped. Ephemeral: nobody is told if it is lost.
     pub fn typing(&self, active: bool) -> impl Future<Output = ()> + Send + use<> {
-        let typing = Typing { who: self.person.who.clone(), name: self.person.name.clone(), active };
+        let typing = Typing { name_key: self.person.name_key.clone(), name: self.person.name.clone(), active };
         let room = self.room.clone();
         async move {
             let _ = super::bounded(room.backplane.typing(typing)).await;
@@ -82,10 +82,10 @@ impl Membership {
 }
 
 impl Room {
-    async fn publish(&self, person: Hold, nonce: Nonce, text: Text) -> Result<Id, SayError> {
-        let Hold { who, name: from, session } = person;
+    async fn publish(&self, person: Person, nonce: Nonce, text: Text) -> Result<Id, SayError> {
+        let Person { name_key, name: from, session } = person;
         let trace = TraceParent::current();
-        let post = Post { inc: self.shared.inc(), session, who, from, nonce, text, trace };
+        let post = Post { incarnation: self.shared.incarnation(), session, name_key, from, nonce, text, trace };
         let published = timeout(PATIENCE, self.backplane.publish(post)).await;
         let published = published.unwrap_or(Err(PublishError::Unavailable(Unavailable)));
         spans::said(published.as_ref().map_err(PublishError::name));
@@ -100,7 +100,7 @@ impl Room {
             Err(PublishError::Unavailable(unavailable)) => Err(unavailable.into()),
             Err(PublishError::Fenced) => {
                 // The hub finds out for itself what that means.
-                let _ = self.commands.try_send(Command::Beat);
+                let _ = self.commands.try_send(Command::Heartbeat);
                 Err(SayError::Unavailable(Unavailable))
             }
         }

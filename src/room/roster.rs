@@ -9,19 +9,20 @@ use std::{
 };
 
 use crate::{
-    backplane::{Delta, Person},
+    backplane::{Delta, Member},
     name,
+    name::NameKey,
 };
 
 /// Everybody in the room, sorted by folded name.
 #[derive(Debug, Default)]
 pub struct Roster {
     /// By (folded name, uniqueness key), the name as shown.
-    people: BTreeMap<(String, String), String>,
+    people: BTreeMap<(String, NameKey), String>,
     /// By uniqueness key, the folded name.
-    folded: HashMap<String, String>,
+    folded: HashMap<NameKey, String>,
     /// People the backplane lost sight of, who leave at that time if they have not come back.
-    missing: HashMap<String, Instant>,
+    missing: HashMap<NameKey, Instant>,
     untold: Changes,
 }
 
@@ -53,27 +54,27 @@ impl Roster {
             self.add(person);
         }
         for person in &delta.left {
-            self.remove(&person.who);
+            self.remove(&person.name_key);
         }
         first
     }
 
     /// Takes the truth as it was read. Whoever is not in it leaves at once, or at `absent_until` if they have not
     /// come back by then. Answers changes that must be told first.
-    pub fn adopt(&mut self, truth: &[Person], absent_until: Option<Instant>) -> Option<Changes> {
-        let known: BTreeSet<&str> = truth.iter().map(|person| person.who.as_str()).collect();
-        let gone: Vec<Person> = self.everybody().filter(|person| !known.contains(person.who.as_str())).collect();
+    pub fn adopt(&mut self, truth: &[Member], absent_until: Option<Instant>) -> Option<Changes> {
+        let known: BTreeSet<&str> = truth.iter().map(|person| person.name_key.as_str()).collect();
+        let gone: Vec<Member> = self.everybody().filter(|person| !known.contains(person.name_key.as_str())).collect();
         let delta = Delta { joined: truth.to_vec(), left: vec![] };
         match absent_until {
             // Whoever is missing since an earlier reading keeps their time.
             None => {
-                let left = gone.into_iter().filter(|person| !self.missing.contains_key(&person.who)).collect();
+                let left = gone.into_iter().filter(|person| !self.missing.contains_key(&person.name_key)).collect();
                 self.apply(&Delta { left, ..delta })
             }
             Some(until) => {
                 let first = self.apply(&delta);
                 for person in gone {
-                    self.missing.entry(person.who).or_insert(until);
+                    self.missing.entry(person.name_key).or_insert(until);
                 }
                 first
             }
@@ -85,7 +86,8 @@ impl Roster {
         if self.missing.values().all(|until| now < *until) {
             return None;
         }
-        let gone = self.everybody().filter(|person| self.missing.get(&person.who).is_some_and(|until| *until <= now));
+        let gone =
+            self.everybody().filter(|person| self.missing.get(&person.name_key).is_some_and(|until| *until <= now));
         let left = gone.collect();
         self.apply(&Delta { joined: vec![], left })
     }
@@ -102,41 +104,41 @@ impl Roster {
     }
 
     /// Whether somebody is here, by uniqueness key.
-    pub fn contains(&self, who: &str) -> bool {
-        self.folded.contains_key(who)
+    pub fn contains(&self, name_key: &NameKey) -> bool {
+        self.folded.contains_key(name_key)
     }
 
     /// Up to `limit` names that sort after the name `after`.
     pub fn names(&self, after: Option<&str>, limit: usize) -> Vec<String> {
         let start = after.map(|after| (name::folded(after), after.to_owned()));
-        let sorts_after = |(folded, _): &(String, String), shown: &String| match &start {
+        let sorts_after = |(folded, _): &(String, NameKey), shown: &String| match &start {
             None => true,
             Some((key, after)) => (folded, shown) > (key, after),
         };
-        let from = start.as_ref().map(|(folded, _)| (folded.clone(), String::new())).unwrap_or_default();
+        let from = start.as_ref().map(|(folded, _)| (folded.clone(), NameKey::default())).unwrap_or_default();
         let rest = self.people.range(from..).filter(|(key, shown)| sorts_after(key, shown));
         rest.map(|(_, shown)| shown.clone()).take(limit).collect()
     }
 
-    fn everybody(&self) -> impl Iterator<Item = Person> + '_ {
-        self.people.iter().map(|((_, who), name)| Person { who: who.clone(), name: name.clone() })
+    fn everybody(&self) -> impl Iterator<Item = Member> + '_ {
+        self.people.iter().map(|((_, name_key), name)| Member { name_key: name_key.clone(), name: name.clone() })
     }
 
-    fn add(&mut self, person: &Person) {
-        self.missing.remove(&person.who);
-        if self.folded.contains_key(&person.who) {
+    fn add(&mut self, person: &Member) {
+        self.missing.remove(&person.name_key);
+        if self.folded.contains_key(&person.name_key) {
             return;
         }
         let folded = name::folded(&person.name);
-        self.folded.insert(person.who.clone(), folded.clone());
-        self.people.insert((folded, person.who.clone()), person.name.clone());
+        self.folded.insert(person.name_key.clone(), folded.clone());
+        self.people.insert((folded, person.name_key.clone()), person.name.clone());
         self.untold.joined.insert(person.name.clone());
     }
 
-    fn remove(&mut self, who: &str) {
-        self.missing.remove(who);
-        let Some(folded) = self.folded.remove(who) else { return };
-        if let Some(name) = self.people.remove(&(folded, who.to_owned())) {
+    fn remove(&mut self, name_key: &NameKey) {
+        self.missing.remove(name_key);
+        let Some(folded) = self.folded.remove(name_key) else { return };
+        if let Some(name) = self.people.remove(&(folded, name_key.to_owned())) {
             self.untold.left.insert(name);
         }
     }

@@ -25,7 +25,7 @@ impl Typists {
             return self.stop(&typing.name);
         }
         let until = now + EXPIRY;
-        if let Some((_, expires)) = self.typists.iter_mut().find(|(known, _)| known.who == typing.who) {
+        if let Some((_, expires)) = self.typists.iter_mut().find(|(known, _)| known.name_key == typing.name_key) {
             *expires = until;
         } else if self.typists.len() < REMEMBERED {
             self.typists.push((typing, until));
@@ -60,8 +60,8 @@ impl Typists {
 mod tests {
     use super::*;
 
-    fn typing(who: &str, active: bool) -> Typing {
-        Typing { who: who.into(), name: who.to_uppercase(), active }
+    fn typing(name_key: &str, active: bool) -> Typing {
+        Typing { name_key: name_key.into(), name: name_key.to_uppercase(), active }
     }
 
     #[test]
@@ -88,8 +88,8 @@ mod tests {
     #[test]
     fn three_are_named_and_all_are_counted() {
         let (mut typists, now) = (Typists::default(), Instant::now());
-        for who in ["a", "b", "c", "d"] {
-            typists.note(typing(who, true), now);
+        for name_key in ["a", "b", "c", "d"] {
+            typists.note(typing(name_key, true), now);
         }
         assert_eq!(typists.changes(now), Some((vec!["A".into(), "B".into(), "C".into()], 4)));
     }

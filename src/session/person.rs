@@ -6,28 +6,16 @@ use axum::{
     http::{StatusCode, header::RETRY_AFTER, request::Parts},
     response::{IntoResponse, Response},
 };
-use serde::{Deserialize, Serialize};
 use tower_sessions::{
     Session,
     session::{self, Id},
     session_store,
 };
 
-use crate::backplane::SessionTag;
+use crate::backplane::Person;
 
 /// Where a record holds its person.
 pub(super) const KEY: &str = "person";
-
-/// Who signed in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Person {
-    /// The name as shown.
-    pub name: String,
-    /// The uniqueness key of the name.
-    pub who: String,
-    /// The session as the room knows it.
-    pub tag: SessionTag,
-}
 
 /// Extracts the person who sent a request. Take a `Result<SignedIn, NotSignedIn>` to answer otherwise than with
 /// the JSON of the rejection.

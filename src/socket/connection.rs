@@ -27,18 +27,18 @@ use tower_sessions::session::Id as SessionId;
 use self::timers::{Due, Timers};
 use super::{
     Sockets,
-    allowance::Allowance,
-    familiar::Known,
-    faults::Faults,
-    inbound::Inbound,
-    outbox::{Need, Outbox},
+    error_limit::ErrorLimit,
+    frame_reader::FrameReader,
+    rate_limit::MessageLimit,
+    recent_sessions::KnownSession,
+    transport::{Transport, TransportEvent},
 };
 use crate::{
-    backplane::{Hold, Unavailable},
+    backplane::{Person, Unavailable},
     protocol::{Bye, ErrorCode, Id, Nonce, ServerFrame},
     room::{Ending, Farewell, JoinError, Membership, Recipient, Room, SayError},
     server::Stream,
-    session::{Alive, Person, Sessions, Unreadable},
+    session::{Alive, Sessions, Unreadable},
     telemetry::instruments,
     websocket::{close_frame, ping_frame},
 };
@@ -53,10 +53,10 @@ pub(super) struct Connection {
     sockets: Sockets,
     room: Room,
     sessions: Sessions,
-    person: Hold,
+    person: Person,
     session: SessionId,
-    allowance: Allowance,
-    faults: Faults,
+    message_limit: MessageLimit,
+    error_limit: ErrorLimit,
     timers: Timers,
     draining: CancellationToken,
     /// Sessions that end, as long as this one is not in the room, where it would be told.
@@ -71,8 +71,8 @@ pub(super) struct Connection {
 }
 
 /// Whose connection it is.
-pub(super) struct Entrant {
-    pub(super) known: Known,
+pub(super) struct AuthenticatedClient {
+    pub(super) known: KnownSession,
     /// Their session.
     pub(super) id: SessionId,
     /// Where they come from, as limits know it.
@@ -82,9 +82,9 @@ pub(super) struct Entrant {
 }
 
 /// The two ways of a connection.
-struct Ways {
-    inbound: Inbound,
-    outbox: Arc<Outbox>,
+struct Io {
+    frame_reader: FrameReader,
+    transport: Arc<Transport>,
 }
 
 /// What the room answers.
@@ -96,7 +96,7 @@ enum Answer {
 
 /// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+enum Disconnect {
     /// The client closed, with this code: it is answered in kind.
     Answered(Option<u16>),
     /// We say why and close.
@@ -107,7 +107,7 @@ enum End {
     Lost,
 }
 
-impl End {
+impl Disconnect {
     /// In a word, for who counts.
     fn reason(self) -> &'static str {
         match self {
@@ -119,22 +119,22 @@ impl End {
     }
 }
 
-fn farewell(reason: Bye) -> End {
-    End::Farewell(Farewell { reason, retry_after_ms: None })
+fn farewell(reason: Bye) -> Disconnect {
+    Disconnect::Farewell(Farewell { reason, retry_after_ms: None })
 }
 
 impl Connection {
-    pub(super) fn new(sockets: &Sockets, entrant: Entrant) -> Self {
+    pub(super) fn new(sockets: &Sockets, client: AuthenticatedClient) -> Self {
         let now = Instant::now();
-        let Entrant { known: Known { person: Person { name, who, tag }, touch }, id, address, endings } = entrant;
+        let AuthenticatedClient { known: KnownSession { person, touch }, id, address, endings } = client;
         Self {
             sockets: sockets.clone(),
             room: sockets.0.room.clone(),
             sessions: sockets.0.sessions.clone(),
-            allowance: sockets.0.allowances.of(&tag, address, now),
-            person: Hold { who, name, session: tag },
+            message_limit: sockets.0.message_limits.of(&person.session, address, now),
+            person,
             session: id,
-            faults: Faults::default(),
+            error_limit: ErrorLimit::default(),
             timers: Timers::new(now, touch, sockets.0.sessions.touch_every()),
             draining: sockets.0.draining.clone(),
             endings: Some(endings),
@@ -151,14 +151,14 @@ impl Connection {
         // It is ours: the server knows no other kind of connection.
         let Ok(Parts { io, read_buf, .. }) = upgraded.downcast::<TokioIo<Stream>>() else { return };
         let (socket, _place) = io.into_inner().into_parts();
-        let outbox = Arc::new(Outbox::new(socket, self.sockets.0.budget.part()));
-        let mut ways = Ways { inbound: Inbound::new(&read_buf), outbox: Arc::clone(&outbox) };
+        let transport = Arc::new(Transport::new(socket, self.sockets.0.queue_memory.reservation()));
+        let mut io = Io { frame_reader: FrameReader::new(&read_buf), transport: Arc::clone(&transport) };
         // Even empty it keeps the 8 KiB that the request was read into.
         drop(read_buf);
         let began = Instant::now();
         let session = self.person.session.clone();
         tracing::debug!(?session, "socket open");
-        let end = self.serve(&mut ways).await;
+        let end = self.serve(&mut io).await;
         if end == farewell(Bye::SessionEnded) {
             // Also one that only lost its name: it would be sent away again and again. It may be gone already.
             let _ = self.sessions.delete(&self.session).await;
@@ -166,38 +166,38 @@ impl Connection {
             self.remember();
         }
         // Whoever waits for the farewell is no longer in the room.
-        drop((self, ways));
+        drop((self, io));
         match end {
-            End::Answered(code) => outbox.finish(close_frame(code)).await,
-            End::Farewell(farewell) => outbox.finish(goodbye(farewell)).await,
-            End::Code(code) => outbox.finish(close_frame(Some(code))).await,
-            End::Lost => outbox.abandon(),
+            Disconnect::Answered(code) => transport.finish(close_frame(code)).await,
+            Disconnect::Farewell(farewell) => transport.finish(goodbye(farewell)).await,
+            Disconnect::Code(code) => transport.finish(close_frame(Some(code))).await,
+            Disconnect::Lost => transport.abandon(),
         }
         instruments().closed(end.reason());
         tracing::info!(?session, ?end, seconds = began.elapsed().as_secs(), "socket closed");
     }
 
-    async fn serve(&mut self, ways: &mut Ways) -> End {
+    async fn serve(&mut self, io: &mut Io) -> Disconnect {
         loop {
-            if let Err(end) = self.turn(ways).await {
+            if let Err(end) = self.turn(io).await {
                 return end;
             }
         }
     }
 
     /// Waits for one thing to happen, and does what follows from it.
-    async fn turn(&mut self, ways: &mut Ways) -> Result<(), End> {
-        let Ways { inbound, outbox } = ways;
+    async fn turn(&mut self, io: &mut Io) -> Result<(), Disconnect> {
+        let Io { frame_reader, transport } = io;
         let is_free = self.asked.is_none();
-        if is_free && let Some(came) = inbound.next() {
-            return self.receive(outbox, came);
+        if is_free && let Some(came) = frame_reader.next() {
+            return self.receive(transport, came);
         }
         let outside = self.membership.is_none();
         tokio::select! {
-            need = outbox.attend() => self.attend(outbox, need).await,
+            need = transport.next_event() => self.next_event(transport, need).await,
             answer = async { self.asked.as_mut().expect("checked below").await }, if !is_free => {
                 self.asked = None;
-                self.tell_answer(outbox, answer)
+                self.tell_answer(transport, answer)
             }
             alive = async { self.checking.as_mut().expect("checked below").await }, if self.checking.is_some() => {
                 self.checking = None;
@@ -207,72 +207,72 @@ impl Connection {
                 self.telling = None;
                 Ok(())
             }
-            () = inbound.read(outbox), if is_free => Ok(()),
+            () = frame_reader.read(transport), if is_free => Ok(()),
             () = self.draining.cancelled(), if outside => Err(farewell(Bye::Restart)),
             ended = async { self.endings.as_mut().expect("checked below").recv().await }, if self.endings.is_some() => {
                 self.take_ending(ended)
             }
-            due = self.timers.due(outside && is_free) => self.on_time(outbox, due),
+            due = self.timers.due(outside && is_free) => self.on_time(transport, due),
         }
     }
 
-    async fn attend(&mut self, outbox: &Outbox, need: Need) -> Result<(), End> {
+    async fn next_event(&mut self, transport: &Transport, need: TransportEvent) -> Result<(), Disconnect> {
         match need {
-            Need::Farewell(farewell) => Err(self.close_in_order(outbox, farewell).await),
-            Need::Recheck => {
+            TransportEvent::Farewell(farewell) => Err(self.close_in_order(transport, farewell).await),
+            TransportEvent::Recheck => {
                 self.timers.check_within(rand::rng().random_range(Duration::ZERO..RECHECKS), Instant::now());
                 Ok(())
             }
-            Need::Broken => Err(End::Lost),
-            Need::Behind => Err(farewell(Bye::TooSlow)),
+            TransportEvent::Broken => Err(Disconnect::Lost),
+            TransportEvent::Stalled => Err(farewell(Bye::TooSlow)),
         }
     }
 
     /// What was asked before is still answered.
-    async fn close_in_order(&mut self, outbox: &Outbox, farewell: Farewell) -> End {
+    async fn close_in_order(&mut self, transport: &Transport, farewell: Farewell) -> Disconnect {
         if let Some(asked) = self.asked.take() {
             let answer = asked.await;
-            if let Err(end) = self.tell_answer(outbox, answer) {
+            if let Err(end) = self.tell_answer(transport, answer) {
                 return end;
             }
         }
-        End::Farewell(farewell)
+        Disconnect::Farewell(farewell)
     }
 
-    fn tell_answer(&mut self, outbox: &Outbox, answer: Answer) -> Result<(), End> {
+    fn tell_answer(&mut self, transport: &Transport, answer: Answer) -> Result<(), Disconnect> {
         match answer {
             Answer::Joined(Ok(membership)) => {
                 self.membership = Some(membership);
                 self.take_last_endings()
             }
             Answer::CaughtUp(Ok(())) => Ok(()),
-            Answer::CaughtUp(Err(Unavailable)) => self.refuse(outbox, ErrorCode::Unavailable, None, None),
+            Answer::CaughtUp(Err(Unavailable)) => self.refuse(transport, ErrorCode::Unavailable, None, None),
             Answer::Joined(Err(JoinError::Ended)) => Err(farewell(Bye::SessionEnded)),
             Answer::Joined(Err(JoinError::Unavailable(_))) => {
                 self.timers.expect_join(Instant::now());
-                self.refuse(outbox, ErrorCode::Unavailable, None, None)
+                self.refuse(transport, ErrorCode::Unavailable, None, None)
             }
             Answer::Said(nonce, Ok(id)) => {
-                outbox.send(ServerFrame::Ack { nonce: &nonce, id }.encode());
+                transport.send(ServerFrame::Ack { nonce: &nonce, id }.encode());
                 Ok(())
             }
             Answer::Said(_, Err(SayError::Ended)) => Err(farewell(Bye::SessionEnded)),
             Answer::Said(nonce, Err(SayError::BadNonce)) => {
-                self.refuse(outbox, ErrorCode::BadNonce, Some(&nonce), None)
+                self.refuse(transport, ErrorCode::BadNonce, Some(&nonce), None)
             }
             Answer::Said(nonce, Err(SayError::Limited(wait))) => {
-                self.refuse(outbox, ErrorCode::RateLimited, Some(&nonce), Some(wait))
+                self.refuse(transport, ErrorCode::RateLimited, Some(&nonce), Some(wait))
             }
             Answer::Said(nonce, Err(SayError::Unavailable(_))) => {
-                self.refuse(outbox, ErrorCode::Unavailable, Some(&nonce), None)
+                self.refuse(transport, ErrorCode::Unavailable, Some(&nonce), None)
             }
         }
     }
 
-    fn on_time(&mut self, outbox: &Outbox, due: Due) -> Result<(), End> {
+    fn on_time(&mut self, transport: &Transport, due: Due) -> Result<(), Disconnect> {
         match due {
             Due::Ping => {
-                outbox.send(ping_frame());
+                transport.send(ping_frame());
                 Ok(())
             }
             Due::Check => {
@@ -285,7 +285,7 @@ impl Connection {
     }
 
     /// What ended before the room knew of this connection: from now on it is told.
-    fn take_last_endings(&mut self) -> Result<(), End> {
+    fn take_last_endings(&mut self) -> Result<(), Disconnect> {
         let Some(mut endings) = self.endings.take() else { return Ok(()) };
         loop {
             match endings.try_recv() {
@@ -296,7 +296,7 @@ impl Connection {
         }
     }
 
-    fn take_ending(&mut self, ended: Result<Ending, RecvError>) -> Result<(), End> {
+    fn take_ending(&mut self, ended: Result<Ending, RecvError>) -> Result<(), Disconnect> {
         match ended {
             Ok(Ending::Session(session)) if session == self.person.session => Err(farewell(Bye::SessionEnded)),
             Ok(Ending::Session(_)) => Ok(()),
@@ -309,9 +309,8 @@ impl Connection {
 
     /// Whoever comes back soon need not be looked up.
     fn remember(&self) {
-        let Hold { who, name, session } = self.person.clone();
-        let known = Known { person: Person { name, who, tag: session }, touch: self.timers.next_check() };
-        self.sockets.0.familiar.remember(self.session, known, Instant::now());
+        let known = KnownSession { person: self.person.clone(), touch: self.timers.next_check() };
+        self.sockets.0.recent_sessions.remember(self.session, known, Instant::now());
     }
 
     fn check_session(&mut self) {
@@ -319,12 +318,12 @@ impl Connection {
         self.checking.get_or_insert_with(|| Box::pin(async move { sessions.touch(&id).await }));
     }
 
-    async fn take_check(&mut self, alive: Result<Alive, Unreadable>) -> Result<(), End> {
+    async fn take_check(&mut self, alive: Result<Alive, Unreadable>) -> Result<(), Disconnect> {
         if alive != Ok(Alive::No) {
             return Ok(());
         }
         // It has expired, or somebody ended it: either way it is to end everywhere.
-        let _ = self.room.end(&self.person.session, &self.person.who).await;
+        let _ = self.room.end(&self.person.session, &self.person.name_key).await;
         Err(farewell(Bye::SessionEnded))
     }
 }

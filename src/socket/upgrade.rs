@@ -23,9 +23,9 @@ use tower_sessions::Session;
 
 use super::{
     Sockets,
-    connection::{Connection, Entrant},
-    familiar::Known,
-    places::NoPlace,
+    connection::{AuthenticatedClient, Connection},
+    connection_limit::ConnectionRefusal,
+    recent_sessions::KnownSession,
 };
 use crate::{
     address::limit_key,
@@ -49,24 +49,24 @@ pub(super) async fn open(
         return StatusCode::FORBIDDEN.into_response();
     }
     let address = limit_key(sockets.0.site.proxies.client(peer, headers));
-    let entrant = match entrant(&sockets, &session, address).await {
-        Ok(entrant) => entrant,
+    let authenticate = match authenticate(&sockets, &session, address).await {
+        Ok(authenticate) => authenticate,
         Err(not) => return not.into_response(),
     };
     if sockets.0.draining.is_cancelled() {
         return come_back(StatusCode::SERVICE_UNAVAILABLE, "draining");
     }
-    if sockets.0.budget.is_exceeded() {
+    if sockets.0.queue_memory.is_exceeded() {
         return come_back(StatusCode::SERVICE_UNAVAILABLE, "overloaded");
     }
-    let place = match sockets.0.places.take(address) {
+    let place = match sockets.0.connection_limit.take(address) {
         Ok(place) => place,
-        Err(NoPlace::Full) => return come_back(StatusCode::SERVICE_UNAVAILABLE, "full"),
-        Err(NoPlace::TooMany) => return come_back(StatusCode::TOO_MANY_REQUESTS, "too_many_connections"),
+        Err(ConnectionRefusal::Full) => return come_back(StatusCode::SERVICE_UNAVAILABLE, "full"),
+        Err(ConnectionRefusal::TooMany) => return come_back(StatusCode::TOO_MANY_REQUESTS, "too_many_connections"),
     };
     let offered = offers_subprotocol(headers);
     let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() else { return upgrade_required() };
-    let connection = Box::new(Connection::new(&sockets, entrant));
+    let connection = Box::new(Connection::new(&sockets, authenticate));
     sockets.0.connections.spawn(async move {
         connection.run(upgrade).await;
         drop(place);
@@ -75,17 +75,21 @@ pub(super) async fn open(
 }
 
 /// Whose socket it is to be. What ends is listened for before it is looked up: so nothing falls between.
-async fn entrant(sockets: &Sockets, session: &Session, address: IpAddr) -> Result<Entrant, NotSignedIn> {
+async fn authenticate(
+    sockets: &Sockets,
+    session: &Session,
+    address: IpAddr,
+) -> Result<AuthenticatedClient, NotSignedIn> {
     let endings = sockets.0.room.endings();
     let known = session.id().filter(|_| sockets.0.room.is_synced());
     if let Some(id) = known
-        && let Some(known) = sockets.0.familiar.find(&id, Instant::now())
+        && let Some(known) = sockets.0.recent_sessions.find(&id, Instant::now())
     {
-        return Ok(Entrant { known, id, address, endings });
+        return Ok(AuthenticatedClient { known, id, address, endings });
     }
     let SignedIn { person, id } = SignedIn::of(session).await?;
     let touch = Instant::now() + sockets.0.sessions.touch_every();
-    Ok(Entrant { known: Known { person, touch }, id, address, endings })
+    Ok(AuthenticatedClient { known: KnownSession { person, touch }, id, address, endings })
 }
 
 /// What proves to the client that it was understood, if this is an upgrade to the one version there is.
@@ -98,7 +102,7 @@ fn handshake(headers: &HeaderMap) -> Option<String> {
 
 fn has_token(headers: &HeaderMap, name: &str, token: &str) -> bool {
     let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
+    values.flat_map(|value| value.split(',')).any(|reservation| reservation.trim().eq_ignore_ascii_case(token))
 }
 
 fn offers_subprotocol(headers: &HeaderMap) -> bool {

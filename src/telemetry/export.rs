@@ -10,7 +10,7 @@ use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use reqwest::blocking::Client;
 use rustls::crypto::{CryptoProvider, ring};
 
-use super::{Collector, reporting::Reporting};
+use super::{Collector, logging_exporter::LoggingExporter};
 
 const SERVICE: Key = Key::from_static_str("service.name");
 const INSTANCE: Key = Key::from_static_str("service.instance.id");
@@ -20,15 +20,15 @@ const INSTANCE: Key = Key::from_static_str("service.instance.id");
 pub(super) fn provider(collector: &Collector) -> Result<SdkTracerProvider, ExporterBuildError> {
     let exporter = SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary);
     let exporter = exporter.with_http_client(client(collector)?).with_endpoint(&collector.endpoint).build()?;
-    let exporter = Reporting::new(exporter, "traces");
+    let exporter = LoggingExporter::new(exporter, "traces");
     Ok(SdkTracerProvider::builder().with_resource(resource()).with_batch_exporter(exporter).build())
 }
 
 /// What sends metrics to a collector.
-pub(super) fn metrics(collector: &Collector) -> Result<Reporting<MetricExporter>, ExporterBuildError> {
+pub(super) fn metrics(collector: &Collector) -> Result<LoggingExporter<MetricExporter>, ExporterBuildError> {
     let exporter = MetricExporter::builder().with_http().with_protocol(Protocol::HttpBinary);
     let exporter = exporter.with_http_client(client(collector)?).with_endpoint(&collector.endpoint).build()?;
-    Ok(Reporting::new(exporter, "metrics"))
+    Ok(LoggingExporter::new(exporter, "metrics"))
 }
 
 /// What the environment says of this process, with a name for it and an id of its own if that says none: instances

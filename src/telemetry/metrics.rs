@@ -3,8 +3,8 @@
 //!
 //! On the way of a message nothing is counted per client, but once for all of them.
 
+mod gauges;
 mod process;
-mod standing;
 
 use std::{
     sync::{LazyLock, OnceLock},
@@ -20,7 +20,7 @@ use opentelemetry_otlp::ExporterBuildError;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Registry, TextEncoder};
 
-pub use self::standing::{Standing, observe};
+pub use self::gauges::{InstanceStats, observe};
 use super::{Collector, export};
 
 /// Bounds of histograms of durations, in seconds: from the fastest delivery to the longest patience.

@@ -19,9 +19,9 @@ use super::{
     texts::{Texts, about},
 };
 use crate::{
-    backplane::{Claim, SessionTag},
+    backplane::{Claim, Person, SessionTag},
     name::{Name, NameError},
-    session::{NotSignedIn, Person, SignedIn},
+    session::{NotSignedIn, SignedIn},
     telemetry::instruments,
 };
 
@@ -84,21 +84,21 @@ pub async fn submit(
 /// Takes the name, then begins the session: nobody is ever signed in under a name that is somebody else's.
 async fn enter(web: &Web, session: &Session, name: &Name) -> Result<(), Refusal> {
     let tag = SessionTag::random();
-    match web.room.claim(name.who(), &tag).await {
+    match web.room.claim(name.key(), &tag).await {
         Ok(Claim::Mine) => {}
         Ok(Claim::Held) => return Err(Refusal::Held),
         Ok(Claim::Banned(left)) => return Err(Refusal::Banned { left }),
         Err(_) => {
             // It may be taken all the same, later, for a session that nobody will have: let go of it after that.
-            let (room, who) = (web.room.clone(), name.who().to_owned());
-            tokio::spawn(async move { room.end(&tag, &who).await });
+            let (room, name_key) = (web.room.clone(), name.key().to_owned());
+            tokio::spawn(async move { room.end(&tag, &name_key).await });
             return Err(Refusal::Unavailable);
         }
     }
-    let person = Person { name: name.shown().to_owned(), who: name.who().to_owned(), tag };
+    let person = Person { name: name.shown().to_owned(), name_key: name.key().clone(), session: tag };
     if web.sessions.begin(session, &person).await.is_err() {
         // The name would stay held by a session that nobody has. If that fails too, the hold runs out by itself.
-        let _ = web.room.end(&person.tag, &person.who).await;
+        let _ = web.room.end(&person.session, &person.name_key).await;
         return Err(Refusal::Unavailable);
     }
     Ok(())

@@ -10,14 +10,14 @@ use tower_sessions::{Session, session::Id};
 
 use super::{Options, Web, layers, router};
 use crate::{
-    backplane::{Backplane, Keeping, SessionTag, memory::Memory, redis::Redis},
+    backplane::{Backplane, Person, RetentionPolicy, SessionTag, memory::Memory, redis::Redis},
     bucket::Rate,
     origin::SitePolicy,
     protocol::{Limits, TEXT_CHARS},
-    redis::{self, Link},
+    redis::{self, RedisConnector},
     room::{self, Room},
     server::Peer,
-    session::{self, Person, Sessions, Store},
+    session::{self, Sessions, Store},
 };
 
 struct Site {
@@ -26,7 +26,8 @@ struct Site {
 }
 
 const NAME_HOLD: Duration = Duration::from_secs(900);
-const KEEPING: Keeping = Keeping { history: 100, history_age: None, name_hold: NAME_HOLD, messages: Rate::UNLIMITED };
+const KEEPING: RetentionPolicy =
+    RetentionPolicy { history: 100, history_age: None, name_hold: NAME_HOLD, messages: Rate::UNLIMITED };
 
 fn open(backplane: Arc<dyn Backplane>) -> Room {
     let options = room::Options {
@@ -51,7 +52,7 @@ impl Site {
     /// Sessions work, but the room's Redis is not there.
     fn without_room() -> Self {
         let redis = redis::Options { url: "redis://127.0.0.1:1".into(), password: None, ca_file: None };
-        let engine = Redis::new(Link::new(&redis).unwrap(), "ruang", KEEPING).unwrap();
+        let engine = Redis::new(RedisConnector::new(&redis).unwrap(), "ruang", KEEPING).unwrap();
         Self::of(open(Arc::new(engine)), Store::memory(), Options::default(), session::Options::default())
     }
 
@@ -90,7 +91,7 @@ impl Site {
         let keep = Arc::new(std::sync::Mutex::new(None));
         let (sessions, kept) = (self.sessions.clone(), keep.clone());
         let begin = move |session: Session| async move {
-            let person = Person { name: "Sari".into(), who: "sari".into(), tag: SessionTag::random() };
+            let person = Person { name: "Sari".into(), name_key: "sari".into(), session: SessionTag::random() };
             sessions.begin(&session, &person).await.unwrap();
             *kept.lock().unwrap() = session.id();
         };

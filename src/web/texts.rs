@@ -1,12 +1,12 @@
 //! What the pages say, in each language. One struct, a value per language: a text that lacks does not compile.
 
+mod duration;
 mod en;
 mod id;
-mod span;
 
 use serde::Serialize;
 
-pub use self::span::{about, spoken};
+pub use self::duration::{about, spoken};
 use super::locale::Locale;
 
 /// Everything that pages say.

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::kit::{Cluster, Engine, Guest, SOON, process::Process};
+use crate::kit::{Cluster, Engine, SOON, WsClient, process::Process};
 
 /// A client's program, run for somebody in this room.
 fn client(cluster: &Cluster, program: &[&str], file: &str, words: &[&str]) -> Command {
@@ -41,7 +41,7 @@ async fn the_one_in_javascript_talks() {
 #[tokio::test]
 async fn the_one_for_the_shell_reads() {
     let cluster = Cluster::of(Engine::Memory).start().await;
-    let mut sari: Guest = cluster.guest(0, "sari").await;
+    let mut sari: WsClient = cluster.guest(0, "sari").await;
     sari.say_kept("halo dari sini").await;
     let mut reads = client(&cluster, &["bash"], "client.sh", &["budi"]);
     let output = tokio::task::spawn_blocking(move || reads.output().expect("it runs")).await.expect("it ends");

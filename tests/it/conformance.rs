@@ -8,4 +8,4 @@ mod leases;
 mod log;
 mod moderation;
 mod presence;
-mod reading;
+mod snapshot;

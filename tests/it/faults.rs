@@ -1,11 +1,11 @@
 //! What becomes of a conversation when something happens to Redis, or to the way there.
 
-mod absence;
 mod clocks;
 mod durability;
 mod failover;
-mod hearing;
+mod pubsub_loss;
 mod recovery;
+mod redis_outage;
 mod refusals;
 mod scene;
 mod speaker;

@@ -6,20 +6,20 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test that is how it fails")]
 
-mod balancer;
 mod browser;
+mod cli;
 mod clients;
 mod cluster;
 mod conformance;
-mod documented;
+mod docs;
 mod faults;
-mod fronts;
+mod haproxy;
 mod http;
 mod kit;
-mod manners;
+mod nginx_caddy;
+mod observability;
 mod operator;
 mod safety;
-mod seeing;
 mod torture;
 mod versions;
 mod wire;

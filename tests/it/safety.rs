@@ -3,7 +3,7 @@
 mod abuse;
 mod exhaustion;
 mod logs;
-mod neglect;
 mod redis_tls;
 mod redis_user;
 mod requests;
+mod stalled_clients;

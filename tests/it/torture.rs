@@ -2,7 +2,7 @@
 //! everybody saw. `docs/torture.md` says how to read it; `cargo test --test torture` runs it for as long as one likes.
 
 pub mod checker;
-mod doer;
+mod fault_injector;
 mod hostile;
 mod people;
 pub mod plan;

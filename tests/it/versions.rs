@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    kit::{Cluster, Engine, Guest, SOON, cluster::Builder, heard::Moved},
+    kit::{Cluster, Engine, SOON, WsClient, cluster::Builder, transcript::Moved},
     operator::{TOKEN, WithOperator, token_file},
 };
 
@@ -52,7 +52,7 @@ async fn carries_over(cluster: &mut Cluster, goes: usize) {
     }
     assert_eq!(sari.heard().texts(), budi.heard().texts());
     // What the other version may not know of is nothing to it.
-    let announced = cluster.visitor(0).request(reqwest::Method::POST, "/api/operator");
+    let announced = cluster.http_client(0).request(reqwest::Method::POST, "/api/operator");
     let act = serde_json::json!({"act": "announce", "text": "Sebentar."});
     announced.header("authorization", format!("Bearer {TOKEN}")).json(&act).send().await.expect("an answer");
     sari.say_kept("setelah itu").await;
@@ -61,7 +61,7 @@ async fn carries_over(cluster: &mut Cluster, goes: usize) {
     let last = sari.heard().messages.last().expect("a message").id.clone();
     cluster.instances[goes].terminate();
     sari.is_sent_away(DRAINED, "restart", 1012).await;
-    let mut sari = Guest::rejoin(&sari.visitor.moved_to(cluster.instances[stays].base()), &last).await;
+    let mut sari = WsClient::rejoin(&sari.http_client.moved_to(cluster.instances[stays].base()), &last).await;
     assert_eq!(sari.heard().welcomed()["recovered"], true);
     sari.say_kept("aku kembali").await;
     let heard = budi.hears("sari", "aku kembali").await;

@@ -3,21 +3,21 @@
 
 #![allow(dead_code, reason = "the kit is shared with the tests that use all of it")]
 
-#[path = "../it/kit/guest.rs"]
-mod guest;
-#[path = "../it/kit/heard.rs"]
-mod heard;
+#[path = "../it/kit/http_client.rs"]
+mod http_client;
 mod talk;
-#[path = "../it/kit/visitor.rs"]
-mod visitor;
+#[path = "../it/kit/transcript.rs"]
+mod transcript;
 #[path = "../it/kit/wait.rs"]
 mod wait;
+#[path = "../it/kit/ws_client.rs"]
+mod ws_client;
 
 use std::{path::Path, process};
 
-use guest::Guest;
-use visitor::Visitor;
+use http_client::HttpClient;
 use wait::{SOON, eventually};
+use ws_client::WsClient;
 
 #[tokio::test]
 async fn a_few_people_chat_through_the_balancer() {
@@ -26,16 +26,17 @@ async fn a_few_people_chat_through_the_balancer() {
     let names = names();
     let mut guests = Vec::new();
     for name in &names {
-        guests.push(Guest::enter(&Visitor::at(url), name).await);
+        guests.push(WsClient::enter(&HttpClient::at(url), name).await);
     }
     for (guest, name) in guests.iter_mut().zip(&names) {
-        let here = |heard: &heard::Heard| names.iter().all(|name| heard.members.contains(name));
+        let here = |heard: &transcript::Transcript| names.iter().all(|name| heard.members.contains(name));
         guest.expect("everybody is here", here).await;
         guest.say_kept(&format!("halo dari {name}")).await;
     }
     let mut orders = Vec::new();
     for guest in &mut guests {
-        let all = |heard: &heard::Heard| names.iter().all(|name| heard.shows(name, &format!("halo dari {name}")));
+        let all =
+            |heard: &transcript::Transcript| names.iter().all(|name| heard.shows(name, &format!("halo dari {name}")));
         let heard = guest.expect("everybody's greeting", all).await;
         orders.push(heard.ids().split_off(heard.messages.len() - names.len()).join(" "));
     }
@@ -56,7 +57,7 @@ async fn people_talk_on_whatever_is_done_to_it() {
 #[tokio::test]
 #[ignore = "asks to be told what to say: RUANG_LINE"]
 async fn a_line_is_said_and_kept() {
-    let mut guest = Guest::enter(&Visitor::at(&the_chat().await), &names()[0]).await;
+    let mut guest = WsClient::enter(&HttpClient::at(&the_chat().await), &names()[0]).await;
     guest.say_kept(&line()).await;
     guest.visitor.log_out().await.leads_to("/");
 }
@@ -64,7 +65,7 @@ async fn a_line_is_said_and_kept() {
 #[tokio::test]
 #[ignore = "asks to be told what was said: RUANG_LINE"]
 async fn a_line_that_was_said_before_is_still_there() {
-    let mut guest = Guest::enter(&Visitor::at(&the_chat().await), &names()[0]).await;
+    let mut guest = WsClient::enter(&HttpClient::at(&the_chat().await), &names()[0]).await;
     let line = line();
     guest.expect("what was said before", |heard| heard.messages.iter().any(|said| said.text == line)).await;
     guest.visitor.log_out().await.leads_to("/");
@@ -84,7 +85,7 @@ async fn the_chat() -> String {
     let url = variable("RUANG_URL", "where the chat is, for example http://localhost:8080");
     let url = url.trim_end_matches('/').to_owned();
     eventually(SOON, "the chat answers", || async {
-        let answer = Visitor::at(&url).try_get("/readyz").await.map_err(|error| error.to_string())?;
+        let answer = HttpClient::at(&url).try_get("/readyz").await.map_err(|error| error.to_string())?;
         if answer.status == 200 { Ok(()) } else { Err(format!("{answer:?}")) }
     })
     .await;

@@ -11,9 +11,9 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use crate::{
-    guest::Guest,
     heard::{Heard, Moved, Said},
-    visitor::Visitor,
+    http_client::HttpClient,
+    ws_client::WsClient,
 };
 
 /// Between an answer and what is said, or tried, next.
@@ -24,8 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Somebody with an outbox, and a memory over all their connections.
 pub struct Person {
     name: String,
-    visitor: Visitor,
-    guest: Guest,
+    visitor: HttpClient,
+    guest: WsClient,
     heard: Vec<Said>,
     gone: Vec<String>,
     said: usize,
@@ -70,8 +70,8 @@ pub async fn talk(url: &str, names: &[String], file: &Path) {
 
 impl Person {
     async fn enter(url: &str, name: &str) -> Self {
-        let visitor = Visitor::at(url);
-        let guest = Guest::enter(&visitor, name).await;
+        let visitor = HttpClient::at(url);
+        let guest = WsClient::enter(&visitor, name).await;
         Self {
             name: name.to_owned(),
             visitor,
@@ -137,7 +137,7 @@ impl Person {
 
     async fn tries_to_join(&mut self) -> bool {
         let origin = self.visitor.base().to_owned();
-        let Ok(mut guest) = Guest::try_connect(&self.visitor, &[("origin", &origin)]).await else { return false };
+        let Ok(mut guest) = WsClient::try_connect(&self.visitor, &[("origin", &origin)]).await else { return false };
         let since = self.heard.last().map(|said| said.id.clone());
         guest.send(json!({"type": "join", "since": since})).await;
         let answered = |heard: &Heard| heard.welcomes.len() + heard.errors.len() > 0 || heard.closed.is_some();

@@ -2,26 +2,26 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::backplane::Ban;
+use crate::{backplane::Ban, name::NameKey};
 
 #[derive(Default)]
-pub(super) struct Bans(BTreeMap<String, Ban>);
+pub(super) struct Bans(BTreeMap<NameKey, Ban>);
 
 impl Bans {
     /// For how long nobody comes in under a name, if nobody does. `now` in Unix milliseconds.
-    pub(super) fn left(&self, who: &str, now: u64) -> Option<Duration> {
-        let left = self.0.get(who)?.until.checked_sub(now).filter(|left| *left > 0)?;
+    pub(super) fn left(&self, name_key: &NameKey, now: u64) -> Option<Duration> {
+        let left = self.0.get(name_key)?.until.checked_sub(now).filter(|left| *left > 0)?;
         Some(Duration::from_millis(left))
     }
 
     pub(super) fn add(&mut self, ban: Ban, now: u64) {
         self.0.retain(|_, ban| ban.until > now);
-        self.0.insert(ban.who.clone(), ban);
+        self.0.insert(ban.name_key.clone(), ban);
     }
 
     /// Lifts a ban; false if there was none.
-    pub(super) fn lift(&mut self, who: &str, now: u64) -> bool {
-        self.0.remove(who).is_some_and(|ban| ban.until > now)
+    pub(super) fn lift(&mut self, name_key: &NameKey, now: u64) -> bool {
+        self.0.remove(name_key).is_some_and(|ban| ban.until > now)
     }
 
     pub(super) fn lasting(&self, now: u64) -> Vec<Ban> {

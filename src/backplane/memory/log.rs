@@ -7,7 +7,8 @@ use std::{
 };
 
 use crate::{
-    backplane::{Cursor, MISSED_AT_MOST, NEWEST, NONCE_MEMORY, Page, Position, Post, PublishError, Reading},
+    backplane::{Cursor, MISSED_AT_MOST, NEWEST, NONCE_MEMORY, Page, Position, Post, PublishError, Snapshot},
+    name::NameKey,
     protocol::{Id, Message, Row},
 };
 
@@ -46,13 +47,13 @@ impl Log {
 
     /// What a post is answered whose nonce is known.
     pub(super) fn said(&self, post: &Post) -> Option<Result<Id, PublishError>> {
-        let (id, known) = self.said.get(&(post.who.clone(), post.nonce.clone()))?;
+        let (id, known) = self.said.get(&(post.name_key.clone(), post.nonce.clone()))?;
         Some(if *known == post.fingerprint() { Ok(*id) } else { Err(PublishError::BadNonce) })
     }
 
     pub(super) fn append(&mut self, post: Post, at: u64, now: Instant) -> Arc<Message> {
         let fingerprint = post.fingerprint();
-        let key = (post.who, post.nonce.clone());
+        let key = (post.name_key, post.nonce.clone());
         let id = Id::new(self.head.epoch, self.head.n + 1);
         let at = self.newest_at.max(at);
         let text = post.text.as_str().to_owned();
@@ -84,7 +85,7 @@ impl Log {
         }
     }
 
-    pub(super) fn read(&self, since: Option<Id>) -> Reading {
+    pub(super) fn read(&self, since: Option<Id>) -> Snapshot {
         // How many rows come before the first that is new to the reader, if its position is known.
         let seen = since.and_then(|id| self.rows_up_to(id));
         let missed = seen.map(|seen| self.rows.len() - seen);
@@ -93,15 +94,15 @@ impl Log {
             Some(seen) if continues => seen,
             _ => self.rows.len().saturating_sub(NEWEST),
         };
-        Reading {
-            position: Position { epoch: self.head.epoch, head: self.head, v: 0 },
+        Snapshot {
+            position: Position { epoch: self.head.epoch, head: self.head, version: 0 },
             continues,
             missed: missed.map(|missed| missed as u64),
             before: (self.trimmed + first) as u64,
             older: first > 0,
             rows: self.rows.range(first..).cloned().collect(),
             removed: self.rows.iter().filter(|row| row.message().is_none()).map(Row::id).collect(),
-            ..Reading::default()
+            ..Snapshot::default()
         }
     }
 
@@ -141,7 +142,7 @@ impl Log {
     }
 }
 
-type Key = (String, crate::protocol::Nonce);
+type Key = (NameKey, crate::protocol::Nonce);
 type Answer = (Id, String);
 
 /// Nonces in two generations: the older is dropped whole, at most once in [`NONCE_MEMORY`].

@@ -2,20 +2,20 @@
 
 use tokio::sync::mpsc;
 
-use crate::backplane::{Event, outlet::Outlet};
+use crate::backplane::{Event, event_sender::EventSender};
 
 #[derive(Default)]
-pub(super) struct Subscribers(Vec<Outlet>);
+pub(super) struct Subscribers(Vec<EventSender>);
 
 impl Subscribers {
     pub(super) fn add(&mut self) -> mpsc::Receiver<Event> {
-        let (mut outlet, receiver) = Outlet::new();
-        outlet.tell_gap();
-        self.0.push(outlet);
+        let (mut event_sender, receiver) = EventSender::new();
+        event_sender.tell_gap();
+        self.0.push(event_sender);
         receiver
     }
 
     pub(super) fn tell(&mut self, event: &Event) {
-        self.0.retain_mut(|outlet| outlet.tell(event.clone()));
+        self.0.retain_mut(|event_sender| event_sender.tell(event.clone()));
     }
 }

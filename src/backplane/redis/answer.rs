@@ -5,7 +5,11 @@ use std::time::Duration;
 use fred::types::Value;
 
 use crate::{
-    backplane::{Acted, BeatError, Beaten, Claim, Inc, Lease, PublishError, Reaped, Stage, Unavailable},
+    backplane::{
+        Claim, HeartbeatError, HeartbeatReply, IncarnationId, Lease, ModerationOutcome, PublishError, ReapOutcome,
+        Stage, Unavailable,
+    },
+    name::NameKey,
     protocol::Id,
     telemetry::instruments,
 };
@@ -26,30 +30,30 @@ pub(super) fn published(answer: &Value) -> Result<Id, PublishError> {
 }
 
 /// And Redis' time since 1970.
-pub(super) fn beaten(answer: &Value) -> Result<(Beaten, Duration), BeatError> {
+pub(super) fn beaten(answer: &Value) -> Result<(HeartbeatReply, Duration), HeartbeatError> {
     let fields = list(answer)?;
     match text(fields.first())?.as_str() {
         "beaten" => {}
-        "stale" => return Err(BeatError::Stale),
-        "gone" => return Err(BeatError::Gone { epoch: parse(fields.get(1))? }),
+        "stale" => return Err(HeartbeatError::Stale),
+        "gone" => return Err(HeartbeatError::Gone { epoch: parse(fields.get(1))? }),
         _ => return Err(unreadable().into()),
     }
     let position = crate::backplane::Position {
         epoch: parse(fields.get(1))?,
         head: parse(fields.get(2))?,
-        v: parse(fields.get(3))?,
+        version: parse(fields.get(3))?,
     };
-    let refused = texts(fields.get(4))?;
+    let refused = texts(fields.get(4))?.into_iter().map(NameKey::from).collect();
     let leases = texts(fields.get(5))?;
     let leases = leases.chunks_exact(2).filter_map(|pair| lease(&pair[0], &pair[1])).collect();
     let time = Duration::from_micros(parse(fields.get(6))?);
-    Ok((Beaten { position, leases, refused }, time))
+    Ok((HeartbeatReply { position, leases, refused }, time))
 }
 
-pub(super) fn reaped(answer: &Value) -> Result<Reaped, Unavailable> {
+pub(super) fn reaped(answer: &Value) -> Result<ReapOutcome, Unavailable> {
     match text(Some(answer))?.as_str() {
-        "done" => Ok(Reaped::Done),
-        "alive" => Ok(Reaped::Alive),
+        "done" => Ok(ReapOutcome::Done),
+        "alive" => Ok(ReapOutcome::Alive),
         _ => Err(unreadable()),
     }
 }
@@ -64,10 +68,10 @@ pub(super) fn claimed(answer: &Value) -> Result<Claim, Unavailable> {
     }
 }
 
-pub(super) fn acted(answer: &Value) -> Result<Acted, Unavailable> {
+pub(super) fn acted(answer: &Value) -> Result<ModerationOutcome, Unavailable> {
     match text(Some(answer))?.as_str() {
-        "done" => Ok(Acted::Done),
-        "nothing" => Ok(Acted::Nothing),
+        "done" => Ok(ModerationOutcome::Done),
+        "nothing" => Ok(ModerationOutcome::Nothing),
         _ => Err(unreadable()),
     }
 }
@@ -96,16 +100,16 @@ pub(super) fn texts(value: Option<&Value>) -> Result<Vec<String>, Unavailable> {
 }
 
 /// A lease is kept as its counter, with `d` behind it when draining and `x` when reaped.
-fn lease(inc: &str, kept: &str) -> Option<Lease> {
+fn lease(incarnation: &str, kept: &str) -> Option<Lease> {
     let (digits, stage) = match kept.strip_suffix('x') {
         // `12dx`: reaped while draining.
-        Some(rest) => (rest.trim_end_matches('d'), Stage::Reaped),
+        Some(rest) => (rest.trim_end_matches('d'), Stage::ReapOutcome),
         None => match kept.strip_suffix('d') {
             Some(digits) => (digits, Stage::Draining),
             None => (kept, Stage::Live),
         },
     };
-    Some(Lease { inc: Inc::from(inc), k: digits.parse().ok()?, stage })
+    Some(Lease { incarnation: IncarnationId::from(incarnation), heartbeat_seq: digits.parse().ok()?, stage })
 }
 
 fn unreadable() -> Unavailable {

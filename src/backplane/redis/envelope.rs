@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use super::body;
 use crate::{
-    backplane::{Delta, Event, Inc, Person, Position, SessionTag, Typing},
+    backplane::{Delta, Event, IncarnationId, Member, Position, SessionTag, Typing},
     protocol::{Id, Rules},
 };
 
 pub(super) fn typing(typing: &Typing) -> String {
     let state = u8::from(typing.active);
-    let person = serde_json::to_string(&(&typing.who, &typing.name)).unwrap_or_default();
+    let person = serde_json::to_string(&(&typing.name_key, &typing.name)).unwrap_or_default();
     format!("1 t {state} {person}")
 }
 
@@ -23,64 +23,69 @@ pub(super) fn open(text: &str) -> Option<Event> {
         "p" => presence(rest),
         "e" => ended(rest),
         "r" => moderated(rest),
-        "b" => beat(rest),
+        "b" => heartbeat(rest),
         "t" => open_typing(rest),
         _ => None,
     }
 }
 
-/// `id prev v at body`
+/// `id prev version at body`
 fn message(rest: &str) -> Option<Event> {
-    let [id, prev, v, at, body] = fields(rest)?;
+    let [id, prev, version, at, body] = fields(rest)?;
     let (message, trace) = body::read_traced(id.parse().ok()?, at.parse().ok()?, body)?;
-    Some(Event::Message { prev: prev.parse().ok()?, v: v.parse().ok()?, message: Arc::new(message), trace })
+    Some(Event::Message { prev: prev.parse().ok()?, version: version.parse().ok()?, message: Arc::new(message), trace })
 }
 
-/// `epoch v head delta`
+/// `epoch version head delta`
 fn presence(rest: &str) -> Option<Event> {
-    let [epoch, v, head, delta] = fields(rest)?;
-    Some(Event::Presence { position: position(epoch, head, v)?, delta: open_delta(delta)? })
+    let [epoch, version, head, delta] = fields(rest)?;
+    Some(Event::Presence { position: position(epoch, head, version)?, delta: open_delta(delta)? })
 }
 
-/// `epoch v head session delta`
+/// `epoch version head session delta`
 fn ended(rest: &str) -> Option<Event> {
-    let [epoch, v, head, session, delta] = fields(rest)?;
+    let [epoch, version, head, session, delta] = fields(rest)?;
     let session = SessionTag::from(session);
-    Some(Event::Ended { position: position(epoch, head, v)?, session, delta: open_delta(delta)? })
+    Some(Event::Ended { position: position(epoch, head, version)?, session, delta: open_delta(delta)? })
 }
 
-/// `epoch v head ids rules`: the ids with commas between them, or `-`
+/// `epoch version head ids rules`: the ids with commas between them, or `-`
 fn moderated(rest: &str) -> Option<Event> {
-    let [epoch, v, head, ids, rules] = fields(rest)?;
+    let [epoch, version, head, ids, rules] = fields(rest)?;
     let ids = (ids != "-").then(|| ids.split(',').map(str::parse).collect::<Result<Vec<Id>, _>>());
     let removed = ids.transpose().ok()?.unwrap_or_default();
     let rules: Rules = serde_json::from_str(rules).ok()?;
-    Some(Event::Moderated { position: position(epoch, head, v)?, removed, rules })
+    Some(Event::Moderated { position: position(epoch, head, version)?, removed, rules })
 }
 
-/// `epoch v head inc k`
-fn beat(rest: &str) -> Option<Event> {
-    let [epoch, v, head, inc, k] = fields(rest)?;
-    Some(Event::Beat { position: position(epoch, head, v)?, inc: Inc::from(inc), k: k.parse().ok()? })
+/// `epoch version head incarnation heartbeat_seq`
+fn heartbeat(rest: &str) -> Option<Event> {
+    let [epoch, version, head, incarnation, heartbeat_seq] = fields(rest)?;
+    Some(Event::Heartbeat {
+        position: position(epoch, head, version)?,
+        incarnation: IncarnationId::from(incarnation),
+        heartbeat_seq: heartbeat_seq.parse().ok()?,
+    })
 }
 
-/// `active [who, name]`
+/// `active [name_key, name]`
 fn open_typing(rest: &str) -> Option<Event> {
     let [active, person] = fields(rest)?;
-    let (who, name) = serde_json::from_str(person).ok()?;
-    Some(Event::Typing(Typing { who, name, active: active == "1" }))
+    let (name_key, name) = serde_json::from_str(person).ok()?;
+    Some(Event::Typing(Typing { name_key, name, active: active == "1" }))
 }
 
-/// `[[[who, name], …], [[who, name], …]]`: who came, who went.
+/// `[[[name_key, name], …], [[name_key, name], …]]`: who came, who went.
 fn open_delta(text: &str) -> Option<Delta> {
     type Pairs = Vec<(String, String)>;
     let (joined, left): (Pairs, Pairs) = serde_json::from_str(text).ok()?;
-    let people = |pairs: Pairs| pairs.into_iter().map(|(who, name)| Person { who, name }).collect();
+    let people =
+        |pairs: Pairs| pairs.into_iter().map(|(name_key, name)| Member { name_key: name_key.into(), name }).collect();
     Some(Delta { joined: people(joined), left: people(left) })
 }
 
-pub(super) fn position(epoch: &str, head: &str, v: &str) -> Option<Position> {
-    Some(Position { epoch: epoch.parse().ok()?, head: head.parse::<Id>().ok()?, v: v.parse().ok()? })
+pub(super) fn position(epoch: &str, head: &str, version: &str) -> Option<Position> {
+    Some(Position { epoch: epoch.parse().ok()?, head: head.parse::<Id>().ok()?, version: version.parse().ok()? })
 }
 
 /// Exactly `N` fields; the last is the rest of the line.
@@ -95,11 +100,12 @@ mod tests {
     /// What this version's scripts write: other versions in one cluster must be able to read it for ever.
     #[test]
     fn golden_envelopes_are_read() {
-        let position = Position { epoch: 8, head: Id::new(7, 42), v: 3 };
-        let person = |name: &str| Person { who: name.to_lowercase(), name: name.into() };
+        let position = Position { epoch: 8, head: Id::new(7, 42), version: 3 };
+        let person = |name: &str| Member { name_key: name.to_lowercase().into(), name: name.into() };
         let body = r#"{"nonce":"n","from":"Sari","text":"halo semua"}"#;
         let message = Arc::new(body::read(Id::new(7, 43), 1_764_000_000_000, body).unwrap());
-        let said = |trace| Some(Event::Message { prev: Id::new(7, 42), v: 3, message: Arc::clone(&message), trace });
+        let said =
+            |trace| Some(Event::Message { prev: Id::new(7, 42), version: 3, message: Arc::clone(&message), trace });
         assert_eq!(open(&format!("1 m 7-43 7-42 3 1764000000000 {body}")), said(None));
         let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         let body = format!(r#"{{"nonce":"n","from":"Sari","text":"halo semua","trace":"{trace}"}}"#);
@@ -109,7 +115,10 @@ mod tests {
         let delta = Delta { joined: vec![], left: vec![person("Adi Budi")] };
         let ended = Event::Ended { position, session: "s1".into(), delta };
         assert_eq!(open(r#"1 e 8 3 7-42 s1 [[],[["adi budi","Adi Budi"]]]"#), Some(ended));
-        assert_eq!(open("1 b 8 3 7-42 inc1 9"), Some(Event::Beat { position, inc: "inc1".into(), k: 9 }));
+        assert_eq!(
+            open("1 b 8 3 7-42 inc1 9"),
+            Some(Event::Heartbeat { position, incarnation: "inc1".into(), heartbeat_seq: 9 })
+        );
         let rules = Rules { slow_ms: 30_000, notice: Some("mati / sebentar".into()) };
         let removed = vec![Id::new(7, 41), Id::new(7, 42)];
         assert_eq!(
@@ -118,7 +127,7 @@ mod tests {
         );
         let nothing = Event::Moderated { position, removed: vec![], rules: Rules::default() };
         assert_eq!(open(r#"1 r 8 3 7-42 - {"slow_ms":0,"notice":null}"#), Some(nothing));
-        let typing = Typing { who: "sari".into(), name: "Sari".into(), active: true };
+        let typing = Typing { name_key: "sari".into(), name: "Sari".into(), active: true };
         assert_eq!(open(r#"1 t 1 ["sari","Sari"]"#), Some(Event::Typing(typing)));
     }
 
@@ -141,7 +150,7 @@ mod tests {
 
     #[test]
     fn typing_reads_back_whatever_the_name() {
-        let typing = Typing { who: "a \" b".into(), name: "A \" \\ B".into(), active: false };
+        let typing = Typing { name_key: "a \" b".into(), name: "A \" \\ B".into(), active: false };
         assert_eq!(open(&super::typing(&typing)), Some(Event::Typing(typing)));
     }
 }

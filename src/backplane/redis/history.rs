@@ -7,7 +7,7 @@ use fred::{
 
 use super::{Redis, answer, body, scripts::Call};
 use crate::{
-    backplane::{Cursor, Inc, MISSED_AT_MOST, NEWEST, Page, Position, Present, Reading, Unavailable},
+    backplane::{Cursor, IncarnationId, MISSED_AT_MOST, NEWEST, Page, Position, Present, Snapshot, Unavailable},
     protocol::{Id, Row, Rules},
 };
 
@@ -22,7 +22,7 @@ struct Entry {
 const REMOVED: &str = "-";
 
 impl Redis {
-    pub(super) async fn read_room(&self, since: Option<Id>) -> Result<Reading, Unavailable> {
+    pub(super) async fn read_room(&self, since: Option<Id>) -> Result<Snapshot, Unavailable> {
         let since = since.map(|id| id.to_string()).unwrap_or_default();
         let args = vec![since, MISSED_AT_MOST.to_string(), NEWEST.to_string(), self.history_age_ms()];
         let read = self.scripts.run(Call::Read, self.keys.room(), args).await?;
@@ -30,7 +30,7 @@ impl Redis {
         let position = Position {
             epoch: answer::parse(fields.first())?,
             head: answer::parse(fields.get(1))?,
-            v: answer::parse(fields.get(2))?,
+            version: answer::parse(fields.get(2))?,
         };
         let total: u64 = answer::parse(fields.get(3))?;
         let oldest: u64 = answer::parse(fields.get(6))?;
@@ -48,7 +48,7 @@ impl Redis {
         let people = answer::texts(fields.get(8))?;
         let notice = answer::text(fields.get(10))?;
         let removed = answer::list(fields.get(11).ok_or(Unavailable)?)?;
-        Ok(Reading {
+        Ok(Snapshot {
             position,
             continues: answer::text(fields.get(4))? == "1",
             missed: answer::text(fields.get(5))?.parse().ok(),
@@ -148,8 +148,8 @@ fn read_row(row: &Value) -> Result<Entry, Unavailable> {
     Ok(Entry { total: answer::parse(fields.get(1))?, row })
 }
 
-fn present(who: &str, held: &str) -> Option<Present> {
+fn present(name_key: &str, held: &str) -> Option<Present> {
     let (name, incs) = held.split_once('\n')?;
-    let held_by = incs.split(' ').map(Inc::from).collect();
-    Some(Present { who: who.to_owned(), name: name.to_owned(), held_by })
+    let held_by = incs.split(' ').map(IncarnationId::from).collect();
+    Some(Present { name_key: name_key.into(), name: name.to_owned(), held_by })
 }

@@ -8,28 +8,33 @@ use fred::{
 };
 
 use super::{Redis, answer, clock::wall, scripts::Call};
-use crate::backplane::{Beat, BeatError, Beaten, CHANGES_AT_ONCE, Hold, Inc, Reaped, Unavailable};
+use crate::{
+    backplane::{
+        CHANGES_AT_ONCE, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Person, ReapOutcome, Unavailable,
+    },
+    name::NameKey,
+};
 
 impl Redis {
-    pub(super) async fn beat_once(&self, beat: Beat) -> Result<Beaten, BeatError> {
-        let whos = beat.adds.iter().chain(&beat.dels).map(|hold| hold.who.as_str());
-        let keys = self.keys_and_names(whos);
+    pub(super) async fn beat_once(&self, beat: Heartbeat) -> Result<HeartbeatReply, HeartbeatError> {
+        let people = beat.adds.iter().chain(&beat.dels);
+        let keys = self.keys_and_names(people.map(|person| &person.name_key));
         let mut args = vec![
-            beat.inc.as_str().to_owned(),
-            beat.k.to_string(),
+            beat.incarnation.as_str().to_owned(),
+            beat.heartbeat_seq.to_string(),
             if beat.draining { "d" } else { "" }.to_owned(),
             self.name_hold_ms(),
             self.history_age_ms(),
             beat.adds.len().to_string(),
         ];
-        for Hold { who, name, session } in beat.adds {
-            args.extend([who, name, session.as_str().to_owned()]);
+        for Person { name_key, name, session } in beat.adds {
+            args.extend([name_key.to_string(), name, session.as_str().to_owned()]);
         }
-        for Hold { who, session, .. } in beat.dels {
-            args.extend([who, session.as_str().to_owned()]);
+        for Person { name_key, session, .. } in beat.dels {
+            args.extend([name_key.to_string(), session.as_str().to_owned()]);
         }
         let (asked, began) = (wall(), Instant::now());
-        let answer = self.scripts.run(Call::Beat, keys, args).await?;
+        let answer = self.scripts.run(Call::Heartbeat, keys, args).await?;
         let (beaten, time) = answer::beaten(&answer)?;
         self.clock.learn(time, asked, began.elapsed(), Instant::now());
         Ok(beaten)
@@ -37,32 +42,51 @@ impl Redis {
 
     /// Condemns an incarnation, then walks through the people and releases its own, some at a time, so that no call
     /// keeps Redis busy for long.
-    pub(super) async fn reap_all(&self, inc: &Inc, k: u64) -> Result<Reaped, Unavailable> {
-        if self.reap_some(inc, k, vec![], false).await? == Reaped::Alive {
-            return Ok(Reaped::Alive);
+    pub(super) async fn reap_all(
+        &self,
+        incarnation: &IncarnationId,
+        heartbeat_seq: u64,
+    ) -> Result<ReapOutcome, Unavailable> {
+        if self.reap_some(incarnation, heartbeat_seq, vec![], false).await? == ReapOutcome::Alive {
+            return Ok(ReapOutcome::Alive);
         }
         let mut cursor = "0".to_owned();
         loop {
-            let (next, held) = self.scan_held(inc, cursor).await?;
+            let (next, held) = self.scan_held(incarnation, cursor).await?;
             for some in held.chunks(CHANGES_AT_ONCE) {
-                self.reap_some(inc, k, some.to_vec(), false).await?;
+                self.reap_some(incarnation, heartbeat_seq, some.to_vec(), false).await?;
             }
             if next == "0" {
-                return self.reap_some(inc, k, vec![], true).await;
+                return self.reap_some(incarnation, heartbeat_seq, vec![], true).await;
             }
             cursor = next;
         }
     }
 
-    async fn reap_some(&self, inc: &Inc, k: u64, whos: Vec<String>, last: bool) -> Result<Reaped, Unavailable> {
-        let keys = self.keys_and_names(whos.iter().map(String::as_str));
-        let mut args = vec![inc.as_str().to_owned(), k.to_string(), u8::from(last).to_string(), self.name_hold_ms()];
-        args.extend(whos);
+    async fn reap_some(
+        &self,
+        incarnation: &IncarnationId,
+        heartbeat_seq: u64,
+        names: Vec<NameKey>,
+        last: bool,
+    ) -> Result<ReapOutcome, Unavailable> {
+        let keys = self.keys_and_names(&names);
+        let mut args = vec![
+            incarnation.as_str().to_owned(),
+            heartbeat_seq.to_string(),
+            u8::from(last).to_string(),
+            self.name_hold_ms(),
+        ];
+        args.extend(names.iter().map(NameKey::to_string));
         answer::reaped(&self.scripts.run(Call::Reap, keys, args).await?)
     }
 
-    /// One step through the people: the next cursor, and those held by `inc`.
-    async fn scan_held(&self, inc: &Inc, cursor: String) -> Result<(String, Vec<String>), Unavailable> {
+    /// One step through the people: the next cursor, and those held by `incarnation`.
+    async fn scan_held(
+        &self,
+        incarnation: &IncarnationId,
+        cursor: String,
+    ) -> Result<(String, Vec<NameKey>), Unavailable> {
         let people = self.keys.people();
         let command = CustomCommand::new("HSCAN", people.as_str(), false);
         let args = vec![people, cursor, "COUNT".to_owned(), CHANGES_AT_ONCE.to_string()];
@@ -70,9 +94,9 @@ impl Redis {
         let fields = answer::list(&scanned)?;
         let pairs = answer::texts(fields.get(1))?;
         let is_held = |held: &str| {
-            held.split_once('\n').is_some_and(|(_, incs)| incs.split(' ').any(|other| other == inc.as_str()))
+            held.split_once('\n').is_some_and(|(_, incs)| incs.split(' ').any(|other| other == incarnation.as_str()))
         };
-        let held = pairs.chunks_exact(2).filter(|pair| is_held(&pair[1])).map(|pair| pair[0].clone()).collect();
+        let held = pairs.chunks_exact(2).filter(|pair| is_held(&pair[1])).map(|pair| pair[0].as_str().into()).collect();
         Ok((answer::text(fields.first())?, held))
     }
 }

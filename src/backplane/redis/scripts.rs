@@ -15,7 +15,7 @@ use tracing::Instrument;
 
 use crate::{
     backplane::Unavailable,
-    redis::{Complaint, kind},
+    redis::{Diagnosis, kind},
     telemetry::{instruments, spans},
 };
 
@@ -31,12 +31,12 @@ const TELL_EVERY: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Call {
     Publish,
-    Beat,
+    Heartbeat,
     Reap,
     End,
     Read,
     Claim,
-    Act,
+    ModerationAction,
 }
 
 /// The scripts of the room, run in order on one connection.
@@ -84,32 +84,33 @@ impl Scripts {
 }
 
 impl Call {
-    const ALL: [Self; 7] = [Self::Publish, Self::Beat, Self::Reap, Self::End, Self::Read, Self::Claim, Self::Act];
+    const ALL: [Self; 7] =
+        [Self::Publish, Self::Heartbeat, Self::Reap, Self::End, Self::Read, Self::Claim, Self::ModerationAction];
 
     /// As metrics and traces have it.
     const fn as_str(self) -> &'static str {
         match self {
             Self::Publish => "publish",
-            Self::Beat => "beat",
+            Self::Heartbeat => "beat",
             Self::Reap => "reap",
             Self::End => "end",
             Self::Read => "read",
             Self::Claim => "claim",
-            Self::Act => "act",
+            Self::ModerationAction => "act",
         }
     }
 
     fn script(self) -> Script {
         let (header, own) = match self {
             Self::Publish => (NEEDS_MEMORY, include_str!("lua/publish.lua")),
-            Self::Beat => (ALLOWS_OOM, include_str!("lua/beat.lua")),
+            Self::Heartbeat => (ALLOWS_OOM, include_str!("lua/heartbeat.lua")),
             Self::Reap => (ALLOWS_OOM, include_str!("lua/reap.lua")),
             Self::End => (ALLOWS_OOM, include_str!("lua/end.lua")),
             Self::Read => (ALLOWS_OOM, include_str!("lua/read.lua")),
             Self::Claim => (NEEDS_MEMORY, include_str!("lua/claim.lua")),
-            Self::Act => (ALLOWS_OOM, include_str!("lua/act.lua")),
+            Self::ModerationAction => (ALLOWS_OOM, include_str!("lua/moderate.lua")),
         };
-        Script::from_lua([header, include_str!("lua/epoch.lua"), own].concat())
+        Script::from_lua([header, include_str!("lua/prelude.lua"), own].concat())
     }
 }
 
@@ -133,7 +134,7 @@ fn unavailable(script: &'static str, error: &Error) -> Unavailable {
         tracing::debug!(script, %error, "Redis does not do it");
     } else {
         *told = Some(Instant::now());
-        tracing::warn!(script, why = %Complaint::from(error), "Redis refuses");
+        tracing::warn!(script, why = %Diagnosis::from(error), "Redis refuses");
     }
     Unavailable
 }

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::envelope;
-use crate::{backplane::outlet::Outlet, redis::Link};
+use crate::{backplane::event_sender::EventSender, redis::RedisConnector};
 
 /// How often an idle connection is asked whether it lives: a half-open one says nothing by itself.
 const PROBE: Duration = Duration::from_secs(1);
@@ -22,27 +22,27 @@ const DEADLINE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Runs until nobody listens.
-pub(super) async fn run(link: Link, channel: String, mut outlet: Outlet) {
+pub(super) async fn run(link: RedisConnector, channel: String, mut event_sender: EventSender) {
     let Ok(client) = link.subscriber() else { return };
-    follow(&client, &channel, &mut outlet).await;
+    follow(&client, &channel, &mut event_sender).await;
     // Nobody cares how the connection ends.
     let _ = timeout(DEADLINE, client.quit()).await;
 }
 
-async fn follow(client: &SubscriberClient, channel: &str, outlet: &mut Outlet) {
+async fn follow(client: &SubscriberClient, channel: &str, event_sender: &mut EventSender) {
     let mut messages = client.message_rx();
     let mut reconnects = client.reconnect_rx();
     let mut probes = interval(PROBE);
     probes.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    if !subscribe(client, channel, &mut reconnects, outlet).await {
+    if !subscribe(client, channel, &mut reconnects, event_sender).await {
         return;
     }
     loop {
         tokio::select! {
             message = messages.recv() => {
                 let listened = match message {
-                    Ok(message) => hand_on(message.value.as_str().as_deref(), outlet),
-                    Err(RecvError::Lagged(_)) => outlet.tell_gap(),
+                    Ok(message) => hand_on(message.value.as_str().as_deref(), event_sender),
+                    Err(RecvError::Lagged(_)) => event_sender.tell_gap(),
                     Err(RecvError::Closed) => false,
                 };
                 if !listened {
@@ -51,7 +51,7 @@ async fn follow(client: &SubscriberClient, channel: &str, outlet: &mut Outlet) {
             }
             reconnected = reconnects.recv() => {
                 let is_open = !matches!(reconnected, Err(RecvError::Closed));
-                if !is_open || !subscribe(client, channel, &mut reconnects, outlet).await {
+                if !is_open || !subscribe(client, channel, &mut reconnects, event_sender).await {
                     return;
                 }
             }
@@ -60,7 +60,7 @@ async fn follow(client: &SubscriberClient, channel: &str, outlet: &mut Outlet) {
                 let client = client.clone();
                 tokio::spawn(async move { timeout(DEADLINE, client.ping::<()>(None)).await });
             }
-            () = outlet.closed() => return,
+            () = event_sender.closed() => return,
         }
     }
 }
@@ -71,7 +71,7 @@ async fn subscribe(
     client: &SubscriberClient,
     channel: &str,
     reconnects: &mut Receiver<Server>,
-    outlet: &mut Outlet,
+    event_sender: &mut EventSender,
 ) -> bool {
     let confirmed = async {
         // Connections made before the command is sent are no reason to send it again.
@@ -84,14 +84,14 @@ async fn subscribe(
     let confirmed = pin!(confirmed);
     let is_confirmed = tokio::select! {
         () = confirmed => true,
-        () = outlet.closed() => false,
+        () = event_sender.closed() => false,
     };
-    is_confirmed && outlet.tell_gap()
+    is_confirmed && event_sender.tell_gap()
 }
 
-fn hand_on(text: Option<&str>, outlet: &mut Outlet) -> bool {
+fn hand_on(text: Option<&str>, event_sender: &mut EventSender) -> bool {
     match text.and_then(envelope::open) {
-        Some(event) => outlet.tell(event),
+        Some(event) => event_sender.tell(event),
         None => {
             tracing::debug!("an envelope that this version cannot read");
             true

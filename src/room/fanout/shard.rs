@@ -12,9 +12,9 @@ use tokio::{
 };
 use tracing::Span;
 
-use super::{members::Members, pace::pace};
+use super::{coalesce::rest, connections::Connections};
 use crate::room::{
-    attendance::ConnectionId,
+    local_members::ConnectionId,
     recipient::{Farewell, Recipient},
 };
 
@@ -22,13 +22,13 @@ use crate::room::{
 const FULL_BYTES: usize = 4 * 1024 * 1024;
 
 /// What a shard is to do.
-pub(super) enum Order {
+pub(super) enum ShardCommand {
     /// A client hears everything from now on.
     Enter(ConnectionId, Arc<dyn Recipient>),
     /// It hears nothing more.
     Leave(ConnectionId),
     /// Frames for everybody, and what traces that.
-    Tell(Bytes, Span),
+    Broadcast(Bytes, Span),
     /// Frames for one.
     Send(ConnectionId, Bytes),
     /// A welcome for one.
@@ -43,13 +43,13 @@ pub(super) enum Order {
 /// connection.
 #[derive(Default)]
 pub(super) struct Shard {
-    orders: Mutex<Orders>,
+    commands: Mutex<ShardQueue>,
     arrived: Notify,
 }
 
 #[derive(Default)]
-struct Orders {
-    waiting: Vec<Order>,
+struct ShardQueue {
+    waiting: Vec<ShardCommand>,
     bytes: usize,
     ended: bool,
 }
@@ -57,23 +57,23 @@ struct Orders {
 impl Shard {
     /// Works until [`end`](Self::end).
     pub(super) async fn run(self: Arc<Self>) {
-        let mut members = Members::default();
-        while let Some(orders) = self.next_orders().await {
+        let mut members = Connections::default();
+        while let Some(commands) = self.next_orders().await {
             let began = Instant::now();
-            if members.carry_out(orders).await {
-                sleep_until(began + pace(members.len())).await;
+            if members.carry_out(commands).await {
+                sleep_until(began + rest(members.len())).await;
             }
         }
     }
 
     /// Adds an order. Never waits.
-    pub(super) fn order(&self, order: Order) {
-        let mut orders = self.lock();
-        if let Order::Tell(frames, _) = &order {
-            orders.bytes += frames.len();
+    pub(super) fn command(&self, command: ShardCommand) {
+        let mut commands = self.lock();
+        if let ShardCommand::Broadcast(frames, _) = &command {
+            commands.bytes += frames.len();
         }
-        orders.waiting.push(order);
-        drop(orders);
+        commands.waiting.push(command);
+        drop(commands);
         self.arrived.notify_one();
     }
 
@@ -88,15 +88,15 @@ impl Shard {
     }
 
     /// All orders that wait, once there are any; none at the end.
-    async fn next_orders(&self) -> Option<Vec<Order>> {
+    async fn next_orders(&self) -> Option<Vec<ShardCommand>> {
         loop {
             {
-                let mut orders = self.lock();
-                if !orders.waiting.is_empty() {
-                    orders.bytes = 0;
-                    return Some(mem::take(&mut orders.waiting));
+                let mut commands = self.lock();
+                if !commands.waiting.is_empty() {
+                    commands.bytes = 0;
+                    return Some(mem::take(&mut commands.waiting));
                 }
-                if orders.ended {
+                if commands.ended {
                     return None;
                 }
             }
@@ -104,17 +104,17 @@ impl Shard {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Orders> {
-        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, ShardQueue> {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Order {
+impl ShardCommand {
     pub(super) fn is_tell(&self) -> bool {
-        matches!(self, Self::Tell(..))
+        matches!(self, Self::Broadcast(..))
     }
 
     pub(super) fn told(self) -> Option<(Bytes, Span)> {
-        if let Self::Tell(frames, span) = self { Some((frames, span)) } else { None }
+        if let Self::Broadcast(frames, span) = self { Some((frames, span)) } else { None }
     }
 }

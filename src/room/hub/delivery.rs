@@ -9,11 +9,15 @@ use std::{
 use bytes::Bytes;
 use tracing::Span;
 
-use super::{Hearing, Hub};
+use super::{Hub, SyncState};
 use crate::{
-    backplane::{Delta, Event, Inc, Person, Reading, SessionTag},
+    backplane::{Delta, Event, IncarnationId, Member, SessionTag, Snapshot},
+    name::NameKey,
     protocol::{Bye, Id, Message, Row, Rules, ServerFrame},
-    room::{Ending, Farewell, follower::Verdict, moderated::News, recent::Kept, roster::Changes},
+    room::{
+        Ending, Farewell, gap_detector::Verdict, history_cache::EncodedMessage, moderation_state::ModerationChange,
+        roster::Changes,
+    },
     telemetry::{TraceParent, instruments, spans},
 };
 
@@ -28,14 +32,14 @@ const NO_NAMES_ABOVE: usize = 1000;
 impl Hub {
     pub(super) fn hear(&mut self, event: Event, now: Instant) {
         // While deaf only the gap counts that begins a subscription.
-        if matches!(self.hearing, Hearing::Deaf { .. }) && event != Event::Gap {
+        if matches!(self.hearing, SyncState::Unsubscribed { .. }) && event != Event::Gap {
             return;
         }
         if event == Event::Gap {
-            self.pulse.note_gap();
+            self.heartbeats.note_gap();
         }
         self.act_on(&event, now);
-        match self.follower.follow(&event) {
+        match self.gap_detector.follow(&event) {
             Verdict::Next => self.deliver(event, now),
             Verdict::Stale => {}
             Verdict::Gap => self.fall_behind(now),
@@ -44,26 +48,29 @@ impl Hub {
 
     /// Takes a look at the room: continues from it, or starts anew and says so to everybody.
     /// `acknowledged` is what must be in it, if it is newer than what we had heard.
-    pub(super) fn take_reading(&mut self, reading: &Reading, acknowledged: &[Id], now: Instant) {
-        let before = self.follower.position();
-        let is_lost = |id: &Id| before.is_some_and(|before| *id > before.head) && !reading.has(*id);
-        let has_lost = reading.continues && acknowledged.iter().any(is_lost);
-        let continues = reading.continues && !has_lost;
+    pub(super) fn take_reading(&mut self, snapshot: &Snapshot, acknowledged: &[Id], now: Instant) {
+        let before = self.gap_detector.position();
+        let is_lost = |id: &Id| before.is_some_and(|before| *id > before.head) && !snapshot.has(*id);
+        let has_lost = snapshot.continues && acknowledged.iter().any(is_lost);
+        let continues = snapshot.continues && !has_lost;
         self.shared.tell_ending(Ending::Any);
-        let encoded: Vec<Kept> = reading.rows.iter().cloned().map(Kept::new).collect();
+        let encoded: Vec<EncodedMessage> = snapshot.rows.iter().cloned().map(EncodedMessage::new).collect();
         let frames: Vec<Bytes> = encoded.iter().map(|kept| kept.frame.clone()).collect();
-        self.shared.view_mut().recent.take(reading, encoded);
+        self.shared.view_mut().recent.take(snapshot, encoded);
         self.forget_old();
-        self.follower.arrive(reading.position);
-        self.hearing = Hearing::Synced;
-        self.pulse.note_read(now);
+        self.gap_detector.arrive(snapshot.position);
+        self.hearing = SyncState::Synced;
+        self.heartbeats.note_read(now);
 
-        let same_epoch = before.is_some_and(|before| before.epoch == reading.position.epoch);
-        let truth: Vec<Person> =
-            reading.people.iter().map(|here| Person { who: here.who.clone(), name: here.name.clone() }).collect();
+        let same_epoch = before.is_some_and(|before| before.epoch == snapshot.position.epoch);
+        let truth: Vec<Member> = snapshot
+            .people
+            .iter()
+            .map(|here| Member { name_key: here.name_key.clone(), name: here.name.clone() })
+            .collect();
         let absent_until = (before.is_some() && !same_epoch).then(|| now + self.options.lease);
         let first = self.shared.view_mut().roster.adopt(&truth, absent_until);
-        let news = self.shared.view_mut().moderated.adopt(reading.rules.clone(), &reading.removed);
+        let news = self.shared.view_mut().moderation.adopt(snapshot.rules.clone(), &snapshot.removed);
         self.forget_removed(&news);
         self.tell_presence(first, now);
         self.tell_changes(now);
@@ -76,12 +83,12 @@ impl Hub {
             }
             self.tell_moderated(&news);
         } else if before.is_some() {
-            tracing::warn!(missed = reading.missed, has_lost, "what clients have does not continue: telling them so");
-            self.welcome_everybody(reading.missed.filter(|_| !has_lost));
+            tracing::warn!(missed = snapshot.missed, has_lost, "what clients have does not continue: telling them so");
+            self.welcome_everybody(snapshot.missed.filter(|_| !has_lost));
         }
         self.shared.account_for(acknowledged);
         if same_epoch {
-            self.cut_forgotten(reading);
+            self.cut_forgotten(snapshot);
         }
         self.show_state(now);
         self.beat_if_due(now);
@@ -122,7 +129,9 @@ impl Hub {
     fn act_on(&mut self, event: &Event, now: Instant) {
         match event {
             Event::Ended { session, .. } => self.end(session, now),
-            Event::Beat { inc, .. } if *inc == self.incarnation.inc => self.pulse.note_heard(now),
+            Event::Heartbeat { incarnation, .. } if *incarnation == self.incarnation.incarnation => {
+                self.heartbeats.note_heard(now);
+            }
             _ => {}
         }
     }
@@ -136,7 +145,7 @@ impl Hub {
             }
             Event::Moderated { removed, rules, .. } => self.deliver_moderated(removed, rules),
             Event::Typing(typing) => self.typists.note(typing, now),
-            Event::Beat { .. } | Event::Gap => {}
+            Event::Heartbeat { .. } | Event::Gap => {}
         }
     }
 
@@ -147,7 +156,7 @@ impl Hub {
         self.tell_changes(now);
         let after = self.backplane.now().saturating_sub(Duration::from_millis(message.at));
         instruments().delivered(self.clients.len(), after);
-        let kept = Kept::new(Row::Message(message));
+        let kept = EncodedMessage::new(Row::Message(message));
         // Told first: whoever asks for the newest id must not be told of one before the message.
         self.fanout.tell(&kept.frame, &span);
         self.shared.view_mut().recent.push(kept);
@@ -162,24 +171,24 @@ impl Hub {
     }
 
     fn deliver_moderated(&self, removed: Vec<Id>, rules: Rules) {
-        let news = self.shared.view_mut().moderated.apply(rules, removed);
+        let news = self.shared.view_mut().moderation.apply(rules, removed);
         self.forget_removed(&news);
         self.tell_moderated(&news);
     }
 
-    fn forget_removed(&self, news: &News) {
+    fn forget_removed(&self, news: &ModerationChange) {
         let mut view = self.shared.view_mut();
         for id in &news.removed {
             view.recent.remove(*id);
         }
     }
 
-    fn tell_moderated(&self, news: &News) {
+    fn tell_moderated(&self, news: &ModerationChange) {
         if !news.removed.is_empty() {
             self.tell(&removed_frames(&news.removed));
         }
         if news.rules {
-            self.tell(&ServerFrame::Rules(&self.shared.view().moderated.rules).encode());
+            self.tell(&ServerFrame::Rules(&self.shared.view().moderation.rules).encode());
         }
     }
 
@@ -203,29 +212,29 @@ impl Hub {
 
     fn end(&mut self, session: &SessionTag, now: Instant) {
         self.shared.tell_ending(Ending::Session(session.clone()));
-        for connection in self.attendance.end(session, now) {
+        for connection in self.local_members.end(session, now) {
             self.cut(connection, Farewell { reason: Bye::SessionEnded, retry_after_ms: None });
         }
     }
 
     /// Sends people away whom the backplane does not know to be here: they were ended while we did not hear. When
     /// they come back, their session tells.
-    fn cut_forgotten(&mut self, reading: &Reading) {
-        if self.incarnation.epoch != Some(reading.position.epoch) {
+    fn cut_forgotten(&mut self, snapshot: &Snapshot) {
+        if self.incarnation.epoch != Some(snapshot.position.epoch) {
             return;
         }
-        let ours = |held_by: &[Inc]| held_by.contains(&self.incarnation.inc);
+        let ours = |held_by: &[IncarnationId]| held_by.contains(&self.incarnation.incarnation);
         let known: BTreeSet<&str> =
-            reading.people.iter().filter(|here| ours(&here.held_by)).map(|here| here.who.as_str()).collect();
-        let forgotten: Vec<String> = self
-            .attendance
+            snapshot.people.iter().filter(|here| ours(&here.held_by)).map(|here| here.name_key.as_str()).collect();
+        let forgotten: Vec<NameKey> = self
+            .local_members
             .told()
-            .filter(|hold| !known.contains(hold.who.as_str()))
-            .map(|hold| hold.who.clone())
+            .filter(|hold| !known.contains(hold.name_key.as_str()))
+            .map(|hold| hold.name_key.clone())
             .collect();
-        for who in forgotten {
-            self.attendance.forget_told(&who);
-            for connection in self.attendance.connections(&who) {
+        for name_key in forgotten {
+            self.local_members.forget_told(&name_key);
+            for connection in self.local_members.connections(&name_key) {
                 self.cut(connection, Farewell { reason: Bye::Restart, retry_after_ms: Some(0) });
             }
         }

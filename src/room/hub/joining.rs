@@ -5,16 +5,17 @@ use std::{sync::Arc, time::Instant};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::{Hearing, Hub, TICK, delivery::removed_frames};
+use super::{Hub, SyncState, TICK, delivery::removed_frames};
 use crate::{
-    backplane::{Hold, Unavailable},
+    backplane::{Person, Unavailable},
+    name::NameKey,
     protocol::{Bye, HEARTBEAT, Members, ServerFrame, Welcome},
     room::{
-        Farewell, Recipient, Since,
-        attendance::{ConnectionId, Standing},
+        Farewell, Recipient, ResumeFrom,
         fanout::Fanout,
-        recent::CatchUp,
-        shared::{Shared, View},
+        history_cache::CatchUp,
+        hub_state::{HubState, View},
+        local_members::{ConnectionId, InstanceStats},
     },
     telemetry::instruments,
 };
@@ -24,14 +25,14 @@ const NAMED_AT_MOST: usize = 200;
 
 /// A connection that wants to enter.
 pub(in crate::room) struct Join {
-    pub(in crate::room) person: Hold,
-    pub(in crate::room) since: Since,
+    pub(in crate::room) person: Person,
+    pub(in crate::room) since: ResumeFrom,
     /// The name was just found to be the session's.
     pub(in crate::room) owns: bool,
     pub(in crate::room) recipient: Arc<dyn Recipient>,
     /// When it is too late.
     pub(in crate::room) until: Instant,
-    pub(in crate::room) reply: oneshot::Sender<Result<Entered, Refused>>,
+    pub(in crate::room) reply: oneshot::Sender<Result<JoinedConnection, Refused>>,
 }
 
 /// Why a connection does not enter.
@@ -46,7 +47,7 @@ pub(in crate::room) enum Refused {
 }
 
 /// A connection whose person the others are being told of.
-pub(super) struct Arriving {
+pub(super) struct PendingJoin {
     connection: ConnectionId,
     join: Join,
 }
@@ -63,23 +64,23 @@ pub enum JoinError {
 }
 
 /// A connection that is in. Dropping it leaves.
-pub(in crate::room) struct Entered {
+pub(in crate::room) struct JoinedConnection {
     pub(in crate::room) connection: ConnectionId,
-    who: String,
-    shared: Arc<Shared>,
+    name_key: NameKey,
+    shared: Arc<HubState>,
     fanout: Arc<Fanout>,
 }
 
-impl Entered {
+impl JoinedConnection {
     /// Sends frames to this connection, after everything that it was told before.
     pub(in crate::room) fn send(&self, frames: Bytes) {
         self.fanout.send(self.connection, frames);
     }
 }
 
-impl Drop for Entered {
+impl Drop for JoinedConnection {
     fn drop(&mut self) {
-        self.shared.depart(self.connection, std::mem::take(&mut self.who));
+        self.shared.depart(self.connection, std::mem::take(&mut self.name_key));
     }
 }
 
@@ -87,7 +88,7 @@ impl Hub {
     pub(super) fn join_or_wait(&mut self, join: Join, now: Instant) {
         if self.draining.is_some() || self.drained {
             join.refuse(Refused::Unavailable);
-        } else if self.hearing == Hearing::Synced {
+        } else if self.hearing == SyncState::Synced {
             self.join(join, now);
         } else {
             self.waiting.push(join);
@@ -110,25 +111,25 @@ impl Hub {
     }
 
     pub(super) fn welcome_all_arrived(&mut self, now: Instant) {
-        for arriving in std::mem::take(&mut self.arriving) {
-            self.welcome_or_wait(arriving, now);
+        for pending_joins in std::mem::take(&mut self.pending_joins) {
+            self.welcome_or_wait(pending_joins, now);
         }
     }
 
     /// Somebody's name turned out to be another session's: they do not arrive, and are not here.
-    pub(super) fn turn_away(&mut self, refused: &Hold) {
-        for connection in self.attendance.refuse(refused) {
+    pub(super) fn turn_away(&mut self, refused: &Person) {
+        for connection in self.local_members.refuse(refused) {
             self.cut(connection, Farewell { reason: Bye::SessionEnded, retry_after_ms: None });
         }
-        let same = |arriving: &mut Arriving| arriving.join.person == *refused;
-        for arriving in self.arriving.extract_if(.., same) {
-            arriving.join.refuse(Refused::Ended);
+        let same = |pending_joins: &mut PendingJoin| pending_joins.join.person == *refused;
+        for pending_joins in self.pending_joins.extract_if(.., same) {
+            pending_joins.join.refuse(Refused::Ended);
         }
     }
 
     pub(super) fn refuse_arriving(&mut self) {
-        for arriving in std::mem::take(&mut self.arriving) {
-            arriving.join.refuse(Refused::Unavailable);
+        for pending_joins in std::mem::take(&mut self.pending_joins) {
+            pending_joins.join.refuse(Refused::Unavailable);
         }
     }
 
@@ -136,13 +137,13 @@ impl Hub {
         for join in self.waiting.extract_if(.., |join| join.until <= now) {
             join.refuse(Refused::Unavailable);
         }
-        for arriving in self.arriving.extract_if(.., |arriving| arriving.join.until <= now) {
-            self.attendance.leave(&arriving.join.person.who, arriving.connection, now);
-            arriving.join.refuse(Refused::Unavailable);
+        for pending_joins in self.pending_joins.extract_if(.., |pending_joins| pending_joins.join.until <= now) {
+            self.local_members.leave(&pending_joins.join.person.name_key, pending_joins.connection, now);
+            pending_joins.join.refuse(Refused::Unavailable);
         }
     }
 
-    pub(super) fn welcome_again(&mut self, connection: ConnectionId, since: Since, now: Instant) {
+    pub(super) fn welcome_again(&mut self, connection: ConnectionId, since: ResumeFrom, now: Instant) {
         // What was not yet told is in the welcome: afterwards it would be told twice.
         self.tell_changes(now);
         if let Some(person) = self.clients.get(&connection) {
@@ -162,7 +163,7 @@ impl Hub {
     /// Tells everybody that what they have does not continue: an unasked welcome replaces it.
     pub(super) fn welcome_everybody(&self, missed: Option<u64>) {
         let view = self.shared.view();
-        let mut catch_up = view.recent.catch_up(Since::Nothing);
+        let mut catch_up = view.recent.catch_up(ResumeFrom::Nothing);
         (catch_up.recovered, catch_up.missed) = (false, missed);
         for (connection, person) in &self.clients {
             self.fanout.welcome(*connection, self.welcome(&view, &person.name, &catch_up));
@@ -177,32 +178,34 @@ impl Hub {
     }
 
     fn join(&mut self, join: Join, now: Instant) {
-        if self.attendance.is_contested(&join.person) && !join.owns {
+        if self.local_members.is_contested(&join.person) && !join.owns {
             return join.refuse(Refused::Contested);
         }
         self.entered += 1;
         let connection = self.entered;
-        for displaced in self.attendance.enter(&join.person, connection) {
+        for displaced in self.local_members.enter(&join.person, connection) {
             self.cut(displaced, Farewell { reason: Bye::SessionEnded, retry_after_ms: None });
         }
-        self.welcome_or_wait(Arriving { connection, join }, now);
-        if !self.arriving.is_empty() {
-            self.beat(now);
+        self.welcome_or_wait(PendingJoin { connection, join }, now);
+        if !self.pending_joins.is_empty() {
+            self.heartbeat(now);
         }
     }
 
     /// Before the others, and we ourselves, know of a person, that person sees and says nothing.
-    fn welcome_or_wait(&mut self, arriving: Arriving, now: Instant) {
-        let person = &arriving.join.person;
-        match self.attendance.standing(person, arriving.connection) {
-            Standing::Told if self.shared.view().roster.contains(&person.who) => self.welcome_in(arriving, now),
-            Standing::Told | Standing::Untold => self.arriving.push(arriving),
-            Standing::Gone => arriving.join.refuse(Refused::Ended),
+    fn welcome_or_wait(&mut self, pending_joins: PendingJoin, now: Instant) {
+        let person = &pending_joins.join.person;
+        match self.local_members.stats(person, pending_joins.connection) {
+            InstanceStats::Told if self.shared.view().roster.contains(&person.name_key) => {
+                self.welcome_in(pending_joins, now);
+            }
+            InstanceStats::Told | InstanceStats::Untold => self.pending_joins.push(pending_joins),
+            InstanceStats::Gone => pending_joins.join.refuse(Refused::Ended),
         }
     }
 
-    fn welcome_in(&mut self, arriving: Arriving, now: Instant) {
-        let Arriving { connection, join } = arriving;
+    fn welcome_in(&mut self, pending_joins: PendingJoin, now: Instant) {
+        let PendingJoin { connection, join } = pending_joins;
         self.tell_changes(now);
         let (welcome, removed) = {
             let view = self.shared.view();
@@ -216,8 +219,9 @@ impl Hub {
         if let Some(typing) = self.typing_frame(|count| count > 0) {
             self.fanout.send(connection, typing);
         }
-        let (who, shared, fanout) = (join.person.who.clone(), Arc::clone(&self.shared), Arc::clone(&self.fanout));
-        let entered = Entered { connection, who, shared, fanout };
+        let (name_key, shared, fanout) =
+            (join.person.name_key.clone(), Arc::clone(&self.shared), Arc::clone(&self.fanout));
+        let entered = JoinedConnection { connection, name_key, shared, fanout };
         self.clients.insert(connection, join.person);
         instruments().joined();
         // Whoever gave up meanwhile departs by what is dropped here.
@@ -235,7 +239,7 @@ impl Hub {
             messages: &messages,
             head: view.recent.head(),
             members: Members { count, names: names.as_deref() },
-            rules: view.moderated.rules.set(),
+            rules: view.moderation.rules.set(),
             limits: self.options.limits,
             heartbeat_ms: u64::try_from(HEARTBEAT.as_millis()).unwrap_or(u64::MAX),
         };
@@ -251,8 +255,8 @@ impl Join {
 }
 
 /// Tells a client of deletions among what it may have seen before.
-fn removed_before(view: &View, since: Since) -> Option<Bytes> {
-    let Since::At(id) = since else { return None };
-    let removed = view.moderated.up_to(id);
+fn removed_before(view: &View, since: ResumeFrom) -> Option<Bytes> {
+    let ResumeFrom::At(id) = since else { return None };
+    let removed = view.moderation.up_to(id);
     (!removed.is_empty()).then(|| removed_frames(&removed))
 }

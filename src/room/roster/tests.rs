@@ -4,16 +4,16 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn person(who: &str) -> Person {
-    Person { who: who.into(), name: who.into() }
+fn person(name_key: &str) -> Member {
+    Member { name_key: name_key.into(), name: name_key.into() }
 }
 
-fn joined(who: &str) -> Delta {
-    Delta { joined: vec![person(who)], left: vec![] }
+fn joined(name_key: &str) -> Delta {
+    Delta { joined: vec![person(name_key)], left: vec![] }
 }
 
-fn left(who: &str) -> Delta {
-    Delta { joined: vec![], left: vec![person(who)] }
+fn left(name_key: &str) -> Delta {
+    Delta { joined: vec![], left: vec![person(name_key)] }
 }
 
 fn told(joined: &[&str], left: &[&str], count: usize) -> Option<Changes> {

@@ -8,9 +8,9 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{Operator, carry_out, demand::Fields};
+use super::{Operator, carry_out, command::Fields};
 use crate::{
-    backplane::{Act, Acted, Ledger},
+    backplane::{ModerationAction, ModerationLog, ModerationOutcome},
     protocol::Rules,
     web::{Web, error, peer::PeerIp},
 };
@@ -35,22 +35,22 @@ struct Recorded {
     /// In Unix milliseconds.
     at: u64,
     #[serde(flatten)]
-    act: Act,
+    act: ModerationAction,
 }
 
 /// `GET /api/operator`: what is set, who is kept out, what was done.
-pub async fn ledger(State(web): State<Web>, PeerIp(peer): PeerIp, headers: HeaderMap) -> Response {
+pub async fn moderation_log(State(web): State<Web>, PeerIp(peer): PeerIp, headers: HeaderMap) -> Response {
     if let Some(refusal) = refused(&web, peer, &headers) {
         return refusal;
     }
-    match web.room.ledger().await {
-        Ok(ledger) => Json(answer(web.room.rules(), ledger)).into_response(),
+    match web.room.moderation_log().await {
+        Ok(moderation_log) => Json(answer(web.room.rules(), moderation_log)).into_response(),
         Err(_) => error::json_unavailable(),
     }
 }
 
 /// `POST /api/operator`: does something.
-pub async fn act(
+pub async fn moderate(
     State(web): State<Web>,
     PeerIp(peer): PeerIp,
     headers: HeaderMap,
@@ -62,13 +62,13 @@ pub async fn act(
     let Ok(Json(fields)) = fields else {
         return error::json(StatusCode::BAD_REQUEST, "the body is a JSON object, its Content-Type application/json");
     };
-    let demand = match fields.demand() {
-        Ok(demand) => demand,
+    let command = match fields.command() {
+        Ok(command) => command,
         Err(wrong) => return error::json(StatusCode::BAD_REQUEST, &wrong.to_string()),
     };
-    match carry_out(&web.room, demand).await {
-        Ok(Acted::Done) => Json(serde_json::json!({ "done": true })).into_response(),
-        Ok(Acted::Nothing) => error::json(StatusCode::NOT_FOUND, "no such message, name or ban"),
+    match carry_out(&web.room, command).await {
+        Ok(ModerationOutcome::Done) => Json(serde_json::json!({ "done": true })).into_response(),
+        Ok(ModerationOutcome::Nothing) => error::json(StatusCode::NOT_FOUND, "no such message, name or ban"),
         Err(_) => error::json_unavailable(),
     }
 }
@@ -88,7 +88,7 @@ fn refused(web: &Web, peer: std::net::IpAddr, headers: &HeaderMap) -> Option<Res
     Some(refusal)
 }
 
-fn answer(rules: Rules, Ledger { bans, acts }: Ledger) -> Answer {
+fn answer(rules: Rules, ModerationLog { bans, acts }: ModerationLog) -> Answer {
     Answer {
         rules,
         bans: bans.into_iter().map(|ban| Banned { name: ban.name, until: ban.until }).collect(),

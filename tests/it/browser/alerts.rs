@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{TEXT, sari_alone};
-use crate::kit::{Browser, Guest};
+use crate::kit::{Browser, WsClient};
 
 /// Writes down what the page asks of the browser, which does it all the same.
 const WATCH: &str = "window.asked = 0; window.notified = []; window.notes = 0; \
@@ -56,7 +56,7 @@ async fn whoever_refuses_notifications_is_told_where_that_is_changed() {
 }
 
 /// Sari has another tab before her when two things are said of which one is for her.
-async fn mentioned_while_elsewhere(sari: &Browser, budi: &mut Guest, base: &str) {
+async fn mentioned_while_elsewhere(sari: &Browser, budi: &mut WsClient, base: &str) {
     sari.script(TELL, vec![]).await;
     let room = sari.opens_tab(&format!("{base}/healthz")).await;
     budi.say_kept("bukan untuk siapa-siapa").await;

@@ -59,7 +59,7 @@ async fn arrivals_and_departures_are_told_in_each_ones_language() {
     let citra = cluster.guest(0, "citra").await;
     sari.shows(ROW, "citra telah bergabung.").await;
     budi.shows(ROW, "citra has joined.").await;
-    citra.visitor.log_out().await;
+    citra.http_client.log_out().await;
     sari.shows(ROW, "citra telah keluar.").await;
     budi.shows(ROW, "citra has left.").await;
     for page in [&sari, &budi] {

@@ -5,7 +5,7 @@ use std::{env, time::Duration};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{CONNECTION, ROW, TEXT, alone, sari_alone, signs_in};
-use crate::kit::{Browser, Guest};
+use crate::kit::{Browser, WsClient};
 
 /// What the first visit may cost, from the form to the room.
 const FIRST_LOAD: u64 = 60_000;
@@ -81,7 +81,7 @@ async fn fifty_messages_a_second_are_shown_smoothly_in_no_more_memory() {
     assert!(after < before * 1.25 + 1e6, "{before} bytes became {after}");
 }
 
-async fn fifty_a_second(budi: &mut Guest, first: usize, seconds: usize) {
+async fn fifty_a_second(budi: &mut WsClient, first: usize, seconds: usize) {
     let mut turns = interval(Duration::from_millis(100));
     turns.set_missed_tick_behavior(MissedTickBehavior::Burst);
     for n in 0..seconds * 10 {
@@ -91,7 +91,7 @@ async fn fifty_a_second(budi: &mut Guest, first: usize, seconds: usize) {
 }
 
 /// So many numbered messages, the first of them with this number.
-async fn says(budi: &mut Guest, first: usize, many: usize) {
+async fn says(budi: &mut WsClient, first: usize, many: usize) {
     for n in first..first + many {
         budi.say(&format!("pesan {n}")).await;
         if n % 100 == 0 {

@@ -1,7 +1,7 @@
 //! Whatever people write or are called is shown as text: live, in what the server renders, and in what is reflected.
 
 use super::{TEXT, sari_alone};
-use crate::kit::{Browser, Guest};
+use crate::kit::{Browser, WsClient};
 
 /// Each would set `owned`, add an element or a link, or compute something, if it were taken for more than text.
 const TEXTS: [&str; 14] = [
@@ -33,11 +33,11 @@ async fn what_people_write_and_are_called_is_text_live_and_after_a_reload() {
     let (cluster, sari) = sari_alone().await;
     let mut guests = Vec::new();
     for name in NAMES {
-        let visitor = cluster.visitor(0);
-        let answer = visitor.sign_in(name).await;
+        let http_client = cluster.http_client(0);
+        let answer = http_client.sign_in(name).await;
         // A name may be refused, with a reason; one that is taken is shown.
         if answer.status == 303 {
-            guests.push(Guest::join_as(&visitor).await);
+            guests.push(WsClient::join_as(&http_client).await);
         } else {
             answer.is(422);
         }

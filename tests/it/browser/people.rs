@@ -4,7 +4,7 @@ use fantoccini::key::Key;
 use serde_json::json;
 
 use super::{CONNECTION, ROW, TEXT, sari_alone};
-use crate::kit::Guest;
+use crate::kit::WsClient;
 
 const BOX: &str = "return document.querySelector('#text').value";
 
@@ -96,7 +96,7 @@ async fn who_is_muted_is_not_shown_heard_or_told_of_until_they_are_wanted_again(
     sari.reload().await;
     sari.comes_to(shown, json!(["tenang"])).await;
     sari.comes_to(CONNECTION, "online").await;
-    budi.visitor.log_out().await.leads_to("/");
+    budi.http_client.log_out().await.leads_to("/");
     sari.shows(ROW, "budi telah keluar.").await;
     // Whoever is gone can be heard again all the same; the list keeps the keyboard's place.
     let press = "const mute = document.querySelector('#members [data-name=budi] .mute'); mute.focus(); mute.click(); \
@@ -106,7 +106,7 @@ async fn who_is_muted_is_not_shown_heard_or_told_of_until_they_are_wanted_again(
     sari.comes_to("return document.querySelector('#members [data-name=budi]') === null", true).await;
 }
 
-async fn crowd(cluster: &crate::kit::Cluster) -> Vec<Guest> {
+async fn crowd(cluster: &crate::kit::Cluster) -> Vec<WsClient> {
     let mut guests = Vec::new();
     for name in ["adi", "budi", "citra", "dewi", "eka", "fajar", "gita", "hadi", "indah"] {
         guests.push(cluster.guest(0, name).await);

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{TEXT, alone, network, sari_alone, signs_in};
-use crate::kit::{Browser, Guest, proxy::Whose};
+use crate::kit::{Browser, WsClient, proxy::Whose};
 
 const ROWS: &str = "return document.querySelectorAll('#timeline > li').length";
 const STUCK: &str = "const { scrollHeight, scrollTop, clientHeight } = document.querySelector('#scroll'); \
@@ -214,14 +214,14 @@ async fn frames(page: &Browser, count: usize) {
     page.comes_to("return window.drawn", 0).await;
 }
 
-async fn filled(cluster: &crate::kit::Cluster, sari: &Browser, count: usize) -> Guest {
+async fn filled(cluster: &crate::kit::Cluster, sari: &Browser, count: usize) -> WsClient {
     let mut budi = cluster.guest(0, "budi").await;
     say_many(&mut budi, 1..=count).await;
     sari.shows(TEXT, &format!("pesan {count}")).await;
     budi
 }
 
-async fn say_many(guest: &mut Guest, numbers: std::ops::RangeInclusive<usize>) {
+async fn say_many(guest: &mut WsClient, numbers: std::ops::RangeInclusive<usize>) {
     let last = *numbers.end();
     for n in numbers {
         guest.say(&format!("pesan {n}")).await;

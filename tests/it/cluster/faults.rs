@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::kit::{Cluster, Engine, Guest, SOON};
+use crate::kit::{Cluster, Engine, SOON, WsClient};
 
 #[tokio::test]
 async fn while_redis_is_frozen_sends_are_unknown_and_soon_after_all_goes_on() {
@@ -13,7 +13,7 @@ async fn while_redis_is_frozen_sends_are_unknown_and_soon_after_all_goes_on() {
     budi.hears("sari", "sebelum").await;
     cluster.redis().pause();
     sari.say_as("sekali", "selama").await;
-    let unknown = |heard: &crate::kit::Heard| !heard.errors.is_empty();
+    let unknown = |heard: &crate::kit::Transcript| !heard.errors.is_empty();
     let heard = sari.expect_within(Duration::from_millis(2500), "unavailable, within 2 s", unknown).await;
     assert_eq!(
         (heard.errors[0]["code"].as_str(), heard.errors[0]["nonce"].as_str()),
@@ -22,7 +22,7 @@ async fn while_redis_is_frozen_sends_are_unknown_and_soon_after_all_goes_on() {
     cluster.redis().resume();
     let resumed = Instant::now();
     sends_until_acked(&mut sari, "sekali", "selama").await;
-    let texts = |heard: &crate::kit::Heard| heard.texts() == ["sebelum", "selama"];
+    let texts = |heard: &crate::kit::Transcript| heard.texts() == ["sebelum", "selama"];
     budi.expect("exactly once", texts).await;
     assert!(resumed.elapsed() < Duration::from_secs(4), "it took {:?}", resumed.elapsed());
     assert_eq!(budi.heard().count, 2, "nobody was swept up meanwhile");
@@ -60,20 +60,20 @@ async fn while_redis_is_away_pages_say_come_back_and_sessions_survive() {
     sari.say_kept("sebelum").await;
     cluster.redis().kill();
     for path in ["/chat", "/api/members", "/api/messages"] {
-        let answer = sari.visitor.get(path).await;
+        let answer = sari.http_client.get(path).await;
         // Members may be known without Redis, but whose session this is may not.
         assert_eq!((answer.status, answer.header("retry-after")), (503, Some("2")), "{path}: {answer:?}");
         assert!(answer.header("set-cookie").is_none(), "a cookie is never cleared for it: {answer:?}");
     }
-    let refused = Guest::try_connect(&sari.visitor, &[]).await.err().expect("no session can be read");
+    let refused = WsClient::try_connect(&sari.http_client, &[]).await.err().expect("no session can be read");
     assert_eq!(refused.status, 503);
-    assert_eq!(cluster.visitor(1).sign_in("budi").await.status, 503);
+    assert_eq!(cluster.http_client(1).sign_in("budi").await.status, 503);
     cluster.instances[0].answers_readyz(503, SOON).await;
     cluster.redis().restart().await;
     for instance in &cluster.instances {
         instance.answers_readyz(200, SOON).await;
     }
-    sari.visitor.get("/chat").await.is(200);
+    sari.http_client.get("/chat").await.is(200);
     let mut budi = cluster.guest(1, "budi").await;
     budi.say_kept("sesudah").await;
     let heard = sari.hears("budi", "sesudah").await;
@@ -81,13 +81,13 @@ async fn while_redis_is_away_pages_say_come_back_and_sessions_survive() {
 }
 
 /// As a client does: the same nonce until it is acknowledged.
-async fn sends_until_acked(guest: &mut Guest, nonce: &str, text: &str) {
+async fn sends_until_acked(guest: &mut WsClient, nonce: &str, text: &str) {
     let deadline = Instant::now() + SOON;
     while guest.heard().acked(nonce).is_none() {
         assert!(Instant::now() < deadline, "never acknowledged: {:?}", guest.heard().errors);
         let errors = guest.heard().errors.len();
         guest.say_as(nonce, text).await;
-        let answered = |heard: &crate::kit::Heard| heard.acked(nonce).is_some() || heard.errors.len() > errors;
+        let answered = |heard: &crate::kit::Transcript| heard.acked(nonce).is_some() || heard.errors.len() > errors;
         guest.expect("an answer", answered).await;
     }
 }

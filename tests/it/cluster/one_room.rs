@@ -1,6 +1,6 @@
 //! Whoever is in the room sees the same room.
 
-use crate::kit::{Cluster, Engine, Guest, Visitor, heard::Moved};
+use crate::kit::{Cluster, Engine, HttpClient, WsClient, transcript::Moved};
 
 /// What each of three people says at the same time as the others.
 const EACH: usize = 100;
@@ -53,13 +53,13 @@ async fn joins_and_leaves_reach_everyone_once_and_in_turn() {
 #[tokio::test]
 async fn a_session_begun_on_one_instance_is_good_on_all() {
     let cluster = three().await;
-    let sari = cluster.visitor(0);
+    let sari = cluster.http_client(0);
     sari.sign_in("sari").await.leads_to("/chat");
     let mut budi = cluster.guest(0, "budi").await;
     for i in 0..3 {
         let moved = sari.moved_to(cluster.base(i));
         moved.get("/chat").await.is(200);
-        let mut tab = Guest::join_as(&moved).await;
+        let mut tab = WsClient::join_as(&moved).await;
         tab.say_kept(&format!("dari {i}")).await;
         assert_eq!(budi.hears("sari", &format!("dari {i}")).await.members.len(), 2);
     }
@@ -70,8 +70,9 @@ async fn of_two_who_want_a_name_at_once_exactly_one_gets_it() {
     let cluster = three().await;
     for round in 0..10 {
         let name = format!("sari {round}");
-        let visitors: Vec<Visitor> = (0..3).map(|i| cluster.visitor(i)).collect();
-        let answers = futures_util::future::join_all(visitors.iter().map(|visitor| visitor.sign_in(&name))).await;
+        let visitors: Vec<HttpClient> = (0..3).map(|i| cluster.http_client(i)).collect();
+        let answers =
+            futures_util::future::join_all(visitors.iter().map(|http_client| http_client.sign_in(&name))).await;
         let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
         statuses.sort_unstable();
         assert_eq!(statuses, [303, 409, 409], "round {round}");
@@ -84,7 +85,7 @@ async fn a_nonce_repeated_on_another_instance_is_the_first_id_again() {
     let mut sari = cluster.guest(0, "sari").await;
     sari.say_as("sekali", "halo").await;
     let id = sari.expect("the ack", |heard| !heard.acks.is_empty()).await.acks[0].1.clone();
-    let mut moved = Guest::join_as(&sari.visitor.moved_to(cluster.base(2))).await;
+    let mut moved = WsClient::join_as(&sari.http_client.moved_to(cluster.base(2))).await;
     moved.say_as("sekali", "halo").await;
     assert_eq!(moved.expect("the ack", |heard| !heard.acks.is_empty()).await.acks, [("sekali".to_owned(), id)]);
     moved.say_kept("akhir").await;
@@ -98,12 +99,12 @@ async fn a_move_to_another_instance_recovers_exactly_what_was_missed() {
     let mut budi = cluster.guest(1, "budi").await;
     let seen = sari.say_kept("terakhir dilihat").await;
     budi.hears("sari", "terakhir dilihat").await;
-    let visitor = sari.visitor.clone();
+    let http_client = sari.http_client.clone();
     drop(sari);
     for text in ["satu", "dua", "tiga"] {
         budi.say_kept(text).await;
     }
-    let back = Guest::rejoin(&visitor.moved_to(cluster.base(2)), &seen).await;
+    let back = WsClient::rejoin(&http_client.moved_to(cluster.base(2)), &seen).await;
     let heard = back.heard();
     assert_eq!((heard.welcomed()["recovered"].as_bool(), heard.texts()), (Some(true), vec!["satu", "dua", "tiga"]));
     let noise: Vec<_> = budi.catch_up().await.moves.into_iter().filter(|moved| is_of(moved, "sari")).collect();
@@ -114,9 +115,9 @@ async fn a_move_to_another_instance_recovers_exactly_what_was_missed() {
 async fn signing_out_on_one_instance_closes_the_sockets_on_all() {
     let cluster = three().await;
     let mut here = cluster.guest(0, "sari").await;
-    let mut there = Guest::join_as(&here.visitor.moved_to(cluster.base(1))).await;
+    let mut there = WsClient::join_as(&here.http_client.moved_to(cluster.base(1))).await;
     let mut budi = cluster.guest(2, "budi").await;
-    here.visitor.moved_to(cluster.base(2)).log_out().await.leads_to("/");
+    here.http_client.moved_to(cluster.base(2)).log_out().await.leads_to("/");
     for guest in [&mut here, &mut there] {
         guest.is_sent_away(std::time::Duration::from_secs(1), "session_ended", 4001).await;
     }
@@ -128,12 +129,12 @@ async fn who_signs_out_elsewhere_is_not_let_in_again_where_they_were_a_moment_ag
     let cluster = three().await;
     let sari = cluster.guest(0, "sari").await;
     let mut budi = cluster.guest(0, "budi").await;
-    let (visitor, cookie) = (sari.visitor.clone(), sari.visitor.cookie().expect("a session"));
+    let (http_client, cookie) = (sari.http_client.clone(), sari.http_client.cookie().expect("a session"));
     sari.leave().await;
-    visitor.moved_to(cluster.base(2)).log_out().await.leads_to("/");
+    http_client.moved_to(cluster.base(2)).log_out().await.leads_to("/");
     // The instance they were on has heard of it.
     budi.sees(&["budi"]).await;
-    let refused = Guest::try_connect(&cluster.visitor(0), &[("cookie", &cookie)]).await.err();
+    let refused = WsClient::try_connect(&cluster.http_client(0), &[("cookie", &cookie)]).await.err();
     assert_eq!(refused.expect("a session that is over").status, 401);
 }
 
@@ -152,7 +153,7 @@ async fn three() -> Cluster {
 }
 
 /// One person on each instance, each seeing all.
-async fn guests(cluster: &Cluster, names: &[&str]) -> Vec<Guest> {
+async fn guests(cluster: &Cluster, names: &[&str]) -> Vec<WsClient> {
     let mut guests = Vec::new();
     for (i, name) in names.iter().enumerate() {
         guests.push(cluster.guest(i, name).await);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::kit::{Cluster, Engine, Guest, SOON, heard::Moved};
+use crate::kit::{Cluster, Engine, SOON, WsClient, transcript::Moved};
 
 /// Short, so that its end is soon.
 const LEASE: Duration = Duration::from_secs(2);
@@ -19,7 +19,7 @@ async fn people_of_a_killed_instance_are_gone_within_its_lease_and_once() {
     cluster.instances[0].kill();
     let limit = LEASE + Duration::from_secs(1);
     for watcher in &mut watchers {
-        let gone = |heard: &crate::kit::Heard| heard.members.len() == 2 && heard.count == 2;
+        let gone = |heard: &crate::kit::Transcript| heard.members.len() == 2 && heard.count == 2;
         let heard = watcher.expect_within(limit, "the dead instance's people are gone", gone).await;
         for name in ["sari", "dewi"] {
             let gone = heard.moves.iter().filter(|moved| **moved == Moved::Out(name.into())).count();
@@ -37,12 +37,12 @@ async fn who_moves_from_a_killed_instance_in_time_was_never_away() {
     watcher.sees(&["adi", "sari"]).await;
     let seen = sari.say_kept("sebelum").await;
     cluster.instances[0].kill();
-    let mut moved = Guest::rejoin(&sari.visitor.moved_to(cluster.base(2)), &seen).await;
+    let mut moved = WsClient::rejoin(&sari.http_client.moved_to(cluster.base(2)), &seen).await;
     // Somebody comes now and goes: once their grace (longer than the lease) is over, so is the dead lease.
     watcher.say_kept("sesudah").await;
     moved.hears("adi", "sesudah").await;
     cluster.guest(2, "dewi").await.leave().await;
-    let dewi_left = |heard: &crate::kit::Heard| heard.moves.contains(&Moved::Out("dewi".into()));
+    let dewi_left = |heard: &crate::kit::Transcript| heard.moves.contains(&Moved::Out("dewi".into()));
     let heard = watcher.expect_within(SOON, "a grace and a lease have passed", dewi_left).await;
     let of_sari: Vec<_> = heard.moves.iter().filter(|moved| is_of(moved, "sari")).collect();
     assert_eq!(of_sari, [&Moved::In("sari".into())], "neither left nor came again");
@@ -61,7 +61,7 @@ async fn a_rolling_restart_makes_no_noise_and_loses_nothing() {
         cluster.instances[round].terminate();
         sari.is_sent_away(SOON, "restart", 1012).await;
         watcher.say_kept(&format!("sementara {round}")).await;
-        sari = Guest::rejoin(&sari.visitor.moved_to(cluster.base(round + 1)), &seen).await;
+        sari = WsClient::rejoin(&sari.http_client.moved_to(cluster.base(round + 1)), &seen).await;
         let heard = sari.heard();
         assert_eq!(heard.texts(), [format!("sementara {round}")]);
         assert_eq!(heard.welcomed()["recovered"], true);
@@ -103,7 +103,7 @@ async fn a_thawed_instance_neither_doubles_nor_keeps_its_people() {
     watcher.say_kept("akhir").await;
     let heard = watcher.hears("adi", "akhir").await;
     assert_eq!(heard.texts(), ["akhir"], "unread input of a reaped instance is dropped");
-    let back = Guest::join_as(&sari.visitor).await;
+    let back = WsClient::join_as(&sari.http_client).await;
     assert_eq!(watcher.sees(&["adi", "sari"]).await.count, 2);
     drop(back);
 }

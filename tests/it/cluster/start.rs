@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::kit::{Guest, Instance, Redis, SOON, Visitor};
+use crate::kit::{HttpClient, Instance, Redis, SOON, WsClient};
 
 #[tokio::test]
 async fn without_redis_an_instance_waits_says_so_and_serves_when_it_comes() {
@@ -11,9 +11,9 @@ async fn without_redis_an_instance_waits_says_so_and_serves_when_it_comes() {
     let instance = Instance::start("the early instance", &settings).await;
     assert_eq!(instance.status("/healthz").await, Ok(200), "alive");
     instance.answers_readyz(503, SOON).await;
-    let visitor = Visitor::at(instance.base());
-    visitor.get("/").await.is(200);
-    let refused = visitor.sign_in("sari").await;
+    let http_client = HttpClient::at(instance.base());
+    http_client.get("/").await.is(200);
+    let refused = http_client.sign_in("sari").await;
     assert_eq!(refused.is(503).header("retry-after"), Some("2"));
     crate::kit::eventually(SOON, "the log says what it waits for", || async {
         let log = instance.log();
@@ -22,6 +22,6 @@ async fn without_redis_an_instance_waits_says_so_and_serves_when_it_comes() {
     .await;
     redis.restart().await;
     instance.answers_readyz(200, Duration::from_secs(5)).await;
-    let mut sari = Guest::enter(&visitor, "sari").await;
+    let mut sari = WsClient::enter(&http_client, "sari").await;
     sari.say_kept("halo").await;
 }

@@ -4,20 +4,24 @@ use std::{sync::Arc, time::Duration};
 
 use ruang::{
     backplane::{
-        Backplane, Beat, BeatError, Beaten, Event, Hold, Inc, Keeping, Post, PublishError, SessionTag, memory::Memory,
-        redis::Redis as RedisEngine,
+        Backplane, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Person, Post, PublishError,
+        RetentionPolicy, SessionTag, memory::Memory, redis::Redis as RedisEngine,
     },
     bucket::Rate,
     protocol::{Id, Message, Nonce, Text},
-    redis::{Link, Options},
+    redis::{Options, RedisConnector},
 };
 use tokio::sync::mpsc;
 
 use crate::kit::{Engine, Redis, SOON, wait::within};
 
 /// What the benches keep, unless a test says otherwise.
-pub const KEEPING: Keeping =
-    Keeping { history: 10_000, history_age: None, name_hold: Duration::from_secs(60), messages: Rate::UNLIMITED };
+pub const KEEPING: RetentionPolicy = RetentionPolicy {
+    history: 10_000,
+    history_age: None,
+    name_hold: Duration::from_secs(60),
+    messages: Rate::UNLIMITED,
+};
 
 /// A backplane, and the Redis behind it if there is one.
 pub struct Bench {
@@ -30,7 +34,7 @@ impl Bench {
         Self::keeping(engine, KEEPING).await
     }
 
-    pub async fn keeping(engine: Engine, keeping: Keeping) -> Self {
+    pub async fn keeping(engine: Engine, keeping: RetentionPolicy) -> Self {
         match engine {
             Engine::Memory => Self { backplane: Arc::new(Memory::new(keeping)), redis: None },
             Engine::Redis => {
@@ -50,10 +54,10 @@ impl Bench {
     }
 
     /// An incarnation that has beaten once, holding nobody.
-    pub async fn living(&self) -> Inc {
-        let inc = Inc::random();
-        beat(&*self.backplane, &inc, 1, &[], &[]).await.expect("a first beat");
-        inc
+    pub async fn living(&self) -> IncarnationId {
+        let incarnation = IncarnationId::random();
+        heartbeat(&*self.backplane, &incarnation, 1, &[], &[]).await.expect("a first beat");
+        incarnation
     }
 
     /// Somebody hears everything from now on.
@@ -63,8 +67,8 @@ impl Bench {
 }
 
 /// The engine on a Redis.
-pub fn on(redis: &Redis, keeping: Keeping) -> Arc<dyn Backplane> {
-    let link = Link::new(&Options { url: redis.url(), password: None, ca_file: None }).expect("a URL");
+pub fn on(redis: &Redis, keeping: RetentionPolicy) -> Arc<dyn Backplane> {
+    let link = RedisConnector::new(&Options { url: redis.url(), password: None, ca_file: None }).expect("a URL");
     Arc::new(RedisEngine::new(link, "ruang", keeping).expect("an engine"))
 }
 
@@ -91,7 +95,7 @@ impl Ears {
     pub async fn next_news(&mut self) -> Event {
         loop {
             let event = self.next().await;
-            if !matches!(event, Event::Beat { .. }) {
+            if !matches!(event, Event::Heartbeat { .. }) {
                 return event;
             }
         }
@@ -110,7 +114,7 @@ impl Ears {
         match self.next_news().await {
             Event::Presence { delta, .. } | Event::Ended { delta, .. } => {
                 let names =
-                    |people: Vec<ruang::backplane::Person>| people.into_iter().map(|person| person.name).collect();
+                    |people: Vec<ruang::backplane::Member>| people.into_iter().map(|person| person.name).collect();
                 (names(delta.joined), names(delta.left))
             }
             other => panic!("a change of presence was due, not {other:?}"),
@@ -118,53 +122,65 @@ impl Ears {
     }
 
     /// Fails unless the next thing heard is this beat: nothing came before it.
-    pub async fn hears_only_beat(&mut self, inc: &Inc, k: u64) {
+    pub async fn hears_only_beat(&mut self, incarnation: &IncarnationId, heartbeat_seq: u64) {
         loop {
             match self.next().await {
-                Event::Beat { inc: other, k: counter, .. } if other == *inc && counter == k => return,
-                Event::Beat { .. } => {}
+                Event::Heartbeat { incarnation: other, heartbeat_seq: counter, .. }
+                    if other == *incarnation && counter == heartbeat_seq =>
+                {
+                    return;
+                }
+                Event::Heartbeat { .. } => {}
                 other => panic!("only beats were due, not {other:?}"),
             }
         }
     }
 }
 
-/// A post by `who`, whose session is named after them.
-pub fn post(inc: &Inc, who: &str, nonce: &str, text: &str) -> Post {
+/// A post by `name_key`, whose session is named after them.
+pub fn post(incarnation: &IncarnationId, name_key: &str, nonce: &str, text: &str) -> Post {
     let nonce: Nonce = nonce.parse().expect("a nonce");
     let text = Text::parse(text).expect("a text");
     Post {
-        inc: inc.clone(),
-        session: session(who),
-        who: who.into(),
-        from: who.to_uppercase(),
+        incarnation: incarnation.clone(),
+        session: session(name_key),
+        name_key: name_key.into(),
+        from: name_key.to_uppercase(),
         nonce,
         text,
         trace: None,
     }
 }
 
-pub async fn say(backplane: &dyn Backplane, inc: &Inc, nonce: &str) -> Result<Id, PublishError> {
-    backplane.publish(post(inc, "sari", nonce, "halo")).await
+pub async fn say(backplane: &dyn Backplane, incarnation: &IncarnationId, nonce: &str) -> Result<Id, PublishError> {
+    backplane.publish(post(incarnation, "sari", nonce, "halo")).await
 }
 
-pub fn session(who: &str) -> SessionTag {
-    format!("session-of-{who}").as_str().into()
+pub fn session(name_key: &str) -> SessionTag {
+    format!("session-of-{name_key}").as_str().into()
 }
 
-pub fn hold(who: &str) -> Hold {
-    Hold { who: who.into(), name: who.to_uppercase(), session: session(who) }
+pub fn hold(name_key: &str) -> Person {
+    Person { name_key: name_key.into(), name: name_key.to_uppercase(), session: session(name_key) }
 }
 
-pub async fn beat(
+pub async fn heartbeat(
     backplane: &dyn Backplane,
-    inc: &Inc,
-    k: u64,
+    incarnation: &IncarnationId,
+    heartbeat_seq: u64,
     adds: &[&str],
     dels: &[&str],
-) -> Result<Beaten, BeatError> {
-    let holds = |whos: &[&str]| whos.iter().map(|who| hold(who)).collect();
-    backplane.beat(Beat { inc: inc.clone(), k, draining: false, adds: holds(adds), dels: holds(dels) }).await
+) -> Result<HeartbeatReply, HeartbeatError> {
+    let holds = |whos: &[&str]| whos.iter().map(|name_key| hold(name_key)).collect();
+    backplane
+        .heartbeat(Heartbeat {
+            incarnation: incarnation.clone(),
+            heartbeat_seq,
+            draining: false,
+            adds: holds(adds),
+            dels: holds(dels),
+        })
+        .await
 }
 
 /// Runs each named case (an async function of a [`Bench`]) once on each engine.

@@ -1,8 +1,8 @@
 //! An incarnation lives while its beats grow; whoever was declared dead stays so.
 
-use ruang::backplane::{Beat, BeatError, PublishError, Reaped, Stage};
+use ruang::backplane::{Heartbeat, HeartbeatError, PublishError, ReapOutcome, Stage};
 
-use super::bench::{Bench, beat, on_each_engine, say};
+use super::bench::{Bench, heartbeat, on_each_engine, say};
 
 on_each_engine! {
     a_beat_answers_every_lease,
@@ -19,79 +19,88 @@ on_each_engine! {
 
 async fn a_beat_answers_every_lease(bench: Bench) {
     let (one, two) = (bench.living().await, bench.living().await);
-    let leases = beat(&*bench.backplane, &one, 2, &[], &[]).await.unwrap().leases;
+    let leases = heartbeat(&*bench.backplane, &one, 2, &[], &[]).await.unwrap().leases;
     assert_eq!(leases.len(), 2);
-    let k_of = |inc| leases.iter().find(|lease| lease.inc == inc).map(|lease| (lease.k, lease.stage));
+    let k_of = |incarnation| {
+        leases.iter().find(|lease| lease.incarnation == incarnation).map(|lease| (lease.heartbeat_seq, lease.stage))
+    };
     assert_eq!((k_of(one), k_of(two)), (Some((2, Stage::Live)), Some((1, Stage::Live))));
 }
 
 async fn a_counter_that_does_not_grow_is_stale(bench: Bench) {
-    let inc = bench.living().await;
-    beat(&*bench.backplane, &inc, 5, &[], &[]).await.unwrap();
-    for k in [5, 4, 1] {
-        assert_eq!(beat(&*bench.backplane, &inc, k, &["sari"], &[]).await, Err(BeatError::Stale));
+    let incarnation = bench.living().await;
+    heartbeat(&*bench.backplane, &incarnation, 5, &[], &[]).await.unwrap();
+    for heartbeat_seq in [5, 4, 1] {
+        assert_eq!(
+            heartbeat(&*bench.backplane, &incarnation, heartbeat_seq, &["sari"], &[]).await,
+            Err(HeartbeatError::Stale)
+        );
     }
     assert!(bench.backplane.read(None).await.unwrap().people.is_empty());
 }
 
 async fn whoever_has_no_lease_is_gone(bench: Bench) {
     let epoch = bench.backplane.read(None).await.unwrap().position.epoch;
-    let gone = beat(&*bench.backplane, &"nobody".into(), 2, &["sari"], &[]).await;
-    assert_eq!(gone, Err(BeatError::Gone { epoch }));
+    let gone = heartbeat(&*bench.backplane, &"nobody".into(), 2, &["sari"], &[]).await;
+    assert_eq!(gone, Err(HeartbeatError::Gone { epoch }));
 }
 
 async fn a_reaped_incarnation_releases_everybody_and_is_fenced(bench: Bench) {
-    let inc = bench.living().await;
-    beat(&*bench.backplane, &inc, 2, &["sari", "budi"], &[]).await.unwrap();
+    let incarnation = bench.living().await;
+    heartbeat(&*bench.backplane, &incarnation, 2, &["sari", "budi"], &[]).await.unwrap();
     let mut ears = bench.ears().await;
-    assert_eq!(bench.other().reap(&inc, 2).await, Ok(Reaped::Done));
+    assert_eq!(bench.other().reap(&incarnation, 2).await, Ok(ReapOutcome::Done));
     let (_, mut left) = ears.moves().await;
     left.sort();
     assert_eq!(left, ["BUDI", "SARI"]);
-    assert_eq!(say(&*bench.backplane, &inc, "a").await, Err(PublishError::Fenced));
-    assert!(matches!(beat(&*bench.backplane, &inc, 3, &["sari"], &[]).await, Err(BeatError::Gone { .. })));
+    assert_eq!(say(&*bench.backplane, &incarnation, "a").await, Err(PublishError::Fenced));
+    assert!(matches!(
+        heartbeat(&*bench.backplane, &incarnation, 3, &["sari"], &[]).await,
+        Err(HeartbeatError::Gone { .. })
+    ));
     assert!(bench.backplane.read(None).await.unwrap().people.is_empty());
     // Whoever finishes what is finished changes nothing.
-    assert_eq!(bench.backplane.reap(&inc, 2).await, Ok(Reaped::Done));
+    assert_eq!(bench.backplane.reap(&incarnation, 2).await, Ok(ReapOutcome::Done));
 }
 
 async fn people_whom_another_holds_too_stay(bench: Bench) {
     let (one, two) = (bench.living().await, bench.living().await);
-    beat(&*bench.backplane, &one, 2, &["sari"], &[]).await.unwrap();
-    let before = beat(&*bench.backplane, &two, 2, &["sari"], &[]).await.unwrap().position;
+    heartbeat(&*bench.backplane, &one, 2, &["sari"], &[]).await.unwrap();
+    let before = heartbeat(&*bench.backplane, &two, 2, &["sari"], &[]).await.unwrap().position;
     bench.backplane.reap(&one, 2).await.unwrap();
-    let reading = bench.backplane.read(None).await.unwrap();
-    assert_eq!((reading.position, reading.people[0].held_by.as_slice()), (before, [two].as_slice()));
+    let snapshot = bench.backplane.read(None).await.unwrap();
+    assert_eq!((snapshot.position, snapshot.people[0].held_by.as_slice()), (before, [two].as_slice()));
 }
 
 async fn whoever_has_beaten_since_is_not_reaped(bench: Bench) {
-    let inc = bench.living().await;
-    beat(&*bench.backplane, &inc, 2, &["sari"], &[]).await.unwrap();
-    assert_eq!(bench.backplane.reap(&inc, 1).await, Ok(Reaped::Alive));
-    assert!(beat(&*bench.backplane, &inc, 3, &[], &[]).await.is_ok());
+    let incarnation = bench.living().await;
+    heartbeat(&*bench.backplane, &incarnation, 2, &["sari"], &[]).await.unwrap();
+    assert_eq!(bench.backplane.reap(&incarnation, 1).await, Ok(ReapOutcome::Alive));
+    assert!(heartbeat(&*bench.backplane, &incarnation, 3, &[], &[]).await.is_ok());
 }
 
 async fn a_draining_lease_says_so(bench: Bench) {
-    let inc = bench.living().await;
-    let goodbye = Beat { inc: inc.clone(), k: 2, draining: true, adds: vec![], dels: vec![] };
-    let leases = bench.backplane.beat(goodbye).await.unwrap().leases;
-    assert_eq!((leases[0].k, leases[0].stage), (2, Stage::Draining));
-    assert_eq!(bench.backplane.reap(&inc, 2).await, Ok(Reaped::Done));
+    let incarnation = bench.living().await;
+    let goodbye =
+        Heartbeat { incarnation: incarnation.clone(), heartbeat_seq: 2, draining: true, adds: vec![], dels: vec![] };
+    let leases = bench.backplane.heartbeat(goodbye).await.unwrap().leases;
+    assert_eq!((leases[0].heartbeat_seq, leases[0].stage), (2, Stage::Draining));
+    assert_eq!(bench.backplane.reap(&incarnation, 2).await, Ok(ReapOutcome::Done));
 }
 
 async fn whoever_moved_on_from_a_draining_incarnation_is_no_longer_held_there(bench: Bench) {
     let (one, two) = (bench.living().await, bench.living().await);
-    beat(&*bench.backplane, &one, 2, &["sari", "budi"], &[]).await.unwrap();
-    let before = beat(&*bench.backplane, &two, 2, &["budi"], &[]).await.unwrap().position;
-    let goodbye = Beat { inc: one.clone(), k: 3, draining: true, adds: vec![], dels: vec![] };
-    bench.backplane.beat(goodbye).await.unwrap();
-    let moved = beat(&*bench.backplane, &two, 3, &["sari"], &[]).await.unwrap().position;
+    heartbeat(&*bench.backplane, &one, 2, &["sari", "budi"], &[]).await.unwrap();
+    let before = heartbeat(&*bench.backplane, &two, 2, &["budi"], &[]).await.unwrap().position;
+    let goodbye = Heartbeat { incarnation: one.clone(), heartbeat_seq: 3, draining: true, adds: vec![], dels: vec![] };
+    bench.backplane.heartbeat(goodbye).await.unwrap();
+    let moved = heartbeat(&*bench.backplane, &two, 3, &["sari"], &[]).await.unwrap().position;
     assert_eq!(moved, before, "somebody who moves neither comes nor goes");
     let mut ears = bench.ears().await;
-    beat(&*bench.backplane, &two, 4, &[], &["sari"]).await.unwrap();
+    heartbeat(&*bench.backplane, &two, 4, &[], &["sari"]).await.unwrap();
     assert_eq!(ears.moves().await, (vec![], vec!["SARI".to_owned()]));
     // Who was on both may have a connection on its way here.
-    beat(&*bench.backplane, &two, 5, &[], &["budi"]).await.unwrap();
+    heartbeat(&*bench.backplane, &two, 5, &[], &["budi"]).await.unwrap();
     let people = bench.backplane.read(None).await.unwrap().people;
     assert_eq!((people.len(), people[0].held_by.as_slice()), (1, [one].as_slice()));
 }
@@ -101,14 +110,14 @@ async fn nobody_publishes_without_a_lease(bench: Bench) {
 }
 
 async fn hundreds_are_released_in_portions(bench: Bench) {
-    let (inc, other) = (bench.living().await, bench.living().await);
+    let (incarnation, other) = (bench.living().await, bench.living().await);
     let whos: Vec<String> = (0..1200).map(|n| format!("p{n}")).collect();
-    for (k, some) in (2..).zip(whos.chunks(400)) {
+    for (heartbeat_seq, some) in (2..).zip(whos.chunks(400)) {
         let some: Vec<&str> = some.iter().map(String::as_str).collect();
-        beat(&*bench.backplane, &inc, k, &some, &[]).await.unwrap();
+        heartbeat(&*bench.backplane, &incarnation, heartbeat_seq, &some, &[]).await.unwrap();
     }
-    beat(&*bench.backplane, &other, 2, &["p7"], &[]).await.unwrap();
-    bench.backplane.reap(&inc, 4).await.unwrap();
+    heartbeat(&*bench.backplane, &other, 2, &["p7"], &[]).await.unwrap();
+    bench.backplane.reap(&incarnation, 4).await.unwrap();
     let people = bench.backplane.read(None).await.unwrap().people;
-    assert_eq!(people.iter().map(|here| here.who.as_str()).collect::<Vec<_>>(), ["p7"]);
+    assert_eq!(people.iter().map(|here| here.name_key.as_str()).collect::<Vec<_>>(), ["p7"]);
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use ruang::{
-    backplane::{Cursor, Keeping, PublishError},
+    backplane::{Cursor, PublishError, RetentionPolicy},
     bucket::Rate,
     protocol::Id,
 };
@@ -21,54 +21,54 @@ on_each_engine! {
 }
 
 async fn ids_are_contiguous_from_one(bench: Bench) {
-    let inc = bench.living().await;
-    let first = say(&*bench.backplane, &inc, "a").await.unwrap();
+    let incarnation = bench.living().await;
+    let first = say(&*bench.backplane, &incarnation, "a").await.unwrap();
     assert_eq!(first.n, 1);
     for n in 2..20 {
-        let id = say(&*bench.backplane, &inc, &format!("n{n}")).await.unwrap();
+        let id = say(&*bench.backplane, &incarnation, &format!("n{n}")).await.unwrap();
         assert_eq!(id, Id::new(first.epoch, n));
     }
 }
 
 async fn a_repeated_nonce_is_the_first_id_again(bench: Bench) {
-    let inc = bench.living().await;
-    let first = say(&*bench.backplane, &inc, "a").await.unwrap();
-    say(&*bench.backplane, &inc, "b").await.unwrap();
-    assert_eq!(say(&*bench.backplane, &inc, "a").await, Ok(first));
+    let incarnation = bench.living().await;
+    let first = say(&*bench.backplane, &incarnation, "a").await.unwrap();
+    say(&*bench.backplane, &incarnation, "b").await.unwrap();
+    assert_eq!(say(&*bench.backplane, &incarnation, "a").await, Ok(first));
     // Through another instance too.
     let other = bench.other();
-    assert_eq!(say(&*other, &inc, "a").await, Ok(first));
+    assert_eq!(say(&*other, &incarnation, "a").await, Ok(first));
     assert_eq!(bench.backplane.page(Cursor::Newest, 9).await.unwrap().rows.len(), 2);
 }
 
 async fn a_nonce_with_another_text_is_refused(bench: Bench) {
-    let inc = bench.living().await;
-    let first = say(&*bench.backplane, &inc, "a").await.unwrap();
-    let other = bench.backplane.publish(post(&inc, "sari", "a", "lain")).await;
+    let incarnation = bench.living().await;
+    let first = say(&*bench.backplane, &incarnation, "a").await.unwrap();
+    let other = bench.backplane.publish(post(&incarnation, "sari", "a", "lain")).await;
     assert_eq!(other, Err(PublishError::BadNonce));
-    assert_eq!(say(&*bench.backplane, &inc, "a").await, Ok(first));
+    assert_eq!(say(&*bench.backplane, &incarnation, "a").await, Ok(first));
 }
 
 async fn nonces_of_two_people_do_not_meet(bench: Bench) {
-    let inc = bench.living().await;
+    let incarnation = bench.living().await;
     // A space divides who and nonce in the log's memory: names have some too.
     let ids = [("sari", "a"), ("budi", "a"), ("sari budi", "a"), ("sari", "budi-a")];
     let mut kept = BTreeSet::new();
-    for (who, nonce) in ids {
-        kept.insert(bench.backplane.publish(post(&inc, who, nonce, "halo")).await.unwrap());
+    for (name_key, nonce) in ids {
+        kept.insert(bench.backplane.publish(post(&incarnation, name_key, nonce, "halo")).await.unwrap());
     }
     assert_eq!(kept.len(), ids.len());
 }
 
 async fn publishers_at_once_share_one_order_without_a_hole(bench: Bench) {
-    let inc = bench.living().await;
+    let incarnation = bench.living().await;
     let mut ears = bench.ears().await;
     let senders = (0..4).map(|sender| {
-        let (backplane, inc) = (bench.other(), inc.clone());
+        let (backplane, incarnation) = (bench.other(), incarnation.clone());
         tokio::spawn(async move {
             for n in 0..25 {
                 let nonce = format!("n{n}");
-                backplane.publish(post(&inc, &format!("p{sender}"), &nonce, "halo")).await.unwrap();
+                backplane.publish(post(&incarnation, &format!("p{sender}"), &nonce, "halo")).await.unwrap();
             }
         })
     });
@@ -86,9 +86,9 @@ async fn publishers_at_once_share_one_order_without_a_hole(bench: Bench) {
 }
 
 async fn times_never_go_back(bench: Bench) {
-    let inc = bench.living().await;
+    let incarnation = bench.living().await;
     for n in 0..50 {
-        say(&*bench.backplane, &inc, &format!("n{n}")).await.unwrap();
+        say(&*bench.backplane, &incarnation, &format!("n{n}")).await.unwrap();
     }
     let page = bench.backplane.page(Cursor::Newest, 50).await.unwrap();
     assert!(page.rows.is_sorted_by_key(|row| row.at()));
@@ -97,8 +97,12 @@ async fn times_never_go_back(bench: Bench) {
 mod trimming {
     use super::*;
 
-    const FEW: Keeping =
-        Keeping { history: 100, history_age: None, name_hold: Duration::from_secs(60), messages: Rate::UNLIMITED };
+    const FEW: RetentionPolicy = RetentionPolicy {
+        history: 100,
+        history_age: None,
+        name_hold: Duration::from_secs(60),
+        messages: Rate::UNLIMITED,
+    };
 
     #[tokio::test]
     async fn the_memory_engine_keeps_what_it_was_told_to() {
@@ -113,10 +117,10 @@ mod trimming {
     async fn keeps_about_what_it_was_told_to(engine: Engine) {
         assert_ne!(FEW.history, KEEPING.history);
         let bench = Bench::keeping(engine, FEW).await;
-        let inc = bench.living().await;
+        let incarnation = bench.living().await;
         let mut ids = vec![];
         for n in 0..400 {
-            ids.push(say(&*bench.backplane, &inc, &format!("n{n}")).await.unwrap());
+            ids.push(say(&*bench.backplane, &incarnation, &format!("n{n}")).await.unwrap());
         }
         let newest = bench.backplane.page(Cursor::Newest, 200).await.unwrap();
         // Redis trims by whole nodes of a hundred entries.
@@ -127,10 +131,10 @@ mod trimming {
         let page = bench.backplane.page(Cursor::After(ids[0]), 5).await.unwrap();
         assert!(page.trimmed && page.more);
         assert_eq!(page.rows[0].id(), newest.rows[0].id());
-        let reading = bench.backplane.read(Some(ids[0])).await.unwrap();
-        assert!(!reading.continues);
-        assert_eq!((reading.missed, reading.older), (None, false));
-        assert_eq!(reading.before, 400 - reading.rows.len() as u64);
+        let snapshot = bench.backplane.read(Some(ids[0])).await.unwrap();
+        assert!(!snapshot.continues);
+        assert_eq!((snapshot.missed, snapshot.older), (None, false));
+        assert_eq!(snapshot.before, 400 - snapshot.rows.len() as u64);
     }
 }
 
@@ -138,7 +142,7 @@ mod ageing {
     use super::*;
     use crate::kit::{SOON, eventually};
 
-    const BRIEF: Keeping = Keeping { history_age: Some(Duration::from_millis(300)), ..KEEPING };
+    const BRIEF: RetentionPolicy = RetentionPolicy { history_age: Some(Duration::from_millis(300)), ..KEEPING };
 
     #[tokio::test]
     async fn the_memory_engine_forgets_what_is_too_old() {
@@ -152,10 +156,10 @@ mod ageing {
 
     async fn forgets_what_is_too_old(engine: Engine) {
         let bench = Bench::keeping(engine, BRIEF).await;
-        let inc = bench.living().await;
+        let incarnation = bench.living().await;
         let mut ids = vec![];
         for n in 0..20 {
-            ids.push(say(&*bench.backplane, &inc, &format!("n{n}")).await.unwrap());
+            ids.push(say(&*bench.backplane, &incarnation, &format!("n{n}")).await.unwrap());
         }
         eventually(SOON, "all is too old", || async {
             // An instance knows the room's time to a few milliseconds.
@@ -175,8 +179,8 @@ mod ageing {
         let missed = bench.backplane.read(Some(ids[10])).await.unwrap();
         assert_eq!((missed.continues, missed.missed), (false, None));
         // What comes next continues: neither the ids nor the nonces start anew.
-        assert_eq!(say(&*bench.backplane, &inc, "n19").await, Ok(ids[19]));
-        let next = say(&*bench.backplane, &inc, "sesudah").await.unwrap();
+        assert_eq!(say(&*bench.backplane, &incarnation, "n19").await, Ok(ids[19]));
+        let next = say(&*bench.backplane, &incarnation, "sesudah").await.unwrap();
         assert_eq!(next, Id::new(ids[19].epoch, 21));
         let continued = bench.backplane.read(Some(ids[19])).await.unwrap();
         assert_eq!((continued.continues, continued.missed), (true, Some(1)));

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use ruang::{
-    backplane::{Act, Acted, Claim, Cursor, Event, Keeping, PublishError},
+    backplane::{Claim, Cursor, Event, ModerationAction, ModerationOutcome, PublishError, RetentionPolicy},
     bucket::Rate,
     protocol::{Id, Row, Rules},
 };
 
-use super::bench::{Bench, KEEPING, beat, on_each_engine, post, say, session};
+use super::bench::{Bench, KEEPING, heartbeat, on_each_engine, post, say, session};
 use crate::kit::{Engine, SOON, eventually};
 
 on_each_engine! {
@@ -22,17 +22,20 @@ on_each_engine! {
     slow_mode_holds_through_all_instances_and_ends_at_once,
 }
 
-fn ban(who: &str, for_ms: u64) -> Act {
-    Act::Ban { who: who.into(), name: who.to_uppercase(), for_ms }
+fn ban(name_key: &str, for_ms: u64) -> ModerationAction {
+    ModerationAction::Ban { name_key: name_key.into(), name: name_key.to_uppercase(), for_ms }
 }
 
 async fn a_deleted_message_keeps_its_position_and_nothing_else(bench: Bench) {
-    let inc = bench.living().await;
+    let incarnation = bench.living().await;
     let mut ids = vec![];
     for nonce in ["a", "b", "c"] {
-        ids.push(say(&*bench.backplane, &inc, nonce).await.unwrap());
+        ids.push(say(&*bench.backplane, &incarnation, nonce).await.unwrap());
     }
-    assert_eq!(bench.backplane.act(Act::Remove { ids: vec![ids[1]] }).await, Ok(Acted::Done));
+    assert_eq!(
+        bench.backplane.moderate(ModerationAction::Remove { ids: vec![ids[1]] }).await,
+        Ok(ModerationOutcome::Done)
+    );
     let there = bench.other();
     let shape =
         |rows: &[Row]| -> Vec<(Id, bool)> { rows.iter().map(|row| (row.id(), row.message().is_some())).collect() };
@@ -46,124 +49,135 @@ async fn a_deleted_message_keeps_its_position_and_nothing_else(bench: Bench) {
     assert_eq!((shape(&continued.rows), continued.continues), (vec![expected[2]], true));
     assert_eq!(continued.removed, [ids[1]], "whoever was away when it was deleted hears of it");
     assert_eq!(there.locate(ids[1]).await, Ok(Some(2)));
-    assert_eq!(say(&*bench.backplane, &inc, "b").await, Ok(ids[1]), "it is not said again");
+    assert_eq!(say(&*bench.backplane, &incarnation, "b").await, Ok(ids[1]), "it is not said again");
 }
 
 async fn deleting_is_told_once_and_what_is_not_there_is_not_told(bench: Bench) {
-    let inc = bench.living().await;
-    let id = say(&*bench.backplane, &inc, "a").await.unwrap();
+    let incarnation = bench.living().await;
+    let id = say(&*bench.backplane, &incarnation, "a").await.unwrap();
     let mut ears = bench.ears().await;
     let unknown = Id::new(id.epoch, 99);
-    assert_eq!(bench.other().act(Act::Remove { ids: vec![unknown] }).await, Ok(Acted::Nothing));
+    assert_eq!(
+        bench.other().moderate(ModerationAction::Remove { ids: vec![unknown] }).await,
+        Ok(ModerationOutcome::Nothing)
+    );
     let before = bench.backplane.read(None).await.unwrap().position;
-    assert_eq!(bench.other().act(Act::Remove { ids: vec![id, unknown] }).await, Ok(Acted::Done));
+    assert_eq!(
+        bench.other().moderate(ModerationAction::Remove { ids: vec![id, unknown] }).await,
+        Ok(ModerationOutcome::Done)
+    );
     let Event::Moderated { position, removed, rules } = ears.next_news().await else { panic!("an act was due") };
-    assert_eq!((removed, rules, position.v), (vec![id], Rules::default(), before.v + 1));
-    assert_eq!(bench.backplane.act(Act::Remove { ids: vec![id] }).await, Ok(Acted::Nothing));
-    beat(&*bench.backplane, &inc, 2, &[], &[]).await.unwrap();
-    ears.hears_only_beat(&inc, 2).await;
+    assert_eq!((removed, rules, position.version), (vec![id], Rules::default(), before.version + 1));
+    assert_eq!(
+        bench.backplane.moderate(ModerationAction::Remove { ids: vec![id] }).await,
+        Ok(ModerationOutcome::Nothing)
+    );
+    heartbeat(&*bench.backplane, &incarnation, 2, &[], &[]).await.unwrap();
+    ears.hears_only_beat(&incarnation, 2).await;
 }
 
 async fn a_ban_ends_the_session_and_keeps_the_name_out(bench: Bench) {
-    let inc = bench.living().await;
-    beat(&*bench.backplane, &inc, 2, &["sari", "budi"], &[]).await.unwrap();
+    let incarnation = bench.living().await;
+    heartbeat(&*bench.backplane, &incarnation, 2, &["sari", "budi"], &[]).await.unwrap();
     let mut ears = bench.ears().await;
-    assert_eq!(bench.other().act(ban("sari", 60_000)).await, Ok(Acted::Done));
+    assert_eq!(bench.other().moderate(ban("sari", 60_000)).await, Ok(ModerationOutcome::Done));
     let Event::Ended { session: ended, delta, .. } = ears.next_news().await else { panic!("an end was due") };
     assert_eq!((ended, delta.left[0].name.as_str()), (session("sari"), "SARI"));
-    assert_eq!(bench.backplane.publish(post(&inc, "sari", "a", "halo")).await, Err(PublishError::Ended));
+    assert_eq!(bench.backplane.publish(post(&incarnation, "sari", "a", "halo")).await, Err(PublishError::Ended));
     for claimed in [session("sari"), session("other")] {
-        let Claim::Banned(left) = bench.other().claim("sari", &claimed).await.unwrap() else { panic!("not banned") };
+        let Claim::Banned(left) = bench.other().claim(&"sari".into(), &claimed).await.unwrap() else {
+            panic!("not banned")
+        };
         assert!(left <= Duration::from_secs(60) && left > Duration::from_secs(50), "{left:?}");
     }
-    assert_eq!(beat(&*bench.backplane, &inc, 3, &["sari"], &[]).await.unwrap().refused, ["sari"]);
+    assert_eq!(heartbeat(&*bench.backplane, &incarnation, 3, &["sari"], &[]).await.unwrap().refused, ["sari"]);
     assert_eq!(bench.backplane.read(None).await.unwrap().people.len(), 1, "the other stays");
-    assert!(bench.backplane.publish(post(&inc, "budi", "a", "halo")).await.is_ok());
+    assert!(bench.backplane.publish(post(&incarnation, "budi", "a", "halo")).await.is_ok());
 }
 
 async fn a_ban_runs_out_or_is_lifted(bench: Bench) {
-    assert_eq!(bench.backplane.act(ban("sari", 300)).await, Ok(Acted::Done), "she need not be here");
-    bench.backplane.act(ban("budi", 60_000)).await.unwrap();
+    assert_eq!(bench.backplane.moderate(ban("sari", 300)).await, Ok(ModerationOutcome::Done), "she need not be here");
+    bench.backplane.moderate(ban("budi", 60_000)).await.unwrap();
     // Nobody had the name: only the ban keeps an old session out.
-    let inc = bench.living().await;
-    assert_eq!(beat(&*bench.other(), &inc, 2, &["budi"], &[]).await.unwrap().refused, ["budi"]);
+    let incarnation = bench.living().await;
+    assert_eq!(heartbeat(&*bench.other(), &incarnation, 2, &["budi"], &[]).await.unwrap().refused, ["budi"]);
     eventually(SOON, "the ban runs out", || async {
-        match bench.other().claim("sari", &session("sari")).await.unwrap() {
+        match bench.other().claim(&"sari".into(), &session("sari")).await.unwrap() {
             Claim::Mine => Ok(()),
             other => Err(format!("{other:?}")),
         }
     })
     .await;
-    let bans = bench.other().ledger().await.unwrap().bans;
+    let bans = bench.other().moderation_log().await.unwrap().bans;
     assert_eq!(bans.iter().map(|ban| ban.name.as_str()).collect::<Vec<_>>(), ["BUDI"]);
-    let pardon = |who: &str| Act::Pardon { who: who.into(), name: who.into() };
-    assert_eq!(bench.other().act(pardon("budi")).await, Ok(Acted::Done));
-    assert_eq!(bench.other().act(pardon("sari")).await, Ok(Acted::Nothing));
-    assert_eq!(bench.backplane.claim("budi", &session("budi")).await, Ok(Claim::Mine));
-    assert!(bench.backplane.ledger().await.unwrap().bans.is_empty());
+    let pardon = |name_key: &str| ModerationAction::Unban { name_key: name_key.into(), name: name_key.into() };
+    assert_eq!(bench.other().moderate(pardon("budi")).await, Ok(ModerationOutcome::Done));
+    assert_eq!(bench.other().moderate(pardon("sari")).await, Ok(ModerationOutcome::Nothing));
+    assert_eq!(bench.backplane.claim(&"budi".into(), &session("budi")).await, Ok(Claim::Mine));
+    assert!(bench.backplane.moderation_log().await.unwrap().bans.is_empty());
 }
 
 async fn whoever_is_only_sent_away_may_come_back_at_once(bench: Bench) {
-    let inc = bench.living().await;
-    beat(&*bench.backplane, &inc, 2, &["sari"], &[]).await.unwrap();
-    assert_eq!(bench.other().act(ban("sari", 0)).await, Ok(Acted::Done));
+    let incarnation = bench.living().await;
+    heartbeat(&*bench.backplane, &incarnation, 2, &["sari"], &[]).await.unwrap();
+    assert_eq!(bench.other().moderate(ban("sari", 0)).await, Ok(ModerationOutcome::Done));
     assert!(bench.backplane.read(None).await.unwrap().people.is_empty());
-    assert_eq!(bench.other().claim("sari", &session("anew")).await, Ok(Claim::Mine));
-    assert_eq!(bench.other().act(ban("nobody", 0)).await, Ok(Acted::Nothing));
+    assert_eq!(bench.other().claim(&"sari".into(), &session("anew")).await, Ok(Claim::Mine));
+    assert_eq!(bench.other().moderate(ban("nobody", 0)).await, Ok(ModerationOutcome::Nothing));
 }
 
 async fn what_is_set_is_told_and_part_of_every_reading(bench: Bench) {
     let mut ears = bench.ears().await;
     let text = "mati \"sebentar\" / \\ \u{2028} 🙂".to_owned();
-    bench.backplane.act(Act::Announce { text: Some(text.clone()) }).await.unwrap();
-    bench.other().act(Act::Slow { interval_ms: 30_000 }).await.unwrap();
+    bench.backplane.moderate(ModerationAction::Announce { text: Some(text.clone()) }).await.unwrap();
+    bench.other().moderate(ModerationAction::Slow { interval_ms: 30_000 }).await.unwrap();
     let set = Rules { slow_ms: 30_000, notice: Some(text.clone()) };
     for expected in [Rules { slow_ms: 0, ..set.clone() }, set.clone()] {
         let Event::Moderated { rules, removed, .. } = ears.next_news().await else { panic!("an act was due") };
         assert_eq!((rules, removed), (expected, vec![]));
     }
     assert_eq!(bench.other().read(None).await.unwrap().rules, set);
-    bench.other().act(Act::Announce { text: None }).await.unwrap();
-    bench.other().act(Act::Slow { interval_ms: 0 }).await.unwrap();
+    bench.other().moderate(ModerationAction::Announce { text: None }).await.unwrap();
+    bench.other().moderate(ModerationAction::Slow { interval_ms: 0 }).await.unwrap();
     assert_eq!(bench.backplane.read(None).await.unwrap().rules, Rules::default());
 }
 
 async fn each_act_is_on_record(bench: Bench) {
-    let inc = bench.living().await;
-    let id = say(&*bench.backplane, &inc, "a").await.unwrap();
+    let incarnation = bench.living().await;
+    let id = say(&*bench.backplane, &incarnation, "a").await.unwrap();
     let acts = [
-        Act::Remove { ids: vec![id] },
+        ModerationAction::Remove { ids: vec![id] },
         ban("sari", 60_000),
-        Act::Slow { interval_ms: 5000 },
-        Act::Announce { text: Some("halo".into()) },
+        ModerationAction::Slow { interval_ms: 5000 },
+        ModerationAction::Announce { text: Some("halo".into()) },
     ];
     for act in &acts {
-        bench.backplane.act(act.clone()).await.unwrap();
+        bench.backplane.moderate(act.clone()).await.unwrap();
     }
-    bench.backplane.act(Act::Remove { ids: vec![id] }).await.unwrap();
-    let records = bench.other().ledger().await.unwrap().acts;
+    bench.backplane.moderate(ModerationAction::Remove { ids: vec![id] }).await.unwrap();
+    let records = bench.other().moderation_log().await.unwrap().acts;
     assert!(records.iter().rev().map(|record| &record.act).eq(&acts), "{records:?}");
     assert!(records.is_sorted_by(|newer, older| newer.at >= older.at));
 }
 
 async fn slow_mode_holds_through_all_instances_and_ends_at_once(bench: Bench) {
-    let inc = bench.living().await;
+    let incarnation = bench.living().await;
     let there = bench.other();
-    bench.backplane.act(Act::Slow { interval_ms: 60_000 }).await.unwrap();
-    let first = say(&*bench.backplane, &inc, "a").await;
+    bench.backplane.moderate(ModerationAction::Slow { interval_ms: 60_000 }).await.unwrap();
+    let first = say(&*bench.backplane, &incarnation, "a").await;
     assert!(first.is_ok());
-    let Err(PublishError::Limited(wait)) = say(&*there, &inc, "b").await else { panic!("too early") };
+    let Err(PublishError::Limited(wait)) = say(&*there, &incarnation, "b").await else { panic!("too early") };
     assert!(wait > Duration::from_secs(50) && wait <= Duration::from_secs(60), "{wait:?}");
-    assert_eq!(say(&*there, &inc, "a").await, first, "a retry says nothing new");
-    assert!(there.publish(post(&inc, "budi", "a", "halo")).await.is_ok(), "each waits for themselves");
-    bench.backplane.act(Act::Slow { interval_ms: 0 }).await.unwrap();
-    assert!(say(&*there, &inc, "b").await.is_ok());
+    assert_eq!(say(&*there, &incarnation, "a").await, first, "a retry says nothing new");
+    assert!(there.publish(post(&incarnation, "budi", "a", "halo")).await.is_ok(), "each waits for themselves");
+    bench.backplane.moderate(ModerationAction::Slow { interval_ms: 0 }).await.unwrap();
+    assert!(say(&*there, &incarnation, "b").await.is_ok());
 }
 
 mod pace {
     use super::*;
 
-    const FIVE: Keeping = Keeping { messages: Rate { per_second: 5.0, burst: 10.0 }, ..KEEPING };
+    const FIVE: RetentionPolicy = RetentionPolicy { messages: Rate { per_second: 5.0, burst: 10.0 }, ..KEEPING };
 
     #[tokio::test]
     async fn in_memory_a_person_has_one_pace() {
@@ -179,13 +193,13 @@ mod pace {
         let bench = Bench::keeping(engine, FIVE).await;
         let there =
             bench.redis.as_ref().map_or_else(|| bench.backplane.clone(), |redis| super::super::bench::on(redis, FIVE));
-        let inc = bench.living().await;
+        let incarnation = bench.living().await;
         let began = std::time::Instant::now();
         let mut kept = 0;
         let mut refused = None;
         for n in 0..30 {
             let through = if n % 2 == 0 { &bench.backplane } else { &there };
-            match say(&**through, &inc, &format!("n{n}")).await {
+            match say(&**through, &incarnation, &format!("n{n}")).await {
                 Ok(_) => kept += 1,
                 Err(PublishError::Limited(wait)) => refused = Some(wait),
                 Err(error) => panic!("{error}"),

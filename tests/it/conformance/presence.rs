@@ -1,6 +1,6 @@
 //! A person is here while at least one incarnation holds them.
 
-use super::bench::{Bench, beat, on_each_engine};
+use super::bench::{Bench, heartbeat, on_each_engine};
 
 on_each_engine! {
     the_first_hold_and_the_last_release_are_told_once,
@@ -21,51 +21,52 @@ fn names(names: &[&str]) -> Vec<String> {
 async fn the_first_hold_and_the_last_release_are_told_once(bench: Bench) {
     let (one, two) = (bench.living().await, bench.living().await);
     let mut ears = bench.ears().await;
-    beat(&*bench.backplane, &one, 2, &["sari"], &[]).await.unwrap();
+    heartbeat(&*bench.backplane, &one, 2, &["sari"], &[]).await.unwrap();
     assert_eq!(ears.moves().await, (names(&["SARI"]), none()));
-    beat(&*bench.other(), &two, 2, &["sari"], &[]).await.unwrap();
-    beat(&*bench.backplane, &one, 3, &[], &["sari"]).await.unwrap();
+    heartbeat(&*bench.other(), &two, 2, &["sari"], &[]).await.unwrap();
+    heartbeat(&*bench.backplane, &one, 3, &[], &["sari"]).await.unwrap();
     ears.hears_only_beat(&one, 3).await;
-    beat(&*bench.backplane, &two, 3, &[], &["sari"]).await.unwrap();
+    heartbeat(&*bench.backplane, &two, 3, &[], &["sari"]).await.unwrap();
     assert_eq!(ears.moves().await, (none(), names(&["SARI"])));
 }
 
 async fn adding_again_changes_nothing(bench: Bench) {
-    let inc = bench.living().await;
-    let first = beat(&*bench.backplane, &inc, 2, &["sari"], &[]).await.unwrap();
-    let again = beat(&*bench.backplane, &inc, 3, &["sari"], &[]).await.unwrap();
+    let incarnation = bench.living().await;
+    let first = heartbeat(&*bench.backplane, &incarnation, 2, &["sari"], &[]).await.unwrap();
+    let again = heartbeat(&*bench.backplane, &incarnation, 3, &["sari"], &[]).await.unwrap();
     assert_eq!(first.position, again.position);
     let people = bench.backplane.read(None).await.unwrap().people;
     assert_eq!(people.len(), 1);
-    assert_eq!((people[0].name.as_str(), people[0].held_by.as_slice()), ("SARI", [inc].as_slice()));
+    assert_eq!((people[0].name.as_str(), people[0].held_by.as_slice()), ("SARI", [incarnation].as_slice()));
 }
 
 async fn removing_somebody_who_is_not_held_changes_nothing(bench: Bench) {
     let (one, two) = (bench.living().await, bench.living().await);
-    let before = beat(&*bench.backplane, &one, 2, &["sari"], &[]).await.unwrap();
-    let after = beat(&*bench.backplane, &two, 2, &[], &["sari", "budi"]).await.unwrap();
+    let before = heartbeat(&*bench.backplane, &one, 2, &["sari"], &[]).await.unwrap();
+    let after = heartbeat(&*bench.backplane, &two, 2, &[], &["sari", "budi"]).await.unwrap();
     assert_eq!(before.position, after.position);
     assert_eq!(bench.backplane.read(None).await.unwrap().people.len(), 1);
 }
 
 async fn many_changes_are_one_step(bench: Bench) {
-    let inc = bench.living().await;
+    let incarnation = bench.living().await;
     let mut ears = bench.ears().await;
     let whos: Vec<String> = (0..200).map(|n| format!("p{n:03}")).collect();
     let whos: Vec<&str> = whos.iter().map(String::as_str).collect();
-    beat(&*bench.backplane, &inc, 2, &whos, &[]).await.unwrap();
+    heartbeat(&*bench.backplane, &incarnation, 2, &whos, &[]).await.unwrap();
     assert_eq!(ears.moves().await.0.len(), 200);
-    beat(&*bench.backplane, &inc, 3, &["baru"], &whos).await.unwrap();
+    heartbeat(&*bench.backplane, &incarnation, 3, &["baru"], &whos).await.unwrap();
     let (joined, left) = ears.moves().await;
     assert_eq!((joined, left.len()), (names(&["BARU"]), 200));
 }
 
 async fn presence_versions_grow_by_one(bench: Bench) {
-    let inc = bench.living().await;
-    let mut v = bench.backplane.read(None).await.unwrap().position.v;
-    for (k, who) in [(2, "a"), (3, "b"), (4, "c")] {
-        let position = beat(&*bench.backplane, &inc, k, &[who], &[]).await.unwrap().position;
-        assert_eq!(position.v, v + 1);
-        v = position.v;
+    let incarnation = bench.living().await;
+    let mut version = bench.backplane.read(None).await.unwrap().position.version;
+    for (heartbeat_seq, name_key) in [(2, "a"), (3, "b"), (4, "c")] {
+        let position =
+            heartbeat(&*bench.backplane, &incarnation, heartbeat_seq, &[name_key], &[]).await.unwrap().position;
+        assert_eq!(position.version, version + 1);
+        version = position.version;
     }
 }

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::{Scene, scene::instances};
 use crate::kit::{
-    Cluster, Guest, Instance, SOON, Visitor, eventually,
+    Cluster, HttpClient, Instance, SOON, WsClient, eventually,
     process::libfaketime,
     prometheus::{metrics_address, value},
 };
@@ -38,11 +38,11 @@ async fn what_is_too_old_and_what_is_slow_go_by_the_clock_of_redis() {
         add_with_clock(&mut cluster, &clock, &[("RUANG_HISTORY_AGE", "10m"), ("RUANG_METRICS_LISTEN", "127.0.0.1:0")])
             .await;
         let instance = cluster.instances.last().unwrap();
-        let mut sari = Guest::enter(&Visitor::at(instance.base()), &format!("sari {i}")).await;
+        let mut sari = WsClient::enter(&HttpClient::at(instance.base()), &format!("sari {i}")).await;
         let id = sari.say_kept("baru saja").await;
-        let page = sari.visitor.get("/api/messages").await.json();
+        let page = sari.http_client.get("/api/messages").await.json();
         assert!(page["messages"].as_array().unwrap().iter().any(|kept| kept["id"] == *id), "{page}");
-        let told = Visitor::at(&format!("http://{}", metrics_address(instance))).get("/metrics").await.body;
+        let told = HttpClient::at(&format!("http://{}", metrics_address(instance))).get("/metrics").await.body;
         let slow = value(&told, "ruang_message_delivery_duration_seconds_sum", "");
         assert!(slow < 10.0, "{slow}");
         let told_ahead = value(&told, "ruang_clock_offset_seconds", "");
@@ -75,7 +75,7 @@ async fn add_with_clock(cluster: &mut Cluster, clock: &Path, besides: &[(&str, &
 async fn clocks_agree(scene: &Scene, expected: bool) -> Result<(), String> {
     let mut hours = Vec::new();
     for (i, instance) in scene.cluster.instances.iter().enumerate() {
-        scene.cluster.visitor(i).get("/chat").await;
+        scene.cluster.http_client(i).get("/chat").await;
         // 2026-11-23T22:06:53.778736Z  INFO …
         let line = instance.log().lines().last().unwrap_or_default().trim_start().to_owned();
         hours.push(line.get(11..13).map(str::to_owned).ok_or(line)?);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Scene, scene::instances};
-use crate::kit::{Heard, Redis, SOON, redis, sentinel::Sentinels};
+use crate::kit::{Redis, SOON, Transcript, redis, sentinel::Sentinels};
 
 /// How long people speak before something happens.
 const SPEAKING: Duration = Duration::from_secs(2);
@@ -101,7 +101,7 @@ async fn lost(scene: &mut Scene, spoke: Duration) -> Duration {
         // An ack may be a little ahead of what the instance itself has heard.
         let (newest, _) = speaker.kept.last().expect("just kept").clone();
         speaker.guest.hears(speaker.name, &newest).await;
-        let log = speaker.guest.visitor.get("/api/messages?limit=200").await.is(200).json();
+        let log = speaker.guest.http_client.get("/api/messages?limit=200").await.is(200).json();
         let log: HashSet<_> = log["messages"]
             .as_array()
             .expect("a page")
@@ -110,7 +110,7 @@ async fn lost(scene: &mut Scene, spoke: Duration) -> Duration {
             .map(str::to_owned)
             .collect();
         let gone = speaker.kept.iter().filter(|(_, id)| !log.contains(id)).count();
-        let told = |heard: &Heard| heard.welcomes.len() == if gone > 0 { 2 } else { 1 };
+        let told = |heard: &Transcript| heard.welcomes.len() == if gone > 0 { 2 } else { 1 };
         let heard = speaker.guest.expect_within(SOON, "a loss is announced, and nothing else is", told).await;
         assert_eq!(heard.welcomed()["recovered"] == false, gone > 0, "{:?}", heard.welcomed());
         missing += gone;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 
 use super::{Scene, scene::instances};
-use crate::kit::{Cluster, Guest, Heard, Redis, SOON, Visitor, heard::Moved, redis};
+use crate::kit::{Cluster, HttpClient, Redis, SOON, Transcript, WsClient, redis, transcript::Moved};
 
 /// People who come back at once.
 const STORM: usize = 200;
@@ -20,14 +20,14 @@ async fn a_storm_of_reconnects_costs_redis_no_more_than_quiet_does() {
     let mut adi = cluster.guest(0, "adi").await;
     let seen = adi.say_kept("terakhir dilihat").await;
     let coming = (0..STORM).map(|i| (i, format!("tamu {i}")));
-    let guests: Vec<Guest> = join_all(coming.map(|(i, name)| come(&cluster, i % 2, name))).await;
-    let visitors: Vec<Visitor> = guests.iter().map(|guest| guest.visitor.clone()).collect();
+    let guests: Vec<WsClient> = join_all(coming.map(|(i, name)| come(&cluster, i % 2, name))).await;
+    let visitors: Vec<HttpClient> = guests.iter().map(|guest| guest.http_client.clone()).collect();
     drop(guests);
     for text in MISSED {
         adi.say_kept(text).await;
     }
     let before = Calls::of(cluster.redis()).await;
-    let back = join_all(visitors.iter().map(|visitor| Guest::rejoin(visitor, &seen))).await;
+    let back = join_all(visitors.iter().map(|http_client| WsClient::rejoin(http_client, &seen))).await;
     let after = Calls::of(cluster.redis()).await;
     for guest in &back {
         let heard = guest.heard();
@@ -62,7 +62,7 @@ async fn a_history_that_is_gone_is_announced_and_all_goes_on() {
         ["meta", "log", "said:0", "said:1", "people", "leases"].map(|key| format!("ruang:{{ruang_chat_utama}}:{key}"));
     let forget = [&["DEL"], room.each_ref().map(String::as_str).as_slice()].concat();
     assert_eq!(redis::command(scene.redis(), &forget).await.trim(), "6");
-    let announced = |heard: &Heard| heard.welcomes.len() == 2;
+    let announced = |heard: &Transcript| heard.welcomes.len() == 2;
     for speaker in &mut scene.speakers {
         let heard = speaker.guest.expect_within(Duration::from_secs(4), "an unasked welcome", announced).await;
         assert_eq!(heard.welcomed()["recovered"], false, "{:?}", heard.welcomed());
@@ -108,6 +108,6 @@ impl Calls {
     }
 }
 
-async fn come(cluster: &Cluster, instance: usize, name: String) -> Guest {
+async fn come(cluster: &Cluster, instance: usize, name: String) -> WsClient {
     cluster.guest(instance, &name).await
 }

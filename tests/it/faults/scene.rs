@@ -10,7 +10,9 @@ use futures_util::future::join_all;
 use tokio::time::sleep;
 
 use super::speaker::Speaker;
-use crate::kit::{Cluster, Engine, Guest, Heard, Proxy, Redis, SOON, Visitor, cluster::Builder, heard::Moved};
+use crate::kit::{
+    Cluster, Engine, HttpClient, Proxy, Redis, SOON, Transcript, WsClient, cluster::Builder, transcript::Moved,
+};
 
 /// Within what a request, or a message, is answered whatever happens.
 const ANSWERED: Duration = Duration::from_secs(2);
@@ -48,8 +50,8 @@ impl Scene {
 
     /// Begins the conversation.
     pub async fn of(cluster: Cluster, proxy: Option<Proxy>) -> Self {
-        let sari = Speaker::enter(&cluster.visitor(0), "sari").await;
-        let budi = Speaker::enter(&cluster.visitor(1), "budi").await;
+        let sari = Speaker::enter(&cluster.http_client(0), "sari").await;
+        let budi = Speaker::enter(&cluster.http_client(1), "budi").await;
         let mut scene = Self { cluster, proxy, speakers: vec![sari, budi] };
         for speaker in &mut scene.speakers {
             speaker.guest.sees(&["budi", "sari"]).await;
@@ -70,8 +72,8 @@ impl Scene {
     /// Has everybody chat and ask for pages for this long: whatever happens, everything is answered in time.
     pub async fn lasts(&mut self, time: Duration) {
         let end = Instant::now() + time;
-        let asking = self.speakers.iter().map(|speaker| speaker.guest.visitor.clone()).collect::<Vec<_>>();
-        let asking = join_all(asking.into_iter().map(|visitor| ask_until(visitor, end)));
+        let asking = self.speakers.iter().map(|speaker| speaker.guest.http_client.clone()).collect::<Vec<_>>();
+        let asking = join_all(asking.into_iter().map(|http_client| ask_until(http_client, end)));
         let speaking = self.speakers.iter_mut().map(|speaker| speaker.speak_until(end, ANSWERED + ALLOWANCE));
         let (slowest, _) = tokio::join!(asking, join_all(speaking));
         let said = self.speakers.iter().map(|speaker| (speaker.slowest, speaker.unavailable)).collect::<Vec<_>>();
@@ -106,7 +108,7 @@ impl Scene {
         let began = Instant::now();
         let kept: Vec<(String, String)> = self.speakers.iter().flat_map(|speaker| speaker.kept.clone()).collect();
         for speaker in &mut self.speakers {
-            let all = |heard: &Heard| {
+            let all = |heard: &Transcript| {
                 let heard: HashSet<_> = heard.messages.iter().map(|said| (&said.text, &said.id)).collect();
                 kept.iter().all(|(text, id)| heard.contains(&(text, id)))
             };
@@ -123,7 +125,7 @@ impl Scene {
             let once: HashSet<_> = heard.messages.iter().map(|said| &said.text).collect();
             assert_eq!(once.len(), heard.messages.len(), "once each: {:?}", heard.texts());
             assert_eq!(heard.welcomes.len(), 1, "nothing was lost, so nothing is to be noticed: {:?}", heard.welcomes);
-            let log = speaker.guest.visitor.get("/api/messages?limit=200").await.is(200).json();
+            let log = speaker.guest.http_client.get("/api/messages?limit=200").await.is(200).json();
             let ids: Vec<_> = log["messages"].as_array().expect("a page").iter().map(|said| &said["id"]).collect();
             assert_eq!(ids, heard.ids(), "what was heard is what is kept");
         }
@@ -134,7 +136,7 @@ impl Scene {
             let heard = speaker.guest.sees(&["budi", "sari"]).await;
             let gone = heard.moves.iter().any(|moved| matches!(moved, Moved::Out(_)));
             assert!(!gone && heard.moves.len() <= 2, "nobody came or went: {:?}", heard.moves);
-            let members = speaker.guest.visitor.get("/api/members").await.is(200).json();
+            let members = speaker.guest.http_client.get("/api/members").await.is(200).json();
             assert_eq!(members["members"], serde_json::json!(["budi", "sari"]), "the rosters are equal");
         }
         for instance in &self.cluster.instances {
@@ -149,21 +151,21 @@ pub fn instances() -> Builder {
 }
 
 /// Asks for every kind of page until then, and answers how long the slowest took.
-async fn ask_until(visitor: Visitor, end: Instant) -> Duration {
+async fn ask_until(http_client: HttpClient, end: Instant) -> Duration {
     let mut slowest = Duration::ZERO;
     while Instant::now() < end {
         for path in ["/chat", "/api/members", "/api/messages", "/readyz", "/healthz"] {
             let began = Instant::now();
-            let answer = visitor.get(path).await;
+            let answer = http_client.get(path).await;
             slowest = slowest.max(in_time(path, began, &answer));
             assert!(answer.status == 200 || (answer.status == 503 && path != "/healthz"), "{path}: {answer:?}");
         }
         let began = Instant::now();
-        let second_tab = joins(&visitor).await;
+        let second_tab = joins(&http_client).await;
         slowest = slowest.max(in_time("/ws", began, &second_tab));
         let began = Instant::now();
         let name = format!("tamu {}", SIGNED_IN.fetch_add(1, Ordering::Relaxed));
-        let answer = Visitor::at(visitor.base()).sign_in(&name).await;
+        let answer = HttpClient::at(http_client.base()).sign_in(&name).await;
         slowest = slowest.max(in_time("POST /", began, &answer));
         assert!([303, 503].contains(&answer.status), "{answer:?}");
         sleep(PAUSE).await;
@@ -172,15 +174,15 @@ async fn ask_until(visitor: Visitor, end: Instant) -> Duration {
 }
 
 /// Opens a second tab: it is let in or told why not, each time at once.
-async fn joins(visitor: &Visitor) -> &'static str {
-    match Guest::try_connect(visitor, &[("origin", visitor.base())]).await {
+async fn joins(http_client: &HttpClient) -> &'static str {
+    match WsClient::try_connect(http_client, &[("origin", http_client.base())]).await {
         Err(refused) => {
             assert_eq!(refused.status, 503, "{refused:?}");
             "refused"
         }
         Ok(mut tab) => {
             tab.send(serde_json::json!({"type": "join"})).await;
-            let answered = |heard: &Heard| heard.welcomes.len() + heard.errors.len() > 0;
+            let answered = |heard: &Transcript| heard.welcomes.len() + heard.errors.len() > 0;
             let heard = tab.expect_within(SOON, "an answer to a join", answered).await;
             assert!(heard.errors.iter().all(|error| error["code"] == "unavailable"), "{:?}", heard.errors);
             if heard.errors.is_empty() { "welcomed" } else { "unavailable" }

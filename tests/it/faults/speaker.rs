@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-use crate::kit::{Guest, Heard, Visitor};
+use crate::kit::{HttpClient, Transcript, WsClient};
 
 /// Between an answer and what is said, or tried, next.
 const BREATH: Duration = Duration::from_millis(250);
@@ -12,7 +12,7 @@ const BREATH: Duration = Duration::from_millis(250);
 /// A guest with an outbox.
 pub struct Speaker {
     pub name: &'static str,
-    pub guest: Guest,
+    pub guest: WsClient,
     said: usize,
     pending: Option<String>,
     /// Texts that were acknowledged, with their ids.
@@ -24,8 +24,8 @@ pub struct Speaker {
 }
 
 impl Speaker {
-    pub async fn enter(visitor: &Visitor, name: &'static str) -> Self {
-        let guest = Guest::enter(visitor, name).await;
+    pub async fn enter(http_client: &HttpClient, name: &'static str) -> Self {
+        let guest = WsClient::enter(http_client, name).await;
         Self { name, guest, said: 0, pending: None, kept: Vec::new(), slowest: Duration::ZERO, unavailable: 0 }
     }
 
@@ -60,7 +60,7 @@ impl Speaker {
         let errors = self.guest.heard().errors.len();
         self.guest.say_as(&text, &text).await;
         let began = Instant::now();
-        let answered = |heard: &Heard| heard.acked(&text).is_some() || heard.errors.len() > errors;
+        let answered = |heard: &Transcript| heard.acked(&text).is_some() || heard.errors.len() > errors;
         let heard = self.guest.expect_within(patience, &format!("an answer to {text}"), answered).await;
         self.slowest = self.slowest.max(began.elapsed());
         if let Some(id) = heard.acked(&text) {

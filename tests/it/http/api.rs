@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::kit::{Cluster, Engine, Guest, Visitor, cluster::on_both_engines};
+use crate::kit::{Cluster, Engine, HttpClient, WsClient, cluster::on_both_engines};
 
 on_both_engines! {
     without_a_session_it_says_so_in_json,
@@ -18,7 +18,7 @@ on_both_engines! {
 async fn without_a_session_it_says_so_in_json(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
     for path in ["/api/messages", "/api/members", "/api/members?limit=1"] {
-        let answer = cluster.visitor(0).get(path).await;
+        let answer = cluster.http_client(0).get(path).await;
         assert!(answer.is(401).json()["error"].is_string(), "{answer:?}");
     }
 }
@@ -27,15 +27,15 @@ async fn history_is_read_a_page_at_a_time_in_both_directions(engine: Engine) {
     let cluster = Cluster::of(engine).set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
     let mut sari = cluster.guest(0, "sari").await;
     let ids = say_many(&mut sari, 7).await;
-    let newest = page(&sari.visitor, "limit=3").await;
+    let newest = page(&sari.http_client, "limit=3").await;
     assert_eq!((texts(&newest), newest["more"].as_bool()), (vec!["5", "6", "7"], Some(true)));
-    let before = page(&sari.visitor, &format!("before={}&limit=3", ids[4])).await;
+    let before = page(&sari.http_client, &format!("before={}&limit=3", ids[4])).await;
     assert_eq!((texts(&before), before["more"].as_bool()), (vec!["2", "3", "4"], Some(true)));
-    let first = page(&sari.visitor, &format!("before={}&limit=3", ids[1])).await;
+    let first = page(&sari.http_client, &format!("before={}&limit=3", ids[1])).await;
     assert_eq!((texts(&first), first["more"].as_bool()), (vec!["1"], Some(false)));
-    let after = page(&sari.visitor, &format!("after={}&limit=3", ids[1])).await;
+    let after = page(&sari.http_client, &format!("after={}&limit=3", ids[1])).await;
     assert_eq!((texts(&after), after["more"].as_bool()), (vec!["3", "4", "5"], Some(true)));
-    let last = page(&sari.visitor, &format!("after={}&limit=3", ids[3])).await;
+    let last = page(&sari.http_client, &format!("after={}&limit=3", ids[3])).await;
     assert_eq!((texts(&last), last["more"].as_bool()), (vec!["5", "6", "7"], Some(false)));
     let message = &newest["messages"][2];
     assert_eq!((&message["id"], &message["from"]), (&json!(ids[6]), &json!("sari")));
@@ -45,7 +45,7 @@ async fn history_is_read_a_page_at_a_time_in_both_directions(engine: Engine) {
 async fn an_empty_room_has_an_empty_history(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
     let sari = cluster.guest(0, "sari").await;
-    let page = page(&sari.visitor, "").await;
+    let page = page(&sari.http_client, "").await;
     assert_eq!((&page["messages"], &page["more"]), (&json!([]), &json!(false)), "{page}");
 }
 
@@ -53,9 +53,9 @@ async fn a_page_is_fifty_messages_unless_another_limit_is_given(engine: Engine) 
     let cluster = Cluster::of(engine).set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
     let mut sari = cluster.guest(0, "sari").await;
     say_many(&mut sari, 60).await;
-    assert_eq!(texts(&page(&sari.visitor, "").await).len(), 50);
-    assert_eq!(texts(&page(&sari.visitor, "limit=200").await).len(), 60);
-    assert_eq!(texts(&page(&sari.visitor, "limit=1").await), ["60"]);
+    assert_eq!(texts(&page(&sari.http_client, "").await).len(), 50);
+    assert_eq!(texts(&page(&sari.http_client, "limit=200").await).len(), 60);
+    assert_eq!(texts(&page(&sari.http_client, "limit=1").await), ["60"]);
 }
 
 async fn limits_and_cursors_that_make_no_sense_are_refused(engine: Engine) {
@@ -64,12 +64,12 @@ async fn limits_and_cursors_that_make_no_sense_are_refused(engine: Engine) {
     let id = sari.say_kept("halo").await;
     let both = format!("before={id}&after={id}");
     for query in ["limit=0", "limit=201", "limit=-1", "limit=x", "before=x", "after=7", "before=", &both] {
-        let answer = sari.visitor.get(&format!("/api/messages?{query}")).await;
+        let answer = sari.http_client.get(&format!("/api/messages?{query}")).await;
         assert_eq!(answer.status, 400, "{query}: {answer:?}");
         assert!(answer.json()["error"].is_string(), "{query}: {answer:?}");
     }
     for query in ["limit=0", "limit=201", "limit=x"] {
-        let answer = sari.visitor.get(&format!("/api/members?{query}")).await;
+        let answer = sari.http_client.get(&format!("/api/members?{query}")).await;
         assert_eq!(answer.status, 400, "{query}: {answer:?}");
     }
 }
@@ -79,11 +79,11 @@ async fn an_id_that_is_not_kept_gets_what_is_kept(engine: Engine) {
     let mut sari = cluster.guest(0, "sari").await;
     sari.say_kept("halo").await;
     // From a branch of history long before this one.
-    let after = page(&sari.visitor, "after=1-1").await;
+    let after = page(&sari.http_client, "after=1-1").await;
     assert_eq!((texts(&after), &after["trimmed"]), (vec!["halo"], &json!(true)), "{after}");
-    let before = page(&sari.visitor, "before=1-1").await;
+    let before = page(&sari.http_client, "before=1-1").await;
     assert_eq!(before["trimmed"], json!(true), "{before}");
-    let known = page(&sari.visitor, "").await;
+    let known = page(&sari.http_client, "").await;
     assert_ne!(known["trimmed"], json!(true), "{known}");
 }
 
@@ -94,14 +94,14 @@ async fn people_are_read_a_page_at_a_time_by_folded_name(engine: Engine) {
         guests.push(cluster.guest(0, name).await);
     }
     guests[0].sees(&["Budi", "Dewi", "adi", "citra"]).await;
-    let visitor = &guests[0].visitor;
-    let all = visitor.get("/api/members").await.json();
+    let http_client = &guests[0].http_client;
+    let all = http_client.get("/api/members").await.json();
     assert_eq!(all, json!({"members": ["adi", "Budi", "citra", "Dewi"], "count": 4, "more": false}));
-    let first = visitor.get("/api/members?limit=3").await.json();
+    let first = http_client.get("/api/members?limit=3").await.json();
     assert_eq!(first, json!({"members": ["adi", "Budi", "citra"], "count": 4, "more": true}));
-    let rest = visitor.get("/api/members?after=citra&limit=3").await.json();
+    let rest = http_client.get("/api/members?after=citra&limit=3").await.json();
     assert_eq!(rest, json!({"members": ["Dewi"], "count": 4, "more": false}));
-    let absent = visitor.get("/api/members?after=C&limit=3").await.json();
+    let absent = http_client.get("/api/members?after=C&limit=3").await.json();
     assert_eq!(absent["members"], json!(["citra", "Dewi"]));
 }
 
@@ -111,12 +111,12 @@ async fn who_has_just_gone_is_still_counted(engine: Engine) {
     let budi = cluster.guest(0, "budi").await;
     sari.sees(&["budi", "sari"]).await;
     budi.leave().await;
-    let members = sari.visitor.get("/api/members").await.json();
+    let members = sari.http_client.get("/api/members").await.json();
     assert_eq!(members["members"], json!(["budi", "sari"]), "a grace is no absence");
 }
 
 /// Says "1" to "count", and answers their ids.
-async fn say_many(guest: &mut Guest, count: usize) -> Vec<String> {
+async fn say_many(guest: &mut WsClient, count: usize) -> Vec<String> {
     let mut ids = Vec::new();
     for i in 1..=count {
         ids.push(guest.say_kept(&i.to_string()).await);
@@ -126,8 +126,8 @@ async fn say_many(guest: &mut Guest, count: usize) -> Vec<String> {
     ids
 }
 
-async fn page(visitor: &Visitor, query: &str) -> Value {
-    let answer = visitor.get(&format!("/api/messages?{query}")).await;
+async fn page(http_client: &HttpClient, query: &str) -> Value {
+    let answer = http_client.get(&format!("/api/messages?{query}")).await;
     answer.is(200).json()
 }
 

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use crate::kit::{Answer, Cluster, Engine, Visitor, cluster::on_both_engines};
+use crate::kit::{Answer, Cluster, Engine, HttpClient, cluster::on_both_engines};
 
 on_both_engines! {
     assets_under_the_current_hash_are_kept_for_ever,
@@ -13,9 +13,9 @@ on_both_engines! {
 
 async fn assets_under_the_current_hash_are_kept_for_ever(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    let visitor = cluster.visitor(0);
-    for path in assets_of(&visitor).await {
-        let answer = visitor.get(&path).await;
+    let http_client = cluster.http_client(0);
+    for path in assets_of(&http_client).await {
+        let answer = http_client.get(&path).await;
         answer.is(200);
         let cached = answer.header("cache-control").unwrap_or_default();
         assert!(cached.contains("immutable"), "{path}: {cached:?}");
@@ -28,12 +28,12 @@ async fn assets_under_the_current_hash_are_kept_for_ever(engine: Engine) {
 
 async fn assets_are_sent_compressed_to_who_takes_that(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    let visitor = cluster.visitor(0);
-    let path = assets_of(&visitor).await.into_iter().find(|path| path.ends_with(".css")).expect("a style sheet");
-    let plain = visitor.get(&path).await;
+    let http_client = cluster.http_client(0);
+    let path = assets_of(&http_client).await.into_iter().find(|path| path.ends_with(".css")).expect("a style sheet");
+    let plain = http_client.get(&path).await;
     assert_eq!(plain.header("content-encoding"), None);
     for encoding in ["br", "gzip"] {
-        let request = visitor.request(Method::GET, &path).header("accept-encoding", encoding);
+        let request = http_client.request(Method::GET, &path).header("accept-encoding", encoding);
         let packed = request.send().await.expect("an answer");
         assert_eq!(packed.headers()["content-encoding"], encoding);
         assert!(packed.headers()["vary"].to_str().is_ok_and(|vary| vary.contains("accept-encoding")));
@@ -44,29 +44,29 @@ async fn assets_are_sent_compressed_to_who_takes_that(engine: Engine) {
 
 async fn under_another_hash_they_are_current_but_not_kept(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    let visitor = cluster.visitor(0);
-    let path = assets_of(&visitor).await.remove(0);
-    let current = visitor.get(&path).await;
+    let http_client = cluster.http_client(0);
+    let path = assets_of(&http_client).await.remove(0);
+    let current = http_client.get(&path).await;
     let file = path.splitn(4, '/').nth(3).expect("a file below the hash");
-    let other = visitor.get(&format!("/static/0123456789abcdef/{file}")).await;
+    let other = http_client.get(&format!("/static/0123456789abcdef/{file}")).await;
     assert_eq!(other.is(200).body, current.body);
     assert_eq!(other.header("cache-control"), Some("no-store"));
 }
 
 async fn an_asset_that_is_not_there_is_404(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    let visitor = cluster.visitor(0);
-    let path = assets_of(&visitor).await.remove(0);
+    let http_client = cluster.http_client(0);
+    let path = assets_of(&http_client).await.remove(0);
     let hash = path.split('/').nth(2).expect("a hash");
     for file in ["none.js", "../Cargo.toml", "%2e%2e/Cargo.toml", ""] {
-        let answer = Answer::to(visitor.request(Method::GET, &format!("/static/{hash}/{file}"))).await;
+        let answer = Answer::to(http_client.request(Method::GET, &format!("/static/{hash}/{file}"))).await;
         assert_eq!(answer.status, 404, "{file:?}: {answer:?}");
     }
 }
 
 /// The assets that the form's page names.
-async fn assets_of(visitor: &Visitor) -> Vec<String> {
-    let page = visitor.get("/").await.body;
+async fn assets_of(http_client: &HttpClient) -> Vec<String> {
+    let page = http_client.get("/").await.body;
     let named = page.split('"').filter(|part| part.starts_with("/static/")).map(str::to_owned);
     let named: Vec<_> = named.collect();
     assert!(!named.is_empty(), "the page names no asset: {page}");

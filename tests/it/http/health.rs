@@ -10,7 +10,7 @@ on_both_engines! {
 async fn health_needs_no_session_and_tells_no_secrets(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
     for path in ["/healthz", "/readyz"] {
-        let answer = cluster.visitor(0).get(path).await;
+        let answer = cluster.http_client(0).get(path).await;
         answer.is(200);
         assert!(answer.header("set-cookie").is_none(), "{answer:?}");
         assert!(!answer.body.contains("redis://"), "{answer:?}");
@@ -19,7 +19,7 @@ async fn health_needs_no_session_and_tells_no_secrets(engine: Engine) {
 
 async fn the_address_is_the_one_line_on_standard_output(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    cluster.visitor(0).get("/").await.is(200);
+    cluster.http_client(0).get("/").await.is(200);
     let expected = vec![format!("ruang is open at {}", cluster.base(0))];
     assert_eq!(cluster.instances[0].stdout(), expected);
 }

@@ -25,7 +25,7 @@ async fn the_page_is_in_the_language_that_is_asked_for(engine: Engine) {
         (Some(";;q=,,"), "id"),
     ];
     for (header, language) in asked {
-        let mut request = cluster.visitor(0).request(Method::GET, "/");
+        let mut request = cluster.http_client(0).request(Method::GET, "/");
         if let Some(header) = header {
             request = request.header("accept-language", header);
         }
@@ -36,7 +36,7 @@ async fn the_page_is_in_the_language_that_is_asked_for(engine: Engine) {
 
 async fn a_caches_copy_is_told_apart_by_language(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    let page = cluster.visitor(0).get("/").await;
+    let page = cluster.http_client(0).get("/").await;
     let vary = page.header("vary").unwrap_or_default().to_ascii_lowercase();
     assert!(vary.contains("accept-language"), "{page:?}");
 }

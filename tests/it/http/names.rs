@@ -1,6 +1,6 @@
 //! What may be a name, and how it is shown.
 
-use crate::kit::{Cluster, Engine, Guest, cluster::on_both_engines};
+use crate::kit::{Cluster, Engine, WsClient, cluster::on_both_engines};
 
 on_both_engines! {
     names_of_many_scripts_are_welcome,
@@ -11,9 +11,9 @@ async fn names_of_many_scripts_are_welcome(engine: Engine) {
     let cluster = Cluster::of(engine).start().await;
     let longest = "x".repeat(32);
     for name in ["ꦱꦫꦶ", "Łukasz", "佐藤", "محمد", "O'Brien", "🙂", "👩‍🚀 Dewi", &longest] {
-        let visitor = cluster.visitor(0);
-        visitor.sign_in(name).await.leads_to("/chat");
-        let guest = Guest::join_as(&visitor).await;
+        let http_client = cluster.http_client(0);
+        http_client.sign_in(name).await.leads_to("/chat");
+        let guest = WsClient::join_as(&http_client).await;
         assert_eq!(guest.heard().welcomed()["you"], name);
     }
 }

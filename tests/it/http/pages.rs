@@ -16,7 +16,7 @@ on_both_engines! {
 
 async fn the_room_without_a_session_leads_to_the_form(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    cluster.visitor(0).get("/chat").await.leads_to("/");
+    cluster.http_client(0).get("/chat").await.leads_to("/");
 }
 
 async fn the_room_holds_the_newest_messages_and_where_to_join_from(engine: Engine) {
@@ -24,7 +24,7 @@ async fn the_room_holds_the_newest_messages_and_where_to_join_from(engine: Engin
     let mut sari = cluster.guest(0, "sari").await;
     let id = sari.say_kept("<b>halo</b> & apa kabar").await;
     sari.hears("sari", "<b>halo</b> & apa kabar").await;
-    let page = sari.visitor.get("/chat").await;
+    let page = sari.http_client.get("/chat").await;
     assert!(page.body.contains("apa kabar"), "the message is in the page: {}", page.body);
     assert!(!page.body.contains("<b>halo</b>"), "as text, not as markup: {}", page.body);
     assert!(page.body.contains(&id), "so is its id, to join from: {}", page.body);
@@ -32,7 +32,7 @@ async fn the_room_holds_the_newest_messages_and_where_to_join_from(engine: Engin
 
 async fn other_methods_are_answered_with_those_that_are_allowed(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    let visitor = cluster.visitor(0);
+    let http_client = cluster.http_client(0);
     let wrong = [
         (Method::DELETE, "/"),
         (Method::PUT, "/"),
@@ -45,7 +45,7 @@ async fn other_methods_are_answered_with_those_that_are_allowed(engine: Engine) 
         (Method::POST, "/readyz"),
     ];
     for (method, path) in wrong {
-        let answer = Answer::to(visitor.request(method.clone(), path)).await;
+        let answer = Answer::to(http_client.request(method.clone(), path)).await;
         assert_eq!(answer.status, 405, "{method} {path}: {answer:?}");
         assert!(answer.header("allow").is_some(), "{method} {path}: {answer:?}");
     }
@@ -54,7 +54,7 @@ async fn other_methods_are_answered_with_those_that_are_allowed(engine: Engine) 
 async fn unknown_paths_are_a_page_of_their_own(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
     for (language, tag) in [("id", "<html lang=\"id\""), ("en", "<html lang=\"en\"")] {
-        let request = cluster.visitor(0).request(Method::GET, "/tidak/ada").header("accept-language", language);
+        let request = cluster.http_client(0).request(Method::GET, "/tidak/ada").header("accept-language", language);
         let answer = Answer::to(request).await;
         answer.is(404);
         assert!(answer.body.contains(tag), "{language}: {answer:?}");
@@ -63,7 +63,7 @@ async fn unknown_paths_are_a_page_of_their_own(engine: Engine) {
 
 async fn pages_are_not_kept_by_caches(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    let sari = cluster.visitor(0);
+    let sari = cluster.http_client(0);
     let form = sari.get("/").await;
     sari.sign_in("sari").await;
     for page in [form, sari.get("/chat").await, sari.get("/api/members").await] {
@@ -74,7 +74,7 @@ async fn pages_are_not_kept_by_caches(engine: Engine) {
 
 async fn pages_are_compressed_for_who_takes_that(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    let sari = cluster.visitor(0);
+    let sari = cluster.http_client(0);
     sari.sign_in("sari").await;
     let plain = sari.get("/chat").await;
     assert_eq!(plain.header("content-encoding"), None);
@@ -88,7 +88,7 @@ async fn pages_are_compressed_for_who_takes_that(engine: Engine) {
 
 async fn pages_may_not_be_framed_sniffed_or_extended(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    let page = cluster.visitor(0).get("/").await;
+    let page = cluster.http_client(0).get("/").await;
     let policy = page.header("content-security-policy").expect("a policy").to_owned();
     for part in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "trusted-types 'none'"] {
         assert!(policy.contains(part), "{part}: {policy}");

@@ -36,16 +36,16 @@ async fn without_an_age_it_promises_none() {
 #[tokio::test]
 async fn the_form_and_the_room_lead_to_it() {
     let cluster = Cluster::as_it_comes(Engine::Memory).await;
-    let visitor = cluster.visitor(0);
+    let http_client = cluster.http_client(0);
     for path in ["/", "/chat"] {
-        let page = visitor.get(path).await;
+        let page = http_client.get(path).await;
         assert!(page.body.contains("href=\"/privacy\""), "{path}: {}", page.body);
-        visitor.sign_in("sari").await;
+        http_client.sign_in("sari").await;
     }
 }
 
 async fn in_language(cluster: &Cluster, language: &str) -> String {
-    let request = cluster.visitor(0).request(Method::GET, "/privacy").header("accept-language", language);
+    let request = cluster.http_client(0).request(Method::GET, "/privacy").header("accept-language", language);
     let answer = Answer::to(request).await;
     answer.is(200);
     answer.body

@@ -3,7 +3,7 @@
 use reqwest::Method;
 
 use crate::kit::{
-    Answer, Cluster, Engine, Visitor,
+    Answer, Cluster, Engine, HttpClient,
     cluster::on_both_engines,
     wait::{SOON, eventually},
 };
@@ -27,14 +27,14 @@ on_both_engines! {
 
 async fn a_good_name_is_a_session_and_leads_to_the_room(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    let sari = cluster.visitor(0);
+    let sari = cluster.http_client(0);
     sari.sign_in("sari").await.leads_to("/chat");
     sari.get("/chat").await.is(200);
 }
 
 async fn the_cookie_is_kept_from_scripts_and_other_sites(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    let answer = cluster.visitor(0).sign_in("sari").await;
+    let answer = cluster.http_client(0).sign_in("sari").await;
     let cookie = session_cookie(&answer, "ruang");
     for flag in ["HttpOnly", "SameSite=Lax", "Path=/"] {
         assert!(cookie.contains(&flag.to_owned()), "{flag}: {cookie:?}");
@@ -44,7 +44,7 @@ async fn the_cookie_is_kept_from_scripts_and_other_sites(engine: Engine) {
 
 async fn with_an_https_public_url_the_cookie_is_secure_and_bound_to_the_host(engine: Engine) {
     let cluster = Cluster::of(engine).set("RUANG_PUBLIC_URL", "https://ruang.test").start().await;
-    let cookie = session_cookie(&cluster.visitor(0).sign_in("sari").await, "__Host-ruang");
+    let cookie = session_cookie(&cluster.http_client(0).sign_in("sari").await, "__Host-ruang");
     for flag in ["HttpOnly", "SameSite=Lax", "Path=/", "Secure"] {
         assert!(cookie.contains(&flag.to_owned()), "{flag}: {cookie:?}");
     }
@@ -53,7 +53,7 @@ async fn with_an_https_public_url_the_cookie_is_secure_and_bound_to_the_host(eng
 
 async fn who_is_signed_in_is_led_to_the_room(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    let sari = cluster.visitor(0);
+    let sari = cluster.http_client(0);
     sari.get("/").await.is(200);
     sari.sign_in("sari").await;
     sari.get("/").await.leads_to("/chat");
@@ -61,7 +61,7 @@ async fn who_is_signed_in_is_led_to_the_room(engine: Engine) {
 
 async fn ones_own_name_posted_again_is_no_conflict(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    let sari = cluster.visitor(0);
+    let sari = cluster.http_client(0);
     sari.sign_in("sari").await.leads_to("/chat");
     sari.sign_in("sari").await.leads_to("/chat");
     sari.sign_in("SARI").await.leads_to("/chat");
@@ -69,20 +69,20 @@ async fn ones_own_name_posted_again_is_no_conflict(engine: Engine) {
 
 async fn signed_in_under_another_name_the_first_one_stays(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    let sari = cluster.visitor(0);
+    let sari = cluster.http_client(0);
     sari.sign_in("sari").await.leads_to("/chat");
     sari.sign_in("dewi").await.leads_to("/chat");
-    let guest = crate::kit::Guest::join_as(&sari).await;
+    let guest = crate::kit::WsClient::join_as(&sari).await;
     assert_eq!(guest.heard().welcomed()["you"], "sari");
-    cluster.visitor(0).sign_in("dewi").await.leads_to("/chat");
+    cluster.http_client(0).sign_in("dewi").await.leads_to("/chat");
 }
 
 async fn a_name_in_use_is_refused_in_any_case_and_alphabet(engine: Engine) {
     let cluster = Cluster::of(engine).start().await;
-    cluster.visitor(0).sign_in("Sari Dewi").await.leads_to("/chat");
+    cluster.http_client(0).sign_in("Sari Dewi").await.leads_to("/chat");
     // The last is written with Cyrillic а and е.
     for name in ["Sari Dewi", "sari dewi", "SARI DEWI", "  Sari   Dewi ", "S\u{430}ri D\u{435}wi"] {
-        let stranger = cluster.visitor(0);
+        let stranger = cluster.http_client(0);
         let answer = stranger.sign_in(name).await;
         answer.is(409);
         shows_the_form_with_a_reason(&answer);
@@ -94,20 +94,20 @@ async fn a_bad_name_is_refused_beside_the_field_with_what_was_typed_kept(engine:
     let cluster = Cluster::of(engine).start().await;
     let long = "a".repeat(33);
     for name in ["", "   ", "\u{200b}\u{200d}", "\u{2800}", "\u{202e}iras", "sa\u{0}ri", "sa\nri", &long] {
-        let answer = cluster.visitor(0).sign_in(name).await;
+        let answer = cluster.http_client(0).sign_in(name).await;
         assert_eq!(answer.status, 422, "{name:?}: {answer:?}");
         shows_the_form_with_a_reason(&answer);
     }
-    let answer = cluster.visitor(0).sign_in(&long).await;
+    let answer = cluster.http_client(0).sign_in(&long).await;
     assert!(answer.body.contains(&format!("value=\"{long}\"")), "what was typed is kept: {}", answer.body);
-    let without_the_field = cluster.visitor(0).request(Method::POST, "/").form(&[("name", "sari")]);
+    let without_the_field = cluster.http_client(0).request(Method::POST, "/").form(&[("name", "sari")]);
     Answer::to(without_the_field).await.is(422);
 }
 
 async fn what_was_typed_is_shown_as_text_not_as_markup(engine: Engine) {
     let cluster = Cluster::of(engine).start().await;
     let typed = format!("\"><script>alert(1)</script>{}", "a".repeat(40));
-    let answer = cluster.visitor(0).sign_in(&typed).await;
+    let answer = cluster.http_client(0).sign_in(&typed).await;
     answer.is(422);
     assert!(!answer.body.contains("<script>alert"), "{}", answer.body);
 }
@@ -115,9 +115,9 @@ async fn what_was_typed_is_shown_as_text_not_as_markup(engine: Engine) {
 async fn too_many_sign_ins_from_one_address_are_told_when_to_come_back(engine: Engine) {
     let cluster = Cluster::of(engine).set("RUANG_SIGN_INS_PER_MINUTE", "3").start().await;
     for i in 0..3 {
-        cluster.visitor(0).sign_in(&format!("guest {i}")).await.leads_to("/chat");
+        cluster.http_client(0).sign_in(&format!("guest {i}")).await.leads_to("/chat");
     }
-    let answer = cluster.visitor(0).sign_in("one more").await;
+    let answer = cluster.http_client(0).sign_in("one more").await;
     answer.is(429);
     let seconds: u64 = answer.header("retry-after").expect("Retry-After").parse().expect("seconds");
     assert!((1..=60).contains(&seconds), "{seconds}");
@@ -127,34 +127,34 @@ async fn too_many_sign_ins_from_one_address_are_told_when_to_come_back(engine: E
 
 async fn signing_out_ends_the_session_and_frees_the_name(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    let sari = cluster.visitor(0);
+    let sari = cluster.http_client(0);
     sari.sign_in("sari").await.leads_to("/chat");
     let (cookie, answer) = (sari.cookie().expect("a cookie"), sari.log_out().await);
     answer.leads_to("/");
     let removal = session_cookie(&answer, "ruang");
     assert!(removal.iter().any(|part| part == "Max-Age=0" || part.starts_with("Expires=")), "{removal:?}");
     // The old cookie, kept by a thief, is worth nothing.
-    let stolen = cluster.visitor(0).request(Method::GET, "/chat").header("cookie", cookie);
+    let stolen = cluster.http_client(0).request(Method::GET, "/chat").header("cookie", cookie);
     Answer::to(stolen).await.leads_to("/");
-    cluster.visitor(0).sign_in("sari").await.leads_to("/chat");
+    cluster.http_client(0).sign_in("sari").await.leads_to("/chat");
 }
 
 async fn signing_out_without_a_session_leads_to_the_form(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    cluster.visitor(0).log_out().await.leads_to("/");
+    cluster.http_client(0).log_out().await.leads_to("/");
 }
 
 async fn a_cookie_that_was_made_up_is_no_session(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
     for cookie in ["ruang=", "ruang=AAAAAAAAAAAAAAAAAAAAAA", "ruang=\"; drop", "ruang=../../etc", "=;=;ruang"] {
-        let request = cluster.visitor(0).request(Method::GET, "/chat").header("cookie", cookie);
+        let request = cluster.http_client(0).request(Method::GET, "/chat").header("cookie", cookie);
         Answer::to(request).await.leads_to("/");
     }
 }
 
 async fn a_form_larger_than_a_request_may_be_is_refused(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    cluster.visitor(0).sign_in(&"a".repeat(33 * 1024)).await.is(413);
+    cluster.http_client(0).sign_in(&"a".repeat(33 * 1024)).await.is(413);
 }
 
 /// The parts of the cookie of this name that an answer sets.
@@ -185,7 +185,7 @@ async fn a_name_is_free_again_once_its_hold_has_passed() {
     let cluster = Cluster::of(Engine::Redis).set("RUANG_NAME_HOLD", "1s").set("RUANG_LEAVE_GRACE", "250ms");
     let cluster = cluster.start().await;
     cluster.guest(0, "sari").await.leave().await;
-    let late: Visitor = cluster.visitor(0);
+    let late: HttpClient = cluster.http_client(0);
     late.sign_in("sari").await.is(409);
     eventually(SOON, "the name is free", || async {
         let answer = late.sign_in("sari").await;

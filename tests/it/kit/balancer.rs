@@ -7,9 +7,9 @@ use tokio::net::TcpStream;
 
 use super::{
     Cluster,
+    http_client::HttpClient,
     https::Https,
     process::{Process, free_port},
-    visitor::Visitor,
     wait::{SOON, eventually},
 };
 
@@ -79,7 +79,7 @@ impl Balancer {
 
     async fn passes(&self, https: Option<&Https>) {
         eventually(SOON, "HAProxy passes requests", || async {
-            let answer = Visitor::at(&self.base).try_get("/readyz").await.map_err(|error| error.to_string())?;
+            let answer = HttpClient::at(&self.base).try_get("/readyz").await.map_err(|error| error.to_string())?;
             match (answer.status, https) {
                 (200, None) => Ok(()),
                 (308, Some(https)) => https.passes().await,

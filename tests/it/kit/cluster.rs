@@ -1,6 +1,6 @@
 //! Instances that keep one room open together.
 
-use super::{Guest, Instance, Redis, Visitor, wait::SOON};
+use super::{HttpClient, Instance, Redis, WsClient, wait::SOON};
 
 /// What the instances share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,13 +49,13 @@ impl Cluster {
     }
 
     /// Somebody who is in the room, through the `i`th instance.
-    pub async fn guest(&self, i: usize, name: &str) -> Guest {
-        Guest::enter(&self.visitor(i), name).await
+    pub async fn guest(&self, i: usize, name: &str) -> WsClient {
+        WsClient::enter(&self.http_client(i), name).await
     }
 
     /// Somebody who has not signed in yet, at the `i`th instance.
-    pub fn visitor(&self, i: usize) -> Visitor {
-        Visitor::at(self.base(i))
+    pub fn http_client(&self, i: usize) -> HttpClient {
+        HttpClient::at(self.base(i))
     }
 
     /// Starts one more instance, and waits until it is ready.

@@ -7,8 +7,8 @@ use tempfile::TempDir;
 
 use super::{
     Cluster,
+    http_client::HttpClient,
     process::{Process, free_port, scratch},
-    visitor::Visitor,
     wait::{SOON, eventually},
 };
 
@@ -53,7 +53,7 @@ impl Front {
         let process = Process::spawn("web server", &mut command);
         let front = Self { base: format!("http://127.0.0.1:{port}"), _dir: dir, process };
         eventually(SOON, "it passes requests", || async {
-            let answer = Visitor::at(&front.base).try_get("/readyz").await.map_err(|error| error.to_string())?;
+            let answer = HttpClient::at(&front.base).try_get("/readyz").await.map_err(|error| error.to_string())?;
             if answer.status == 200 { Ok(()) } else { Err(answer.status.to_string()) }
         })
         .await;

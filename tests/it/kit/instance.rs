@@ -5,8 +5,8 @@ use std::{process::Command, process::ExitStatus, time::Duration};
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 
 use super::{
+    http_client::HttpClient,
     process::Process,
-    visitor::Visitor,
     wait::{SOON, eventually},
 };
 
@@ -91,7 +91,7 @@ impl Instance {
 
     /// The status of a GET, or why there was none.
     pub async fn status(&self, path: &str) -> Result<u16, String> {
-        let answer = Visitor::at(&self.base).try_get(path).await;
+        let answer = HttpClient::at(&self.base).try_get(path).await;
         answer.map(|answer| answer.status).map_err(|error| error.to_string())
     }
 

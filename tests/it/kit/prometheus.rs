@@ -7,7 +7,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{
-    Instance, Visitor,
+    HttpClient, Instance,
     process::{Process, free_port, scratch},
     wait::eventually,
 };
@@ -48,7 +48,7 @@ impl Prometheus {
         let process = Process::spawn("prometheus", &mut command);
         let base = format!("http://127.0.0.1:{port}");
         eventually(PATIENCE, "prometheus is ready", || async {
-            match Visitor::at(&base).try_get("/-/ready").await {
+            match HttpClient::at(&base).try_get("/-/ready").await {
                 Ok(answer) if answer.status == 200 => Ok(()),
                 other => Err(format!("{other:?}")),
             }
@@ -118,7 +118,7 @@ impl Prometheus {
     async fn ask(&self, what: &str, parameters: &[(&str, &str)]) -> Value {
         let url = Url::parse_with_params(&format!("{}/api/v1/{what}", self.base), parameters).expect("an address");
         let path = url.as_str().trim_start_matches(&self.base).to_owned();
-        Visitor::at(&self.base).get(&path).await.is(200).json()
+        HttpClient::at(&self.base).get(&path).await.is(200).json()
     }
 }
 

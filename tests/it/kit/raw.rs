@@ -7,7 +7,7 @@ use tokio::{
 };
 
 use super::{
-    visitor::Visitor,
+    http_client::HttpClient,
     wait::{SOON, within},
 };
 
@@ -20,8 +20,8 @@ pub struct Raw {
 
 impl Raw {
     /// Upgrades with the visitor's session.
-    pub async fn connect(visitor: &Visitor) -> Self {
-        let (stream, head) = handshake(visitor, "").await;
+    pub async fn connect(http_client: &HttpClient) -> Self {
+        let (stream, head) = handshake(http_client, "").await;
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         assert!(head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "the key of RFC 6455, section 1.3: {head}");
         Self { stream }
@@ -80,8 +80,8 @@ pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// Asks for an upgrade with these header lines besides, and answers the head of what came back.
-pub async fn handshake(visitor: &Visitor, more: &str) -> (TcpStream, String) {
-    let upgraded = within(SOON, "the upgrade is answered", try_handshake(visitor, more)).await;
+pub async fn handshake(http_client: &HttpClient, more: &str) -> (TcpStream, String) {
+    let upgraded = within(SOON, "the upgrade is answered", try_handshake(http_client, more)).await;
     upgraded.expect("the server listens and answers")
 }
 
@@ -89,18 +89,22 @@ pub async fn handshake(visitor: &Visitor, more: &str) -> (TcpStream, String) {
 ///
 /// # Errors
 /// What kept it from answering.
-pub async fn try_handshake(visitor: &Visitor, more: &str) -> std::io::Result<(TcpStream, String)> {
-    let stream = TcpStream::connect(visitor.base().trim_start_matches("http://")).await?;
-    upgrade_on(stream, visitor, more).await
+pub async fn try_handshake(http_client: &HttpClient, more: &str) -> std::io::Result<(TcpStream, String)> {
+    let stream = TcpStream::connect(http_client.base().trim_start_matches("http://")).await?;
+    upgrade_on(stream, http_client, more).await
 }
 
 /// Asks for an upgrade on a connection that is there.
 ///
 /// # Errors
 /// What kept the server from answering.
-pub async fn upgrade_on(mut stream: TcpStream, visitor: &Visitor, more: &str) -> std::io::Result<(TcpStream, String)> {
-    let address = visitor.base().trim_start_matches("http://");
-    let cookie = visitor.cookie().unwrap_or_default();
+pub async fn upgrade_on(
+    mut stream: TcpStream,
+    http_client: &HttpClient,
+    more: &str,
+) -> std::io::Result<(TcpStream, String)> {
+    let address = http_client.base().trim_start_matches("http://");
+    let cookie = http_client.cookie().unwrap_or_default();
     let request = format!(
         "GET /ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nCookie: {cookie}\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{more}\r\n"
@@ -114,15 +118,15 @@ pub async fn upgrade_on(mut stream: TcpStream, visitor: &Visitor, more: &str) ->
 }
 
 /// A socket that has joined and is never read. It takes in as little as the system allows, as on Ethernet.
-pub async fn deaf(visitor: &Visitor) -> TcpStream {
-    let address: std::net::SocketAddr = visitor.base().trim_start_matches("http://").parse().expect("an address");
+pub async fn deaf(http_client: &HttpClient) -> TcpStream {
+    let address: std::net::SocketAddr = http_client.base().trim_start_matches("http://").parse().expect("an address");
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.set_recv_buffer_size(1).expect("a buffer");
     socket.set_tcp_mss(1460).expect("a segment size");
     socket.connect(&address.into()).expect("the server listens");
     socket.set_nonblocking(true).expect("a socket");
     let stream = TcpStream::from_std(socket.into()).expect("a runtime");
-    let (mut stream, _) = upgrade_on(stream, visitor, "").await.expect("an upgrade");
+    let (mut stream, _) = upgrade_on(stream, http_client, "").await.expect("an upgrade");
     stream.write_all(&masked(0x81, br#"{"type":"join"}"#)).await.expect("the server reads");
     stream
 }

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{TOKEN, WithOperator, token_file};
-use crate::kit::{Answer, Cluster, Engine, Visitor, cluster::on_both_engines};
+use crate::kit::{Answer, Cluster, Engine, HttpClient, cluster::on_both_engines};
 
 on_both_engines! {
     what_is_done_is_answered_shown_and_on_record,
@@ -12,11 +12,11 @@ on_both_engines! {
 
 /// Does something as the operator.
 pub async fn act(base: &str, act: Value) -> Answer {
-    Answer::to(Visitor::at(base).request(Method::POST, "/api/operator").bearer_auth(TOKEN).json(&act)).await
+    Answer::to(HttpClient::at(base).request(Method::POST, "/api/operator").bearer_auth(TOKEN).json(&act)).await
 }
 
 async fn ledger(base: &str) -> Value {
-    let answer = Answer::to(Visitor::at(base).request(Method::GET, "/api/operator").bearer_auth(TOKEN)).await;
+    let answer = Answer::to(HttpClient::at(base).request(Method::GET, "/api/operator").bearer_auth(TOKEN)).await;
     answer.is(200).json()
 }
 
@@ -55,8 +55,9 @@ async fn nobody_else_is_heard_and_whoever_guesses_is_slowed_down() {
     let of = Cluster::of(Engine::Memory).with_operator(&token).set("RUANG_SIGN_INS_PER_MINUTE", "5");
     let cluster = of.start().await;
     let sari = cluster.guest(0, "sari").await;
-    let visitor = &sari.visitor;
-    let ask = |method: Method| visitor.request(method, "/api/operator").json(&json!({"act": "slow", "interval": "1h"}));
+    let http_client = &sari.http_client;
+    let ask =
+        |method: Method| http_client.request(method, "/api/operator").json(&json!({"act": "slow", "interval": "1h"}));
     let answer = Answer::to(ask(Method::POST)).await;
     assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("Bearer")));
     Answer::to(ask(Method::GET)).await.is(401);
@@ -91,8 +92,8 @@ async fn what_cannot_be_read_is_told() {
 #[tokio::test]
 async fn without_a_token_there_is_no_operator() {
     let cluster = Cluster::as_it_comes(Engine::Memory).await;
-    let visitor = cluster.visitor(0);
-    visitor.get("/operator").await.is(404);
+    let http_client = cluster.http_client(0);
+    http_client.get("/operator").await.is(404);
     act(cluster.base(0), json!({"act": "slow", "interval": "1h"})).await.is(404);
-    Answer::to(visitor.request(Method::POST, "/operator/enter").form(&[("token", "")])).await.is(404);
+    Answer::to(http_client.request(Method::POST, "/operator/enter").form(&[("token", "")])).await.is(404);
 }

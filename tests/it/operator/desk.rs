@@ -3,20 +3,20 @@
 use reqwest::Method;
 
 use super::{TOKEN, WithOperator, token_file};
-use crate::kit::{Answer, Cluster, Engine, SOON, Visitor};
+use crate::kit::{Answer, Cluster, Engine, HttpClient, SOON};
 
-async fn enter(visitor: &Visitor, token: &str) -> Answer {
-    Answer::to(visitor.request(Method::POST, "/operator/enter").form(&[("token", token)])).await
+async fn enter(http_client: &HttpClient, token: &str) -> Answer {
+    Answer::to(http_client.request(Method::POST, "/operator/enter").form(&[("token", token)])).await
 }
 
-async fn post(visitor: &Visitor, fields: &[(&str, &str)]) -> Answer {
-    Answer::to(visitor.request(Method::POST, "/operator").form(fields)).await
+async fn post(http_client: &HttpClient, fields: &[(&str, &str)]) -> Answer {
+    Answer::to(http_client.request(Method::POST, "/operator").form(fields)).await
 }
 
-async fn desk() -> (tempfile::NamedTempFile, Cluster, Visitor) {
+async fn desk() -> (tempfile::NamedTempFile, Cluster, HttpClient) {
     let token = token_file();
     let cluster = Cluster::of(Engine::Memory).with_operator(&token).start().await;
-    let operator = cluster.visitor(0);
+    let operator = cluster.http_client(0);
     enter(&operator, TOKEN).await.leads_to("/operator");
     (token, cluster, operator)
 }
@@ -25,21 +25,21 @@ async fn desk() -> (tempfile::NamedTempFile, Cluster, Visitor) {
 async fn the_door_opens_to_the_token_alone() {
     let token = token_file();
     let cluster = Cluster::of(Engine::Memory).with_operator(&token).start().await;
-    let visitor = cluster.visitor(0);
-    let door = visitor.get("/operator").await;
+    let http_client = cluster.http_client(0);
+    let door = http_client.get("/operator").await;
     assert!(door.is(200).body.contains(r#"type="password""#) && !door.body.contains(r#"value="ban""#), "{door:?}");
-    let refused = enter(&visitor, "a guess").await;
+    let refused = enter(&http_client, "a guess").await;
     assert!(refused.is(403).body.contains("Token ini tidak cocok.") && refused.header("set-cookie").is_none());
-    post(&visitor, &[("act", "slow"), ("interval", "1h")]).await.leads_to("/operator");
-    let forged = visitor.request(Method::GET, "/operator").header("cookie", "ruang-operator=9999999999.00");
+    post(&http_client, &[("act", "slow"), ("interval", "1h")]).await.leads_to("/operator");
+    let forged = http_client.request(Method::GET, "/operator").header("cookie", "ruang-operator=9999999999.00");
     assert!(Answer::to(forged).await.is(200).body.contains(r#"type="password""#));
-    let entered = enter(&visitor, TOKEN).await;
+    let entered = enter(&http_client, TOKEN).await;
     entered.leads_to("/operator");
     let cookie = entered.header("set-cookie").expect("a cookie");
     assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && !cookie.contains(TOKEN), "{cookie}");
-    assert!(visitor.get("/operator").await.is(200).body.contains(r#"value="ban""#));
-    Answer::to(visitor.request(Method::POST, "/operator/leave")).await.leads_to("/operator");
-    assert!(visitor.get("/operator").await.body.contains(r#"type="password""#));
+    assert!(http_client.get("/operator").await.is(200).body.contains(r#"value="ban""#));
+    Answer::to(http_client.request(Method::POST, "/operator/leave")).await.leads_to("/operator");
+    assert!(http_client.get("/operator").await.body.contains(r#"type="password""#));
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn everything_is_done_with_forms() {
         .leads_to("/operator?said=done");
     sari.is_sent_away(SOON, "session_ended", 4001).await;
     budi.expect("the rest is gone", |heard| heard.removed.len() == 2).await;
-    let refused = cluster.visitor(0).sign_in("Sari").await;
+    let refused = cluster.http_client(0).sign_in("Sari").await;
     assert!(refused.is(403).body.contains("diblokir pengelola, masih 1 hari lagi"), "{refused:?}");
     let page = operator.get("/operator?said=done").await.body;
     for told in
@@ -68,7 +68,7 @@ async fn everything_is_done_with_forms() {
         assert!(page.contains(told), "{told}: {page}");
     }
     post(&operator, &[("act", "pardon"), ("name", "sari")]).await.leads_to("/operator?said=done");
-    cluster.visitor(0).sign_in("Sari").await.leads_to("/chat");
+    cluster.http_client(0).sign_in("Sari").await.leads_to("/chat");
     let wrong = post(&operator, &[("act", "ban"), ("name", "")]).await;
     assert!(wrong.is(422).body.contains("Isian tidak dapat dibaca"), "{wrong:?}");
 }

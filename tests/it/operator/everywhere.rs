@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{WithOperator, api::act, token_file};
-use crate::kit::{Cluster, Engine, Guest, SOON, eventually};
+use crate::kit::{Cluster, Engine, SOON, WsClient, eventually};
 
 #[tokio::test]
 async fn a_deleted_message_leaves_every_instance_page_ring_and_recovery() {
@@ -14,14 +14,14 @@ async fn a_deleted_message_leaves_every_instance_page_ring_and_recovery() {
     let (first, bad) = (sari.say_kept("pertama").await, sari.say_kept("kata kasar").await);
     let last = sari.say_kept("terakhir").await;
     budi.hears("sari", "terakhir").await;
-    let (missed_it, saw_it) = (budi.visitor.clone(), budi.visitor.clone());
+    let (missed_it, saw_it) = (budi.http_client.clone(), budi.http_client.clone());
     act(cluster.base(1), json!({"act": "remove", "id": bad})).await.is(200);
     for guest in [&mut sari, &mut budi] {
         guest.expect("it is deleted", |heard| heard.removed == [bad.clone()]).await;
     }
     cluster.add().await;
     for i in 0..3 {
-        let here = sari.visitor.moved_to(cluster.base(i));
+        let here = sari.http_client.moved_to(cluster.base(i));
         let page = here.get("/api/messages").await.json();
         assert_eq!(page["messages"][1], json!({"id": bad, "removed": true}), "instance {i}");
         let before = here.get(&format!("/api/messages?before={last}&limit=1")).await.json();
@@ -29,10 +29,10 @@ async fn a_deleted_message_leaves_every_instance_page_ring_and_recovery() {
         let chat = here.get("/chat").await.body;
         assert!(chat.contains("terakhir") && !chat.contains("kata kasar"), "instance {i}: {chat}");
     }
-    let back = Guest::rejoin(&missed_it, &first).await.heard();
+    let back = WsClient::rejoin(&missed_it, &first).await.heard();
     assert_eq!(back.welcomed()["messages"][0], json!({"type": "removed", "id": bad}));
     assert_eq!((&back.welcomed()["recovered"], back.texts()), (&json!(true), vec!["terakhir"]));
-    let mut back = Guest::rejoin(&saw_it, &last).await;
+    let mut back = WsClient::rejoin(&saw_it, &last).await;
     back.expect("it is told of what it saw", |heard| heard.removed == [bad.clone()]).await;
     let anew = cluster.guest(2, "citra").await.heard();
     assert!(!anew.frames.iter().any(|frame| frame.to_string().contains("kata kasar")));
@@ -43,7 +43,7 @@ async fn a_ban_ends_every_tab_at_once_and_outlives_every_instance() {
     let token = token_file();
     let mut cluster = Cluster::of(Engine::Redis).instances(2).with_operator(&token).start().await;
     let mut sari = cluster.guest(0, "sari").await;
-    let mut tab = Guest::join_as(&sari.visitor.moved_to(cluster.base(1))).await;
+    let mut tab = WsClient::join_as(&sari.http_client.moved_to(cluster.base(1))).await;
     let mut budi = cluster.guest(1, "budi").await;
     let began = std::time::Instant::now();
     act(cluster.base(1), json!({"act": "ban", "name": "Sari", "for": "1h"})).await.is(200);
@@ -52,16 +52,16 @@ async fn a_ban_ends_every_tab_at_once_and_outlives_every_instance() {
     }
     assert!(began.elapsed() < std::time::Duration::from_secs(1), "{:?}", began.elapsed());
     budi.sees(&["budi"]).await;
-    sari.visitor.get("/api/messages").await.is(401);
+    sari.http_client.get("/api/messages").await.is(401);
     for i in 0..2 {
-        cluster.visitor(i).sign_in("SARI").await.is(403);
+        cluster.http_client(i).sign_in("SARI").await.is(403);
     }
     cluster.add().await;
     cluster.instances[0].kill();
     cluster.instances[1].kill();
-    cluster.visitor(2).sign_in("sari").await.is(403);
+    cluster.http_client(2).sign_in("sari").await.is(403);
     act(cluster.base(2), json!({"act": "pardon", "name": "sari"})).await.is(200);
-    cluster.visitor(2).sign_in("sari").await.leads_to("/chat");
+    cluster.http_client(2).sign_in("sari").await.leads_to("/chat");
 }
 
 #[tokio::test]
@@ -71,11 +71,11 @@ async fn whoever_was_banned_while_away_does_not_come_back_with_an_old_session() 
     let cluster = of.start().await;
     let sari = cluster.guest(0, "sari").await;
     let mut budi = cluster.guest(0, "budi").await;
-    let visitor = sari.visitor.clone();
+    let http_client = sari.http_client.clone();
     sari.leave().await;
     budi.sees(&["budi"]).await;
     act(cluster.base(0), json!({"act": "ban", "name": "sari", "for": "1h"})).await.is(200);
-    let mut back = Guest::connect(&visitor).await;
+    let mut back = WsClient::connect(&http_client).await;
     back.send(json!({"type": "join"})).await;
     back.expect("sent away", |heard| heard.closed == Some(Some(4001))).await;
 }
@@ -93,7 +93,7 @@ async fn what_is_set_reaches_everybody_and_who_comes_later() {
     let mut budi = cluster.guest(2, "budi").await;
     assert_eq!(budi.heard().welcomed()["rules"], json!({"slow_ms": 600_000, "notice": "Jam 9 mati sebentar"}));
     budi.say_kept("satu").await;
-    let mut tab = Guest::join_as(&budi.visitor.moved_to(cluster.base(0))).await;
+    let mut tab = WsClient::join_as(&budi.http_client.moved_to(cluster.base(0))).await;
     tab.say_as("kedua", "dua").await;
     let heard = tab.expect("slowed down", |heard| !heard.errors.is_empty()).await;
     let error = &heard.errors[0];
@@ -128,7 +128,7 @@ async fn an_instance_that_was_deaf_meanwhile_catches_up() {
         .await;
     assert!(heard.byes.is_empty(), "{:?}", heard.byes);
     eventually(SOON, "its pages as well", || async {
-        let page = sari.visitor.get("/api/messages").await.json();
+        let page = sari.http_client.get("/api/messages").await.json();
         if page["messages"][0] == json!({"id": bad, "removed": true}) { Ok(()) } else { Err(page.to_string()) }
     })
     .await;

@@ -7,10 +7,10 @@ use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::kit::{
-    Cluster, Engine, Guest, SOON,
+    Cluster, Engine, SOON, WsClient,
     cluster::on_both_engines,
+    http_client::with_query,
     raw::{Raw, masked},
-    visitor::with_query,
 };
 
 /// What a frame with an own text may be answered by at the latest, while others do harm.
@@ -157,7 +157,7 @@ async fn cursors_of_every_shape_are_answered(engine: Engine) {
         guest.send(json!({"type": "join", "since": since})).await;
         let heard = guest.expect("an answer", |heard| !heard.errors.is_empty()).await;
         assert_eq!((heard.error_codes(), heard.closed), (vec!["bad_frame"], None), "{since:.20}");
-        guest.visitor.get(&with_query("/api/messages", "before", since)).await.is(400);
+        guest.http_client.get(&with_query("/api/messages", "before", since)).await.is(400);
     }
     for since in ["18446744073709551615-18446744073709551615", "1-1", "0-0"] {
         let mut guest = stage.guest().await;
@@ -171,7 +171,7 @@ async fn cursors_of_every_shape_are_answered(engine: Engine) {
 
 async fn cookies_of_every_shape_are_nobodys(engine: Engine) {
     let stage = Stage::open(engine).await;
-    let good = stage.bystander.visitor.cookie().expect("a session");
+    let good = stage.bystander.http_client.cookie().expect("a session");
     let value = good.strip_prefix("ruang=").expect("its name");
     let flipped: String = value.chars().rev().collect();
     let long = "A".repeat(8 * 1024);
@@ -179,14 +179,14 @@ async fn cookies_of_every_shape_are_nobodys(engine: Engine) {
         [&value[1..], &value[..value.len() - 1], &flipped, &long, "", "%00", "../../etc", "\u{41}{}", "\"", "*", "?"]
     {
         let cookie = format!("ruang={forged}");
-        let anybody = stage.cluster.visitor(0);
+        let anybody = stage.cluster.http_client(0);
         let page =
             anybody.request(reqwest::Method::GET, "/chat").header("cookie", &cookie).send().await.expect("an answer");
         assert_eq!(page.status(), 303, "{cookie:.40}");
         let form =
             anybody.request(reqwest::Method::GET, "/").header("cookie", &cookie).send().await.expect("an answer");
         assert_eq!(form.status(), 200, "{cookie:.40}");
-        let socket = Guest::try_connect(&anybody, &[("cookie", &cookie)]).await.err().expect("nobody's");
+        let socket = WsClient::try_connect(&anybody, &[("cookie", &cookie)]).await.err().expect("nobody's");
         assert_eq!(socket.status, 401, "{cookie:.40}");
     }
     stage.goes_on().await;
@@ -195,8 +195,8 @@ async fn cookies_of_every_shape_are_nobodys(engine: Engine) {
 /// A room with somebody in it who means no harm, and a session for somebody who does.
 struct Stage {
     cluster: Cluster,
-    bystander: Guest,
-    intruder: crate::kit::Visitor,
+    bystander: WsClient,
+    intruder: crate::kit::HttpClient,
     /// What the process took before, in KiB.
     resident: u64,
 }
@@ -205,7 +205,7 @@ impl Stage {
     async fn open(engine: Engine) -> Self {
         let cluster = Cluster::of(engine).start().await;
         let bystander = cluster.guest(0, "budi").await;
-        let intruder = cluster.visitor(0);
+        let intruder = cluster.http_client(0);
         intruder.sign_in("penyusup").await.leads_to("/chat");
         let resident = cluster.instances[0].resident();
         Self { cluster, bystander, intruder, resident }
@@ -215,14 +215,14 @@ impl Stage {
         Raw::connect(&self.intruder).await
     }
 
-    async fn guest(&self) -> Guest {
-        Guest::connect(&self.intruder).await
+    async fn guest(&self) -> WsClient {
+        WsClient::connect(&self.intruder).await
     }
 
     /// Whoever was there talks on as ever, and the memory is as bounded as it is promised to be.
     async fn goes_on(mut self) {
         let nonce = self.bystander.say("masih tenang").await;
-        let acked = |heard: &crate::kit::Heard| heard.acks.iter().any(|ack| ack.0 == nonce);
+        let acked = |heard: &crate::kit::Transcript| heard.acks.iter().any(|ack| ack.0 == nonce);
         self.bystander.expect_within(PROMPT, "an ack", acked).await;
         assert!(self.bystander.heard().closed.is_none());
         let grown = self.cluster.instances[0].resident().saturating_sub(self.resident);

@@ -2,7 +2,7 @@
 
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
-use crate::kit::{Cluster, Engine, Guest, Redis, SOON, eventually, redis, visitor::with_query};
+use crate::kit::{Cluster, Engine, Redis, SOON, WsClient, eventually, http_client::with_query, redis};
 
 const SAID: &str = "kata-yang-rahasia";
 const PASSWORD: &str = "sandi-redis-yang-rahasia";
@@ -15,17 +15,17 @@ async fn texts_cookies_and_passwords_are_in_no_line() {
     let settings = Cluster::of(Engine::Redis).set("RUST_LOG", "ruang=trace,fred=info").set("RUANG_LOG_FORMAT", "json");
     let mut cluster = settings.start_on(Some(redis), &url).await;
     let mut sari = cluster.guest(0, "sari-yang-rahasia").await;
-    let cookie = sari.visitor.cookie().expect("a session");
+    let cookie = sari.http_client.cookie().expect("a session");
     let seen = sari.say_kept(SAID).await;
     sari.say_as("buruk sekali", SAID).await;
     sari.send(serde_json::json!({"type": SAID, "text": SAID})).await;
     sari.catch_up().await;
-    Guest::rejoin(&sari.visitor, &seen).await;
+    WsClient::rejoin(&sari.http_client, &seen).await;
     // Refusals and failures are where secrets slip out.
     redis::command(cluster.redis(), &["ACL", "SETUSER", "ruang", "-@all"]).await;
     redis::command(cluster.redis(), &["CLIENT", "KILL", "TYPE", "normal"]).await;
     sari.say(SAID).await;
-    sari.visitor.get("/api/messages").await;
+    sari.http_client.get("/api/messages").await;
     eventually(SOON, "the failure is logged", || async {
         if cluster.instances[0].log().contains("NOPERM") { Ok(()) } else { Err(cluster.instances[0].log()) }
     })
@@ -43,7 +43,7 @@ async fn nobody_writes_a_line_of_their_own() {
     for format in ["text", "json"] {
         let settings = Cluster::of(Engine::Memory).set("RUST_LOG", "trace").set("RUANG_LOG_FORMAT", format);
         let cluster = settings.start().await;
-        let sari = cluster.visitor(0);
+        let sari = cluster.http_client(0);
         for forged in
             ["a\nPALSU ERROR ruang: x", "a\r\nPALSU", "\u{1b}[2JPALSU", "a\u{0}PALSU", "\u{85}PALSU", "\u{2028}PALSU"]
         {

@@ -16,7 +16,7 @@ async fn the_room_is_kept_over_tls_and_comes_back_after_a_restart_of_redis() {
         sari.say_kept(text).await;
         budi.hears("sari", text).await;
         for guest in [sari, budi] {
-            guest.visitor.log_out().await.leads_to("/");
+            guest.http_client.log_out().await.leads_to("/");
         }
         cluster.redis().restart().await;
         for instance in &cluster.instances {

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::kit::{Cluster, Engine, Guest, Redis, SOON, process::scratch, redis};
+use crate::kit::{Cluster, Engine, Redis, SOON, WsClient, process::scratch, redis};
 use crate::operator::{WithOperator, api::act, token_file};
 
 const PASSWORD: &str = "rahasia sekali";
@@ -66,7 +66,7 @@ async fn chat(cluster: &Cluster) {
     let seen = sari.say_kept("halo").await;
     budi.hears("sari", "halo").await;
     sari.say_kept("masih ada?").await;
-    let back = Guest::rejoin(&budi.visitor.moved_to(cluster.base(0)), &seen).await;
+    let back = WsClient::rejoin(&budi.http_client.moved_to(cluster.base(0)), &seen).await;
     assert_eq!(back.heard().welcomed()["recovered"], true);
     let base = cluster.base(0);
     for done in [
@@ -80,9 +80,9 @@ async fn chat(cluster: &Cluster) {
     ] {
         act(base, done).await.is(200);
     }
-    budi.visitor.get("/api/messages?limit=200").await.is(200);
+    budi.http_client.get("/api/messages?limit=200").await.is(200);
     for guest in [sari, budi] {
-        guest.visitor.log_out().await.leads_to("/");
+        guest.http_client.log_out().await.leads_to("/");
     }
 }
 

@@ -163,7 +163,7 @@ fn status_of(answer: &str) -> Option<u16> {
 }
 
 async fn goes_on(cluster: &Cluster) {
-    let somebody = cluster.visitor(0);
+    let somebody = cluster.http_client(0);
     somebody.get("/").await.is(200);
     somebody.get("/readyz").await.is(200);
 }

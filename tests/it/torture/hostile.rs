@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use crate::kit::{
-    Visitor,
+    HttpClient,
     raw::{masked, try_handshake},
 };
 
@@ -78,21 +78,21 @@ async fn attempt(harm: Harm, base: &str, i: usize, round: u64) -> std::io::Resul
     if matches!(harm, Harm::Head | Harm::Resets) {
         return without_a_session(harm, base).await;
     }
-    let visitor = Visitor::at(base);
+    let http_client = HttpClient::at(base);
     let name = if matches!(harm, Harm::Names) { shape(i, round) } else { format!("jahat {i}") };
-    let signed_in = visitor.request(Method::POST, "/").form(&[("username", name.as_str())]).send().await;
+    let signed_in = http_client.request(Method::POST, "/").form(&[("username", name.as_str())]).send().await;
     if matches!(harm, Harm::Names) || !signed_in.is_ok_and(|answer| answer.status().as_u16() == 303) {
-        let _ = visitor.request(Method::POST, "/logout").send().await;
+        let _ = http_client.request(Method::POST, "/logout").send().await;
         return Ok(());
     }
     if matches!(harm, Harm::Pages) {
         for path in ["/api/messages?limit=200", "/chat", "/api/members?limit=200"].repeat(10) {
-            let _ = visitor.try_get(path).await;
+            let _ = http_client.try_get(path).await;
         }
     } else {
-        on_a_socket(harm, &visitor).await?;
+        on_a_socket(harm, &http_client).await?;
     }
-    let _ = visitor.request(Method::POST, "/logout").send().await;
+    let _ = http_client.request(Method::POST, "/logout").send().await;
     Ok(())
 }
 
@@ -108,8 +108,8 @@ async fn without_a_session(harm: Harm, base: &str) -> std::io::Result<()> {
     }
 }
 
-async fn on_a_socket(harm: Harm, visitor: &Visitor) -> std::io::Result<()> {
-    let (mut stream, head) = try_handshake(visitor, "").await?;
+async fn on_a_socket(harm: Harm, http_client: &HttpClient) -> std::io::Result<()> {
+    let (mut stream, head) = try_handshake(http_client, "").await?;
     if !head.starts_with("HTTP/1.1 101 ") {
         return Ok(());
     }

@@ -8,7 +8,7 @@ use tokio::{
     time::{self, Instant},
 };
 
-use crate::kit::{Answer, Visitor};
+use crate::kit::{Answer, HttpClient};
 
 use super::{
     plan::Turn,
@@ -57,7 +57,7 @@ pub struct Person {
     /// How they are.
     pub state: watch::Receiver<State>,
     /// Their session.
-    pub visitor: watch::Receiver<Visitor>,
+    pub http_client: watch::Receiver<HttpClient>,
     /// All of their tabs, in the end.
     pub histories: JoinHandle<Vec<History>>,
 }
@@ -75,7 +75,7 @@ struct Life {
     away_until: Option<Instant>,
     next_word: Instant,
     tabs: usize,
-    session: watch::Sender<Visitor>,
+    session: watch::Sender<HttpClient>,
 }
 
 impl Person {
@@ -84,8 +84,8 @@ impl Person {
         let (orders, told) = mpsc::channel(32);
         let (shown, state) = watch::channel(State::default());
         let base = doors.lock().unwrap()[0].clone();
-        let (session, visitor) = watch::channel(Visitor::at(&base));
-        let tab = Tab::new(Visitor::at(&base), &name, 0, doors.clone(), began, seed);
+        let (session, http_client) = watch::channel(HttpClient::at(&base));
+        let tab = Tab::new(HttpClient::at(&base), &name, 0, doors.clone(), began, seed);
         let life = Life {
             name: name.clone(),
             tab,
@@ -100,7 +100,7 @@ impl Person {
             tabs: 0,
             session,
         };
-        Self { name, orders, state, visitor, histories: tokio::spawn(life.run(told, shown)) }
+        Self { name, orders, state, http_client, histories: tokio::spawn(life.run(told, shown)) }
     }
 }
 
@@ -180,8 +180,8 @@ impl Life {
     fn second_tab(&mut self, how_long: Duration) {
         self.tabs += 1;
         let seed = self.seed.wrapping_mul(31).wrapping_add(self.tabs as u64);
-        let visitor = self.tab.visitor.clone();
-        let mut tab = Tab::new(visitor, &self.name, self.tabs, self.doors.clone(), self.began, seed);
+        let http_client = self.tab.http_client.clone();
+        let mut tab = Tab::new(http_client, &self.name, self.tabs, self.doors.clone(), self.began, seed);
         self.others.spawn(async move {
             tab.live(Instant::now() + how_long).await;
             tab.end(How::Cut);
@@ -191,10 +191,10 @@ impl Life {
 
     async fn signs_in(&mut self) {
         let base = self.tab.a_door();
-        self.tab.visitor = Visitor::at(&base);
-        let (visitor, name) = (self.tab.visitor.clone(), self.name.clone());
-        sign_in(&visitor, &name, || self.tab.a_door()).await;
-        self.session.send_replace(visitor);
+        self.tab.http_client = HttpClient::at(&base);
+        let (http_client, name) = (self.tab.http_client.clone(), self.name.clone());
+        sign_in(&http_client, &name, || self.tab.a_door()).await;
+        self.session.send_replace(http_client);
     }
 
     /// Signs out, wherever that works, for as long as it takes.
@@ -202,8 +202,8 @@ impl Life {
         self.tab.note(Event::SigningOut);
         loop {
             let door = self.tab.a_door();
-            let visitor = self.tab.visitor.moved_to(&door);
-            let request = visitor.request(reqwest::Method::POST, "/logout");
+            let http_client = self.tab.http_client.moved_to(&door);
+            let request = http_client.request(reqwest::Method::POST, "/logout");
             if let Ok(Ok(answer)) = time::timeout(PATIENCE, Answer::try_to(request)).await
                 && answer.status == 303
             {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::soak::Sample;
-use crate::kit::heard::Said;
+use crate::kit::transcript::Said;
 
 /// A moment: time since the run began.
 pub type At = Duration;

@@ -8,10 +8,10 @@ use std::{
 
 use tokio::time::{self, Instant};
 
-use crate::kit::{Cluster, Engine, Visitor, heard::Said};
+use crate::kit::{Cluster, Engine, HttpClient, transcript::Said};
 
 use super::{
-    doer::Doer,
+    fault_injector::FaultInjector,
     people::{Order, Person, State},
     plan::{Faults, Options, Turns},
     record::{Agreed, Done, Record, Settled},
@@ -28,7 +28,7 @@ const BACK: Duration = Duration::from_secs(40);
 const LOOK: Duration = Duration::from_millis(50);
 
 struct Run {
-    doer: Doer,
+    fault_injector: FaultInjector,
     people: Vec<Person>,
     faults: Faults,
     turns: Turns,
@@ -45,7 +45,7 @@ pub async fn run(options: &Options) -> Record {
     let cluster = start(options).await;
     let soak = if options.hostile > 0 { Some(Soak::begin(&cluster.instances[0], options.hostile).await) } else { None };
     let (began, doors) = (Instant::now(), Arc::new(Mutex::new(Vec::new())));
-    let doer = Doer::to(cluster, options, Arc::clone(&doors), began);
+    let fault_injector = FaultInjector::to(cluster, options, Arc::clone(&doors), began);
     let enters = |i: usize| {
         let seed = options.seed.wrapping_mul(1000) + i as u64;
         Person::enters(format!("{OURS}{i}"), Arc::clone(&doors), began, seed)
@@ -53,7 +53,8 @@ pub async fn run(options: &Options) -> Record {
     let people = (0..options.people).map(enters).collect();
     let (faults, turns) = (Faults::seeded(options.seed), Turns::seeded(options.seed));
     let (turned, agreed, settled) = (Vec::new(), Vec::new(), Vec::new());
-    let mut run = Run { doer, people, faults, turns, began, options: options.clone(), turned, agreed, settled, soak };
+    let mut run =
+        Run { fault_injector, people, faults, turns, began, options: options.clone(), turned, agreed, settled, soak };
     run.peace().await;
     while began.elapsed() < options.lasting {
         run.round().await;
@@ -75,12 +76,12 @@ async fn start(options: &Options) -> Cluster {
 impl Run {
     /// Some faults to servers, and meanwhile turns of people.
     async fn round(&mut self) {
-        let Self { doer, people, faults, turns, began, options, turned, .. } = self;
+        let Self { fault_injector, people, faults, turns, began, options, turned, .. } = self;
         let servers = async {
             for _ in 0..options.round {
                 let (wait, fault) = faults.next();
                 time::sleep(wait).await;
-                doer.does(fault).await;
+                fault_injector.does(fault).await;
                 if began.elapsed() >= options.lasting {
                     break;
                 }
@@ -106,7 +107,7 @@ impl Run {
 
     async fn look(&mut self) {
         if let Some(soak) = &mut self.soak {
-            soak.look(&self.doer.cluster.instances[0]).await;
+            soak.look(&self.fault_injector.cluster.instances[0]).await;
         }
     }
 
@@ -158,9 +159,9 @@ impl Run {
 
     /// What each instance says now.
     async fn rosters(&self) -> Vec<(String, BTreeSet<String>)> {
-        let visitors: Vec<_> = self.people.iter().map(|person| person.visitor.borrow().clone()).collect();
+        let visitors: Vec<_> = self.people.iter().map(|person| person.http_client.borrow().clone()).collect();
         let mut rosters = Vec::new();
-        for instance in &self.doer.cluster.instances {
+        for instance in &self.fault_injector.cluster.instances {
             rosters.push((instance.base().to_owned(), roster(&visitors, instance.base()).await));
         }
         rosters
@@ -172,8 +173,8 @@ impl Run {
             person.obeys(Order::Hush).await;
         }
         soon(BACK, || self.people.iter().all(|person| person.is(|state| state.here && state.idle && state.done))).await;
-        let visitor = self.people[0].visitor.borrow().moved_to(self.doer.cluster.base(0));
-        let log = whole_log(&visitor).await;
+        let http_client = self.people[0].http_client.borrow().moved_to(self.fault_injector.cluster.base(0));
+        let log = whole_log(&http_client).await;
         let newest = log.last().map(|said| said.id.clone());
         soon(GENEROUS, || self.people.iter().all(|person| person.is(|state| state.last == newest))).await;
         let mut histories = Vec::new();
@@ -185,13 +186,13 @@ impl Run {
             Some(soak) => soak.end().await,
             None => vec![],
         };
-        let mut faults = [self.doer.done, self.turned].concat();
+        let mut faults = [self.fault_injector.done, self.turned].concat();
         faults.sort_by_key(|fault| fault.from);
         let Options { lease, grace, .. } = self.options;
         Record {
             log,
             histories,
-            downs: self.doer.downs,
+            downs: self.fault_injector.downs,
             faults,
             agreed: self.agreed,
             settled: self.settled,
@@ -221,9 +222,9 @@ async fn soon(limit: Duration, so: impl Fn() -> bool) {
 }
 
 /// What an instance tells the first of these who is not just signed out; nothing if it tells nobody.
-async fn roster(visitors: &[Visitor], base: &str) -> BTreeSet<String> {
-    for visitor in visitors {
-        match visitor.moved_to(base).try_get("/api/members?limit=200").await {
+async fn roster(visitors: &[HttpClient], base: &str) -> BTreeSet<String> {
+    for http_client in visitors {
+        match http_client.moved_to(base).try_get("/api/members?limit=200").await {
             Ok(answer) if answer.status == 200 => return ours(&answer.json()["members"]).collect(),
             Ok(answer) if answer.status == 401 => {}
             Ok(_) | Err(_) => break,
@@ -233,11 +234,11 @@ async fn roster(visitors: &[Visitor], base: &str) -> BTreeSet<String> {
 }
 
 /// All that was ever kept, oldest first.
-async fn whole_log(visitor: &Visitor) -> Vec<Said> {
+async fn whole_log(http_client: &HttpClient) -> Vec<Said> {
     let mut pages = Vec::new();
     let mut path = "/api/messages?limit=200".to_owned();
     loop {
-        let page = visitor.get(&path).await.is(200).json();
+        let page = http_client.get(&path).await.is(200).json();
         let messages: Vec<_> = page["messages"].as_array().into_iter().flatten().map(said).collect();
         let first = messages.first().map(|said| said.id.clone());
         pages.push(messages);

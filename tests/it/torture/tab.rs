@@ -9,7 +9,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::json;
 use tokio::time::{self, Instant};
 
-use crate::kit::Visitor;
+use crate::kit::HttpClient;
 
 use super::{
     record::{At, Event, History, How},
@@ -29,7 +29,7 @@ pub type Doors = Arc<Mutex<Vec<String>>>;
 /// A tab, and what it has in hand.
 pub struct Tab {
     /// Its person's session, at any instance.
-    pub visitor: Visitor,
+    pub http_client: HttpClient,
     /// What it saw.
     pub history: History,
     /// Whether its connection is in the room.
@@ -50,11 +50,11 @@ pub struct Tab {
 
 impl Tab {
     /// A tab that has not connected yet.
-    pub fn new(visitor: Visitor, person: &str, tab: usize, doors: Doors, began: Instant, seed: u64) -> Self {
+    pub fn new(http_client: HttpClient, person: &str, tab: usize, doors: Doors, began: Instant, seed: u64) -> Self {
         let history = History { person: person.to_owned(), tab, events: Vec::new() };
         let (now, rng) = (Instant::now(), StdRng::seed_from_u64(seed));
         Self {
-            visitor,
+            http_client,
             history,
             here: false,
             last: None,
@@ -125,7 +125,7 @@ impl Tab {
     /// Tries to connect; false if a second tab finds that its person has signed out.
     async fn connect(&mut self) -> bool {
         let base = self.a_door();
-        match Wire::connect(&self.visitor.moved_to(&base)).await {
+        match Wire::connect(&self.http_client.moved_to(&base)).await {
             Ok(mut wire) => {
                 self.note(Event::Connected(base));
                 wire.join(self.last.as_deref()).await;
@@ -200,9 +200,9 @@ impl Tab {
 }
 
 /// Signs in, wherever that works, for as long as it takes.
-pub async fn sign_in(visitor: &Visitor, name: &str, mut door: impl FnMut() -> String) {
+pub async fn sign_in(http_client: &HttpClient, name: &str, mut door: impl FnMut() -> String) {
     loop {
-        let request = visitor.moved_to(&door()).request(reqwest::Method::POST, "/").form(&[("username", name)]);
+        let request = http_client.moved_to(&door()).request(reqwest::Method::POST, "/").form(&[("username", name)]);
         if let Ok(Ok(answer)) = time::timeout(PATIENCE, crate::kit::Answer::try_to(request)).await {
             if answer.status == 303 {
                 return;

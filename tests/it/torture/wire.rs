@@ -10,7 +10,7 @@ use tokio_tungstenite::{
     tungstenite::{self, Message},
 };
 
-use crate::kit::{Visitor, guest::upgrade_request, heard::Said};
+use crate::kit::{HttpClient, transcript::Said, ws_client::upgrade_request};
 
 use super::record::{Event, How};
 
@@ -42,8 +42,8 @@ pub enum Came {
 
 impl Wire {
     /// Connects; the status if the upgrade was refused, none if nobody answered.
-    pub async fn connect(visitor: &Visitor) -> Result<Self, Option<u16>> {
-        let (address, request) = upgrade_request(visitor, &[("origin", visitor.base())]);
+    pub async fn connect(http_client: &HttpClient) -> Result<Self, Option<u16>> {
+        let (address, request) = upgrade_request(http_client, &[("origin", http_client.base())]);
         let upgrade = async {
             let stream = TcpStream::connect(address).await.map_err(tungstenite::Error::Io)?;
             client_async(request, stream).await

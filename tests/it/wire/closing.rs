@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::kit::{Cluster, Engine, Guest, SOON, cluster::on_both_engines, eventually};
+use crate::kit::{Cluster, Engine, SOON, WsClient, cluster::on_both_engines, eventually};
 
 on_both_engines! {
     signing_out_closes_every_socket_of_the_session_within_a_second,
@@ -21,11 +21,11 @@ on_both_engines! {
 async fn signing_out_closes_every_socket_of_the_session_within_a_second(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
     let mut first = cluster.guest(0, "sari").await;
-    let mut second = Guest::join_as(&first.visitor).await;
-    let mut not_joined = Guest::connect(&first.visitor).await;
+    let mut second = WsClient::join_as(&first.http_client).await;
+    let mut not_joined = WsClient::connect(&first.http_client).await;
     not_joined.catch_up().await;
     let mut budi = cluster.guest(0, "budi").await;
-    first.visitor.log_out().await.leads_to("/");
+    first.http_client.log_out().await.leads_to("/");
     for guest in [&mut first, &mut second, &mut not_joined] {
         guest.is_sent_away(Duration::from_secs(1), "session_ended", 4001).await;
     }
@@ -35,9 +35,9 @@ async fn signing_out_closes_every_socket_of_the_session_within_a_second(engine: 
 async fn who_lost_their_name_is_ended_and_the_new_owner_notices_nothing(engine: Engine) {
     let cluster = Cluster::of(engine).set("RUANG_NAME_HOLD", "1s").set("RUANG_LEAVE_GRACE", "250ms").start().await;
     let first = cluster.guest(0, "sari").await;
-    let lost = first.visitor.clone();
+    let lost = first.http_client.clone();
     first.leave().await;
-    let second = cluster.visitor(0);
+    let second = cluster.http_client(0);
     eventually(SOON, "the name is free again", || async {
         match second.sign_in("sari").await.status {
             303 => Ok(()),
@@ -45,8 +45,8 @@ async fn who_lost_their_name_is_ended_and_the_new_owner_notices_nothing(engine: 
         }
     })
     .await;
-    let mut owner = Guest::join_as(&second).await;
-    let mut loser = Guest::connect(&lost).await;
+    let mut owner = WsClient::join_as(&second).await;
+    let mut loser = WsClient::connect(&lost).await;
     loser.send(json!({"type": "join"})).await;
     loser.is_sent_away(SOON, "session_ended", 4001).await;
     lost.get("/chat").await.leads_to("/");
@@ -59,9 +59,9 @@ async fn who_lost_their_name_is_ended_and_the_new_owner_notices_nothing(engine: 
 
 async fn who_does_not_join_within_ten_seconds_is_sent_away(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    let sari = cluster.visitor(0);
+    let sari = cluster.http_client(0);
     sari.sign_in("sari").await;
-    let mut silent = Guest::connect(&sari).await;
+    let mut silent = WsClient::connect(&sari).await;
     let started = std::time::Instant::now();
     // A ping is no join.
     silent.catch_up().await;
@@ -97,7 +97,7 @@ async fn a_close_is_answered_in_kind(engine: Engine) {
 
 async fn a_websocket_ping_is_answered(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    let sari = cluster.visitor(0);
+    let sari = cluster.http_client(0);
     sari.sign_in("sari").await;
     let mut raw = crate::kit::raw::Raw::connect(&sari).await;
     raw.send(&crate::kit::raw::masked(0x89, b"halo")).await;

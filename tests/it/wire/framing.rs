@@ -76,7 +76,7 @@ async fn is_closed_with(engine: Engine, bytes: &[u8], code: u16) {
 }
 
 async fn connect(cluster: &Cluster) -> Raw {
-    let sari = cluster.visitor(0);
+    let sari = cluster.http_client(0);
     sari.sign_in("sari").await;
     Raw::connect(&sari).await
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::kit::{Cluster, Engine, Guest, Heard, SOON, cluster::on_both_engines};
+use crate::kit::{Cluster, Engine, SOON, Transcript, WsClient, cluster::on_both_engines};
 
 on_both_engines! {
     the_welcome_says_all_that_a_page_needs,
@@ -50,7 +50,7 @@ async fn an_empty_room_has_no_head(engine: Engine) {
 
 async fn without_since_the_newest_fifty_are_told(engine: Engine) {
     let (cluster, mut sari, ids) = room_with(engine, 60, "x").await;
-    let heard = Guest::join_as(&signed_in(&cluster, "budi").await).await.heard();
+    let heard = WsClient::join_as(&signed_in(&cluster, "budi").await).await.heard();
     assert_eq!(heard.ids(), ids[10..]);
     assert_eq!(told(&heard), (json!(true), json!(0)));
     sari.say_kept("masih di sini").await;
@@ -58,23 +58,23 @@ async fn without_since_the_newest_fifty_are_told(engine: Engine) {
 
 async fn a_known_since_gets_exactly_what_was_missed(engine: Engine) {
     let (_cluster, sari, ids) = room_with(engine, 60, "x").await;
-    let heard = Guest::rejoin(&sari.visitor, &ids[1]).await.heard();
+    let heard = WsClient::rejoin(&sari.http_client, &ids[1]).await.heard();
     assert_eq!(heard.ids(), ids[2..]);
     assert_eq!(told(&heard), (json!(true), json!(0)));
 }
 
 async fn a_since_that_is_the_head_has_missed_nothing(engine: Engine) {
     let (_cluster, sari, ids) = room_with(engine, 3, "x").await;
-    let heard = Guest::rejoin(&sari.visitor, &ids[2]).await.heard();
+    let heard = WsClient::rejoin(&sari.http_client, &ids[2]).await.heard();
     assert_eq!((heard.ids().len(), told(&heard)), (0, (json!(true), json!(0))));
     assert_eq!(heard.welcomed()["head"], json!(ids[2]));
 }
 
 async fn more_missed_than_five_hundred_is_a_gap_that_is_counted(engine: Engine) {
     let (_cluster, sari, ids) = room_with(engine, 502, "x").await;
-    let just = Guest::rejoin(&sari.visitor, &ids[1]).await.heard();
+    let just = WsClient::rejoin(&sari.http_client, &ids[1]).await.heard();
     assert_eq!((just.ids().len(), told(&just)), (500, (json!(true), json!(0))));
-    let over = Guest::rejoin(&sari.visitor, &ids[0]).await.heard();
+    let over = WsClient::rejoin(&sari.http_client, &ids[0]).await.heard();
     assert_eq!(over.ids(), ids[452..]);
     assert_gap_of(&over, 501);
 }
@@ -82,7 +82,7 @@ async fn more_missed_than_five_hundred_is_a_gap_that_is_counted(engine: Engine) 
 async fn more_missed_than_128_kib_is_a_gap_that_is_counted(engine: Engine) {
     // Two thousand characters of three bytes: twenty-two of them are more than 128 KiB.
     let (_cluster, sari, ids) = room_with(engine, 25, &"\u{a9b1}".repeat(2000)).await;
-    let heard = Guest::rejoin(&sari.visitor, &ids[0]).await.heard();
+    let heard = WsClient::rejoin(&sari.http_client, &ids[0]).await.heard();
     assert_gap_of(&heard, 24);
     let shown = heard.ids().len();
     assert!((15..22).contains(&shown), "the newest that fit in 128 KiB: {shown}");
@@ -91,9 +91,9 @@ async fn more_missed_than_128_kib_is_a_gap_that_is_counted(engine: Engine) {
 
 async fn a_since_from_the_future_or_a_lost_branch_is_a_gap_that_is_not_counted(engine: Engine) {
     let (_cluster, sari, ids) = room_with(engine, 3, "x").await;
-    let (epoch, n) = crate::kit::heard::order(&ids[2]);
+    let (epoch, n) = crate::kit::transcript::order(&ids[2]);
     for since in [format!("{epoch}-{}", n + 1), format!("{}-1", epoch + 1), "1-1".to_owned()] {
-        let heard = Guest::rejoin(&sari.visitor, &since).await.heard();
+        let heard = WsClient::rejoin(&sari.http_client, &since).await.heard();
         assert_eq!(heard.ids(), ids, "{since}");
         assert_eq!(told(&heard), (json!(false), Value::Null), "{since}");
     }
@@ -105,7 +105,7 @@ async fn a_since_that_was_trimmed_is_a_gap_that_is_not_counted(engine: Engine) {
     let cluster = settings.start().await;
     let mut sari = cluster.guest(0, "sari").await;
     let ids = say_many(&mut sari, 1200, "x").await;
-    let heard = Guest::rejoin(&sari.visitor, &ids[0]).await.heard();
+    let heard = WsClient::rejoin(&sari.http_client, &ids[0]).await.heard();
     assert_eq!(told(&heard), (json!(false), Value::Null));
     assert_eq!(heard.ids(), ids[1150..]);
 }
@@ -113,7 +113,7 @@ async fn a_since_that_was_trimmed_is_a_gap_that_is_not_counted(engine: Engine) {
 async fn a_malformed_since_is_an_error_and_the_socket_stays(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
     let sari = signed_in(&cluster, "sari").await;
-    let mut guest = Guest::connect(&sari).await;
+    let mut guest = WsClient::connect(&sari).await;
     for since in
         [json!("7"), json!(""), json!(7), json!("7-x"), json!(null), json!("-1-1"), json!("7-99999999999999999999")]
     {
@@ -136,7 +136,7 @@ async fn a_second_join_is_a_new_welcome_and_no_new_arrival(engine: Engine) {
     assert_eq!(sari.heard().welcomes.len(), 2);
     sari.say_kept("lagi").await;
     let moves = budi.hears("sari", "lagi").await.moves;
-    assert_eq!(moves.iter().filter(|moved| **moved == crate::kit::heard::Moved::In("sari".into())).count(), 1);
+    assert_eq!(moves.iter().filter(|moved| **moved == crate::kit::transcript::Moved::In("sari".into())).count(), 1);
 }
 
 async fn members_are_sorted_by_folded_name_and_include_oneself(engine: Engine) {
@@ -147,7 +147,7 @@ async fn members_are_sorted_by_folded_name_and_include_oneself(engine: Engine) {
 }
 
 /// A room in which sari has said this many things.
-async fn room_with(engine: Engine, count: usize, text: &str) -> (Cluster, Guest, Vec<String>) {
+async fn room_with(engine: Engine, count: usize, text: &str) -> (Cluster, WsClient, Vec<String>) {
     let cluster = Cluster::of(engine).set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
     let mut sari = cluster.guest(0, "sari").await;
     let ids = say_many(&mut sari, count, text).await;
@@ -155,29 +155,29 @@ async fn room_with(engine: Engine, count: usize, text: &str) -> (Cluster, Guest,
 }
 
 /// Says the same many times without waiting for each ack, and answers the ids in order.
-async fn say_many(guest: &mut Guest, count: usize, text: &str) -> Vec<String> {
+async fn say_many(guest: &mut WsClient, count: usize, text: &str) -> Vec<String> {
     for _ in 0..count {
         guest.say(text).await;
     }
-    let all = |heard: &Heard| heard.acks.len() >= count && heard.messages.len() >= count;
+    let all = |heard: &Transcript| heard.acks.len() >= count && heard.messages.len() >= count;
     // One after another, and each is on Redis' disk before it is acknowledged.
     let heard = guest.expect_within(SOON * 4, "all are kept", all).await;
     heard.ids().iter().map(|id| (*id).to_owned()).collect()
 }
 
-async fn signed_in(cluster: &Cluster, name: &str) -> crate::kit::Visitor {
-    let visitor = cluster.visitor(0);
-    visitor.sign_in(name).await.leads_to("/chat");
-    visitor
+async fn signed_in(cluster: &Cluster, name: &str) -> crate::kit::HttpClient {
+    let http_client = cluster.http_client(0);
+    http_client.sign_in(name).await.leads_to("/chat");
+    http_client
 }
 
-fn told(heard: &Heard) -> (Value, Value) {
+fn told(heard: &Transcript) -> (Value, Value) {
     (heard.welcomed()["recovered"].clone(), heard.welcomed()["missed"].clone())
 }
 
 /// A gap whose size is known: `missed` counts what came after `since`.
 #[track_caller]
-fn assert_gap_of(heard: &Heard, after_since: u64) {
+fn assert_gap_of(heard: &Transcript, after_since: u64) {
     assert_eq!(told(heard).0, json!(false));
     let missed = told(heard).1.as_u64().expect("a count");
     let unseen = after_since - heard.ids().len() as u64;

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
-use crate::kit::{Cluster, Engine, Guest, cluster::on_both_engines, heard::order};
+use crate::kit::{Cluster, Engine, WsClient, cluster::on_both_engines, transcript::order};
 
 on_both_engines! {
     a_message_reaches_everyone_the_sender_too,
@@ -33,7 +33,7 @@ async fn a_message_reaches_everyone_the_sender_too(engine: Engine) {
     assert_eq!((said.id.as_str(), &said.nonce), (own.acked(&nonce).expect("an ack"), &nonce));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
     assert!(u128::from(said.at).abs_diff(now) < 60_000, "{} is not in milliseconds of now, {now}", said.at);
-    let frames = |heard: &crate::kit::Heard| heard.frames.iter().find(|frame| frame["type"] == "message").cloned();
+    let frames = |heard: &crate::kit::Transcript| heard.frames.iter().find(|frame| frame["type"] == "message").cloned();
     assert_eq!(frames(&own), frames(&other), "the same frame for all");
     assert!(other.acks.is_empty(), "an ack is the sender's alone");
 }
@@ -72,7 +72,7 @@ async fn a_nonce_repeated_on_another_connection_is_the_first_id_again(engine: En
     let mut sari = cluster.guest(0, "sari").await;
     sari.say_as("sekali", "halo").await;
     let id = sari.expect("the ack", |heard| !heard.acks.is_empty()).await.acks[0].1.clone();
-    let mut again = Guest::join_as(&sari.visitor).await;
+    let mut again = WsClient::join_as(&sari.http_client).await;
     drop(sari);
     again.say_as("sekali", "halo").await;
     assert_eq!(again.expect("the ack", |heard| !heard.acks.is_empty()).await.acks, [("sekali".to_owned(), id)]);
@@ -128,7 +128,7 @@ async fn too_fast_is_told_when_to_go_on(engine: Engine) {
     let settings = Cluster::of(engine).set("RUANG_MESSAGES_PER_SECOND", "1").set("RUANG_MESSAGES_BURST", "3");
     let cluster = settings.start().await;
     let mut sari = cluster.guest(0, "sari").await;
-    let mut second_tab = Guest::join_as(&sari.visitor).await;
+    let mut second_tab = WsClient::join_as(&sari.http_client).await;
     for text in ["1", "2", "3"] {
         sari.say_kept(text).await;
     }

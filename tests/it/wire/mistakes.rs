@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::kit::{Cluster, Engine, Guest, SOON, cluster::on_both_engines};
+use crate::kit::{Cluster, Engine, SOON, WsClient, cluster::on_both_engines};
 
 on_both_engines! {
     before_the_welcome_only_join_and_ping_are_heard,
@@ -15,9 +15,9 @@ on_both_engines! {
 
 async fn before_the_welcome_only_join_and_ping_are_heard(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    let sari = cluster.visitor(0);
+    let sari = cluster.http_client(0);
     sari.sign_in("sari").await;
-    let mut guest = Guest::connect(&sari).await;
+    let mut guest = WsClient::connect(&sari).await;
     guest.say_as("n", "terlalu cepat").await;
     guest.send(json!({"type": "typing", "active": true})).await;
     let heard = guest.catch_up().await;

@@ -1,6 +1,6 @@
 //! Who is here, told truly and without noise.
 
-use crate::kit::{Cluster, Engine, Guest, cluster::on_both_engines, heard::Moved};
+use crate::kit::{Cluster, Engine, WsClient, cluster::on_both_engines, transcript::Moved};
 
 on_both_engines! {
     everybody_sees_who_comes_and_who_goes,
@@ -41,12 +41,12 @@ async fn a_second_tab_is_no_second_person(engine: Engine) {
     let mut sari = cluster.guest(0, "sari").await;
     let mut budi = cluster.guest(0, "budi").await;
     sari.sees(&["budi", "sari"]).await;
-    let mut second = Guest::join_as(&budi.visitor).await;
+    let mut second = WsClient::join_as(&budi.http_client).await;
     assert_eq!(second.sees(&["budi", "sari"]).await.count, 2);
     second.leave().await;
     // A person who comes and goes in between shows that the tab would have been told by now.
     cluster.guest(0, "citra").await.leave().await;
-    let gone = |heard: &crate::kit::Heard| heard.moves.contains(&Moved::Out("citra".into()));
+    let gone = |heard: &crate::kit::Transcript| heard.moves.contains(&Moved::Out("citra".into()));
     let heard = sari.expect("citra came and went", gone).await;
     assert_eq!(moves_of(&heard.moves, "budi"), [Moved::In("budi".into())]);
     budi.say("masih di sini").await;
@@ -58,12 +58,12 @@ async fn a_refresh_within_the_grace_is_not_told(engine: Engine) {
     let mut sari = cluster.guest(0, "sari").await;
     let budi = cluster.guest(0, "budi").await;
     sari.sees(&["budi", "sari"]).await;
-    let visitor = budi.visitor.clone();
+    let http_client = budi.http_client.clone();
     budi.leave().await;
-    let mut back = Guest::join_as(&visitor).await;
+    let mut back = WsClient::join_as(&http_client).await;
     // Longer than the grace of the first connection: its end would have been told by now.
     cluster.guest(0, "citra").await.leave().await;
-    let gone = |heard: &crate::kit::Heard| heard.moves.contains(&Moved::Out("citra".into()));
+    let gone = |heard: &crate::kit::Transcript| heard.moves.contains(&Moved::Out("citra".into()));
     let heard = sari.expect("citra came and went", gone).await;
     assert_eq!(moves_of(&heard.moves, "budi"), [Moved::In("budi".into())]);
     back.say("kembali").await;
@@ -87,7 +87,7 @@ async fn who_signs_out_is_gone_at_once(engine: Engine) {
     let mut sari = cluster.guest(0, "sari").await;
     let budi = cluster.guest(0, "budi").await;
     sari.sees(&["budi", "sari"]).await;
-    budi.visitor.log_out().await.leads_to("/");
+    budi.http_client.log_out().await.leads_to("/");
     sari.sees(&["sari"]).await;
 }
 
@@ -96,10 +96,10 @@ async fn who_comes_back_after_leaving_is_told_again(engine: Engine) {
     let mut sari = cluster.guest(0, "sari").await;
     let budi = cluster.guest(0, "budi").await;
     sari.sees(&["budi", "sari"]).await;
-    let visitor = budi.visitor.clone();
+    let http_client = budi.http_client.clone();
     budi.leave().await;
     sari.sees(&["sari"]).await;
-    let _back = Guest::join_as(&visitor).await;
+    let _back = WsClient::join_as(&http_client).await;
     let heard = sari.sees(&["budi", "sari"]).await;
     let expected = [Moved::In("budi".into()), Moved::Out("budi".into()), Moved::In("budi".into())];
     assert_eq!(moves_of(&heard.moves, "budi"), expected);

@@ -29,7 +29,7 @@ async fn typing_expires_by_itself(engine: Engine) {
     let (mut sari, mut budi) = (cluster.guest(0, "sari").await, cluster.guest(0, "budi").await);
     budi.send(json!({"type": "typing", "active": true})).await;
     sari.expect("budi types", |heard| heard.typing == ["budi"]).await;
-    let forgotten = |heard: &crate::kit::Heard| heard.typing.is_empty();
+    let forgotten = |heard: &crate::kit::Transcript| heard.typing.is_empty();
     sari.expect_within(Duration::from_secs(9), "it is forgotten after 6 s", forgotten).await;
 }
 
@@ -42,11 +42,11 @@ async fn at_most_three_names_are_told_and_all_are_counted(engine: Engine) {
     for guest in &mut guests {
         guest.send(json!({"type": "typing", "active": true})).await;
     }
-    let all = |heard: &crate::kit::Heard| heard.frames.iter().any(|f| f["type"] == "typing" && f["count"] == 4);
+    let all = |heard: &crate::kit::Transcript| heard.frames.iter().any(|f| f["type"] == "typing" && f["count"] == 4);
     let heard = guests[0].expect("four type", all).await;
     assert!(heard.typing.len() <= 3, "{:?}", heard.typing);
 }
 
-fn frames(heard: &crate::kit::Heard) -> usize {
+fn frames(heard: &crate::kit::Transcript) -> usize {
     heard.frames.iter().filter(|frame| frame["type"] == "typing").count()
 }

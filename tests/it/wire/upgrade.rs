@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::kit::{Cluster, Engine, Guest, cluster::on_both_engines};
+use crate::kit::{Cluster, Engine, WsClient, cluster::on_both_engines};
 
 on_both_engines! {
     an_upgrade_with_a_session_echoes_the_subprotocol,
@@ -16,7 +16,7 @@ on_both_engines! {
 
 async fn an_upgrade_with_a_session_echoes_the_subprotocol(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    let sari = cluster.visitor(0);
+    let sari = cluster.http_client(0);
     sari.sign_in("sari").await;
     for (offered, agreed) in [("ruang.v1", Some("ruang.v1")), ("ruang.v9, ruang.v1", Some("ruang.v1")), ("x", None)] {
         // A client library may itself refuse an answer without the subprotocol it offered: ask by hand.
@@ -32,16 +32,16 @@ async fn an_upgrade_with_a_session_echoes_the_subprotocol(engine: Engine) {
 
 async fn without_a_subprotocol_it_is_accepted_all_the_same(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    let sari = cluster.visitor(0);
+    let sari = cluster.http_client(0);
     sari.sign_in("sari").await;
-    let mut guest = Guest::try_connect(&sari, &[]).await.expect("let in");
+    let mut guest = WsClient::try_connect(&sari, &[]).await.expect("let in");
     assert_eq!(guest.subprotocol, None);
     guest.join(None).await;
 }
 
 async fn a_plain_request_is_told_to_upgrade(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    let answer = cluster.visitor(0).get("/ws").await;
+    let answer = cluster.http_client(0).get("/ws").await;
     answer.is(426);
     let upgrade = answer.header("upgrade").unwrap_or_default();
     assert!(upgrade.eq_ignore_ascii_case("websocket"), "RFC 9110 asks for Upgrade with a 426: {answer:?}");
@@ -49,11 +49,11 @@ async fn a_plain_request_is_told_to_upgrade(engine: Engine) {
 
 async fn a_foreign_origin_is_refused_before_the_session_is_looked_at(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    let (stranger, sari) = (cluster.visitor(0), cluster.visitor(0));
+    let (stranger, sari) = (cluster.http_client(0), cluster.http_client(0));
     sari.sign_in("sari").await;
-    for visitor in [&stranger, &sari] {
+    for http_client in [&stranger, &sari] {
         for origin in ["https://evil.example", "null", "http://127.0.0.1"] {
-            let refused = Guest::try_connect(visitor, &[("origin", origin)]).await.err().expect("refused");
+            let refused = WsClient::try_connect(http_client, &[("origin", origin)]).await.err().expect("refused");
             assert_eq!(refused.status, 403, "{origin}");
         }
     }
@@ -63,26 +63,26 @@ async fn without_a_session_it_is_refused(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
     let origin = cluster.base(0).to_owned();
     for headers in [vec![], vec![("origin", origin.as_str())], vec![("cookie", "ruang=AAAAAAAAAAAAAAAAAAAAAA")]] {
-        let refused = Guest::try_connect(&cluster.visitor(0), &headers).await.err().expect("refused");
+        let refused = WsClient::try_connect(&cluster.http_client(0), &headers).await.err().expect("refused");
         assert_eq!(refused.status, 401, "{headers:?}");
     }
 }
 
 async fn a_program_without_an_origin_is_let_in(engine: Engine) {
     let cluster = Cluster::as_it_comes(engine).await;
-    let sari = cluster.visitor(0);
+    let sari = cluster.http_client(0);
     sari.sign_in("sari").await;
-    Guest::try_connect(&sari, &[]).await.expect("let in").join(None).await;
+    WsClient::try_connect(&sari, &[]).await.expect("let in").join(None).await;
 }
 
 async fn a_full_instance_says_when_to_come_back_and_stays_ready(engine: Engine) {
     let cluster = Cluster::of(engine).set("RUANG_CONNECTIONS_PER_ADDRESS", "2").start().await;
-    let sari = cluster.visitor(0);
+    let sari = cluster.http_client(0);
     sari.sign_in("sari").await;
     let mut guests = Vec::new();
     let refused = loop {
         assert!(guests.len() < 10, "the limit was never reached");
-        match Guest::try_connect(&sari, &[]).await {
+        match WsClient::try_connect(&sari, &[]).await {
             Ok(guest) => guests.push(guest),
             Err(refused) => break refused,
         }
@@ -94,6 +94,6 @@ async fn a_full_instance_says_when_to_come_back_and_stays_ready(engine: Engine) 
 }
 
 /// The head of the answer to an upgrade that offers these subprotocols.
-async fn handshake(visitor: &crate::kit::Visitor, offered: &str) -> String {
-    crate::kit::raw::handshake(visitor, &format!("Sec-WebSocket-Protocol: {offered}\r\n")).await.1
+async fn handshake(http_client: &crate::kit::HttpClient, offered: &str) -> String {
+    crate::kit::raw::handshake(http_client, &format!("Sec-WebSocket-Protocol: {offered}\r\n")).await.1
 }

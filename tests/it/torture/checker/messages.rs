@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::{
-    kit::heard::Said,
+    kit::transcript::Said,
     torture::record::{At, Event, History, How, Record},
 };
 

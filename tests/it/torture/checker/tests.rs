@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    kit::heard::Said,
+    kit::transcript::Said,
     torture::record::{Agreed, At, Done, Down, Event, History, How, Record, Settled},
 };
 

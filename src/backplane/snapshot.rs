@@ -1,0 +1,47 @@
+//! Where a room stands, and a look at all of it.
+
+use super::Present;
+use crate::protocol::{Id, Row, Rules};
+
+/// Where a room stands: what a subscriber that missed nothing has reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The current branch of history.
+    pub epoch: u64,
+    /// The newest id, kept over a change of epoch; `n` = 0 stands for a log without messages.
+    pub head: Id,
+    /// The presence version.
+    pub version: u64,
+}
+
+/// One atomic look at the room.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Where the room stands; the last row, if any, is `position.head`.
+    pub position: Position,
+    /// Whether the exact `since` is still in the log, at most [`MISSED_AT_MOST`](super::MISSED_AT_MOST) messages behind the head.
+    /// Then `rows` continue it; else they are the newest [`NEWEST`](super::NEWEST).
+    pub continues: bool,
+    /// How many messages came after `since`, where that exact id is still in the log.
+    pub missed: Option<u64>,
+    /// How many messages the log had held before the first row.
+    pub before: u64,
+    /// Whether messages older than the first row are kept.
+    pub older: bool,
+    /// Messages, and where some were deleted, oldest first.
+    pub rows: Vec<Row>,
+    /// Every message of the log that was deleted, oldest first.
+    pub removed: Vec<Id>,
+    /// What the operator has set.
+    pub rules: Rules,
+    /// Everybody in the room, in no order.
+    pub people: Vec<Present>,
+}
+
+impl Snapshot {
+    /// Whether a message is in what was read.
+    pub fn has(&self, id: Id) -> bool {
+        // The newest may be too old to be shown, but it is there.
+        self.position.head == id || self.rows.iter().any(|row| row.id() == id)
+    }
+}

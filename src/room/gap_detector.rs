@@ -1,0 +1,121 @@
+//! Decides what an event is to someone who has followed the room up to a position: the next step, old news, or
+//! the sign that something is missing.
+//!
+//! Plain and synchronous: this is where "a gap is never silent" is decided.
+
+use std::time::{Duration, Instant};
+
+use crate::backplane::{Delta, Event, Position};
+
+/// How long a beat's answer may be ahead of what was heard before something must be missing.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Follows the room's events.
+#[derive(Debug, Default)]
+pub struct GapDetector {
+    at: Option<Position>,
+    /// A position known to exist, not yet reached, and since when it is known.
+    ahead: Option<(Position, Instant)>,
+}
+
+/// What an event is to a follower.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The next step: take it.
+    Next,
+    /// Known already: drop it.
+    Stale,
+    /// Something before it is missing: read the room.
+    Gap,
+}
+
+impl GapDetector {
+    /// Where the follower is; none before the first reading.
+    pub fn position(&self) -> Option<Position> {
+        self.at
+    }
+
+    /// Starts from, or jumps to, a position that was read.
+    pub fn arrive(&mut self, position: Position) {
+        self.at = Some(position);
+        self.ahead = self.ahead.filter(|(ahead, _)| is_ahead(*ahead, position));
+    }
+
+    /// Judges an event and, if it is the next step, takes it.
+    pub fn follow(&mut self, event: &Event) -> Verdict {
+        let verdict = self.judge(event);
+        if verdict == Verdict::Next {
+            self.advance(event);
+        }
+        verdict
+    }
+
+    /// Notes a position that was answered by the backplane.
+    pub fn hear_of(&mut self, position: Position, now: Instant) {
+        if self.at.is_some_and(|at| is_ahead(position, at)) {
+            self.ahead.get_or_insert((position, now));
+        }
+    }
+
+    /// Whether a position has been known for too long without being reached.
+    pub fn is_overdue(&self, now: Instant) -> bool {
+        self.ahead.is_some_and(|(_, since)| now.duration_since(since) >= PATIENCE)
+    }
+
+    fn judge(&self, event: &Event) -> Verdict {
+        let Some(at) = self.at else { return Verdict::Gap };
+        match event {
+            Event::Message { prev, version, message, .. } => match message.id.epoch.cmp(&at.epoch) {
+                std::cmp::Ordering::Less => Verdict::Stale,
+                std::cmp::Ordering::Greater => Verdict::Gap,
+                std::cmp::Ordering::Equal if message.id <= at.head => Verdict::Stale,
+                std::cmp::Ordering::Equal => next_if(*prev == at.head && *version == at.version),
+            },
+            Event::Presence { position, .. } | Event::Moderated { position, .. } => judge_change(*position, at),
+            Event::Ended { position, delta, .. } if *delta != Delta::default() => judge_change(*position, at),
+            Event::Ended { position, .. } | Event::Heartbeat { position, .. } => {
+                if is_ahead(*position, at) {
+                    Verdict::Gap
+                } else {
+                    Verdict::Stale
+                }
+            }
+            Event::Typing(_) => Verdict::Next,
+            Event::Gap => Verdict::Gap,
+        }
+    }
+
+    fn advance(&mut self, event: &Event) {
+        let Some(at) = &mut self.at else { return };
+        match event {
+            Event::Message { message, .. } => at.head = message.id,
+            Event::Presence { position, .. } | Event::Moderated { position, .. } | Event::Ended { position, .. } => {
+                *at = *position;
+            }
+            Event::Heartbeat { .. } | Event::Typing(_) | Event::Gap => {}
+        }
+        let at = *at;
+        self.ahead = self.ahead.filter(|(ahead, _)| is_ahead(*ahead, at));
+    }
+}
+
+/// A change of presence raises `version` by one and nothing else.
+fn judge_change(position: Position, at: Position) -> Verdict {
+    if !is_ahead(position, at) {
+        return Verdict::Stale;
+    }
+    next_if(position == Position { version: at.version + 1, ..at })
+}
+
+fn next_if(follows: bool) -> Verdict {
+    if follows { Verdict::Next } else { Verdict::Gap }
+}
+
+/// Whether `position` has something that `at` has not.
+fn is_ahead(position: Position, at: Position) -> bool {
+    position.epoch > at.epoch
+        || (position.epoch == at.epoch && (position.head > at.head || position.version > at.version))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,191 @@
+//! Commands in the documents do what these say: each is tried by a test, or says why not.
+//!
+//! Before every block of commands stands `<!-- tried by FILE -->` or `<!-- not tried: WHY -->`.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use crate::{
+    kit::{
+        Cluster, Engine, HttpClient, SOON, Transcript, WsClient, eventually,
+        process::{Process, free_port, scratch},
+    },
+    operator::{TOKEN, WithOperator, token_file},
+};
+
+const BEGIN: &str = "```sh";
+
+#[test]
+fn every_block_of_commands_is_tried_or_says_why_not() {
+    let mut wrong = Vec::new();
+    for file in documents() {
+        let text = fs::read_to_string(&file).expect("a document");
+        let lines: Vec<&str> = text.lines().collect();
+        for (i, _) in lines.iter().enumerate().filter(|(_, line)| **line == BEGIN) {
+            let mark = i.checked_sub(1).map_or("", |above| lines[above]);
+            if !is_mark(mark) {
+                wrong.push(format!("{}:{}: {mark:?}", file.display(), i + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_link_within_the_documents_leads_somewhere() {
+    let mut wrong = Vec::new();
+    for file in documents() {
+        let text = fs::read_to_string(&file).expect("a document");
+        for link in links(&text).filter(|link| !link.contains("://")) {
+            let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if path.is_empty() { file.clone() } else { file.with_file_name(path) };
+            let is_there = target.exists() && (anchor.is_empty() || anchors(&target).any(|known| known == anchor));
+            if !is_there {
+                wrong.push(format!("{}: {link}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn cargo_run_opens_a_room() {
+    let commands = block("README.md", "cargo run");
+    assert!(commands.contains(&"cargo run".to_owned()), "{commands:?}");
+    let mut command = Command::new("cargo");
+    command.args(["run", "--locked"]).current_dir(root()).env("RUANG_LISTEN", "127.0.0.1:0");
+    // What cargo tells a test of its package would have dependencies built anew that look at that.
+    for (name, _) in std::env::vars_os() {
+        let told = ["CARGO_PKG_", "CARGO_MANIFEST_", "OUT_DIR", "RUANG_COMMIT"];
+        if told.iter().any(|part| name.to_string_lossy().starts_with(part)) {
+            command.env_remove(name);
+        }
+    }
+    let mut process = Process::spawn("cargo", &mut command);
+    // It may have to be built first.
+    let line = process.line("ruang is open at ", SOON * 30).await;
+    let base = line.split(" at ").nth(1).expect("an address");
+    HttpClient::at(base).get("/").await.is(200);
+}
+
+#[tokio::test]
+async fn the_user_for_redis_is_made_as_the_manual_says() {
+    let commands = block("docs/redis.md", "users.acl");
+    let [make, redis, ruang] = &commands[..] else { panic!("{commands:?}") };
+    let (dir, port) = (scratch(), free_port());
+    fs::write(dir.path().join("password"), "rahasia").expect("a file");
+    std::os::unix::fs::symlink(root().join("deploy"), dir.path().join("deploy")).expect("a link");
+    assert!(sh(dir.path(), make).status().expect("it runs").success());
+    let mut redis =
+        Process::spawn("redis-server", &mut sh(dir.path(), &format!("exec {redis} --port {port} --save ''")));
+    redis.line("Ready to accept connections", SOON).await;
+    let ruang = ruang.replace(":6379", &format!(":{port}"));
+    let mut ruang = Process::spawn("ruang", sh(dir.path(), &ruang).env("RUANG_LISTEN", "127.0.0.1:0"));
+    let line = ruang.line("ruang is open at ", SOON).await;
+    let base = line.split(" at ").nth(1).expect("an address").to_owned();
+    eventually(SOON, "it is ready", || async {
+        let answer = HttpClient::at(&base).try_get("/readyz").await.map_err(|error| error.to_string())?;
+        if answer.status == 200 { Ok(()) } else { Err(answer.body) }
+    })
+    .await;
+    WsClient::enter(&HttpClient::at(&base), "sari").await.say_kept("halo").await;
+}
+
+#[tokio::test]
+async fn a_copy_of_redis_is_restored_as_the_manual_says_and_what_is_not_in_it_is_told_of() {
+    let commands = block("docs/redis.md", "--rdb");
+    let [copy, restore] = &commands[..] else { panic!("{commands:?}") };
+    let mut cluster = Cluster::of(Engine::Redis).instances(1).start().await;
+    let mut sari = cluster.guest(0, "sari").await;
+    sari.say_kept("sebelum").await;
+    let port = cluster.redis().port();
+    let data = cluster.redis().data().to_owned();
+    let made = sh(&data, &copy.replace("redis-cli", &format!("redis-cli -p {port}"))).output().expect("it runs");
+    assert!(made.status.success(), "{made:?}");
+    let lost = sari.say_kept("sesudah").await;
+
+    cluster.redis().kill();
+    std::os::unix::fs::symlink(root().join("deploy"), data.join("deploy")).expect("a link");
+    let no_copy = sh(&data, &restore.replace("room.rdb", "appendonlydir/appendonly.aof.manifest")).output();
+    assert!(!no_copy.expect("it runs").status.success() && data.join("appendonlydir").exists());
+    assert!(sh(&data, restore).status().expect("it runs").success());
+    cluster.redis().restart().await;
+
+    let told = |heard: &Transcript| heard.welcomes.len() == 2;
+    let heard = sari.expect("a gap", told).await;
+    assert_eq!(heard.welcomed()["recovered"], false);
+    assert_eq!(heard.texts(), ["sebelum"]);
+    assert_ne!(sari.say_kept("lagi").await, lost);
+}
+
+#[tokio::test]
+async fn the_operator_acts_as_the_manual_says() {
+    let commands = block("docs/operations.md", "/api/operator");
+    let [act] = &commands[..] else { panic!("{commands:?}") };
+    let token = token_file();
+    let cluster = Cluster::of(Engine::Memory).with_operator(&token).start().await;
+    let mut sari = cluster.guest(0, "sari").await;
+    let dir = scratch();
+    fs::write(dir.path().join("token"), TOKEN).expect("a file");
+    let act = act.replace("http://localhost:8080", cluster.instances[0].base());
+    let output = sh(dir.path(), &act).stdout(Stdio::piped()).output().expect("curl runs");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), r#"{"done":true}"#);
+    sari.expect("the rule", |heard| heard.rules["slow_ms"] == 30_000).await;
+}
+
+fn root() -> PathBuf {
+    env!("CARGO_MANIFEST_DIR").into()
+}
+
+fn documents() -> Vec<PathBuf> {
+    let folders = ["", "docs", "docs/decisions", "docs/clients"].map(|folder| root().join(folder));
+    let files = folders.iter().flat_map(|folder| fs::read_dir(folder).expect("a folder"));
+    files
+        .map(|file| file.expect("a file").path())
+        .filter(|file| file.extension().is_some_and(|it| it == "md"))
+        .collect()
+}
+
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link)
+}
+
+/// The names under which a forge shows the headings of a document.
+fn anchors(file: &Path) -> impl Iterator<Item = String> {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let headings: Vec<String> = text.lines().filter(|line| line.starts_with('#')).map(str::to_lowercase).collect();
+    headings.into_iter().map(|heading| {
+        let kept = heading.trim_start_matches(['#', ' ']).chars().filter(|c| c.is_alphanumeric() || " -".contains(*c));
+        kept.collect::<String>().replace(' ', "-")
+    })
+}
+
+fn is_mark(line: &str) -> bool {
+    let Some(mark) = line.strip_prefix("<!-- ").and_then(|line| line.strip_suffix(" -->")) else { return false };
+    match (mark.strip_prefix("tried by "), mark.strip_prefix("not tried: ")) {
+        (Some(file), _) => root().join(file).exists(),
+        (_, why) => why.is_some_and(|why| why.len() > 10),
+    }
+}
+
+/// The commands of the block that speaks of this, without what is said of them.
+fn block(file: &str, of: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join(file)).expect("a document");
+    let blocks = text.split(BEGIN).skip(1).filter_map(|rest| rest.split("```").next());
+    let block =
+        blocks.into_iter().find(|block| block.contains(of)).unwrap_or_else(|| panic!("{file} has none of {of}"));
+    let commands = block.lines().map(|line| line.split("  #").next().unwrap_or_default().trim().to_owned());
+    commands.filter(|command| !command.is_empty()).collect()
+}
+
+/// A command as somebody types it, who has `ruang` on their path.
+fn sh(dir: &Path, command: &str) -> Command {
+    let program = Path::new(env!("CARGO_BIN_EXE_ruang")).parent().expect("a folder").display().to_string();
+    let mut sh = Command::new("sh");
+    sh.args(["-euc", command]).current_dir(dir).env_clear();
+    sh.env("PATH", format!("{program}:/usr/local/bin:/usr/bin:/bin:/usr/sbin"));
+    sh
+}

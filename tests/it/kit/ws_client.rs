@@ -1,0 +1,249 @@
+//! Somebody in the room: an independent client of the wire.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use futures_util::{SinkExt, StreamExt, stream::SplitSink};
+use reqwest::Url;
+use serde_json::{Value, json};
+use tokio::{net::TcpStream, sync::watch, task::JoinHandle};
+use tokio_tungstenite::{
+    WebSocketStream, client_async,
+    tungstenite::{self, Message, client::IntoClientRequest, http},
+};
+
+use super::{
+    http_client::HttpClient,
+    transcript::Transcript,
+    wait::{SOON, within},
+};
+
+/// Frames that a failing wait prints.
+const SHOWN_ON_FAILURE: usize = 20;
+
+/// A signed-in person's WebSocket, and what it has heard. Dropping it cuts the connection without a close frame.
+pub struct WsClient {
+    /// The session it came with.
+    pub http_client: HttpClient,
+    /// The subprotocol that the server agreed to.
+    pub subprotocol: Option<String>,
+    sink: SplitSink<WebSocketStream<TcpStream>, Message>,
+    heard: watch::Receiver<Transcript>,
+    reader: JoinHandle<()>,
+}
+
+/// An upgrade that was answered with something else.
+#[derive(Debug)]
+pub struct Refused {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: http::HeaderMap,
+}
+
+impl WsClient {
+    /// Signs in, connects and joins; answers once welcomed.
+    pub async fn enter(http_client: &HttpClient, name: &str) -> Self {
+        http_client.sign_in(name).await.leads_to("/chat");
+        Self::join_as(http_client).await
+    }
+
+    /// Connects and joins with a session that is there already.
+    pub async fn join_as(http_client: &HttpClient) -> Self {
+        let mut guest = Self::connect(http_client).await;
+        guest.join(None).await;
+        guest
+    }
+
+    /// Connects and says what was seen last.
+    pub async fn rejoin(http_client: &HttpClient, since: &str) -> Self {
+        let mut guest = Self::connect(http_client).await;
+        guest.join(Some(since)).await;
+        guest
+    }
+
+    /// Connects as a page of the same origin would, and says nothing.
+    pub async fn connect(http_client: &HttpClient) -> Self {
+        let origin = http_client.base().to_owned();
+        Self::try_connect(http_client, &[("origin", &origin), ("sec-websocket-protocol", "ruang.v1")])
+            .await
+            .unwrap_or_else(|refused| panic!("the upgrade was refused: {refused:?}"))
+    }
+
+    /// Connects with these headers beside the cookie.
+    pub async fn try_connect(http_client: &HttpClient, headers: &[(&str, &str)]) -> Result<Self, Refused> {
+        let (address, request) = upgrade_request(http_client, headers);
+        let upgrade = async {
+            let stream = TcpStream::connect(address).await.expect("the server listens");
+            client_async(request, stream).await
+        };
+        match within(SOON, "the upgrade is answered", upgrade).await {
+            Ok((socket, response)) => Ok(Self::over(http_client.clone(), socket, &response)),
+            Err(tungstenite::Error::Http(response)) => {
+                Err(Refused { status: response.status().as_u16(), headers: response.headers().clone() })
+            }
+            Err(error) => panic!("no upgrade and no refusal: {error}"),
+        }
+    }
+
+    /// Sends `join`, and waits for the next welcome.
+    pub async fn join(&mut self, since: Option<&str>) {
+        let before = self.heard.borrow().welcomes.len();
+        self.send(match since {
+            Some(since) => json!({"type": "join", "since": since}),
+            None => json!({"type": "join"}),
+        })
+        .await;
+        self.expect("a welcome", |heard| heard.welcomes.len() > before).await;
+    }
+
+    /// Sends a message and answers its nonce.
+    pub async fn say(&mut self, text: &str) -> String {
+        static SAID: AtomicU64 = AtomicU64::new(1);
+        let nonce = format!("n-{}", SAID.fetch_add(1, Ordering::Relaxed));
+        self.say_as(&nonce, text).await;
+        nonce
+    }
+
+    /// Sends a message under this nonce.
+    pub async fn say_as(&mut self, nonce: &str, text: &str) {
+        self.send(json!({"type": "message", "nonce": nonce, "text": text})).await;
+    }
+
+    /// Sends a message, waits until it is kept, and answers its id.
+    pub async fn say_kept(&mut self, text: &str) -> String {
+        let nonce = self.say(text).await;
+        self.expect("the ack", |heard| heard.acked(&nonce).is_some()).await.acked(&nonce).expect("just seen").to_owned()
+    }
+
+    /// Sends `ping` and waits for the answer: all that this connection was sent before has then been heard.
+    pub async fn catch_up(&mut self) -> Transcript {
+        let before = self.heard.borrow().pongs.len();
+        self.send(json!({"type": "ping"})).await;
+        self.expect("a pong", |heard| heard.pongs.len() > before).await
+    }
+
+    /// Sends a text frame of JSON.
+    pub async fn send(&mut self, frame: Value) {
+        self.send_raw(Message::text(frame.to_string())).await;
+    }
+
+    /// Sends any frame. One to a connection that has ended goes nowhere.
+    pub async fn send_raw(&mut self, frame: Message) {
+        let _ = within(SOON, "the server reads", self.sink.send(frame)).await;
+    }
+
+    /// What has been heard so far.
+    pub fn heard(&self) -> Transcript {
+        self.heard.borrow().clone()
+    }
+
+    /// Waits until what was heard is so, for as long as anything quick may take.
+    pub async fn expect(&mut self, what: &str, so: impl Fn(&Transcript) -> bool) -> Transcript {
+        self.expect_within(SOON, what, so).await
+    }
+
+    /// Waits until what was heard is so. Fails as soon as a frame broke a promise of the protocol.
+    pub async fn expect_within(&mut self, limit: Duration, what: &str, so: impl Fn(&Transcript) -> bool) -> Transcript {
+        let done = |heard: &Transcript| !heard.broken.is_empty() || so(heard);
+        let waited = tokio::time::timeout(limit, self.heard.wait_for(done)).await.map(|waited| waited.is_ok());
+        let heard = self.heard();
+        assert!(heard.broken.is_empty(), "a promise was broken: {:?}\n{}", heard.broken, last_frames(&heard));
+        match waited {
+            Ok(true) => heard,
+            Ok(false) => panic!("{what}: the connection ended first ({:?})\n{}", heard.closed, last_frames(&heard)),
+            Err(_) => panic!("{what}: not within {limit:?}\n{}", last_frames(&heard)),
+        }
+    }
+
+    /// Waits until this text by this person is shown.
+    pub async fn hears(&mut self, from: &str, text: &str) -> Transcript {
+        self.expect(&format!("{from} says {text:?}"), |heard| heard.shows(from, text)).await
+    }
+
+    /// Waits until exactly these people are here.
+    pub async fn sees(&mut self, names: &[&str]) -> Transcript {
+        let here = |heard: &Transcript| heard.members.iter().eq(sorted(names)) && heard.count == names.len() as u64;
+        self.expect(&format!("{names:?} and nobody else are here"), here).await
+    }
+
+    /// Waits for the end of the connection, and answers the close frame's code.
+    pub async fn ends_within(&mut self, limit: Duration) -> Option<u16> {
+        self.expect_within(limit, "the server closes", |heard| heard.closed.is_some()).await.closed.expect("just seen")
+    }
+
+    /// Waits for a `bye` with this reason, and the close frame with this code after it.
+    pub async fn is_sent_away(&mut self, limit: Duration, reason: &str, code: u16) -> Transcript {
+        let found = self.ends_within(limit).await;
+        let heard = self.heard();
+        let reasons: Vec<_> = heard.byes.iter().map(|bye| bye["reason"].as_str().unwrap_or("(none)")).collect();
+        assert_eq!((reasons.as_slice(), found), ([reason].as_slice(), Some(code)), "{}", last_frames(&heard));
+        heard
+    }
+
+    /// Closes as a browser does when its tab goes.
+    pub async fn leave(mut self) {
+        self.send_raw(Message::Close(None)).await;
+        self.ends_within(SOON).await;
+    }
+
+    fn over(
+        http_client: HttpClient,
+        socket: WebSocketStream<TcpStream>,
+        response: &http::Response<Option<Vec<u8>>>,
+    ) -> Self {
+        let subprotocol = response.headers().get("sec-websocket-protocol");
+        let subprotocol = subprotocol.map(|value| value.to_str().expect("a header of ASCII").to_owned());
+        let (sink, mut stream) = socket.split();
+        let (folding, heard) = watch::channel(Transcript::default());
+        let reader = tokio::spawn(async move {
+            let mut code = None;
+            while let Some(Ok(frame)) = stream.next().await {
+                match frame {
+                    Message::Text(text) => folding.send_modify(|heard| heard.take(&text)),
+                    Message::Binary(_) => {
+                        folding.send_modify(|heard| heard.broken.push("a binary frame".to_owned()));
+                    }
+                    Message::Close(frame) => code = frame.map(|frame| u16::from(frame.code)),
+                    _ => {}
+                }
+            }
+            folding.send_modify(|heard| heard.closed = Some(code));
+        });
+        Self { http_client, subprotocol, sink, heard, reader }
+    }
+}
+
+/// Where to connect, and what to ask there, with these headers beside the cookie.
+pub fn upgrade_request(http_client: &HttpClient, headers: &[(&str, &str)]) -> ((String, u16), http::Request<()>) {
+    let url = Url::parse(http_client.base()).expect("an address");
+    let address = (url.host_str().expect("a host").to_owned(), url.port_or_known_default().expect("a port"));
+    let socket = format!("{}/ws", http_client.base().replacen("http", "ws", 1));
+    let mut request = socket.into_client_request().expect("an address");
+    let cookie = http_client.cookie();
+    for (name, value) in headers.iter().copied().chain(cookie.as_deref().map(|cookie| ("cookie", cookie))) {
+        let name = http::HeaderName::from_bytes(name.as_bytes()).expect("a header's name");
+        request.headers_mut().insert(name, value.parse().expect("a header's value"));
+    }
+    (address, request)
+}
+
+impl Drop for WsClient {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
+}
+
+fn sorted<'a>(names: &[&'a str]) -> Vec<&'a str> {
+    let mut names = names.to_vec();
+    names.sort_unstable();
+    names
+}
+
+fn last_frames(heard: &Transcript) -> String {
+    let from = heard.frames.len().saturating_sub(SHOWN_ON_FAILURE);
+    let frames: Vec<_> = heard.frames[from..].iter().map(Value::to_string).collect();
+    format!("--- the last frames heard (of {}):\n{}", heard.frames.len(), frames.join("\n"))
+}

@@ -1,0 +1,237 @@
+//! The shipped dashboard and alerts, on a real Prometheus: every expression has data, every alert fires under its fault.
+
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use super::told;
+use crate::kit::{
+    Cluster, HttpClient, SOON, WsClient, eventually, process::libfaketime, prometheus::Prometheus, raw, redis,
+    wait::within,
+};
+
+/// Longer than a message may take before it is called slow.
+const SLOW: Duration = Duration::from_millis(1500);
+
+#[tokio::test]
+async fn every_expression_of_the_dashboard_has_data() {
+    let mut cluster = told(2).start().await;
+    redis::command(cluster.redis(), &["CONFIG", "SET", "maxmemory", "1gb"]).await;
+    let prometheus = Prometheus::start(&cluster.instances).await;
+    let mut sari = cluster.guest(0, "sari").await;
+    let panels = panels();
+    let targets = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
+    let expressions: Vec<String> = targets.filter_map(|target| target["expr"].as_str()).map(as_asked).collect();
+    assert!(expressions.len() > 20, "{expressions:?}");
+    // A rate needs something between two askings.
+    let talk = async {
+        for n in 0.. {
+            sari.say_kept(&n.to_string()).await;
+            sari.http_client.get("/chat").await.is(200);
+            tokio::time::sleep(Duration::from_millis(400)).await;
+        }
+    };
+    let looks = async {
+        for expression in &expressions {
+            prometheus.knows(expression).await;
+        }
+    };
+    meanwhile(talk, looks).await;
+    prometheus.is_content().await;
+}
+
+#[tokio::test]
+async fn every_alert_fires_under_its_fault() {
+    let mut cluster = told(2).set("RUANG_MAX_CONNECTIONS", "20").set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
+    let prometheus = Prometheus::start(&cluster.instances).await;
+    prometheus.knows("sum(ruang_ready)").await;
+    let mut sari = cluster.guest(0, "sari").await;
+    let mut budi = cluster.guest(1, "budi").await;
+    budi.say_kept("mulai").await;
+    // Growth is only seen of what was there before.
+    prometheus.knows("count(ruang_message_delivery_duration_seconds_count) == 2").await;
+    hears_late(&cluster, &mut sari, &mut budi).await;
+    prometheus.alerts("RuangSlowDelivery").await;
+
+    for n in 0..5 {
+        redis::command(cluster.redis(), &["CLIENT", "KILL", "TYPE", "pubsub"]).await;
+        let text = format!("terdengar {n}?");
+        sari.say_kept(&text).await;
+        budi.hears("sari", &text).await;
+    }
+    prometheus.alerts("RuangGaps").await;
+
+    let deaf = futures_util::future::join_all((0..7).map(|_| raw::deaf(&sari.http_client))).await;
+    let speaks = async {
+        for n in 0.. {
+            budi.say_kept(&format!("{} {n}", "x".repeat(1900))).await;
+        }
+    };
+    meanwhile(speaks, prometheus.alerts("RuangSlowClients")).await;
+    drop(deaf);
+
+    cluster.redis().pause();
+    prometheus.alerts("RuangRedisUnreachable").await;
+    prometheus.alerts("RuangNotReady").await;
+    let asks = async {
+        loop {
+            sari.http_client.get("/chat").await.is(503);
+        }
+    };
+    meanwhile(asks, prometheus.alerts("RuangErrors")).await;
+    cluster.redis().resume();
+    cluster.instances[0].answers_readyz(200, SOON).await;
+
+    let tabs = tabs(&sari.http_client).await;
+    prometheus.alerts("RuangNearlyFull").await;
+    prometheus.alerts("RuangTurnsAway").await;
+    drop(tabs);
+
+    redis::command(cluster.redis(), &["CONFIG", "SET", "maxmemory", "1mb"]).await;
+    prometheus.alerts("RuangRedisNearlyFull").await;
+    meanwhile(is_refused(&mut sari), prometheus.alerts("RuangRefusesMessages")).await;
+
+    cluster.instances[1].kill();
+    prometheus.alerts("RuangInstanceDown").await;
+    prometheus.alerts("RuangFewReady").await;
+    cluster.instances[0].kill();
+    prometheus.alerts("RuangNobodyReady").await;
+}
+
+#[tokio::test]
+async fn who_is_sent_away_by_a_drain_is_no_alert() {
+    let mut cluster = told(3).start().await;
+    let prometheus = Prometheus::start_asking(&cluster.instances, "200ms").await;
+    let sari = cluster.http_client(0);
+    sari.sign_in("sari").await.is(303);
+    prometheus.knows("sum(ruang_ready) == 3").await;
+    // One refusal that was seen before: then one look at those to come is enough to see that they are many.
+    cluster.redis().pause();
+    let (_, head) = raw::handshake(&sari, "").await;
+    assert!(head.starts_with("HTTP/1.1 503"), "{head}");
+    cluster.redis().resume();
+    prometheus.knows(&format!("http_server_request_duration_seconds_count{{{REFUSED}}}")).await;
+    prometheus.knows("sum(ruang_ready) == 3").await;
+    prometheus.is_content().await;
+
+    // Until this client has gone, or was waited for, the instance goes on draining.
+    let _stays = raw::deaf(&sari).await;
+    cluster.instances[0].terminate();
+    let knocks = async {
+        while let Ok((_, head)) = raw::try_handshake(&sari, "").await {
+            assert!(head.starts_with("HTTP/1.1 503") || head.starts_with("HTTP/1.1 101"), "{head}");
+            let _ = cluster.instances[0].status("/readyz").await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    within(SOON, "it is gone", knocks).await;
+    assert!(cluster.instances[0].ended(SOON).await.success());
+
+    // They were seen: were they not told apart from others, they would be too many.
+    prometheus.knows(r#"max_over_time(ruang_refusals_total{reason="draining"}[5m]) > 3"#).await;
+    prometheus.knows(&format!("rate(http_server_request_duration_seconds_count{{{REFUSED}}}[5m]) > 0.01")).await;
+    prometheus.alerts("RuangInstanceDown").await;
+    prometheus.would_alert(&["RuangInstanceDown"]).await;
+}
+
+/// Sockets that an instance did not open, as Prometheus has them.
+const REFUSED: &str = r#"http_route="/ws",http_response_status_code="503""#;
+
+/// The first instance, sari's, stands still while budi speaks through the other.
+async fn hears_late(cluster: &Cluster, sari: &mut WsClient, budi: &mut WsClient) {
+    cluster.instances[0].pause();
+    for n in 0..20 {
+        budi.say_kept(&n.to_string()).await;
+    }
+    let began = Instant::now();
+    eventually(SOON, "the messages are old", || async {
+        if began.elapsed() > SLOW { Ok(()) } else { Err(String::new()) }
+    })
+    .await;
+    cluster.instances[0].resume();
+    sari.hears("budi", "19").await;
+}
+
+/// As many tabs as there is room for.
+async fn tabs(http_client: &HttpClient) -> Vec<WsClient> {
+    let mut tabs = vec![];
+    loop {
+        match WsClient::try_connect(http_client, &[]).await {
+            Ok(tab) => tabs.push(tab),
+            Err(refused) => {
+                assert_eq!(refused.status, 503);
+                return tabs;
+            }
+        }
+    }
+}
+
+/// Says what is refused, again and again.
+async fn is_refused(guest: &mut WsClient) {
+    for n in 0.. {
+        guest.say_as(&format!("penuh{n}"), "penuh").await;
+        guest.expect("it is refused", |heard| heard.errors.len() > n).await;
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_is_an_alert_too() {
+    let cluster = told(1).set("LD_PRELOAD", &libfaketime()).set("FAKETIME", "+90s");
+    let cluster = cluster.set("FAKETIME_DONT_FAKE_MONOTONIC", "1").start().await;
+    let prometheus = Prometheus::start(&cluster.instances).await;
+    prometheus.alerts("RuangClockOff").await;
+}
+
+#[test]
+fn every_panel_of_the_dashboard_has_a_place_of_its_own_and_says_what_is_normal() {
+    let (mut ids, mut places) = (HashSet::new(), HashSet::new());
+    for panel in panels() {
+        let title = panel["title"].as_str().unwrap();
+        assert!(ids.insert(panel["id"].as_u64().unwrap()), "{title} has the number of another");
+        assert!(cells(&panel["gridPos"]).all(|cell| cell.0 < 24 && places.insert(cell)), "{title} lies over another");
+        let about = panel["description"].as_str().unwrap_or_default();
+        assert!(panel["type"] == "row" || about.ends_with('.'), "{title} does not say what is normal");
+    }
+}
+
+#[test]
+fn no_alert_is_shipped_that_is_not_tried_and_explained() {
+    let (rules, tried) = (include_str!("../../../deploy/observability/alerts.yml"), include_str!("alerts.rs"));
+    let manual = include_str!("../../../docs/observability.md");
+    let names = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect::<Vec<_>>();
+    assert!(names.len() > 5, "{names:?}");
+    for name in names {
+        assert!(tried.contains(&format!("prometheus.alerts(\"{name}\")")), "{name} is never seen to fire");
+        assert!(manual.contains(&format!("| `{name}` |")), "docs/observability.md does not say what to do at {name}");
+    }
+}
+
+/// The panels of the shipped dashboard.
+fn panels() -> Vec<Value> {
+    let dashboard: Value = serde_json::from_str(include_str!("../../../deploy/observability/dashboard.json")).unwrap();
+    dashboard["panels"].as_array().unwrap().clone()
+}
+
+/// An expression as Grafana asks it, with its variables filled in: all instances are looked at.
+fn as_asked(expression: &str) -> String {
+    let asked = expression.replace("$__rate_interval", "5m").replace("$instance", ".*");
+    assert!(!asked.contains('$'), "a variable that nobody fills in: {asked}");
+    asked
+}
+
+/// The cells that a panel takes of Grafana's grid.
+fn cells(at: &Value) -> impl Iterator<Item = (u64, u64)> {
+    let [x, y, width, height] = ["x", "y", "w", "h"].map(|side| at[side].as_u64().unwrap());
+    (x..x + width).flat_map(move |x| (y..y + height).map(move |y| (x, y)))
+}
+
+/// Does something for as long as something else takes.
+async fn meanwhile(does: impl Future<Output = ()>, takes: impl Future<Output = ()>) {
+    tokio::select! {
+        () = does => {}
+        () = takes => {}
+    }
+}
