@@ -42,7 +42,7 @@ async fn a_few_people_chat_through_the_balancer() {
     }
     assert!(orders.iter().all(|order| *order == orders[0]), "one order everywhere: {orders:?}");
     for guest in guests {
-        guest.visitor.log_out().await.leads_to("/");
+        guest.http_client.log_out().await.leads_to("/");
     }
 }
 
@@ -59,7 +59,7 @@ async fn people_talk_on_whatever_is_done_to_it() {
 async fn a_line_is_said_and_kept() {
     let mut guest = WsClient::enter(&HttpClient::at(&the_chat().await), &names()[0]).await;
     guest.say_kept(&line()).await;
-    guest.visitor.log_out().await.leads_to("/");
+    guest.http_client.log_out().await.leads_to("/");
 }
 
 #[tokio::test]
@@ -68,7 +68,7 @@ async fn a_line_that_was_said_before_is_still_there() {
     let mut guest = WsClient::enter(&HttpClient::at(&the_chat().await), &names()[0]).await;
     let line = line();
     guest.expect("what was said before", |heard| heard.messages.iter().any(|said| said.text == line)).await;
-    guest.visitor.log_out().await.leads_to("/");
+    guest.http_client.log_out().await.leads_to("/");
 }
 
 fn line() -> String {

@@ -11,8 +11,8 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use crate::{
-    heard::{Heard, Moved, Said},
     http_client::HttpClient,
+    transcript::{Moved, Said, Transcript},
     ws_client::WsClient,
 };
 
@@ -43,7 +43,7 @@ pub async fn talk(url: &str, names: &[String], file: &Path) {
         people.push(Person::enter(url, name).await);
     }
     for person in &mut people {
-        let all = |heard: &Heard| names.iter().all(|name| heard.members.contains(name));
+        let all = |heard: &Transcript| names.iter().all(|name| heard.members.contains(name));
         person.guest.expect("everybody is here", all).await;
     }
     std::fs::write(file, "").expect("a file to begin with");
@@ -107,7 +107,7 @@ impl Person {
         self.guest.say_as(&text.replace(' ', "-"), &text).await;
         let nonce = text.replace(' ', "-");
         let answered =
-            |heard: &Heard| heard.acked(&nonce).is_some() || heard.errors.len() > errors || heard.closed.is_some();
+            |heard: &Transcript| heard.acked(&nonce).is_some() || heard.errors.len() > errors || heard.closed.is_some();
         let heard = self.guest.expect_within(PATIENCE, "an answer", answered).await;
         match heard.acked(&nonce) {
             Some(id) => {
@@ -140,7 +140,7 @@ impl Person {
         let Ok(mut guest) = WsClient::try_connect(&self.visitor, &[("origin", &origin)]).await else { return false };
         let since = self.heard.last().map(|said| said.id.clone());
         guest.send(json!({"type": "join", "since": since})).await;
-        let answered = |heard: &Heard| heard.welcomes.len() + heard.errors.len() > 0 || heard.closed.is_some();
+        let answered = |heard: &Transcript| heard.welcomes.len() + heard.errors.len() > 0 || heard.closed.is_some();
         let heard = guest.expect_within(PATIENCE, "an answer to a join", answered).await;
         let Some(welcome) = heard.welcomes.first() else { return false };
         assert!(since.is_none() || welcome["recovered"] == true, "{} missed something: {welcome}", self.name);
@@ -148,7 +148,7 @@ impl Person {
         true
     }
 
-    fn remember(&mut self, heard: &Heard) {
+    fn remember(&mut self, heard: &Transcript) {
         self.heard.extend(heard.messages.clone());
         self.gone.extend(heard.moves.iter().filter_map(|moved| match moved {
             Moved::Out(name) => Some(name.clone()),
@@ -168,7 +168,7 @@ impl Person {
     /// Waits until everything that was kept is heard here.
     async fn hear(&mut self, kept: &HashSet<(String, String)>) {
         let before: HashSet<&String> = self.heard.iter().map(|said| &said.id).collect();
-        let all = |heard: &Heard| {
+        let all = |heard: &Transcript| {
             let now: HashSet<&String> = heard.messages.iter().map(|said| &said.id).collect();
             kept.iter().all(|(_, id)| before.contains(id) || now.contains(id))
         };
