@@ -27,7 +27,7 @@ export class PeopleView {
     this.#texts = texts;
     this.#mutes = mutes;
     this.#parts.crowd.textContent = texts.crowd;
-    this.#parts.noMatch.textContent = texts.nobody;
+    this.#parts.noMatch.textContent = texts.no_match;
     this.#parts.search.addEventListener("input", () => this.refresh());
     addToggle(document, part("people-toggle"), part("people"));
   }

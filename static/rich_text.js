@@ -8,33 +8,45 @@ const MAX_EMOJI_UNITS = 100;
 const FOLD_CHARACTERS = 900;
 const FOLD_LINES = 14;
 
-const LINK_START = /https?:\/\/|www\./giu;
-/** Ends a link: white space, quotes, brackets and stops that no address contains unescaped, and invisible characters. */
-const LINK_END =
-  /[\s<>"`\\^|\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800\p{Pi}\p{Pf}‚„〝〞〟。｡、､，．！？：；…‥؟؛،۔।॥]|(?![([{)\]}])[\p{Ps}\p{Pe}]/gu;
-/** Characters before which "http" and "www." do not start a link. */
-const GLUED_WEB = /[a-z\d_]/iu;
-const GLUED_WWW = /[a-z\d_@./:-]/iu;
-/** A host and its port. */
-const HOST = /^(?:\[[\da-f:.]*\]|[\p{L}\p{N}\p{M}.%_-]*)(?::\d*)?/iu;
-/** An ASCII top-level domain that runs into a script without spaces: there the sentence goes on. */
-const GLUED_TOP_LEVEL =
-  /^[a-z]{2,}(?=[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}])/iu;
-/** Punctuation of the sentence around a link. */
-const TRAILING = new Set(".,:;!?'*_~–—");
-const BRACKETS = new Map([[")", "("], ["]", "["], ["}", "{"]]);
-const WORD = /[\p{L}\p{N}\p{M}_]/u;
-/** Scripts written without spaces: a mention or a link begins and ends in the middle of a sentence. */
-const UNSPACED = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}ー々]/u;
-/**
- * Labels of a host that are shown as typed: ASCII, or letters of scripts that do not resemble it. All others can pass for
- * another host (Cyrillic, Greek, accents) or reorder the address (Arabic, Hebrew), and are shown in punycode.
- */
-const PLAIN_LABEL =
-  /^(?:[a-z\d_-]*|[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}ー々\d-]+|[\p{sc=Hangul}\d-]+|[\p{sc=Thai}\d-]+|[\p{sc=Devanagari}\d-]+|[\p{sc=Bengali}\d-]+|[\p{sc=Tamil}\d-]+)$/u;
 const EMOJI = /\p{Extended_Pictographic}|\p{Regional_Indicator}/u;
 const EMOJI_ONLY =
   /^[\p{Extended_Pictographic}\p{Emoji_Modifier}\p{Regional_Indicator}\u200d\ufe0f\u{e0020}-\u{e007f}\s]+$/u;
+const WORD = /[\p{L}\p{N}\p{M}_]/u;
+/** Scripts written without spaces: there a mention or a host can begin and end inside a sentence. */
+const CHINESE_JAPANESE = String.raw`\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}ー々`;
+const UNSPACED_SCRIPTS = String.raw`${CHINESE_JAPANESE}\p{sc=Hangul}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}`;
+const UNSPACED = new RegExp(`[${UNSPACED_SCRIPTS}]`, "u");
+
+const LINK_START = /https?:\/\/|www\./giu;
+/** Characters before which "http" and "www." do not start a link. */
+const GLUED_WEB = /[a-z\d_]/iu;
+const GLUED_WWW = /[a-z\d_@./:-]/iu;
+/** Ends a link: white space, invisible characters, quotes, and the brackets and stops of other scripts than Latin. */
+const LINK_END = new RegExp(
+  [
+    String.raw`[\s<>"\u0060\\^|\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]`,
+    String.raw`[\p{Pi}\p{Pf}‚„〝〞〟。｡、､，．！？：；…‥؟؛،۔।॥]`,
+    String.raw`(?![([{)\]}])[\p{Ps}\p{Pe}]`,
+  ].join("|"),
+  "gu",
+);
+/** A host and its port. */
+const HOST = /^(?:\[[\da-f:.]*\]|[\p{L}\p{N}\p{M}.%_-]*)(?::\d*)?/iu;
+/** An ASCII top-level domain that runs into a script without spaces: there the sentence continues. */
+const GLUED_TOP_LEVEL = new RegExp(`^[a-z]{2,}(?=[${UNSPACED_SCRIPTS}])`, "iu");
+/**
+ * A label of a host that is shown as typed: ASCII, or letters of one script that does not resemble it. Others can pass
+ * for another host (Cyrillic, Greek, accents) or reorder the address (Arabic, Hebrew), and are shown in punycode.
+ */
+const PLAIN_LABEL = new RegExp(
+  ["a-z_", CHINESE_JAPANESE, ...["Hangul", "Thai", "Devanagari", "Bengali", "Tamil"].map((name) => `\\p{sc=${name}}`)]
+    .map((characters) => String.raw`^[${characters}\d-]*$`)
+    .join("|"),
+  "u",
+);
+/** Punctuation of the sentence around a link. */
+const TRAILING = new Set(".,:;!?'*_~–—");
+const BRACKETS = new Map([[")", "("], ["]", "["], ["}", "{"]]);
 
 /**
  * Splits a text into parts { kind, text }, where kind is "text", "link" (with `href` and `label`, the text to show) or

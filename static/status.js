@@ -60,10 +60,11 @@ export class StatusLine {
     if (Date.now() - this.#waitingSince < this.#quietMs) return;
     if (state === "connecting") return this.#showText(this.#texts.connecting);
     const seconds = Math.ceil((until - Date.now()) / 1000);
-    const { offline, offline_here: deviceOffline, offline_in: countdown, deaf } = this.#texts;
+    const { offline, offline_here: deviceOffline, offline_in: countdown } = this.#texts;
     // The countdown is hidden from screen readers, which would read out each second.
     const count = seconds > 0 ? formatText(countdown, { seconds }) : "";
-    this.#showText(unsubscribed ? deaf : navigator.onLine ? offline : deviceOffline, count);
+    const reason = unsubscribed ? this.#texts.unsubscribed : navigator.onLine ? offline : deviceOffline;
+    this.#showText(reason, count);
     this.#showAction(this.#texts.retry, () => this.onRetry());
   }
 

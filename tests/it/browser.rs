@@ -9,6 +9,8 @@ mod order;
 mod payloads;
 mod people;
 mod reading;
+mod storage;
+mod text;
 mod writing;
 
 use std::path::Path;

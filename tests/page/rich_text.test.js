@@ -8,8 +8,9 @@ const linkTexts = (text) => links(text).map(({ text }) => text);
 
 /** Pieces that links, mentions, emoji and their limits are made of. */
 const PIECES = [
-  "https://", "http://", "www.", "a", ".", "/", ":", "(", ")", "[", "]", "{", "@", "@sari", "\u202e", "\u2066", "“", "」", "。",
-  "é", "界", "а", "👩‍👩‍👧", "\u0301", " ", "\n", "%", "?", "#", "-", "_", "x", "https://a.id ", "www.a.id ", "a.", ".)", "@a ",
+  "https://", "http://", "www.", "a", ".", "/", ":", "(", ")", "[", "]", "{", "@", "@sari", "\u202e", "\u2066", "“", "」",
+  "。", "é", "界", "а", "👩‍👩‍👧", "\u0301", " ", "\n", "%", "?", "#", "-", "_", "x", "a.", ".)", "@a ", "https://a.id ",
+  "www.a.id ",
 ];
 
 /** A generator of numbers below a limit, the same in each run. */
