@@ -1,4 +1,4 @@
-//! Tells the program which commit it is built from, and embeds the page's files: hashed, and compressed as well as can be.
+//! Sets the commit of the build, and embeds the page's files with a hash, compressed at the highest level.
 
 use std::{
     env,
@@ -23,10 +23,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     embed("static", "templates")
 }
 
-/// Asks git, and has the build repeated when another commit is checked out.
+/// Reads the commit from git; the build is repeated when another commit is checked out.
 fn from_git() -> Option<String> {
     let commit = git(&["rev-parse", "--short", "HEAD"])?;
-    // HEAD names a branch or a commit; its log grows with whatever it comes to name.
+    // HEAD names a branch or a commit; its log grows with each change of either.
     for file in ["HEAD", "logs/HEAD"] {
         if let Some(path) = git(&["rev-parse", "--git-path", file]).filter(|path| Path::new(path).exists()) {
             println!("cargo::rerun-if-changed={path}");
@@ -41,8 +41,8 @@ fn git(arguments: &[&str]) -> Option<String> {
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// Writes what `src/web/assets.rs` includes: the files of a folder, and a hash over the names and bytes of them and of
-/// the templates, which are as much of a page's version.
+/// Writes the table that `src/web/assets.rs` includes: the files of a folder, and a hash over the names and bytes of them
+/// and of the templates, which are part of a page's version as well.
 fn embed(folder: &str, templates: &str) -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={folder}");
     println!("cargo::rerun-if-changed={templates}");
@@ -73,7 +73,7 @@ fn embed(folder: &str, templates: &str) -> Result<(), Box<dyn Error>> {
     Ok(fs::write(out.join("assets.rs"), table)?)
 }
 
-/// The files of a folder, by their names.
+/// Returns the files of a folder, sorted by name.
 fn sorted(folder: &Path) -> Result<Vec<(String, PathBuf)>, Box<dyn Error>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -85,7 +85,7 @@ fn sorted(folder: &Path) -> Result<Vec<(String, PathBuf)>, Box<dyn Error>> {
     Ok(files)
 }
 
-/// Lengths keep two trees apart whose names and bytes join to the same.
+/// Hashes lengths as well: two trees can have the same names and bytes in one row.
 fn mix(hash: &mut Sha256, name: &str, bytes: &[u8]) {
     for part in [name.as_bytes(), bytes] {
         hash.update((part.len() as u64).to_be_bytes());

@@ -1,30 +1,30 @@
-// A sound and a desktop notification for who is spoken to while away. Off until the person asks for them.
+// Sound and desktop notification for mentions in a tab that is not in front. Both are off until the user turns them on.
 
 const NOTE_HZ = 660;
 const NOTE_SECONDS = 0.25;
 
-/** Asks the browser for leave to notify; answers whether it was given. Only ever called on a click. */
-export async function allowed() {
+/** Asks the browser for permission to notify; resolves to whether it was granted. Browsers require a user gesture. */
+export async function requestPermission() {
   if (!("Notification" in globalThis)) return false;
   return (await Notification.requestPermission()) === "granted";
 }
 
-/** Shows who said what; a click on it leads to the room. */
+/** Shows a desktop notification with a message; a click on it focuses this tab. */
 export function notify({ from, text }, icon) {
   if (globalThis.Notification?.permission !== "granted") return;
   try {
-    const shown = new Notification(from, { body: text, icon, tag: "ruang" });
-    shown.onclick = () => {
+    const notification = new Notification(from, { body: text, icon, tag: "ruang" });
+    notification.onclick = () => {
       focus();
-      shown.close();
+      notification.close();
     };
   } catch {
-    // Some phones only let a service worker notify.
+    // Chrome on Android throws: there only a service worker may notify.
   }
 }
 
-/** A short, soft note. */
-export function sound() {
+/** Plays a short, soft note. */
+export function playSound() {
   const context = new AudioContext();
   const [note, volume] = [context.createOscillator(), context.createGain()];
   const end = context.currentTime + NOTE_SECONDS;

@@ -1,9 +1,9 @@
-// When to try again: full jitter, so that a thousand pages do not come back at once.
+// Delays between attempts to connect, with full jitter, so that a thousand pages do not return at once.
 
 const FIRST_MS = 500;
-const MOST_MS = 15_000;
+const LONGEST_MS = 15_000;
 
-/** Grows with each failure, starts anew after a success. */
+/** The range of the random delay doubles with each failure and resets after a success. */
 export class Backoff {
   #failures = 0;
   #random;
@@ -12,11 +12,11 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** Milliseconds to wait now: what the server asked for, and then a random part of a growing span. */
+  /** Returns the milliseconds to wait now: the delay that the server asked for plus a random one. */
   next(retryAfterMs = 0) {
-    const span = Math.min(MOST_MS, FIRST_MS * 2 ** this.#failures);
+    const range = Math.min(LONGEST_MS, FIRST_MS * 2 ** this.#failures);
     this.#failures += 1;
-    return Math.max(0, retryAfterMs) + this.#random() * span;
+    return Math.max(0, retryAfterMs) + this.#random() * range;
   }
 
   reset() {

@@ -1,38 +1,38 @@
-// Moments as people read them, in their own time zone.
+// Times and days in the reader's time zone and language.
 
 const formats = new Map();
 
-/** Shows a moment in a <time> element: the hour, and all of it for who asks. */
-export function show(time, at, lang) {
-  const moment = new Date(at);
-  time.dateTime = moment.toISOString();
-  time.dataset.full = format(lang, { dateStyle: "full", timeStyle: "medium" }).format(moment);
-  time.title = time.dataset.full;
-  time.textContent = format(lang, { hour: "2-digit", minute: "2-digit" }).format(moment);
+/** Shows a time in a <time> element: the hour as text, date and seconds as its title. */
+export function showTime(element, at, lang) {
+  const date = new Date(at);
+  element.dateTime = date.toISOString();
+  element.dataset.full = format(lang, { dateStyle: "full", timeStyle: "medium" }).format(date);
+  element.title = element.dataset.full;
+  element.textContent = format(lang, { hour: "2-digit", minute: "2-digit" }).format(date);
 }
 
-/** The day of a moment, as a heading: "today" and "yesterday" in the language's own words. */
-export function day(at, lang, now = Date.now()) {
-  const ago = daysBetween(at, now);
-  if (ago === 0 || ago === 1) {
-    const words = new Intl.RelativeTimeFormat(lang, { numeric: "auto" }).format(-ago, "day");
-    return words[0].toLocaleUpperCase(lang) + words.slice(1);
+/** Formats the day of a time as a heading; "today" and "yesterday" in the words of the language. */
+export function formatDay(at, lang, now = Date.now()) {
+  const daysAgo = daysBetween(at, now);
+  if (daysAgo === 0 || daysAgo === 1) {
+    const day = new Intl.RelativeTimeFormat(lang, { numeric: "auto" }).format(-daysAgo, "day");
+    return day[0].toLocaleUpperCase(lang) + day.slice(1);
   }
   const year = new Date(at).getFullYear() === new Date(now).getFullYear() ? {} : { year: "numeric" };
   return format(lang, { weekday: "long", day: "numeric", month: "long", ...year }).format(at);
 }
 
-/** Whether two moments are of one day. */
-export function sameDay(a, b) {
+/** Returns whether two times are on the same day. */
+export function isSameDay(a, b) {
   return new Date(a).toDateString() === new Date(b).toDateString();
 }
 
 function daysBetween(at, now) {
-  const midnight = (moment) => new Date(moment).setHours(0, 0, 0, 0);
+  const midnight = (time) => new Date(time).setHours(0, 0, 0, 0);
   return Math.round((midnight(now) - midnight(at)) / 86_400_000);
 }
 
-/** Making one costs far more than using it. */
+/** Creating a format costs far more than using it. */
 function format(lang, options) {
   const key = lang + JSON.stringify(options);
   if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat(lang, options));

@@ -1,37 +1,39 @@
-// Completes @name before the caret. Knows no DOM.
+// Completes @name before the caret. Does not touch the DOM.
 
-const NAME_AT_MOST = 32;
+import { canMentionAt } from "./rich_text.js";
+
+const LONGEST_NAME = 32;
 
 /**
- * What could stand at the caret: { start, names }, where `start` is the place of the @, or null where there is no @ or
- * nobody of that name.
+ * Finds the names that could stand at the caret: { start, names }, where `start` is the index of the @. Returns null
+ * where there is no @ or no name matches.
  */
-export function candidates(text, caret, names) {
+export function findCandidates(text, caret, names) {
   const start = text.lastIndexOf("@", caret - 1);
-  if (start < 0 || caret - start > NAME_AT_MOST + 1) return null;
-  if (start > 0 && /[\p{L}\p{N}_]/u.test(text[start - 1])) return null;
-  const begun = text.slice(start + 1, caret).toLocaleLowerCase();
-  if (begun.includes("\n")) return null;
-  const fitting = names.filter((name) => name.toLocaleLowerCase().startsWith(begun));
-  return fitting.length > 0 ? { start, names: fitting } : null;
+  if (start < 0 || caret - start > LONGEST_NAME + 1) return null;
+  if (!canMentionAt(text, start)) return null;
+  const prefix = text.slice(start + 1, caret).toLocaleLowerCase();
+  if (prefix.includes("\n")) return null;
+  const matches = names.filter((name) => name.toLocaleLowerCase().startsWith(prefix));
+  return matches.length > 0 ? { start, names: matches } : null;
 }
 
-/** The Tab key's walk through the candidates, from the first to the last and around. */
+/** Cycles through the candidates, one for each press of Tab. */
 export class Completion {
-  #walk = null;
+  #cycle = null;
 
-  /** Answers the new { text, caret }, or null where there is nothing to complete. */
+  /** Returns the new { text, caret }, or null where there is nothing to complete. */
   next({ text, caret }, names) {
-    const going = this.#walk && this.#walk.text === text && this.#walk.caret === caret;
-    if (!going) {
-      const found = candidates(text, caret, names);
+    const continues = this.#cycle && this.#cycle.text === text && this.#cycle.caret === caret;
+    if (!continues) {
+      const found = findCandidates(text, caret, names);
       if (!found) return null;
-      this.#walk = { ...found, at: -1, before: text.slice(0, found.start), after: text.slice(caret) };
+      this.#cycle = { ...found, index: -1, before: text.slice(0, found.start), after: text.slice(caret) };
     }
-    const walk = this.#walk;
-    walk.at = (walk.at + 1) % walk.names.length;
-    const head = `${walk.before}@${walk.names[walk.at]} `;
-    Object.assign(walk, { text: head + walk.after.replace(/^ /, ""), caret: head.length });
-    return { text: walk.text, caret: walk.caret };
+    const cycle = this.#cycle;
+    cycle.index = (cycle.index + 1) % cycle.names.length;
+    const head = `${cycle.before}@${cycle.names[cycle.index]} `;
+    Object.assign(cycle, { text: head + cycle.after.replace(/^ /, ""), caret: head.length });
+    return { text: cycle.text, caret: cycle.caret };
   }
 }

@@ -1,21 +1,24 @@
-// The box that messages are written in.
+// The box in which messages are written.
 
 import { Completion } from "./completion.js";
-import { counted } from "./texts.js";
+import { formatCount } from "./texts.js";
 
-/** Unicode scalars as the server counts them: composed, without the space around. */
+/** Counts Unicode scalars as the server does: after NFC, without surrounding white space. */
 export function measure(text) {
   let count = 0;
   for (const _ of text.normalize("NFC").trim()) count += 1;
   return count;
 }
 
-/** Whether a key press sends: Enter does, but not with Shift, not where an input method takes it, not on touch. */
-export function sends({ key, shiftKey, isComposing, keyCode }, touch) {
+/** Returns whether a key press sends: Enter without Shift, outside an input method, not on a touch screen. */
+export function isSendKey({ key, shiftKey, isComposing, keyCode }, touch) {
   return key === "Enter" && !shiftKey && !isComposing && keyCode !== 229 && !touch;
 }
 
-/** Calls `say` with a text to send, `typed` and `stopped` while one is written; `names` answers whom @ completes. */
+/**
+ * Calls `onSend` with a text to send, `onTyping` and `onStop` while one is written; `getNames` returns the names that
+ * Tab completes.
+ */
 export class Composer {
   #form;
   #box;
@@ -24,19 +27,19 @@ export class Composer {
   #texts;
   #storage;
   #key;
-  #most;
+  #maxLength;
   #touch;
   #completion = new Completion();
-  /** What was sent last: Up brings it back into an empty box. */
-  last = "";
-  say = () => {};
-  typed = () => {};
-  stopped = () => {};
-  /** Called when the box may have another height. */
-  resized = () => {};
-  names = () => [];
+  /** The text sent last: the Up key recalls it into an empty box. */
+  lastSent = "";
+  onSend = () => {};
+  onTyping = () => {};
+  onStop = () => {};
+  /** Called when the height of the box may have changed. */
+  onResize = () => {};
+  getNames = () => [];
 
-  constructor({ document, texts, storage, key, most, touch = matchMedia("(hover: none) and (pointer: coarse)") }) {
+  constructor({ document, texts, storage, key, maxLength, touch = matchMedia("(hover: none) and (pointer: coarse)") }) {
     this.#form = document.getElementById("composer");
     this.#box = document.getElementById("text");
     this.#send = document.getElementById("send");
@@ -44,46 +47,51 @@ export class Composer {
     this.#texts = texts;
     this.#storage = storage;
     this.#key = key;
-    this.#most = most;
+    this.#maxLength = maxLength;
     this.#touch = touch;
     this.#form.hidden = false;
-    this.#box.value = this.#draft();
-    // On touch Enter makes a line, and its key shall say so.
+    this.#box.value = storage.read(key) ?? "";
+    // On a touch screen Enter starts a new line; the label of the key says so.
     if (touch.matches) this.#box.enterKeyHint = "enter";
     this.#form.addEventListener("submit", (event) => this.#submit(event));
-    this.#box.addEventListener("keydown", (event) => this.#pressed(event));
-    this.#box.addEventListener("input", () => this.#changed());
+    this.#box.addEventListener("keydown", (event) => this.#handleKey(event));
+    this.#box.addEventListener("input", () => this.#handleInput());
     this.#fit();
-    // On touch the keyboard would cover what there is to read.
+    // On a touch screen the focus opens a keyboard, which covers the conversation.
     if (!touch.matches) this.focus();
+  }
+
+  /** The text in the box. */
+  get draft() {
+    return this.#box.value;
   }
 
   focus() {
     this.#box.focus({ preventScroll: true });
   }
 
-  /** The server may allow another length than the page was made with. */
-  set most(most) {
-    this.#most = most;
+  /** The server may allow another length than the one in the page. */
+  set maxLength(maxLength) {
+    this.#maxLength = maxLength;
     this.#fit();
   }
 
-  #pressed(event) {
-    if (sends(event, this.#touch.matches)) {
+  #handleKey(event) {
+    if (isSendKey(event, this.#touch.matches)) {
       event.preventDefault();
       this.#form.requestSubmit();
-    } else if (event.key === "ArrowUp" && this.#box.value === "" && this.last) {
+    } else if (event.key === "ArrowUp" && this.#box.value === "" && this.lastSent) {
       event.preventDefault();
-      this.#write(this.last);
+      this.#write(this.lastSent);
     } else if (event.key === "Tab" && !event.shiftKey && !event.isComposing) {
       this.#complete(event);
     }
   }
 
-  /** Tab completes a name where there is one to complete; elsewhere it moves on as always. */
+  /** Tab completes a name where one matches, and moves the focus elsewhere. */
   #complete(event) {
     const { value: text, selectionStart: caret, selectionEnd } = this.#box;
-    const next = caret === selectionEnd ? this.#completion.next({ text, caret }, this.names()) : null;
+    const next = caret === selectionEnd ? this.#completion.next({ text, caret }, this.getNames()) : null;
     if (!next) return;
     event.preventDefault();
     this.#write(next.text, next.caret);
@@ -92,50 +100,38 @@ export class Composer {
   #write(text, caret = text.length) {
     this.#box.value = text;
     this.#box.setSelectionRange(caret, caret);
-    this.#changed();
+    this.#handleInput();
   }
 
   #submit(event) {
     event.preventDefault();
     const text = this.#box.value.normalize("NFC").trim();
     const length = measure(text);
-    if (length > 0 && length <= this.#most) {
+    if (length > 0 && length <= this.#maxLength) {
       this.#box.value = "";
-      this.#changed();
-      this.last = text;
-      this.say(text);
+      this.#handleInput();
+      this.lastSent = text;
+      this.onSend(text);
     }
     this.focus();
   }
 
-  #changed() {
-    try {
-      this.#storage.setItem(this.#key, this.#box.value);
-    } catch {
-      // A text too long to be stored is as well too long to be sent.
-    }
+  #handleInput() {
+    this.#storage.write(this.#key, this.#box.value);
     this.#fit();
-    if (this.#box.value.trim()) this.typed();
-    else this.stopped();
+    if (this.#box.value.trim()) this.onTyping();
+    else this.onStop();
   }
 
-  #draft() {
-    try {
-      return this.#storage.getItem(this.#key) ?? "";
-    } catch {
-      return "";
-    }
-  }
-
-  /** As high as its text; and how much may still be written, when it is not much. */
+  /** Fits the height to the text, and shows the remaining characters when few remain. */
   #fit() {
     this.#box.style.height = "auto";
     this.#box.style.height = `${this.#box.scrollHeight + this.#box.offsetHeight - this.#box.clientHeight}px`;
-    this.resized();
-    const left = this.#most - measure(this.#box.value);
-    const { left_over: some, too_many: none } = this.#texts;
-    const near = left <= this.#most / 10;
-    this.#counter.textContent = !near ? "" : left < 0 ? counted(this.#texts, none, -left) : counted(this.#texts, some, left);
+    this.onResize();
+    const left = this.#maxLength - measure(this.#box.value);
+    const forms = left < 0 ? this.#texts.too_many : this.#texts.left_over;
+    const shown = left <= this.#maxLength / 10;
+    this.#counter.textContent = shown ? formatCount(this.#texts, forms, Math.abs(left)) : "";
     this.#counter.classList.toggle("over", left < 0);
     this.#send.disabled = left < 0;
     this.#box.ariaInvalid = String(left < 0);

@@ -1,17 +1,17 @@
-// One WebSocket at a time, for as long as the page lives: joins, pings, and comes back by itself.
+// The WebSocket of the page: joins, pings, and reconnects for as long as the page lives.
 
-import { compare } from "./id.js";
+import { compareIds } from "./id.js";
 
-const WELCOME_WITHIN_MS = 10_000;
-const PING_EVERY_MS = 20_000;
-const PONG_WITHIN_MS = 10_000;
-const REJOIN_AFTER_MS = 1_000;
-const REJOIN_UNAVAILABLE_MS = 2_000;
+const WELCOME_TIMEOUT_MS = 10_000;
+const PING_INTERVAL_MS = 20_000;
+const PONG_TIMEOUT_MS = 10_000;
+const REJOIN_DELAY_MS = 1_000;
+const UNAVAILABLE_DELAY_MS = 2_000;
 
 const SESSION_ENDED = 4001;
 const RESTART = 1012;
-/** Coming back after these would only repeat the fault. */
-const FINAL = new Set([1002, 1003, 1007, 1008, 1009]);
+/** After these close codes a new connection would fail in the same way. */
+const FINAL_CODES = new Set([1002, 1003, 1007, 1008, 1009]);
 
 const CLOCK = {
   set: (action, ms) => setTimeout(action, ms),
@@ -20,140 +20,152 @@ const CLOCK = {
 };
 
 /**
- * Tells `changed` of { state }: "connecting", "online", "waiting" (with `until`; `deaf` where the instance could not
- * hear the room, `expected` where it said that it would be gone), "ended" (with `signedOut`); and `heard` of every frame that is not its own business, of a
- * welcome with whether it was asked for. `open` makes a WebSocket; `probe` finds out why none could be opened and
- * answers { signedOut } or { retryAfterMs }; `since` answers the id to join from.
+ * Calls `onState` with { state }: "connecting", "online", "waiting" (with `until`; `unsubscribed` where the instance does
+ * not receive the room's messages, `expected` where it announced a restart) or "ended" (with `signedOut`). Calls `onFrame`
+ * with each frame that is not its own; for a welcome also with the join that it answers, { since }, or null. `openSocket`
+ * creates a WebSocket; `probe` finds out why none opened: { signedOut } or { retryAfterMs }; `getSince` returns the id
+ * to join from.
  */
 export class Connection {
   #use;
   #clock;
   #timers = new Map();
   #socket = null;
-  #opened = false;
-  #joined = false;
-  #asked = 0;
+  #isOpen = false;
+  #isJoined = false;
+  /** Joins that are not yet answered, oldest first: { since }. */
+  #joins = [];
+  #lastJoin = null;
   #retryAfterMs = 0;
-  #deaf = false;
-  #over = false;
+  #isUnsubscribed = false;
+  #hasEnded = false;
 
   constructor({ clock = CLOCK, ...use }) {
     this.#use = use;
     this.#clock = clock;
   }
 
-  /** Connects, unless it is connected, or was told for good to stay away. */
+  /** Connects, unless there is a connection or the server has ended it for good. */
   connect() {
-    if (this.#socket || this.#over) return;
+    if (this.#socket || this.#hasEnded) return;
     this.#stopTimers();
     this.#reset();
-    this.#use.changed({ state: "connecting" });
-    const socket = this.#use.open();
+    this.#use.onState({ state: "connecting" });
+    const socket = this.#use.openSocket();
     this.#socket = socket;
     socket.onopen = () => {
-      this.#opened = true;
+      this.#isOpen = true;
       this.#join();
     };
     socket.onmessage = ({ data }) => this.#socket === socket && this.#receive(data);
-    socket.onclose = ({ code }) => this.#socket === socket && this.#closed(code);
-    this.#after("welcome", WELCOME_WITHIN_MS, () => this.#drop());
+    socket.onclose = ({ code }) => this.#socket === socket && this.#handleClose(code);
+    this.#startTimer("welcome", WELCOME_TIMEOUT_MS, () => this.#drop());
   }
 
-  /** The network or the person is back: connects at once, or finds out now whether the link still lives. */
+  /** The network or the user is back: connects at once, or checks with a ping whether the connection is alive. */
   check() {
     this.connect();
-    if (!this.#joined || this.#timers.has("pong")) return;
-    this.#stop("ping");
+    if (!this.#isJoined || this.#timers.has("pong")) return;
+    this.#stopTimer("ping");
     this.#ping();
   }
 
-  /** Sends a frame; answers false while nothing may be sent. */
+  /** Sends a frame; returns false while the connection does not take any. */
   send(frame) {
-    if (!this.#joined || this.#socket?.readyState !== 1) return false;
+    if (!this.#isJoined || this.#socket?.readyState !== 1) return false;
     this.#socket.send(JSON.stringify(frame));
     return true;
   }
 
   #reset() {
-    this.#opened = false;
-    this.#joined = false;
-    this.#asked = 0;
+    this.#isOpen = false;
+    this.#isJoined = false;
+    this.#joins = [];
+    this.#lastJoin = null;
     this.#retryAfterMs = 0;
-    this.#deaf = false;
+    this.#isUnsubscribed = false;
   }
 
   #join() {
     if (this.#socket?.readyState !== 1) return;
-    this.#asked += 1;
-    const since = this.#use.since();
+    const since = this.#use.getSince();
+    this.#lastJoin = { since };
+    this.#joins.push(this.#lastJoin);
     this.#socket.send(JSON.stringify(since ? { type: "join", since } : { type: "join" }));
-    this.#after("welcome", WELCOME_WITHIN_MS, () => this.#drop());
+    this.#startTimer("welcome", WELCOME_TIMEOUT_MS, () => this.#drop());
   }
 
   #receive(data) {
     const frame = JSON.parse(data);
-    if (frame.type === "welcome") return this.#welcomed(frame);
-    if (frame.type === "pong") return this.#ponged(frame.head);
+    if (frame.type === "welcome") return this.#handleWelcome(frame);
+    if (frame.type === "pong") return this.#handlePong(frame.head);
     if (frame.type === "bye") this.#retryAfterMs = frame.retry_after_ms ?? 0;
-    else if (frame.type === "error" && frame.nonce === undefined && this.#asked > 0) this.#joinLater(frame);
-    else this.#use.heard(frame);
+    else if (frame.type === "error" && frame.nonce === undefined && this.#joins.length > 0) this.#joinLater(frame);
+    else this.#use.onFrame(frame);
   }
 
-  #welcomed(frame) {
-    const asked = this.#asked > 0;
-    this.#asked = 0;
-    this.#joined = true;
-    this.#stop("welcome");
-    if (!this.#timers.has("ping")) this.#pingLater();
-    this.#use.changed({ state: "online" });
-    this.#use.heard(frame, asked);
+  #handleWelcome(frame) {
+    const request = this.#requestOf(frame);
+    this.#isJoined = true;
+    this.#stopTimer("welcome");
+    if (!this.#timers.has("ping")) this.#schedulePing();
+    this.#use.onState({ state: "online" });
+    this.#use.onFrame(frame, request);
+  }
+
+  /**
+   * Returns the join that a welcome answers, or null. One that was not requested is never `recovered`, but can cross a
+   * join and be taken for its answer, which then follows: a recovered welcome always answers the last join.
+   */
+  #requestOf({ recovered }) {
+    return this.#joins.shift() ?? (recovered ? this.#lastJoin : null);
   }
 
   #joinLater({ retry_after_ms: ms }) {
-    this.#asked -= 1;
-    this.#after("rejoin", ms ?? REJOIN_UNAVAILABLE_MS, () => this.#join());
+    this.#joins.shift();
+    this.#startTimer("rejoin", ms ?? UNAVAILABLE_DELAY_MS, () => this.#join());
   }
 
-  #pingLater() {
-    this.#after("ping", PING_EVERY_MS, () => this.#ping());
+  #schedulePing() {
+    this.#startTimer("ping", PING_INTERVAL_MS, () => this.#ping());
   }
 
   #ping() {
     this.send({ type: "ping" });
-    this.#after("pong", PONG_WITHIN_MS, () => this.#drop());
+    this.#startTimer("pong", PONG_TIMEOUT_MS, () => this.#drop());
   }
 
-  #ponged(head) {
-    this.#stop("pong");
-    this.#pingLater();
-    if (head === null && this.#use.since() !== null) {
-      this.#deaf = true;
+  #handlePong(head) {
+    this.#stopTimer("pong");
+    this.#schedulePing();
+    if (head === null && this.#use.getSince() !== null) {
+      this.#isUnsubscribed = true;
       return this.#drop();
     }
     this.#use.backoff.reset();
     // An empty room has no newest message.
     if (head === null) return;
-    const behind = () => this.#use.since() === null || compare(head, this.#use.since()) > 0;
-    // The message may be on its way; if it is not, it was lost.
-    if (behind()) this.#after("rejoin", REJOIN_AFTER_MS, () => behind() && this.#join());
+    const isBehind = () => this.#use.getSince() === null || compareIds(head, this.#use.getSince()) > 0;
+    // The message may be on its way; if it does not arrive, it was lost.
+    if (isBehind()) this.#startTimer("rejoin", REJOIN_DELAY_MS, () => isBehind() && this.#join());
   }
 
-  /** Gives a socket up without waiting for its close: on a dead link that would take minutes. */
+  /** Abandons a socket without waiting for its close event: on a dead network that takes minutes. */
   #drop() {
     const socket = this.#socket;
-    this.#closed(1006);
+    this.#handleClose(1006);
     socket.close();
   }
 
-  #closed(code) {
+  #handleClose(code) {
     this.#socket = null;
-    this.#joined = false;
+    this.#isJoined = false;
     this.#stopTimers();
     if (code === SESSION_ENDED) return this.#end({ signedOut: true });
-    if (FINAL.has(code)) return this.#end({ signedOut: false });
-    if (this.#opened) return this.#wait(this.#retryAfterMs, code === RESTART);
-    // A browser does not say with which status an upgrade was refused.
-    this.#use.changed({ state: "waiting", until: this.#clock.now(), deaf: false });
+    if (FINAL_CODES.has(code)) return this.#end({ signedOut: false });
+    if (this.#isOpen) return this.#wait(this.#retryAfterMs, code === RESTART);
+    // A browser does not reveal the status with which an upgrade was refused.
+    this.#use.onState({ state: "waiting", until: this.#clock.now(), unsubscribed: false });
     this.#use.probe().then(({ signedOut, retryAfterMs }) => {
       if (this.#socket) return;
       if (signedOut) this.#end({ signedOut: true });
@@ -163,17 +175,18 @@ export class Connection {
 
   #wait(retryAfterMs, expected = false) {
     const ms = this.#use.backoff.next(retryAfterMs);
-    this.#use.changed({ state: "waiting", until: this.#clock.now() + ms, deaf: this.#deaf, expected });
-    this.#after("retry", ms, () => this.connect());
+    const until = this.#clock.now() + ms;
+    this.#use.onState({ state: "waiting", until, unsubscribed: this.#isUnsubscribed, expected });
+    this.#startTimer("retry", ms, () => this.connect());
   }
 
   #end({ signedOut }) {
-    this.#over = true;
-    this.#use.changed({ state: "ended", signedOut });
+    this.#hasEnded = true;
+    this.#use.onState({ state: "ended", signedOut });
   }
 
-  #after(name, ms, action) {
-    this.#stop(name);
+  #startTimer(name, ms, action) {
+    this.#stopTimer(name);
     const timer = this.#clock.set(() => {
       this.#timers.delete(name);
       action();
@@ -181,12 +194,12 @@ export class Connection {
     this.#timers.set(name, timer);
   }
 
-  #stop(name) {
+  #stopTimer(name) {
     this.#clock.clear(this.#timers.get(name));
     this.#timers.delete(name);
   }
 
   #stopTimers() {
-    for (const name of [...this.#timers.keys()]) this.#stop(name);
+    for (const name of [...this.#timers.keys()]) this.#stopTimer(name);
   }
 }

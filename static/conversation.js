@@ -1,14 +1,15 @@
-// What frames mean: the rules of a client, between the connection and what is shown. Knows no DOM.
+// The rules of a client: applies frames of the server and sends the outbox. Does not touch the DOM.
 
-import { compare } from "./id.js";
-import { NONE } from "./rules.js";
+import { compareIds } from "./id.js";
 
-const AGAIN_AFTER_MS = 2_000;
+const RETRY_DELAY_MS = 2_000;
+/** The rules of a room in which the operator has set none. */
+const NO_RULES = { slow_ms: 0, notice: null };
 
 /**
- * Brings the connection's frames into the timeline, the presence and the outbox, and the outbox' entries out.
- * `view` is told { people, outbox, typing, rules } when that has changed, and of what others said (`arrived`); `send` answers
- * false while nothing may be sent.
+ * Applies frames to the timeline, the presence and the outbox, and sends the outbox' entries. Calls `view` when the
+ * members, the outbox, typing or the rules have changed, and with messages of others. `send` returns false while the
+ * connection takes no frame.
  */
 export class Conversation {
   #you;
@@ -17,111 +18,119 @@ export class Conversation {
   #outbox;
   #view;
   #send;
-  #later;
-  #paused = false;
-  limits = {};
+  #delay;
+  #isPaused = false;
 
-  constructor({ you, timeline, presence, outbox, view, send, later = (action, ms) => setTimeout(action, ms) }) {
+  constructor({ you, timeline, presence, outbox, view, send, delay = (action, ms) => setTimeout(action, ms) }) {
     this.#you = you;
     this.#timeline = timeline;
     this.#presence = presence;
     this.#outbox = outbox;
     this.#view = view;
     this.#send = send;
-    this.#later = later;
+    this.#delay = delay;
   }
 
-  /** A frame came; of a welcome, whether it was asked for. */
-  heard(frame, asked) {
+  /** Handles a frame; `request` is the join that a welcome answers, or null. */
+  handleFrame(frame, request) {
     switch (frame.type) {
       case "welcome":
-        return this.#welcome(frame, asked);
+        return this.#handleWelcome(frame, request);
       case "message":
-        return this.#message(frame);
+        return this.#handleMessage(frame);
       case "ack":
-        return this.#acknowledged(frame);
+        return this.#handleAck(frame);
       case "presence":
-        return this.#people(frame);
+        return this.#handlePresence(frame);
       case "typing":
-        return this.#view.typing(frame.names.filter((name) => name !== this.#you), frame.count);
+        return this.#view.showTyping(frame.names.filter((name) => name !== this.#you), frame.count);
       case "rules":
-        return this.#view.rules(frame);
+        return this.#view.showRules(frame);
       case "removed":
-        return this.#timeline.removed(frame.id);
+        return this.#timeline.markRemoved(frame.id);
       case "error":
-        return this.#error(frame);
+        return this.#handleError(frame);
     }
   }
 
-  /** The person said something: sent as soon as it may be. */
-  say(text) {
+  /** Queues a text of the user and sends it as soon as possible. */
+  send(text) {
     this.#outbox.add(text);
     this.flush();
   }
 
-  /** Says a refused text again. */
-  sayAgain(nonce) {
+  /** Sends a refused text again. */
+  retry(nonce) {
     this.#outbox.retry(nonce);
     this.flush();
   }
 
-  /** Gives a refused text up. */
+  /** Discards a refused text. */
   discard(nonce) {
-    this.#outbox.drop(nonce);
-    this.#view.outbox();
+    this.#outbox.remove(nonce);
+    this.#view.showOutbox();
   }
 
-  disconnected() {
-    this.#outbox.disconnected();
-    this.#view.outbox();
-    this.#view.typing([], 0);
+  handleDisconnect() {
+    this.#outbox.postponeAll();
+    this.#view.showOutbox();
+    this.#view.showTyping([], 0);
   }
 
-  #welcome(frame, asked) {
+  /** Sends the next entry, if none is in flight. */
+  flush() {
+    const entry = this.#isPaused ? undefined : this.#outbox.next();
+    if (entry) {
+      if (this.#send({ type: "message", nonce: entry.nonce, text: entry.text })) this.#outbox.markSent(entry.nonce);
+      else this.#outbox.postpone(entry.nonce);
+    }
+    this.#view.showOutbox();
+  }
+
+  #handleWelcome(frame, request) {
     this.#you = frame.you;
-    this.limits = frame.limits;
-    this.#view.rules(frame.rules ?? NONE);
-    for (const message of frame.messages) this.#dropOwn(message);
-    for (const message of this.#timeline.welcome(frame, asked)) this.#tell(message);
-    this.#presence.welcome(frame.members);
-    this.#outbox.welcomed(frame);
-    this.#view.people();
+    this.#view.showRules(frame.rules ?? NO_RULES);
+    for (const message of frame.messages) this.#removeOwn(message);
+    for (const message of this.#timeline.applyWelcome(frame, request)) this.#report(message);
+    this.#presence.reset(frame.members);
+    this.#outbox.reconcile(frame);
+    this.#view.showPeople();
     this.flush();
   }
 
-  #message(message) {
-    this.#dropOwn(message);
-    if (this.#timeline.add(message)) this.#tell(message);
+  #handleMessage(message) {
+    this.#removeOwn(message);
+    if (this.#timeline.add(message)) this.#report(message);
     this.flush();
   }
 
-  #acknowledged({ nonce, id }) {
+  #handleAck({ nonce, id }) {
     const { since } = this.#timeline;
-    // What is not newer than the timeline was shown, or is in a gap, or deleted: no message will come.
-    if (since !== null && compare(id, since) <= 0) this.#outbox.drop(nonce);
+    // A message that is not newer than the timeline is shown, in a gap, or deleted: it will not arrive again.
+    if (since !== null && compareIds(id, since) <= 0) this.#outbox.remove(nonce);
     else this.#outbox.acknowledge(nonce, id);
     this.flush();
   }
 
-  #tell(message) {
-    if (message.from !== this.#you && !message.removed) this.#view.arrived(message);
+  #report(message) {
+    if (message.from !== this.#you && !message.removed) this.#view.onMessage(message);
   }
 
-  #dropOwn({ from, nonce }) {
-    if (from === this.#you) this.#outbox.drop(nonce);
+  #removeOwn({ from, nonce }) {
+    if (from === this.#you) this.#outbox.remove(nonce);
   }
 
-  #people(frame) {
-    const { joined, left } = this.#presence.change(frame);
-    for (const name of left) this.#timeline.notice("left", name);
-    for (const name of joined) if (name !== this.#you) this.#timeline.notice("joined", name);
-    this.#view.people();
+  #handlePresence(frame) {
+    const { joined, left } = this.#presence.applyChange(frame);
+    for (const name of left) this.#timeline.addPresence("left", name);
+    for (const name of joined) if (name !== this.#you) this.#timeline.addPresence("joined", name);
+    this.#view.showPeople();
   }
 
-  #error({ code, nonce, retry_after_ms: ms }) {
+  #handleError({ code, nonce, retry_after_ms: ms }) {
     if (nonce === undefined) return;
     if (code === "rate_limited" || code === "unavailable") {
-      this.#pause(ms ?? AGAIN_AFTER_MS);
+      this.#pause(ms ?? RETRY_DELAY_MS);
       this.#outbox.postpone(nonce);
     } else if (code === "not_joined") {
       this.#outbox.postpone(nonce);
@@ -132,21 +141,11 @@ export class Conversation {
   }
 
   #pause(ms) {
-    if (this.#paused) return;
-    this.#paused = true;
-    this.#later(() => {
-      this.#paused = false;
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    this.#delay(() => {
+      this.#isPaused = false;
       this.flush();
     }, ms);
-  }
-
-  /** Sends what may be sent. */
-  flush() {
-    const entry = this.#paused ? undefined : this.#outbox.next();
-    if (entry) {
-      if (this.#send({ type: "message", nonce: entry.nonce, text: entry.text })) this.#outbox.sent(entry.nonce);
-      else this.#outbox.postpone(entry.nonce);
-    }
-    this.#view.outbox();
   }
 }

@@ -1,17 +1,17 @@
-// Elements in one line.
+// Shorthands for DOM elements.
 
-/** Makes an element of a name, a class, and what it holds. */
-export function element(name, className, ...children) {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  made.append(...children);
-  return made;
+/** Creates an element with a class and children. */
+export function createElement(name, className, ...children) {
+  const element = document.createElement(name);
+  if (className) element.className = className;
+  element.append(...children);
+  return element;
 }
 
-/** A button that does something. */
-export function button(className, text, action) {
-  const made = element("button", className, text);
-  made.type = "button";
-  made.addEventListener("click", action);
-  return made;
+/** Creates a button with a click handler. */
+export function createButton(className, text, onClick) {
+  const button = createElement("button", className, text);
+  button.type = "button";
+  button.addEventListener("click", onClick);
+  return button;
 }

@@ -1,9 +1,14 @@
-// Positions in the log, written <epoch>-<n>. Both parts can exceed what a number holds exactly.
+// Message ids: <epoch>-<n>. Both parts can exceed the integers that a number represents exactly.
 
-/** Compares two ids as the log orders them: negative, 0 or positive. */
-export function compare(a, b) {
+/** Compares two ids in the order of the log: negative, 0 or positive. */
+export function compareIds(a, b) {
   const [aEpoch, aN] = a.split("-").map(BigInt);
   const [bEpoch, bN] = b.split("-").map(BigInt);
   if (aEpoch !== bEpoch) return aEpoch < bEpoch ? -1 : 1;
   return aN === bN ? 0 : aN < bN ? -1 : 1;
+}
+
+/** Returns whether two ids belong to the same history of the room. */
+export function isSameEpoch(a, b) {
+  return a.split("-")[0] === b.split("-")[0];
 }

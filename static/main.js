@@ -1,61 +1,77 @@
-// The room's page: finds the parts and joins them. Each part is a file of its own.
+// Entry point of the room's page: creates the parts and connects them.
 
 import * as alerts from "./alerts.js";
-import { Attention } from "./attention.js";
+import * as api from "./api.js";
 import { Backoff } from "./backoff.js";
-import { Berth } from "./berth.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { Conversation } from "./conversation.js";
-import * as history from "./history.js";
-import { Muted } from "./muted.js";
-import { Outbox, stored } from "./outbox.js";
+import { MuteList } from "./mute_list.js";
+import { Outbox } from "./outbox.js";
 import { OutboxView } from "./outbox_view.js";
-import { People } from "./people.js";
+import { PeopleView } from "./people.js";
 import { Preferences } from "./preferences.js";
 import { Presence } from "./presence.js";
+import { ReadMarker } from "./read_marker.js";
+import { mentionsName } from "./rich_text.js";
 import { RulesView } from "./rules.js";
-import { Scroll } from "./scroll.js";
-import { Seen } from "./seen.js";
-import { Shown } from "./shown.js";
-import { Status } from "./status.js";
-import * as reading from "./texts.js";
+import { ScrollPosition } from "./scroll.js";
+import { StatusLine } from "./status.js";
+import { SafeStorage, watchKey } from "./storage.js";
+import { TabOutbox } from "./tab_outbox.js";
+import { readTexts } from "./texts.js";
 import { Timeline } from "./timeline.js";
 import { TimelineView } from "./timeline_view.js";
-import { TypingTeller, showTyping } from "./typing.js";
+import { TimelineWindow } from "./timeline_window.js";
+import { TypingNotifier, showTyping } from "./typing.js";
+import { UnreadTracker } from "./unread.js";
 import { isOutdated } from "./version.js";
-import { mentions } from "./words.js";
+
+const MAX_LISTED_PEOPLE = 200;
+const MAX_FETCHES = 3;
 
 const part = (id) => document.getElementById(id);
 const { you, since, textChars } = document.body.dataset;
-const texts = reading.read(document);
+const texts = readTexts(document);
+const local = new SafeStorage(() => localStorage);
+const session = new SafeStorage(() => sessionStorage);
 const person = encodeURIComponent(you);
-const keys = { draft: `ruang.draft/${person}`, seen: `ruang.seen/${person}`, muted: `ruang.muted/${person}`, preferences: "ruang.preferences" };
+const keys = {
+  draft: `ruang.draft/${person}`,
+  read: `ruang.seen/${person}`,
+  muted: `ruang.muted/${person}`,
+  preferences: "ruang.preferences",
+};
 
-// What was said.
+// The conversation.
 
-const muted = new Muted({ storage: localStorage, key: keys.muted });
-const scroll = new Scroll({ box: part("scroll"), jump: part("jump"), texts });
-const timelineView = new TimelineView({ list: part("timeline"), scroll, you, texts, muted });
-const shown = new Shown({ rows: () => timeline.rows, view: timelineView, reading: () => !scroll.stuck });
-const timeline = new Timeline(shown);
+const mutes = new MuteList({ storage: local, key: keys.muted });
+const scroll = new ScrollPosition({ box: part("scroll"), jump: part("jump"), texts });
+const timelineView = new TimelineView({ list: part("timeline"), scroll, you, texts, mutes });
+const timelineWindow = new TimelineWindow({
+  getRows: () => timeline.rows,
+  view: timelineView,
+  isReading: () => !scroll.atEnd,
+});
+const timeline = new Timeline(timelineWindow);
 const adopted = timelineView.adopt();
-shown.adopt(adopted);
+timelineWindow.adopt(adopted);
 
 const earlier = part("earlier");
-const showEarlier = () => (earlier.hidden = !timeline.more && !shown.above);
-timelineView.more = showEarlier;
+const updateEarlier = () => (earlier.hidden = !timeline.hasOlder && !timelineWindow.hasAbove);
+timelineView.showOlder = updateEarlier;
 timeline.adopt(adopted, since || null, earlier.dataset.more === "true");
 
-/** Loads what a gap (or, without one, the beginning) hides; `button` says how that goes. */
-async function load(gap, button) {
+/** Loads the messages in a gap, or (without one) before the oldest; the button shows progress and failure. */
+async function loadHistory(gap, button) {
   if (button.disabled) return;
   const label = button.textContent;
   button.disabled = true;
   button.textContent = texts.loading;
   try {
-    const { messages, more } = await history.before(gap ? gap.before : timeline.oldest());
-    scroll.keeping(() => timeline.fill(messages, more, gap));
+    const request = timeline.historyRequest(gap);
+    const page = await api.fetchMessages(request.before);
+    scroll.preserve(() => timeline.insertHistory(request, page));
     button.textContent = label;
   } catch {
     button.textContent = texts.load_failed;
@@ -64,103 +80,117 @@ async function load(gap, button) {
   }
 }
 
-/** What is in the page follows the reader; what is not yet there is loaded as they come near. */
+/** Shows older messages as the reader nears the top: from the timeline, then from the server. */
 async function showOlder() {
-  if (shown.above) scroll.keeping(() => shown.up());
-  else if (timeline.more) await load(null, earlier);
-  showEarlier();
+  if (timelineWindow.hasAbove) scroll.preserve(() => timelineWindow.moveUp());
+  else if (timeline.hasOlder) await loadHistory(null, earlier);
+  updateEarlier();
 }
 
-timelineView.load = load;
+timelineView.onLoad = loadHistory;
 earlier.addEventListener("click", showOlder);
-scroll.below = () => !shown.atEnd;
-scroll.returning = () => shown.end();
-scroll.moved = ({ nearStart, nearEnd }) => {
-  if (nearEnd && !shown.atEnd) scroll.keeping(() => shown.down());
+scroll.hasBelow = () => !timelineWindow.atEnd;
+scroll.onReturn = () => timelineWindow.moveToEnd();
+scroll.onScroll = ({ nearStart, nearEnd }) => {
+  if (nearEnd && !timelineWindow.atEnd) scroll.preserve(() => timelineWindow.moveDown());
   else if (nearStart && earlier.textContent !== texts.load_failed) showOlder();
 };
 
-// What the person has seen of it.
+// Read and unread.
 
-const isHere = () => document.visibilityState === "visible" && document.hasFocus();
-const seen = new Seen({ storage: localStorage, key: keys.seen });
+const isInFront = () => document.visibilityState === "visible" && document.hasFocus();
+const readMarker = new ReadMarker({ storage: local, key: keys.read });
 const title = document.title;
-const attention = new Attention({
-  present: isHere(),
-  changed: () => {
-    document.title = attention.count > 0 ? `(${attention.count}) ${title}` : title;
-    scroll.unseen = attention.count;
-    timelineView.mark = attention.mark;
+const unread = new UnreadTracker({
+  present: isInFront(),
+  onChange: () => {
+    document.title = unread.count > 0 ? `(${unread.count}) ${title}` : title;
+    scroll.unread = unread.count;
+    timelineView.firstUnreadId = unread.firstId;
   },
 });
 
-function look() {
-  attention.present = isHere() && scroll.stuck;
-  if (attention.present) seen.id = timeline.since;
+function updatePresent() {
+  unread.present = isInFront() && scroll.atEnd;
+  if (unread.present) readMarker.advance(timeline.since);
 }
 
-function arrived(message) {
-  const isHeard = !muted.has(message.from);
-  if (isHeard) attention.arrived(message);
-  if (attention.present) seen.id = message.id;
-  if (!isHeard || isHere() || !mentions(message.text, you)) return;
-  if (preferences.get("sound")) alerts.sound();
+function handleMessage(message) {
+  const isMuted = mutes.has(message.from);
+  if (!isMuted) unread.add(message);
+  if (unread.present) readMarker.advance(message.id);
+  if (isMuted || isInFront() || !mentionsName(message.text, you)) return;
+  if (preferences.get("sound")) alerts.playSound();
   if (preferences.get("notify")) alerts.notify(message, document.querySelector("link[rel=icon]").href);
 }
 
-scroll.changed = look;
-attention.resume(timeline.rows.map(({ message }) => message).filter(({ from }) => from !== you && !muted.has(from)), seen.id);
+scroll.onChange = updatePresent;
+const others = timeline.rows.map(({ message }) => message).filter(({ from }) => from !== you && !mutes.has(from));
+unread.resume(others, readMarker.id);
 
 const boxes = { notices: part("prefer-notices"), sound: part("prefer-sound"), notify: part("prefer-notify") };
 const preferences = new Preferences({
   boxes,
-  storage: localStorage,
+  storage: local,
   key: keys.preferences,
   defaults: { notices: true, sound: false, notify: false },
-  changed: (name, value) => {
-    if (name === "notices") scroll.keeping(() => (document.body.dataset.notices = value ? "on" : "off"));
+  onChange: (name, value) => {
+    if (name === "notices") scroll.preserve(() => (document.body.dataset.presenceNotices = value ? "on" : "off"));
   },
 });
 boxes.notify.addEventListener("change", async () => {
-  if (!boxes.notify.checked || (await alerts.allowed())) return;
-  boxes.notify.checked = false;
+  if (!boxes.notify.checked || (await alerts.requestPermission())) return;
   preferences.set("notify", false);
   part("notify-refused").hidden = false;
 });
 
-// What the person says.
+// Writing.
 
-const berth = new Berth({ locks: navigator.locks, storage: localStorage, session: sessionStorage, prefix: `ruang.outbox/${person}/` });
-const outbox = new Outbox({ storage: localStorage, key: await berth.own() });
-for (const { message } of timeline.rows) if (message.from === you) outbox.drop(message.nonce);
-const outboxView = new OutboxView({ list: part("outbox"), texts, scroll });
-const composer = new Composer({ document, texts, storage: sessionStorage, key: keys.draft, most: Number(textChars) });
-composer.last = timeline.rows.findLast(({ message }) => message.from === you)?.message.text ?? "";
+const tabOutbox = new TabOutbox({
+  locks: navigator.locks,
+  storage: local,
+  session,
+  prefix: `ruang.outbox/${person}/`,
+});
+const outbox = new Outbox({ storage: local, key: await tabOutbox.acquire() });
+for (const { message } of timeline.rows) if (message.from === you) outbox.remove(message.nonce);
+const outboxView = new OutboxView({ list: part("outbox"), you, texts, scroll });
+const composer = new Composer({ document, texts, storage: session, key: keys.draft, maxLength: Number(textChars) });
+composer.lastSent = timeline.rows.findLast(({ message }) => message.from === you)?.message.text ?? "";
 
-// The room.
+/** What the storage did not take is lost with the page: the browser asks before it closes. */
+addEventListener("beforeunload", (event) => {
+  const isDraftAtRisk = !session.isDurable && composer.draft.trim() !== "";
+  const isOutboxAtRisk = !local.isDurable && outbox.entries.length > 0;
+  if (isDraftAtRisk || isOutboxAtRisk) event.preventDefault();
+});
+
+// The connection.
 
 const presence = new Presence();
-const people = new People({ document, you, texts, muted });
-muted.changed = () => {
+const people = new PeopleView({ document, you, texts, mutes });
+const status = new StatusLine({ document, texts });
+const rules = new RulesView({ document, texts });
+mutes.onChange = () => {
   timelineView.refresh();
   people.refresh();
 };
-const status = new Status({ document, texts });
-const rules = new RulesView({ document, texts });
-composer.names = () => (presence.sorted(you, texts.lang) ?? []).filter((name) => name !== you);
+watchKey(keys.muted, () => mutes.reload());
+watchKey(keys.preferences, () => preferences.reload());
+composer.getNames = () => (presence.sortedNames(you, texts.lang) ?? []).filter((name) => name !== you);
 
 let welcomes = 0;
 const connection = new Connection({
-  open: () => new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`, "ruang.v1"),
-  probe: history.probe,
-  since: () => timeline.since,
-  heard: (frame, asked) => {
-    if (frame.type !== "welcome") return conversation.heard(frame, asked);
-    scroll.keeping(() => conversation.heard(frame, asked));
-    welcomed(frame);
+  openSocket: () => new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`, "ruang.v1"),
+  probe: api.probe,
+  getSince: () => timeline.since,
+  onFrame: (frame, request) => {
+    if (frame.type !== "welcome") return conversation.handleFrame(frame);
+    scroll.preserve(() => conversation.handleFrame(frame, request));
+    afterWelcome(frame);
   },
-  changed: (change) => {
-    if (change.state === "waiting" || change.state === "ended") conversation.disconnected();
+  onState: (change) => {
+    if (change.state === "waiting" || change.state === "ended") conversation.handleDisconnect();
     status.show(change);
     if (change.signedOut) location.replace("/");
   },
@@ -168,24 +198,19 @@ const connection = new Connection({
 });
 const send = (frame) => connection.send(frame);
 
-async function welcomed({ limits }) {
-  composer.most = limits.text_chars;
-  look();
-  await adoptOrphans();
+async function afterWelcome({ limits }) {
+  composer.maxLength = limits.text_chars;
+  updatePresent();
+  await tabOutbox.adoptAbandoned((entries) => outbox.adopt(entries));
+  conversation.flush();
   welcomes += 1;
   if (welcomes > 1 && (await isOutdated())) offerNewVersion();
 }
 
-/** Nobody's page is taken from them, but that of who works on it: `make page`. */
+/** Reloads only for a developer (`make page`); everybody else decides when to reload. */
 function offerNewVersion() {
   if (location.hash === "#live") location.reload();
-  else status.outdated();
-}
-
-/** What a tab that was closed has not got out any more. */
-async function adoptOrphans() {
-  await berth.orphans((key) => outbox.adopt(stored(localStorage, key)));
-  conversation.flush();
+  else status.showOutdated();
 }
 
 const conversation = new Conversation({
@@ -195,73 +220,74 @@ const conversation = new Conversation({
   outbox,
   send,
   view: {
-    arrived,
-    people: showPeople,
-    rules: (set) => scroll.keeping(() => rules.show(set)),
-    outbox: () => outboxView.show(outbox.entries),
-    typing: (names, count) => {
-      const heard = names.filter((name) => !muted.has(name));
-      showTyping(part("typing"), texts, heard, count - (names.length - heard.length));
+    onMessage: handleMessage,
+    showPeople,
+    showRules: (set) => scroll.preserve(() => rules.show(set)),
+    showOutbox: () => outboxView.show(outbox.entries),
+    showTyping: (names, count) => {
+      const audible = names.filter((name) => !mutes.has(name));
+      showTyping(part("typing"), texts, audible, count - (names.length - audible.length));
     },
   },
 });
 
-/** Names that presence frames no longer gave are asked for, once there are few enough of them. */
-let asking = false;
+/** Fetches the names when frames no longer bring them all and the room is small enough to list. */
+let isFetching = false;
 async function showPeople() {
   people.show(presence);
-  if (presence.names || presence.count > 200 || asking) return;
-  asking = true;
+  if (isFetching) return;
+  isFetching = true;
   try {
-    const { members, count, more } = await history.members();
-    if (!more) presence.welcome({ names: members, count });
+    for (let n = 0; n < MAX_FETCHES && !presence.names && presence.count <= MAX_LISTED_PEOPLE; n += 1) {
+      await presence.refresh(api.fetchMembers);
+    }
   } catch {
-    // The next change asks again.
+    // The next change fetches again.
   } finally {
-    asking = false;
+    isFetching = false;
     people.show(presence);
   }
 }
 
-const typing = new TypingTeller({ send });
-composer.resized = () => scroll.settle();
-composer.typed = () => typing.typed();
-composer.stopped = () => typing.stopped();
-composer.say = (text) => {
-  attention.said();
-  scroll.toEnd();
-  conversation.say(text);
+const typing = new TypingNotifier({ send });
+composer.onResize = () => scroll.repin();
+composer.onTyping = () => typing.start();
+composer.onStop = () => typing.stop();
+composer.onSend = (text) => {
+  unread.clearMark();
+  scroll.scrollToEnd();
+  conversation.send(text);
 };
-outboxView.again = (nonce) => {
-  conversation.sayAgain(nonce);
+outboxView.onRetry = (nonce) => {
+  conversation.retry(nonce);
   composer.focus();
 };
-outboxView.discard = (nonce) => {
+outboxView.onDiscard = (nonce) => {
   conversation.discard(nonce);
   composer.focus();
 };
 
-// Coming and going.
+// Events of the browser.
 
-const back = () => connection.check();
-status.retry = back;
-addEventListener("online", back);
-addEventListener("offline", back);
-addEventListener("pageshow", back);
-addEventListener("focus", look);
-addEventListener("blur", look);
+const checkConnection = () => connection.check();
+status.onRetry = checkConnection;
+addEventListener("online", checkConnection);
+addEventListener("offline", checkConnection);
+addEventListener("pageshow", checkConnection);
+addEventListener("focus", updatePresent);
+addEventListener("blur", updatePresent);
 document.addEventListener("visibilitychange", () => {
-  look();
+  updatePresent();
   if (document.visibilityState !== "visible") return;
   timelineView.refresh();
-  back();
+  checkConnection();
 });
 part("sign-out").addEventListener("submit", () => {
-  berth.clear();
-  sessionStorage.removeItem(keys.draft);
+  tabOutbox.clear();
+  session.remove(keys.draft);
 });
 
 outboxView.show(outbox.entries);
-scroll.toEnd();
+scroll.scrollToEnd();
 connection.connect();
 document.documentElement.dataset.ready = "";

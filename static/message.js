@@ -1,67 +1,90 @@
-// A message as an element: the same markup as the server's template. What people wrote is only ever text.
+// Messages as elements, cloned from the server's own markup (templates/message.html). People's texts become text nodes
+// and links only, never markup.
 
-import { show } from "./clock.js";
-import { button, element } from "./element.js";
-import { avatar } from "./person.js";
-import { isLong, isPictures, parts } from "./words.js";
+import { fillAvatar } from "./avatar.js";
+import { showTime } from "./clock.js";
+import { createButton, createElement } from "./element.js";
+import { isEmojiOnly, isLong, parseText } from "./rich_text.js";
 
-/** A message of the timeline. */
-export function item(message, { you, texts }) {
-  const from = element("p", "by", element("bdi", "from", message.from ?? ""));
-  const text = element("div", "text");
-  text.dir = "auto";
-  const time = document.createElement("time");
-  const made = element("li", "message", avatar(message.from ?? ""), from, element("div", "bubble", text, time));
-  made.classList.toggle("own", message.from === you);
-  made.classList.toggle("removed", message.removed === true);
-  made.dataset.id = message.id;
-  if (message.nonce) made.dataset.nonce = message.nonce;
-  if (message.at) made.dataset.at = message.at;
-  dress(made, message, { you, texts });
-  return made;
+/** Creates the element of a message. */
+export function createMessage(message, { you, texts }) {
+  const element = cloneTemplate();
+  const { id, nonce, at, from, removed } = message;
+  fillAvatar(element.querySelector(".avatar"), from);
+  element.querySelector(".from").textContent = from;
+  element.classList.toggle("own", from === you);
+  element.classList.toggle("removed", removed === true);
+  Object.assign(element.dataset, { id, ...(nonce && { nonce }), ...(at && { at }) });
+  enhance(element, message, { you, texts });
+  return element;
 }
 
-/** Reads a message back from the server's markup, and dresses it as the script does. */
-export function adopt(made, { you, texts }) {
-  const { id, nonce } = made.dataset;
-  const text = made.querySelector(".text").textContent;
-  const message = { id, nonce, at: Number(made.dataset.at), from: made.querySelector(".from").textContent, text };
-  if (made.classList.contains("removed")) Object.assign(message, { removed: true, text: "" });
-  dress(made, message, { you, texts });
+/** Creates the element of a message that is not yet sent: no time, no id. */
+export function createPendingMessage({ nonce, text, state }, you) {
+  const element = cloneTemplate();
+  fillAvatar(element.querySelector(".avatar"), you);
+  element.querySelector(".from").textContent = you;
+  element.querySelector(".text").textContent = text;
+  const progress = createElement("span", "progress", "…");
+  progress.ariaHidden = "true";
+  element.querySelector("time").replaceWith(progress);
+  element.classList.add("own", "pending");
+  Object.assign(element.dataset, { nonce, state });
+  return element;
+}
+
+/** Reads a message from an element that the server rendered, and enhances the element. */
+export function adoptMessage(element, { you, texts }) {
+  const { id, nonce, at } = element.dataset;
+  const text = element.querySelector(".text").textContent;
+  const message = { id, nonce, at: Number(at), from: element.querySelector(".from").textContent, text };
+  if (element.classList.contains("removed")) Object.assign(message, { removed: true, text: "" });
+  enhance(element, message, { you, texts });
   return message;
 }
 
-/** Puts into the markup what needs the script: links, mentions, the reader's own time, and folds. */
-function dress(made, message, { you, texts }) {
-  const [text, time] = [made.querySelector(".text"), made.querySelector("time")];
-  if (message.at) show(time, message.at, texts.lang);
-  // Told at once to who hovers, and to who touches or clicks it.
+/** Creates a link. Whatever its text, it is laid out from left to right and apart from its surroundings. */
+export function createLink({ label, href }) {
+  const link = createElement("a", "", label);
+  const rel = "noopener noreferrer nofollow ugc";
+  return Object.assign(link, { href, target: "_blank", rel, dir: "ltr", translate: false });
+}
+
+function cloneTemplate() {
+  const element = document.getElementById("message-template").content.firstElementChild.cloneNode(true);
+  for (const name of Object.keys(element.dataset)) delete element.dataset[name];
+  return element;
+}
+
+/** Adds what needs the script: links, mentions, local time, folding. */
+function enhance(element, message, { you, texts }) {
+  const [text, time] = [element.querySelector(".text"), element.querySelector("time")];
+  if (message.at) showTime(time, message.at, texts.lang);
+  // Focus by touch or click shows the full date, as hovering does.
   time.tabIndex = -1;
   if (message.removed) return text.replaceChildren(texts.removed);
-  const own = message.from === you;
-  text.replaceChildren(...parts(message.text, own ? "" : you).map(node));
-  made.classList.toggle("to-you", text.querySelector("mark") !== null);
-  made.classList.toggle("pictures", isPictures(message.text));
-  if (isLong(message.text)) fold(made, text, texts);
+  const isOwn = message.from === you;
+  text.replaceChildren(...parseText(message.text, isOwn ? "" : you).map(createNode));
+  element.classList.toggle("to-you", text.querySelector("mark") !== null);
+  element.classList.toggle("emoji-only", isEmojiOnly(message.text));
+  if (isLong(message.text)) addFold(element, text, texts);
 }
 
-function node({ kind, text, href }) {
-  if (kind === "mention") return element("mark", "", text);
-  if (kind !== "link") return text;
-  const link = element("a", "", text);
-  Object.assign(link, { href, target: "_blank", rel: "noopener noreferrer nofollow ugc" });
-  return link;
+function createNode(part) {
+  if (part.kind === "link") return createLink(part);
+  if (part.kind === "mention") return Object.assign(createElement("mark", "", part.text), { translate: false });
+  return part.text;
 }
 
-function fold(made, text, texts) {
-  const folded = (on) => {
-    made.classList.toggle("folded", on);
-    more.textContent = on ? texts.show_more : texts.show_less;
-    more.ariaExpanded = String(!on);
+function addFold(element, text, texts) {
+  const setFolded = (isFolded) => {
+    element.classList.toggle("folded", isFolded);
+    toggle.textContent = isFolded ? texts.show_more : texts.show_less;
+    toggle.ariaExpanded = String(!isFolded);
   };
-  const more = button("link fold", "", () => folded(!made.classList.contains("folded")));
-  // Whoever reaches a link in the hidden part by keyboard sees it.
-  text.addEventListener("focusin", () => folded(false));
-  text.after(more);
-  folded(true);
+  const toggle = createButton("link fold", "", () => setFolded(!element.classList.contains("folded")));
+  // A link in the hidden part that gets the keyboard focus must be visible.
+  text.addEventListener("focusin", () => setFolded(false));
+  text.after(toggle);
+  setFolded(true);
 }

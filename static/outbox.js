@@ -1,29 +1,29 @@
-// What the person has said and the room has not yet kept. One message is on its way at a time; the others wait.
-// It outlives a reload: entries are stored until they are acknowledged or discarded.
+// Messages that the server has not yet acknowledged. One is in flight at a time; the others wait. The outbox survives a
+// reload: entries are stored until they are acknowledged or discarded.
 
 const NONCE_BYTES = 12;
-/** The room remembers a nonce for ten minutes. Later, sending again could double a message: that is asked first. */
-const SURE_MS = 9 * 60_000;
-/** What was said so long ago, in a page since closed, does not go out unasked. */
+/** The server remembers a nonce for ten minutes. After that, another send could duplicate a message: the user decides. */
+const SAFE_RETRY_MS = 9 * 60_000;
+/** A text this old from a page that was closed is not sent without asking. */
 const FRESH_MS = 60 * 60_000;
 
 /**
- * An entry is { nonce, text, state, reason, saidAt, sentAt }, where state is "waiting", "sent", "kept" or "refused".
- * Reasons are the room's error codes, "unsure" (it may have been kept) and "stale" (said long ago, never sent).
+ * An entry is { nonce, text, state, reason, saidAt, sentAt }; its state is "waiting", "sent", "acknowledged" or
+ * "refused". Reasons are the server's error codes, "unsure" (may have been stored) and "stale" (old, never sent).
  */
 export class Outbox {
   #entries = [];
   #storage;
   #key;
-  #nonce;
+  #createNonce;
   #now;
 
-  constructor({ storage, key, nonce = randomNonce, now = Date.now }) {
+  constructor({ storage, key, createNonce = randomNonce, now = Date.now }) {
     this.#storage = storage;
     this.#key = key;
-    this.#nonce = nonce;
+    this.#createNonce = createNonce;
     this.#now = now;
-    this.adopt(this.#stored());
+    this.adopt(storage.readJson(key, []));
   }
 
   get entries() {
@@ -31,19 +31,20 @@ export class Outbox {
   }
 
   add(text) {
-    const entry = { nonce: this.#nonce(), text, state: "waiting", saidAt: this.#now() };
+    const entry = { nonce: this.#createNonce(), text, state: "waiting", saidAt: this.#now() };
     this.#entries.push(entry);
     this.#store();
     return entry;
   }
 
-  /** Takes over entries that another page has left behind. */
-  adopt(stored) {
-    this.#entries.push(...stored.map((entry) => this.#restored(entry)));
-    this.#store();
+  /** Adds entries of another page; returns whether they are stored. */
+  adopt(entries) {
+    const added = validEntries(entries).filter(({ nonce }) => !this.#find(nonce));
+    this.#entries.push(...added.map((entry) => this.#restore(entry)));
+    return this.#store();
   }
 
-  /** The entry to send now, marked as on its way; nothing while another is. */
+  /** Returns the entry to send now and marks it as sent; undefined while another is in flight. */
   next() {
     if (this.#entries.some((entry) => entry.state === "sent")) return undefined;
     for (const entry of this.#entries) if (this.#isUnsure(entry)) this.refuse(entry.nonce, "unsure");
@@ -52,34 +53,34 @@ export class Outbox {
     return entry;
   }
 
-  /** It was handed to the connection: from now on the room may have it. */
-  sent(nonce) {
+  /** Records when an entry was first handed to the connection: from then on the server may have it. */
+  markSent(nonce) {
     const entry = this.#find(nonce);
     if (!entry || entry.sentAt !== undefined) return;
     entry.sentAt = this.#now();
     this.#store();
   }
 
-  /** The room has kept it, under this id: shown until the message itself arrives. */
+  /** The server has stored it under this id: shown until the message itself arrives. */
   acknowledge(nonce, id) {
     const entry = this.#find(nonce);
-    if (entry) Object.assign(entry, { state: "kept", id });
+    if (entry) Object.assign(entry, { state: "acknowledged", id });
     this.#store();
   }
 
-  /** The message itself has arrived. */
-  drop(nonce) {
+  /** Removes an entry: the message itself has arrived, or the user discards it. */
+  remove(nonce) {
     this.#entries = this.#entries.filter((entry) => entry.nonce !== nonce);
     this.#store();
   }
 
-  /** Unknown whether it was kept, or to be sent later: again, under the same nonce. */
+  /** Returns an entry to the queue: it is sent again later, under the same nonce. */
   postpone(nonce) {
     const entry = this.#find(nonce);
     if (entry?.state === "sent") entry.state = "waiting";
   }
 
-  /** The room will not have it as it is. */
+  /** The server rejects it as it is. */
   refuse(nonce, reason) {
     const entry = this.#find(nonce);
     if (!entry) return;
@@ -88,30 +89,30 @@ export class Outbox {
     this.#store();
   }
 
-  /** Says a refused text once more, as a new message. */
+  /** Queues a refused text again, as a new message. */
   retry(nonce) {
     const entry = this.#find(nonce);
     if (entry?.state !== "refused") return;
-    Object.assign(entry, { nonce: this.#nonce(), state: "waiting", saidAt: this.#now() });
+    Object.assign(entry, { nonce: this.#createNonce(), state: "waiting", saidAt: this.#now() });
     delete entry.reason;
     delete entry.sentAt;
     this.#store();
   }
 
-  /** The connection is gone: what was on its way goes again. */
-  disconnected() {
+  /** The connection is lost: the entry in flight is sent again. */
+  postponeAll() {
     for (const entry of this.#entries) this.postpone(entry.nonce);
   }
 
   /**
-   * A welcome has brought what was missed. What is kept and not in it goes again: Redis may have lost what it had taken,
-   * and does not take twice what it has. When it may have forgotten that, and nothing speaks of a loss, its word counts.
+   * A welcome holds what was missed. An acknowledged entry that is not in it is sent again: Redis may have lost it, and
+   * does not store it twice if not. Once the nonce may be forgotten, and no loss is reported, the acknowledgement counts.
    */
-  welcomed({ messages, missed }) {
-    const shown = new Set(messages.map(({ id }) => id));
-    const isDone = (entry) => shown.has(entry.id) || (missed !== null && this.#isOld(entry));
-    this.#entries = this.#entries.filter((entry) => entry.state !== "kept" || !isDone(entry));
-    for (const entry of this.#entries) if (entry.state === "kept") entry.state = "waiting";
+  reconcile({ messages, missed }) {
+    const ids = new Set(messages.map(({ id }) => id));
+    const isDone = (entry) => ids.has(entry.id) || (missed !== null && this.#isOld(entry));
+    this.#entries = this.#entries.filter((entry) => entry.state !== "acknowledged" || !isDone(entry));
+    for (const entry of this.#entries) if (entry.state === "acknowledged") entry.state = "waiting";
     this.#store();
   }
 
@@ -124,10 +125,10 @@ export class Outbox {
   }
 
   #isOld({ sentAt }) {
-    return sentAt !== undefined && this.#now() - sentAt > SURE_MS;
+    return sentAt !== undefined && this.#now() - sentAt > SAFE_RETRY_MS;
   }
 
-  #restored({ nonce, text, state, reason, saidAt = this.#now(), sentAt }) {
+  #restore({ nonce, text, state, reason, saidAt = this.#now(), sentAt }) {
     const entry = { nonce, text, state: "waiting", saidAt };
     if (sentAt !== undefined) entry.sentAt = sentAt;
     if (state === "refused") return Object.assign(entry, { state, reason });
@@ -135,28 +136,17 @@ export class Outbox {
     return entry;
   }
 
-  #stored() {
-    return stored(this.#storage, this.#key);
-  }
-
   #store() {
-    const pending = this.#entries.filter((entry) => entry.state !== "kept");
-    try {
-      if (pending.length === 0) this.#storage.removeItem(this.#key);
-      else this.#storage.setItem(this.#key, JSON.stringify(pending));
-    } catch {
-      // Storage may be full or forbidden: the outbox then lives as long as the page.
-    }
+    const pending = this.#entries.filter((entry) => entry.state !== "acknowledged");
+    if (pending.length > 0) return this.#storage.writeJson(this.#key, pending);
+    this.#storage.remove(this.#key);
+    return true;
   }
 }
 
-/** The entries under a key of the storage; none where that is broken or forbidden. */
-export function stored(storage, key) {
-  try {
-    return JSON.parse(storage.getItem(key) ?? "[]");
-  } catch {
-    return [];
-  }
+function validEntries(stored) {
+  const isValid = (entry) => typeof entry?.nonce === "string" && typeof entry.text === "string";
+  return Array.isArray(stored) ? stored.filter(isValid) : [];
 }
 
 function randomNonce() {

@@ -1,100 +1,99 @@
-// Who is here, as a list.
+// The list of the room's members.
 
-import { button, element } from "./element.js";
-import { avatar } from "./person.js";
+import { createAvatar } from "./avatar.js";
+import { createButton, createElement } from "./element.js";
 
-/** In a list that is shorter nobody has to be searched for. */
-const SEARCHED_FROM = 8;
+/** A shorter list has no search box. */
+const SEARCH_FROM = 8;
 
-/** Shows a Presence beside the conversation, and the count where there is no room for it. */
-export class People {
+/** Shows a Presence beside the conversation, and the count in the header where the list has no space. */
+export class PeopleView {
   #parts;
   #you;
   #texts;
-  #muted;
+  #mutes;
   #names = null;
 
-  constructor({ document, you, texts, muted }) {
+  constructor({ document, you, texts, mutes }) {
     const part = (id) => document.getElementById(id);
     this.#parts = {
       list: part("members"),
       counts: [part("people-count"), part("people-count-short")],
       crowd: part("crowd"),
       search: part("people-search"),
-      nobody: part("nobody"),
+      noMatch: part("no-match"),
     };
     this.#you = you;
     this.#texts = texts;
-    this.#muted = muted;
+    this.#mutes = mutes;
     this.#parts.crowd.textContent = texts.crowd;
-    this.#parts.nobody.textContent = texts.nobody;
-    this.#parts.search.addEventListener("input", () => this.#list());
-    foldable(document, part("people-toggle"), part("people"));
+    this.#parts.noMatch.textContent = texts.no_match;
+    this.#parts.search.addEventListener("input", () => this.refresh());
+    addToggle(document, part("people-toggle"), part("people"));
   }
 
   show(presence) {
     const { counts, crowd, search } = this.#parts;
-    this.#names = presence.sorted(this.#you, this.#texts.lang);
+    this.#names = presence.sortedNames(this.#you, this.#texts.lang);
     const count = new Intl.NumberFormat(this.#texts.lang).format(presence.count);
-    for (const each of counts) each.textContent = count;
+    for (const element of counts) element.textContent = count;
     crowd.hidden = this.#names !== null;
-    search.parentElement.hidden = (this.#names?.length ?? 0) < SEARCHED_FROM && search.value === "";
-    this.#list();
+    search.parentElement.hidden = (this.#names?.length ?? 0) < SEARCH_FROM && search.value === "";
+    this.refresh();
   }
 
-  /** Somebody was muted or is heard again. */
+  /** Renders the list anew: the search text or the muted names have changed. */
   refresh() {
-    this.#list();
-  }
-
-  #list() {
-    const { list, search, nobody } = this.#parts;
-    const sought = folded(search.value.trim());
+    const { list, search, noMatch } = this.#parts;
+    const query = foldName(search.value.trim());
     const present = this.#names ?? [];
-    // Whoever is muted can be heard again though they are not here.
-    const absent = this.#muted.names.filter((name) => !present.includes(name));
-    const found = [...present, ...absent].filter((name) => folded(name).includes(sought));
+    // A muted person who is not here is listed too, so that they can be unmuted.
+    const absent = this.#mutes.names.filter((name) => !present.includes(name));
+    const found = [...present, ...absent].filter((name) => foldName(name).includes(query));
     const focused = list.querySelector(":focus")?.closest("li").dataset.name;
-    list.replaceChildren(...found.map((name) => this.#item(name)));
+    list.replaceChildren(...found.map((name) => this.#createItem(name)));
     if (focused) list.querySelector(`[data-name="${CSS.escape(focused)}"] button`)?.focus();
-    nobody.hidden = sought === "" || found.length > 0;
+    noMatch.hidden = query === "" || found.length > 0;
   }
 
-  #item(name) {
-    const made = element("li", "", avatar(name), element("bdi", "", name));
-    if (name === this.#you) made.append(element("span", "quiet", this.#texts.you));
-    else made.append(this.#mute(name));
-    made.classList.toggle("you", name === this.#you);
-    made.dataset.name = name;
-    return made;
+  #createItem(name) {
+    const label = Object.assign(createElement("bdi", "", name), { translate: false });
+    const item = createElement("li", "", createAvatar(name), label);
+    if (name === this.#you) item.append(createElement("span", "quiet", this.#texts.you));
+    else item.append(this.#createMuteButton(name));
+    item.classList.toggle("you", name === this.#you);
+    item.dataset.name = name;
+    return item;
   }
 
-  #mute(name) {
-    const made = button("link mute", this.#texts.mute, () => this.#muted.toggle(name));
-    made.append(element("span", "unseen", ` ${name}`));
-    made.ariaPressed = String(this.#muted.has(name));
-    return made;
+  #createMuteButton(name) {
+    const button = createButton("link mute", this.#texts.mute, () => this.#mutes.toggle(name));
+    const label = Object.assign(createElement("span", "visually-hidden", ` ${name}`), { translate: false });
+    button.append(label);
+    button.ariaPressed = String(this.#mutes.has(name));
+    return button;
   }
 }
 
-/** Without the differences that nobody types when they search. */
-function folded(text) {
+/** Removes the differences that people do not type in a search: case and accents. */
+function foldName(text) {
   return text.normalize("NFKD").replace(/\p{M}/gu, "").toLocaleLowerCase();
 }
 
-/** On a narrow page the panel is shown when asked for, and goes with Escape or a touch beside it. */
-function foldable(document, toggle, panel) {
-  const shown = (on) => {
-    document.body.classList.toggle("people-shown", on);
-    toggle.ariaExpanded = String(on);
+/** On a narrow page a button shows the panel; Escape or a click outside hides it. */
+function addToggle(document, toggle, panel) {
+  const isShown = () => document.body.classList.contains("people-shown");
+  const setShown = (shown) => {
+    document.body.classList.toggle("people-shown", shown);
+    toggle.ariaExpanded = String(shown);
   };
-  toggle.addEventListener("click", () => shown(!document.body.classList.contains("people-shown")));
+  toggle.addEventListener("click", () => setShown(!isShown()));
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !document.body.classList.contains("people-shown")) return;
-    shown(false);
+    if (event.key !== "Escape" || !isShown()) return;
+    setShown(false);
     toggle.focus();
   });
   document.addEventListener("pointerdown", ({ target }) => {
-    if (!panel.contains(target) && !toggle.contains(target)) shown(false);
+    if (!panel.contains(target) && !toggle.contains(target)) setShown(false);
   });
 }

@@ -1,21 +1,23 @@
-// What the person prefers on this device, each a box to tick.
+// The user's preferences on this device, shared by all tabs; each is a checkbox.
 
-/** `boxes` are checkboxes by name; `changed` is called with a name and its value, at the start too. */
+/** `boxes` are checkboxes by name; `onChange` is called with a name and its value, once at the start as well. */
 export class Preferences {
   #values;
+  #boxes;
   #storage;
   #key;
-  #changed;
+  #onChange;
 
-  constructor({ boxes, storage, key, defaults, changed }) {
+  constructor({ boxes, storage, key, defaults, onChange }) {
+    this.#boxes = boxes;
     this.#storage = storage;
     this.#key = key;
-    this.#changed = changed;
+    this.#onChange = onChange;
     this.#values = { ...defaults, ...this.#stored() };
     for (const [name, box] of Object.entries(boxes)) {
       box.checked = this.#values[name];
       box.addEventListener("change", () => this.set(name, box.checked));
-      changed(name, this.#values[name]);
+      onChange(name, this.#values[name]);
     }
   }
 
@@ -24,20 +26,29 @@ export class Preferences {
   }
 
   set(name, value) {
-    this.#values[name] = value;
-    try {
-      this.#storage.setItem(this.#key, JSON.stringify(this.#values));
-    } catch {
-      // It then holds as long as the page.
+    this.#storage.updateJson(this.#key, {}, (stored) => ({ ...validValues(stored), [name]: value }));
+    this.#apply(name, value);
+  }
+
+  /** Another tab has changed a preference. */
+  reload() {
+    for (const [name, value] of Object.entries(this.#stored())) {
+      if (name in this.#boxes && value !== this.#values[name]) this.#apply(name, value);
     }
-    this.#changed(name, value);
+  }
+
+  #apply(name, value) {
+    this.#values[name] = value;
+    this.#boxes[name].checked = value;
+    this.#onChange(name, value);
   }
 
   #stored() {
-    try {
-      return JSON.parse(this.#storage.getItem(this.#key) ?? "{}");
-    } catch {
-      return {};
-    }
+    return validValues(this.#storage.readJson(this.#key, {}));
   }
+}
+
+function validValues(stored) {
+  const isObject = typeof stored === "object" && stored !== null;
+  return Object.fromEntries(Object.entries(isObject ? stored : {}).filter(([, value]) => typeof value === "boolean"));
 }

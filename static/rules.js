@@ -1,33 +1,32 @@
-// What the operator has set for everybody: an announcement above the conversation, slow mode beneath the composer.
+// The room's rules, set by the operator: an announcement above the conversation, slow mode below the composer.
 
-import { element } from "./element.js";
-import { fill } from "./texts.js";
-import { parts } from "./words.js";
-
-/** What holds while nobody has set anything. */
-export const NONE = { slow_ms: 0, notice: null };
+import { createLink } from "./message.js";
+import { parseText } from "./rich_text.js";
+import { formatCount } from "./texts.js";
 
 export class RulesView {
-  #notice;
+  #announcement;
   #slow;
   #texts;
+  #notice = null;
 
   constructor({ document, texts }) {
-    this.#notice = document.getElementById("announcement");
+    this.#announcement = document.getElementById("announcement");
     this.#slow = document.getElementById("slow");
     this.#texts = texts;
   }
 
   show({ slow_ms: ms, notice }) {
-    this.#notice.hidden = !notice;
-    if (this.#notice.textContent !== (notice ?? "")) this.#notice.replaceChildren(...parts(notice ?? "", "").map(node));
-    const seconds = Math.ceil(ms / 1000);
-    this.#slow.textContent = ms > 0 ? fill(this.#texts.slow, { seconds }) : "";
+    this.#showAnnouncement(notice);
+    this.#slow.textContent = ms > 0 ? formatCount(this.#texts, this.#texts.slow, Math.ceil(ms / 1000)) : "";
   }
-}
 
-function node({ kind, text, href }) {
-  if (kind !== "link") return text;
-  const link = element("a", "", text);
-  return Object.assign(link, { href, target: "_blank", rel: "noopener noreferrer" });
+  /** Only a changed announcement is written: screen readers read it out. */
+  #showAnnouncement(notice) {
+    if (notice === this.#notice) return;
+    this.#notice = notice;
+    this.#announcement.hidden = !notice;
+    const parts = parseText(notice ?? "", "");
+    this.#announcement.replaceChildren(...parts.map((part) => (part.kind === "link" ? createLink(part) : part.text)));
+  }
 }

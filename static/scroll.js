@@ -1,81 +1,82 @@
-// Where the reader stands: at the newest message, or somewhere above, where nothing may move under their eyes.
+// The scroll position of the conversation: follows the newest message, or stays put while the user reads above it.
 
-import { counted } from "./texts.js";
+import { formatCount } from "./texts.js";
 
 const NEAR_PX = 30;
 const EDGE_PX = 600;
 
 /**
- * Keeps a scrolled box at its end while the reader is there, and offers the way back when they are not. `moved` is
- * called with how far the reader is from both ends of what is shown: { nearStart, nearEnd }. `below` answers whether
- * there is more than what is shown.
+ * Keeps a scrolled box at its end while the reader is there, and offers a button to return when they are not. Calls
+ * `onScroll` with the position in the window of rows: { nearStart, nearEnd }. `hasBelow` returns whether there are rows
+ * below that window.
  */
-export class Scroll {
+export class ScrollPosition {
   #box;
   #jump;
   #texts;
-  #unseen = 0;
-  #stuck = true;
-  #keeping = false;
-  /** The frame before which the box is brought to its end. */
+  #unread = 0;
+  #atEnd = true;
+  #isPreserving = false;
+  /** The animation frame that scrolls to the end. */
   #frame = 0;
-  /** Where the box last stood, and how high it was. */
+  /** The last scroll position and height of the box. */
   #top = 0;
   #height = 0;
-  moved = () => {};
-  below = () => false;
-  /** Called before going to the newest message, and whenever the reader comes to or leaves it. */
-  returning = () => {};
-  changed = () => {};
+  onScroll = () => {};
+  hasBelow = () => false;
+  /** Called before scrolling to the newest message. */
+  onReturn = () => {};
+  /** Called when the reader reaches or leaves the newest message. */
+  onChange = () => {};
 
   constructor({ box, jump, texts }) {
     this.#box = box;
     this.#jump = jump;
     this.#texts = texts;
-    box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    jump.addEventListener("click", () => this.toEnd());
-    new ResizeObserver(() => this.#stuck && this.#pin()).observe(box);
+    box.addEventListener("scroll", () => this.#handleScroll(), { passive: true });
+    jump.addEventListener("click", () => this.scrollToEnd());
+    new ResizeObserver(() => this.#atEnd && this.#pin()).observe(box);
   }
 
-  get stuck() {
-    return this.#stuck;
+  get atEnd() {
+    return this.#atEnd;
   }
 
-  /** How many messages the way back leads to. */
-  set unseen(count) {
-    this.#unseen = count;
-    this.#show();
+  /** The number of unread messages, shown on the button. */
+  set unread(count) {
+    this.#unread = count;
+    this.#showJump();
   }
 
-  /** Does something to what is in the box, while what is being read stays where it is. */
-  keeping(change) {
-    if (this.#keeping) return change();
-    this.#keeping = true;
-    const anchor = this.#stuck ? null : this.#anchor();
+  /** Runs a change to the content of the box; the row being read stays where it is. */
+  preserve(change) {
+    if (this.#isPreserving) return change();
+    this.#isPreserving = true;
+    const anchor = this.#atEnd ? null : this.#findAnchor();
     const before = anchor?.getBoundingClientRect().top;
     try {
       change();
     } finally {
-      this.#keeping = false;
+      this.#isPreserving = false;
     }
-    if (this.#stuck) this.#pinSoon();
+    if (this.#atEnd) this.#pinNextFrame();
     else if (anchor?.isConnected) this.#box.scrollTop += anchor.getBoundingClientRect().top - before;
   }
 
-  /** Something beside the box took another height, perhaps for a moment only: who was at the end is there again. */
-  settle() {
-    if (this.#stuck) this.#pin();
+  /** The composer has another height, perhaps only for a moment: returns to the end if the reader was there. */
+  repin() {
+    if (this.#atEnd) this.#pin();
   }
 
-  toEnd() {
-    this.returning();
+  scrollToEnd() {
+    this.onReturn();
     this.#pin();
-    this.#stand(true);
+    this.#setAtEnd(true);
   }
 
-  /** Once a frame: to know how high the box is means to lay it out. */
-  #pinSoon() {
-    this.#frame ||= requestAnimationFrame(() => this.#stuck && this.#pin());
+  /** Reading the height of the box forces a layout: once a frame at most. */
+  #pinNextFrame() {
+    this.#frame ||= requestAnimationFrame(() => this.#atEnd && this.#pin());
   }
 
   #pin() {
@@ -86,35 +87,35 @@ export class Scroll {
     this.#height = this.#box.clientHeight;
   }
 
-  /** The uppermost row that is in sight; of a message what was said, since lines come and go above that. */
-  #anchor() {
+  /** The uppermost visible row; of a message its bubble, since lines above it come and go. */
+  #findAnchor() {
     const top = this.#box.scrollTop;
-    const row = Array.from(this.#box.querySelectorAll("li")).find((each) => each.offsetTop + each.offsetHeight > top);
+    const row = Array.from(this.#box.querySelectorAll("li")).find((item) => item.offsetTop + item.offsetHeight > top);
     return row?.querySelector(".bubble") ?? row;
   }
 
-  #scrolled() {
+  #handleScroll() {
     const { scrollHeight, scrollTop, clientHeight } = this.#box;
-    const toEnd = scrollHeight - scrollTop - clientHeight;
-    // Only who scrolls up leaves the end: what is added there, or a box of another height, takes nobody from it.
-    const up = scrollTop < this.#top && clientHeight === this.#height;
+    const distance = scrollHeight - scrollTop - clientHeight;
+    // The reader leaves the end only by scrolling up, not when rows are added there or the box changes its height.
+    const isUp = scrollTop < this.#top && clientHeight === this.#height;
     this.#top = scrollTop;
     this.#height = clientHeight;
-    const near = toEnd < NEAR_PX && !this.below();
-    if (near || up) this.#stand(near);
-    this.moved({ nearStart: scrollTop < EDGE_PX, nearEnd: toEnd < EDGE_PX });
+    const isNear = distance < NEAR_PX && !this.hasBelow();
+    if (isNear || isUp) this.#setAtEnd(isNear);
+    this.onScroll({ nearStart: scrollTop < EDGE_PX, nearEnd: distance < EDGE_PX });
   }
 
-  #stand(stuck) {
-    const other = stuck !== this.#stuck;
-    this.#stuck = stuck;
-    this.#show();
-    if (other) this.changed();
+  #setAtEnd(atEnd) {
+    const changed = atEnd !== this.#atEnd;
+    this.#atEnd = atEnd;
+    this.#showJump();
+    if (changed) this.onChange();
   }
 
-  #show() {
-    this.#jump.hidden = this.#stuck;
-    const { newest, newest_counted: many } = this.#texts;
-    this.#jump.textContent = this.#unseen > 0 ? counted(this.#texts, many, this.#unseen) : newest;
+  #showJump() {
+    this.#jump.hidden = this.#atEnd;
+    const { newest, newest_counted: counted } = this.#texts;
+    this.#jump.textContent = this.#unread > 0 ? formatCount(this.#texts, counted, this.#unread) : newest;
   }
 }

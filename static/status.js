@@ -1,24 +1,24 @@
-// Says in one line how the connection stands, when it does not.
+// The status line: tells in one sentence why the page is not connected.
 
-import { fill } from "./texts.js";
+import { formatText } from "./texts.js";
 
-/** Being away for so short a time is not worth a word; nor a little longer when the server has said it would be. */
-const BLINK_MS = 1000;
-const EXPECTED_MS = 8000;
+/** A shorter interruption is not shown; a restart that the server announced may take longer. */
+const QUIET_MS = 1000;
+const QUIET_RESTART_MS = 8000;
 
-/** Shows the states of a Connection. `retry` is called when the person will not wait. */
-export class Status {
+/** Shows the states of a Connection. `onRetry` is called when the user does not want to wait. */
+export class StatusLine {
   #body;
   #line;
   #text;
   #count;
   #action;
   #texts;
-  #ticking;
+  #ticker;
   #waitingSince = null;
-  #quietMs = BLINK_MS;
-  #outdated = false;
-  retry = () => {};
+  #quietMs = QUIET_MS;
+  #isOutdated = false;
+  onRetry = () => {};
 
   constructor({ document, texts }) {
     this.#body = document.body;
@@ -30,55 +30,57 @@ export class Status {
   }
 
   show(change) {
-    clearInterval(this.#ticking);
+    clearInterval(this.#ticker);
     this.#body.dataset.connection = change.state;
-    if (change.state === "online") return this.#online();
-    if (change.state === "ended") return this.#end(change);
+    if (change.state === "online") return this.#showOnline();
+    if (change.state === "ended") return this.#showEnd(change);
     if (this.#waitingSince === null) {
       this.#waitingSince = Date.now();
-      this.#quietMs = change.expected ? EXPECTED_MS : BLINK_MS;
+      this.#quietMs = change.expected ? QUIET_RESTART_MS : QUIET_MS;
     }
-    const tick = () => this.#tick(change);
+    const tick = () => this.#showWaiting(change);
     tick();
-    this.#ticking = setInterval(tick, 250);
+    this.#ticker = setInterval(tick, 250);
   }
 
-  /** The server has become another version: said until the page is loaded anew. */
-  outdated() {
-    this.#outdated = true;
-    if (this.#waitingSince === null) this.#online();
+  /** The server runs another version: shown until the page is reloaded. */
+  showOutdated() {
+    this.#isOutdated = true;
+    if (this.#waitingSince === null) this.#showOnline();
   }
 
-  #online() {
+  #showOnline() {
     this.#waitingSince = null;
-    if (!this.#outdated) return this.#hide();
-    this.#say(this.#texts.outdated);
-    this.#offer(this.#texts.reload, () => location.reload());
+    if (!this.#isOutdated) return this.#hide();
+    this.#showText(this.#texts.outdated);
+    this.#showAction(this.#texts.reload, () => location.reload());
   }
 
-  #tick({ state, until, deaf }) {
+  #showWaiting({ state, until, unsubscribed }) {
     if (Date.now() - this.#waitingSince < this.#quietMs) return;
-    if (state === "connecting") return this.#say(this.#texts.connecting);
+    if (state === "connecting") return this.#showText(this.#texts.connecting);
     const seconds = Math.ceil((until - Date.now()) / 1000);
-    const { offline, offline_here: here, offline_in: counting, deaf: unheard } = this.#texts;
-    // The countdown is for the eyes: to have every second read out would be no calm.
-    this.#say(deaf ? unheard : navigator.onLine ? offline : here, seconds > 0 ? fill(counting, { seconds }) : "");
-    this.#offer(this.#texts.retry, () => this.retry());
+    const { offline, offline_here: deviceOffline, offline_in: countdown } = this.#texts;
+    // The countdown is hidden from screen readers, which would read out each second.
+    const count = seconds > 0 ? formatText(countdown, { seconds }) : "";
+    const reason = unsubscribed ? this.#texts.unsubscribed : navigator.onLine ? offline : deviceOffline;
+    this.#showText(reason, count);
+    this.#showAction(this.#texts.retry, () => this.onRetry());
   }
 
-  #end({ signedOut }) {
-    this.#say(signedOut ? this.#texts.signed_out : this.#texts.stopped);
-    this.#offer(this.#texts.reload, () => location.reload());
+  #showEnd({ signedOut }) {
+    this.#showText(signedOut ? this.#texts.signed_out : this.#texts.stopped);
+    this.#showAction(this.#texts.reload, () => location.reload());
   }
 
-  #say(text, count = "") {
+  #showText(text, count = "") {
     this.#line.hidden = false;
     if (this.#text.textContent !== text) this.#text.textContent = text;
     this.#count.textContent = count;
     if (count === "") this.#action.hidden = true;
   }
 
-  #offer(text, action) {
+  #showAction(text, action) {
     this.#action.hidden = false;
     if (this.#action.textContent !== text) this.#action.textContent = text;
     this.#action.onclick = action;

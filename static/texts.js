@@ -1,30 +1,32 @@
-// The page's texts, from the server, in the page's language.
+// The page's texts in its language, as the server embeds them.
 
-/** Reads the texts that the page carries. */
-export function read(document) {
+/** Reads the texts from the page. */
+export function readTexts(document) {
   return JSON.parse(document.getElementById("texts").textContent);
 }
 
-/** Fills in the places of a text: {username}, {count}, and so on. */
-export function fill(text, values) {
-  return text.replace(/\{(\w+)\}/g, (place, key) => String(values[key] ?? place));
+/** Replaces the placeholders of a text: {username}, {count}, and so on. */
+export function formatText(text, values) {
+  return text.replace(/\{(\w+)\}/g, (placeholder, key) => String(values[key] ?? placeholder));
 }
 
-/** A text { one, other } for a number of things, with the number in it, as the language has it. */
-export function counted(texts, forms, count) {
+/** Formats a text { one, other } with the plural form and the number format of the language. */
+export function formatCount(texts, forms, count) {
   const form = new Intl.PluralRules(texts.lang).select(count);
-  return fill(forms[form] ?? forms.other, { count: new Intl.NumberFormat(texts.lang).format(count) });
+  return formatText(forms[form] ?? forms.other, { count: new Intl.NumberFormat(texts.lang).format(count) });
 }
 
 /**
- * A text with people's names in it, as nodes: each name isolated, so that its direction cannot turn the sentence.
+ * Formats a text with names in it, as nodes: each name is isolated, so that its direction does not reorder the
+ * sentence, and is not translated.
  */
-export function nodes(text, values) {
+export function formatNodes(text, names) {
   return text.split(/(\{\w+\})/).map((part) => {
     const key = /^\{(\w+)\}$/.exec(part)?.[1];
     if (key === undefined) return document.createTextNode(part);
     const name = document.createElement("bdi");
-    name.textContent = String(values[key] ?? part);
+    name.textContent = String(names[key] ?? part);
+    name.translate = false;
     return name;
   });
 }

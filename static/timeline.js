@@ -1,24 +1,26 @@
-// What is shown of the conversation, as data: messages, notices and at most a few gaps, oldest first.
+// The rows of the conversation as data, oldest first: messages, presence notices and gaps. Does not touch the DOM.
 
-import { compare } from "./id.js";
+import { compareIds, isSameEpoch } from "./id.js";
 
-/** Most rows kept: a page that stays open for days must not grow for ever. */
-export const ROWS_AT_MOST = 2000;
+/** More rows than this are trimmed at the top: a page that stays open for days must not grow forever. */
+export const MAX_ROWS = 2000;
 
-/** Most comings and goings remembered by name in one row; the rest is counted. */
-export const EVENTS_AT_MOST = 50;
+/** One presence notice names at most this many events and counts the others. */
+export const MAX_EVENTS = 50;
 
 /**
- * Rows are { kind: "message", message }, { kind: "notice", events, joined, left } (comings and goings with nothing said
- * between them; `events` are the latest, { what, username }) or { kind: "gap", after, before, missed }. Every change is
- * told to `view`: insert(row, beforeRow), remove(row), replace(row), clear(), and more(whether older ones are kept).
+ * Rows are { kind: "message", message }, { kind: "presence", events, joined, left } (joins and leaves between two
+ * messages; `events` are the latest, { what, username }) or { kind: "gap", after, before, missed }. The timeline calls
+ * `view` with each change: insert(row, nextRow), remove(row), replace(row), clear() and showOlder(hasOlder).
  */
 export class Timeline {
   #rows = [];
-  #ids = new Map();
+  #byId = new Map();
   #view;
-  #more = false;
-  /** The last id seen: what a join names. */
+  #hasOlder = false;
+  /** Counts how often all rows were replaced: a page of history for former rows is dropped. */
+  #generation = 0;
+  /** The id to join from: that of the newest message received. */
   since = null;
 
   constructor(view) {
@@ -30,128 +32,179 @@ export class Timeline {
   }
 
   has(id) {
-    return this.#ids.has(id);
+    return this.#byId.has(id);
   }
 
-  /** Whether messages older than all rows may be kept by the room. */
-  get more() {
-    return this.#more;
+  /** Whether the server may have messages older than all rows. */
+  get hasOlder() {
+    return this.#hasOlder;
   }
 
-  /** Takes over what the page already shows, without telling the view of the rows. */
-  adopt(rows, since, more) {
+  /** Takes over the rows that are in the page already; the view is not called for them. */
+  adopt(rows, since, hasOlder) {
     for (const row of rows) this.#put(row, this.#rows.length);
     this.since = since;
-    this.#setMore(more);
+    this.#setHasOlder(hasOlder);
   }
 
-  /** A message came: shown once, at the end. Answers whether it is new. */
+  /** Appends a message that arrived; returns whether it is new. */
   add(message) {
-    this.#advance(message.id);
+    if (this.since === null || compareIds(message.id, this.since) > 0) this.since = message.id;
     if (this.has(message.id)) return false;
-    this.#insert({ kind: "message", message }, this.#rows.length);
+    this.#insertMessage(message);
     return true;
   }
 
-  /** Somebody came ("joined") or went ("left"). */
-  notice(what, username) {
+  /** Records that a person "joined" or "left". */
+  addPresence(what, username) {
     const last = this.#rows.at(-1);
-    const row = last?.kind === "notice" ? last : { kind: "notice", events: [], joined: 0, left: 0 };
+    const row = last?.kind === "presence" ? last : { kind: "presence", events: [], joined: 0, left: 0 };
     row[what] += 1;
-    row.events = [...row.events, { what, username }].slice(-EVENTS_AT_MOST);
+    row.events = [...row.events, { what, username }].slice(-MAX_EVENTS);
     if (row === last) this.#view.replace(row);
     else this.#insert(row, this.#rows.length);
   }
 
-  /** A welcome to a join that was asked for, or (`asked` false) one that replaces what is shown; answers what is new. */
-  welcome({ recovered, missed, messages: told, head }, asked) {
-    const messages = told.map(placed);
-    const after = asked ? this.since : null;
-    if (!asked) this.#clear();
-    // With nothing to join from it brings the newest only: the room may have filled since the page was made.
-    if (this.oldest() === null && recovered && messages.length > 0) this.#setMore(true);
-    const fresh = messages.filter((message) => !this.has(message.id));
-    if (!recovered) this.#gap(after, fresh[0]?.id ?? null, missed === null ? null : missed - fresh.length);
-    for (const message of fresh) this.#insert({ kind: "message", message }, this.#rows.length);
-    // Not `advance`: after a loss the room may stand at another branch of its history.
+  /**
+   * Applies a welcome; returns the messages that are new. `request` is the join that it answers, { since }; null for one
+   * that was not requested, which replaces all rows.
+   */
+  applyWelcome({ recovered, missed, messages: frames, head }, request) {
+    const messages = frames.map(toMessage);
+    if (!request) this.#clear();
+    // A join without an id brings only the newest messages: by now there may be older ones.
+    if (this.oldestId() === null && recovered && messages.length > 0) this.#setHasOlder(true);
+    const added = messages.filter((message) => !this.has(message.id));
+    if (recovered) this.#removeGapsAfter(request?.since ?? null);
+    else this.#insertGap(request?.since ?? null, messages[0]?.id ?? null, missed === null ? null : missed - added.length);
+    for (const message of added) this.#insertMessage(message);
+    // Unlike after `add`, this may be smaller: after a loss the history can continue from an earlier message.
     this.since = head ?? messages.at(-1)?.id ?? this.since;
-    return fresh;
+    return added;
   }
 
-  /** A page of history for a gap, or (`gap` absent) from before everything. `more`: older messages are kept. */
-  fill(told, more, gap) {
-    const messages = told.map(placed);
-    let at = gap ? this.#rows.indexOf(gap) + 1 : 0;
-    if (gap && at === 0) return;
-    const known = messages.some((message) => this.has(message.id));
-    for (const message of messages.filter((message) => !this.has(message.id))) {
-      this.#insert({ kind: "message", message }, at, true);
-      at += 1;
-    }
-    if (!gap) return this.#setMore(more);
-    const oldest = messages[0]?.id;
-    const reached = known || (oldest && gap.after && compare(oldest, gap.after) <= 0);
-    if (!more || reached || !oldest) return this.#remove(gap);
-    gap.before = oldest;
+  /** Describes a page of history to fetch: the one before the end of a gap, or before the oldest message. */
+  historyRequest(gap) {
+    return { gap, before: gap ? gap.before : this.oldestId(), generation: this.#generation };
+  }
+
+  /** Inserts a page of history that was fetched for a request; `more`: the server has older messages. */
+  insertHistory({ gap, before, generation }, { messages: frames, more }) {
+    if (generation !== this.#generation) return;
+    const messages = frames.map(toMessage);
+    if (gap) this.#fillGap(gap, before, messages, more);
+    else this.#prepend(before, messages, more);
+  }
+
+  /** Replaces a message that the operator has deleted. */
+  markRemoved(id) {
+    const row = this.#byId.get(id);
+    if (!row) return;
+    row.message = { ...toMessage({ id, removed: true }), at: row.message.at };
+    this.#view.replace(row);
+  }
+
+  /** Returns the id of the oldest message, or null. */
+  oldestId() {
+    return this.#rows.find((row) => row.kind === "message")?.message.id ?? null;
+  }
+
+  #fillGap(gap, before, messages, more) {
+    const index = this.#rows.indexOf(gap);
+    if (index < 0 || gap.before !== before) return;
+    const isInGap = ({ id }) => !(gap.after && isSameEpoch(id, gap.after) && compareIds(id, gap.after) <= 0);
+    const missing = messages.filter((message) => isInGap(message) && !this.has(message.id));
+    this.#insertPage(missing, index + 1);
+    if (!more || missing.length < messages.length || missing.length === 0) return this.#remove(gap);
+    gap.before = missing[0].id;
     gap.missed = null;
     this.#view.replace(gap);
   }
 
-  /** A message was deleted by the operator. */
-  removed(id) {
-    const row = this.#ids.get(id);
-    if (!row) return;
-    row.message = { ...placed({ id, removed: true }), at: row.message.at };
-    this.#view.replace(row);
+  #prepend(before, messages, more) {
+    const oldest = this.oldestId();
+    // The rows that the page was to adjoin were trimmed while it was fetched.
+    const isTrimmed = before !== null && before !== oldest;
+    if (isTrimmed && messages.length === 0) return;
+    const end = this.#insertPage(messages, 0);
+    if (isTrimmed) this.#insert({ kind: "gap", after: messages.at(-1).id, before: oldest, missed: null }, end, true);
+    this.#setHasOlder(more);
   }
 
-  /** The oldest message shown, to load from before it. */
-  oldest() {
-    return this.#rows.find((row) => row.kind === "message")?.message.id ?? null;
+  /** Inserts the messages that are new at an index; returns the index after them. */
+  #insertPage(messages, index) {
+    let at = index;
+    for (const message of messages) {
+      if (this.has(message.id)) continue;
+      this.#insert({ kind: "message", message }, at, true);
+      at += 1;
+    }
+    return at;
   }
 
-  #advance(id) {
-    if (this.since === null || compare(id, this.since) > 0) this.since = id;
+  #insertMessage(message) {
+    this.#insert({ kind: "message", message }, this.#indexFor(message.id));
   }
 
-  #gap(after, before, missed) {
-    this.#insert({ kind: "gap", after, before, missed }, this.#rows.length);
+  #insertGap(after, before, missed) {
+    const index = before === null ? this.#rows.length : this.#indexFor(before);
+    this.#insert({ kind: "gap", after, before, missed }, index);
   }
 
-  #insert(row, at, keep = false) {
-    const next = this.#rows[at];
-    this.#put(row, at);
+  /** Nearly always the end. A join's answer is older than messages that arrived while it was on its way. */
+  #indexFor(id) {
+    let index = this.#rows.length;
+    for (let at = index - 1; at >= 0; at -= 1) {
+      const row = this.#rows[at];
+      if (row.kind === "presence") continue;
+      if (row.kind === "gap" || !isSameEpoch(row.message.id, id) || compareIds(row.message.id, id) < 0) break;
+      index = at;
+    }
+    return index;
+  }
+
+  /** Everything after an id is known now. */
+  #removeGapsAfter(since) {
+    if (since === null) return;
+    for (const row of this.#rows.filter(({ kind, after }) => kind === "gap" && after === since)) this.#remove(row);
+  }
+
+  #insert(row, index, keep = false) {
+    const next = this.#rows[index];
+    this.#put(row, index);
     this.#view.insert(row, next);
-    if (keep || this.#rows.length <= ROWS_AT_MOST) return;
+    if (keep || this.#rows.length <= MAX_ROWS) return;
     this.#remove(this.#rows[0]);
-    this.#setMore(true);
+    this.#setHasOlder(true);
   }
 
-  #setMore(more) {
-    if (this.#more === more) return;
-    this.#more = more;
-    this.#view.more(more);
+  #setHasOlder(hasOlder) {
+    if (this.#hasOlder === hasOlder) return;
+    this.#hasOlder = hasOlder;
+    this.#view.showOlder(hasOlder);
   }
 
-  #put(row, at) {
-    this.#rows.splice(at, 0, row);
-    if (row.kind === "message") this.#ids.set(row.message.id, row);
+  #put(row, index) {
+    this.#rows.splice(index, 0, row);
+    if (row.kind === "message") this.#byId.set(row.message.id, row);
   }
 
   #remove(row) {
     this.#rows.splice(this.#rows.indexOf(row), 1);
-    if (row.kind === "message") this.#ids.delete(row.message.id);
+    if (row.kind === "message") this.#byId.delete(row.message.id);
     this.#view.remove(row);
   }
 
   #clear() {
     this.#rows = [];
-    this.#ids.clear();
+    this.#byId.clear();
+    this.#generation += 1;
     this.#view.clear();
   }
 }
 
-/** A message as rows have it: where one was deleted, sockets and pages say so each in their own way. */
-function placed(told) {
-  return told.type === "removed" || told.removed ? { id: told.id, removed: true, from: "", text: "" } : told;
+/** Sockets and pages of history describe a deleted message differently; rows have one form. */
+function toMessage(frame) {
+  const isRemoved = frame.type === "removed" || frame.removed;
+  return isRemoved ? { id: frame.id, removed: true, from: "", text: "" } : frame;
 }

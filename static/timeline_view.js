@@ -1,75 +1,75 @@
 // The rows of the timeline as elements.
 
-import { day, sameDay } from "./clock.js";
-import { button, element } from "./element.js";
-import { adopt, item } from "./message.js";
-import { dress, notice } from "./notice.js";
-import { counted } from "./texts.js";
-import { follows } from "./turn.js";
+import { formatDay, isSameDay } from "./clock.js";
+import { createButton, createElement } from "./element.js";
+import { adoptMessage, createMessage } from "./message.js";
+import { continuesGroup } from "./message_grouping.js";
+import { createPresenceNotice, updatePresenceNotice } from "./presence_notice.js";
+import { formatCount } from "./texts.js";
 
-/** Shows rows in a list. `load` is asked when a gap is to be filled. */
+/** Shows rows in a list. `onLoad` is called when the user wants to fill a gap. */
 export class TimelineView {
   #list;
   #scroll;
   #you;
   #texts;
-  #muted;
+  #mutes;
   #elements = new Map();
   #rows = new WeakMap();
-  #mark = null;
-  load = () => {};
-  /** Told whether the room may keep older messages. */
-  more = () => {};
+  #firstUnreadId = null;
+  onLoad = () => {};
+  /** Called with whether the server may have older messages. */
+  showOlder = () => {};
 
-  constructor({ list, scroll, you, texts, muted }) {
+  constructor({ list, scroll, you, texts, mutes }) {
     this.#list = list;
     this.#scroll = scroll;
     this.#you = you;
     this.#texts = texts;
-    this.#muted = muted;
+    this.#mutes = mutes;
     list.dataset.empty = texts.empty;
   }
 
-  /** The rows that the server has put into the page. */
+  /** Returns the rows that the server has rendered. */
   adopt() {
-    const rows = Array.from(this.#list.children, (made) => {
-      const row = { kind: "message", message: adopt(made, this.#reader) };
-      this.#keep(row, made);
+    const rows = Array.from(this.#list.children, (element) => {
+      const row = { kind: "message", message: adoptMessage(element, this.#reader) };
+      this.#keep(row, element);
       return row;
     });
-    for (const made of this.#list.children) this.#decorate(made);
+    for (const element of this.#list.children) this.#decorate(element);
     return rows;
   }
 
   insert(row, next) {
-    const made = this.#make(row);
-    this.#keep(row, made);
-    this.#scroll.keeping(() => {
-      this.#list.insertBefore(made, this.#elements.get(next) ?? null);
-      this.#decorate(made);
-      this.#decorate(made.nextElementSibling);
+    const element = this.#create(row);
+    this.#keep(row, element);
+    this.#scroll.preserve(() => {
+      this.#list.insertBefore(element, this.#elements.get(next) ?? null);
+      this.#decorate(element);
+      this.#decorate(element.nextElementSibling);
     });
   }
 
   remove(row) {
-    const made = this.#elements.get(row);
-    const after = made.nextElementSibling;
+    const element = this.#elements.get(row);
+    const next = element.nextElementSibling;
     this.#elements.delete(row);
-    this.#scroll.keeping(() => {
-      made.remove();
-      this.#decorate(after);
+    this.#scroll.preserve(() => {
+      element.remove();
+      this.#decorate(next);
     });
   }
 
   replace(row) {
-    const made = this.#elements.get(row);
-    if (row.kind === "notice") return this.#scroll.keeping(() => dress(made, row, this.#texts));
-    const anew = this.#make(row);
-    this.#keep(row, anew);
-    this.#scroll.keeping(() => {
-      made.replaceWith(anew);
-      this.#decorate(anew);
-      this.#decorate(anew.nextElementSibling);
+    const former = this.#elements.get(row);
+    if (row.kind === "presence") return this.#scroll.preserve(() => updatePresenceNotice(former, row, this.#texts));
+    const element = this.#create(row);
+    this.#keep(row, element);
+    this.#scroll.preserve(() => {
+      former.replaceWith(element);
+      this.#decorate(element);
+      this.#decorate(element.nextElementSibling);
     });
   }
 
@@ -78,68 +78,70 @@ export class TimelineView {
     this.#elements.clear();
   }
 
-  /** The message above which the reader left off; null for none. */
-  set mark(id) {
-    if (id === this.#mark) return;
-    const marked = [this.#mark, id].map((each) => each && this.#list.querySelector(`[data-id="${CSS.escape(each)}"]`));
-    this.#mark = id;
-    this.#scroll.keeping(() => marked.forEach((made) => this.#decorate(made)));
+  /** The message above which the "unread" line stands; null for none. */
+  set firstUnreadId(id) {
+    if (id === this.#firstUnreadId) return;
+    const ids = [this.#firstUnreadId, id].filter((each) => each !== null);
+    this.#firstUnreadId = id;
+    const elements = ids.map((each) => this.#list.querySelector(`[data-id="${CSS.escape(each)}"]`));
+    this.#scroll.preserve(() => elements.forEach((element) => this.#decorate(element)));
   }
 
-  /** Days have names that change overnight; people are muted and heard again. */
+  /** Days change their names at midnight; people are muted and unmuted. */
   refresh() {
-    this.#scroll.keeping(() => Array.from(this.#list.children, (made) => this.#decorate(made)));
+    this.#scroll.preserve(() => Array.from(this.#list.children, (element) => this.#decorate(element)));
   }
 
   get #reader() {
     return { you: this.#you, texts: this.#texts };
   }
 
-  #keep(row, made) {
-    this.#elements.set(row, made);
-    this.#rows.set(made, row);
+  #keep(row, element) {
+    this.#elements.set(row, element);
+    this.#rows.set(element, row);
   }
 
-  /** What an element owes to those before it: whether it continues a turn, begins a day, or what was not yet read. */
-  #decorate(made) {
-    const row = made && this.#rows.get(made);
+  /** Updates what depends on the rows before: the lines "day" and "unread", and whether the message continues a group. */
+  #decorate(element) {
+    const row = element && this.#rows.get(element);
     if (row?.kind !== "message") return;
     const { at, id, from } = row.message;
-    made.classList.toggle("muted", this.#muted.has(from));
-    const before = this.#messageBefore(made);
-    const begins = at && !(before && sameDay(before.at, at));
-    const unread = id === this.#mark;
-    const continues = follows(this.#rows.get(made.previousElementSibling ?? made), row);
-    made.classList.toggle("follows", continues && made.previousElementSibling !== null && !unread);
-    line(made, "unread", unread && this.#texts.unread);
-    line(made, "day", begins && day(at, this.#texts.lang));
+    element.classList.toggle("muted", this.#mutes.has(from));
+    const before = this.#messageBefore(element);
+    const startsDay = Boolean(at) && !(before && isSameDay(before.at, at));
+    const startsUnread = id === this.#firstUnreadId;
+    const previous = element.previousElementSibling && this.#rows.get(element.previousElementSibling).message;
+    const isGrouped = continuesGroup(previous, row.message) && !startsDay && !startsUnread;
+    element.classList.toggle("grouped", isGrouped);
+    setLine(element, "unread", startsUnread && this.#texts.unread);
+    setLine(element, "day", startsDay && formatDay(at, this.#texts.lang));
   }
 
-  #messageBefore(made) {
-    for (let each = made.previousElementSibling; each; each = each.previousElementSibling) {
-      const row = this.#rows.get(each);
+  #messageBefore(element) {
+    for (let item = element.previousElementSibling; item; item = item.previousElementSibling) {
+      const row = this.#rows.get(item);
       if (row.kind === "message" && row.message.at) return row.message;
     }
     return null;
   }
 
-  #make(row) {
-    if (row.kind === "message") return item(row.message, this.#reader);
-    if (row.kind === "notice") return notice(row, this.#texts);
-    return this.#gap(row);
+  #create(row) {
+    if (row.kind === "message") return createMessage(row.message, this.#reader);
+    if (row.kind === "presence") return createPresenceNotice(row, this.#texts);
+    return this.#createGap(row);
   }
 
-  #gap(row) {
-    const text = row.missed ? counted(this.#texts, this.#texts.gap_counted, row.missed) : this.#texts.gap;
-    const load = button("row-button", this.#texts.gap_load, () => this.load(row, load));
-    return element("li", "gap", element("p", "", text), load);
+  #createGap(row) {
+    const text = row.missed ? formatCount(this.#texts, this.#texts.gap_counted, row.missed) : this.#texts.gap;
+    const button = createButton("row-button", this.#texts.gap_load, () => this.onLoad(row, button));
+    return createElement("li", "gap", createElement("p", "", text), button);
   }
 }
 
-/** Puts a line above a message, or takes it away. */
-function line(made, className, text) {
-  const there = made.querySelector(`:scope > .${className}`);
-  if (!text) return there?.remove();
-  if (there) there.textContent = text;
-  else made.prepend(element("p", className, text));
+/** Shows a line above a message, or removes it. */
+function setLine(element, className, text) {
+  const line = element.querySelector(`:scope > .${className}`);
+  if (!text) return line?.remove();
+  if (line) line.textContent = text;
+  else element.prepend(createElement("p", className, text));
 }

@@ -1,14 +1,15 @@
-// Who types: told to the others now and then, and shown.
+// Typing notices: sent while the user types, and shown for others.
 
-import { counted, nodes } from "./texts.js";
+import { formatCount, formatNodes } from "./texts.js";
 
-const TELL_EVERY_MS = 3_000;
+/** The server accepts one notice in three seconds. */
+const INTERVAL_MS = 3_000;
 
-/** Tells that the person types, as often as that may be said. */
-export class TypingTeller {
+/** Sends typing notices, at most one per interval. */
+export class TypingNotifier {
   #send;
   #now;
-  #toldAt = -Infinity;
+  #sentAt = -Infinity;
   #active = false;
 
   constructor({ send, now = Date.now }) {
@@ -16,16 +17,16 @@ export class TypingTeller {
     this.#now = now;
   }
 
-  typed() {
-    if (this.#now() - this.#toldAt < TELL_EVERY_MS) return;
+  start() {
+    if (this.#now() - this.#sentAt < INTERVAL_MS) return;
     if (!this.#send({ type: "typing", active: true })) return;
-    this.#toldAt = this.#now();
+    this.#sentAt = this.#now();
     this.#active = true;
   }
 
-  /** Typing is over. A message says as much by itself; an emptied box is told, if it may be by now. */
-  stopped() {
-    if (this.#active && this.#now() - this.#toldAt >= TELL_EVERY_MS) this.#send({ type: "typing", active: false });
+  /** A message ends typing by itself; an emptied box needs a notice, if the interval is over. */
+  stop() {
+    if (this.#active && this.#now() - this.#sentAt >= INTERVAL_MS) this.#send({ type: "typing", active: false });
     this.#active = false;
   }
 }
@@ -34,9 +35,11 @@ export class TypingTeller {
 export function showTyping(line, texts, names, count) {
   const others = Math.max(names.length, count - 1);
   if (names.length === 0) return line.replaceChildren();
-  if (names.length === 1 && others <= 1) return line.replaceChildren(...nodes(texts.typing_one, { username: names[0] }));
-  if (names.length === 2 && others <= 2) {
-    return line.replaceChildren(...nodes(texts.typing_two, { username: names[0], other: names[1] }));
+  if (names.length === 1 && others <= 1) {
+    return line.replaceChildren(...formatNodes(texts.typing_one, { username: names[0] }));
   }
-  line.textContent = counted(texts, texts.typing_many, others);
+  if (names.length === 2 && others <= 2) {
+    return line.replaceChildren(...formatNodes(texts.typing_two, { username: names[0], other: names[1] }));
+  }
+  line.textContent = formatCount(texts, texts.typing_many, others);
 }

@@ -1,6 +1,6 @@
-// Whether the server has become another version than this page.
+// Detects that the server runs another version than this page.
 
-/** The server keeps what is asked for under a former version's address out of caches: that tells. */
+/** The server sends `no-store` with files requested under the address of a former version. */
 export async function isOutdated(address = import.meta.url) {
   try {
     const response = await fetch(address, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(5000) });

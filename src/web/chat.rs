@@ -18,8 +18,8 @@ use crate::{
 
 /// Messages that are in the page already.
 const NEWEST: usize = 50;
-/// Messages of one person that are closer than this (in milliseconds) are shown as one turn.
-const TURN_MS: u64 = 5 * 60 * 1000;
+/// Messages of one person that are closer than this (in milliseconds) form a group.
+const GROUP_MS: u64 = 5 * 60 * 1000;
 
 /// `GET /chat`: the room with its newest messages.
 pub async fn page(State(web): State<Web>, locale: Locale, signed_in: Result<SignedIn, NotSignedIn>) -> Response {
@@ -50,11 +50,13 @@ struct ChatPage<'a> {
     since: String,
     more: bool,
     messages: Vec<Row<'a>>,
+    template_row: Row<'a>,
     text_chars: usize,
     script_texts: String,
 }
 
-/// A message as the page shows it. The script makes the same markup.
+/// A message as the page shows it. An empty one is the template that the script clones.
+#[derive(Default)]
 struct Row<'a> {
     id: String,
     at: u64,
@@ -64,8 +66,8 @@ struct Row<'a> {
     text: &'a str,
     own: bool,
     removed: bool,
-    /// It continues its person's turn: the name is not said again.
-    follows: bool,
+    /// It continues a group: the name is not repeated.
+    grouped: bool,
     /// How the person looks: an initial on one of the style sheet's hues.
     initial: String,
     hue: u32,
@@ -90,6 +92,7 @@ impl<'a> ChatPage<'a> {
             since: newest.rows.last().map(|last| last.id().to_string()).unwrap_or_default(),
             more: newest.more,
             messages,
+            template_row: Row::default(),
             text_chars: TEXT_CHARS,
             script_texts: texts.script.json(),
         }
@@ -102,9 +105,6 @@ impl<'a> Row<'a> {
             Some(message) => (message.from.as_str(), message.nonce.as_str(), message.text.as_str()),
             None => ("", "", texts.script.removed),
         };
-        let author = |row: &protocol::Row| row.message().map(|message| message.from.clone()).unwrap_or_default();
-        let follows =
-            before.is_some_and(|before| author(before) == from && row.at().saturating_sub(before.at()) < TURN_MS);
         let (iso, clock) = times(row.at());
         Self {
             id: row.id().to_string(),
@@ -114,7 +114,7 @@ impl<'a> Row<'a> {
             text,
             own: from == you,
             removed: row.message().is_none(),
-            follows,
+            grouped: before.is_some_and(|before| continues_group(before, row)),
             initial: initial(from),
             hue: hue(from),
             iso,
@@ -123,12 +123,19 @@ impl<'a> Row<'a> {
     }
 }
 
-/// As static/person.js has it.
+/// Returns whether a message continues the group of the one before it. static/message_grouping.js applies the same rule;
+/// tests/page/message_grouping.json holds the cases that both are tested with.
+fn continues_group(before: &protocol::Row, row: &protocol::Row) -> bool {
+    let (Some(earlier), Some(later)) = (before.message(), row.message()) else { return false };
+    earlier.from == later.from && later.at.saturating_sub(earlier.at) < GROUP_MS
+}
+
+/// The same as in static/avatar.js.
 fn initial(name: &str) -> String {
     name.graphemes(true).next().unwrap_or_default().to_uppercase()
 }
 
-/// As static/person.js has it.
+/// The same as in static/avatar.js.
 fn hue(name: &str) -> u32 {
     name.chars().fold(0, |sum, character| (sum * 131 + u32::from(character)) % 9973) % 8
 }
@@ -179,11 +186,30 @@ mod tests {
     }
 
     #[test]
-    fn ones_own_messages_are_marked_and_turns_are_joined() {
+    fn own_messages_are_marked_and_groups_are_joined() {
         let page = rendered(vec![message(1, "sari", "x"), message(2, "sari", "y"), message(3, "adi", "z")]);
         assert_eq!(page.matches(r#"class="message own""#).count(), 1);
-        assert_eq!(page.matches(r#"class="message own follows""#).count(), 1);
-        assert_eq!(page.matches(r#"class="message""#).count(), 1);
+        assert_eq!(page.matches(r#"class="message own grouped""#).count(), 1);
+        assert_eq!(page.matches(r#"class="message""#).count(), 2, "adi's message and the template");
+    }
+
+    /// The page's rule is tested with the same cases: tests/page/message_grouping.test.js.
+    #[test]
+    fn group_continues_exactly_in_the_shared_cases() {
+        let cases: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/page/message_grouping.json")).unwrap();
+        let row = |case: &serde_json::Value| {
+            let from = case["from"].as_str().unwrap_or("sari").to_owned();
+            let at = case["at"].as_u64().unwrap();
+            let message = Message { id: Id::new(7, 1), nonce: "n".parse().unwrap(), from, text: "x".into(), at };
+            let row = protocol::Row::from(message);
+            if case["removed"] == true { row.removed() } else { row }
+        };
+        for case in cases.as_array().unwrap() {
+            let before = Some(&case["before"]).filter(|before| !before.is_null()).map(row);
+            let continues = before.is_some_and(|before| continues_group(&before, &row(&case["after"])));
+            assert_eq!(case["continues"], continues, "{case}");
+        }
     }
 
     #[test]

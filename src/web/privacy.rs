@@ -54,7 +54,10 @@ impl Retention {
         let session = privacy.session.replace("{idle}", &time(self.session_idle));
         vec![
             (privacy.name_title, privacy.name.replace("{hold}", &time(self.name_hold))),
-            (privacy.messages_title, messages.replace("{count}", &self.history.to_string())),
+            (
+                privacy.messages_title,
+                messages.replace("{count}", &units.number(u64::try_from(self.history).unwrap_or(u64::MAX))),
+            ),
             (privacy.session_title, session.replace("{max}", &time(self.session_max))),
             (privacy.device_title, privacy.device.to_owned()),
             (privacy.address_title, privacy.address.to_owned()),

@@ -1,4 +1,4 @@
-//! What the pages say, in each language. One struct, a value per language: a text that lacks does not compile.
+//! The texts of the pages. One struct with a value per language: a missing text does not compile.
 
 mod duration;
 mod en;
@@ -9,28 +9,28 @@ use serde::Serialize;
 pub use self::duration::{about, spoken};
 use super::locale::Locale;
 
-/// Everything that pages say.
+/// All texts of the pages in one language.
 #[derive(Debug)]
 pub struct Texts {
     /// The language's tag, for `<html lang>`.
     pub lang: &'static str,
     /// One line about the room.
     pub about: &'static str,
-    /// Leads past the head of the page, for keyboards.
+    /// The link that skips the header, for keyboard users.
     pub skip: &'static str,
     /// The sign-in form.
     pub sign_in: SignIn,
     /// The room.
     pub chat: Chat,
-    /// What is kept about people.
+    /// The page about stored data.
     pub privacy: Privacy,
     /// The operator's page.
     pub operator: Operator,
-    /// Spans of time.
+    /// Numbers and durations.
     pub units: Units,
-    /// Pages that say what went wrong.
+    /// Error pages.
     pub errors: Errors,
-    /// What the room's script says; `{username}` and `{count}` stand for what it fills in.
+    /// Texts of the script; it replaces the placeholders `{username}` and `{count}`.
     pub script: Script,
 }
 
@@ -77,7 +77,7 @@ pub struct Chat {
     pub notify_refused: &'static str,
 }
 
-/// Texts of the page about what is kept: each thing with a title; `{…}` stands for what the operator chose.
+/// Texts of the page about stored data, each with a title; placeholders `{…}` stand for settings.
 #[derive(Debug)]
 pub struct Privacy {
     pub title: &'static str,
@@ -100,7 +100,7 @@ pub struct Privacy {
     pub home: &'static str,
 }
 
-/// Texts of the operator's page; `{…}` stands for what is filled in.
+/// Texts of the operator's page with placeholders `{…}`.
 #[derive(Debug)]
 pub struct Operator {
     pub title: &'static str,
@@ -148,16 +148,18 @@ pub struct Operator {
     pub did_announce_nothing: &'static str,
 }
 
-/// Spans of time, `{count}` of each.
+/// Numbers, and units of durations.
 #[derive(Debug)]
 pub struct Units {
+    /// Separates groups of three digits.
+    pub thousands: &'static str,
     pub days: Counted,
     pub hours: Counted,
     pub minutes: Counted,
     pub seconds: Counted,
 }
 
-/// Texts of error pages: each a title and what to do.
+/// Texts of error pages: title and advice.
 #[derive(Debug)]
 pub struct Errors {
     pub not_found: (&'static str, &'static str),
@@ -167,7 +169,7 @@ pub struct Errors {
     pub home: &'static str,
 }
 
-/// A text about a number of things, `{count}`, in the forms that a language has.
+/// A text with the number `{count}`, in the plural forms of the language.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Counted {
     pub one: &'static str,
@@ -175,13 +177,13 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// In a language that does not tell one from many.
+    /// The forms of a language without plurals.
     const fn always(text: &'static str) -> Self {
         Self { one: text, other: text }
     }
 }
 
-/// Texts of the script, handed to it as JSON.
+/// Texts of the script, embedded in the page as JSON.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Script {
     pub lang: &'static str,
@@ -190,7 +192,7 @@ pub struct Script {
     pub left: &'static str,
     pub left_counted: Counted,
     pub you: &'static str,
-    pub nobody: &'static str,
+    pub no_match: &'static str,
     pub mute: &'static str,
     pub empty: &'static str,
     pub unread: &'static str,
@@ -215,7 +217,7 @@ pub struct Script {
     pub offline_here: &'static str,
     pub offline_in: &'static str,
     pub retry: &'static str,
-    pub deaf: &'static str,
+    pub unsubscribed: &'static str,
     pub stopped: &'static str,
     pub outdated: &'static str,
     pub reload: &'static str,
@@ -228,11 +230,11 @@ pub struct Script {
     pub too_many: Counted,
     pub newest: &'static str,
     pub newest_counted: Counted,
-    pub slow: &'static str,
+    pub slow: Counted,
 }
 
 impl Texts {
-    /// The texts of a language.
+    /// Returns the texts of a language.
     pub fn of(locale: Locale) -> &'static Self {
         match locale {
             Locale::Indonesian => &id::TEXTS,
@@ -241,8 +243,17 @@ impl Texts {
     }
 }
 
+impl Units {
+    /// Writes a number with the language's separator of thousands.
+    pub fn number(&self, number: u64) -> String {
+        let digits = number.to_string();
+        let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+        groups.join(self.thousands)
+    }
+}
+
 impl Script {
-    /// The texts as JSON that can stand inside a `<script>` element: no `<`, so nothing in it can end the element.
+    /// Encodes the texts as JSON for a `<script>` element. It contains no `<`, which could end the element.
     pub fn json(&self) -> String {
         let json = serde_json::to_string(self).unwrap_or_default();
         json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
@@ -254,14 +265,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn people_coming_and_going_read_as_agreed() {
+    fn indonesian_presence_texts_read_as_agreed() {
         let texts = Texts::of(Locale::Indonesian);
         assert_eq!(texts.script.joined, "{username} telah bergabung.");
         assert_eq!(texts.script.left, "{username} telah keluar.");
     }
 
     #[test]
-    fn the_scripts_json_cannot_end_its_element() {
+    fn numbers_are_grouped_as_the_language_does() {
+        for (number, indonesian, english) in
+            [(0, "0", "0"), (999, "999", "999"), (10_000, "10.000", "10,000"), (1_234_567, "1.234.567", "1,234,567")]
+        {
+            assert_eq!(id::TEXTS.units.number(number), indonesian);
+            assert_eq!(en::TEXTS.units.number(number), english);
+        }
+    }
+
+    #[test]
+    fn script_json_cannot_end_its_element() {
         let script = Script { again: "</script><!--", ..id::TEXTS.script };
         let json = script.json();
         assert!(!json.contains(['<', '>']), "{json}");
@@ -270,15 +291,15 @@ mod tests {
     }
 
     #[test]
-    fn both_languages_fill_in_the_same_places() {
+    fn both_languages_have_the_same_placeholders() {
         let value = |texts: &Texts| serde_json::to_value(texts.script).unwrap();
         let (id, en) = (value(&id::TEXTS), value(&en::TEXTS));
         let id = id.as_object().unwrap().iter();
         let pairs =
             id.flat_map(|(key, text)| forms(text).into_iter().zip(forms(&en[key])).map(move |pair| (key, pair)));
         for (key, (id, en)) in pairs {
-            for place in ["{username}", "{count}", "{other}", "{seconds}"] {
-                assert_eq!(id.contains(place), en.contains(place), "{key}: {id:?} and {en:?}");
+            for placeholder in ["{username}", "{count}", "{other}", "{seconds}"] {
+                assert_eq!(id.contains(placeholder), en.contains(placeholder), "{key}: {id:?} and {en:?}");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The page, as people see it, in real Chromium.
+//! The page in a real Chromium.
 
 mod alerts;
 mod conversation;
@@ -9,6 +9,8 @@ mod order;
 mod payloads;
 mod people;
 mod reading;
+mod storage;
+mod text;
 mod writing;
 
 use std::path::Path;
@@ -19,15 +21,15 @@ use crate::kit::{Browser, Cluster, Engine, Proxy};
 const TEXT: &str = "#timeline .message .text";
 /// A row of the timeline, of any kind.
 const ROW: &str = "#timeline > li";
-/// How the connection stands.
+/// The state of the connection.
 const CONNECTION: &str = "return document.body.dataset.connection";
 
-/// One instance, in memory, where people may say as much as they like.
+/// Starts one instance on the memory engine without message limits.
 async fn alone() -> Cluster {
     Cluster::of(Engine::Memory).set("RUANG_MESSAGES_PER_SECOND", "0").start().await
 }
 
-/// A network of the test's own before the first instance, and the address that the instance has through it.
+/// Starts a proxy before the first instance; returns it and its base URL.
 async fn network(cluster: &Cluster) -> (Proxy, String) {
     let address = cluster.instances[0].address();
     let port = address.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
@@ -36,7 +38,7 @@ async fn network(cluster: &Cluster) -> (Proxy, String) {
     (network, base)
 }
 
-/// An instance with nobody in it but sari, in Indonesian.
+/// Starts an instance with one member: sari, in Indonesian.
 async fn sari_alone() -> (Cluster, Browser) {
     let cluster = alone().await;
     let sari = Browser::start("id").await;
@@ -48,7 +50,7 @@ async fn two() -> Cluster {
     Cluster::of(Engine::Redis).instances(2).start().await
 }
 
-/// Sari, in Indonesian, on the first instance; budi, in English, on the second; both in the room.
+/// Signs in sari, in Indonesian, on the first instance, and budi, in English, on the second.
 async fn sari_and_budi(cluster: &Cluster) -> (Browser, Browser) {
     let (sari, budi) = tokio::join!(Browser::start("id"), Browser::start("en"));
     signs_in(&sari, cluster.base(0), "sari").await;
@@ -69,8 +71,8 @@ async fn signs_in(page: &Browser, base: &str, name: &str) {
     page.shows("#members", name).await;
 }
 
-/// A picture for the documentation, taken anew when `RUANG_PICTURES` is 1.
-#[expect(clippy::disallowed_methods, reason = "a test has no settings: what is asked for comes with the command")]
+/// Takes a picture for the documentation when `RUANG_PICTURES` is 1.
+#[expect(clippy::disallowed_methods, reason = "a test has no settings; the command sets this variable")]
 async fn picture(page: &Browser, name: &str) {
     if std::env::var("RUANG_PICTURES").is_ok_and(|value| value == "1") {
         let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");

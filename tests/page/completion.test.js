@@ -1,31 +1,32 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Completion, candidates } from "../../static/completion.js";
+import { Completion, findCandidates } from "../../static/completion.js";
 
 const NAMES = ["Budi", "Bunga", "Eka 🌿"];
 
-test("a name is completed that begins as written, whatever its case", () => {
-  assert.deepEqual(candidates("halo @bu", 8, NAMES), { start: 5, names: ["Budi", "Bunga"] });
-  assert.deepEqual(candidates("@eka ", 5, NAMES), { start: 0, names: ["Eka 🌿"] });
+test("candidates_match_the_prefix_whatever_its_case", () => {
+  assert.deepEqual(findCandidates("halo @bu", 8, NAMES), { start: 5, names: ["Budi", "Bunga"] });
+  assert.deepEqual(findCandidates("@eka ", 5, NAMES), { start: 0, names: ["Eka 🌿"] });
+  assert.deepEqual(findCandidates("こんにちは@bud", 9, NAMES), { start: 5, names: ["Budi"] });
 });
 
-test("elsewhere there is nothing to complete, and Tab moves on", () => {
+test("caret_without_a_matching_mention_has_no_candidates", () => {
   for (const text of ["", "bu", "@x", "surel@bu", "@bu\n", "@bu dan lagi"]) {
-    assert.equal(candidates(text, text.length, NAMES), null, text);
+    assert.equal(findCandidates(text, text.length, NAMES), null, text);
   }
 });
 
-test("each Tab takes the next name, around, and what follows the caret stays", () => {
+test("each_tab_takes_the_next_name_and_keeps_the_text_after_it", () => {
   const completion = new Completion();
-  const seen = [];
-  let at = { text: "hai @b ya", caret: 6 };
-  for (let n = 0; n < 3; n += 1) seen.push((at = completion.next(at, NAMES)).text);
-  assert.deepEqual(seen, ["hai @Budi ya", "hai @Bunga ya", "hai @Budi ya"]);
-  assert.equal(at.caret, "hai @Budi ".length);
+  const texts = [];
+  let state = { text: "hai @b ya", caret: 6 };
+  for (let n = 0; n < 3; n += 1) texts.push((state = completion.next(state, NAMES)).text);
+  assert.deepEqual(texts, ["hai @Budi ya", "hai @Bunga ya", "hai @Budi ya"]);
+  assert.equal(state.caret, "hai @Budi ".length);
 });
 
-test("typing on begins anew", () => {
+test("typing_after_a_completion_starts_a_new_one", () => {
   const completion = new Completion();
   completion.next({ text: "@b", caret: 2 }, NAMES);
   assert.equal(completion.next({ text: "@Budi @e", caret: 8 }, NAMES).text, "@Budi @Eka 🌿 ");

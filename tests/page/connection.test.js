@@ -4,9 +4,9 @@ import { test } from "node:test";
 import { Backoff } from "../../static/backoff.js";
 import { Connection } from "../../static/connection.js";
 
-/** A connection on sockets and a clock that the test moves. */
-function connected({ probe = {}, since = "7-1" } = {}) {
-  const world = { sockets: [], heard: [], changes: [], timers: new Map(), now: 0, since };
+/** A connection with fake sockets and a clock that the test moves. */
+function connect({ probe = {}, since = "7-1" } = {}) {
+  const world = { sockets: [], frames: [], states: [], timers: new Map(), now: 0, since };
   let timer = 0;
   const clock = {
     now: () => world.now,
@@ -20,18 +20,18 @@ function connected({ probe = {}, since = "7-1" } = {}) {
     }
   };
   world.connection = new Connection({
-    open: () => {
+    openSocket: () => {
       const socket = { readyState: 1, sent: [], closed: false };
       socket.send = (data) => socket.sent.push(JSON.parse(data));
       socket.close = () => (socket.closed = true);
-      socket.say = (frame) => socket.onmessage({ data: JSON.stringify(frame) });
+      socket.receive = (frame) => socket.onmessage({ data: JSON.stringify(frame) });
       world.sockets.push(socket);
       return socket;
     },
     probe: () => Promise.resolve(probe),
-    since: () => world.since,
-    heard: (frame, asked) => world.heard.push([frame.type, asked]),
-    changed: (change) => world.changes.push(change.state),
+    getSince: () => world.since,
+    onFrame: (frame, request) => world.frames.push([frame.type, request]),
+    onState: ({ state }) => world.states.push(state),
     backoff: new Backoff(() => 1),
     clock,
   });
@@ -40,32 +40,32 @@ function connected({ probe = {}, since = "7-1" } = {}) {
   return world;
 }
 
-function joined(options) {
-  const world = connected(options);
+function join(options) {
+  const world = connect(options);
   world.socket().onopen();
-  world.socket().say({ type: "welcome" });
+  world.socket().receive({ type: "welcome" });
   return world;
 }
 
-test("it joins from the last id seen, and nothing is sent before the welcome", () => {
-  const world = connected();
+test("join_precedes_every_frame_and_names_since", () => {
+  const world = connect();
   world.socket().onopen();
   assert.deepEqual(world.socket().sent, [{ type: "join", since: "7-1" }]);
   assert.equal(world.connection.send({ type: "message" }), false);
-  world.socket().say({ type: "welcome" });
+  world.socket().receive({ type: "welcome" });
   assert.equal(world.connection.send({ type: "message" }), true);
-  assert.deepEqual(world.heard, [["welcome", true]]);
+  assert.deepEqual(world.frames, [["welcome", { since: "7-1" }]]);
 });
 
-test("a welcome that was not asked for is told as such", () => {
-  const world = joined();
-  world.socket().say({ type: "welcome" });
-  assert.deepEqual(world.heard.at(-1), ["welcome", false]);
+test("unrequested_welcome_is_reported_without_a_join", () => {
+  const world = join();
+  world.socket().receive({ type: "welcome" });
+  assert.deepEqual(world.frames.at(-1), ["welcome", null]);
 });
 
-test("it comes back after a restart, as late as the server asked", () => {
-  const world = joined();
-  world.socket().say({ type: "bye", reason: "restart", retry_after_ms: 3000 });
+test("restart_reconnects_after_the_delay_that_was_asked_for", () => {
+  const world = join();
+  world.socket().receive({ type: "bye", reason: "restart", retry_after_ms: 3000 });
   world.socket().onclose({ code: 1012 });
   world.pass(3400);
   assert.equal(world.sockets.length, 1);
@@ -73,62 +73,75 @@ test("it comes back after a restart, as late as the server asked", () => {
   assert.equal(world.sockets.length, 2);
 });
 
-test("it stays away after 4001 and 1008", () => {
+test("final_close_codes_end_the_connection", () => {
   for (const code of [4001, 1008]) {
-    const world = joined();
+    const world = join();
     world.socket().onclose({ code });
     world.pass(60_000);
     world.connection.connect();
     assert.equal(world.sockets.length, 1);
-    assert.equal(world.changes.at(-1), "ended");
+    assert.equal(world.states.at(-1), "ended");
   }
 });
 
-test("when no socket opens it asks why: signed out ends it, anything else waits", async () => {
-  const out = connected({ probe: { signedOut: true } });
+test("refused_upgrade_probes_and_ends_only_when_signed_out", async () => {
+  const out = connect({ probe: { signedOut: true } });
   out.socket().onclose({ code: 1006 });
   await Promise.resolve();
-  assert.equal(out.changes.at(-1), "ended");
-  const full = connected({ probe: { retryAfterMs: 2000 } });
+  assert.equal(out.states.at(-1), "ended");
+  const full = connect({ probe: { retryAfterMs: 2000 } });
   full.socket().onclose({ code: 1006 });
   await Promise.resolve();
   full.pass(2500);
   assert.equal(full.sockets.length, 2);
 });
 
-test("a pong that is ahead of what is known makes it join again, unless the message comes", () => {
-  const world = joined();
-  world.socket().say({ type: "pong", head: "7-2" });
+test("pong_ahead_of_since_rejoins_unless_the_message_arrives", () => {
+  const world = join();
+  world.socket().receive({ type: "pong", head: "7-2" });
   world.pass(1000);
   assert.equal(world.socket().sent.filter(({ type }) => type === "join").length, 2);
-  world.socket().say({ type: "welcome" });
-  world.socket().say({ type: "pong", head: "7-3" });
+  world.socket().receive({ type: "welcome" });
+  world.socket().receive({ type: "pong", head: "7-3" });
   world.since = "7-3";
   world.pass(1000);
   assert.equal(world.socket().sent.filter(({ type }) => type === "join").length, 2);
 });
 
-test("a pong without a head makes it try another socket", () => {
-  const world = joined();
-  world.socket().say({ type: "pong", head: null });
+test("pong_without_a_head_reconnects", () => {
+  const world = join();
+  world.socket().receive({ type: "pong", head: null });
   assert.equal(world.socket().closed, true);
   world.pass(500);
   assert.equal(world.sockets.length, 2);
 });
 
-test("a link that answers no ping is given up", () => {
-  const world = joined();
+test("missing_pong_drops_the_connection", () => {
+  const world = join();
   world.pass(20_000);
   assert.deepEqual(world.socket().sent.at(-1), { type: "ping" });
   world.pass(10_000);
-  assert.equal(world.changes.at(-1), "waiting");
+  assert.equal(world.states.at(-1), "waiting");
 });
 
-test("a join that could not be answered is asked again on the same socket", () => {
-  const world = connected();
+test("refused_join_is_repeated_on_the_same_socket", () => {
+  const world = connect();
   world.socket().onopen();
-  world.socket().say({ type: "error", code: "unavailable", retry_after_ms: 700 });
+  world.socket().receive({ type: "error", code: "unavailable", retry_after_ms: 700 });
   world.pass(700);
   assert.equal(world.sockets.length, 1);
   assert.equal(world.socket().sent.length, 2);
+});
+
+test("recovered_welcome_after_a_crossing_one_answers_the_join", () => {
+  const world = join();
+  const receive = (recovered) => world.socket().receive({ type: "welcome", recovered });
+  world.socket().receive({ type: "pong", head: "7-2" });
+  world.pass(1000);
+  world.since = "9-9";
+  receive(false);
+  receive(true);
+  assert.deepEqual(world.frames.slice(1), [["welcome", { since: "7-1" }], ["welcome", { since: "7-1" }]]);
+  receive(false);
+  assert.deepEqual(world.frames.at(-1), ["welcome", null]);
 });

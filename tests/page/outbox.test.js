@@ -2,18 +2,27 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Outbox } from "../../static/outbox.js";
+import { BROKEN_STORAGES, fakeArea, fakeStorage } from "./fake_storage.js";
 
-function storage() {
-  const items = new Map();
-  return { getItem: (key) => items.get(key) ?? null, setItem: (key, value) => items.set(key, value), removeItem: (key) => items.delete(key) };
-}
+const MINUTE = 60_000;
 
-function outbox(kept = storage(), now = () => 0) {
+function outbox(storage = fakeStorage(), now = () => 0) {
   let n = 0;
-  return new Outbox({ storage: kept, key: "o", nonce: () => `n${(n += 1)}`, now });
+  return new Outbox({ storage, key: "o", createNonce: () => `n${(n += 1)}`, now });
 }
 
-test("one message is on its way at a time, in the order they were said", () => {
+/** An outbox with a text that was sent at 0 and acknowledged as 7-1, and its clock. */
+function withAcknowledged() {
+  const clock = { now: 0 };
+  const storage = fakeStorage();
+  const box = outbox(storage, () => clock.now);
+  box.add("a");
+  box.markSent(box.next().nonce);
+  box.acknowledge("n1", "7-1");
+  return { box, storage, clock };
+}
+
+test("outbox_sends_one_message_at_a_time_in_order", () => {
   const box = outbox();
   box.add("a");
   box.add("b");
@@ -23,72 +32,60 @@ test("one message is on its way at a time, in the order they were said", () => {
   assert.equal(box.next().text, "b");
 });
 
-test("what was on its way when the connection broke goes again under the same nonce", () => {
+test("message_in_flight_at_a_disconnect_keeps_its_nonce", () => {
   const box = outbox();
   box.add("a");
   const { nonce } = box.next();
-  box.disconnected();
+  box.postponeAll();
   assert.equal(box.next().nonce, nonce);
 });
 
-test("a reload loses nothing, and sends again with the same nonce", () => {
-  const kept = storage();
-  const before = outbox(kept);
+test("reload_sends_again_with_the_same_nonce", () => {
+  const storage = fakeStorage();
+  const before = outbox(storage);
   before.add("a");
   before.next();
-  const after = outbox(kept);
-  assert.deepEqual(after.next(), { nonce: "n1", text: "a", state: "sent", saidAt: 0 });
+  assert.deepEqual(outbox(storage).next(), { nonce: "n1", text: "a", state: "sent", saidAt: 0 });
 });
 
-test("what is kept stays shown until it arrives, and is not stored", () => {
-  const kept = storage();
-  const box = outbox(kept);
+test("acknowledged_message_is_shown_but_not_stored", () => {
+  const storage = fakeStorage();
+  const box = outbox(storage);
   box.add("a");
   box.next();
   box.acknowledge("n1", "7-1");
   assert.equal(box.entries.length, 1);
-  assert.equal(outbox(kept).entries.length, 0);
-  box.drop("n1");
+  assert.equal(outbox(storage).entries.length, 0);
+  box.remove("n1");
   assert.equal(box.entries.length, 0);
 });
 
-/** An outbox with a text that was sent at 0 and is kept as 7-1, and a clock. */
-function withKept() {
-  const clock = { now: 0 };
-  const kept = storage();
-  const box = outbox(kept, () => clock.now);
-  box.add("a");
-  box.sent(box.next().nonce);
-  box.acknowledge("n1", "7-1");
-  return { box, kept, clock };
-}
-
-test("what is kept and not in a welcome goes again under the same nonce", () => {
+test("acknowledged_message_missing_in_a_welcome_is_sent_again", () => {
   for (const missed of [0, 600, null]) {
-    const { box, kept } = withKept();
-    box.welcomed({ messages: [{ id: "7-2" }], missed });
-    assert.equal(outbox(kept).entries.length, 1);
+    const { box, storage } = withAcknowledged();
+    box.reconcile({ messages: [{ id: "7-2" }], missed });
+    assert.equal(outbox(storage).entries.length, 1);
     assert.equal(box.next().nonce, "n1");
   }
 });
 
-test("what is kept and was deleted before it was shown does not go again", () => {
-  const { box } = withKept();
-  box.welcomed({ messages: [{ id: "7-1", removed: true }], missed: 0 });
+test("acknowledged_message_deleted_meanwhile_is_not_sent_again", () => {
+  const { box } = withAcknowledged();
+  box.reconcile({ messages: [{ id: "7-1", removed: true }], missed: 0 });
   assert.equal(box.entries.length, 0);
 });
 
-test("what was kept long ago goes again, if the person wants it, only where something is known to be lost", () => {
-  for (const [missed, left] of [[0, []], [600, []], [null, ["unsure"]]]) {
-    const { box, clock } = withKept();
-    clock.now = 10 * 60_000;
-    box.welcomed({ messages: [], missed });
+test("old_acknowledged_message_asks_only_after_a_known_loss", () => {
+  for (const [missed, reasons] of [[0, []], [600, []], [null, ["unsure"]]]) {
+    const { box, clock } = withAcknowledged();
+    clock.now = 10 * MINUTE;
+    box.reconcile({ messages: [], missed });
     assert.equal(box.next(), undefined);
-    assert.deepEqual(box.entries.map(({ reason }) => reason), left);
+    assert.deepEqual(box.entries.map(({ reason }) => reason), reasons);
   }
 });
 
-test("a refused message waits for the person, and goes again as a new one", () => {
+test("refused_message_waits_and_is_retried_as_a_new_one", () => {
   const box = outbox();
   box.add("a");
   box.next();
@@ -98,64 +95,72 @@ test("a refused message waits for the person, and goes again as a new one", () =
   assert.equal(box.next().nonce, "n2");
 });
 
-test("storage that is broken or forbidden is no reason to lose what is said", () => {
-  const forbidden = { getItem: () => "{", setItem: () => { throw new Error("full"); }, removeItem() {} };
-  const box = outbox(forbidden);
-  box.add("a");
-  assert.equal(box.next().text, "a");
-});
-
-test("what the room may have forgotten is not sent again unasked, and does not stop the next", () => {
-  let now = 0;
-  const kept = storage();
-  const box = outbox(kept, () => now);
-  box.add("a");
-  box.sent(box.next().nonce);
-  box.disconnected();
-  now = 8 * 60_000;
-  assert.equal(box.next().text, "a");
-  box.disconnected();
-  now = 9 * 60_000 + 1;
-  const again = outbox(kept, () => now);
-  again.add("b");
-  assert.equal(again.next().text, "b");
-  assert.deepEqual([again.entries[0].state, again.entries[0].reason], ["refused", "unsure"]);
-});
-
-test("the time of the first send counts, not of the last", () => {
-  let now = 0;
-  const box = outbox(storage(), () => now);
-  box.add("a");
-  for (now of [0, 4 * 60_000, 8 * 60_000]) {
-    box.sent(box.next().nonce);
-    box.disconnected();
+test("outbox_without_storage_still_sends", () => {
+  for (const [name, open] of Object.entries(BROKEN_STORAGES)) {
+    const box = outbox(open());
+    box.add("a");
+    assert.equal(box.next().text, "a", name);
   }
-  now = 9 * 60_000 + 1;
+});
+
+test("unreadable_entries_are_ignored", () => {
+  for (const broken of ["{", "7", "{}", "[null]", '[{"nonce":"n1"}]']) {
+    assert.deepEqual(outbox(fakeStorage(fakeArea({ o: broken }))).entries, [], broken);
+  }
+});
+
+test("message_beyond_nonce_memory_asks_and_blocks_no_other", () => {
+  let now = 0;
+  const storage = fakeStorage();
+  const box = outbox(storage, () => now);
+  box.add("a");
+  box.markSent(box.next().nonce);
+  box.postponeAll();
+  now = 8 * MINUTE;
+  assert.equal(box.next().text, "a");
+  box.postponeAll();
+  now = 9 * MINUTE + 1;
+  const reloaded = new Outbox({ storage, key: "o", createNonce: () => "m1", now: () => now });
+  reloaded.add("b");
+  assert.equal(reloaded.next().text, "b");
+  assert.deepEqual([reloaded.entries[0].state, reloaded.entries[0].reason], ["refused", "unsure"]);
+});
+
+test("nonce_age_counts_from_the_first_send", () => {
+  let now = 0;
+  const box = outbox(fakeStorage(), () => now);
+  box.add("a");
+  for (now of [0, 4 * MINUTE, 8 * MINUTE]) {
+    box.markSent(box.next().nonce);
+    box.postponeAll();
+  }
+  now = 9 * MINUTE + 1;
   assert.equal(box.next(), undefined);
   box.retry("n1");
   assert.deepEqual(box.next(), { nonce: "n2", text: "a", state: "sent", saidAt: now });
 });
 
-test("what was written while away may be sent much later, for as long as the page lives", () => {
+test("unsent_message_of_a_live_page_is_sent_however_old", () => {
   let now = 0;
-  const box = outbox(storage(), () => now);
+  const box = outbox(fakeStorage(), () => now);
   box.add("a");
-  now = 3 * 60 * 60_000;
+  now = 3 * 60 * MINUTE;
   assert.equal(box.next().text, "a");
 });
 
-test("what a page since closed never sent asks first when it is old", () => {
+test("unsent_message_of_a_closed_page_asks_when_old", () => {
   let now = 0;
-  const kept = storage();
-  outbox(kept, () => now).add("a");
-  now = 2 * 60 * 60_000;
-  const box = outbox(kept, () => now);
+  const storage = fakeStorage();
+  outbox(storage, () => now).add("a");
+  now = 2 * 60 * MINUTE;
+  const box = outbox(storage, () => now);
   assert.equal(box.next(), undefined);
   assert.equal(box.entries[0].reason, "stale");
 });
 
-test("what another tab left behind is taken over under the same nonce", () => {
+test("adopted_message_keeps_its_nonce_and_is_added_once", () => {
   const box = outbox();
-  box.adopt([{ nonce: "x", text: "a", state: "waiting", saidAt: 0, sentAt: 0 }]);
+  for (let n = 0; n < 2; n += 1) box.adopt([{ nonce: "x", text: "a", state: "waiting", saidAt: 0, sentAt: 0 }]);
+  assert.equal(box.entries.length, 1);
   assert.equal(box.next().nonce, "x");
 });

@@ -1,39 +1,41 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { sameDay, day } from "../../static/clock.js";
-import { measure, sends } from "../../static/composer.js";
-import { counted, fill } from "../../static/texts.js";
+import { formatDay, isSameDay } from "../../static/clock.js";
+import { isSendKey, measure } from "../../static/composer.js";
+import { formatCount, formatText } from "../../static/texts.js";
 
-test("one thing and many things are told as each language does", () => {
+test("count_is_formatted_as_each_language_does", () => {
   const forms = { one: "{count} message", other: "{count} messages" };
-  assert.equal(counted({ lang: "en" }, forms, 1), "1 message");
-  assert.equal(counted({ lang: "en" }, forms, 1200), "1,200 messages");
-  assert.equal(counted({ lang: "id" }, { one: "{count} pesan", other: "{count} pesan" }, 1200), "1.200 pesan");
+  assert.equal(formatCount({ lang: "en" }, forms, 1), "1 message");
+  assert.equal(formatCount({ lang: "en" }, forms, 1200), "1,200 messages");
+  assert.equal(formatCount({ lang: "id" }, { one: "{count} pesan", other: "{count} pesan" }, 1200), "1.200 pesan");
 });
 
-test("what has no value stays as it is", () => {
-  assert.equal(fill("{a} {b}", { a: 0 }), "0 {b}");
+test("placeholder_without_a_value_stays", () => {
+  assert.equal(formatText("{a} {b}", { a: 0 }), "0 {b}");
 });
 
-test("days are named from where the reader is", () => {
+test("days_are_named_relative_to_the_reader", () => {
   const noon = new Date(2026, 10, 23, 12).getTime();
   const ago = (days) => noon - days * 86_400_000;
-  assert.deepEqual([0, 1].map((days) => day(ago(days), "id", noon)), ["Hari ini", "Kemarin"]);
-  assert.deepEqual([0, 1].map((days) => day(ago(days), "en", noon)), ["Today", "Yesterday"]);
-  assert.equal(day(ago(2), "en", noon), "Saturday, November 21");
-  assert.match(day(ago(400), "id", noon), /2025$/);
-  assert.ok(sameDay(noon, noon + 3_600_000) && !sameDay(noon, ago(1)));
+  assert.deepEqual([0, 1].map((days) => formatDay(ago(days), "id", noon)), ["Hari ini", "Kemarin"]);
+  assert.deepEqual([0, 1].map((days) => formatDay(ago(days), "en", noon)), ["Today", "Yesterday"]);
+  assert.equal(formatDay(ago(2), "en", noon), "Saturday, November 21");
+  assert.match(formatDay(ago(400), "id", noon), /2025$/);
+  assert.ok(isSameDay(noon, noon + 3_600_000) && !isSameDay(noon, ago(1)));
 });
 
-test("a text is measured as the server measures it", () => {
+test("text_is_measured_as_on_the_server", () => {
   assert.equal(measure("  e\u0301👋\n"), 2);
   assert.equal(measure(" \n "), 0);
 });
 
-test("Enter sends, unless it makes a line, chooses a candidate, or is touched", () => {
+test("enter_sends_unless_shifted_composing_or_on_touch", () => {
   const key = (more) => ({ key: "Enter", shiftKey: false, isComposing: false, keyCode: 13, ...more });
-  assert.ok(sends(key({}), false));
-  assert.ok(!sends(key({}), true));
-  for (const more of [{ shiftKey: true }, { isComposing: true }, { keyCode: 229 }, { key: "a" }]) assert.ok(!sends(key(more), false));
+  assert.ok(isSendKey(key({}), false));
+  assert.ok(!isSendKey(key({}), true));
+  for (const more of [{ shiftKey: true }, { isComposing: true }, { keyCode: 229 }, { key: "a" }]) {
+    assert.ok(!isSendKey(key(more), false));
+  }
 });

@@ -1,38 +1,41 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { compare } from "../../static/id.js";
-import { ROWS_AT_MOST, Timeline } from "../../static/timeline.js";
+import { compareIds } from "../../static/id.js";
+import { MAX_ROWS, Timeline } from "../../static/timeline.js";
 
 const message = (n, epoch = 7) => ({ id: `${epoch}-${n}`, nonce: `n${n}`, from: "adi", text: `${n}`, at: n });
-const range = (from, to) => Array.from({ length: to - from + 1 }, (_, at) => message(from + at));
+const range = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => message(from + index));
 
-/** A view that mirrors the rows from what it is told: in the end both must show the same. */
+/** A view that mirrors the rows from its calls: in the end both must be equal. */
 function shown() {
   const rows = [];
-  const told = [];
+  const older = [];
   const view = {
     insert: (row, next) => rows.splice(next ? rows.indexOf(next) : rows.length, 0, row),
     remove: (row) => rows.splice(rows.indexOf(row), 1),
     replace: () => {},
     clear: () => rows.splice(0),
-    more: (more) => told.push(more),
+    showOlder: (hasOlder) => older.push(hasOlder),
   };
   const timeline = new Timeline(view);
   const text = () => {
     assert.deepEqual(rows, timeline.rows);
     return rows.map((row) => (row.kind === "message" ? row.message.text : row.kind)).join(" ");
   };
-  return { timeline, text, told };
+  const welcome = (frame, request = { since: timeline.since }) =>
+    timeline.applyWelcome({ recovered: true, missed: 0, messages: [], head: frame.messages?.at(-1)?.id, ...frame }, request);
+  const load = (messages, more, gap) => timeline.insertHistory(timeline.historyRequest(gap), { messages, more });
+  return { timeline, text, older, welcome, load };
 }
 
-test("ids are ordered exactly, also where a number would be rounded", () => {
-  assert.ok(compare("9007199254740993-1", "9007199254740992-2") > 0);
-  assert.ok(compare("7-10", "7-9") > 0);
-  assert.equal(compare("7-1", "7-1"), 0);
+test("ids_beyond_exact_numbers_are_compared_exactly", () => {
+  assert.ok(compareIds("9007199254740993-1", "9007199254740992-2") > 0);
+  assert.ok(compareIds("7-10", "7-9") > 0);
+  assert.equal(compareIds("7-1", "7-1"), 0);
 });
 
-test("a message is shown once, and moves the id to join from forward only", () => {
+test("repeated_message_is_shown_once_and_keeps_since", () => {
   const { timeline, text } = shown();
   assert.equal(timeline.add(message(1)), true);
   assert.equal(timeline.add(message(2)), true);
@@ -41,98 +44,160 @@ test("a message is shown once, and moves the id to join from forward only", () =
   assert.equal(timeline.since, "7-2");
 });
 
-test("a recovered welcome continues what is shown, without a gap", () => {
-  const { timeline, text } = shown();
-  timeline.welcome({ recovered: true, missed: 0, messages: range(1, 2), head: "7-2" }, true);
-  timeline.welcome({ recovered: true, missed: 0, messages: range(2, 4), head: "7-4" }, true);
+test("recovered_welcome_continues_without_a_gap", () => {
+  const { timeline, text, welcome } = shown();
+  welcome({ messages: range(1, 2) });
+  welcome({ messages: range(2, 4) });
   assert.equal(text(), "1 2 3 4");
   assert.equal(timeline.since, "7-4");
 });
 
-test("a welcome that has not recovered shows a gap, which loads until it meets what was there", () => {
-  const { timeline, text } = shown();
-  timeline.welcome({ recovered: true, missed: 0, messages: range(1, 2), head: "7-2" }, true);
-  timeline.welcome({ recovered: false, missed: 4, messages: range(7, 8), head: "7-8" }, true);
+test("gap_loads_until_it_meets_known_messages", () => {
+  const { timeline, text, welcome, load } = shown();
+  welcome({ messages: range(1, 2) });
+  welcome({ recovered: false, missed: 4, messages: range(7, 8) });
   assert.equal(text(), "1 2 gap 7 8");
   const gap = timeline.rows[2];
   assert.equal(gap.before, "7-7");
-  timeline.fill(range(5, 6), true, gap);
+  load(range(5, 6), true, gap);
   assert.equal(text(), "1 2 gap 5 6 7 8");
   assert.equal(gap.before, "7-5");
-  timeline.fill(range(2, 4), true, gap);
+  load(range(2, 4), true, gap);
   assert.equal(text(), "1 2 3 4 5 6 7 8");
 });
 
-test("a gap with nothing kept in it goes away when asked", () => {
-  const { timeline, text } = shown();
-  timeline.welcome({ recovered: true, missed: 0, messages: [message(1)], head: "7-1" }, true);
-  timeline.welcome({ recovered: false, missed: null, messages: [message(1, 8)], head: "8-1" }, true);
-  timeline.fill([], false, timeline.rows[1]);
+test("page_that_reaches_beyond_a_gap_fills_only_the_gap", () => {
+  const { timeline, text, welcome, load } = shown();
+  welcome({ messages: range(51, 52) });
+  welcome({ recovered: false, missed: 2, messages: range(55, 56) });
+  load(range(1, 54), true, timeline.rows[2]);
+  assert.equal(text(), "51 52 53 54 55 56");
+});
+
+test("gap_without_stored_messages_is_removed_when_loaded", () => {
+  const { timeline, text, welcome, load } = shown();
+  welcome({ messages: [message(1)] });
+  welcome({ recovered: false, missed: null, messages: [message(1, 8)] });
+  load([], false, timeline.rows[1]);
   assert.equal(text(), "1 1");
   assert.equal(timeline.since, "8-1");
 });
 
-test("an unasked welcome replaces what is shown", () => {
-  const { timeline, text } = shown();
-  timeline.welcome({ recovered: true, missed: 0, messages: range(1, 5), head: "7-5" }, true);
-  timeline.welcome({ recovered: false, missed: null, messages: range(2, 3), head: "7-3" }, false);
+test("unrequested_welcome_replaces_all_rows", () => {
+  const { timeline, text, welcome } = shown();
+  welcome({ messages: range(1, 5) });
+  welcome({ recovered: false, missed: null, messages: range(2, 3) }, null);
   assert.equal(text(), "gap 2 3");
   assert.equal(timeline.since, "7-3");
 });
 
-test("earlier messages come before everything, once", () => {
-  const { timeline, text } = shown();
-  timeline.welcome({ recovered: true, missed: 0, messages: range(3, 4), head: "7-4" }, true);
-  timeline.fill(range(1, 3), false);
+test("answer_to_a_rejoin_goes_before_messages_that_overtook_it", () => {
+  const { timeline, text, welcome } = shown();
+  welcome({ messages: range(1, 2) });
+  const request = { since: timeline.since };
+  timeline.add(message(5));
+  welcome({ messages: range(3, 5) }, request);
+  assert.equal(text(), "1 2 3 4 5");
+  timeline.add(message(8));
+  welcome({ recovered: false, missed: 3, messages: range(7, 8) }, { since: "7-5" });
+  assert.equal(text(), "1 2 3 4 5 gap 7 8");
+});
+
+test("answer_after_a_crossing_welcome_closes_its_gap", () => {
+  const { timeline, text, welcome } = shown();
+  welcome({ messages: range(1, 2) });
+  const request = { since: timeline.since };
+  welcome({ recovered: false, missed: null, messages: range(5, 6) }, request);
+  assert.equal(text(), "1 2 gap 5 6");
+  welcome({ messages: range(3, 6) }, request);
+  assert.equal(text(), "1 2 3 4 5 6");
+});
+
+test("earlier_messages_are_inserted_first_and_once", () => {
+  const { text, welcome, load } = shown();
+  welcome({ messages: range(3, 4) });
+  load(range(1, 3), false);
   assert.equal(text(), "1 2 3 4");
 });
 
-test("what the server put into the page is known and named, and not shown again", () => {
+test("rows_trimmed_while_earlier_ones_load_leave_a_gap_row", () => {
+  const { timeline, text, load } = shown();
+  const first = 1001;
+  for (const each of range(first, first + MAX_ROWS - 1)) timeline.add(each);
+  const request = timeline.historyRequest();
+  for (const each of range(first + MAX_ROWS, first + MAX_ROWS + 2)) timeline.add(each);
+  timeline.insertHistory(request, { messages: range(999, 1000), more: true });
+  assert.ok(text().startsWith("999 1000 gap 1004 1005 "));
+  const gap = timeline.rows[2];
+  assert.deepEqual([gap.after, gap.before], ["7-1000", "7-1004"]);
+  load(range(904, 1003), true, gap);
+  assert.ok(text().startsWith("999 1000 1001 1002 1003 1004 "));
+});
+
+test("empty_page_after_a_trim_still_offers_older_messages", () => {
+  const { timeline, older } = shown();
+  for (const each of range(1, MAX_ROWS)) timeline.add(each);
+  const request = timeline.historyRequest();
+  for (const each of range(MAX_ROWS + 1, MAX_ROWS + 3)) timeline.add(each);
+  timeline.insertHistory(request, { messages: [], more: false });
+  assert.deepEqual([timeline.rows.length, timeline.hasOlder, older], [MAX_ROWS, true, [true]]);
+});
+
+test("history_of_replaced_rows_is_dropped", () => {
+  const { timeline, text, welcome } = shown();
+  welcome({ messages: range(51, 52) });
+  const request = timeline.historyRequest();
+  welcome({ recovered: false, missed: null, messages: [message(1, 8)] }, null);
+  timeline.insertHistory(request, { messages: range(1, 50), more: true });
+  assert.equal(text(), "gap 1");
+});
+
+test("rows_in_the_page_are_known_and_not_inserted_again", () => {
   const { timeline } = shown();
   timeline.adopt(range(3, 4).map((each) => ({ kind: "message", message: each })), "7-4");
-  assert.equal(timeline.oldest(), "7-3");
+  assert.equal(timeline.oldestId(), "7-3");
   assert.equal(timeline.since, "7-4");
   assert.equal(timeline.add(message(4)), false);
 });
 
-test("a deleted message keeps its place without its text", () => {
+test("deleted_message_keeps_its_place_without_its_text", () => {
   const { timeline } = shown();
   timeline.add(message(1));
-  timeline.removed("7-1");
-  timeline.removed("7-9");
+  timeline.markRemoved("7-1");
+  timeline.markRemoved("7-9");
   assert.deepEqual([timeline.rows[0].message.removed, timeline.rows[0].message.text], [true, ""]);
 });
 
-test("a page that stays open for days does not grow for ever", () => {
+test("rows_beyond_the_limit_are_trimmed_at_the_top", () => {
   const { timeline } = shown();
-  for (let n = 1; n <= ROWS_AT_MOST + 10; n += 1) timeline.add(message(n));
-  assert.equal(timeline.rows.length, ROWS_AT_MOST);
-  assert.equal(timeline.oldest(), "7-11");
+  for (let n = 1; n <= MAX_ROWS + 10; n += 1) timeline.add(message(n));
+  assert.equal(timeline.rows.length, MAX_ROWS);
+  assert.equal(timeline.oldestId(), "7-11");
 });
 
-test("an empty page whose room has filled meanwhile offers what is earlier", () => {
-  const { timeline, told } = shown();
+test("empty_page_of_a_room_filled_since_offers_older_messages", () => {
+  const { timeline, older, welcome, load } = shown();
   timeline.adopt([], null, false);
-  timeline.welcome({ recovered: true, missed: 0, messages: range(51, 100), head: "7-100" }, true);
-  assert.deepEqual(told, [true]);
-  timeline.fill(range(1, 50), false);
-  assert.deepEqual(told, [true, false]);
+  welcome({ messages: range(51, 100) });
+  assert.deepEqual(older, [true]);
+  load(range(1, 50), false);
+  assert.deepEqual(older, [true, false]);
 });
 
-test("a room that was and stays empty offers nothing", () => {
-  const { timeline, told } = shown();
-  timeline.welcome({ recovered: true, missed: 0, messages: [], head: null }, true);
+test("empty_room_offers_no_older_messages", () => {
+  const { timeline, older, welcome } = shown();
+  welcome({ head: null });
   timeline.add(message(1));
-  assert.deepEqual(told, []);
+  assert.deepEqual(older, []);
 });
 
-test("comings and goings with nothing said between them are one row", () => {
+test("joins_and_leaves_between_messages_are_one_row", () => {
   const { timeline, text } = shown();
-  timeline.notice("joined", "adi");
-  timeline.notice("left", "adi");
+  timeline.addPresence("joined", "adi");
+  timeline.addPresence("left", "adi");
   timeline.add(message(1));
-  for (let n = 0; n < 60; n += 1) timeline.notice("joined", `p${n}`);
-  assert.equal(text(), "notice 1 notice");
+  for (let n = 0; n < 60; n += 1) timeline.addPresence("joined", `p${n}`);
+  assert.equal(text(), "presence 1 presence");
   const { joined, left, events } = timeline.rows[2];
   assert.deepEqual([joined, left, events.length, events.at(-1).username], [60, 0, 50, "p59"]);
 });

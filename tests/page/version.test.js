@@ -5,9 +5,9 @@ import { test } from "node:test";
 import { isOutdated } from "../../static/version.js";
 
 /** Asks a real server that answers with this status and caching. */
-async function asked(status, caching) {
-  const server = createServer((_, answer) => answer.writeHead(status, { "cache-control": caching }).end());
-  await new Promise((open) => server.listen(0, "127.0.0.1", open));
+async function ask(status, caching) {
+  const server = createServer((_, response) => response.writeHead(status, { "cache-control": caching }).end());
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   try {
     return await isOutdated(`http://127.0.0.1:${server.address().port}/static/x/version.js`);
   } finally {
@@ -15,12 +15,12 @@ async function asked(status, caching) {
   }
 }
 
-test("a page is outdated when its own address is no longer kept by caches", async () => {
-  assert.equal(await asked(200, "no-store"), true);
-  assert.equal(await asked(200, "public, max-age=31536000, immutable"), false);
+test("page_whose_address_is_not_cached_is_outdated", async () => {
+  assert.equal(await ask(200, "no-store"), true);
+  assert.equal(await ask(200, "public, max-age=31536000, immutable"), false);
 });
 
-test("a server that errs or is not there says nothing about versions", async () => {
-  assert.equal(await asked(503, "no-store"), false);
+test("page_is_not_outdated_when_the_server_fails", async () => {
+  assert.equal(await ask(503, "no-store"), false);
   assert.equal(await isOutdated("http://127.0.0.1:1/"), false);
 });

@@ -1,10 +1,10 @@
-//! Spans of time, as they are said.
+//! Durations as text.
 
 use std::time::Duration;
 
 use super::Units;
 
-/// In the largest unit that it is a whole number of.
+/// Formats a duration in the largest unit of which it is a whole number.
 pub fn spoken(duration: Duration, units: &Units) -> String {
     let seconds = duration.as_secs();
     let sizes = [(86_400, units.days), (3600, units.hours), (60, units.minutes), (1, units.seconds)];
@@ -12,10 +12,10 @@ pub fn spoken(duration: Duration, units: &Units) -> String {
     let (size, unit) = whole.unwrap_or((1, units.seconds));
     let count = seconds / size;
     let text = if count == 1 { unit.one } else { unit.other };
-    text.replace("{count}", &count.to_string())
+    text.replace("{count}", &units.number(count))
 }
 
-/// Rounded up, in the largest unit that it is at least one of.
+/// Formats a duration rounded up, in the largest unit of which it has at least one.
 pub fn about(duration: Duration, units: &Units) -> String {
     let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
     let size = [86_400, 3600, 60].into_iter().find(|size| seconds >= *size).unwrap_or(1);
@@ -28,7 +28,7 @@ mod tests {
     use crate::web::{locale::Locale, texts::Texts};
 
     #[test]
-    fn times_are_spoken_in_their_largest_whole_unit() {
+    fn duration_is_written_in_its_largest_whole_unit() {
         let english = &Texts::of(Locale::English).units;
         for (seconds, spoken_as) in [
             (0, "0 seconds"),
@@ -38,6 +38,7 @@ mod tests {
             (3600, "1 hour"),
             (43_200, "12 hours"),
             (604_800, "7 days"),
+            (86_400_000, "1,000 days"),
         ] {
             assert_eq!(spoken(Duration::from_secs(seconds), english), spoken_as);
         }
@@ -45,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_is_rounded_up_in_its_largest_unit() {
+    fn rounded_duration_is_written_in_its_largest_unit() {
         let english = &Texts::of(Locale::English).units;
         for (millis, said) in [
             (1, "1 second"),

@@ -4,7 +4,7 @@ use super::{ROW, TEXT, picture, sari_alone, sari_and_budi, signs_in, two};
 use crate::kit::{Browser, Cluster, Engine};
 
 #[tokio::test]
-async fn two_people_on_two_instances_write_to_each_other_without_a_reload() {
+async fn two_people_on_two_instances_talk_without_a_reload() {
     let cluster = two().await;
     let (sari, budi) = sari_and_budi(&cluster).await;
     sari.enter("#text", "Halo Budi, apa kabar?").await;
@@ -23,7 +23,7 @@ async fn two_people_on_two_instances_write_to_each_other_without_a_reload() {
 }
 
 #[tokio::test]
-async fn a_conversation_of_five_on_two_instances_is_shown_in_order() {
+async fn messages_of_five_people_are_in_the_same_order_everywhere() {
     let cluster = two().await;
     let (sari, budi) = sari_and_budi(&cluster).await;
     let mut citra = cluster.guest(1, "citra").await;
@@ -52,7 +52,7 @@ async fn a_conversation_of_five_on_two_instances_is_shown_in_order() {
 }
 
 #[tokio::test]
-async fn arrivals_and_departures_are_told_in_each_ones_language() {
+async fn joins_and_leaves_are_shown_in_each_readers_language() {
     let cluster = two().await;
     let (sari, budi) = sari_and_budi(&cluster).await;
     sari.shows(ROW, "budi telah bergabung.").await;
@@ -65,12 +65,12 @@ async fn arrivals_and_departures_are_told_in_each_ones_language() {
     for page in [&sari, &budi] {
         page.shows("#members", "sari").await;
         page.shows("#members", "budi").await;
-        assert!(!page.texts("#members").await.concat().contains("citra"), "who left is not listed");
+        assert!(!page.texts("#members").await.concat().contains("citra"), "a person who left is not listed");
     }
 }
 
 #[tokio::test]
-async fn a_reload_keeps_what_was_said_and_is_no_coming_and_going() {
+async fn reload_keeps_the_messages_and_is_no_join() {
     let cluster = two().await;
     let (sari, budi) = sari_and_budi(&cluster).await;
     sari.enter("#text", "sebelum muat ulang").await;
@@ -88,7 +88,7 @@ async fn a_reload_keeps_what_was_said_and_is_no_coming_and_going() {
 }
 
 #[tokio::test]
-async fn what_people_write_is_text() {
+async fn markup_in_a_message_is_shown_as_text() {
     let cluster = two().await;
     let (sari, budi) = sari_and_budi(&cluster).await;
     let text = "<img src=x onerror=\"document.title='broken'\"><b>tebal</b>";
@@ -103,7 +103,7 @@ async fn what_people_write_is_text() {
 }
 
 #[tokio::test]
-async fn signing_out_leads_to_the_form_and_every_tab_leaves_the_room() {
+async fn sign_out_leads_to_the_form_and_leaves_the_room() {
     let cluster = two().await;
     let (sari, budi) = sari_and_budi(&cluster).await;
     sari.shows(ROW, "budi telah bergabung.").await;
@@ -115,7 +115,7 @@ async fn signing_out_leads_to_the_form_and_every_tab_leaves_the_room() {
 }
 
 #[tokio::test]
-async fn a_name_in_use_is_told_beside_the_field_and_what_was_typed_is_kept() {
+async fn name_in_use_is_explained_and_stays_in_the_field() {
     let cluster = two().await;
     let _sari = cluster.guest(0, "sari").await;
     let page = Browser::start("id").await;
@@ -129,7 +129,7 @@ async fn a_name_in_use_is_told_beside_the_field_and_what_was_typed_is_kept() {
 }
 
 #[tokio::test]
-async fn when_its_instance_restarts_the_page_comes_back_by_itself_and_misses_nothing() {
+async fn page_reconnects_after_a_restart_and_misses_nothing() {
     let cluster = Cluster::of(Engine::Redis).instances(2).set("RUANG_TRUSTED_PROXIES", "127.0.0.0/8");
     let mut cluster = cluster.start().await;
     let balancer = crate::kit::Balancer::before(&cluster).await;
@@ -146,7 +146,7 @@ async fn when_its_instance_restarts_the_page_comes_back_by_itself_and_misses_not
 }
 
 #[tokio::test]
-async fn no_script_of_the_page_can_write_markup() {
+async fn script_that_writes_markup_is_blocked() {
     let (_cluster, sari) = sari_alone().await;
     let writes = "try { document.body.innerHTML = '<b>x</b>'; return 'written' } catch (error) { return error.name }";
     assert_eq!(sari.script(writes, vec![]).await, "TypeError");

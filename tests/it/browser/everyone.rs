@@ -1,4 +1,4 @@
-//! For everyone: by keyboard, by ear, on a small screen, in either language, without JavaScript.
+//! Accessibility: keyboard, screen reader, small screen, both languages, no JavaScript.
 
 use fantoccini::key::Key;
 
@@ -8,7 +8,7 @@ use crate::kit::{Browser, Cluster};
 const OVERFLOW: &str = "return document.documentElement.scrollWidth - innerWidth";
 
 #[tokio::test]
-async fn no_page_violates_a_rule_in_light_or_dark() {
+async fn every_page_passes_axe_in_light_and_dark() {
     let cluster = alone().await;
     let _held = cluster.guest(0, "citra").await;
     let page = Browser::start("id").await;
@@ -17,7 +17,7 @@ async fn no_page_violates_a_rule_in_light_or_dark() {
         page.open(&format!("{}/tidak-ada", cluster.base(0))).await;
         page.is_accessible(&format!("{colours}: an unknown address")).await;
         page.open(&format!("{}/privacy", cluster.base(0))).await;
-        page.is_accessible(&format!("{colours}: what is kept")).await;
+        page.is_accessible(&format!("{colours}: the privacy page")).await;
         picture(&page, "privacy").await;
         page.open(cluster.base(0)).await;
         page.is_accessible(&format!("{colours}: the form")).await;
@@ -41,12 +41,12 @@ async fn no_page_violates_a_rule_in_light_or_dark() {
     page.is_accessible("dark: the preferences").await;
     page.screen(320, 640, true).await;
     page.click("#people-toggle").await;
-    page.is_accessible("dark: who is here, on a phone").await;
+    page.is_accessible("dark: the people, on a phone").await;
     picture(&page, "phone-people").await;
 }
 
 #[tokio::test]
-async fn on_320_pixels_nothing_is_cut_off() {
+async fn page_at_320_pixels_cuts_nothing_off() {
     let cluster = alone().await;
     let page = Browser::start("id").await;
     page.screen(320, 600, true).await;
@@ -61,7 +61,7 @@ async fn on_320_pixels_nothing_is_cut_off() {
     let small = "return Array.from(document.querySelectorAll('button, a, input, textarea, summary')).filter(e => \
         e.checkVisibility() && !e.closest('.text') && e.className !== 'skip' && \
         Math.min(e.getBoundingClientRect().width, e.getBoundingClientRect().height) < 24).map(e => e.outerHTML)";
-    assert_eq!(page.script(small, vec![]).await, serde_json::json!([]), "all can be hit by a thumb");
+    assert_eq!(page.script(small, vec![]).await, serde_json::json!([]), "touch targets are large enough");
     page.click("#people-toggle").await;
     page.shows("#members", "budi").await;
     page.presses(&char::from(Key::Escape).to_string()).await;
@@ -69,7 +69,7 @@ async fn on_320_pixels_nothing_is_cut_off() {
 }
 
 #[tokio::test]
-async fn at_twice_the_size_nothing_is_cut_off_and_all_can_be_reached() {
+async fn page_at_twice_the_text_size_cuts_nothing_off() {
     let (cluster, sari) = sari_alone().await;
     rich(&cluster, &sari).await;
     sari.zoomed_twice().await;
@@ -83,7 +83,7 @@ async fn at_twice_the_size_nothing_is_cut_off_and_all_can_be_reached() {
 }
 
 #[tokio::test]
-async fn in_forced_colours_and_with_little_motion_it_is_as_clear() {
+async fn forced_colours_pass_axe_and_reduced_motion_is_obeyed() {
     let (cluster, sari) = sari_alone().await;
     let animations = "return document.getAnimations().length";
     sari.prefers("forced-colors", "active").await;
@@ -99,7 +99,7 @@ async fn in_forced_colours_and_with_little_motion_it_is_as_clear() {
 }
 
 #[tokio::test]
-async fn the_whole_way_goes_by_keyboard() {
+async fn keyboard_alone_signs_in_writes_and_signs_out() {
     let cluster = alone().await;
     let page = Browser::start("id").await;
     page.open(cluster.base(0)).await;
@@ -120,9 +120,9 @@ async fn the_whole_way_goes_by_keyboard() {
 }
 
 #[tokio::test]
-async fn what_is_new_is_announced_once() {
+async fn new_message_is_announced_once() {
     let (cluster, sari) = sari_alone().await;
-    let watch = "window.said = []; new MutationObserver(records => said.push(...records.flatMap(r => \
+    let watch = "window.added = []; new MutationObserver(records => added.push(...records.flatMap(r => \
         Array.from(r.addedNodes, n => n.textContent)))) \
         .observe(document.querySelector('[role=log]'), { childList: true, subtree: true })";
     let mut budi = cluster.guest(0, "budi").await;
@@ -131,12 +131,12 @@ async fn what_is_new_is_announced_once() {
     budi.say_kept("satu").await;
     sari.enter("#text", "dua").await;
     sari.shows(TEXT, "dua").await;
-    let counts = "return ['satu', 'dua'].map(text => said.filter(each => each.includes(text)).length)";
+    let counts = "return ['satu', 'dua'].map(text => added.filter(each => each.includes(text)).length)";
     assert_eq!(sari.script(counts, vec![]).await, serde_json::json!([1, 1]));
 }
 
 #[tokio::test]
-async fn the_switch_of_language_is_remembered() {
+async fn chosen_language_is_remembered() {
     let (cluster, sari) = sari_alone().await;
     let lang = "return document.documentElement.lang";
     sari.click("#language").await;
@@ -148,7 +148,7 @@ async fn the_switch_of_language_is_remembered() {
 }
 
 #[tokio::test]
-async fn without_javascript_one_signs_in_reads_and_is_told_what_is_missing() {
+async fn page_without_javascript_shows_messages_and_explains() {
     let cluster = alone().await;
     cluster.guest(0, "budi").await.say_kept("halo semua").await;
     let page = Browser::start("id").await;
@@ -162,7 +162,7 @@ async fn without_javascript_one_signs_in_reads_and_is_told_what_is_missing() {
     assert_eq!(page.script("return document.querySelector('#composer').checkVisibility()", vec![]).await, false);
 }
 
-/// A room as it is in the afternoon.
+/// Fills a room with messages of every kind.
 async fn rich(cluster: &Cluster, page: &Browser) {
     let mut dewi = cluster.guest(0, "dewi").await;
     let mut eka = cluster.guest(0, "Eka 🌿").await;

@@ -1,4 +1,4 @@
-//! Light: few bytes, nobody else's, and no growth.
+//! Size: bytes of the first load, rows in the page, memory.
 
 use std::{env, time::Duration};
 
@@ -7,13 +7,13 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::{CONNECTION, ROW, TEXT, alone, sari_alone, signs_in};
 use crate::kit::{Browser, WsClient};
 
-/// What the first visit may cost, from the form to the room.
+/// Most bytes of the first visit, from the form to the room.
 const FIRST_LOAD: u64 = 60_000;
-/// Rows that the page keeps (`static/timeline.js`).
+/// Most rows of the timeline (`MAX_ROWS` in `static/timeline.js`).
 const ROWS_KEPT: usize = 2000;
 
 #[tokio::test]
-async fn the_first_load_is_small_and_comes_from_one_place() {
+async fn first_load_is_small_and_of_one_origin() {
     let cluster = alone().await;
     let mut budi = cluster.guest(0, "budi").await;
     for n in 1..=50 {
@@ -29,17 +29,17 @@ async fn the_first_load_is_small_and_comes_from_one_place() {
     all.extend(entries(&page, loaded).await);
     let bytes: u64 = all.iter().map(|(_, bytes)| bytes).sum();
     assert!(bytes < FIRST_LOAD, "{bytes} bytes: {all:#?}");
-    assert!(all.len() > 20, "all is counted: {all:?}");
+    assert!(all.len() > 20, "every file is counted: {all:?}");
     assert!(all.iter().all(|(name, _)| name.starts_with(cluster.base(0))), "{all:?}");
     page.reload().await;
     page.comes_to(CONNECTION, "online").await;
     let again = entries(&page, loaded).await;
     let fetched: Vec<_> = again.iter().filter(|(name, bytes)| name.contains("/static/") && *bytes > 0).collect();
-    assert!(fetched.is_empty(), "a second visit fetches nothing that it has: {fetched:?}");
+    assert!(fetched.is_empty(), "a second visit takes files from the cache: {fetched:?}");
 }
 
 #[tokio::test]
-async fn the_newest_messages_are_there_before_the_socket_is() {
+async fn newest_messages_are_in_the_page_before_the_socket_opens() {
     let (cluster, sari) = sari_alone().await;
     cluster.guest(0, "budi").await.say_kept("sudah di halaman").await;
     let html = "const done = arguments[0]; fetch('/chat').then(r => r.text()).then(done)";
@@ -48,7 +48,7 @@ async fn the_newest_messages_are_there_before_the_socket_is() {
 }
 
 #[tokio::test]
-async fn thousands_of_messages_leave_some_hundreds_in_the_page() {
+async fn page_after_thousands_of_messages_has_at_most_300_rows() {
     let (cluster, sari) = sari_alone().await;
     let mut budi = cluster.guest(0, "budi").await;
     says(&mut budi, 1, 3000).await;
@@ -57,10 +57,10 @@ async fn thousands_of_messages_leave_some_hundreds_in_the_page() {
     assert_eq!(sari.texts(TEXT).await.last().map(String::as_str), Some("pesan 3000"));
 }
 
-/// For as many seconds as `RUANG_SOAK_SECONDS` says (15): what is measured first is past the page's first growth.
+/// Runs for `RUANG_SOAK_SECONDS` (default 15). The first measurement comes after the timeline is full.
 #[tokio::test]
-async fn fifty_messages_a_second_are_shown_smoothly_in_no_more_memory() {
-    #[expect(clippy::disallowed_methods, reason = "a setting of the test, not of the program")]
+async fn fifty_messages_per_second_keep_frame_rate_and_memory() {
+    #[expect(clippy::disallowed_methods, reason = "a test has no settings; the command sets this variable")]
     let set = env::var("RUANG_SOAK_SECONDS");
     let seconds = set.map_or(15, |set| set.parse().expect("seconds"));
     let (cluster, sari) = sari_alone().await;
@@ -82,15 +82,15 @@ async fn fifty_messages_a_second_are_shown_smoothly_in_no_more_memory() {
 }
 
 async fn fifty_a_second(budi: &mut WsClient, first: usize, seconds: usize) {
-    let mut turns = interval(Duration::from_millis(100));
-    turns.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut ticks = interval(Duration::from_millis(100));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     for n in 0..seconds * 10 {
-        turns.tick().await;
+        ticks.tick().await;
         says(budi, first + n * 5, 5).await;
     }
 }
 
-/// So many numbered messages, the first of them with this number.
+/// Sends numbered messages, the first with this number.
 async fn says(budi: &mut WsClient, first: usize, many: usize) {
     for n in first..first + many {
         budi.say(&format!("pesan {n}")).await;

@@ -1,22 +1,22 @@
-//! Being offline: said plainly, over as soon as it can be, and nothing is lost.
+//! Interruptions: explained, ended as soon as possible, and without loss.
 
 use std::time::Duration;
 
 use super::{CONNECTION, TEXT, alone, network, picture, sari_alone, signs_in};
 use crate::kit::{Balancer, Browser, Cluster, Engine, process::free_port, proxy::Whose};
 
-/// To the server this page is one of a former version from now on.
+/// From now on the server sees a page of a former version.
 const FORMER: &str = "const asked = fetch; window.fetch = (address, options) => \
     asked(address.replace(/static\\/\\w+/, 'static/0123456789abcdef'), options)";
 
 #[tokio::test]
-async fn who_is_cut_off_is_told_writes_on_and_may_try_at_once() {
+async fn offline_page_explains_queues_texts_and_retries_on_click() {
     let cluster = alone().await;
     let (network, base) = network(&cluster).await;
     let sari = Browser::start("id").await;
     signs_in(&sari, &base, "sari").await;
     network.cut(Whose::All);
-    sari.shows("#status-text", "Sambungan ke ruang terputus.").await;
+    sari.shows("#status-text", "Sambungan ke ruang obrolan terputus.").await;
     sari.enter("#text", "dari kereta").await;
     sari.enter("#text", "masih di kereta").await;
     sari.shows("#status-count", "Mencoba lagi dalam").await;
@@ -30,7 +30,7 @@ async fn who_is_cut_off_is_told_writes_on_and_may_try_at_once() {
 }
 
 #[tokio::test]
-async fn the_browsers_word_that_it_is_online_is_enough_to_come_back() {
+async fn online_event_reconnects_at_once() {
     let cluster = alone().await;
     let (network, base) = network(&cluster).await;
     let sari = Browser::start("id").await;
@@ -43,7 +43,7 @@ async fn the_browsers_word_that_it_is_online_is_enough_to_come_back() {
 }
 
 #[tokio::test]
-async fn an_instance_that_is_killed_mid_sentence_costs_no_message() {
+async fn killed_instance_loses_no_message() {
     let cluster = Cluster::of(Engine::Redis).instances(2).set("RUANG_TRUSTED_PROXIES", "127.0.0.0/8");
     let mut cluster = cluster.set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
     let balancer = Balancer::before(&cluster).await;
@@ -64,7 +64,7 @@ async fn an_instance_that_is_killed_mid_sentence_costs_no_message() {
 }
 
 #[tokio::test]
-async fn a_restart_is_no_more_than_a_blink() {
+async fn announced_restart_shows_no_status_line() {
     let listen = format!("127.0.0.1:{}", free_port());
     let mut cluster = Cluster::of(Engine::Redis).set("RUANG_LISTEN", &listen).start().await;
     let sari = Browser::start("id").await;
@@ -81,11 +81,11 @@ async fn a_restart_is_no_more_than_a_blink() {
     sari.enter("#text", "masih di sini").await;
     sari.shows(TEXT, "masih di sini").await;
     assert_ne!(sari.script("return left", vec![]).await, 0, "its instance was restarted");
-    assert_eq!(sari.script("return banners", vec![]).await, 0, "and nobody saw it");
+    assert_eq!(sari.script("return banners", vec![]).await, 0, "and the page did not mention it");
 }
 
 #[tokio::test]
-async fn a_new_version_of_the_page_is_offered_and_nothing_is_forced() {
+async fn new_version_is_offered_and_keeps_the_draft() {
     let cluster = alone().await;
     let (network, base) = network(&cluster).await;
     let sari = Browser::start("id").await;
@@ -103,7 +103,7 @@ async fn a_new_version_of_the_page_is_offered_and_nothing_is_forced() {
 }
 
 #[tokio::test]
-async fn who_works_on_the_page_has_the_new_version_at_once() {
+async fn new_version_reloads_the_page_of_a_developer() {
     let cluster = alone().await;
     let (network, base) = network(&cluster).await;
     let sari = Browser::start("id").await;
@@ -120,7 +120,7 @@ async fn who_works_on_the_page_has_the_new_version_at_once() {
 }
 
 #[tokio::test]
-async fn signing_out_in_one_tab_shows_in_the_others() {
+async fn sign_out_in_one_tab_ends_the_others() {
     let (cluster, sari) = sari_alone().await;
     let first = sari.opens_tab(&format!("{}/chat", cluster.base(0))).await;
     sari.comes_to(CONNECTION, "online").await;
@@ -131,7 +131,7 @@ async fn signing_out_in_one_tab_shows_in_the_others() {
 }
 
 #[tokio::test]
-async fn going_back_to_the_room_is_to_a_live_page() {
+async fn history_back_returns_to_a_live_page() {
     let (cluster, sari) = sari_alone().await;
     let mut budi = cluster.guest(0, "budi").await;
     sari.open(&format!("{}/tidak-ada", cluster.base(0))).await;

@@ -1,4 +1,4 @@
-//! What the operator does, as people and the operator see it.
+//! Moderation, as members and the operator see it.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_deletion_an_announcement_and_slow_mode_show_at_once_and_after_a_reload() {
+async fn moderation_shows_at_once_and_after_a_reload() {
     let token = token_file();
     let cluster = Cluster::of(Engine::Memory).with_operator(&token).start().await;
     let base = cluster.base(0);
@@ -44,25 +44,25 @@ async fn a_deletion_an_announcement_and_slow_mode_show_at_once_and_after_a_reloa
     act(base, json!({"act": "ban", "name": "sari", "for": "1h"})).await.is(200);
     sari.is_at("/").await;
     sari.enter("#username", "sari").await;
-    sari.shows("#username-error", "Nama ini diblokir pengelola, masih 1 jam lagi.").await;
+    sari.shows("#username-error", "Nama ini diblokir pengelola selama 1 jam lagi.").await;
     sari.close().await;
 }
 
 #[tokio::test]
-async fn the_operator_works_with_the_page_alone() {
+async fn operator_page_works_without_a_script() {
     let token = token_file();
     let cluster = Cluster::of(Engine::Memory).with_operator(&token).start().await;
     let mut budi = cluster.guest(0, "<i>budi</i>").await;
     let bad = budi.say_kept("</textarea><script>document.title = 'x'</script>").await;
     let operator = Browser::start("id").await;
     operator.open(&format!("{}/operator", cluster.base(0))).await;
-    operator.is_accessible("the door").await;
+    operator.is_accessible("the operator's sign-in").await;
     operator.enter("#token", TOKEN).await;
     operator.shows("#messages", "</textarea><script>document.title = 'x'</script>").await;
-    operator.is_accessible("the desk").await;
+    operator.is_accessible("the operator's page").await;
     assert_eq!(operator.script("return document.title", vec![]).await, "Pengelola · ruang");
     operator.click("#messages button").await;
-    operator.shows(".said", "Sudah dilakukan.").await;
+    operator.shows(".result", "Berhasil.").await;
     budi.expect("it is deleted", |heard| heard.removed == [bad.clone()]).await;
     operator.types("#announce-text", "</p><img src=x onerror=alert(1)>").await;
     operator.click("form:has(#announce-text) button").await;

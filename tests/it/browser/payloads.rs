@@ -1,9 +1,9 @@
-//! Whatever people write or are called is shown as text: live, in what the server renders, and in what is reflected.
+//! Hostile texts and names are shown as text: live, rendered by the server, and in a form.
 
 use super::{TEXT, sari_alone};
 use crate::kit::{Browser, WsClient};
 
-/// Each would set `owned`, add an element or a link, or compute something, if it were taken for more than text.
+/// Each would set `owned`, add an element or a link, or compute something, if it were interpreted.
 const TEXTS: [&str; 14] = [
     "<script>owned=1</script>",
     "<img src=x onerror=owned=1>",
@@ -22,27 +22,27 @@ const TEXTS: [&str; 14] = [
 ];
 const NAMES: [&str; 5] = ["<b>tebal</b>", "\"><svg/onload=owned=1>", "{{7*7}}", "'onclick='owned=1", "&lt;i&gt;"];
 
-/// What must not be there: anything that only markup of people's could have made.
+/// Counts what only interpreted markup could have created.
 const FOREIGN: &str = "return [window.owned === undefined, \
     document.querySelectorAll('#timeline :is(script, img, svg, iframe, input, style, b, i), #members :is(script, svg, b, i)').length, \
     Array.from(document.links, a => a.protocol).filter(p => p !== 'https:' && p !== location.protocol).length, \
     document.querySelectorAll('[onclick], [onmouseover], [onload], [onerror], [onfocus]').length]";
 
 #[tokio::test]
-async fn what_people_write_and_are_called_is_text_live_and_after_a_reload() {
+async fn hostile_texts_and_names_are_text_live_and_reloaded() {
     let (cluster, sari) = sari_alone().await;
     let mut guests = Vec::new();
     for name in NAMES {
         let http_client = cluster.http_client(0);
         let answer = http_client.sign_in(name).await;
-        // A name may be refused, with a reason; one that is taken is shown.
+        // The server may refuse a name; one that it accepts is shown.
         if answer.status == 303 {
             guests.push(WsClient::join_as(&http_client).await);
         } else {
             answer.is(422);
         }
     }
-    assert!(!guests.is_empty(), "no such name is taken");
+    assert!(!guests.is_empty(), "the server refuses every such name");
     for (n, text) in TEXTS.iter().enumerate() {
         let speaker = n % guests.len();
         guests[speaker].say_kept(text).await;
@@ -55,12 +55,12 @@ async fn what_people_write_and_are_called_is_text_live_and_after_a_reload() {
 }
 
 #[tokio::test]
-async fn what_is_typed_into_the_form_comes_back_as_text() {
+async fn hostile_name_in_the_form_comes_back_as_text() {
     let (cluster, _) = sari_alone().await;
     let stranger = Browser::start("id").await;
     for text in TEXTS {
         stranger.open(cluster.base(0)).await;
-        // Too long to be a name: it comes back beside the reason.
+        // Too long for a name: the form comes back with it.
         let typed = format!("{text}{}", "x".repeat(40));
         let submit = "document.title = 'lama'; document.querySelector('#username').removeAttribute('maxlength'); \
             document.querySelector('#username').value = arguments[0]; document.querySelector('form[method=post]').submit()";

@@ -1,4 +1,4 @@
-//! People: who is here, who comes and goes, who types, who is meant.
+//! People: the list, presence notices, typing, mentions, muting.
 
 use fantoccini::key::Key;
 use serde_json::json;
@@ -9,7 +9,7 @@ use crate::kit::WsClient;
 const BOX: &str = "return document.querySelector('#text').value";
 
 #[tokio::test]
-async fn who_is_here_is_counted_listed_and_found() {
+async fn people_are_counted_listed_and_found() {
     let (cluster, sari) = sari_alone().await;
     let guests = crowd(&cluster).await;
     sari.shows("#people-count", "10").await;
@@ -17,30 +17,30 @@ async fn who_is_here_is_counted_listed_and_found() {
     sari.types("#people-search", "BÜD").await;
     assert_eq!(sari.texts("#members bdi").await, ["budi"]);
     sari.types("#people-search", "x").await;
-    sari.shows("#nobody", "Tidak ada nama yang cocok.").await;
+    sari.shows("#no-match", "Tidak ada nama yang cocok.").await;
     drop(guests);
 }
 
 #[tokio::test]
-async fn many_who_come_at_once_are_one_row_that_can_be_opened_and_left_out() {
+async fn many_joins_are_one_row_that_opens_and_can_be_hidden() {
     let (cluster, sari) = sari_alone().await;
     let guests = crowd(&cluster).await;
     sari.shows(ROW, "8 orang bergabung").await;
     assert_eq!(sari.count(ROW).await, 1);
-    sari.is_accessible("comings and goings, condensed").await;
+    sari.is_accessible("presence notices, condensed").await;
     sari.click("#timeline summary").await;
     sari.shows(ROW, "budi telah bergabung.").await;
     sari.click(".preferences summary").await;
     sari.click("#prefer-notices").await;
     sari.comes_to("return document.querySelector('#timeline > li').checkVisibility()", false).await;
     sari.reload().await;
-    sari.comes_to("return document.body.dataset.notices", "off").await;
+    sari.comes_to("return document.body.dataset.presenceNotices", "off").await;
     assert_eq!(sari.script("return document.querySelector('#prefer-notices').checked", vec![]).await, false);
     drop(guests);
 }
 
 #[tokio::test]
-async fn who_types_is_told_and_no_longer_when_they_have_said_it() {
+async fn typing_is_shown_until_the_message_arrives() {
     let (cluster, sari) = sari_alone().await;
     let mut budi = cluster.guest(0, "budi").await;
     budi.send(json!({"type": "typing", "active": true})).await;
@@ -50,7 +50,7 @@ async fn who_types_is_told_and_no_longer_when_they_have_said_it() {
 }
 
 #[tokio::test]
-async fn tab_completes_a_name_after_an_at_sign_and_elsewhere_moves_on() {
+async fn tab_completes_a_mention_and_otherwise_moves_the_focus() {
     let (cluster, sari) = sari_alone().await;
     let mut budi = cluster.guest(0, "Budi Santoso").await;
     sari.shows("#members", "Budi Santoso").await;
@@ -65,7 +65,7 @@ async fn tab_completes_a_name_after_an_at_sign_and_elsewhere_moves_on() {
 }
 
 #[tokio::test]
-async fn a_name_has_the_same_colour_everywhere() {
+async fn avatar_is_the_same_in_list_message_and_server_markup() {
     let (cluster, sari) = sari_alone().await;
     cluster.guest(0, "budi").await.say_kept("halo").await;
     sari.shows(TEXT, "halo").await;
@@ -74,11 +74,11 @@ async fn a_name_has_the_same_colour_everywhere() {
     assert_eq!(sari.script(hues, vec![]).await, 1);
     sari.reload().await;
     sari.shows("#members", "budi").await;
-    assert_eq!(sari.script(hues, vec![]).await, 1, "the server draws it as the script does");
+    assert_eq!(sari.script(hues, vec![]).await, 1, "the server and the script draw the same avatar");
 }
 
 #[tokio::test]
-async fn who_is_muted_is_not_shown_heard_or_told_of_until_they_are_wanted_again() {
+async fn muted_person_is_hidden_until_unmuted() {
     let (cluster, sari) = sari_alone().await;
     let (mut budi, mut citra) = (cluster.guest(0, "budi").await, cluster.guest(0, "citra").await);
     budi.say_kept("sebelumnya").await;
@@ -92,13 +92,13 @@ async fn who_is_muted_is_not_shown_heard_or_told_of_until_they_are_wanted_again(
     citra.say_kept("tenang").await;
     sari.comes_to(shown, json!(["tenang"])).await;
     assert_eq!(sari.script("return document.querySelector('#typing').textContent", vec![]).await, "");
-    sari.is_accessible("somebody muted").await;
+    sari.is_accessible("a muted person").await;
     sari.reload().await;
     sari.comes_to(shown, json!(["tenang"])).await;
     sari.comes_to(CONNECTION, "online").await;
     budi.http_client.log_out().await.leads_to("/");
     sari.shows(ROW, "budi telah keluar.").await;
-    // Whoever is gone can be heard again all the same; the list keeps the keyboard's place.
+    // A muted person who left can be unmuted; the list keeps the keyboard focus.
     let press = "const mute = document.querySelector('#members [data-name=budi] .mute'); mute.focus(); mute.click(); \
         return mute.ariaPressed";
     sari.script(press, vec![]).await;

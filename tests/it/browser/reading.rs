@@ -1,4 +1,4 @@
-//! Reading: what was said is easy on the eyes, and does not move under them.
+//! Reading: the form of messages, and a scroll position that stays put.
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ const TO_TOP: &str = "document.querySelector('#scroll').scrollTop = 0";
 const UP_A_BIT: &str = "document.querySelector('#scroll').scrollTop -= 400";
 
 #[tokio::test]
-async fn links_open_apart_mentions_stand_out_and_emoji_are_large() {
+async fn links_mentions_and_emoji_are_marked_up() {
     let (cluster, sari) = sari_alone().await;
     let mut budi = cluster.guest(0, "budi").await;
     for text in [
@@ -30,7 +30,7 @@ async fn links_open_apart_mentions_stand_out_and_emoji_are_large() {
     let wanted = serde_json::json!([1, "https://contoh.id/a?b=c", "_blank", true, "https://contoh.id/a?b=c"]);
     assert_eq!(sari.script(link, vec![]).await, wanted);
     assert_eq!(sari.texts("#timeline mark").await, ["@sari"]);
-    assert_eq!(sari.texts("#timeline .pictures .text").await, ["🎉"]);
+    assert_eq!(sari.texts("#timeline .emoji-only .text").await, ["🎉"]);
     let directions =
         "return Array.from(document.querySelectorAll('#timeline .text'), e => getComputedStyle(e).direction)";
     assert_eq!(sari.script(directions, vec![]).await, serde_json::json!(["ltr", "ltr", "ltr", "rtl", "ltr"]));
@@ -38,26 +38,26 @@ async fn links_open_apart_mentions_stand_out_and_emoji_are_large() {
 }
 
 #[tokio::test]
-async fn one_turn_says_its_name_once_and_each_message_its_time() {
+async fn group_shows_its_name_once_and_each_message_its_time() {
     let (cluster, sari) = sari_alone().await;
     let mut budi = cluster.guest(0, "budi").await;
     for text in ["satu", "dua", "tiga"] {
         budi.say_kept(text).await;
     }
     sari.shows(TEXT, "tiga").await;
-    assert_eq!(sari.count("#timeline .follows").await, 2);
+    assert_eq!(sari.count("#timeline .grouped").await, 2);
     assert_eq!(sari.texts("#timeline .day").await, ["Hari ini"]);
     let times = "return Array.from(document.querySelectorAll('#timeline time'), t => \
         /^\\d\\d\\.\\d\\d$/.test(t.textContent) && t.title.length > 15)";
     assert_eq!(sari.script(times, vec![]).await, serde_json::json!([true, true, true]));
     sari.reload().await;
     sari.comes_to(times, serde_json::json!([true, true, true])).await;
-    assert_eq!(sari.count("#timeline .follows").await, 2);
+    assert_eq!(sari.count("#timeline .grouped").await, 2);
     assert_eq!(sari.texts("#timeline .day").await, ["Hari ini"]);
 }
 
 #[tokio::test]
-async fn a_long_text_is_folded_until_it_is_asked_for() {
+async fn long_text_is_folded_until_opened() {
     let (cluster, sari) = sari_alone().await;
     cluster.guest(0, "budi").await.say_kept(&"baris\n".repeat(60)).await;
     sari.shows(TEXT, "baris").await;
@@ -69,7 +69,7 @@ async fn a_long_text_is_folded_until_it_is_asked_for() {
 }
 
 #[tokio::test]
-async fn who_is_at_the_end_stays_there_when_the_box_or_the_window_changes() {
+async fn reader_at_the_end_stays_there_when_sizes_change() {
     let (cluster, sari) = sari_alone().await;
     let _budi = filled(&cluster, &sari, 60).await;
     let grow = "const box = document.querySelector('#text'); box.value = 'baris\\n'.repeat(arguments[0]); \
@@ -78,7 +78,7 @@ async fn who_is_at_the_end_stays_there_when_the_box_or_the_window_changes() {
         sari.script(grow, vec![lines.into()]).await;
         sari.comes_to(STUCK, true).await;
     }
-    // Faster than a frame, and to the height it has: as when a text of many lines is typed on.
+    // Several changes within a frame, which end at the former height.
     for lines in [[9, 1, 12], [9, 1, 4], [1, 1, 6], [6, 6, 6]] {
         sari.script(
             &format!(
@@ -99,7 +99,7 @@ async fn who_is_at_the_end_stays_there_when_the_box_or_the_window_changes() {
 }
 
 #[tokio::test]
-async fn who_reads_above_is_told_of_what_is_new_and_led_to_it() {
+async fn reader_above_sees_the_unread_count_and_can_jump_to_it() {
     let (cluster, sari) = sari_alone().await;
     let mut budi = filled(&cluster, &sari, 60).await;
     sari.comes_to(STUCK, true).await;
@@ -112,20 +112,20 @@ async fn who_reads_above_is_told_of_what_is_new_and_led_to_it() {
     budi.say_kept("baru dua").await;
     drop(citra);
     sari.shows("#jump", "2 pesan baru").await;
-    assert_eq!(sari.script(place, vec![]).await, before, "nothing moved");
+    assert_eq!(sari.script(place, vec![]).await, before, "the position did not change");
     sari.comes_to("return document.title", "(2) Ruang utama · ruang").await;
     let unread = "return document.querySelector('#timeline .unread')?.parentElement.querySelector('.text').textContent";
     assert_eq!(sari.script(unread, vec![]).await, "baru satu");
     sari.click("#jump").await;
     sari.comes_to(STUCK, true).await;
     sari.comes_to("return document.title", "Ruang utama · ruang").await;
-    assert_eq!(sari.script(unread, vec![]).await, "baru satu", "the line stays to read on from");
+    assert_eq!(sari.script(unread, vec![]).await, "baru satu", "the line stays where reading continues");
     sari.enter("#text", "sudah kubaca").await;
     sari.comes_to("return document.querySelectorAll('#timeline .unread').length", 0).await;
 }
 
 #[tokio::test]
-async fn a_page_that_nobody_looks_at_counts_in_its_title_until_it_is_seen() {
+async fn hidden_page_counts_unread_messages_in_its_title() {
     let (cluster, sari) = sari_alone().await;
     let mut budi = cluster.guest(0, "budi").await;
     budi.say_kept("pertama").await;
@@ -140,7 +140,7 @@ async fn a_page_that_nobody_looks_at_counts_in_its_title_until_it_is_seen() {
 }
 
 #[tokio::test]
-async fn a_visit_goes_on_where_the_last_one_ended() {
+async fn visit_continues_where_the_last_one_ended() {
     let (cluster, sari) = sari_alone().await;
     let mut budi = filled(&cluster, &sari, 3).await;
     sari.open("about:blank").await;
@@ -152,7 +152,7 @@ async fn a_visit_goes_on_where_the_last_one_ended() {
 }
 
 #[tokio::test]
-async fn older_messages_come_as_one_scrolls_without_a_jump_and_the_page_stays_small() {
+async fn older_messages_load_on_scroll_without_a_jump() {
     let cluster = alone().await;
     let mut budi = cluster.guest(0, "budi").await;
     say_many(&mut budi, 1..=700).await;
@@ -160,14 +160,14 @@ async fn older_messages_come_as_one_scrolls_without_a_jump_and_the_page_stays_sm
     signs_in(&sari, cluster.base(0), "sari").await;
     sari.shows(TEXT, "pesan 700").await;
     for _ in 0..6 {
-        // The row that is in sight has to stay where it is while more is put above it.
+        // A visible row must not move while rows are inserted above it.
         let step = "const box = document.querySelector('#scroll'), done = arguments[0]; box.scrollTop = 100; \
             const row = Array.from(box.querySelectorAll('#timeline > li')).find(li => li.offsetTop > 100).querySelector('.bubble'); \
             const top = row.getBoundingClientRect().top, first = box.querySelector('#timeline > li'); \
             const wait = () => box.querySelector('#timeline > li') !== first \
                 ? done(Math.abs(row.getBoundingClientRect().top - top)) : requestAnimationFrame(wait); wait()";
         let moved = sari.script_that_waits(step).await;
-        assert!(moved.as_f64().expect("pixels") < 2.0, "it jumped by {moved}");
+        assert!(moved.as_f64().expect("pixels") < 2.0, "the row moved by {moved}");
         let rows = sari.script(ROWS, vec![]).await;
         assert!(rows.as_u64().expect("a number") <= 300, "{rows} rows in the page");
         if sari.texts(TEXT).await.first().is_some_and(|text| text == "pesan 1") {
@@ -185,7 +185,7 @@ async fn older_messages_come_as_one_scrolls_without_a_jump_and_the_page_stays_sm
 }
 
 #[tokio::test]
-async fn too_much_missed_is_a_row_that_loads_it() {
+async fn large_gap_is_a_row_that_loads_it() {
     let cluster = alone().await;
     let (network, base) = network(&cluster).await;
     let sari = Browser::start("id").await;
@@ -204,8 +204,7 @@ async fn too_much_missed_is_a_row_that_loads_it() {
     sari.shows(TEXT, "pesan 371").await;
 }
 
-/// A room with so many messages of budi's, all of them shown.
-/// Waits until so many frames were drawn.
+/// Waits until the browser has drawn this many frames.
 async fn frames(page: &Browser, count: usize) {
     let count_down = format!(
         "window.drawn = {count}; (function next() {{ requestAnimationFrame(() => (window.drawn -= 1) && next()) }})()"
@@ -214,6 +213,7 @@ async fn frames(page: &Browser, count: usize) {
     page.comes_to("return window.drawn", 0).await;
 }
 
+/// Sends numbered messages as budi and waits until sari's page shows the last.
 async fn filled(cluster: &crate::kit::Cluster, sari: &Browser, count: usize) -> WsClient {
     let mut budi = cluster.guest(0, "budi").await;
     say_many(&mut budi, 1..=count).await;
@@ -227,6 +227,6 @@ async fn say_many(guest: &mut WsClient, numbers: std::ops::RangeInclusive<usize>
         guest.say(&format!("pesan {n}")).await;
     }
     guest
-        .expect("all are kept", |heard| heard.texts().last().is_some_and(|text| *text == format!("pesan {last}")))
+        .expect("all are stored", |heard| heard.texts().last().is_some_and(|text| *text == format!("pesan {last}")))
         .await;
 }

@@ -1,4 +1,4 @@
-//! Writing: what is said is there at once, goes out once, and is never lost.
+//! Writing: a message is shown at once, sent once, and never lost.
 
 use fantoccini::key::Key;
 
@@ -7,11 +7,11 @@ use crate::kit::{Browser, proxy::Whose};
 
 const PENDING: &str = "#outbox .pending .text";
 const BOX: &str = "return document.querySelector('#text').value";
-/// What is sent gets lost on its way, until the page is loaded anew.
+/// Loses every sent frame until the page is reloaded.
 const LOSE: &str = "WebSocket.prototype.send = () => {}";
 
 #[tokio::test]
-async fn what_is_said_is_shown_at_once_and_its_delay_only_when_there_is_one() {
+async fn sent_message_is_shown_at_once_and_its_delay_if_any() {
     let cluster = alone().await;
     let (network, base) = network(&cluster).await;
     let sari = Browser::start("id").await;
@@ -19,16 +19,16 @@ async fn what_is_said_is_shown_at_once_and_its_delay_only_when_there_is_one() {
     network.stall(Whose::All);
     sari.enter("#text", "lambat").await;
     assert_eq!(sari.texts(PENDING).await, ["lambat"]);
-    assert_eq!(sari.count("#outbox .fate").await, 0, "not yet a word");
-    assert_eq!(sari.script("return document.activeElement.id", vec![]).await, "text", "the focus stays");
-    sari.shows("#outbox .fate", "Mengirim…").await;
+    assert_eq!(sari.count("#outbox .delivery").await, 0, "no delay is shown yet");
+    assert_eq!(sari.script("return document.activeElement.id", vec![]).await, "text", "the box keeps the focus");
+    sari.shows("#outbox .delivery", "Mengirim…").await;
     network.heal();
     sari.shows(TEXT, "lambat").await;
     sari.comes_to("return document.querySelectorAll('#outbox li').length", 0).await;
 }
 
 #[tokio::test]
-async fn a_full_outbox_outlives_a_reload_and_goes_out_once_and_in_order() {
+async fn outbox_after_a_reload_is_sent_once_and_in_order() {
     let (cluster, sari) = sari_alone().await;
     let mut budi = cluster.guest(0, "budi").await;
     sari.script(LOSE, vec![]).await;
@@ -44,7 +44,7 @@ async fn a_full_outbox_outlives_a_reload_and_goes_out_once_and_in_order() {
 }
 
 #[tokio::test]
-async fn what_a_closed_tab_did_not_get_out_goes_out_from_another() {
+async fn outbox_of_a_closed_tab_is_sent_by_another() {
     let (cluster, sari) = sari_alone().await;
     let first = sari.opens_tab(&format!("{}/chat", cluster.base(0))).await;
     sari.comes_to(CONNECTION, "online").await;
@@ -58,25 +58,25 @@ async fn what_a_closed_tab_did_not_get_out_goes_out_from_another() {
 }
 
 #[tokio::test]
-async fn what_may_have_been_sent_long_ago_asks_first() {
+async fn message_possibly_sent_long_ago_asks_first() {
     let (cluster, sari) = sari_alone().await;
     let mut budi = cluster.guest(0, "budi").await;
     let leave = "const old = (nonce) => ({ nonce, text: nonce, state: 'waiting', saidAt: Date.now() - 6e5, sentAt: Date.now() - 6e5 }); \
         localStorage.setItem('ruang.outbox/sari/gone', JSON.stringify([old('lagi'), old('buang')]))";
     sari.script(leave, vec![]).await;
     sari.reload().await;
-    sari.shows("#outbox .fate", "Tidak pasti terkirim.").await;
+    sari.shows("#outbox .delivery", "Mungkin sudah, mungkin belum terkirim.").await;
     sari.is_accessible("an outbox that asks").await;
     sari.click("#outbox li:last-child .link:last-child").await;
     assert_eq!(sari.texts(PENDING).await, ["lagi"]);
-    assert_eq!(budi.catch_up().await.texts(), [""; 0], "nothing is sent unasked");
+    assert_eq!(budi.catch_up().await.texts(), [""; 0], "the page asks before it sends");
     sari.click("#outbox .link").await;
     sari.shows(TEXT, "lagi").await;
     budi.hears("sari", "lagi").await;
 }
 
 #[tokio::test]
-async fn a_draft_outlives_a_reload_and_shift_enter_makes_a_line() {
+async fn draft_survives_a_reload_and_shift_enter_adds_a_line() {
     let (_cluster, sari) = sari_alone().await;
     let [shift, enter] = [Key::Shift, Key::Enter].map(char::from);
     sari.types("#text", &format!("satu{shift}{enter}")).await;
@@ -87,11 +87,11 @@ async fn a_draft_outlives_a_reload_and_shift_enter_makes_a_line() {
     sari.shows(TEXT, "satu\ndua").await;
     assert_eq!(sari.script(BOX, vec![]).await, "");
     sari.presses(&char::from(Key::Up).to_string()).await;
-    assert_eq!(sari.script(BOX, vec![]).await, "satu\ndua", "Up brings the last text back");
+    assert_eq!(sari.script(BOX, vec![]).await, "satu\ndua", "Up recalls the last text");
 }
 
 #[tokio::test]
-async fn an_enter_of_an_input_method_does_not_send() {
+async fn enter_of_an_input_method_does_not_send() {
     let (_cluster, sari) = sari_alone().await;
     sari.types("#text", "ni").await;
     let press = "document.querySelector('#text').dispatchEvent(new KeyboardEvent('keydown', \
@@ -102,7 +102,7 @@ async fn an_enter_of_an_input_method_does_not_send() {
 }
 
 #[tokio::test]
-async fn on_a_phone_enter_makes_a_line_and_the_button_sends() {
+async fn enter_on_a_phone_adds_a_line_and_the_button_sends() {
     let cluster = alone().await;
     let sari = Browser::start("id").await;
     sari.screen(360, 640, true).await;
@@ -115,7 +115,7 @@ async fn on_a_phone_enter_makes_a_line_and_the_button_sends() {
 }
 
 #[tokio::test]
-async fn a_text_too_long_is_counted_kept_and_not_sent() {
+async fn text_too_long_is_counted_kept_and_not_sent() {
     let (_cluster, sari) = sari_alone().await;
     let paste = "const box = document.querySelector('#text'); box.value = 'x'.repeat(arguments[0]); \
         box.dispatchEvent(new InputEvent('input', { bubbles: true }))";

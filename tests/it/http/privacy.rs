@@ -16,11 +16,17 @@ async fn it_says_in_either_language_how_long_things_are_kept_here() {
     let of = set.iter().fold(Cluster::of(Engine::Memory), |of, (name, value)| of.set(name, value));
     let cluster = of.start().await;
     let page = in_language(&cluster, "en").await;
-    for told in ["5000 messages", "for 30 days at most", "yours for 10 minutes", "away for 2 hours", "after 1 day in"] {
+    for told in [
+        "5,000 of the newest messages",
+        "for 30 days at most",
+        "yours for 10 minutes",
+        "away for 2 hours",
+        "after 1 day in",
+    ] {
         assert!(page.contains(told), "{told}: {page}");
     }
     let page = in_language(&cluster, "id").await;
-    for told in ["5000 pesan", "paling lama 30 hari", "selama 10 menit", "selama 2 jam", "setelah 1 hari"] {
+    for told in ["5.000 pesan", "paling lama 30 hari", "selama 10 menit", "selama 2 jam", "setelah 1 hari"] {
         assert!(page.contains(told), "{told}: {page}");
     }
 }
@@ -29,7 +35,7 @@ async fn it_says_in_either_language_how_long_things_are_kept_here() {
 async fn without_an_age_it_promises_none() {
     let cluster = Cluster::as_it_comes(Engine::Memory).await;
     let page = in_language(&cluster, "en").await;
-    assert!(page.contains("The newest 10000 messages or so are kept, older ones deleted."), "{page}");
+    assert!(page.contains("About 10,000 of the newest messages are stored; older ones are deleted."), "{page}");
     assert!(!page.contains('{'), "every gap is filled: {page}");
 }
 

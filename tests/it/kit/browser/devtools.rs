@@ -66,6 +66,12 @@ impl Browser {
         self.devtools("Emulation.setScriptExecutionDisabled", json!({"value": true})).await;
     }
 
+    /// Runs a script in each page that is opened from now on, before the page's own scripts.
+    pub async fn run_first(&self, script: &str) {
+        self.devtools("Page.enable", json!({})).await;
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({"source": script})).await;
+    }
+
     /// Bytes of the page's own objects that are still in use.
     pub async fn heap_bytes(&self) -> f64 {
         self.devtools("HeapProfiler.collectGarbage", json!({})).await;

@@ -1,0 +1,42 @@
+//! Browser storage: shared by tabs, and possibly missing.
+
+use serde_json::json;
+
+use super::{CONNECTION, TEXT, alone, sari_alone, signs_in};
+use crate::kit::Browser;
+
+/// `localStorage` and `sessionStorage` throw, as with all site data blocked.
+const FORBID_STORAGE: &str = "for (const name of ['localStorage', 'sessionStorage']) \
+    Object.defineProperty(window, name, { get() { throw new DOMException('', 'SecurityError') } })";
+
+#[tokio::test]
+async fn page_without_storage_sends_mutes_and_reconnects() {
+    let cluster = alone().await;
+    let sari = Browser::start("id").await;
+    sari.run_first(FORBID_STORAGE).await;
+    signs_in(&sari, cluster.base(0), "sari").await;
+    sari.comes_to(CONNECTION, "online").await;
+    let mut budi = cluster.guest(0, "budi").await;
+    sari.enter("#text", "tanpa penyimpanan").await;
+    sari.shows(TEXT, "tanpa penyimpanan").await;
+    budi.hears("sari", "tanpa penyimpanan").await;
+    sari.click("#members [data-name=budi] .mute").await;
+    sari.comes_to("return document.querySelector('#members .mute').ariaPressed", "true").await;
+}
+
+#[tokio::test]
+async fn mute_and_preference_of_one_tab_apply_in_the_other() {
+    let (cluster, sari) = sari_alone().await;
+    let mut budi = cluster.guest(0, "budi").await;
+    budi.say_kept("halo").await;
+    sari.shows(TEXT, "halo").await;
+    let first = sari.opens_tab(&format!("{}/chat", cluster.base(0))).await;
+    sari.shows("#members", "budi").await;
+    sari.click("#members [data-name=budi] .mute").await;
+    sari.click(".preferences summary").await;
+    sari.click("#prefer-notices").await;
+    sari.goes_to(first).await;
+    let state = "return [document.querySelector('#members [data-name=budi] .mute').ariaPressed, \
+        document.querySelector('#timeline .text').checkVisibility(), document.querySelector('#prefer-notices').checked]";
+    sari.comes_to(state, json!(["true", false, false])).await;
+}

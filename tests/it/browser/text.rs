@@ -1,0 +1,63 @@
+//! Texts that try to look like something else, and texts of several scripts.
+
+use serde_json::json;
+
+use super::{TEXT, sari_alone};
+
+#[tokio::test]
+async fn link_with_bidi_controls_shows_the_host_that_opens() {
+    let (cluster, sari) = sari_alone().await;
+    let mut budi = cluster.guest(0, "budi").await;
+    budi.say_kept("\u{200f}https://evil.example/\u{202e}?nigol/elpmaxe.knab//:sptth").await;
+    budi.say_kept("https://аррӏе.com/masuk").await;
+    sari.shows(TEXT, "xn--").await;
+    let shown = "return Array.from(document.querySelectorAll('#timeline a'), a => [a.textContent, a.href])";
+    let expected = json!([
+        ["https://evil.example/", "https://evil.example/"],
+        ["https://xn--80ak6aa92e.com/masuk", "https://xn--80ak6aa92e.com/masuk"],
+    ]);
+    assert_eq!(sari.script(shown, vec![]).await, expected);
+    let isolated = "const link = document.querySelector('#timeline a'), style = getComputedStyle(link), range = document.createRange(); \
+        const left = (index) => { range.setStart(link.firstChild, index); range.setEnd(link.firstChild, index + 1); \
+            return range.getBoundingClientRect().left }; \
+        return [style.direction, style.unicodeBidi, left(0) < left(10)]";
+    assert_eq!(sari.script(isolated, vec![]).await, json!(["ltr", "isolate", true]));
+}
+
+#[tokio::test]
+async fn each_line_of_a_text_has_its_own_direction() {
+    let (cluster, sari) = sari_alone().await;
+    cluster.guest(0, "budi").await.say_kept("baris pertama yang cukup panjang\nمرحبا\nakhir").await;
+    sari.shows(TEXT, "akhir").await;
+    let edges = "const text = document.querySelector('#timeline .text'), node = text.firstChild, box = text.getBoundingClientRect(); \
+        return node.data.split('\\n').map((line) => { const range = document.createRange(), start = node.data.indexOf(line); \
+            range.setStart(node, start); range.setEnd(node, start + line.length); const rect = range.getBoundingClientRect(); \
+            return [rect.left - box.left < 2, box.right - rect.right < 2] })";
+    assert_eq!(sari.script(edges, vec![]).await, json!([[true, true], [false, true], [true, false]]));
+}
+
+#[tokio::test]
+async fn stacked_marks_do_not_leave_their_bubble() {
+    let (cluster, sari) = sari_alone().await;
+    let mut budi = cluster.guest(0, "budi").await;
+    budi.say_kept(&format!("a{}", "\u{0317}\u{0310}".repeat(100))).await;
+    sari.shows(TEXT, "a").await;
+    let clipped = "return getComputedStyle(document.querySelector('#timeline .bubble')).overflow";
+    assert_eq!(sari.script(clipped, vec![]).await, "clip");
+}
+
+#[tokio::test]
+async fn names_and_times_are_not_translated() {
+    let (cluster, sari) = sari_alone().await;
+    cluster.guest(0, "budi").await.say_kept("@sari lihat www.contoh.id").await;
+    sari.shows(TEXT, "contoh").await;
+    sari.enter("#text", "ya").await;
+    sari.shows("#timeline .own .text", "ya").await;
+    let translated = "const parts = document.querySelectorAll('.from, time, .avatar, #you, #members bdi, #members .mute span, \
+            .presence-notice bdi, mark, .text a'); \
+        return [parts.length > 10, Array.from(parts).filter(part => part.translate).map(part => part.outerHTML)]";
+    assert_eq!(sari.script(translated, vec![]).await, json!([true, []]));
+    sari.reload().await;
+    sari.shows("#members", "sari").await;
+    assert_eq!(sari.script(translated, vec![]).await[1], json!([]));
+}
