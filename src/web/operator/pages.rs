@@ -149,7 +149,7 @@ async fn pages(
 }
 
 #[derive(Template)]
-#[template(path = "operator_door.html")]
+#[template(path = "operator_login.html")]
 struct LoginPage {
     texts: &'static Texts,
     locale: Locale,
