@@ -60,7 +60,7 @@ async fn everything_is_done_with_forms() {
     sari.is_sent_away(SOON, "session_ended", 4001).await;
     budi.expect("the rest is gone", |heard| heard.removed.len() == 2).await;
     let refused = cluster.http_client(0).sign_in("Sari").await;
-    assert!(refused.is(403).body.contains("diblokir pengelola, selama 1 hari lagi"), "{refused:?}");
+    assert!(refused.is(403).body.contains("diblokir pengelola selama 1 hari lagi"), "{refused:?}");
     let page = operator.get("/operator?said=done").await.body;
     for told in ["Berhasil.", "sari dikeluarkan dan diblokir selama 1 hari", "Pesan dihapus: ", "Tidak ada pesan."] {
         assert!(page.contains(told), "{told}: {page}");
