@@ -1,23 +1,23 @@
-# `make` says what there is.
+# `make` lists the targets.
 .PHONY: help run test check bench torture soak page release
-help:           ## What there is
+help:           ## Lists the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
-run:            ## A room of its own on http://127.0.0.1:8080
+run:            ## Runs one instance on http://127.0.0.1:8080
 	cargo run --locked
-test:           ## Everything that must hold; installs what it needs
+test:           ## Runs every test; installs what it needs
 	tests/run
-check:          ## What is quick: format, clippy, unit tests
+check:          ## Quick checks: format, clippy, unit tests
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo test --locked --lib --bins
 	node --test tests/page/*.test.js
-bench:          ## The fan-out beside its floor (docs/benchmark.md)
+bench:          ## Measures the fan-out beside its floor (docs/benchmark.md)
 	cargo bench --locked --bench fanout
-torture:        ## People, faults, and a judge (docs/torture.md)
+torture:        ## Chats under random faults, with a checker (docs/torture.md)
 	cargo test --locked --test torture -- --seed $${SEED:-1} --minutes $${MINUTES:-5}
 soak:           ## The same with hostile clients and an open page, for an hour
 	cargo test --locked --test torture -- --seed $${SEED:-1} --minutes $${MINUTES:-61} --hostile 40
-page:           ## The room, started anew whenever a file of the page changes: sign in, open /chat#live, and see (needs redis-server)
+page:           ## Runs the room and restarts it when a file of the page changes: sign in, open /chat#live (needs redis-server)
 	@redis-server --bind 127.0.0.1 --port 16379 --save '' --loglevel warning & redis=$$!; \
 	trap 'kill $$redis $$program 2>/dev/null' EXIT; trap 'exit 0' INT TERM; \
 	while true; do \
@@ -26,5 +26,5 @@ page:           ## The room, started anew whenever a file of the page changes: s
 	  while [ "$$(cat static/* templates/* | sha256sum)" = "$$before" ]; do sleep 0.5; done; \
 	  kill $$program; wait $$program; \
 	done
-release:        ## The program, its bill of materials, their checksums
+release:        ## Builds the program, its bill of materials, their checksums
 	deploy/release

@@ -1,5 +1,5 @@
-// The dashboard, held against the types that Grafana's own package says of dashboards and panels: a field that it does
-// not know, or of another type, is an error. Queries, overrides and transformations have no types there. Needs `npm ci`; tests/manifests runs it.
+// Checks the dashboard against the types of dashboards and panels in Grafana's own package: an unknown field, or one of another
+// type, is an error. Queries, overrides and transformations have no types there. Needs `npm ci`; tests/manifests runs it.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -8,11 +8,11 @@ import ts from "typescript";
 
 const path = (relative) => fileURLToPath(new URL(`../${relative}`, import.meta.url));
 const RAW = path("node_modules/@grafana/schema/dist/types/raw");
-// What the plugin for Prometheus keeps with an annotation.
+// Fields that the Prometheus plugin adds to an annotation.
 const PROMETHEUS = ["expr", "step", "tagKeys", "textFormat", "titleFormat", "useValueForTime"];
 const PANELS = { stat: "Stat", table: "Table", timeseries: "TimeSeries" };
 
-// TypeScript takes no string for one of an enumeration, which is what JSON has.
+// JSON has strings where the types have enumerations, which TypeScript does not accept.
 const PLAIN = `type Plain<T> = T extends string ? \`\${T}\`
   : T extends (infer U)[] ? Plain<U>[]
   : T extends object ? { [K in keyof T]: Plain<T[K]> }

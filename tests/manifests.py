@@ -1,4 +1,4 @@
-"""Whether rendered manifests fit together: what one names, another has. tests/manifests runs it."""
+"""Checks that rendered manifests are consistent: names used by one resource exist in another. tests/manifests runs it."""
 import re
 import sys
 
@@ -62,9 +62,15 @@ def ports_are_the_container_s(manifests):
 
 def redis_is_let_out_to(manifests):
     wanted = {int(port) for port in re.findall(r":(\d+)", manifests.settings["REDIS_URL"])}
-    rules = manifests.one("NetworkPolicy")["spec"]["egress"]
-    everywhere = {port["port"] for rule in rules if "to" not in rule for port in rule["ports"]}
-    for port in wanted - everywhere:
+    # The first rule is that of Redis.
+    rule = manifests.one("NetworkPolicy")["spec"]["egress"][0]
+    if "to" not in rule:
+        yield "the network policy lets the pods reach Redis' port anywhere"
+    # Labels that kustomize adds to selectors must not narrow this one to the pods themselves.
+    for target in rule.get("to", []):
+        if "matchLabels" in target.get("podSelector", {}):
+            yield "the network policy takes Redis for one of the pods"
+    for port in wanted - {port["port"] for port in rule["ports"]}:
         yield f"the network policy keeps the pods from Redis' port {port}"
 
 
@@ -94,6 +100,41 @@ def people_find_a_service(manifests):
         named |= {value for key, value in ingress["metadata"]["annotations"].items() if key.endswith("/default-backend")}
         for name in named - manifests.names("Service"):
             yield f"there is no service {name}"
+    listeners = {listener["name"] for gateway in manifests.of("Gateway") for listener in gateway["spec"]["listeners"]}
+    ports = {service["metadata"]["name"]: {port["port"] for port in service["spec"]["ports"]} for service in manifests.of("Service")}
+    for route in manifests.of("HTTPRoute"):
+        for parent in route["spec"]["parentRefs"]:
+            if parent["name"] not in manifests.names("Gateway") or parent["sectionName"] not in listeners:
+                yield f"there is no listener {parent}"
+        for backend in [backend for rule in route["spec"]["rules"] for backend in rule.get("backendRefs", [])]:
+            if backend["port"] not in ports.get(backend["name"], set()):
+                yield f"there is no service {backend}"
+
+
+def the_public_host_is_served(manifests):
+    url = manifests.settings.get("RUANG_PUBLIC_URL")
+    hosts = {host for route in manifests.of("HTTPRoute") for host in route["spec"]["hostnames"]}
+    hosts |= {rule["host"] for ingress in manifests.of("Ingress") for rule in ingress["spec"]["rules"]}
+    if url and hosts != {url.partition("://")[2]}:
+        yield f"people type {url}, the entrance serves {sorted(hosts)}"
+
+
+def the_pod_monitor_finds_the_pods(manifests):
+    labels = manifests.pod["metadata"]["labels"]
+    for monitor in manifests.of("PodMonitor"):
+        spec = monitor["spec"]
+        if not spec["selector"]["matchLabels"].items() <= labels.items() or labels.get(spec["jobLabel"]) != "ruang":
+            yield "the PodMonitor does not find the pods, or does not call them job=ruang"
+        for endpoint in spec["podMetricsEndpoints"]:
+            if endpoint["port"] not in manifests.ports():
+                yield f"no port of the container is called {endpoint['port']}"
+
+
+def it_scales_without_an_adapter(manifests):
+    metrics = manifests.one("HorizontalPodAutoscaler")["spec"]["metrics"]
+    own = {metric["pods"]["metric"]["name"] for metric in metrics if metric["type"] == "Pods"}
+    if "Resource" not in {metric["type"] for metric in metrics} or own - {"ruang_connection_open"}:
+        yield f"the autoscaler has no metric that every cluster has, or unknown ones: {metrics}"
 
 
 def the_grace_fits_the_drain(manifests):
@@ -111,6 +152,9 @@ CHECKS = [
     the_pods_get_their_settings,
     the_autoscaler_alone_says_how_many,
     people_find_a_service,
+    the_public_host_is_served,
+    the_pod_monitor_finds_the_pods,
+    it_scales_without_an_adapter,
     the_grace_fits_the_drain,
 ]
 

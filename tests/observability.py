@@ -1,4 +1,4 @@
-"""Whether what watches the room fits together: what one file names, another has. tests/manifests runs it."""
+"""Checks that the observability files are consistent: names used by one file exist in another. tests/manifests runs it."""
 import json
 import pathlib
 import re
@@ -25,7 +25,7 @@ SERVICES = read("docker-compose.yml")["services"]
 
 
 def mounts(service):
-    """Where a service finds a file of ours."""
+    """Maps paths in a service to our files."""
     parts = [volume.split(":") for volume in SERVICES[service]["volumes"]]
     return {part[1]: part[0] for part in parts if part[0].startswith("./")}
 
@@ -78,7 +78,7 @@ def grafana_finds_its_dashboard_and_its_data():
 
 
 def uids(node):
-    """Of all sources of data that a dashboard names."""
+    """Yields the uids of all data sources that a dashboard names."""
     children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else []
     own = [node["datasource"]["uid"]] if isinstance(node, dict) and isinstance(node.get("datasource"), dict) else []
     return own + [uid for child in children for uid in uids(child)]
