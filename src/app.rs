@@ -16,8 +16,9 @@ use sd_notify::NotifyState;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tower_sessions::SessionStore;
 
-pub use self::check::{CheckError, check};
+pub use self::check::{CheckError, check, key_patterns};
 use self::shutdown::Stops;
 use crate::{
     backplane::{Backplane, RetentionPolicy, memory::Memory, redis::Redis},
@@ -25,7 +26,7 @@ use crate::{
     redis::{ConnectError, Keys, MemoryMonitor, RedisConnector},
     room::{self, Room},
     server,
-    session::{self, Sessions, Store},
+    session::{self, MemorySessionStore, RedisSessionStore, Sessions},
     settings::Settings,
     socket::{self, Sockets},
     web::{self, Retention, Web},
@@ -111,7 +112,7 @@ fn tell_systemd(state: NotifyState<'_>) {
 }
 
 /// What instances share, and where sessions are kept.
-fn engine(settings: &Settings) -> Result<(Arc<dyn Backplane>, Store), RunError> {
+fn engine(settings: &Settings) -> Result<(Arc<dyn Backplane>, Arc<dyn SessionStore>), RunError> {
     let keeping = RetentionPolicy {
         history: settings.history,
         history_age: settings.history_age,
@@ -121,12 +122,12 @@ fn engine(settings: &Settings) -> Result<(Arc<dyn Backplane>, Store), RunError> 
     match link(settings)? {
         None => {
             tracing::warn!("no REDIS_URL: the room lives in this process alone, other instances are other rooms");
-            Ok((Arc::new(Memory::new(keeping)), Store::memory()))
+            Ok((Arc::new(Memory::new(keeping)), Arc::new(MemorySessionStore::default())))
         }
         Some(link) => {
-            let store = Store::redis(link.client()?, &settings.namespace);
+            let store = RedisSessionStore::new(link.client()?, &settings.namespace);
             tracing::info!("joining the room in Redis");
-            Ok((Arc::new(Redis::new(link, &settings.namespace, keeping)?), store))
+            Ok((Arc::new(Redis::new(link, &settings.namespace, keeping)?), Arc::new(store)))
         }
     }
 }
@@ -141,7 +142,7 @@ fn link(settings: &Settings) -> Result<Option<RedisConnector>, ConnectError> {
     settings.redis().map(|options| RedisConnector::new(&options)).transpose()
 }
 
-fn wire(settings: &Settings, room: Room, store: Store) -> (axum::Router, Sockets) {
+fn wire(settings: &Settings, room: Room, store: Arc<dyn SessionStore>) -> (axum::Router, Sockets) {
     let site = settings.site_policy();
     let sessions = Sessions::new(
         store,

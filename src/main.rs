@@ -75,6 +75,7 @@ fn check(loaded: &Loaded) -> ExitCode {
     if loaded.settings.redis_url.is_none() {
         return ExitCode::SUCCESS;
     }
+    say(&format!("Keys in Redis: {}", app::key_patterns(&loaded.settings.namespace).join(" ")));
     let runtime = match runtime(&mut Builder::new_current_thread()) {
         Ok(runtime) => runtime,
         Err(code) => return code,

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::link;
 use crate::{
     redis::{ConnectError, Diagnosis, Keys, RedisConnector},
+    session::session_key_prefix,
     settings::Settings,
 };
 
@@ -50,6 +51,11 @@ pub enum CheckError {
     /// It lacks what the room needs.
     #[error("Redis is version {0}: the room needs {OLDEST} or later")]
     TooOld(String),
+}
+
+/// The patterns of all keys of the room, for the ACL of its Redis user.
+pub fn key_patterns(namespace: &str) -> [String; 2] {
+    [Keys::new(namespace).pattern(), format!("{}*", session_key_prefix(namespace))]
 }
 
 /// Asks Redis whether the room may live in it. Answers what to think about all the same.
@@ -95,7 +101,7 @@ async fn try_rights(link: &RedisConnector, client: &Client, namespace: &str) -> 
     subscriber.wait_for_connect().await?;
     subscriber.subscribe(keys.live()).await?;
     client.eval::<(), _, _, _>(SCRIPT, vec![keys.check(), keys.live()], Vec::<String>::new()).await?;
-    let session = format!("{namespace}:session:check");
+    let session = format!("{}check", session_key_prefix(namespace));
     client.set::<(), _, _>(&session, "", Some(Expiration::EX(1)), None, false).await?;
     client.del::<(), _>(&session).await?;
     // Whatever it is: others may speak meanwhile.
