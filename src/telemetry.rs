@@ -49,6 +49,12 @@ pub struct Options {
     pub metrics: Metrics,
 }
 
+impl Default for Options {
+    fn default() -> Self {
+        Self { format: Format::Text, filter: "info".to_owned(), traces: None, metrics: Metrics::default() }
+    }
+}
+
 /// How a line of the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
