@@ -35,8 +35,8 @@ const SERVING: &str = "Serving";
 const REDIS: &str = "Redis";
 const LIMITS: &str = "Limits";
 const ROOM: &str = "The room";
-const SESSIONS: &str = "Sessions";
-const WATCHING: &str = "Observability";
+const SESSIONS: &str = "Sessions and moderation";
+const TELEMETRY: &str = "Log and metrics";
 
 // Settings that are named outside of their declaration.
 const CONFIG: &str = "RUANG_CONFIG";
@@ -150,15 +150,15 @@ pub struct Settings {
     pub operator_token: Option<Secret>,
 
     /// Where to serve metrics (Prometheus' text format); not for the public. If not set, they are not served
-    #[arg(long, env = METRICS_LISTEN, value_name = "ADDRESS:PORT", help_heading = WATCHING)]
+    #[arg(long, env = METRICS_LISTEN, value_name = "ADDRESS:PORT", help_heading = TELEMETRY)]
     #[arg(value_parser = value::address)]
     pub metrics_listen: Option<SocketAddr>,
     /// The format of the log: text or json
-    #[arg(long, env = "RUANG_LOG_FORMAT", value_name = "FORMAT", help_heading = WATCHING)]
+    #[arg(long, env = "RUANG_LOG_FORMAT", value_name = "FORMAT", help_heading = TELEMETRY)]
     #[arg(default_value = "text", value_parser = value::log_format)]
     log_format: Format,
     /// What is logged: a level (error, warn, info, debug, trace), or levels by module like info,ruang::socket=debug
-    #[arg(long = "rust-log", env = "RUST_LOG", value_name = "FILTER", help_heading = WATCHING)]
+    #[arg(long = "rust-log", env = "RUST_LOG", value_name = "FILTER", help_heading = TELEMETRY)]
     #[arg(default_value = "info", value_parser = value::log_filter)]
     log_filter: String,
     /// The log, metrics and traces.
