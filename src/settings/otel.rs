@@ -130,7 +130,7 @@ pub(super) fn export(sources: &Sources<'_>, served: bool) -> (Option<Collector>,
         let endpoint = sources.variable(&format!("OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")).or_else(shared)?;
         Some(Collector { endpoint, timeout })
     };
-    let metrics = Metrics { asked_for: served && !disabled, collector: collector("METRICS", "metrics") };
+    let metrics = Metrics { served: served && !disabled, collector: collector("METRICS", "metrics") };
     (collector("TRACES", "traces"), metrics)
 }
 
