@@ -1,4 +1,4 @@
-//! Whom a request comes from, behind proxies that say so.
+//! The address of a client behind trusted proxies.
 
 use std::{
     net::{IpAddr, Ipv6Addr, SocketAddr},
@@ -11,7 +11,7 @@ use thiserror::Error;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// The proxies whose word is taken for whom they forward.
+/// The proxies whose `X-Forwarded-…` headers are believed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies(pub Vec<IpNet>);
 
@@ -29,17 +29,17 @@ impl TrustedProxies {
     ///
     /// let proxies: TrustedProxies = "10.0.0.0/8".parse()?;
     /// let mut headers = HeaderMap::new();
-    /// // The client claimed to be 192.0.2.1; the proxy heard from 203.0.113.7.
+    /// // The client claimed to be 192.0.2.1; the proxy saw 203.0.113.7.
     /// headers.insert("x-forwarded-for", "192.0.2.1, 203.0.113.7".parse()?);
     /// assert_eq!(proxies.client("10.1.2.3".parse()?, &headers).to_string(), "203.0.113.7");
-    /// // Somebody who is no proxy may write what they like.
+    /// // The header of an untrusted peer is ignored.
     /// assert_eq!(proxies.client("198.51.100.9".parse()?, &headers).to_string(), "198.51.100.9");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// The header counts only if `peer` is trusted itself, for anybody can write one. Each proxy appends whom it
-    /// heard from: so what stands left of the first stranger is hearsay. A hop that is no address ends the chain
-    /// at the last one that is.
+    /// The header counts only if `peer` itself is trusted, because any client can send one. Each proxy appends the
+    /// address it saw, so entries left of the first untrusted address are unverified. An entry that is no address ends
+    /// the chain at the last valid one.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
         let lines: Vec<_> = headers.get_all(FORWARDED_FOR).iter().collect();
@@ -51,7 +51,7 @@ impl TrustedProxies {
         client
     }
 
-    /// Whether an address is a trusted proxy's.
+    /// Whether an address belongs to a trusted proxy.
     pub fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
@@ -61,14 +61,15 @@ impl TrustedProxies {
 impl FromStr for TrustedProxies {
     type Err = NotANetwork;
 
-    /// Reads networks and bare addresses, separated by commas.
+    /// Parses networks and addresses, separated by commas.
     fn from_str(list: &str) -> Result<Self, NotANetwork> {
         let parts = list.split(',').map(str::trim).filter(|part| !part.is_empty());
         parts.map(network).collect::<Result<_, _>>().map(Self)
     }
 }
 
-/// What limits per address count by: an IPv6 address stands for its /64, which one household or machine has to itself.
+/// The unit that limits per address count: an IPv4 address, or the /64 of an IPv6 address, which is one household or
+/// machine.
 pub fn limit_key(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
@@ -84,7 +85,7 @@ fn network(part: &str) -> Result<IpNet, NotANetwork> {
     address.or_else(|_| part.parse()).map_err(|_| NotANetwork(part.to_owned()))
 }
 
-/// Reads a hop: an address, or as some proxies write it, an address with a port.
+/// Parses a hop: an address, with a port if the proxy adds one.
 fn address(hop: &[u8]) -> Option<IpAddr> {
     let hop = std::str::from_utf8(hop).ok()?.trim();
     let bare = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']')).unwrap_or(hop);
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn the_client_is_the_rightmost_hop_that_is_not_a_trusted_proxy() {
+    fn client_is_the_rightmost_untrusted_hop() {
         for (peer, lines, expected) in [
             ("203.0.113.5", &[][..], "203.0.113.5"),
             ("203.0.113.5", &["1.2.3.4"], "203.0.113.5"),
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hop_that_is_no_address_ends_the_chain_at_the_last_good_one() {
+    fn invalid_hop_ends_the_chain_at_the_last_valid_one() {
         for (lines, expected) in [
             (&["1.2.3.4, unknown"][..], "10.0.0.1"),
             (&["1.2.3.4, _hidden, 10.0.0.2"], "10.0.0.2"),
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_proxies_is_networks_and_addresses() {
+    fn proxy_list_takes_networks_and_addresses() {
         assert_eq!("".parse(), Ok(TrustedProxies::default()));
         let proxies: TrustedProxies = "::ffff:10.1.2.3".parse().expect("a mapped address");
         assert!(proxies.trusts("10.1.2.3".parse().expect("an address")));
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_count_an_ipv6_network_as_one() {
+    fn limit_key_is_one_for_an_ipv6_network() {
         for (address, key) in [
             ("1.2.3.4", "1.2.3.4"),
             ("::ffff:1.2.3.4", "1.2.3.4"),

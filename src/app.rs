@@ -1,4 +1,4 @@
-//! The composition root: choose the engine, wire the parts, serve, drain.
+//! The composition root: chooses the backplane and the session store, wires the modules, serves, drains.
 
 mod check;
 mod memory_limit;
@@ -16,46 +16,47 @@ use sd_notify::NotifyState;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tower_sessions::SessionStore;
 
-pub use self::check::{CheckError, check};
-use self::shutdown::Stops;
+pub use self::check::{CheckError, check, key_patterns};
+use self::shutdown::StopSignals;
 use crate::{
     backplane::{Backplane, RetentionPolicy, memory::Memory, redis::Redis},
     protocol::{Limits, TEXT_CHARS},
     redis::{ConnectError, Keys, MemoryMonitor, RedisConnector},
     room::{self, Room},
     server,
-    session::{self, Sessions, Store},
+    session::{self, MemorySessionStore, RedisSessionStore, Sessions},
     settings::Settings,
     socket::{self, Sockets},
     web::{self, Retention, Web},
 };
 
-/// Descriptors kept free beyond those of sockets: pages, probes, Redis.
+/// File descriptors reserved for other things than sockets: pages, probes, Redis.
 const OTHER_CONNECTIONS: usize = 64;
-/// The part of the memory that may wait for slow clients.
-const WAITING_PART: usize = 8;
+/// The share of memory, as a divisor, for frames that wait for slow clients.
+const QUEUE_SHARE: usize = 8;
 
-/// Why the room could not be opened, or not be kept open.
+/// Why the server cannot start or go on.
 #[derive(Debug, Error)]
 pub enum RunError {
-    /// The address is not to be had.
+    /// The address cannot be bound.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, #[source] io::Error),
-    /// Redis' settings cannot be used.
+    /// The settings of Redis cannot be used.
     #[error(transparent)]
     Redis(#[from] ConnectError),
-    /// The system does not let us hear of signals.
+    /// Signal handlers cannot be installed.
     #[error("cannot listen for signals: {0}")]
     Signals(#[source] io::Error),
 }
 
-/// Serves the room until it is told to stop, then hands its people over.
+/// Serves the room until a signal, then drains: clients move to other instances.
 ///
 /// # Errors
-/// What keeps it from serving.
+/// See [`RunError`].
 pub async fn run(settings: Settings) -> Result<(), RunError> {
-    let mut stops = Stops::listen().map_err(RunError::Signals)?;
+    let mut signals = StopSignals::listen().map_err(RunError::Signals)?;
     let listener = listener(settings.listen).await.map_err(|error| RunError::Listen(settings.listen, error))?;
     let address = listener.local_addr().map_err(|error| RunError::Listen(settings.listen, error))?;
 
@@ -63,85 +64,85 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     let room = Room::open(backplane, room_options(&settings));
     let (router, sockets) = wire(&settings, room, store);
     let closing = CancellationToken::new();
-    if settings.telemetry.metrics.are_wanted() {
+    if settings.telemetry.metrics.is_enabled() {
         metrics::observe(&sockets, memory_monitor(&settings)?);
     }
     if let Some(address) = settings.metrics_listen {
         let serving = metrics::serve(address, closing.clone()).await;
-        // It ends with the rest, and is not waited for.
+        // It ends on the same token, and is not awaited.
         let _serving = serving.map_err(|error| RunError::Listen(address, error))?;
     }
     let serving = tokio::spawn(server::serve(listener, router, server_options(&settings), closing.clone()));
     announce(address);
-    tell_systemd(NotifyState::Ready);
+    notify_systemd(NotifyState::Ready);
 
-    stops.next().await;
-    tell_systemd(NotifyState::Stopping);
-    tracing::info!("draining: handing everybody over");
+    signals.next().await;
+    notify_systemd(NotifyState::Stopping);
+    tracing::info!("draining: clients are sent to other instances");
     let drained = async {
         let left = sockets.drain(settings.drain_timeout).await;
         closing.cancel();
-        // The server bounds its own end.
+        // The server bounds this by its own drain time.
         let unfinished = serving.await.map_or(0, |served| served.unfinished);
-        tracing::info!(left, unfinished, "closed");
+        tracing::info!(sockets_left = left, requests_left = unfinished, "stopped");
     };
     tokio::select! {
         () = drained => {}
-        () = stops.next() => tracing::warn!("told to stop twice: not waiting for anybody"),
+        () = signals.next() => tracing::warn!("second signal: stopping without waiting for clients"),
     }
     Ok(())
 }
 
-/// The socket that systemd opened for us, or one of our own.
+/// Returns the socket that systemd passed on, or binds one.
 async fn listener(listen: SocketAddr) -> io::Result<TcpListener> {
     match ListenFd::from_env().take_tcp_listener(0)? {
-        Some(handed_over) => {
-            handed_over.set_nonblocking(true)?;
-            TcpListener::from_std(handed_over)
+        Some(inherited) => {
+            inherited.set_nonblocking(true)?;
+            TcpListener::from_std(inherited)
         }
         None => TcpListener::bind(listen).await,
     }
 }
 
-/// Tells systemd, where it asked for that.
-fn tell_systemd(state: NotifyState<'_>) {
+/// Notifies systemd, if it started this process with a notify socket.
+fn notify_systemd(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
-        tracing::warn!(%error, "systemd cannot be told");
+        tracing::warn!(%error, "cannot notify systemd");
     }
 }
 
-/// What instances share, and where sessions are kept.
-fn engine(settings: &Settings) -> Result<(Arc<dyn Backplane>, Store), RunError> {
-    let keeping = RetentionPolicy {
+/// Chooses the backplane and the session store.
+fn engine(settings: &Settings) -> Result<(Arc<dyn Backplane>, Arc<dyn SessionStore>), RunError> {
+    let retention = RetentionPolicy {
         history: settings.history,
         history_age: settings.history_age,
         name_hold: settings.name_hold,
         messages: settings.message_rate(),
     };
-    match link(settings)? {
+    match connector(settings)? {
         None => {
-            tracing::warn!("no REDIS_URL: the room lives in this process alone, other instances are other rooms");
-            Ok((Arc::new(Memory::new(keeping)), Store::memory()))
+            tracing::warn!("REDIS_URL is not set: this process is the whole room, other instances are other rooms");
+            Ok((Arc::new(Memory::new(retention)), Arc::new(MemorySessionStore::default())))
         }
-        Some(link) => {
-            let store = Store::redis(link.client()?, &settings.namespace);
-            tracing::info!("joining the room in Redis");
-            Ok((Arc::new(Redis::new(link, &settings.namespace, keeping)?), store))
+        Some(connector) => {
+            let store = RedisSessionStore::new(connector.client()?, &settings.namespace);
+            tracing::info!("the room is in Redis");
+            Ok((Arc::new(Redis::new(connector, &settings.namespace, retention)?), Arc::new(store)))
         }
     }
 }
 
-/// Of the Redis, where there is one.
+/// Monitors the memory of Redis, if there is one.
 fn memory_monitor(settings: &Settings) -> Result<MemoryMonitor, ConnectError> {
-    let Some(link) = link(settings)? else { return Ok(MemoryMonitor::default()) };
-    Ok(MemoryMonitor::watch(link.client()?, &Keys::new(&settings.namespace)))
+    let Some(connector) = connector(settings)? else { return Ok(MemoryMonitor::default()) };
+    Ok(MemoryMonitor::watch(connector.client()?, &Keys::new(&settings.namespace)))
 }
 
-fn link(settings: &Settings) -> Result<Option<RedisConnector>, ConnectError> {
+fn connector(settings: &Settings) -> Result<Option<RedisConnector>, ConnectError> {
     settings.redis().map(|options| RedisConnector::new(&options)).transpose()
 }
 
-fn wire(settings: &Settings, room: Room, store: Store) -> (axum::Router, Sockets) {
+fn wire(settings: &Settings, room: Room, store: Arc<dyn SessionStore>) -> (axum::Router, Sockets) {
     let site = settings.site_policy();
     let sessions = Sessions::new(
         store,
@@ -155,7 +156,7 @@ fn wire(settings: &Settings, room: Room, store: Store) -> (axum::Router, Sockets
             messages: settings.message_rate(),
             connections_per_address: settings.connections_per_address,
             max_connections: settings.max_connections,
-            waiting_bytes: memory_limit::available() / WAITING_PART,
+            waiting_bytes: memory_limit::available() / QUEUE_SHARE,
         },
     );
     let options = web::Options {
@@ -188,17 +189,17 @@ fn room_options(settings: &Settings) -> room::Options {
     }
 }
 
-/// A full room still answers pages and probes.
+/// The server accepts more connections than sockets, so that a full room still answers pages and probes.
 fn server_options(settings: &Settings) -> server::Options {
     let mut options = settings.server();
     options.max_connections += OTHER_CONNECTIONS;
     options
 }
 
-/// The one line on stdout: where to point a browser.
+/// Prints the one line on stdout: the address for a browser.
 fn announce(address: SocketAddr) {
     let shown =
         if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() };
-    // Whoever closed stdout does not want to know.
+    // A closed stdout is no failure.
     let _ = writeln!(io::stdout(), "ruang is open at http://{shown}");
 }

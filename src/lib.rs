@@ -1,19 +1,19 @@
-//! ruang: one public chat room that any number of stateless servers keep open together.
+//! ruang: one public chat room, served by any number of stateless instances.
 //!
-//! The map, from the top. Each module imports only from those below it:
+//! The layers, from the top. A module imports only from modules in rows below its own, which `tests/layers.rs` checks
+//! against this table:
 //!
-//! | module | what it is |
+//! | modules | what they are |
 //! |---|---|
-//! | [`app`] | the composition root: choose the engine, wire, serve, drain |
-//! | [`web`] | router, pages, sign-in, history API, health, assets, headers, languages |
-//! | [`socket`] | upgrade, connection, limits of one WebSocket |
-//! | [`room`] | the hub: recent messages, who is here, who hears what |
-//! | [`session`] | the signed-in person and where sessions are kept |
-//! | [`backplane`] | what instances share: the contract, and the engines `memory` and `redis` |
-//! | [`redis`] | one supervised link to Redis, and the names of its keys |
-//! | [`protocol`] | frames, ids and close codes of the wire |
-//! | [`server`], [`settings`], [`telemetry`] | the listening socket, what people type, what operators see |
-//! | [`name`], [`origin`], [`address`], [`bucket`] | leaves: rules without I/O |
+//! | `main` | settings, telemetry, exit code |
+//! | [`app`] | the composition root: chooses the engine, wires the modules, serves, drains; `ruang check` |
+//! | [`web`], [`socket`] | pages, sign-in, history API, moderation; the life of one WebSocket |
+//! | [`room`], [`settings`] | the hub: history cache, roster, fan-out; flags, environment and file |
+//! | [`session`] | the signed-in person, and the store of sessions |
+//! | [`backplane`] | what instances share: a contract, and the engines `memory` and `redis` |
+//! | [`redis`], [`origin`] | one supervised connection and the names of all keys; allowed origins |
+//! | [`server`], [`telemetry`], [`protocol`] | the listening socket; log, metrics and traces; frames, ids and close codes |
+//! | [`name`], [`address`], [`bucket`], [`websocket`] | rules without I/O; RFC 6455 is one of them |
 #![warn(missing_docs)]
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! The program: settings, telemetry, runtime, the room, exit code.
+//! The program: settings, telemetry, runtime, server, exit code.
 
 use std::{
     io::{self, Write},
@@ -19,16 +19,16 @@ use tokio::{
     time::timeout,
 };
 
-/// How long an instance that is alive takes to say so, at most.
-const ALIVE_WITHIN: Duration = Duration::from_secs(2);
-/// How long what still runs after the room was closed may take to end.
-const LEFTOVERS: Duration = Duration::from_secs(1);
+/// Deadline of the health check.
+const HEALTH_DEADLINE: Duration = Duration::from_secs(2);
+/// How long tasks that still run after the room closed may take to end.
+const TASKS_DEADLINE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let env = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
     let loaded = match Settings::load(std::env::args_os(), &env, descriptors::raised()) {
         Ok(loaded) => loaded,
-        Err(told) if told.exit_code() == 0 => return say(&told.to_string()),
+        Err(help) if help.exit_code() == 0 => return print(&help.to_string()),
         Err(error) => {
             eprintln!("ruang: {error}");
             return ExitCode::from(error.exit_code());
@@ -42,15 +42,15 @@ fn main() -> ExitCode {
 }
 
 fn run(Loaded { settings, effective, .. }: Loaded) -> ExitCode {
-    // Before the runtime and after it: what exports traces blocks.
+    // Outlives the runtime, because the exporters block.
     let _telemetry = telemetry::init(&settings.telemetry);
-    say_what_is_set(&effective);
+    log_settings(&effective);
     let runtime = match runtime(&mut Builder::new_multi_thread()) {
         Ok(runtime) => runtime,
         Err(code) => return code,
     };
     let result = runtime.block_on(app::run(settings));
-    runtime.shutdown_timeout(LEFTOVERS);
+    runtime.shutdown_timeout(TASKS_DEADLINE);
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -60,27 +60,28 @@ fn run(Loaded { settings, effective, .. }: Loaded) -> ExitCode {
     }
 }
 
-/// One line: every setting that somebody chose, and where. Secrets are not among the values.
-fn say_what_is_set(effective: &[Effective]) {
+/// Logs every setting that is not a default and its source, on one line. Values are redacted already.
+fn log_settings(effective: &[Effective]) {
     let chosen = effective.iter().filter(|setting| setting.is_chosen());
     let chosen: Vec<String> = chosen.map(|set| format!("{}={} ({})", set.name, set.value, set.source)).collect();
-    let settings = if chosen.is_empty() { "all as they come".to_owned() } else { chosen.join(", ") };
+    let settings = if chosen.is_empty() { "defaults".to_owned() } else { chosen.join(", ") };
     tracing::info!(version = VERSION, %settings, "starting");
 }
 
 fn check(loaded: &Loaded) -> ExitCode {
     let width = loaded.effective.iter().map(|setting| setting.name.len()).max().unwrap_or_default();
     let lines = loaded.effective.iter().map(|set| format!("{:width$}  {}  ({})", set.name, set.value, set.source));
-    say(&lines.collect::<Vec<_>>().join("\n"));
+    print(&lines.collect::<Vec<_>>().join("\n"));
     if loaded.settings.redis_url.is_none() {
         return ExitCode::SUCCESS;
     }
+    print(&format!("Keys in Redis: {}", app::key_patterns(&loaded.settings.namespace).join(" ")));
     let runtime = match runtime(&mut Builder::new_current_thread()) {
         Ok(runtime) => runtime,
         Err(code) => return code,
     };
     match runtime.block_on(app::check(&loaded.settings)) {
-        Ok(advice) => say(&[&["Redis answers."], advice.as_slice()].concat().join("\n")),
+        Ok(advice) => print(&[&["Redis answers."], advice.as_slice()].concat().join("\n")),
         Err(error) => {
             eprintln!("ruang: {error}");
             ExitCode::FAILURE
@@ -93,30 +94,30 @@ fn healthcheck(listen: SocketAddr) -> ExitCode {
         Ok(runtime) => runtime,
         Err(code) => return code,
     };
-    let asked = async { timeout(ALIVE_WITHIN, status(reachable(listen))).await };
-    let failure = match runtime.block_on(asked) {
+    let request = async { timeout(HEALTH_DEADLINE, status(loopback(listen))).await };
+    let failure = match runtime.block_on(request) {
         Ok(Ok(status)) if status == "200" => return ExitCode::SUCCESS,
-        Ok(Ok(status)) => format!("it answers {status:?}"),
+        Ok(Ok(status)) => format!("the status is {status:?}"),
         Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("no answer within {ALIVE_WITHIN:?}"),
+        Err(_) => format!("no answer within {HEALTH_DEADLINE:?}"),
     };
     eprintln!("ruang: {listen}: {failure}");
     ExitCode::FAILURE
 }
 
-/// The status of `GET /healthz`.
+/// Returns the status of `GET /healthz`.
 async fn status(address: SocketAddr) -> io::Result<String> {
     let mut socket = TcpStream::connect(address).await?;
     let request = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     socket.write_all(request.as_bytes()).await?;
     let mut line = String::new();
-    // Enough for the status, wherever the reason after it ends.
+    // The status only, not the reason after it.
     socket.take("HTTP/1.1 200".len() as u64).read_to_string(&mut line).await?;
     Ok(line.split(' ').nth(1).unwrap_or_default().to_owned())
 }
 
-/// Where somebody on this machine reaches who listens there.
-fn reachable(listen: SocketAddr) -> SocketAddr {
+/// Maps the wildcard address to loopback.
+fn loopback(listen: SocketAddr) -> SocketAddr {
     let address = match listen.ip() {
         IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -127,13 +128,13 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 
 fn runtime(builder: &mut Builder) -> Result<Runtime, ExitCode> {
     builder.enable_all().build().map_err(|error| {
-        eprintln!("ruang: the system gives no runtime: {error}");
+        eprintln!("ruang: cannot start the async runtime: {error}");
         ExitCode::FAILURE
     })
 }
 
-/// Says something on stdout. Whoever closed it does not want to hear it.
-fn say(text: &str) -> ExitCode {
+/// Prints a text on stdout, and ignores a closed stdout.
+fn print(text: &str) -> ExitCode {
     let _closed = writeln!(io::stdout(), "{text}");
     ExitCode::SUCCESS
 }

@@ -1,7 +1,7 @@
-//! Names of people: what may be one, how it is shown, and which two are the same.
+//! Names of people: which texts are names, how they are shown, and which two are equal.
 //!
-//! A name is what a person can see and tell from others: 1 to [`VISIBLE`] characters as a reader counts them,
-//! none of them invisible. Two names are the same person's if they look alike, whatever their case.
+//! A name has 1 to [`VISIBLE`] characters as a reader counts them, none of them invisible. Two names are equal if they
+//! look alike, in any case.
 
 mod character;
 mod emoji;
@@ -13,61 +13,61 @@ use unicode_segmentation::UnicodeSegmentation;
 
 pub use key::{NameKey, folded};
 
-/// Most visible characters (grapheme clusters) of a name.
+/// The largest number of visible characters (grapheme clusters) of a name.
 pub const VISIBLE: usize = 32;
-/// Most Unicode scalars of a name: a visible character may be made of several, but not of any number.
+/// The largest number of Unicode scalars of a name. A visible character may consist of several.
 pub const SCALARS: usize = 128;
-/// Bytes past which nothing is looked at: four times what the longest name takes, white space around it included.
+/// The longest input that is parsed, in bytes: four times the longest name, to allow for white space around it.
 const BYTES: usize = 4 * 4 * SCALARS;
 
-/// A name somebody may carry.
+/// A valid name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
     shown: String,
     name_key: NameKey,
 }
 
-/// Why something typed is no name. Each has its own sentence on the page.
+/// Why an input is no name. The page has a sentence for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum NameError {
-    /// Nothing, or only white space.
+    /// Empty, or white space only.
     #[error("a name must not be empty")]
     Empty,
     /// More than [`VISIBLE`] characters, or more than [`SCALARS`] scalars.
     #[error("a name has at most {VISIBLE} characters")]
     TooLong,
-    /// A character that is not seen: controls, line breaks, directions, zero widths, blanks.
+    /// An invisible character: control, line break, direction, zero width, blank.
     #[error("a name must not contain invisible characters")]
     Invisible,
-    /// A character that means nothing to others: private, unassigned, or a replacement for a lost one.
+    /// A character without a meaning: private use, unassigned, or the replacement character.
     #[error("a name must not contain unknown characters")]
     Unknown,
-    /// A combining mark without a letter under it, or too many on one.
+    /// A combining mark without a base, or too many on one base.
     #[error("a name must not have combining marks alone or stacked high")]
     Marks,
 }
 
 impl Name {
-    /// Reads what somebody typed.
+    /// Parses an input.
     ///
     /// ```
     /// use ruang::name::{Name, NameError};
     ///
     /// let name = Name::parse("  Ibu   Sari ")?;
     /// assert_eq!(name.shown(), "Ibu Sari");
-    /// // Cyrillic letters among the Latin ones look alike, and are the same name.
-    /// assert_eq!(Name::parse("admin")?.who(), Name::parse("аdmіn")?.who());
+    /// // Cyrillic letters that look like Latin ones make the same name.
+    /// assert_eq!(Name::parse("admin")?.key(), Name::parse("аdmіn")?.key());
     /// assert_eq!(Name::parse("sari\u{200b}"), Err(NameError::Invisible));
     /// # Ok::<(), NameError>(())
     /// ```
     ///
     /// # Errors
-    /// The first rule that it breaks, see [`NameError`].
+    /// The first rule that it violates, see [`NameError`].
     pub fn parse(typed: &str) -> Result<Self, NameError> {
         if typed.len() > BYTES {
             return Err(NameError::TooLong);
         }
-        let shown = tidied(typed);
+        let shown = normalized(typed);
         if shown.is_empty() {
             return Err(NameError::Empty);
         }
@@ -84,19 +84,19 @@ impl Name {
         &self.shown
     }
 
-    /// The uniqueness key: the shown name case folded, look-alikes mapped. Not for people to read.
+    /// The uniqueness key: the shown name, case folded, with look-alikes mapped. Not for display.
     pub fn key(&self) -> &NameKey {
         &self.name_key
     }
 }
 
-/// NFC, trimmed, each run of inner spaces one space. Tabs and line breaks inside stay, to be refused.
-fn tidied(typed: &str) -> String {
+/// NFC, trimmed, inner spaces collapsed. Tabs and line breaks stay, and are refused later.
+fn normalized(typed: &str) -> String {
     let composed = ComposingNormalizerBorrowed::new_nfc().normalize(typed);
-    collapsed(composed.trim())
+    collapse_spaces(composed.trim())
 }
 
-fn collapsed(text: &str) -> String {
+fn collapse_spaces(text: &str) -> String {
     text.split(character::is_space).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_shown_composed_trimmed_and_collapsed() {
+    fn shown_name_is_composed_trimmed_and_collapsed() {
         for (typed, shown) in [
             ("sari", "sari"),
             ("  Sari \u{a0}\u{3000} Dewi\n", "Sari Dewi"),
@@ -134,14 +134,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_and_only_white_space_are_no_name() {
+    fn empty_and_blank_names_are_refused() {
         for typed in ["", " ", "\u{a0}\u{2003}\u{3000}", "\t\r\n", "\u{2028}\u{85}"] {
             assert_eq!(parse(typed), Err(NameError::Empty), "{typed:?}");
         }
     }
 
     #[test]
-    fn a_name_has_at_most_32_visible_characters() {
+    fn name_has_at_most_32_visible_characters() {
         assert!(parse(&"a".repeat(VISIBLE)).is_ok());
         assert!(parse(&"🇮🇩".repeat(VISIBLE)).is_ok());
         assert!(parse(&format!("  {}  ", "é".repeat(VISIBLE))).is_ok());
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_look_alike_are_the_same_whatever_their_case() {
+    fn keys_of_look_alikes_are_equal_in_any_case() {
         for (one, other) in [
             ("sari", "SARI"),
             ("sari", "  Sari "),
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_differ_to_the_eye_are_different() {
+    fn keys_of_visibly_different_names_differ() {
         for (one, other) in
             [("sari", "sarí"), ("sari", "sa ri"), ("budi", "budi2"), ("😀", "😃"), ("👍🏻", "👍🏿"), ("ali", "all")]
         {
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn members_are_sorted_by_a_key_that_keeps_letters_apart() {
+    fn sort_key_keeps_different_letters_apart() {
         assert_eq!(folded("Straße"), "strasse");
         assert_eq!(folded("AME\u{301}LIE"), "amélie");
         assert_ne!(folded("p0p"), folded("pop"));
@@ -195,7 +195,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_typed_never_panics_and_what_is_shown_is_itself_a_name(typed in "\\PC{0,40}|(?s).{0,60}") {
+        fn any_input_parses_without_panic_and_idempotently(typed in "\\PC{0,40}|(?s).{0,60}") {
             if let Ok(name) = parse(&typed) {
                 let again = parse(name.shown()).expect("what is shown is a name");
                 prop_assert_eq!(&again, &name);
@@ -205,7 +205,7 @@ mod tests {
         }
 
         #[test]
-        fn the_case_of_a_name_makes_no_difference(typed in "[a-zA-Zà-öø-ÿÀ-ÖØ-Þа-яА-Я ]{1,20}") {
+        fn key_ignores_case(typed in "[a-zA-Zà-öø-ÿÀ-ÖØ-Þа-яА-Я ]{1,20}") {
             if let Ok(name) = parse(&typed) {
                 prop_assert_eq!(name.key(), &key(&typed.to_lowercase()));
                 prop_assert_eq!(folded(name.shown()), folded(&name.shown().to_lowercase()));

@@ -1,4 +1,4 @@
-//! Who may post and connect: requests that other sites make a browser send are refused.
+//! Protection against cross-site requests: which origins may post and open WebSockets.
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
@@ -11,18 +11,18 @@ use crate::address::TrustedProxies;
 const FETCH_SITE: &str = "sec-fetch-site";
 const FORWARDED_HOST: &str = "x-forwarded-host";
 
-/// Where the site is, as far as that was told, and whose word is taken for it.
+/// The origin of the site, as far as it is known, and the proxies that are believed about it.
 #[derive(Clone, Debug, Default)]
 pub struct SitePolicy {
-    /// The address that people type. Without it, it is what `Host` says.
+    /// The public origin. Without it, the `Host` of each request.
     pub public_url: Option<PublicUrl>,
     /// The proxies whose `X-Forwarded-Host` counts.
     pub proxies: TrustedProxies,
 }
 
 impl SitePolicy {
-    /// Whether a POST may have come from the site itself, or from no site at all (programs send neither
-    /// `Sec-Fetch-Site` nor `Origin`). What is said must agree: one header that names another site refuses it.
+    /// Whether a POST comes from the site itself or from a program (programs send neither `Sec-Fetch-Site` nor
+    /// `Origin`). A single header that names another site refuses it.
     ///
     /// ```
     /// use http::HeaderMap;
@@ -43,12 +43,12 @@ impl SitePolicy {
         sites.all(|site| site == "same-origin" || site == "none") && self.allows_origin(headers, peer)
     }
 
-    /// Whether a WebSocket may be opened: by the site's own pages, and by programs, which send no `Origin`.
+    /// Whether a WebSocket may be opened: by the site's own pages and by programs, which send no `Origin`.
     pub fn allows_socket(&self, headers: &HeaderMap, peer: IpAddr) -> bool {
         self.allows_origin(headers, peer)
     }
 
-    /// Whether people reach the site over https, as far as is known: only then can cookies be `Secure`.
+    /// Whether the public URL is https: only then are cookies `Secure`.
     pub fn is_https(&self) -> bool {
         self.public_url.as_ref().is_some_and(|url| url.scheme == Scheme::Https)
     }
@@ -62,7 +62,7 @@ impl SitePolicy {
     }
 
     fn is_own(&self, origin: &str, headers: &HeaderMap, peer: IpAddr) -> bool {
-        // `null` and other schemes are no origin of ours, and are no `PublicUrl`.
+        // `null` and other schemes do not parse.
         let Ok(origin) = PublicUrl::from_str(origin) else { return false };
         match &self.public_url {
             Some(own) => origin == *own,
@@ -70,19 +70,19 @@ impl SitePolicy {
         }
     }
 
-    /// The host and port that the client asked for.
+    /// The host and port that the client requested.
     fn host(&self, headers: &HeaderMap, peer: IpAddr) -> Option<String> {
         if self.proxies.trusts(peer)
             && let Some(line) = headers.get_all(FORWARDED_HOST).iter().next_back()
         {
-            // The last is what the nearest proxy wrote.
+            // The nearest proxy wrote the last one.
             return text(line)?.rsplit(',').next().map(|host| host.trim().to_owned());
         }
         text(only(headers, header::HOST.as_str()).ok()??).map(str::to_owned)
     }
 }
 
-/// The origin of the site: scheme, host and port, and nothing else.
+/// An origin: scheme, host and port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl {
     scheme: Scheme,
@@ -96,7 +96,7 @@ enum Scheme {
     Https,
 }
 
-/// Not the origin of a site on the web.
+/// The error of a text that is no http or https origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("not an origin like https://chat.example.org")]
 pub struct NotAnOrigin;
@@ -123,7 +123,7 @@ impl fmt::Display for PublicUrl {
 }
 
 impl Scheme {
-    /// The origin of this scheme at a host and maybe port, as `Host` has them.
+    /// Returns the origin of this scheme at `host[:port]`.
     fn with(self, authority: &str) -> Result<PublicUrl, NotAnOrigin> {
         let odd = |c: char| c.is_control() || c.is_whitespace() || "/\\?#@".contains(c);
         if authority.is_empty() || authority.ends_with(':') || authority.contains(odd) {
@@ -151,7 +151,7 @@ impl Scheme {
 
 struct Several;
 
-/// The one value of a header, if there is any.
+/// Returns the only value of a header, if it has one.
 fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a HeaderValue>, Several> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();

@@ -1,7 +1,7 @@
-//! The listening socket: accepts connections, speaks HTTP/1.1 on them, and lets them go in time.
+//! The listening socket: accepts connections, serves HTTP/1.1 on them, and closes them at shutdown.
 //!
-//! What a client may do to the process before any route is reached is bounded here: how many connections there
-//! are, how long and how large a request's head may be, how long a response may lie unread.
+//! Limits before any route: the number of connections, the time and size of a request's head, and the time that a
+//! response may stay unread.
 
 mod accept;
 mod stream;
@@ -25,18 +25,18 @@ use tower::ServiceExt;
 
 pub use stream::Stream;
 
-/// What the server lets clients do, and how patient it is.
+/// Limits and deadlines of the server.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Connections open at a time, those upgraded to WebSockets included. Further ones wait in the kernel's queue.
+    /// Open connections, including those upgraded to WebSockets. Further ones wait in the kernel's queue.
     pub max_connections: usize,
-    /// How long a request's head may take; and how long a connection may idle between requests.
+    /// How long a request's head may take, and how long a connection may be idle between requests.
     pub header_timeout: Duration,
-    /// Bytes a request's head may have; at least 8192.
+    /// The largest head of a request in bytes, at least 8192.
     pub header_bytes: usize,
-    /// How long a client may leave everything unread that is written to it, before the connection is cut.
+    /// How long a write may be blocked by a client that does not read, before the connection is cut.
     pub write_timeout: Duration,
-    /// How long running requests may take to finish after the shutdown began.
+    /// How long requests may run after the shutdown began.
     pub drain: Duration,
 }
 
@@ -52,22 +52,22 @@ impl Default for Options {
     }
 }
 
-/// Who is at the other end of the connection: in the extensions of every request.
+/// The address at the other end of the connection, in the extensions of every request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
-/// How the serving ended.
+/// The result of [`serve`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Served {
-    /// Connections cut because their request had not finished within [`Options::drain`].
+    /// Connections that were cut because their request took longer than [`Options::drain`].
     pub unfinished: usize,
 }
 
 /// Serves `router` on every connection that `listener` accepts, until `shutdown`.
 ///
-/// Then nothing more is accepted, idle connections are closed, running requests may finish; and after
-/// [`Options::drain`] at the latest it returns, with no HTTP connection left open. Upgraded connections are not
-/// waited for: whoever took one over closes it.
+/// At shutdown it accepts no more connections, closes idle ones, and lets requests finish. It returns after
+/// [`Options::drain`] at the latest, when no HTTP connection is open. It does not wait for upgraded connections, which
+/// their new owner closes.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -89,34 +89,34 @@ pub struct Served {
 pub async fn serve(listener: TcpListener, router: Router, options: Options, shutdown: CancellationToken) -> Served {
     let server = Server::new(router, &options, shutdown);
     server.accept_all(listener).await;
-    server.drained(options.drain).await
+    server.drain(options.drain).await
 }
 
 struct Server {
     router: Router,
     http: http1::Builder,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     write_timeout: Duration,
     connections: TaskTracker,
-    /// No new requests.
+    /// Ends the acceptance of requests.
     shutdown: CancellationToken,
-    /// No requests at all any more.
+    /// Cuts requests that still run.
     cut: CancellationToken,
 }
 
 impl Server {
     fn new(router: Router, options: &Options, shutdown: CancellationToken) -> Self {
         let mut http = http1::Builder::new();
-        // The number of headers is bounded too: hyper's own 100.
+        // hyper itself bounds the number of headers by 100.
         http.timer(TokioTimer::new()).header_read_timeout(options.header_timeout).max_buf_size(options.header_bytes);
-        let places = Arc::new(Semaphore::new(options.max_connections.min(Semaphore::MAX_PERMITS)));
+        let permits = Arc::new(Semaphore::new(options.max_connections.min(Semaphore::MAX_PERMITS)));
         let write_timeout = options.write_timeout;
         let (connections, cut) = (TaskTracker::new(), CancellationToken::new());
-        Self { router, http, places, write_timeout, connections, shutdown, cut }
+        Self { router, http, permits, write_timeout, connections, shutdown, cut }
     }
 
     async fn accept_all(&self, listener: TcpListener) {
-        let mut acceptor = accept::Acceptor::new(listener, self.places.clone(), self.write_timeout);
+        let mut acceptor = accept::Acceptor::new(listener, self.permits.clone(), self.write_timeout);
         while let Some((stream, peer)) = self.shutdown.run_until_cancelled(acceptor.next()).await {
             self.connections.spawn(self.connection(stream, peer));
         }
@@ -137,15 +137,15 @@ impl Server {
                 }
             };
             if let Err(error) = ended {
-                // Clients go away, are slow or speak nonsense: worth a line only to who looks for it.
+                // Clients disconnect, are slow or violate HTTP: no news for an operator.
                 tracing::debug!(%peer, %error, "connection failed");
             }
         }
     }
 
-    async fn drained(self, patience: Duration) -> Served {
+    async fn drain(self, limit: Duration) -> Served {
         self.connections.close();
-        let in_time = timeout_at(Instant::now() + patience, self.connections.wait()).await;
+        let in_time = timeout_at(Instant::now() + limit, self.connections.wait()).await;
         let unfinished = if in_time.is_ok() { 0 } else { self.connections.len() };
         self.cut.cancel();
         self.connections.wait().await;

@@ -1,15 +1,14 @@
-//! The signed-in person, and where sessions are kept.
+//! Sessions: the signed-in person, and the store of their records.
 //!
-//! tower-sessions carries the cookie and the record; this module adds what a room needs of it: a life that
-//! sockets can extend, two bounded engines, and a failure of the store that is told from an absent session.
+//! tower-sessions carries the cookie and the record. This module adds lifetimes that sockets can extend, deadlines,
+//! two stores (Redis, or memory), and the distinction between a store that fails and a session that does not exist.
 
 mod bounded;
 mod memory;
 mod person;
 mod redis;
-mod store;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::http::HeaderValue;
 use tower_sessions::{
@@ -20,17 +19,18 @@ use tower_sessions::{
 
 pub use self::{
     bounded::Bounded,
+    memory::MemorySessionStore,
     person::{NotSignedIn, SignedIn},
-    store::Store,
+    redis::{RedisSessionStore, session_key_prefix},
 };
 use crate::backplane::Person;
 
-/// How long sessions live, and how their cookie travels.
+/// Lifetimes of sessions, and attributes of their cookie.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// A session that nothing touched for this long is over.
+    /// A session ends after this time without use.
     pub idle: Duration,
-    /// A session is over this long after sign-in, whatever touches it.
+    /// A session ends this long after sign-in, even if it is in use.
     pub max: Duration,
     /// The public URL is https: the cookie is `__Host-ruang` and `Secure`.
     pub secure: bool,
@@ -42,20 +42,20 @@ impl Default for Options {
     }
 }
 
-/// The store could not be asked, or did not answer in time: whether the session exists is not known.
+/// The store failed or did not answer in time: whether the session exists is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("sessions cannot be read")]
 pub struct Unreadable;
 
-/// A session that was deleted in the store alone is noticed within this time.
-const TOUCHED_AT_LEAST_EVERY: Duration = Duration::from_secs(300);
+/// The longest time between two touches: how late a deletion that happened in the store alone is noticed.
+const MAX_TOUCH_INTERVAL: Duration = Duration::from_secs(300);
 
-/// What became of a session that was looked up.
+/// The result of a session look-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alive {
-    /// It exists.
+    /// The session exists.
     Yes,
-    /// It was deleted, or has expired.
+    /// The session was deleted or has expired.
     No,
 }
 
@@ -67,28 +67,28 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Sessions kept in `store`, for as long as `options` say.
-    pub fn new(store: Store, options: Options) -> Self {
+    /// Sessions with their records in `store`.
+    pub fn new(store: Arc<dyn SessionStore>, options: Options) -> Self {
         Self { store: Bounded::new(store, options.idle, options.max), options }
     }
 
-    /// The layer that gives every request its [`Session`].
+    /// Returns the layer that adds a [`Session`] to every request.
     pub fn layer(&self) -> SessionManagerLayer<Bounded> {
-        // The cookie may outlive the record: sockets extend the record, and cannot set cookies.
-        let most = time::Duration::try_from(self.options.max).unwrap_or(time::Duration::MAX);
+        // Sockets extend the record but cannot set cookies, so the cookie lives as long as the record ever may.
+        let max_age = time::Duration::try_from(self.options.max).unwrap_or(time::Duration::MAX);
         SessionManagerLayer::new(self.store.clone())
             .with_name(self.cookie_name())
             .with_secure(self.options.secure)
             .with_http_only(true)
             .with_same_site(SameSite::Lax)
             .with_path("/")
-            .with_expiry(Expiry::OnInactivity(most))
+            .with_expiry(Expiry::OnInactivity(max_age))
     }
 
-    /// Signs a person in under a new id, and keeps that at once: after `Ok` every instance knows the session.
+    /// Signs a person in under a new session id and stores it: after `Ok` every instance finds the session.
     ///
     /// # Errors
-    /// [`Unreadable`] when it could not be kept; the request then has no session.
+    /// [`Unreadable`] if the record could not be stored; the request then has no session.
     pub async fn begin(&self, session: &Session, person: &Person) -> Result<(), Unreadable> {
         session.insert(person::KEY, person).await.map_err(unreadable)?;
         if session.id().is_some() {
@@ -97,32 +97,32 @@ impl Sessions {
         session.save().await.map_err(unreadable)
     }
 
-    /// How often whoever is connected is to [`touch`](Self::touch) their session: so that it does not end by idleness
-    /// though a look fails.
+    /// The interval at which a connection should [`touch`](Self::touch) its session: short enough that a failed touch
+    /// does not let the session expire.
     pub fn touch_every(&self) -> Duration {
-        (self.options.idle / 4).min(TOUCHED_AT_LEAST_EVERY)
+        (self.options.idle / 4).min(MAX_TOUCH_INTERVAL)
     }
 
-    /// Says whether a session still exists, and starts its idle time anew; never past its end of life.
+    /// Restarts the idle time of a session, if it exists, within its maximum age.
     ///
     /// # Errors
-    /// [`Unreadable`] when the store does not answer: the session may well be alive.
+    /// [`Unreadable`] if the store does not answer: the session may be alive.
     pub async fn touch(&self, id: &Id) -> Result<Alive, Unreadable> {
         let Some(record) = self.store.load(id).await.map_err(|_| Unreadable)? else { return Ok(Alive::No) };
         self.store.save(&record).await.map_err(|_| Unreadable)?;
         Ok(Alive::Yes)
     }
 
-    /// Deletes a session; one that does not exist is deleted already.
+    /// Deletes a session, if it exists.
     ///
     /// # Errors
-    /// [`Unreadable`] when the store does not answer: the session may live on.
+    /// [`Unreadable`] if the store does not answer: the session may still exist.
     pub async fn delete(&self, id: &Id) -> Result<(), Unreadable> {
         self.store.delete(id).await.map_err(|_| Unreadable)
     }
 
-    /// The `Set-Cookie` that removes the cookie. A browser heeds it for a `__Host-` name only if it is `Secure`,
-    /// which the one that tower-sessions sends is not.
+    /// Returns the `Set-Cookie` that removes the cookie. Browsers accept it for a `__Host-` name only if it is
+    /// `Secure`, which the one of tower-sessions is not.
     pub fn removal_cookie(&self) -> HeaderValue {
         let cookie = Cookie::build((self.cookie_name(), ""))
             .path("/")
@@ -152,15 +152,19 @@ mod tests {
         Person { name: "Sari".into(), name_key: "sari".into(), session: SessionTag::random() }
     }
 
+    fn sessions(options: Options) -> Sessions {
+        Sessions::new(Arc::new(MemorySessionStore::default()), options)
+    }
+
     async fn signed_in(sessions: &Sessions) -> Id {
-        let session = Session::new(None, std::sync::Arc::new(sessions.store.clone()), None);
+        let session = Session::new(None, Arc::new(sessions.store.clone()), None);
         sessions.begin(&session, &sari()).await.unwrap();
         session.id().unwrap()
     }
 
     #[tokio::test]
-    async fn a_session_is_alive_until_it_is_deleted() {
-        let sessions = Sessions::new(Store::memory(), Options::default());
+    async fn session_is_alive_until_it_is_deleted() {
+        let sessions = sessions(Options::default());
         let id = signed_in(&sessions).await;
         assert_eq!(sessions.touch(&id).await, Ok(Alive::Yes));
         sessions.delete(&id).await.unwrap();
@@ -169,17 +173,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_touch_never_extends_a_session_past_its_end_of_life() {
+    async fn touch_does_not_extend_past_the_maximum_age() {
         let options = Options { idle: Duration::from_secs(60), max: Duration::ZERO, secure: false };
-        let sessions = Sessions::new(Store::memory(), options);
+        let sessions = sessions(options);
         let id = signed_in(&sessions).await;
         assert_eq!(sessions.touch(&id).await, Ok(Alive::No));
     }
 
     #[test]
-    fn the_removal_cookie_is_one_that_a_browser_heeds() {
+    fn removal_cookie_has_the_attributes_browsers_require() {
         let options = Options { secure: true, ..Options::default() };
-        let cookie = Sessions::new(Store::memory(), options).removal_cookie();
+        let cookie = sessions(options).removal_cookie();
         let cookie = cookie.to_str().unwrap();
         assert!(cookie.starts_with("__Host-ruang=;"), "{cookie}");
         for part in ["Secure", "HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=0"] {

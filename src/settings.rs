@@ -1,13 +1,12 @@
-//! What people who run ruang can set: by flag, by environment, by file, in this order of precedence.
+//! Settings: from a flag, the environment, a file, or their default, in this order of precedence.
 //!
-//! `table` has every setting with its names, its default and what it is for; [`Settings`] the typed values. A value
-//! that makes no sense ends the start with one line that names the setting, the value and what is accepted.
+//! [`Settings`] declares every setting with its names, its default and its help. An invalid value ends the start with
+//! one line that names the setting, the value and what is accepted.
 
 mod command;
 mod file;
 mod otel;
 mod sources;
-mod table;
 mod value;
 
 pub mod descriptors;
@@ -15,6 +14,7 @@ pub mod secret;
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
+use clap::Args;
 use thiserror::Error;
 
 use crate::{
@@ -22,146 +22,231 @@ use crate::{
     bucket::Rate,
     origin::{PublicUrl, SitePolicy},
     redis::{self, ConnectError, RedisConnector},
-    server, telemetry,
+    server,
+    telemetry::{self, Format},
 };
 pub use command::{Command, VERSION};
 use secret::RedisUrl;
 pub use secret::Secret;
 pub use sources::Effective;
-use sources::Reader;
+use sources::Sources;
 
-/// Every setting, checked.
-#[derive(Clone, Debug)]
+const SERVING: &str = "Serving";
+const REDIS: &str = "Redis";
+const LIMITS: &str = "Limits";
+const ROOM: &str = "The room";
+const SESSIONS: &str = "Sessions and moderation";
+const TELEMETRY: &str = "Log and metrics";
+
+// Settings that are named outside of their declaration.
+const CONFIG: &str = "RUANG_CONFIG";
+const MAX_CONNECTIONS: &str = "RUANG_MAX_CONNECTIONS";
+const METRICS_LISTEN: &str = "RUANG_METRICS_LISTEN";
+const REDIS_CA_FILE: &str = "REDIS_CA_FILE";
+const REDIS_PASSWORD_FILE: &str = "REDIS_PASSWORD_FILE";
+const REDIS_URL: &str = "REDIS_URL";
+const SESSION_MAX: &str = "RUANG_SESSION_MAX";
+
+/// Seconds.
+const DAY: u64 = 24 * 60 * 60;
+
+/// Every setting, checked. `--help` is made from this: fields are flags, docstrings are help.
+#[derive(Clone, Debug, Args)]
 pub struct Settings {
-    /// Where to listen for people and balancers.
+    /// A file of settings: lines of NAME=value with the names of the environment, and # comments
+    #[arg(long, env = CONFIG, value_name = "FILE", help_heading = SERVING)]
+    pub config: Option<PathBuf>,
+    /// Where to listen; 0.0.0.0:8080 or [::]:8080 for every interface
+    #[arg(long, env = "RUANG_LISTEN", value_name = "ADDRESS:PORT", help_heading = SERVING)]
+    #[arg(default_value = "127.0.0.1:8080", value_parser = value::address)]
     pub listen: SocketAddr,
-    /// Where to listen for the collector of metrics, if at all.
-    pub metrics_listen: Option<SocketAddr>,
-    /// The address that people type into their browsers.
+    /// The address in people's browsers, like https://chat.example.org; https makes cookies Secure. If not set, the
+    /// Host of each request
+    #[arg(long, env = "RUANG_PUBLIC_URL", value_name = "URL", help_heading = SERVING)]
+    #[arg(value_parser = value::parsed::<PublicUrl>("an origin like https://chat.example.org"))]
     pub public_url: Option<PublicUrl>,
-    /// The proxies whose `X-Forwarded-…` headers count.
+    /// Proxies whose X-Forwarded-For and X-Forwarded-Host are believed, like 10.0.0.0/8,192.168.1.7
+    #[arg(long, env = "RUANG_TRUSTED_PROXIES", value_name = "NETWORKS", help_heading = SERVING)]
+    #[arg(default_value = "", hide_default_value = true)]
+    #[arg(value_parser = value::parsed::<TrustedProxies>("addresses and networks like 10.0.0.0/8,192.168.1.7"))]
     pub trusted_proxies: TrustedProxies,
-    /// The Redis that instances share; without it the room is this process' own.
-    pub redis_url: Option<RedisUrl>,
-    /// The password for it, if it is not in the URL.
-    pub redis_password: Option<Secret>,
-    /// The certificates to believe it by, in PEM, if not the public ones.
-    pub redis_ca_file: Option<PathBuf>,
-    /// The prefix of every key in Redis.
-    pub namespace: String,
-    /// Messages a session may send a second in the long run; 0 = unlimited.
-    pub messages_per_second: u32,
-    /// Messages a session may send at once; 0 = unlimited.
-    pub messages_burst: u32,
-    /// Sign-ins a minute from one address; 0 = unlimited.
-    pub sign_ins_per_minute: u32,
-    /// Open sockets from one address; 0 = unlimited.
-    pub connections_per_address: u32,
-    /// Connections open at a time.
+    /// The largest number of open connections. If not set, 90 % of the file descriptors that the process may open
+    #[arg(long, env = MAX_CONNECTIONS, value_name = "N", help_heading = SERVING)]
+    #[arg(required = false, value_parser = value::count::<usize>(1, 10_000_000))]
     pub max_connections: usize,
-    /// Messages kept.
-    pub history: usize,
-    /// How old a kept message gets, at most.
-    pub history_age: Option<Duration>,
-    /// How long somebody whose last socket closed is still shown as here.
-    pub leave_grace: Duration,
-    /// How long an instance that is not heard of keeps its people in the room.
-    pub lease: Duration,
-    /// How long a name stays its session's after it left.
-    pub name_hold: Duration,
-    /// How long a shutdown waits for what is running.
+    /// How long a shutdown waits for open connections
+    #[arg(long, env = "RUANG_DRAIN_TIMEOUT", value_name = "DURATION", help_heading = SERVING)]
+    #[arg(default_value = "25s", value_parser = value::duration(0, 3600))]
     pub drain_timeout: Duration,
-    /// How long a session lives without use.
+
+    /// The Redis that instances share: redis[s][-cluster|-sentinel]://[user:password@]host[:port][/db]. If not set, this
+    /// process is the whole room
+    #[arg(long, env = REDIS_URL, value_name = "URL", help_heading = REDIS)]
+    #[arg(value_parser = value::redis_url)]
+    pub redis_url: Option<RedisUrl>,
+    /// A file with the password of Redis, instead of in the URL
+    #[arg(long = "redis-password-file", env = REDIS_PASSWORD_FILE, value_name = "FILE", help_heading = REDIS)]
+    #[arg(value_parser = value::secret_file)]
+    pub redis_password: Option<Secret>,
+    /// A file with the certificates (PEM) of the authority of Redis. If not set, the public authorities
+    #[arg(long, env = REDIS_CA_FILE, value_name = "FILE", help_heading = REDIS)]
+    #[arg(value_parser = value::certificates)]
+    pub redis_ca_file: Option<PathBuf>,
+    /// The prefix of every key, so that several installations can share one Redis
+    #[arg(long, env = "RUANG_NAMESPACE", value_name = "NAME", help_heading = REDIS)]
+    #[arg(default_value = "ruang", value_parser = value::namespace)]
+    pub namespace: String,
+
+    /// Messages that a session may send per second, in the long run; 0 = unlimited
+    #[arg(long, env = "RUANG_MESSAGES_PER_SECOND", value_name = "N", help_heading = LIMITS)]
+    #[arg(default_value = "5", value_parser = value::count::<u32>(0, 100_000))]
+    pub messages_per_second: u32,
+    /// Messages that a session may send at once; 0 = unlimited, also per second
+    #[arg(long, env = "RUANG_MESSAGES_BURST", value_name = "N", help_heading = LIMITS)]
+    #[arg(default_value = "10", value_parser = value::count::<u32>(0, 100_000))]
+    pub messages_burst: u32,
+    /// Sign-ins per minute from one address (IPv6: one /64); 0 = unlimited
+    #[arg(long, env = "RUANG_SIGN_INS_PER_MINUTE", value_name = "N", help_heading = LIMITS)]
+    #[arg(default_value = "30", value_parser = value::count::<u32>(0, 100_000))]
+    pub sign_ins_per_minute: u32,
+    /// Open sockets from one address (IPv6: one /64); 0 = unlimited
+    #[arg(long, env = "RUANG_CONNECTIONS_PER_ADDRESS", value_name = "N", help_heading = LIMITS)]
+    #[arg(default_value = "100", value_parser = value::count::<u32>(0, 1_000_000))]
+    pub connections_per_address: u32,
+
+    /// Number of messages in the history, at least 100
+    #[arg(long, env = "RUANG_HISTORY", value_name = "N", help_heading = ROOM)]
+    #[arg(default_value = "10000", value_parser = value::count::<usize>(100, 10_000_000))]
+    pub history: usize,
+    /// The largest age of a message in the history. If not set, any age
+    #[arg(long, env = "RUANG_HISTORY_AGE", value_name = "DURATION", help_heading = ROOM)]
+    #[arg(value_parser = value::duration(1, 3660 * DAY))]
+    pub history_age: Option<Duration>,
+    /// How long people may be disconnected (a reload, a tunnel) before the others see them leave
+    #[arg(long, env = "RUANG_LEAVE_GRACE", value_name = "DURATION", help_heading = ROOM)]
+    #[arg(default_value = "5s", value_parser = value::duration(0, 600))]
+    pub leave_grace: Duration,
+    /// How long the people of a dead instance stay in the room
+    #[arg(long, env = "RUANG_LEASE", value_name = "DURATION", help_heading = ROOM)]
+    #[arg(default_value = "5s", value_parser = value::duration(2, 600))]
+    pub lease: Duration,
+    /// How long a name stays reserved for a session after it left
+    #[arg(long, env = "RUANG_NAME_HOLD", value_name = "DURATION", help_heading = ROOM)]
+    #[arg(default_value = "15m", value_parser = value::duration(1, 30 * DAY))]
+    pub name_hold: Duration,
+
+    /// How long a session lives without use
+    #[arg(long, env = "RUANG_SESSION_IDLE", value_name = "DURATION", help_heading = SESSIONS)]
+    #[arg(default_value = "12h", value_parser = value::duration(60, 366 * DAY))]
     pub session_idle: Duration,
-    /// How long a session lives at most.
+    /// How long a session lives at most
+    #[arg(long, env = SESSION_MAX, value_name = "DURATION", help_heading = SESSIONS)]
+    #[arg(default_value = "7d", value_parser = value::duration(60, 366 * DAY))]
     pub session_max: Duration,
-    /// What may delete messages; without it there is no operator.
+    /// A file with the token of the operator, who may delete messages, ban names, slow the room down and announce. If
+    /// not set, there is no operator
+    #[arg(long = "operator-token-file", env = "RUANG_OPERATOR_TOKEN_FILE", value_name = "FILE", help_heading = SESSIONS)]
+    #[arg(value_parser = value::token_file)]
     pub operator_token: Option<Secret>,
-    /// What is logged and traced, and how.
+
+    /// Where to serve metrics (Prometheus' text format); not for the public. If not set, they are not served
+    #[arg(long, env = METRICS_LISTEN, value_name = "ADDRESS:PORT", help_heading = TELEMETRY)]
+    #[arg(value_parser = value::address)]
+    pub metrics_listen: Option<SocketAddr>,
+    /// The format of the log: text or json
+    #[arg(long, env = "RUANG_LOG_FORMAT", value_name = "FORMAT", help_heading = TELEMETRY)]
+    #[arg(default_value = "text", value_parser = value::log_format)]
+    log_format: Format,
+    /// What is logged: a level (error, warn, info, debug, trace), or levels by module like info,ruang::socket=debug
+    #[arg(long = "rust-log", env = "RUST_LOG", value_name = "FILTER", help_heading = TELEMETRY)]
+    #[arg(default_value = "info", value_parser = value::log_filter)]
+    log_filter: String,
+    /// The log, metrics and traces.
+    #[arg(skip)]
     pub telemetry: telemetry::Options,
 }
 
-/// What was asked for.
+/// The result of reading all settings.
 #[derive(Debug)]
 pub struct Loaded {
-    /// What to do.
+    /// What the program is asked to do.
     pub command: Command,
-    /// With which settings.
+    /// The settings.
     pub settings: Settings,
-    /// Each setting as it holds, secrets hidden, and who says so.
+    /// Each setting in effect with its source, secrets hidden.
     pub effective: Vec<Effective>,
 }
 
-/// Why there are no settings.
+/// Why there are no settings to start with.
 #[derive(Debug, Error)]
 pub enum SettingsError {
-    /// Not an error: help or the version was asked for, and this is it.
+    /// Not an error: the text of `--help` or `--version`.
     #[error("{0}")]
-    Told(String),
+    Help(String),
     /// An unknown flag or command.
     #[error("{0}; see ruang --help")]
     Usage(String),
-    /// The file of settings cannot be read, or a line of it.
-    #[error("{place}: {wrong}")]
+    /// The file of settings, or a line of it, cannot be read.
+    #[error("{place}: {problem}")]
     File {
-        /// The file, and the line if it is one's fault.
+        /// The file, and the number of the line.
         place: String,
-        /// What is wrong.
-        wrong: String,
+        /// The problem.
+        problem: String,
     },
-    /// A value that makes no sense.
-    #[error("{setting} {value}: {accepted}")]
+    /// An invalid value.
+    #[error("{setting} {value}: expected {expected}")]
     Value {
-        /// The setting as it was given: a flag, a variable, a line of the file.
+        /// The setting as the operator named it: a flag, a variable, a line of the file.
         setting: String,
-        /// The value, quoted, or a stand-in if it is a secret.
+        /// The value, quoted; redacted if it is a secret.
         value: String,
-        /// What would be accepted.
-        accepted: String,
+        /// What is accepted.
+        expected: String,
     },
 }
 
 impl SettingsError {
-    /// What the process should end with: 0 if help was asked for, else 2.
+    /// The exit code of the process: 0 after help, else 2.
     pub fn exit_code(&self) -> u8 {
-        if matches!(self, Self::Told(_)) { 0 } else { 2 }
+        if matches!(self, Self::Help(_)) { 0 } else { 2 }
     }
 }
 
 impl Settings {
     /// Loads the settings from the command line `args` (the program's name first), the environment `env` (an empty
-    /// variable is unset) and the file that `RUANG_CONFIG` names.
+    /// variable counts as unset) and the file that `RUANG_CONFIG` names.
     ///
-    /// `descriptors` is how many files the process may open, see [`descriptors::raised`].
+    /// `descriptors` is the number of files the process may open, see [`descriptors::raised`].
     ///
     /// # Errors
-    /// The first value that makes no sense, or what was asked for with `--help` and `--version`.
+    /// The first invalid value, or the text of `--help` or `--version`.
     pub fn load(
         args: impl IntoIterator<Item = OsString>,
         env: &dyn Fn(&str) -> Option<String>,
         descriptors: usize,
     ) -> Result<Loaded, SettingsError> {
         let (command, flags) = command::parse(args)?;
-        let mut reader = Reader::new(flags, env)?;
-        let settings = Self::read(&mut reader, descriptors)?;
-        settings.check(&reader, descriptors)?;
-        Ok(Loaded { command, settings, effective: reader.into_effective() })
+        let mut sources = Sources::collect(flags, env)?;
+        sources.set_default(MAX_CONNECTIONS, &(descriptors / 10 * 9).max(1).to_string());
+        let mut settings = sources.parse()?;
+        if settings.messages_burst == 0 {
+            settings.messages_per_second = 0;
+        }
+        let otel = otel::check(&sources)?;
+        let (traces, metrics) = otel::export(&sources, settings.metrics_listen.is_some());
+        let (format, filter) = (settings.log_format, settings.log_filter.clone());
+        settings.telemetry = telemetry::Options { format, filter, traces, metrics };
+        settings.check(&sources, descriptors)?;
+        Ok(Loaded { command, settings, effective: [sources.effective(), otel].concat() })
     }
 
-    /// How often a session may send.
+    /// The limit of messages per session.
     pub fn message_rate(&self) -> Rate {
-        let unlimited = self.messages_burst == 0;
-        let per_second = if unlimited { 0.0 } else { f64::from(self.messages_per_second) };
-        Rate { per_second, burst: f64::from(self.messages_burst) }
+        Rate { per_second: f64::from(self.messages_per_second), burst: f64::from(self.messages_burst) }
     }
 
-    /// How often an address may sign in: a minute's worth at once.
-    pub fn sign_in_rate(&self) -> Rate {
-        let a_minute = f64::from(self.sign_ins_per_minute);
-        Rate { per_second: a_minute / 60.0, burst: a_minute }
-    }
-
-    /// What the server lets clients do.
+    /// The limits of the listening socket.
     pub fn server(&self) -> server::Options {
         server::Options {
             max_connections: self.max_connections,
@@ -170,7 +255,7 @@ impl Settings {
         }
     }
 
-    /// How to reach Redis, if there is one.
+    /// The connection to Redis, if there is one.
     pub fn redis(&self) -> Option<redis::Options> {
         let url = self.redis_url.as_ref()?;
         Some(redis::Options {
@@ -180,86 +265,40 @@ impl Settings {
         })
     }
 
-    /// Who may post and connect.
+    /// Which requests and sockets are allowed by origin.
     pub fn site_policy(&self) -> SitePolicy {
         SitePolicy { public_url: self.public_url.clone(), proxies: self.trusted_proxies.clone() }
     }
 
-    fn read(from: &mut Reader<'_>, descriptors: usize) -> Result<Self, SettingsError> {
-        const DAY: u64 = 24 * 60 * 60;
-        let metrics_listen = from.optional(&table::METRICS_LISTEN, value::address)?;
-        Ok(Self {
-            listen: from.required(&table::LISTEN, value::address)?,
-            metrics_listen,
-            public_url: from.optional(&table::PUBLIC_URL, value::parsed("an origin like https://chat.example.org"))?,
-            trusted_proxies: from
-                .optional(&table::TRUSTED_PROXIES, value::parsed("addresses and networks like 10.0.0.0/8,192.168.1.7"))?
-                .unwrap_or_default(),
-            redis_url: from.optional(&table::REDIS_URL, value::redis_url)?,
-            redis_password: from.optional(&table::REDIS_PASSWORD_FILE, value::secret_file)?,
-            redis_ca_file: from.optional(&table::REDIS_CA_FILE, value::certificates)?,
-            namespace: from.required(&table::NAMESPACE, value::namespace)?,
-            messages_per_second: from.required(&table::MESSAGES_PER_SECOND, value::count(0, 100_000))?,
-            messages_burst: from.required(&table::MESSAGES_BURST, value::count(0, 100_000))?,
-            sign_ins_per_minute: from.required(&table::SIGN_INS_PER_MINUTE, value::count(0, 100_000))?,
-            connections_per_address: from.required(&table::CONNECTIONS_PER_ADDRESS, value::count(0, 1_000_000))?,
-            max_connections: from
-                .optional(&table::MAX_CONNECTIONS, value::count(1, 10_000_000))?
-                .unwrap_or((descriptors / 10 * 9).max(1)),
-            history: from.required(&table::HISTORY, value::count(100, 10_000_000))?,
-            history_age: from.optional(&table::HISTORY_AGE, value::duration(1, 3660 * DAY))?,
-            leave_grace: from.required(&table::LEAVE_GRACE, value::duration(0, 600))?,
-            lease: from.required(&table::LEASE, value::duration(2, 600))?,
-            name_hold: from.required(&table::NAME_HOLD, value::duration(1, 30 * DAY))?,
-            drain_timeout: from.required(&table::DRAIN_TIMEOUT, value::duration(0, 3600))?,
-            session_idle: from.required(&table::SESSION_IDLE, value::duration(60, 366 * DAY))?,
-            session_max: from.required(&table::SESSION_MAX, value::duration(60, 366 * DAY))?,
-            operator_token: from.optional(&table::OPERATOR_TOKEN_FILE, value::token_file)?,
-            telemetry: telemetry(from, metrics_listen.is_some())?,
-        })
-    }
-
-    /// What each value alone does not show.
-    fn check(&self, from: &Reader<'_>, descriptors: usize) -> Result<(), SettingsError> {
+    /// Checks values that depend on each other.
+    fn check(&self, sources: &Sources<'_>, descriptors: usize) -> Result<(), SettingsError> {
         if self.metrics_listen == Some(self.listen) && self.listen.port() != 0 {
-            return Err(from.refused(&table::METRICS_LISTEN, "an address of its own, not the public one"));
+            return Err(sources.refused(METRICS_LISTEN, "an address of its own, not the public one"));
         }
         if self.session_max < self.session_idle {
-            return Err(from.refused(&table::SESSION_MAX, "at least RUANG_SESSION_IDLE"));
+            return Err(sources.refused(SESSION_MAX, "at least RUANG_SESSION_IDLE"));
         }
         if self.max_connections >= descriptors.max(2) {
             let most = format!("less than the {descriptors} descriptors that the process may open (ulimit -n)");
-            return Err(from.refused(&table::MAX_CONNECTIONS, &most));
+            return Err(sources.refused(MAX_CONNECTIONS, &most));
         }
-        self.check_redis(from)
+        self.check_redis(sources)
     }
 
-    fn check_redis(&self, from: &Reader<'_>) -> Result<(), SettingsError> {
+    fn check_redis(&self, sources: &Sources<'_>) -> Result<(), SettingsError> {
         let url = self.redis_url.as_ref();
         if self.redis_password.is_some() && url.is_none_or(RedisUrl::has_password) {
-            return Err(from.refused(&table::REDIS_PASSWORD_FILE, "only beside a REDIS_URL that has no password"));
+            return Err(sources.refused(REDIS_PASSWORD_FILE, "only beside a REDIS_URL that has no password"));
         }
         if self.redis_ca_file.is_some() && !url.is_some_and(RedisUrl::is_tls) {
-            return Err(from.refused(&table::REDIS_CA_FILE, "only beside a REDIS_URL with TLS (rediss://…)"));
+            return Err(sources.refused(REDIS_CA_FILE, "only beside a REDIS_URL with TLS (rediss://…)"));
         }
         let link = self.redis().map_or(Ok(()), |options| RedisConnector::new(&options).map(drop));
         link.map_err(|error| match &error {
-            ConnectError::Url(why) => {
-                from.refused(&table::REDIS_URL, &format!("a URL that makes sense as a whole ({why})"))
-            }
+            ConnectError::Url(why) => sources.refused(REDIS_URL, &format!("a URL that is valid as a whole ({why})")),
             ConnectError::Certificates(_, why) => {
-                from.refused(&table::REDIS_CA_FILE, &format!("a readable file of certificates in PEM ({why})"))
+                sources.refused(REDIS_CA_FILE, &format!("a readable file of certificates in PEM ({why})"))
             }
         })
     }
-}
-
-fn telemetry(from: &mut Reader<'_>, listens: bool) -> Result<telemetry::Options, SettingsError> {
-    let export = otel::export(from, listens)?;
-    Ok(telemetry::Options {
-        format: from.required(&table::LOG_FORMAT, value::log_format)?,
-        filter: from.required(&table::RUST_LOG, value::log_filter)?,
-        traces: export.traces,
-        metrics: export.metrics,
-    })
 }

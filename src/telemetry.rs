@@ -1,4 +1,4 @@
-//! What operators see: the log on stderr, and metrics and traces by OpenTelemetry where they are wanted.
+//! Telemetry: the log on stderr, and metrics and traces through OpenTelemetry if they are enabled.
 
 mod export;
 mod lines;
@@ -33,50 +33,55 @@ pub use self::{
     spans::TraceParent,
 };
 
-/// How long the last traces may take to be sent when the process ends.
+/// How long sending the last traces and metrics may take when the process ends.
 const FLUSH: Duration = Duration::from_secs(3);
 
-/// What is logged and traced, and how.
+/// Options of the log, traces and metrics.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How a line of the log is written.
+    /// The format of the log.
     pub format: Format,
-    /// What is logged and traced, as `RUST_LOG` has it.
+    /// The filter of the log and traces, in the syntax of `RUST_LOG`.
     pub filter: String,
-    /// Where traces go, if anywhere.
+    /// The collector of traces, if they are enabled.
     pub traces: Option<Collector>,
-    /// Where metrics go, if anywhere.
+    /// The destinations of metrics.
     pub metrics: Metrics,
 }
 
-/// How a line of the log is written.
+impl Default for Options {
+    fn default() -> Self {
+        Self { format: Format::Text, filter: "info".to_owned(), traces: None, metrics: Metrics::default() }
+    }
+}
+
+/// The format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// For people: one line an event.
+    /// One line of text per event.
     Text,
-    /// For programs: one JSON object an event.
+    /// One JSON object per event.
     Json,
 }
 
-/// Where traces or metrics go. The rest (headers, sampler, resource) OpenTelemetry's SDK reads from the environment.
+/// A collector of traces or metrics. OpenTelemetry's SDK reads headers, sampler and resource from the environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Collector {
-    /// The URL that they are posted to, its path included.
+    /// The URL, including the path.
     pub endpoint: String,
-    /// How long it may take to answer.
+    /// The deadline of a request.
     pub timeout: Duration,
 }
 
-/// Keeps traces and metrics going; sends the last of them when it is dropped.
+/// Owns the exporters; sends the last traces and metrics when dropped.
 #[derive(Debug, Default)]
-#[must_use = "traces and metrics end when it is dropped"]
+#[must_use = "traces and metrics end when the guard is dropped"]
 pub struct Guard {
     traces: Option<SdkTracerProvider>,
     metrics: Option<SdkMeterProvider>,
 }
 
-/// Sets up log and traces for the whole process. Nothing that goes wrong with them is reason not to serve: it is
-/// logged where that is possible.
+/// Sets up log, traces and metrics for the process. Failures are logged; the room is served without telemetry.
 pub fn init(options: &Options) -> Guard {
     let (guard, failed) = match Guard::new(options) {
         Ok(guard) => (guard, None),
@@ -84,10 +89,10 @@ pub fn init(options: &Options) -> Guard {
     };
     let colour = io::stderr().is_terminal();
     if subscriber(options, &guard, io::stderr, colour).try_init().is_err() {
-        tracing::warn!("another log was set up before this one, and stays");
+        tracing::warn!("a log is set up already, and stays");
     }
     if let Some(error) = failed {
-        tracing::warn!(%error, "no traces and metrics");
+        tracing::warn!(%error, "traces and metrics are disabled");
     }
     guard
 }
@@ -97,8 +102,8 @@ fn subscriber<W>(options: &Options, guard: &Guard, writer: W, colour: bool) -> i
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    // Spans of the HTTP client that exports are not to be exported. Ours are of the level debug: were this trace, every
-    // library would put into words all that it does, for nobody.
+    // Only our own spans: those of the exporter's HTTP client would be exported in turn. Ours have the level debug; with
+    // the level trace all libraries would format their events, to be dropped here.
     let traces = guard.traces.as_ref().map(|provider| {
         let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("ruang"));
         let layer = layer.with_location(false).with_threads(false).with_target(false).with_tracked_inactivity(false);
@@ -107,11 +112,11 @@ where
     tracing_subscriber::registry().with(log(options, writer, colour).with_filter(filter(options))).with(traces)
 }
 
-/// What the client of Redis says of each of its connections is said once for all of them by the room: it is heard if
-/// it is asked for.
+/// The log filter. Events of the Redis client are off unless named in the filter: the room logs the state of all
+/// connections to Redis once.
 fn filter(options: &Options) -> EnvFilter {
-    let asked = &options.filter;
-    let filter = if asked.contains("fred") { asked.clone() } else { format!("{asked},fred=error") };
+    let given = &options.filter;
+    let filter = if given.contains("fred") { given.clone() } else { format!("{given},fred=error") };
     EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse_lossy(filter)
 }
 
@@ -137,14 +142,14 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         let (traces, metrics) = (self.traces.take(), self.metrics.take());
-        // On a thread of its own: the exporters' clients block, and must not be dropped inside of an async runtime.
+        // On a separate thread: the exporters' clients block, and must not be dropped inside an async runtime.
         let flush = move || {
             let traces = traces.map_or(Ok(()), |traces| traces.shutdown_with_timeout(FLUSH));
             let metrics = metrics.map_or(Ok(()), |metrics| metrics.shutdown_with_timeout(FLUSH));
             traces.and(metrics)
         };
         if let Ok(Err(error)) = thread::spawn(flush).join() {
-            tracing::debug!(%error, "the last traces and metrics were not sent");
+            tracing::debug!(%error, "cannot send the last traces and metrics");
         }
     }
 }

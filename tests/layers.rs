@@ -1,4 +1,5 @@
-//! Imports go one way: a module names only those below it. rustc accepts circles silently; this does not.
+//! Imports go one way: a module names only modules of layers below its own. rustc accepts import cycles; this test does
+//! not. The layers are those of the table in `src/lib.rs`.
 
 use std::{
     collections::BTreeSet,
@@ -6,28 +7,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The modules of the crate in layers, from the top; those of one layer do not know each other.
-const LAYERS: &[&[&str]] = &[
-    &["main"],
-    &["app"],
-    &["web", "socket"],
-    &["room", "settings"],
-    &["session"],
-    &["backplane"],
-    &["redis", "origin"],
-    &["server", "telemetry", "protocol"],
-    &["name", "address", "bucket", "websocket"],
-];
-
 #[test]
-fn every_module_has_a_layer() {
-    let known: BTreeSet<&str> = LAYERS.iter().flat_map(|layer| layer.iter().copied()).collect();
+fn every_module_has_one_layer() {
+    let listed: Vec<String> = layers().concat();
     let modules: BTreeSet<String> = sources().iter().map(|file| module_of(file)).collect();
-    assert_eq!(modules, known.into_iter().map(str::to_owned).collect());
+    assert_eq!(modules, listed.iter().cloned().collect());
+    assert_eq!(modules.len(), listed.len(), "a module twice: {listed:?}");
 }
 
 #[test]
 fn no_import_goes_up_or_sideways() {
+    let layers = layers();
+    let layer = |module: &str| layers.iter().position(|layer| layer.iter().any(|listed| listed == module));
     let mut wrong = vec![];
     for file in sources() {
         let (module, text) = (module_of(&file), fs::read_to_string(&file).expect("a source file"));
@@ -41,13 +32,29 @@ fn no_import_goes_up_or_sideways() {
 }
 
 #[test]
+fn architecture_lists_the_modules_in_the_order_of_the_layers() {
+    let manual = include_str!("../docs/architecture.md");
+    let table = manual.split("\n| module |").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("a table");
+    let listed: Vec<String> = table.lines().skip(2).flat_map(modules_in_row).collect();
+    assert_eq!(listed, layers().concat());
+}
+
+#[test]
 fn imports_are_found_in_every_form() {
     let text = "use crate::room::Room;\nuse crate::{\n    backplane::{Hold, redis::Redis},\n    name,\n};\nlet a = crate::web::b();";
     assert_eq!(imports(text), ["backplane", "name", "room", "web"].map(str::to_owned).into());
 }
 
-fn layer(module: &str) -> usize {
-    LAYERS.iter().position(|layer| layer.contains(&module)).unwrap_or_else(|| panic!("no layer has {module}"))
+/// The layers from the top, each with its modules. The binary's file is a module of its own.
+fn layers() -> Vec<Vec<String>> {
+    let map = include_str!("../src/lib.rs");
+    map.lines().filter_map(|line| line.strip_prefix("//! | ")).skip(1).map(modules_in_row).collect()
+}
+
+/// The names in backticks of a row's first cell.
+fn modules_in_row(row: &str) -> Vec<String> {
+    let cell = row.trim_start_matches("| ").split(" | ").next().unwrap_or_default();
+    cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 /// `src/room/hub.rs` belongs to `room`.

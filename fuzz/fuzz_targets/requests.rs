@@ -22,7 +22,7 @@ use ruang::{
     protocol::{Limits, TEXT_CHARS},
     room::{self, Room},
     server::Peer,
-    session::{self, Sessions, Store},
+    session::{self, MemorySessionStore, Sessions},
     web::{self, Web},
 };
 use tokio::runtime::{Builder, Runtime};
@@ -71,7 +71,7 @@ fn site() -> Router {
         limits: Limits { text_chars: TEXT_CHARS, messages_per_second: 5 },
     };
     let room = Room::open(Arc::new(Memory::new(keeping)), options);
-    let sessions = Sessions::new(Store::memory(), session::Options::default());
+    let sessions = Sessions::new(Arc::new(MemorySessionStore::default()), session::Options::default());
     let policy = SitePolicy::default();
     let web = Web::new(room, sessions.clone(), policy.clone(), web::Options::default());
     web::layers(web::router(web), &sessions, &policy)

@@ -1,6 +1,6 @@
 #!lua
--- Does what the room's scripts do, on a key of its own: Redis says if its user may not, or if it cannot now.
--- KEYS: a key that nothing else has, the channel of live events.
+-- Calls every command that the room's scripts call, on a key of its own: it fails if the Redis user lacks a right.
+-- KEYS: a key for this test only, the channel of live events.
 local key, live = KEYS[1], KEYS[2]
 
 redis.call('INFO', 'replication')
@@ -31,5 +31,5 @@ redis.call('GET', key)
 redis.call('PEXPIRE', key, 1000)
 redis.call('DEL', key)
 
--- Of a kind that no instance knows, and so ignores.
+-- An unknown kind of event, which every instance ignores.
 redis.call('PUBLISH', live, '1 check -')

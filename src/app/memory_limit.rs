@@ -4,15 +4,15 @@ use std::{fs, path::Path};
 
 use rustix::process::{Resource, getrlimit};
 
-/// Where control groups (version 2) are found.
+/// The mount point of control groups (version 2).
 const GROUPS: &str = "/sys/fs/cgroup";
-/// Assumed where nothing is known.
+/// Assumed if no limit can be read.
 const UNKNOWN: u64 = 1024 * 1024 * 1024;
 
-/// Bytes: the least of what the control group, the resource limit and the machine allow.
+/// Returns the smallest of the limits of the control group, the process and the machine, in bytes.
 pub fn available() -> usize {
     let group = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    // In a container its own group is the root of what it sees.
+    // In a container the own group is mounted as the root.
     let own = group.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
     let groups = [format!("{GROUPS}{own}/memory.max"), format!("{GROUPS}/memory.max")];
     let limits = groups.iter().filter_map(|file| fs::read_to_string(file).ok()?.trim().parse().ok());
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_machine_has_bounds_what_there_is() {
+    fn memory_of_the_machine_is_the_upper_bound() {
         let machine = machine(Path::new("/proc/meminfo")).expect("a machine with memory");
         let available = available() as u64;
         assert!(available > 16 * 1024 * 1024 && available <= machine, "{available} of {machine}");

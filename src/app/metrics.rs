@@ -1,4 +1,4 @@
-//! The address where Prometheus asks: apart from the public one.
+//! The listener for Prometheus, separate from the public one.
 
 use std::{io, net::SocketAddr};
 
@@ -15,22 +15,22 @@ use crate::{
 
 /// Prometheus' text exposition format.
 const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
-/// Who asks for metrics are few.
-const ASKING_AT_ONCE: usize = 16;
+/// Connections of scrapers at a time.
+const MAX_SCRAPERS: usize = 16;
 
-/// Serves `/metrics` until it is told to stop.
+/// Serves `/metrics` until `closing` is cancelled.
 ///
 /// # Errors
-/// The address is not to be had.
+/// The address cannot be bound.
 pub(super) async fn serve(listen: SocketAddr, closing: CancellationToken) -> io::Result<JoinHandle<server::Served>> {
     let listener = TcpListener::bind(listen).await?;
     tracing::info!("metrics are at http://{}/metrics", listener.local_addr()?);
     let router = Router::new().route("/metrics", get(exposition));
-    let options = server::Options { max_connections: ASKING_AT_ONCE, ..server::Options::default() };
+    let options = server::Options { max_connections: MAX_SCRAPERS, ..server::Options::default() };
     Ok(tokio::spawn(server::serve(listener, router, options, closing)))
 }
 
-/// Has the instance's standing, and its Redis', collected with the metrics.
+/// Registers the gauges of this instance and of its Redis.
 pub(super) fn observe(sockets: &Sockets, redis: MemoryMonitor) {
     telemetry::instruments();
     let sockets = sockets.clone();

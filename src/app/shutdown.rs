@@ -1,21 +1,21 @@
-//! Being told to stop.
+//! Signals that stop the server.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGTERM, SIGINT, and SIGHUP of a terminal that closes, heard from the moment this exists.
-pub(super) struct Stops {
+/// SIGTERM, SIGINT, and SIGHUP of a closed terminal.
+pub(super) struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
 }
 
-impl Stops {
-    /// Begins to listen.
+impl StopSignals {
+    /// Installs the handlers.
     ///
     /// # Errors
-    /// If the system does not let us hear of signals.
+    /// The error of the system.
     pub(super) fn listen() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -24,7 +24,7 @@ impl Stops {
         })
     }
 
-    /// Waits for the next.
+    /// Waits for the next signal.
     pub(super) async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}

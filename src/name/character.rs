@@ -1,4 +1,4 @@
-//! Which characters a name may be made of.
+//! The characters that names may contain.
 
 use icu_properties::props::{
     BidiControl, BinaryProperty, DefaultIgnorableCodePoint, EnumeratedProperty, GeneralCategory,
@@ -6,10 +6,10 @@ use icu_properties::props::{
 
 use super::{NameError, emoji};
 
-/// Most combining marks in a row, as Unicode's report on security (UTS 39) has it.
+/// The largest number of combining marks in a row (Unicode UTS 39).
 const MARKS: usize = 4;
 
-/// Blank where they are drawn at all, though their properties do not say so.
+/// Characters that are drawn blank, although their properties do not say so.
 const BLANKS: [char; 6] = [
     '\u{2800}',  // braille pattern blank
     '\u{16fe4}', // khitan small script filler
@@ -60,7 +60,7 @@ fn check_one(c: char) -> Result<(), NameError> {
     }
 }
 
-/// Counts the combining marks in a row, and whether there is something under them.
+/// Counts the combining marks in a row, and whether they have a base.
 #[derive(Default)]
 struct Marks {
     base: bool,
@@ -89,7 +89,7 @@ mod tests {
     use super::{NameError, check};
 
     #[test]
-    fn what_cannot_be_seen_is_refused() {
+    fn invisible_characters_are_refused() {
         for c in [
             '\0',
             '\t',
@@ -129,14 +129,14 @@ mod tests {
     }
 
     #[test]
-    fn what_means_nothing_to_others_is_refused() {
+    fn meaningless_characters_are_refused() {
         for c in ['\u{e000}', '\u{f8ff}', '\u{378}', '\u{fffd}', '\u{fdd0}', '\u{ffff}', '\u{10ffff}', '\u{100000}'] {
             assert_eq!(check(&format!("sa{c}ri")), Err(NameError::Unknown), "{c:?}");
         }
     }
 
     #[test]
-    fn marks_stand_on_a_letter_and_are_not_stacked_high() {
+    fn marks_need_a_base_and_are_at_most_four() {
         assert_eq!(check("e\u{301}\u{302}\u{303}\u{304}"), Ok(()));
         assert_eq!(check("e\u{301}\u{302}\u{303}\u{304}\u{305}"), Err(NameError::Marks));
         assert_eq!(check("\u{301}e"), Err(NameError::Marks));
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_of_every_script_and_what_people_write_beside_them_pass() {
+    fn letters_of_every_script_and_punctuation_pass() {
         for name in ["Sari 2", "O'Brien_3!", "Øyvind", "Наталья", "שָׂרָה", "مُحَمَّد", "தமிழ்", "བསྒྲུབས", "ﷺ", "½", "€", "김"]
         {
             assert_eq!(check(name), Ok(()), "{name}");

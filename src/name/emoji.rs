@@ -1,4 +1,4 @@
-//! Emoji made of several characters, some of them invisible alone.
+//! Emoji that consist of several characters, some of which are invisible by themselves.
 
 use icu_properties::props::{BinaryProperty, Emoji, EmojiModifier, ExtendedPictographic};
 
@@ -6,19 +6,19 @@ const JOINER: char = '\u{200d}';
 const AS_EMOJI: char = '\u{fe0f}';
 const KEYCAP: char = '\u{20e3}';
 const BLACK_FLAG: char = '\u{1f3f4}';
-/// Most pictures joined in one: a family of four, or a kiss.
+/// The largest number of pictures joined in one emoji: a family of four, or a kiss.
 const JOINED: usize = 4;
 
-/// The flags of regions, as tags after [`BLACK_FLAG`]: no others are in use, and tags are invisible.
+/// The flags of regions, as invisible tags after [`BLACK_FLAG`]. No others are in use.
 const REGIONS: [&str; 3] = [
     "\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}", // England
     "\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}", // Scotland
     "\u{e0067}\u{e0062}\u{e0077}\u{e006c}\u{e0073}\u{e007f}", // Wales
 ];
 
-/// The length in bytes of the emoji that `text` begins with, or `None` if it begins with something else.
+/// Returns the length in bytes of the emoji at the start of `text`, if there is one.
 ///
-/// After the "possible emoji" of Unicode's report on emoji (UTS 51), so that emoji to come are let in too.
+/// Follows the "possible emoji" of Unicode UTS 51, which includes future emoji.
 pub(super) fn sequence(text: &str) -> Option<usize> {
     keycap(text).or_else(|| region(text)).or_else(|| joined(text))
 }
@@ -44,7 +44,7 @@ fn joined(text: &str) -> Option<usize> {
     Some(length)
 }
 
-/// One picture, with its skin tone or its wish to be shown as an emoji.
+/// Returns the length of one picture with its skin tone or emoji selector.
 fn picture(text: &str) -> Option<usize> {
     let rest = text.strip_prefix(|c| Emoji::for_char(c) && ExtendedPictographic::for_char(c))?;
     let rest = rest.strip_prefix(|c| c == AS_EMOJI || EmojiModifier::for_char(c)).unwrap_or(rest);
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn joiners_selectors_and_tags_outside_of_an_emoji_are_not() {
+    fn joiners_selectors_and_tags_alone_are_no_emoji() {
         for text in [
             "a\u{200d}b",
             "🙂\u{200d}",
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sequence_ends_where_the_next_begins() {
+    fn sequence_ends_where_the_next_begins() {
         assert_eq!(sequence("👍🏽👍"), Some("👍🏽".len()));
         assert_eq!(sequence("sari"), None);
         assert_eq!(sequence("12"), None);

@@ -1,4 +1,4 @@
-//! Keys made of names: which two are the same, and in which order they are listed.
+//! Keys of names: for uniqueness and for sorting.
 
 use std::{borrow::Borrow, fmt, ops::Deref, sync::Arc};
 
@@ -6,14 +6,13 @@ use icu_casemap::CaseMapper;
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 use unicode_security::skeleton;
 
-/// The uniqueness key of a name: equal for names that look alike, whatever their case. Not for people to read. Cheap to
-/// clone.
+/// The uniqueness key of a name: equal for names that look alike, in any case. Not for display; cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct NameKey(Arc<str>);
 
 impl NameKey {
-    /// The key as kept in the backplane.
+    /// The key as stored in the backplane.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -57,13 +56,13 @@ impl fmt::Display for NameKey {
     }
 }
 
-/// Rounds after which a key has settled; a test tries every character.
+/// Rounds after which a key no longer changes; a test tries every character.
 const ROUNDS: usize = 4;
 
-/// The uniqueness key of a name as shown: equal for names that look alike, whatever their case.
+/// Computes the uniqueness key of a shown name: equal for names that look alike, in any case.
 ///
-/// Case is folded first, since the table of look-alikes tells cases apart; and again after it, since that table
-/// answers in capitals too (`0` looks like `O`): until nothing changes.
+/// Folds case before the table of look-alikes, which distinguishes cases, and again after it, because the table also
+/// maps to capitals (`0` looks like `O`), until nothing changes.
 pub(super) fn of(shown: &str) -> String {
     let mut key = round(shown);
     for _ in 1..ROUNDS {
@@ -76,7 +75,7 @@ pub(super) fn of(shown: &str) -> String {
     if key.is_empty() { folded(shown) } else { key }
 }
 
-/// A name case folded, in NFC: what lists of people are sorted by.
+/// Returns the sort key of a name: case folded, in NFC.
 pub fn folded(shown: &str) -> String {
     let nfc = ComposingNormalizerBorrowed::new_nfc();
     nfc.normalize(&CaseMapper::new().fold_string(&nfc.normalize(shown))).into_owned()
@@ -87,7 +86,7 @@ fn round(text: &str) -> String {
     let plain = DecomposingNormalizerBorrowed::new_nfkd().normalize(text);
     let folded = CaseMapper::new().fold_string(&plain).replace("i\u{307}", "i").replace("j\u{307}", "j");
     let mapped: String = skeleton(&folded).collect();
-    super::collapsed(mapped.trim())
+    super::collapse_spaces(mapped.trim())
 }
 
 #[cfg(test)]
@@ -98,7 +97,7 @@ mod tests {
     use crate::name::Name;
 
     #[test]
-    fn the_key_of_every_character_settles_and_is_not_empty() {
+    fn key_of_every_character_settles_and_is_not_empty() {
         let ideographs =
             |c: &char| matches!(c, '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' | '\u{20000}'..='\u{2f7ff}');
         for c in ('\0'..='\u{2ffff}').filter(|c| !ideographs(c)) {

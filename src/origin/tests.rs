@@ -23,7 +23,7 @@ fn ip(text: &str) -> IpAddr {
 }
 
 #[test]
-fn without_a_public_url_the_origin_must_be_the_host_that_was_asked() {
+fn without_a_public_url_origin_must_equal_the_host() {
     for (host, origin, own) in [
         ("localhost:8080", "http://localhost:8080", true),
         ("localhost:8080", "http://localhost:8081", false),
@@ -58,7 +58,7 @@ fn without_a_public_url_the_origin_must_be_the_host_that_was_asked() {
 }
 
 #[test]
-fn with_a_public_url_the_origin_must_equal_it_whatever_the_host() {
+fn with_a_public_url_origin_must_equal_it() {
     for (url, origin, own) in [
         ("https://chat.example", "https://chat.example", true),
         ("https://chat.example/", "https://chat.example:443", true),
@@ -75,7 +75,7 @@ fn with_a_public_url_the_origin_must_equal_it_whatever_the_host() {
 }
 
 #[test]
-fn a_forwarded_host_counts_only_from_a_trusted_proxy() {
+fn forwarded_host_is_believed_from_trusted_proxies_only() {
     let lines = [("host", "inner:8080"), ("x-forwarded-host", "chat.example"), ("origin", "https://chat.example")];
     assert!(policy(None).allows_socket(&headers(&lines), ip(PROXY)));
     assert!(!policy(None).allows_socket(&headers(&lines), ip(STRANGER)));
@@ -92,7 +92,7 @@ fn a_forwarded_host_counts_only_from_a_trusted_proxy() {
 }
 
 #[test]
-fn a_post_that_a_browser_says_another_site_made_is_refused() {
+fn cross_site_post_is_refused() {
     let own = ("origin", "http://localhost:8080");
     for (site, allowed) in
         [("same-origin", true), ("none", true), ("same-site", false), ("cross-site", false), ("", false), ("x", false)]
@@ -110,7 +110,7 @@ fn a_post_that_a_browser_says_another_site_made_is_refused() {
 }
 
 #[test]
-fn programs_that_say_nothing_are_let_in() {
+fn programs_without_origin_are_allowed() {
     for lines in [&[][..], &[("host", "chat.example")]] {
         for url in [None, Some("https://chat.example")] {
             assert!(policy(url).allows_post(&headers(lines), ip(STRANGER)));
@@ -120,7 +120,7 @@ fn programs_that_say_nothing_are_let_in() {
 }
 
 #[test]
-fn several_origins_or_hosts_and_no_host_at_all_are_refused() {
+fn several_origins_or_hosts_and_no_host_are_refused() {
     let own = ("origin", "http://localhost");
     for lines in [
         &[("host", "localhost"), own, own][..],
@@ -134,7 +134,7 @@ fn several_origins_or_hosts_and_no_host_at_all_are_refused() {
 }
 
 #[test]
-fn a_public_url_is_an_origin_and_nothing_else() {
+fn public_url_is_an_origin_only() {
     for (text, shown) in [
         ("https://chat.example", "https://chat.example"),
         ("HTTPS://Chat.Example:443/", "https://chat.example"),
@@ -164,7 +164,7 @@ fn a_public_url_is_an_origin_and_nothing_else() {
 }
 
 #[test]
-fn the_site_is_https_if_its_public_url_is() {
+fn site_is_https_if_its_public_url_is() {
     assert!(policy(Some("https://chat.example")).is_https());
     assert!(!policy(Some("http://chat.example")).is_https());
     assert!(!policy(None).is_https());

@@ -92,7 +92,7 @@ fn hint(why: &str) -> Option<&'static str> {
         ),
         (
             &["NOPERM", "user executing the script can't", "permissions"],
-            "its user needs the rights of deploy/redis/users.acl, whose patterns begin with RUANG_NAMESPACE",
+            "its user needs the rights of deploy/redis/users.acl, with the key patterns that ruang check prints",
         ),
         (
             &["certificate", "UnknownIssuer"],

@@ -66,6 +66,11 @@ impl Keys {
         self.key("check")
     }
 
+    /// A pattern that matches all of them, as Redis' ACLs and `SCAN` take it.
+    pub fn pattern(&self) -> String {
+        self.key("*")
+    }
+
     fn key(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }

@@ -1,4 +1,4 @@
-//! Accepting connections, as many as there are places for.
+//! Accepts connections, up to the limit.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -11,69 +11,69 @@ use tokio::{
 
 use super::Stream;
 
-/// How long to wait when the system has no descriptor or memory for another connection.
-const PAUSE: Duration = Duration::from_millis(100);
-/// When a silent connection is probed, how often, and how many probes may be lost: dead after two minutes.
+/// The pause when the system has no file descriptor or memory for another connection.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
+/// TCP keepalive: idle time, interval and number of probes. A silent peer is dead after two minutes.
 const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(60), Duration::from_secs(15), 4);
 
-/// Takes connections off a listener.
+/// Accepts connections of a listener.
 pub(super) struct Acceptor {
     listener: TcpListener,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     write_timeout: Duration,
-    /// Whether the last attempt failed: a burst of failures is told once.
+    /// Whether the last attempt failed: a series of failures is logged once.
     failing: bool,
-    /// Whether the last connection had to wait for a place: told once, too.
+    /// Whether the last connection had to wait for a permit: also logged once.
     full: bool,
 }
 
 impl Acceptor {
-    pub(super) fn new(listener: TcpListener, places: Arc<Semaphore>, write_timeout: Duration) -> Self {
-        Self { listener, places, write_timeout, failing: false, full: false }
+    pub(super) fn new(listener: TcpListener, permits: Arc<Semaphore>, write_timeout: Duration) -> Self {
+        Self { listener, permits, write_timeout, failing: false, full: false }
     }
 
-    /// The next connection. While there is no place, nothing is accepted; what fails is tried again.
+    /// Returns the next connection. Accepts none while there is no permit; retries after errors.
     pub(super) async fn next(&mut self) -> (Stream, SocketAddr) {
-        let place = self.place().await;
+        let permit = self.permit().await;
         loop {
             match self.listener.accept().await {
                 Ok((socket, peer)) => {
                     self.failing = false;
                     tune(&socket);
-                    return (Stream::new(socket, place, self.write_timeout), peer);
+                    return (Stream::new(socket, permit, self.write_timeout), peer);
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     if !self.failing {
-                        tracing::error!(%error, "cannot accept connections, trying on");
+                        tracing::error!(%error, "cannot accept connections, retrying");
                     }
                     self.failing = true;
-                    sleep(PAUSE).await;
+                    sleep(RETRY_PAUSE).await;
                 }
             }
         }
     }
 
-    async fn place(&mut self) -> OwnedSemaphorePermit {
-        if let Ok(place) = self.places.clone().try_acquire_owned() {
+    async fn permit(&mut self) -> OwnedSemaphorePermit {
+        if let Ok(permit) = self.permits.clone().try_acquire_owned() {
             self.full = false;
-            return place;
+            return permit;
         }
         if !self.full {
-            tracing::warn!("as many connections as are allowed: new ones wait");
+            tracing::warn!("connection limit reached: new connections wait");
         }
         self.full = true;
-        self.places.clone().acquire_owned().await.expect("the semaphore is never closed")
+        self.permits.clone().acquire_owned().await.expect("the semaphore is never closed")
     }
 }
 
-/// Whether accepting failed for one client only, who went away meanwhile.
+/// Whether the error concerns one client only, which has disconnected.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-/// Frames are small and wanted at once; and a peer that vanished is found out. Neither is worth a connection.
+/// Sends small frames at once (no Nagle), and detects vanished peers. The connection works without either.
 fn tune(socket: &TcpStream) {
     let (time, interval, retries) = KEEPALIVE;
     let keepalive = TcpKeepalive::new().with_time(time).with_interval(interval).with_retries(retries);

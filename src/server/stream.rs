@@ -1,4 +1,4 @@
-//! An accepted connection: it has its place, and a limit to how long it may block a write.
+//! An accepted connection with its permit and a limit on blocked writes.
 
 use std::{
     io,
@@ -14,28 +14,28 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// A connection as the server accepted it. It occupies one of [`Options::max_connections`](super::Options) as long
-/// as it exists: an upgrade that is downcast to `TokioIo<Stream>` keeps its place.
+/// A connection as the server accepted it. It holds one of [`Options::max_connections`](super::Options) permits as long
+/// as it exists; an upgrade that is downcast to `TokioIo<Stream>` keeps it.
 #[derive(Debug)]
 pub struct Stream {
     socket: TcpStream,
     write_timeout: Duration,
     /// Runs while a write is blocked.
     stalled: Option<Pin<Box<Sleep>>>,
-    place: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
 }
 
 impl Stream {
-    pub(super) fn new(socket: TcpStream, place: OwnedSemaphorePermit, write_timeout: Duration) -> Self {
-        Self { socket, write_timeout, stalled: None, place }
+    pub(super) fn new(socket: TcpStream, permit: OwnedSemaphorePermit, write_timeout: Duration) -> Self {
+        Self { socket, write_timeout, stalled: None, permit }
     }
 
-    /// The socket itself, for whoever took the connection over, and the place that it occupies until that is dropped.
+    /// Returns the socket and the permit, which is released when dropped.
     pub fn into_parts(self) -> (TcpStream, OwnedSemaphorePermit) {
-        (self.socket, self.place)
+        (self.socket, self.permit)
     }
 
-    /// Passes a write's outcome on, unless it has been blocked for too long.
+    /// Returns the result of a write, or an error if it has been blocked for too long.
     fn bounded<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stalled = None;

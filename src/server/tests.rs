@@ -82,7 +82,7 @@ async fn every_request_knows_its_peer() {
 }
 
 #[tokio::test]
-async fn a_head_that_is_sent_slowly_is_cut() {
+async fn slow_request_head_is_cut() {
     let server = TestServer::start(hello(), quick()).await;
     let begun = Instant::now();
     let mut client = server.connect().await;
@@ -92,7 +92,7 @@ async fn a_head_that_is_sent_slowly_is_cut() {
 }
 
 #[tokio::test]
-async fn a_connection_that_says_nothing_or_idles_is_closed() {
+async fn silent_and_idle_connections_are_closed() {
     let server = TestServer::start(hello(), quick()).await;
     let mut silent = server.connect().await;
     assert!(!rest(&mut silent).await.contains("200"));
@@ -102,7 +102,7 @@ async fn a_connection_that_says_nothing_or_idles_is_closed() {
 }
 
 #[tokio::test]
-async fn http_2_without_asking_is_refused() {
+async fn http_2_by_prior_knowledge_is_refused() {
     let server = TestServer::start(hello(), quick()).await;
     let mut client = server.connect().await;
     client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.expect("sent");
@@ -111,7 +111,7 @@ async fn http_2_without_asking_is_refused() {
 }
 
 #[tokio::test]
-async fn a_head_that_is_too_large_is_answered_431() {
+async fn oversized_head_is_answered_with_431() {
     let server = TestServer::start(hello(), quick()).await;
     for (bytes, status) in [(15 * 1024, "HTTP/1.1 200"), (16 * 1024, "HTTP/1.1 431")] {
         let mut client = server.connect().await;
@@ -127,7 +127,7 @@ async fn a_head_that_is_too_large_is_answered_431() {
 }
 
 #[tokio::test]
-async fn a_response_that_is_not_read_is_cut() {
+async fn unread_response_is_cut() {
     let endless = || async { Body::from_stream(futures_util::stream::repeat(Ok::<_, Infallible>(vec![0_u8; 65_536]))) };
     let server = TestServer::start(Router::new().route("/", get(endless)), quick()).await;
     let mut client = server.connect().await;
@@ -138,7 +138,7 @@ async fn a_response_that_is_not_read_is_cut() {
 }
 
 #[tokio::test]
-async fn beyond_the_limit_connections_wait_for_a_place() {
+async fn connections_beyond_the_limit_wait_for_a_permit() {
     let options = Options { max_connections: 1, header_timeout: SOON, ..quick() };
     let server = TestServer::start(hello(), options).await;
     let mut first = server.connect().await;
@@ -153,7 +153,7 @@ async fn beyond_the_limit_connections_wait_for_a_place() {
 }
 
 #[tokio::test]
-async fn a_shutdown_closes_idle_connections_and_lets_a_running_request_finish() {
+async fn shutdown_closes_idle_connections_and_finishes_requests() {
     let (entered, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let handler = {
         let (entered, go_on) = (entered.clone(), go_on.clone());
@@ -183,7 +183,7 @@ async fn a_shutdown_closes_idle_connections_and_lets_a_running_request_finish() 
 }
 
 #[tokio::test]
-async fn a_shutdown_waits_no_longer_than_the_drain() {
+async fn shutdown_is_bounded_by_the_drain_time() {
     let stuck = Router::new().route("/", get(std::future::pending::<()>));
     let server = TestServer::start(stuck, Options { drain: Duration::from_millis(100), ..quick() }).await;
     let mut client = server.connect().await;
@@ -197,7 +197,7 @@ async fn a_shutdown_waits_no_longer_than_the_drain() {
 }
 
 #[tokio::test]
-async fn an_upgraded_connection_keeps_its_place_and_is_not_waited_for() {
+async fn upgraded_connection_keeps_its_permit_past_shutdown() {
     let (give, take) = tokio::sync::mpsc::channel(1);
     let handler = move |mut request: axum::extract::Request| async move {
         let upgrade = hyper::upgrade::on(&mut request);

@@ -1,4 +1,4 @@
-//! The person a session belongs to, as an extractor.
+//! The signed-in person as an extractor.
 
 use axum::{
     Json,
@@ -14,25 +14,25 @@ use tower_sessions::{
 
 use crate::backplane::Person;
 
-/// Where a record holds its person.
+/// The field of a record with its person.
 pub(super) const KEY: &str = "person";
 
-/// Extracts the person who sent a request. Take a `Result<SignedIn, NotSignedIn>` to answer otherwise than with
-/// the JSON of the rejection.
+/// Extracts the signed-in person of a request. A handler that takes `Result<SignedIn, NotSignedIn>` chooses its own
+/// answer; otherwise a rejection is answered with JSON.
 #[derive(Clone, Debug)]
 pub struct SignedIn {
-    /// Who.
+    /// The person.
     pub person: Person,
     /// The session's id, to [`touch`](super::Sessions::touch) and [`delete`](super::Sessions::delete) it by: a secret.
     pub id: Id,
 }
 
-/// Why nobody could be extracted.
+/// Why a request has no signed-in person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotSignedIn {
-    /// No session, or one that is over.
+    /// The request has no session, or one that has ended.
     Nobody,
-    /// The store could not be asked: there may be a session.
+    /// The store failed: there may be a session.
     Unreadable,
 }
 
@@ -45,7 +45,7 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
 }
 
 impl SignedIn {
-    /// Looks up whose a request's session is.
+    /// Looks up the person of a request's session.
     ///
     /// # Errors
     /// See [`NotSignedIn`].
@@ -54,7 +54,7 @@ impl SignedIn {
             return Err(NotSignedIn::Nobody);
         }
         let person = session.get::<Person>(KEY).await.map_err(|error| match error {
-            // What cannot be read as a record is nobody's session.
+            // A record that cannot be decoded is no session.
             session::Error::Store(session_store::Error::Decode(_)) | session::Error::SerdeJson(_) => {
                 NotSignedIn::Nobody
             }

@@ -1,83 +1,177 @@
-//! Records of sessions in Redis.
+//! Session records in Redis: tower-sessions-redis-store, under ids that are not the cookies'.
 
-use std::{fmt, future::Future, sync::Arc, time::Instant};
+use std::{future::Future, time::Instant};
 
 use async_trait::async_trait;
-use fred::{
-    clients::Client,
-    error::Error as FredError,
-    interfaces::KeysInterface,
-    types::{Expiration, SetOptions},
-};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use fred::clients::Client;
+use sha2::{Digest, Sha256};
 use tower_sessions::{
     SessionStore,
     session::{Id, Record},
     session_store::{Error, Result},
 };
+use tower_sessions_redis_store::RedisStore;
 
-use crate::{redis::kind, telemetry::instruments};
+use crate::telemetry::instruments;
 
-/// One key a record, which expires with it. tower-sessions-redis-store names its keys by the bare id: two
-/// installations that share a Redis would then take each other's cookies, and no ACL could tell sessions from other keys.
-#[derive(Clone)]
-pub struct Redis {
-    client: Client,
-    prefix: Arc<str>,
+/// Bytes of a stored id that name the installation; base64url makes [`PREFIX_CHARS`] characters of them.
+const PREFIX_BYTES: usize = 6;
+const PREFIX_CHARS: usize = 8;
+/// Fills up a namespace shorter than the prefix.
+const PADDING: char = '-';
+
+/// Keeps session records in Redis, one key per record, which expires with it.
+///
+/// The store's key is the base64url form of an id's 16 bytes. Here six of these bytes are the same for all sessions of
+/// a namespace, so its keys share a prefix (see [`session_key_prefix`]). The other ten are of a SHA-256 over the
+/// namespace and the cookie's id: a key or a record does not tell the cookie.
+#[derive(Clone, Debug)]
+pub struct RedisSessionStore {
+    store: RedisStore<Client>,
+    namespace: String,
+    prefix: [u8; PREFIX_BYTES],
 }
 
-impl Redis {
-    pub(super) fn new(client: Client, namespace: &str) -> Self {
-        Self { client, prefix: format!("{namespace}:session:").into() }
+impl RedisSessionStore {
+    /// Keeps the sessions of a namespace through `client`.
+    pub fn new(client: Client, namespace: &str) -> Self {
+        Self { store: RedisStore::new(client), namespace: namespace.to_owned(), prefix: prefix_bytes(namespace) }
     }
 
-    fn key(&self, id: &Id) -> String {
-        format!("{}{id}", self.prefix)
+    /// The id under which the record of a cookie's id is stored.
+    fn stored_id(&self, id: Id) -> Id {
+        let mut hash = Sha256::new_with_prefix(&self.namespace);
+        hash.update([0]);
+        hash.update(id.0.to_le_bytes());
+        let mut bytes = [0; 16];
+        let (prefix, rest) = bytes.split_at_mut(PREFIX_BYTES);
+        prefix.copy_from_slice(&self.prefix);
+        rest.copy_from_slice(&hash.finalize()[..16 - PREFIX_BYTES]);
+        Id(i128::from_le_bytes(bytes))
     }
 
-    /// Writes a record under a condition; answers whether it held.
-    async fn set(&self, record: &Record, condition: SetOptions) -> Result<bool> {
-        let body = serde_json::to_string(record).map_err(|error| Error::Encode(error.to_string()))?;
-        let expire = Expiration::EXAT(record.expiry_date.unix_timestamp());
-        let call = self.client.set(self.key(&record.id), body, Some(expire), Some(condition), false);
-        let answer: Option<String> = timed("SET", call).await?;
-        Ok(answer.is_some())
+    fn stored(&self, record: &Record) -> Record {
+        Record { id: self.stored_id(record.id), ..record.clone() }
     }
 }
 
 #[async_trait]
-impl SessionStore for Redis {
+impl SessionStore for RedisSessionStore {
     async fn create(&self, record: &mut Record) -> Result<()> {
-        while !self.set(record, SetOptions::NX).await? {
+        loop {
+            let Err(error) = timed("SET", self.store.create(&mut self.stored(record))).await else { return Ok(()) };
+            // `SET NX` refuses an id that is in use. The store reports this as an error: nil is no bool.
+            if error_kind(&error).is_some() || self.load(&record.id).await?.is_none() {
+                return Err(error);
+            }
             record.id = Id::default();
         }
-        Ok(())
     }
 
     async fn save(&self, record: &Record) -> Result<()> {
-        self.set(record, SetOptions::XX).await?;
-        Ok(())
+        let Err(error) = timed("SET", self.store.save(&self.stored(record))).await else { return Ok(()) };
+        // `SET XX` refuses a record that was deleted: then the session has ended, and there is nothing to save.
+        if error_kind(&error).is_some() || self.load(&record.id).await?.is_some() { Err(error) } else { Ok(()) }
     }
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
-        let body: Option<String> = timed("GET", self.client.get(self.key(id))).await?;
-        body.map(|body| serde_json::from_str(&body).map_err(|error| Error::Decode(error.to_string()))).transpose()
+        let stored = timed("GET", self.store.load(&self.stored_id(*id))).await?;
+        Ok(stored.map(|record| Record { id: *id, ..record }))
     }
 
     async fn delete(&self, id: &Id) -> Result<()> {
-        timed("DEL", self.client.del(self.key(id))).await
+        timed("DEL", self.store.delete(&self.stored_id(*id))).await
     }
 }
 
-impl fmt::Debug for Redis {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redis").field("prefix", &self.prefix).finish_non_exhaustive()
-    }
+/// The eight characters that every session key of a namespace begins with: the namespace padded with `-`, or where
+/// that is too long or ambiguous, the beginning of its SHA-256 in base64url.
+pub fn session_key_prefix(namespace: &str) -> String {
+    URL_SAFE_NO_PAD.encode(prefix_bytes(namespace))
 }
 
-/// A command, whose time is taken.
-async fn timed<T>(command: &'static str, call: impl Future<Output = std::result::Result<T, FredError>>) -> Result<T> {
+fn prefix_bytes(namespace: &str) -> [u8; PREFIX_BYTES] {
+    let mut bytes = [0; PREFIX_BYTES];
+    let padded = format!("{namespace:-<PREFIX_CHARS$}");
+    let is_ambiguous = namespace.ends_with(PADDING);
+    if is_ambiguous || URL_SAFE_NO_PAD.decode_slice(&padded, &mut bytes) != Ok(PREFIX_BYTES) {
+        bytes.copy_from_slice(&Sha256::digest(namespace)[..PREFIX_BYTES]);
+    }
+    bytes
+}
+
+/// Measures a command. A reply of nil is no failure.
+async fn timed<T>(command: &'static str, call: impl Future<Output = Result<T>>) -> Result<T> {
     let began = Instant::now();
-    let answer = call.await;
-    instruments().commanded_redis(command, began.elapsed(), answer.as_ref().err().map(kind));
-    answer.map_err(|error| Error::Backend(error.to_string()))
+    let result = call.await;
+    instruments().commanded_redis(command, began.elapsed(), result.as_ref().err().and_then(error_kind));
+    result
+}
+
+/// The kind of a failure for metrics, as [`crate::redis::kind`] names it; `None` for a reply that is no bool. The
+/// store keeps only fred's text.
+fn error_kind(error: &Error) -> Option<&'static str> {
+    let Error::Backend(text) = error else { return Some("refused") };
+    match text.split(':').next() {
+        Some("Parse Error") => None,
+        Some("Timeout Error") => Some("timeout"),
+        Some("IO Error" | "Canceled" | "Cluster Error" | "Sentinel Error") => Some("connection"),
+        Some("Backpressure") => Some("backpressure"),
+        _ => Some("refused"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use fred::error::{Error as FredError, ErrorKind};
+
+    use super::*;
+
+    fn store(namespace: &str) -> RedisSessionStore {
+        RedisSessionStore::new(Client::default(), namespace)
+    }
+
+    #[test]
+    fn key_prefix_is_readable_where_the_namespace_allows_it() {
+        assert_eq!(session_key_prefix("ruang"), "ruang---");
+        assert_eq!(session_key_prefix("chat_one"), "chat_one");
+    }
+
+    #[test]
+    fn key_prefixes_of_different_namespaces_differ() {
+        let namespaces = ["a", "a-", "a--", "a.b", "a_b", "12345678", "123456789", "a-much-longer-namespace"];
+        let prefixes: HashSet<String> = namespaces.map(session_key_prefix).into();
+        assert_eq!(prefixes.len(), namespaces.len());
+        assert!(prefixes.iter().all(|prefix| prefix.len() == PREFIX_CHARS), "{prefixes:?}");
+    }
+
+    #[test]
+    fn stored_id_begins_with_the_prefix_and_hides_the_cookie() {
+        let id = Id::default();
+        let stored = store("ruang").stored_id(id).to_string();
+        assert!(stored.starts_with("ruang---") && stored.len() == 22, "{stored}");
+        assert_ne!(stored[8..], id.to_string()[8..]);
+        assert_ne!(stored[8..], store("other").stored_id(id).to_string()[8..], "the namespace is hashed, too");
+    }
+
+    #[test]
+    fn error_kinds_are_those_of_other_redis_commands() {
+        for kind in [
+            ErrorKind::Timeout,
+            ErrorKind::IO,
+            ErrorKind::Canceled,
+            ErrorKind::Cluster,
+            ErrorKind::Sentinel,
+            ErrorKind::Backpressure,
+            ErrorKind::Unknown,
+            ErrorKind::Auth,
+        ] {
+            let error = FredError::new(kind, "NOPERM: no");
+            let named = error_kind(&Error::Backend(error.to_string()));
+            assert_eq!(named, Some(crate::redis::kind(&error)), "{error}");
+        }
+    }
 }

@@ -1,90 +1,108 @@
 //! The command line.
 
-use std::{collections::HashMap, ffi::OsString};
-
-use clap::{Arg, ArgMatches, error::ErrorKind};
-
-use super::{
-    SettingsError,
-    table::{self, Setting, Without},
+use std::{
+    collections::HashMap,
+    ffi::{OsStr, OsString},
+    sync::LazyLock,
 };
 
+use clap::{
+    Arg, ArgMatches, Args, FromArgMatches, Subcommand,
+    builder::OsStringValueParser,
+    error::{Error, ErrorKind},
+    parser::ValueSource,
+};
+
+use super::{Settings, SettingsError};
+
 /// What the program is asked to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
-    /// Serve the room.
+    /// Serve the room; this is the default.
     Run,
-    /// Look at the settings, and whether Redis answers, and say so.
+    /// Print the settings in effect, test Redis, and exit.
     Check,
-    /// Ask the instance that runs with the same settings whether it is alive.
+    /// Exit with 0 if the instance at RUANG_LISTEN is alive.
     Healthcheck,
 }
 
 /// The version of the program, and the commit it was built from.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("RUANG_COMMIT"), ")");
 
-const AFTER: &str = "\
-Each setting is taken from its flag, else from the environment, else from the file that RUANG_CONFIG
-names, else it has its default. An empty variable is unset. Durations are written like 250ms, 5s, 15m, 7d.
+const AFTER_HELP: &str = "\
+A setting comes from its flag, else from the environment, else from the file that RUANG_CONFIG names, else
+it has its default. An empty variable counts as unset. Durations are written like 250ms, 5s, 15m, 7d.
 
-Traces and metrics go to OTEL_EXPORTER_OTLP_ENDPOINT if the environment has it (OTLP over HTTP). It and
-OpenTelemetry's other variables (docs/observability.md) are taken from the environment alone.
+Traces and metrics are sent to OTEL_EXPORTER_OTLP_ENDPOINT, if it is set (OTLP over HTTP). This and other
+variables of OpenTelemetry (docs/observability.md) are read from the environment only.
 
-A room of its own on http://127.0.0.1:8080:
+A single instance on http://127.0.0.1:8080:
   ruang
 One of several instances:
   ruang --listen 0.0.0.0:8080 --redis-url redis://redis
-Are the settings right, does Redis answer?
+Test the settings and Redis:
   REDIS_URL=redis://redis ruang check";
 
 /// Values by flag.
 pub(super) type Flags = HashMap<&'static str, String>;
 
-/// Reads the command line, the program's name first.
-pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Command, Flags), SettingsError> {
-    let matches = command_line().try_get_matches_from(args).map_err(told)?;
-    let command = match matches.subcommand_name() {
-        Some("check") => Command::Check,
-        Some("healthcheck") => Command::Healthcheck,
-        _ => Command::Run,
+/// The names of a setting.
+pub(super) struct Setting {
+    id: &'static str,
+    /// The flag, without its dashes.
+    pub(super) flag: &'static str,
+    /// The variable, in the environment and in the file.
+    pub(super) name: &'static str,
+    pub(super) default: Option<&'static str>,
+}
+
+/// Every setting, in the order of `--help`.
+pub(super) static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
+    static COMMAND: LazyLock<clap::Command> = LazyLock::new(|| Settings::augment_args(clap::Command::new("ruang")));
+    let setting = |arg: &'static Arg| Setting {
+        id: arg.get_id().as_str(),
+        flag: arg.get_long().unwrap_or_default(),
+        name: arg.get_env().and_then(OsStr::to_str).unwrap_or_default(),
+        default: arg.get_default_values().first().and_then(|default| default.to_str()),
     };
-    // Settings may stand before the command and after it.
-    let innermost = matches.subcommand().map_or(&matches, |(_, matches)| matches);
-    Ok((command, flags(innermost)))
+    COMMAND.get_arguments().map(setting).collect()
+});
+
+/// Parses the command line, the program's name first. Values of settings stay text.
+pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Command, Flags), SettingsError> {
+    let matches = command_line().try_get_matches_from(args).map_err(help_or_usage)?;
+    let Some((_, of_command)) = matches.subcommand() else { return Ok((Command::Run, flags(&matches))) };
+    // Flags may stand before the command or after it.
+    Ok((Command::from_arg_matches(&matches).map_err(help_or_usage)?, flags(of_command)))
 }
 
 fn command_line() -> clap::Command {
-    clap::Command::new("ruang")
+    let command = Settings::augment_args(Command::augment_subcommands(clap::Command::new("ruang")));
+    command
+        .mut_args(|arg| arg.value_parser(OsStringValueParser::new()).hide_env_values(true).global(true))
+        .mut_args(|arg| arg.allow_hyphen_values(true).required(false))
+        .next_line_help(true)
+        .about("One public chat room, served by any number of stateless instances.")
         .version(VERSION)
-        .about("One public chat room that any number of stateless servers keep open together.")
-        .after_help(AFTER)
-        .args(table::ALL.map(flag))
-        .subcommand(clap::Command::new("run").about("Serve the room; this is what it does without a command"))
-        .subcommand(clap::Command::new("check").about("Say which settings hold and whether Redis answers, and exit"))
-        .subcommand(clap::Command::new("healthcheck").about("Exit with 0 if the instance on RUANG_LISTEN is alive"))
+        .after_help(AFTER_HELP)
         .disable_help_subcommand(true)
-}
-
-fn flag(setting: &'static Setting) -> Arg {
-    let (Without::Value(default) | Without::Words(default)) = &setting.default;
-    Arg::new(setting.flag)
-        .long(setting.flag)
-        .value_name(setting.value)
-        .help_heading(setting.heading)
-        .help(format!("{}\n[{}; default: {default}]", setting.help, setting.name))
-        .allow_hyphen_values(true)
-        .global(true)
+        .subcommand_required(false)
+        .arg_required_else_help(false)
 }
 
 fn flags(matches: &ArgMatches) -> Flags {
-    let given = |setting: &&Setting| Some((setting.flag, matches.get_one::<String>(setting.flag)?.clone()));
-    table::ALL.iter().filter_map(given).collect()
+    let given = |setting: &Setting| {
+        matches.value_source(setting.id).filter(|source| *source == ValueSource::CommandLine)?;
+        let value: &OsString = matches.get_one(setting.id)?;
+        Some((setting.flag, value.to_string_lossy().into_owned()))
+    };
+    SETTINGS.iter().filter_map(given).collect()
 }
 
-fn told(error: clap::Error) -> SettingsError {
+fn help_or_usage(error: Error) -> SettingsError {
     let text = error.to_string();
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => SettingsError::Told(text.trim_end().to_owned()),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => SettingsError::Help(text.trim_end().to_owned()),
         _ => {
             let line = text.lines().next().unwrap_or_default();
             SettingsError::Usage(printable(line.trim_start_matches("error: ")))
@@ -92,7 +110,7 @@ fn told(error: clap::Error) -> SettingsError {
     }
 }
 
-/// What was typed is repeated without what a terminal would obey.
+/// Escapes control characters, which a terminal would obey.
 fn printable(line: &str) -> String {
     line.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
 }

@@ -1,104 +1,150 @@
-//! OpenTelemetry's own variables, of the environment only: where traces and metrics go. Those that are not needed here
-//! its SDK reads itself, but a wrong value of those that work is refused like any other.
+//! OpenTelemetry's own variables, from the environment only: where traces and metrics are sent. Its SDK reads most of
+//! them itself; here the values of those that have an effect are checked like other settings.
 
 use std::time::Duration;
 
+use url::Url;
+
 use super::{
     SettingsError,
-    sources::Reader,
-    value::{self, Checked},
+    sources::{Effective, Sources, repeated},
 };
 use crate::telemetry::{Collector, Metrics};
 
-/// How long a collector may take, where nobody says: OpenTelemetry's own default.
+/// OpenTelemetry's default for OTEL_EXPORTER_OTLP_TIMEOUT.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// One of the variables that work.
-struct Variable {
-    name: &'static str,
-    check: fn(&str) -> Checked,
-    is_secret: bool,
+/// What a variable accepts.
+enum Kind {
+    Text,
+    OneOf(&'static [&'static str]),
+    /// In upper or lower case.
+    Word(&'static [&'static str]),
+    /// A whole number from this one.
+    Whole(u32),
+    Ratio,
+    Url,
+    Pairs,
+    /// Pairs that may hold a secret.
+    Headers,
 }
 
-const fn plain(name: &'static str, check: fn(&str) -> Checked) -> Variable {
-    Variable { name, check, is_secret: false }
-}
+const EXPORTER: Kind = Kind::OneOf(&["otlp", "none"]);
+const PROTOCOL: Kind = Kind::OneOf(&["http/protobuf"]);
+const COMPRESSION: Kind = Kind::OneOf(&["gzip"]);
+const SAMPLERS: Kind = Kind::OneOf(&[
+    "always_on",
+    "always_off",
+    "traceidratio",
+    "parentbased_always_on",
+    "parentbased_always_off",
+    "parentbased_traceidratio",
+]);
 
-const fn secret(name: &'static str) -> Variable {
-    Variable { name, check: value::headers, is_secret: true }
-}
-
-/// Every variable that works, as `docs/observability.md` lists them.
-const ALL: [Variable; 25] = [
-    plain("OTEL_SDK_DISABLED", value::boolean),
-    plain("OTEL_SERVICE_NAME", value::anything),
-    plain("OTEL_RESOURCE_ATTRIBUTES", value::pairs),
-    plain("OTEL_TRACES_EXPORTER", value::exporter),
-    plain("OTEL_METRICS_EXPORTER", value::exporter),
-    plain("OTEL_TRACES_SAMPLER", value::sampler),
-    plain("OTEL_TRACES_SAMPLER_ARG", value::ratio),
-    plain("OTEL_EXPORTER_OTLP_ENDPOINT", value::endpoint),
-    plain("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", value::endpoint),
-    plain("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", value::endpoint),
-    plain("OTEL_EXPORTER_OTLP_PROTOCOL", value::otlp_protocol),
-    plain("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", value::otlp_protocol),
-    plain("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", value::otlp_protocol),
-    secret("OTEL_EXPORTER_OTLP_HEADERS"),
-    secret("OTEL_EXPORTER_OTLP_TRACES_HEADERS"),
-    secret("OTEL_EXPORTER_OTLP_METRICS_HEADERS"),
-    plain("OTEL_EXPORTER_OTLP_COMPRESSION", value::compression),
-    plain("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", value::compression),
-    plain("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", value::compression),
-    plain("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", value::temporality),
-    plain("OTEL_EXPORTER_OTLP_TIMEOUT", value::milliseconds),
-    plain("OTEL_BSP_SCHEDULE_DELAY", value::milliseconds),
-    plain("OTEL_BSP_MAX_QUEUE_SIZE", value::positive),
-    plain("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", value::positive),
-    plain("OTEL_METRIC_EXPORT_INTERVAL", value::milliseconds),
+/// Every variable that has an effect, as `docs/observability.md` lists them.
+const VARIABLES: [(&str, Kind); 25] = [
+    ("OTEL_SDK_DISABLED", Kind::Word(&["true", "false"])),
+    ("OTEL_SERVICE_NAME", Kind::Text),
+    ("OTEL_RESOURCE_ATTRIBUTES", Kind::Pairs),
+    ("OTEL_TRACES_EXPORTER", EXPORTER),
+    ("OTEL_METRICS_EXPORTER", EXPORTER),
+    ("OTEL_TRACES_SAMPLER", SAMPLERS),
+    ("OTEL_TRACES_SAMPLER_ARG", Kind::Ratio),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", Kind::Url),
+    ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", Kind::Url),
+    ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", Kind::Url),
+    ("OTEL_EXPORTER_OTLP_PROTOCOL", PROTOCOL),
+    ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", PROTOCOL),
+    ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", PROTOCOL),
+    ("OTEL_EXPORTER_OTLP_HEADERS", Kind::Headers),
+    ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", Kind::Headers),
+    ("OTEL_EXPORTER_OTLP_METRICS_HEADERS", Kind::Headers),
+    ("OTEL_EXPORTER_OTLP_COMPRESSION", COMPRESSION),
+    ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", COMPRESSION),
+    ("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", COMPRESSION),
+    ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", Kind::Word(&["cumulative", "delta", "lowmemory"])),
+    ("OTEL_EXPORTER_OTLP_TIMEOUT", Kind::Whole(0)),
+    ("OTEL_BSP_SCHEDULE_DELAY", Kind::Whole(0)),
+    ("OTEL_BSP_MAX_QUEUE_SIZE", Kind::Whole(1)),
+    ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", Kind::Whole(1)),
+    ("OTEL_METRIC_EXPORT_INTERVAL", Kind::Whole(0)),
 ];
 
-/// Where telemetry goes.
-pub(super) struct Export {
-    pub(super) traces: Option<Collector>,
-    pub(super) metrics: Metrics,
+impl Kind {
+    fn accepts(&self, text: &str) -> bool {
+        match self {
+            Self::Text => true,
+            Self::OneOf(words) => words.contains(&text),
+            Self::Word(words) => words.iter().any(|word| text.eq_ignore_ascii_case(word)),
+            Self::Whole(least) => text.parse::<u32>().is_ok_and(|number| number >= *least),
+            Self::Ratio => text.parse().is_ok_and(|ratio: f64| (0.0..=1.0).contains(&ratio)),
+            Self::Url => Url::parse(text).is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host()),
+            Self::Pairs | Self::Headers => {
+                text.split(',').all(|pair| pair.split_once('=').is_some_and(|(key, _)| !key.trim().is_empty()))
+            }
+        }
+    }
+
+    fn expected(&self) -> String {
+        match self {
+            Self::Text => "text".to_owned(),
+            Self::OneOf(words) | Self::Word(words) => words.join(" or "),
+            Self::Whole(least) => format!("a whole number from {least}"),
+            Self::Ratio => "a number from 0 to 1".to_owned(),
+            Self::Url => "a URL like http://collector:4318 or https://otlp.example.org".to_owned(),
+            Self::Pairs => "pairs like deployment.environment.name=production,team=chat".to_owned(),
+            Self::Headers => "headers like api-key=KEY,other=VALUE".to_owned(),
+        }
+    }
 }
 
-/// Reads them. `listens`: somebody may ask for metrics.
-pub(super) fn export(from: &mut Reader<'_>, listens: bool) -> Result<Export, SettingsError> {
-    for variable in &ALL {
-        from.check_variable(variable.name, variable.check, variable.is_secret)?;
+/// Checks the variables that are set, and returns them.
+pub(super) fn check(sources: &Sources<'_>) -> Result<Vec<Effective>, SettingsError> {
+    let mut effective = Vec::new();
+    for (name, kind) in &VARIABLES {
+        let Some(value) = sources.variable(name) else { continue };
+        let shown = if matches!(kind, Kind::Headers) { "(not shown)".to_owned() } else { repeated(&value) };
+        if !kind.accepts(&value) {
+            let setting = (*name).to_owned();
+            return Err(SettingsError::Value { setting, value: shown, expected: kind.expected() });
+        }
+        effective.push(Effective { name, value: shown, source: "environment" });
     }
-    let is = |name: &str, wanted: &str| from.variable(name).is_some_and(|value| value.eq_ignore_ascii_case(wanted));
+    Ok(effective)
+}
+
+/// Where traces and metrics are sent. `served`: metrics are served for Prometheus, too.
+pub(super) fn export(sources: &Sources<'_>, served: bool) -> (Option<Collector>, Metrics) {
+    let is = |name: &str, word: &str| sources.variable(name).is_some_and(|value| value.eq_ignore_ascii_case(word));
     let disabled = is("OTEL_SDK_DISABLED", "true");
-    let endpoint = |signal: &str, path: &str| {
-        let off = disabled || is(&format!("OTEL_{signal}_EXPORTER"), "none");
-        let own = from.variable(&format!("OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"));
+    let timeout = sources.variable("OTEL_EXPORTER_OTLP_TIMEOUT").and_then(|ms| ms.parse().ok());
+    let timeout = timeout.map_or(TIMEOUT, Duration::from_millis);
+    let collector = |signal: &str, path: &str| {
+        if disabled || is(&format!("OTEL_{signal}_EXPORTER"), "none") {
+            return None;
+        }
         let shared = || {
-            let endpoint = from.variable("OTEL_EXPORTER_OTLP_ENDPOINT")?;
+            let endpoint = sources.variable("OTEL_EXPORTER_OTLP_ENDPOINT")?;
             Some(format!("{}/v1/{path}", endpoint.trim_end_matches('/')))
         };
-        own.or_else(shared).filter(|_| !off)
+        let endpoint = sources.variable(&format!("OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")).or_else(shared)?;
+        Some(Collector { endpoint, timeout })
     };
-    let timeout = from.variable("OTEL_EXPORTER_OTLP_TIMEOUT").and_then(|ms| ms.parse().ok());
-    let timeout = timeout.map_or(TIMEOUT, Duration::from_millis);
-    let collector = |signal, path| endpoint(signal, path).map(|endpoint| Collector { endpoint, timeout });
-    Ok(Export {
-        traces: collector("TRACES", "traces"),
-        metrics: Metrics { asked_for: listens && !disabled, collector: collector("METRICS", "metrics") },
-    })
+    let metrics = Metrics { served: served && !disabled, collector: collector("METRICS", "metrics") };
+    (collector("TRACES", "traces"), metrics)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::ALL;
+    use super::VARIABLES;
 
     #[test]
-    fn the_manual_lists_every_variable_that_works() {
+    fn manual_lists_every_variable_that_has_an_effect() {
         let manual = include_str!("../../docs/observability.md");
-        for variable in &ALL {
-            let short = variable.name.replace("OTEL_EXPORTER_OTLP", "…");
-            let is_listed = [variable.name, &short].iter().any(|name| manual.contains(&format!("`{name}`")));
-            assert!(is_listed, "{}", variable.name);
+        for (name, _) in &VARIABLES {
+            let short = name.replace("OTEL_EXPORTER_OTLP", "…");
+            let is_listed = [*name, &short].iter().any(|name| manual.contains(&format!("`{name}`")));
+            assert!(is_listed, "{name}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Values that must not be seen in logs, errors or `Debug`.
+//! Values that must not appear in logs, errors or `Debug`.
 
 use std::{fmt, str::FromStr};
 
@@ -7,12 +7,12 @@ use url::Url;
 
 const HIDDEN: &str = "•••";
 
-/// A secret. Its `Debug` does not tell it; [`Secret::expose`] does.
+/// A secret, hidden by `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// The secret itself: for whom it is meant, and for nobody else.
+    /// Returns the secret.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -30,27 +30,27 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The URL of a Redis, which may hold passwords: shown without them.
+/// The URL of a Redis, shown without its passwords.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisUrl(Url);
 
-/// Not the URL of a Redis.
+/// The error of a text that is no Redis URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("a URL like redis://host:6379/0, its scheme redis or rediss, maybe with -cluster or -sentinel")]
+#[error("a URL like redis://host:6379/0, its scheme redis or rediss, optionally with -cluster or -sentinel")]
 pub struct NotARedisUrl;
 
 impl RedisUrl {
-    /// The URL itself, passwords included.
+    /// Returns the URL with its passwords.
     pub fn expose(&self) -> &str {
         self.0.as_str()
     }
 
-    /// Whether it has a password.
+    /// Whether the URL has a password.
     pub fn has_password(&self) -> bool {
         self.0.password().is_some_and(|password| !password.is_empty())
     }
 
-    /// Whether it asks for TLS.
+    /// Whether the scheme is TLS.
     pub fn is_tls(&self) -> bool {
         self.0.scheme().starts_with("rediss")
     }
@@ -71,7 +71,7 @@ impl FromStr for RedisUrl {
 }
 
 impl fmt::Display for RedisUrl {
-    /// Scheme, host, port and database; that there is more, but not what.
+    /// Writes scheme, host, port and database, and marks hidden parts.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(url) = self;
         let user = if url.username().is_empty() && !self.has_password() { "" } else { "•••@" };

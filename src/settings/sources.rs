@@ -1,184 +1,136 @@
-//! Where the value of a setting comes from.
+//! Resolves each setting: flag, environment, file, default, in this order of precedence.
 
-use std::fmt;
+use std::{collections::HashMap, error::Error as _};
 
-use super::{
-    SettingsError,
-    command::Flags,
-    file::{self, Lines},
-    table::{self, Setting, Without},
-    value::{self, Checked},
+use clap::{
+    Args, FromArgMatches,
+    builder::Resettable,
+    error::{ContextKind, ContextValue, Error},
 };
 
-/// Longest part of a wrong value that is repeated to who gave it.
+use super::{
+    Settings, SettingsError,
+    command::{Flags, SETTINGS, Setting},
+    file,
+    value::redacted_url,
+};
+
+/// Characters of a wrong value that an error repeats.
 const REPEATED: usize = 100;
 
-/// A setting as it holds.
+/// A setting in effect.
 #[derive(Clone, Debug)]
 pub struct Effective {
     /// The variable.
     pub name: &'static str,
-    /// The value, secrets hidden, or in words what holds without one.
+    /// The value as given, secrets hidden.
     pub value: String,
-    /// Who says so: `flag`, `environment`, `file` or `default`.
+    /// `flag`, `environment`, `file` or `default`.
     pub source: &'static str,
 }
 
 impl Effective {
-    /// Whether somebody chose it.
+    /// Whether the operator set it.
     pub fn is_chosen(&self) -> bool {
         self.source != "default"
     }
 }
 
-/// Who gave a value.
-#[derive(Clone, Debug)]
-enum Source {
-    Flag,
-    Environment,
-    File { path: String, line: usize },
-    Default,
-}
-
+/// A value as given, and its source.
 struct Given {
     value: String,
-    source: Source,
+    source: &'static str,
+    /// The setting as the operator named it: a flag, a variable, or a line of the file.
+    named: String,
 }
 
-/// Reads settings one by one, and remembers what it read.
-pub(super) struct Reader<'a> {
-    flags: Flags,
+/// All values that were given.
+pub(super) struct Sources<'a> {
     env: &'a dyn Fn(&str) -> Option<String>,
-    file: Lines,
-    path: String,
-    effective: Vec<Effective>,
+    given: HashMap<&'static str, Given>,
 }
 
-impl<'a> Reader<'a> {
-    pub(super) fn new(flags: Flags, env: &'a dyn Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
-        let mut reader = Self { flags, env, file: Lines::new(), path: String::new(), effective: Vec::new() };
-        if let Some(path) = reader.optional(&table::CONFIG, |path| Ok(path.to_owned()))? {
-            reader.file = file::read(&path)?;
-            reader.path = path;
+impl<'a> Sources<'a> {
+    /// Collects what the command line, the environment and the file say.
+    pub(super) fn collect(mut flags: Flags, env: &'a dyn Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let mut sources = Self { env, given: HashMap::new() };
+        for Setting { flag, name, .. } in SETTINGS.iter() {
+            if let Some(value) = flags.remove(flag) {
+                sources.given.insert(name, Given { value, source: "flag", named: format!("--{flag}") });
+            } else if let Some(value) = sources.variable(name) {
+                sources.given.insert(name, Given { value, source: "environment", named: (*name).to_owned() });
+            }
         }
-        Ok(reader)
-    }
-
-    /// The value of a setting that has a default.
-    pub(super) fn required<T>(
-        &mut self,
-        setting: &'static Setting,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Result<T, SettingsError> {
-        let Without::Value(default) = setting.default else { unreachable!("{} has a default", setting.name) };
-        let given = self.given(setting).unwrap_or_else(|| Given { value: default.into(), source: Source::Default });
-        self.parsed(setting, &given, parse)
-    }
-
-    /// The value of a setting that may be absent.
-    pub(super) fn optional<T>(
-        &mut self,
-        setting: &'static Setting,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Result<Option<T>, SettingsError> {
-        if let Some(given) = self.given(setting) {
-            return self.parsed(setting, &given, parse).map(Some);
+        if let Some(path) = sources.given.get(super::CONFIG).map(|given| given.value.clone()) {
+            for (name, (line, value)) in file::read(&path)?.into_iter().filter(|(_, (_, value))| !value.is_empty()) {
+                let named = format!("{path:?} line {line}: {name}");
+                sources.given.entry(name).or_insert(Given { value, source: "file", named });
+            }
         }
-        let (Without::Value(words) | Without::Words(words)) = setting.default;
-        self.remember(setting, words.to_owned(), &Source::Default);
-        Ok(None)
+        Ok(sources)
     }
 
-    /// A variable of the environment that is nothing else, if it is not empty.
+    /// Adds a default that is known only now.
+    pub(super) fn set_default(&mut self, name: &'static str, value: &str) {
+        let given = Given { value: value.to_owned(), source: "default", named: name.to_owned() };
+        self.given.entry(name).or_insert(given);
+    }
+
+    /// A variable of the environment, unless it is empty.
     pub(super) fn variable(&self, name: &str) -> Option<String> {
         (self.env)(name).filter(|value| !value.is_empty())
     }
 
-    /// Looks at such a variable, if it is given.
-    pub(super) fn check_variable(
-        &mut self,
-        name: &'static str,
-        check: impl Fn(&str) -> Checked,
-        is_secret: bool,
-    ) -> Result<(), SettingsError> {
-        let Some(value) = self.variable(name) else { return Ok(()) };
-        let shown = if is_secret { "(not shown)".to_owned() } else { repeated(&value) };
-        check(&value).map_err(|accepted| wrong(name.to_owned(), shown.clone(), accepted))?;
-        self.effective.push(Effective { name, value: shown, source: "environment" });
-        Ok(())
+    /// Parses each value.
+    pub(super) fn parse(&self) -> Result<Settings, SettingsError> {
+        let command = Settings::augment_args(clap::Command::new("ruang").no_binary_name(true));
+        // The environment was resolved above: it is a parameter, and an empty variable counts as unset.
+        let command = command.mut_args(|arg| arg.env(Resettable::Reset));
+        let given = |setting: &Setting| Some(format!("--{}={}", setting.flag, self.given.get(setting.name)?.value));
+        let matches = command.try_get_matches_from(SETTINGS.iter().filter_map(given));
+        matches.and_then(|matches| Settings::from_arg_matches(&matches)).map_err(|error| self.invalid(&error))
     }
 
-    /// The error of a value that makes no sense beside others.
-    pub(super) fn refused(&self, setting: &'static Setting, accepted: &str) -> SettingsError {
-        let given = self.given(setting);
-        let value = given.as_ref().map_or_else(String::new, |given| given.value.clone());
-        wrong(self.named(setting, given.as_ref()), shown(setting, &value), accepted.to_owned())
-    }
-
-    pub(super) fn into_effective(self) -> Vec<Effective> {
-        self.effective
-    }
-
-    fn given(&self, setting: &Setting) -> Option<Given> {
-        if let Some(value) = self.flags.get(setting.flag) {
-            return Some(Given { value: value.clone(), source: Source::Flag });
-        }
-        if let Some(value) = self.variable(setting.name) {
-            return Some(Given { value, source: Source::Environment });
-        }
-        let (line, value) = self.file.get(setting.name).filter(|(_, value)| !value.is_empty())?;
-        Some(Given { value: value.clone(), source: Source::File { path: self.path.clone(), line: *line } })
-    }
-
-    fn parsed<T>(
-        &mut self,
-        setting: &'static Setting,
-        given: &Given,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Result<T, SettingsError> {
-        let value = parse(&given.value);
-        let value = value
-            .map_err(|accepted| wrong(self.named(setting, Some(given)), shown(setting, &given.value), accepted))?;
-        self.remember(setting, shown(setting, &given.value), &given.source);
-        Ok(value)
-    }
-
-    fn remember(&mut self, setting: &'static Setting, value: String, source: &Source) {
-        let source = match source {
-            Source::Flag => "flag",
-            Source::Environment => "environment",
-            Source::File { .. } => "file",
-            Source::Default => "default",
+    fn invalid(&self, error: &Error) -> SettingsError {
+        let argument = match error.get(ContextKind::InvalidArg) {
+            Some(ContextValue::String(argument)) => argument.split(' ').next().unwrap_or_default(),
+            _ => "",
         };
-        self.effective.push(Effective { name: setting.name, value, source });
+        let flag = argument.trim_start_matches("--");
+        let name = SETTINGS.iter().find(|setting| setting.flag == flag).map_or(flag, |setting| setting.name);
+        self.refused(name, &error.source().map(ToString::to_string).unwrap_or_default())
     }
 
-    /// A setting as the person gave it.
-    fn named(&self, setting: &Setting, given: Option<&Given>) -> String {
-        match given.map(|given| &given.source) {
-            Some(Source::Flag) => format!("--{}", setting.flag),
-            Some(Source::File { path, line }) => format!("{path:?} line {line}: {}", setting.name),
-            Some(Source::Environment | Source::Default) | None => setting.name.to_owned(),
+    /// The error of a value that is not one of the `expected`.
+    pub(super) fn refused(&self, name: &str, expected: &str) -> SettingsError {
+        let given = self.given.get(name);
+        SettingsError::Value {
+            setting: given.map_or(name, |given| &given.named).to_owned(),
+            value: shown(name, given.map_or("", |given| &given.value)),
+            expected: expected.to_owned(),
         }
     }
-}
 
-impl fmt::Debug for Reader<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reader").field("effective", &self.effective).finish_non_exhaustive()
+    /// Every setting in effect.
+    pub(super) fn effective(&self) -> Vec<Effective> {
+        let effective = |Setting { name, default, .. }: &Setting| match self.given.get(name) {
+            Some(Given { value, source, .. }) => Effective { name, value: shown(name, value), source },
+            None => {
+                let default = default.filter(|default| !default.is_empty());
+                Effective { name, value: default.map_or_else(|| "not set".to_owned(), repeated), source: "default" }
+            }
+        };
+        SETTINGS.iter().map(effective).collect()
     }
 }
 
-fn wrong(setting: String, value: String, accepted: String) -> SettingsError {
-    SettingsError::Value { setting, value, accepted: format!("expected {accepted}") }
+/// A value as it may be shown: on one line, without a secret.
+fn shown(name: &str, value: &str) -> String {
+    if name == super::REDIS_URL { redacted_url(value) } else { repeated(value) }
 }
 
-/// A value as it may be shown: on one line, and no secret.
-fn shown(setting: &Setting, value: &str) -> String {
-    if setting.name == table::REDIS_URL.name { value::redacted_url(value) } else { repeated(value) }
-}
-
-fn repeated(value: &str) -> String {
+/// A value, quoted, at most [`REPEATED`] characters of it.
+pub(super) fn repeated(value: &str) -> String {
     match value.char_indices().nth(REPEATED) {
         Some((end, _)) => format!("{:?}…", &value[..end]),
         None => format!("{value:?}"),

@@ -1,4 +1,4 @@
-//! Sending traces and metrics to a collector, which need not be there.
+//! Exporters of traces and metrics. The collector may be unreachable.
 
 use std::{sync::LazyLock, thread};
 
@@ -15,8 +15,8 @@ use super::{Collector, logging_exporter::LoggingExporter};
 const SERVICE: Key = Key::from_static_str("service.name");
 const INSTANCE: Key = Key::from_static_str("service.instance.id");
 
-/// Collects spans and sends them in batches, from a thread of its own: a collector that is slow or gone costs
-/// spans, never a request.
+/// Builds the provider of traces. It sends spans in batches from a thread of its own: a slow or missing collector costs
+/// spans, not requests.
 pub(super) fn provider(collector: &Collector) -> Result<SdkTracerProvider, ExporterBuildError> {
     let exporter = SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary);
     let exporter = exporter.with_http_client(client(collector)?).with_endpoint(&collector.endpoint).build()?;
@@ -24,15 +24,15 @@ pub(super) fn provider(collector: &Collector) -> Result<SdkTracerProvider, Expor
     Ok(SdkTracerProvider::builder().with_resource(resource()).with_batch_exporter(exporter).build())
 }
 
-/// What sends metrics to a collector.
+/// Builds the exporter of metrics.
 pub(super) fn metrics(collector: &Collector) -> Result<LoggingExporter<MetricExporter>, ExporterBuildError> {
     let exporter = MetricExporter::builder().with_http().with_protocol(Protocol::HttpBinary);
     let exporter = exporter.with_http_client(client(collector)?).with_endpoint(&collector.endpoint).build()?;
     Ok(LoggingExporter::new(exporter, "metrics"))
 }
 
-/// What the environment says of this process, with a name for it and an id of its own if that says none: instances
-/// would be taken for one another.
+/// The resource that describes this process: from the environment, with a default name, and a random instance id by
+/// which instances are told apart.
 pub(super) fn resource() -> Resource {
     static RESOURCE: LazyLock<Resource> = LazyLock::new(|| {
         let named = Resource::builder().build();
@@ -50,24 +50,24 @@ pub(super) fn resource() -> Resource {
     RESOURCE.clone()
 }
 
-/// A random UUID (RFC 9562, version 4).
+/// Returns a random UUID (RFC 9562, version 4).
 fn random_id() -> String {
     let bits = rand::random::<u128>() & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
     let hex = format!("{bits:032x}");
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }
 
-/// A client that blocks: it is made, as it must be, outside of any async runtime.
+/// Builds a blocking client, on a separate thread because that fails inside an async runtime.
 fn client(collector: &Collector) -> Result<Client, ExporterBuildError> {
-    // Fails if there is one already.
+    // An error means that a provider is installed already.
     let _ = CryptoProvider::install_default(ring::default_provider());
     let mut builder = Client::builder().timeout(collector.timeout);
     if !collector.endpoint.starts_with("https:") {
-        // Nobody is to be believed: there may be no authorities on this machine.
+        // Plain http: load no CA certificates, which may be missing on this machine.
         builder = builder.tls_certs_only([]);
     }
     let made = thread::spawn(|| builder.build()).join();
-    made.map_err(|_| failed("it panicked"))?.map_err(|error| failed(&error.to_string()))
+    made.map_err(|_| failed("the thread panicked"))?.map_err(|error| failed(&error.to_string()))
 }
 
 fn failed(why: &str) -> ExporterBuildError {
@@ -79,7 +79,7 @@ mod tests {
     use super::random_id;
 
     #[test]
-    fn an_instance_s_id_is_a_random_uuid() {
+    fn instance_id_is_a_random_uuid() {
         let (one, other) = (random_id(), random_id());
         assert_ne!(one, other);
         assert_eq!(one.len(), 36);

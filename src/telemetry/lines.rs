@@ -1,4 +1,4 @@
-//! One line an event, whatever is in it, with the trace that it belongs to.
+//! Writes each event of the log as one line, with its trace id.
 
 use std::{
     fmt::Write as _,
@@ -12,17 +12,17 @@ use super::spans;
 
 const ESCAPE: char = '\u{1b}';
 
-/// Writes each event as one line: characters that would break it, or command a terminal, are escaped. So nobody can
-/// write lines of their own into the log by way of a header or a path.
+/// Writes each event as one line: line breaks and control characters are escaped, so that a header or a path cannot
+/// forge lines or control a terminal.
 pub(super) struct Lines<W> {
     writer: W,
     style: Style,
 }
 
-/// What a line is.
+/// The format of a line.
 #[derive(Clone, Copy)]
 pub(super) enum Style {
-    /// Text. The formatter's own colours begin with an escape; it escapes those in values itself.
+    /// Text. With `colour`, escape characters are the formatter's own; it escapes those in values itself.
     Text { colour: bool },
     /// A JSON object.
     Json,
@@ -46,7 +46,7 @@ impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for Lines<W> {
     }
 }
 
-/// One event on its way: the formatter writes it whole.
+/// The writer of one event. The formatter writes it in one call.
 pub(super) struct Line<W> {
     writer: W,
     style: Style,
@@ -58,7 +58,7 @@ impl<W: Write> Write for Line<W> {
         let line = text.strip_suffix('\n').unwrap_or(&text);
         let mut whole = match self.style {
             Style::Text { colour } => escaped(line, colour),
-            // JSON has escaped it.
+            // JSON is escaped already.
             Style::Json => line.to_owned(),
         };
         if let Some(span) = spans::current() {
@@ -75,10 +75,10 @@ impl<W: Write> Write for Line<W> {
 }
 
 impl Style {
-    /// Adds the trace, under the names that OpenTelemetry gives them in logs.
+    /// Adds the ids of trace and span, under OpenTelemetry's names for logs.
     fn add(self, line: &mut String, span: &SpanContext) {
         let (trace, span) = (span.trace_id(), span.span_id());
-        // A String takes everything.
+        // Writing to a String cannot fail.
         let _ = match self {
             Self::Text { .. } => write!(line, " trace_id={trace} span_id={span}"),
             Self::Json => {
@@ -92,7 +92,7 @@ impl Style {
 fn escaped(line: &str, colour: bool) -> String {
     let mut clean = String::with_capacity(line.len() + 1);
     for c in line.chars() {
-        if commands(c) && !(colour && c == ESCAPE) {
+        if is_unsafe(c) && !(colour && c == ESCAPE) {
             clean.extend(c.escape_default());
         } else {
             clean.push(c);
@@ -101,8 +101,8 @@ fn escaped(line: &str, colour: bool) -> String {
     clean
 }
 
-/// Controls, line separators, and those that turn the direction of what follows.
-fn commands(c: char) -> bool {
+/// Whether a character is a control, a line separator or a bidi control.
+fn is_unsafe(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
@@ -111,7 +111,7 @@ mod tests {
     use super::escaped;
 
     #[test]
-    fn what_breaks_lines_or_commands_terminals_is_escaped() {
+    fn line_breaks_and_control_characters_are_escaped() {
         assert_eq!(
             escaped("a\nb\r\tc\u{1b}[2J\u{85}\u{2028}\u{202e}d", false),
             "a\\nb\\r\\tc\\u{1b}[2J\\u{85}\\u{2028}\\u{202e}d"

@@ -1,4 +1,4 @@
-//! Says once that a collector does not take what it is sent, and once that it does again.
+//! Logs once when a collector begins to refuse, and once when it accepts again.
 
 use std::{
     error::Error,
@@ -14,7 +14,7 @@ use opentelemetry_sdk::{
     trace::{SpanData, SpanExporter},
 };
 
-/// An exporter whose failures are told.
+/// An exporter that logs its up/down transitions.
 pub(super) struct LoggingExporter<E> {
     exporter: E,
     /// `traces` or `metrics`.
@@ -27,13 +27,13 @@ impl<E> LoggingExporter<E> {
         Self { exporter, what, failing: AtomicBool::new(false) }
     }
 
-    fn told(&self, result: OTelSdkResult) -> OTelSdkResult {
+    fn logged(&self, result: OTelSdkResult) -> OTelSdkResult {
         let failed_before = self.failing.swap(result.is_err(), Ordering::Relaxed);
         match &result {
             Err(error) if !failed_before => {
-                tracing::warn!(error = %Whole(error), "{} are not taken by the collector", self.what);
+                tracing::warn!(error = %WithCauses(error), "the collector does not accept {}", self.what);
             }
-            Ok(()) if failed_before => tracing::info!("{} are taken by the collector again", self.what),
+            Ok(()) if failed_before => tracing::info!("the collector accepts {} again", self.what),
             _ => {}
         }
         result
@@ -42,7 +42,7 @@ impl<E> LoggingExporter<E> {
 
 impl SpanExporter for LoggingExporter<opentelemetry_otlp::SpanExporter> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        self.told(self.exporter.export(batch).await)
+        self.logged(self.exporter.export(batch).await)
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
@@ -60,7 +60,7 @@ impl SpanExporter for LoggingExporter<opentelemetry_otlp::SpanExporter> {
 
 impl PushMetricExporter for LoggingExporter<opentelemetry_otlp::MetricExporter> {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
-        self.told(self.exporter.export(metrics).await)
+        self.logged(self.exporter.export(metrics).await)
     }
 
     fn force_flush(&self) -> OTelSdkResult {
@@ -78,14 +78,17 @@ impl PushMetricExporter for LoggingExporter<opentelemetry_otlp::MetricExporter> 
 
 impl<E> fmt::Debug for LoggingExporter<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reporting").field("what", &self.what).field("failing", &self.failing).finish_non_exhaustive()
+        f.debug_struct("LoggingExporter")
+            .field("what", &self.what)
+            .field("failing", &self.failing)
+            .finish_non_exhaustive()
     }
 }
 
-/// An error with what caused it.
-struct Whole<'a>(&'a OTelSdkError);
+/// Displays an error with its causes.
+struct WithCauses<'a>(&'a OTelSdkError);
 
-impl Display for Whole<'_> {
+impl Display for WithCauses<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)?;
         let mut cause = self.0.source();

@@ -1,7 +1,7 @@
-//! What is counted and measured, as OpenTelemetry instruments: sent to a collector where one is named, and told in
-//! Prometheus' text to whoever asks. Names follow OpenTelemetry's semantic conventions where these have one.
+//! Metrics as OpenTelemetry instruments, sent to a collector or served in Prometheus' text format. Names follow
+//! OpenTelemetry's semantic conventions.
 //!
-//! On the way of a message nothing is counted per client, but once for all of them.
+//! A delivered message is counted once for all clients of the instance, not once per client.
 
 mod gauges;
 mod process;
@@ -23,26 +23,26 @@ use prometheus::{Registry, TextEncoder};
 pub use self::gauges::{InstanceStats, observe};
 use super::{Collector, export};
 
-/// Bounds of histograms of durations, in seconds: from the fastest delivery to the longest patience.
+/// Bucket bounds of histograms of durations, in seconds.
 const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// Where metrics go.
+/// The destinations of metrics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metrics {
-    /// Somebody asks for Prometheus' text.
-    pub asked_for: bool,
-    /// Where they are sent, if anywhere.
+    /// They are served in Prometheus' text format.
+    pub served: bool,
+    /// The collector that they are sent to.
     pub collector: Option<Collector>,
 }
 
 impl Metrics {
-    /// Whether they go anywhere.
-    pub fn are_wanted(&self) -> bool {
-        self.asked_for || self.collector.is_some()
+    /// Whether there is any destination.
+    pub fn is_enabled(&self) -> bool {
+        self.served || self.collector.is_some()
     }
 }
 
-/// Counters and histograms. Cheap to use; nothing happens where nobody wants metrics.
+/// Counters and histograms. Without a destination they do nothing.
 #[derive(Debug)]
 pub struct Instruments {
     joins: Counter<u64>,
@@ -67,23 +67,23 @@ pub fn instruments() -> &'static Instruments {
     &INSTRUMENTS
 }
 
-/// Everything in Prometheus' text format, if metrics are asked for.
+/// Returns all metrics in Prometheus' text format, if they are served.
 pub fn exposition() -> Option<String> {
     TextEncoder::new().encode_to_string(&REGISTRY.get()?.gather()).ok()
 }
 
-/// The provider behind the instruments; none where nobody wants metrics.
+/// Builds the provider of the instruments, if there is a destination.
 pub(super) fn provider(metrics: &Metrics) -> Result<Option<SdkMeterProvider>, ExporterBuildError> {
-    if !metrics.are_wanted() {
+    if !metrics.is_enabled() {
         return Ok(None);
     }
     let mut builder = SdkMeterProvider::builder().with_resource(export::resource());
-    if metrics.asked_for {
+    if metrics.served {
         let registry = REGISTRY.get_or_init(Registry::new);
         let reader = opentelemetry_prometheus::exporter().with_registry(registry.clone());
         match reader.build() {
             Ok(reader) => builder = builder.with_reader(reader),
-            Err(error) => tracing::warn!(%error, "no metrics in Prometheus' text"),
+            Err(error) => tracing::warn!(%error, "cannot serve metrics for Prometheus"),
         }
     }
     if let Some(collector) = &metrics.collector {
@@ -105,24 +105,24 @@ impl Instruments {
         };
         let instruments = Self {
             joins: counter("ruang.joins", "{join}", "Connections that entered the room."),
-            published: counter("ruang.message.published", "{message}", "Messages kept that came through here."),
-            deduplicated: counter("ruang.message.deduplicated", "{message}", "Repeats of a message already kept."),
+            published: counter("ruang.message.published", "{message}", "Messages stored that came through here."),
+            deduplicated: counter("ruang.message.deduplicated", "{message}", "Repeats of a message already stored."),
             delivered: counter("ruang.message.delivered", "{delivery}", "Messages handed to connections."),
-            refused: counter("ruang.refusals", "{refusal}", "What was not accepted of clients, by reason."),
+            refused: counter("ruang.refusals", "{refusal}", "Refused connections and frames of clients, by reason."),
             sign_ins: counter("ruang.sign_ins", "{attempt}", "Attempts to sign in, by outcome."),
             closed: counter("ruang.connection.closed", "{connection}", "WebSockets that ended, by reason."),
-            gaps_found: counter("ruang.gap.found", "{gap}", "Times that something of the room was missed."),
-            gaps_filled: counter("ruang.gap.filled", "{gap}", "Times that all that was missed was read."),
-            delivery: duration("ruang.message.delivery.duration", "From keeping a message to handing it to clients."),
-            redis: duration("db.client.operation.duration", "Answers of Redis, by command and script."),
-            requests: duration("http.server.request.duration", "Answers to HTTP requests."),
+            gaps_found: counter("ruang.gap.found", "{gap}", "Gaps found in the events of the room."),
+            gaps_filled: counter("ruang.gap.filled", "{gap}", "Gaps filled from the log."),
+            delivery: duration("ruang.message.delivery.duration", "From storing a message to handing it to clients."),
+            redis: duration("db.client.operation.duration", "Redis commands, by command and script."),
+            requests: duration("http.server.request.duration", "HTTP requests."),
         };
-        instruments.begin();
+        instruments.start_at_zero();
         instruments
     }
 
-    /// Counts that begin at nothing rather than not at all: a rate is then known from the first time on.
-    fn begin(&self) {
+    /// Exports all counters from the start, so that a rate includes the first event.
+    fn start_at_zero(&self) {
         for counter in
             [&self.joins, &self.published, &self.deduplicated, &self.delivered, &self.gaps_found, &self.gaps_filled]
         {
@@ -143,69 +143,69 @@ impl Instruments {
         }
     }
 
-    /// A connection entered the room.
+    /// Counts a connection that joined the room.
     pub fn joined(&self) {
         self.joins.add(1, &[]);
     }
 
-    /// A message was kept, now or (`fresh` false) before.
+    /// Counts a stored message, or (`fresh` false) a repeat of one.
     pub fn kept(&self, fresh: bool) {
         if fresh { &self.published } else { &self.deduplicated }.add(1, &[]);
     }
 
-    /// A message was handed to so many connections, so long after it was kept.
+    /// Counts a message handed to `connections`, and its age then.
     pub fn delivered(&self, connections: usize, after: Duration) {
         self.delivered.add(connections as u64, &[]);
         self.delivery.record(after.as_secs_f64(), &[]);
     }
 
-    /// Something of a client was not accepted.
+    /// Counts a refused connection or frame.
     pub fn refused(&self, reason: &'static str) {
         self.refused.add(1, &[KeyValue::new("reason", reason)]);
     }
 
-    /// Somebody tried to sign in.
+    /// Counts an attempt to sign in.
     pub fn signed_in(&self, outcome: &'static str) {
         self.sign_ins.add(1, &[KeyValue::new("outcome", outcome)]);
     }
 
-    /// A WebSocket ended.
+    /// Counts a closed WebSocket.
     pub fn closed(&self, reason: &'static str) {
         self.closed.add(1, &[KeyValue::new("reason", reason)]);
     }
 
-    /// Something was missed.
+    /// Counts a gap found.
     pub fn gap_found(&self) {
         self.gaps_found.add(1, &[]);
     }
 
-    /// All that was missed was read.
+    /// Counts a gap filled.
     pub fn gap_filled(&self) {
         self.gaps_filled.add(1, &[]);
     }
 
-    /// Redis answered a script, or failed to.
+    /// Records a script run in Redis, or its failure.
     pub fn asked_redis(&self, script: &'static str, took: Duration, error: Option<&'static str>) {
-        let mut attributes = asked("EVALSHA", error);
+        let mut attributes = operation_attributes("EVALSHA", error);
         attributes.push(KeyValue::new("db.stored_procedure.name", script));
         self.redis.record(took.as_secs_f64(), &attributes);
     }
 
-    /// Redis answered a command, or failed to.
+    /// Records a Redis command, or its failure.
     pub fn commanded_redis(&self, command: &'static str, took: Duration, error: Option<&'static str>) {
-        self.redis.record(took.as_secs_f64(), &asked(command, error));
+        self.redis.record(took.as_secs_f64(), &operation_attributes(command, error));
     }
 
-    /// A request was answered. `route` is that of the router, never what somebody typed.
+    /// Records an HTTP request. `route` is the router's pattern, not the path.
     pub fn answered(&self, method: &Method, route: &str, status: u16, took: Duration) {
-        // Others may be of anybody's making, and each would be a series of its own.
+        // Unknown methods share one series: a client could invent any number.
         let known = [Method::GET, Method::POST, Method::HEAD, Method::PUT, Method::DELETE, Method::OPTIONS];
         let method = if known.contains(method) { method.as_str().to_owned() } else { "_OTHER".to_owned() };
         let mut attributes = vec![
             KeyValue::new("http.request.method", method),
             KeyValue::new("http.route", route.to_owned()),
             KeyValue::new("http.response.status_code", i64::from(status)),
-            // TLS ends before us.
+            // TLS ends at the balancer.
             KeyValue::new("url.scheme", "http"),
         ];
         if status >= 500 {
@@ -215,8 +215,8 @@ impl Instruments {
     }
 }
 
-/// What is said of an operation of Redis.
-fn asked(operation: &'static str, error: Option<&'static str>) -> Vec<KeyValue> {
+/// The attributes of a Redis operation.
+fn operation_attributes(operation: &'static str, error: Option<&'static str>) -> Vec<KeyValue> {
     let what = [KeyValue::new("db.system.name", "redis"), KeyValue::new("db.operation.name", operation)];
     what.into_iter().chain(error.map(|error| KeyValue::new("error.type", error))).collect()
 }

@@ -1,8 +1,7 @@
-//! The spans of a trace: a request; and a message's way, from being said through the script that keeps it to each
-//! instance that delivers it. Names and attributes follow OpenTelemetry's semantic conventions where these have one.
-//! Nothing that people wrote is in them.
+//! Spans: of HTTP requests, and of a message from the sender through the script that stores it to each instance that
+//! delivers it. Names and attributes follow OpenTelemetry's semantic conventions. They contain no text of people.
 //!
-//! They are of the level debug, so that the log does not speak of them unless it is asked to.
+//! Their level is debug, so that the log omits them by default.
 
 use std::{collections::HashMap, fmt::Display};
 
@@ -19,7 +18,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 const HEADER: &str = "traceparent";
 
-/// A sampled span, here or elsewhere, as W3C's Trace Context writes it: `00-<trace id>-<span id>-01`.
+/// A sampled span of any process, as W3C Trace Context writes it: `00-<trace id>-<span id>-01`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TraceParent(String);
@@ -36,7 +35,7 @@ impl TraceParent {
         carrier.remove(HEADER).map(Self)
     }
 
-    /// The same in OpenTelemetry's terms, if it is well-formed.
+    /// Returns the context of OpenTelemetry, if the text is well-formed.
     fn context(&self) -> Option<Context> {
         let carrier = HashMap::from([(HEADER.to_owned(), self.0.clone())]);
         let context = TraceContextPropagator::new().extract(&carrier);
@@ -51,7 +50,7 @@ impl From<&str> for TraceParent {
     }
 }
 
-/// A message is being said: from here until it is kept. The trace begins.
+/// Starts a trace: the span of a message from its arrival until it is stored.
 pub fn saying() -> Span {
     debug_span!(
         "say",
@@ -67,7 +66,7 @@ pub fn saying() -> Span {
     )
 }
 
-/// Says of the current span what became of the message.
+/// Records the outcome of a message in the current span.
 pub fn said(id: Result<impl Display, &'static str>) {
     let span = Span::current();
     match id {
@@ -80,9 +79,9 @@ pub fn said(id: Result<impl Display, &'static str>) {
     }
 }
 
-/// A script is asked of Redis, as a part of something that is traced.
+/// The span of a script in Redis, inside a traced operation.
 pub fn script(name: &'static str) -> Span {
-    // What the instance does of its own accord, every second, would be noise.
+    // Periodic calls of the instance itself are not traced.
     if Span::current().is_disabled() {
         return Span::none();
     }
@@ -96,8 +95,8 @@ pub fn script(name: &'static str) -> Span {
     )
 }
 
-/// A message is delivered to this instance's connections: until the last clone of it is dropped. Only where whoever
-/// said it has begun a trace.
+/// The span of a message's delivery to this instance's connections, until its last clone is dropped. Only if the
+/// sender's instance traces the message.
 pub fn delivery(of: Option<&TraceParent>, id: impl Display, connections: usize) -> Span {
     let Some(parent) = of.and_then(TraceParent::context) else { return Span::none() };
     let span = debug_span!(
@@ -112,13 +111,12 @@ pub fn delivery(of: Option<&TraceParent>, id: impl Display, connections: usize) 
         messaging.message.id = %id,
         ruang.connections = connections,
     );
-    // It fails where spans are not traced.
+    // Fails if traces are off.
     let _ = span.set_parent(parent);
     span
 }
 
-/// A request is answered; `route` is that of the router. A trace begins here: what a stranger's headers say of one is
-/// not believed.
+/// Starts a trace: the span of an HTTP request. `route` is the router's pattern. Trace headers of clients are ignored.
 pub fn request(method: &Method, route: &str) -> Span {
     debug_span!(
         parent: None,
@@ -134,7 +132,7 @@ pub fn request(method: &Method, route: &str) -> Span {
     )
 }
 
-/// Says of a span how its request was answered.
+/// Records the status of a response in the span of its request.
 pub fn answered(span: &Span, status: u16) {
     span.record("http.response.status_code", status);
     if status >= 500 {
@@ -142,7 +140,7 @@ pub fn answered(span: &Span, status: u16) {
     }
 }
 
-/// The trace and the span that a line of the log belongs to.
+/// Returns the current trace and span, for the log.
 pub(super) fn current() -> Option<SpanContext> {
     let context = Context::map_current(|context| context.span().span_context().clone());
     context.is_valid().then_some(context)

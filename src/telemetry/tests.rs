@@ -71,7 +71,7 @@ fn collector() -> (String, mpsc::Receiver<(String, Vec<u8>)>) {
 }
 
 #[test]
-fn an_event_is_one_line_of_text_whatever_is_in_it() {
+fn text_event_is_one_line_for_any_content() {
     let log = logged(&options(Format::Text, None), || {
         info!(path = %"/x\nERROR forged", name = "\u{1b}[2J", "halo\r\nthere");
     });
@@ -80,7 +80,7 @@ fn an_event_is_one_line_of_text_whatever_is_in_it() {
 }
 
 #[test]
-fn an_event_is_one_json_object_where_that_is_asked_for() {
+fn json_event_is_one_object() {
     let log = logged(&options(Format::Json, None), || info!(path = %"/x\n\u{1b}[2J", "halo"));
     let event: serde_json::Value = serde_json::from_str(&log).expect("one JSON object");
     assert_eq!(event["message"], "halo");
@@ -89,12 +89,12 @@ fn an_event_is_one_json_object_where_that_is_asked_for() {
 }
 
 #[test]
-fn what_the_filter_leaves_out_is_not_logged() {
+fn filtered_events_are_not_logged() {
     assert_eq!(logged(&options(Format::Text, None), || tracing::debug!("quiet")), "");
 }
 
 #[test]
-fn spans_reach_a_collector_when_the_guard_is_dropped() {
+fn dropping_the_guard_sends_the_last_spans() {
     let (endpoint, received) = collector();
     let options = options(Format::Text, Some(endpoint));
     let guard = guard(&options);
@@ -109,13 +109,13 @@ fn spans_reach_a_collector_when_the_guard_is_dropped() {
 }
 
 #[tokio::test]
-async fn without_a_collector_all_goes_on_even_inside_of_a_runtime() {
+async fn missing_collector_does_not_disturb_a_runtime() {
     let begun = Instant::now();
     let vacant = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
     let options = options(Format::Text, Some(format!("http://{vacant}/v1/traces")));
     let log = logged(&options, || {
         for _ in 0..10_000 {
-            info_span!("nobody takes it").in_scope(|| info!("halo"));
+            info_span!("dropped").in_scope(|| info!("halo"));
         }
     });
     assert_eq!(log.matches("halo").count(), 10_000);
@@ -123,9 +123,9 @@ async fn without_a_collector_all_goes_on_even_inside_of_a_runtime() {
 }
 
 #[test]
-fn a_line_names_the_trace_that_it_belongs_to() {
+fn line_contains_its_trace_id() {
     for format in [Format::Text, Format::Json] {
-        // Nobody has to take the spans.
+        // The spans need no collector.
         let options = options(format, Some("http://127.0.0.1:9/v1/traces".into()));
         let log = logged(&options, || {
             info!("outside");
@@ -146,7 +146,7 @@ fn a_line_names_the_trace_that_it_belongs_to() {
 }
 
 #[test]
-fn a_parent_from_elsewhere_is_followed_only_if_it_is_one() {
+fn remote_parent_is_followed_only_if_it_is_valid() {
     let options = options(Format::Text, Some("http://127.0.0.1:9/v1/traces".into()));
     let guard = guard(&options);
     with_default(subscriber(&options, &guard, io::sink, false), || {
@@ -166,7 +166,7 @@ fn a_parent_from_elsewhere_is_followed_only_if_it_is_one() {
 }
 
 #[test]
-fn what_libraries_say_at_trace_is_not_even_put_into_words_though_traces_are_sent() {
+fn trace_events_of_libraries_are_not_formatted() {
     let options = options(Format::Text, Some("http://127.0.0.1:1/v1/traces".into()));
     let guard = guard(&options);
     assert_eq!(subscriber(&options, &guard, io::sink, false).max_level_hint(), Some(LevelFilter::DEBUG));

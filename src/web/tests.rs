@@ -6,7 +6,7 @@ use axum::{
     http::{Request, Response, StatusCode, header},
 };
 use tower::ServiceExt;
-use tower_sessions::{Session, session::Id};
+use tower_sessions::{Session, SessionStore, session::Id};
 
 use super::{Options, Web, layers, router};
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     redis::{self, RedisConnector},
     room::{self, Room},
     server::Peer,
-    session::{self, Sessions, Store},
+    session::{self, MemorySessionStore, RedisSessionStore, Sessions},
 };
 
 struct Site {
@@ -46,21 +46,26 @@ impl Site {
     }
 
     fn with(options: Options, sessions: session::Options) -> Self {
-        Self::on(Store::memory(), options, sessions)
+        Self::on(Arc::new(MemorySessionStore::default()), options, sessions)
     }
 
     /// Sessions work, but the room's Redis is not there.
     fn without_room() -> Self {
         let redis = redis::Options { url: "redis://127.0.0.1:1".into(), password: None, ca_file: None };
         let engine = Redis::new(RedisConnector::new(&redis).unwrap(), "ruang", KEEPING).unwrap();
-        Self::of(open(Arc::new(engine)), Store::memory(), Options::default(), session::Options::default())
+        Self::of(
+            open(Arc::new(engine)),
+            Arc::new(MemorySessionStore::default()),
+            Options::default(),
+            session::Options::default(),
+        )
     }
 
-    fn on(store: Store, options: Options, sessions: session::Options) -> Self {
+    fn on(store: Arc<dyn SessionStore>, options: Options, sessions: session::Options) -> Self {
         Self::of(open(Arc::new(Memory::new(KEEPING))), store, options, sessions)
     }
 
-    fn of(room: Room, store: Store, options: Options, sessions: session::Options) -> Self {
+    fn of(room: Room, store: Arc<dyn SessionStore>, options: Options, sessions: session::Options) -> Self {
         let sessions = Sessions::new(store, sessions);
         let site = SitePolicy::default();
         let web = Web::new(room, sessions.clone(), site.clone(), options);
@@ -251,10 +256,10 @@ async fn while_sessions_cannot_be_read_nothing_says_signed_out() {
 }
 
 /// Redis that is not there: a client that was never connected and does not wait for it.
-fn unreachable_store() -> Store {
+fn unreachable_store() -> Arc<dyn SessionStore> {
     let mut builder = fred::types::Builder::default_centralized();
     builder.with_performance_config(|config| config.default_command_timeout = Duration::from_millis(50));
-    Store::redis(builder.build().unwrap(), "ruang")
+    Arc::new(RedisSessionStore::new(builder.build().unwrap(), "ruang"))
 }
 
 #[tokio::test]
@@ -309,7 +314,7 @@ async fn an_instance_without_its_backplane_is_alive_but_not_ready() {
 async fn the_cookie_is_for_this_site_alone_and_secure_where_the_site_is() {
     for (secure, name) in [(false, "ruang="), (true, "__Host-ruang=")] {
         let options = session::Options { secure, ..session::Options::default() };
-        let sessions = Sessions::new(Store::memory(), options);
+        let sessions = Sessions::new(Arc::new(MemorySessionStore::default()), options);
         let insert = |session: Session| async move { session.insert("x", 1).await.unwrap() };
         let app = Router::new().route("/", axum::routing::get(insert)).layer(sessions.layer());
         let response = app.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();

@@ -137,6 +137,7 @@ async fn check_says_what_is_wrong_with_redis_and_how_to_mend_it() {
     command(&redis, &["CONFIG", "SET", "maxmemory", "1gb"]).await;
     let (well, told, _) = checked(&[("REDIS_URL", &redis.url())]);
     assert!(well && told.ends_with("Redis answers.\n"), "{told}");
+    assert!(told.contains("\nKeys in Redis: ruang:{ruang_chat_utama}:* ruang---*\n"), "{told}");
     assert_eq!(command(&redis, &["KEYS", "*check*"]).await.trim(), "", "nothing is left behind");
 
     command(&redis, &["CONFIG", "SET", "maxmemory-policy", "allkeys-lru", "appendonly", "no", "maxmemory", "0"]).await;
@@ -161,14 +162,14 @@ async fn check_says_what_is_wrong_with_redis_and_how_to_mend_it() {
 async fn check_tries_every_right_that_the_room_needs() {
     let redis = Redis::start().await;
     let of = |user: &str| redis.url().replace("redis://", &format!("redis://{user}@"));
-    let rights = ["+@all", "~ruang:*", "&*"];
+    let rights = ["+@all", "~ruang:*", "~ruang---*", "&*"];
     let lacks = [
         (vec!["+@all", "~lain:*", "&*"], "another namespace"),
-        (vec!["+@all", "~ruang:{ruang_chat_utama}:*", "&*"], "no sessions"),
-        (vec!["+@all", "~ruang:*", "resetchannels"], "no channel"),
-        (vec!["+@all", "-@write", "~ruang:*", "&*"], "no writing"),
-        (vec!["+@all", "-subscribe", "~ruang:*", "&*"], "no subscribing"),
-        (vec!["+@all", "-xadd", "~ruang:*", "&*"], "no log"),
+        (vec!["+@all", "~ruang:*", "&*"], "no sessions"),
+        (vec!["+@all", "~ruang:*", "~ruang---*", "resetchannels"], "no channel"),
+        (vec!["+@all", "-@write", "~ruang:*", "~ruang---*", "&*"], "no writing"),
+        (vec!["+@all", "-subscribe", "~ruang:*", "~ruang---*", "&*"], "no subscribing"),
+        (vec!["+@all", "-xadd", "~ruang:*", "~ruang---*", "&*"], "no log"),
     ];
     for (given, what) in [(rights.to_vec(), "everything")].into_iter().chain(lacks) {
         command(&redis, &["ACL", "SETUSER", "ruang", "reset", "on", ">rahasia"]).await;

@@ -1,13 +1,13 @@
-//! What the process takes of the machine, as Linux tells it.
+//! CPU time, memory and file descriptors of the process, from `/proc`.
 
 use std::fs;
 
 use opentelemetry::{KeyValue, metrics::Meter};
 
-/// Clock ticks a second in `/proc`, the same on every Linux that Rust runs on.
+/// Clock ticks per second in `/proc`, the same on every Linux that Rust supports.
 const TICKS: f64 = 100.0;
 
-/// Has it looked up whenever metrics are collected.
+/// Registers the instruments.
 pub(super) fn observe(meter: &Meter) {
     let cpu = meter.f64_observable_counter("process.cpu.time").with_unit("s");
     cpu.with_description("CPU seconds used.")
@@ -30,7 +30,7 @@ pub(super) fn observe(meter: &Meter) {
         .build();
 }
 
-/// Time by mode: fields 14 and 15 of proc(5)'s `stat`, counted after the name in parentheses.
+/// CPU time by mode: fields 14 and 15 of `stat` in proc(5). The indexes count from the end of the name in parentheses.
 fn cpu_seconds() -> Option<[(&'static str, f64); 2]> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();

@@ -162,7 +162,7 @@ async fn they_go_over_tls_to_whom_the_authorities_of_the_machine_vouch_for() {
     let cluster = sending(Engine::Memory, 1, &collector).set("SSL_CERT_FILE", authority.path("ca.pem")).start().await;
     cluster.guest(0, "sari").await.say("halo").await;
     for what in ["traces", "metrics"] {
-        let told = format!("{what} are not taken by the collector");
+        let told = format!("the collector does not accept {what}");
         cluster.instances[0].says(&told, SOON).await;
         assert_eq!(cluster.instances[0].log().matches(&told).count(), 1, "{}", cluster.instances[0].log());
     }

@@ -21,7 +21,7 @@ async fn without_descriptors_those_inside_talk_on_and_others_come_in_later(engin
     for _ in 0..LEFT * 4 {
         idle.push(TcpStream::connect(instance.address()).await.expect("the system accepts for it"));
     }
-    let wanted = "cannot accept connections, trying on";
+    let wanted = "cannot accept connections, retrying";
     eventually(SOON, "it runs out of descriptors", || async {
         let log = instance.log();
         if log.contains(wanted) { Ok(()) } else { Err(log) }

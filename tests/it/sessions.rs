@@ -1,0 +1,147 @@
+//! The session stores: what both promise, and how the one on Redis names its keys.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use ruang::{
+    redis::{Options, RedisConnector},
+    session::{MemorySessionStore, RedisSessionStore, session_key_prefix},
+};
+use tower_sessions::{
+    SessionStore,
+    cookie::time::OffsetDateTime,
+    session::{Id, Record},
+};
+
+use crate::kit::{Redis, redis};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn record(name: &str) -> Record {
+    let data = HashMap::from([("name".to_owned(), name.into())]);
+    Record { id: Id::default(), data, expiry_date: expiry(HOUR) }
+}
+
+/// A moment of a whole second, which is what Redis keeps.
+fn expiry(after: Duration) -> OffsetDateTime {
+    (OffsetDateTime::now_utc() + after).replace_nanosecond(0).expect("0 ns")
+}
+
+fn store_on(redis: &Redis, namespace: &str) -> Arc<dyn SessionStore> {
+    let options = Options { url: redis.url(), password: None, ca_file: None };
+    let client = RedisConnector::new(&options).expect("a URL").client().expect("a client");
+    Arc::new(RedisSessionStore::new(client, namespace))
+}
+
+async fn keys(redis: &Redis) -> Vec<String> {
+    redis::command(redis, &["KEYS", "*"]).await.lines().map(str::to_owned).collect()
+}
+
+async fn saved_record_is_loaded_and_a_deleted_one_is_not(store: Arc<dyn SessionStore>) {
+    let mut sari = record("sari");
+    store.create(&mut sari).await.expect("created");
+    assert_eq!(store.load(&sari.id).await.expect("an answer"), Some(sari.clone()));
+    sari.data.insert("visits".to_owned(), 2.into());
+    store.save(&sari).await.expect("saved");
+    assert_eq!(store.load(&sari.id).await.expect("an answer"), Some(sari.clone()));
+    store.delete(&sari.id).await.expect("deleted");
+    assert_eq!(store.load(&sari.id).await.expect("an answer"), None);
+    store.delete(&sari.id).await.expect("deleted already");
+}
+
+async fn save_does_not_revive_a_deleted_record(store: Arc<dyn SessionStore>) {
+    let mut sari = record("sari");
+    store.create(&mut sari).await.expect("created");
+    store.delete(&sari.id).await.expect("deleted");
+    store.save(&sari).await.expect("the session has ended, which is no failure");
+    assert_eq!(store.load(&sari.id).await.expect("an answer"), None);
+}
+
+async fn create_under_a_used_id_takes_a_new_one(store: Arc<dyn SessionStore>) {
+    let mut sari = record("sari");
+    store.create(&mut sari).await.expect("created");
+    let mut budi = Record { id: sari.id, ..record("budi") };
+    store.create(&mut budi).await.expect("created");
+    assert_ne!(budi.id, sari.id);
+    for record in [sari, budi] {
+        assert_eq!(store.load(&record.id).await.expect("an answer"), Some(record));
+    }
+}
+
+async fn expired_record_is_gone(store: Arc<dyn SessionStore>) {
+    let mut sari = Record { expiry_date: expiry(Duration::ZERO) - HOUR, ..record("sari") };
+    store.create(&mut sari).await.expect("created");
+    assert_eq!(store.load(&sari.id).await.expect("an answer"), None);
+}
+
+/// Runs each case on both stores.
+macro_rules! cases {
+    ($($case:ident)*) => {
+        mod memory {
+            use super::*;
+            $(#[tokio::test] async fn $case() { super::$case(Arc::new(MemorySessionStore::default())).await; })*
+        }
+        mod redis_store {
+            use super::*;
+            $(#[tokio::test] async fn $case() {
+                let redis = Redis::start().await;
+                super::$case(store_on(&redis, "ruang")).await;
+            })*
+        }
+    };
+}
+cases! {
+    saved_record_is_loaded_and_a_deleted_one_is_not
+    save_does_not_revive_a_deleted_record
+    create_under_a_used_id_takes_a_new_one
+    expired_record_is_gone
+}
+
+#[tokio::test]
+async fn every_session_key_begins_with_the_prefix() {
+    let redis = Redis::start().await;
+    for namespace in ["ruang", "a.much.longer-namespace"] {
+        let store = store_on(&redis, namespace);
+        let mut first = record("sari");
+        store.create(&mut first).await.expect("created");
+        // Also the second try after a collision.
+        store.create(&mut Record { id: first.id, ..record("budi") }).await.expect("created");
+        let keys = keys(&redis).await;
+        let prefix = session_key_prefix(namespace);
+        assert_eq!(keys.len(), 2, "{keys:?}");
+        assert!(keys.iter().all(|key| key.len() == 22 && key.starts_with(&prefix)), "{prefix}: {keys:?}");
+        redis::command(&redis, &["FLUSHALL"]).await;
+    }
+}
+
+#[tokio::test]
+async fn namespaces_do_not_share_sessions() {
+    let redis = Redis::start().await;
+    let (one, other) = (store_on(&redis, "one"), store_on(&redis, "other"));
+    let mut sari = record("sari");
+    one.create(&mut sari).await.expect("created");
+    assert_eq!(other.load(&sari.id).await.expect("an answer"), None);
+    other.delete(&sari.id).await.expect("nothing to delete");
+    assert_eq!(one.load(&sari.id).await.expect("an answer"), Some(sari));
+}
+
+#[tokio::test]
+async fn stored_session_does_not_tell_the_cookie() {
+    let redis = Redis::start().await;
+    let store = store_on(&redis, "ruang");
+    let mut sari = record("sari");
+    store.create(&mut sari).await.expect("created");
+    let key = keys(&redis).await.remove(0);
+    let stored = key.parse::<Id>().expect("an id");
+    assert_ne!(stored, sari.id);
+    assert_eq!(store.load(&stored).await.expect("an answer"), None, "the key is no cookie");
+    let body = redis::command(&redis, &["--raw", "GET", &key]).await;
+    assert!(body.contains("sari") && !body.contains(&sari.id.to_string()), "{body:?}");
+}
+
+#[tokio::test]
+async fn store_without_redis_fails_within_its_deadline() {
+    let redis = Redis::not_yet();
+    let store = store_on(&redis, "ruang");
+    let answer = tokio::time::timeout(Duration::from_secs(5), store.create(&mut record("sari"))).await;
+    assert!(answer.expect("an answer in time").is_err());
+}
