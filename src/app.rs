@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::check::{CheckError, check};
 use self::shutdown::Stops;
 use crate::{
-    backplane::{Backplane, RetentionPolicy, memory::Memory, redis::Redis},
+    backplane::{Backplane, RetentionPolicy, memory::MemoryBackplane, redis::RedisBackplane},
     protocol::{Limits, TEXT_CHARS},
     redis::{ConnectError, Keys, MemoryMonitor, RedisConnector},
     room::{self, Room},
@@ -121,12 +121,12 @@ fn engine(settings: &Settings) -> Result<(Arc<dyn Backplane>, Store), RunError> 
     match link(settings)? {
         None => {
             tracing::warn!("no REDIS_URL: the room lives in this process alone, other instances are other rooms");
-            Ok((Arc::new(Memory::new(keeping)), Store::memory()))
+            Ok((Arc::new(MemoryBackplane::new(keeping)), Store::memory()))
         }
         Some(link) => {
             let store = Store::redis(link.client()?, &settings.namespace);
             tracing::info!("joining the room in Redis");
-            Ok((Arc::new(Redis::new(link, &settings.namespace, keeping)?), store))
+            Ok((Arc::new(RedisBackplane::new(link, &settings.namespace, keeping)?), store))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::kit::{
     Cluster, Engine,
-    cluster::on_both_engines,
+    engines::on_both_engines,
     raw::{Raw, masked},
 };
 

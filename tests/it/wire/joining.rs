@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::kit::{Cluster, Engine, SOON, Transcript, WsClient, cluster::on_both_engines};
+use crate::kit::{Cluster, Engine, SOON, Transcript, WsClient, engines::on_both_engines};
 
 on_both_engines! {
     the_welcome_says_all_that_a_page_needs,
