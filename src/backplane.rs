@@ -118,7 +118,7 @@ pub trait Backplane: Send + Sync + 'static {
     /// Reads the room atomically: see [`Snapshot`].
     async fn read(&self, since: Option<Id>) -> Result<Snapshot, Unavailable>;
 
-    /// Returns how many messages the log had held up to and including `id`, or `None` if that exact id is not in it.
+    /// Returns how many messages the log had held up to and including `id`, or `None` if that exact position is not in it.
     async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable>;
 
     /// Returns a page of history, oldest first.

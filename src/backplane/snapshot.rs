@@ -28,6 +28,8 @@ pub struct Snapshot {
     pub before: u64,
     /// Whether messages older than the first row are kept.
     pub older: bool,
+    /// The position before the first row, where nothing older is kept and that position still is.
+    pub start: Option<Id>,
     /// Messages and deletions, oldest first.
     pub rows: Vec<Row>,
     /// Every deleted message of the log, oldest first.

@@ -101,6 +101,7 @@ impl Log {
             missed: missed.map(|missed| missed as u64),
             before: (self.trimmed + first) as u64,
             older: first > 0,
+            start: self.anchor.filter(|_| first == 0),
             rows: self.rows.range(first..).cloned().collect(),
             removed: self.rows.iter().filter(|row| row.message().is_none()).map(Row::id).collect(),
             ..Snapshot::default()
@@ -108,23 +109,22 @@ impl Log {
     }
 
     pub(super) fn locate(&self, id: Id) -> Option<u64> {
-        self.rows_up_to(id).filter(|rows| *rows > 0).map(|rows| (self.trimmed + rows) as u64)
+        self.rows_up_to(id).map(|rows| (self.trimmed + rows) as u64)
     }
 
     pub(super) fn page(&self, cursor: Cursor, limit: usize) -> Page {
         let len = self.rows.len();
-        let known = |id| self.rows_up_to(id).filter(|rows| *rows > 0);
         let (range, more, trimmed) = match cursor {
             Cursor::Newest => (len.saturating_sub(limit)..len, len > limit, false),
             Cursor::Before(id) => {
                 // An id that is not in the log still has a place in its order.
-                let end = known(id).map_or_else(|| self.rows.partition_point(|row| row.id() < id), |rows| rows - 1);
-                (end.saturating_sub(limit)..end, end > limit, known(id).is_none())
+                let end = self.rows.partition_point(|row| row.id() < id);
+                (end.saturating_sub(limit)..end, end > limit, self.rows_up_to(id).is_none())
             }
             Cursor::After(id) => {
                 let start = self.rows.partition_point(|row| row.id() <= id);
                 let end = len.min(start + limit);
-                (start..end, end < len, known(id).is_none())
+                (start..end, end < len, self.rows_up_to(id).is_none())
             }
         };
         Page { rows: self.rows.range(range).cloned().collect(), more, trimmed }

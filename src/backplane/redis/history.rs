@@ -64,6 +64,7 @@ impl RedisBackplane {
         let history_age_ms = self.history_age_ms();
         let argument = Argument { since, missed_at_most: MISSED_AT_MOST, newest: NEWEST, history_age_ms };
         let read: Reply = self.scripts.run(&self.scripts.read, self.keys.room(), &argument).await?;
+        let hidden = read.rows.iter().take_while(|entry| entry.body.is_none()).last().map(|entry| entry.id);
         let messages: Vec<(u64, Row)> =
             read.rows.into_iter().filter_map(|entry| Some((entry.total, entry.row()?))).collect();
         let before = messages.first().map_or(read.total, |(total, _)| total.saturating_sub(1));
@@ -73,6 +74,7 @@ impl RedisBackplane {
             missed: read.missed.and_then(|missed| missed.parse().ok()),
             before,
             older: before + 1 > read.oldest,
+            start: hidden,
             rows: messages.into_iter().map(|(_, row)| row).collect(),
             removed: read.removed,
             rules: Rules { slow_ms: read.slow_ms, notice: read.notice },
@@ -82,7 +84,7 @@ impl RedisBackplane {
 
     pub(super) async fn locate_message(&self, id: Id) -> Result<Option<u64>, Unavailable> {
         let entries = self.range(id.to_string(), id.to_string(), 1).await?;
-        Ok(entries.into_iter().find_map(|entry| Some(entry.total).filter(|_| entry.row().is_some())))
+        Ok(entries.first().map(|entry| entry.total))
     }
 
     pub(super) async fn read_page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable> {

@@ -154,6 +154,7 @@ mod ageing {
         .await;
         let anew = fixture.backplane.read(None).await.unwrap();
         assert_eq!((anew.rows.len(), anew.before, anew.older, anew.position.head), (0, 20, false, ids[19]));
+        assert_eq!(anew.start, Some(ids[19]));
         let seen = fixture.backplane.read(Some(ids[19])).await.unwrap();
         assert_eq!(
             (seen.rows.len(), seen.continues, seen.missed),

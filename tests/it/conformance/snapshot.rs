@@ -1,7 +1,7 @@
 //! Snapshots of the room, positions, and pages of history.
 
 use ruang::{
-    backplane::{Cursor, MISSED_AT_MOST, NEWEST, Page},
+    backplane::{Cursor, MISSED_AT_MOST, NEWEST, Page, Snapshot},
     protocol::Id,
 };
 
@@ -34,7 +34,8 @@ fn ids(page: &Page) -> Vec<Id> {
 
 async fn snapshot_of_an_empty_room_is_empty(fixture: Fixture) {
     let snapshot = fixture.backplane.read(None).await.unwrap();
-    assert_eq!((snapshot.position.head.n, snapshot.rows.len(), snapshot.before, snapshot.older), (0, 0, 0, false));
+    let Snapshot { position, start, rows, before, older, .. } = snapshot;
+    assert_eq!((position.head.n, start, rows.len(), before, older), (0, Some(position.head), 0, 0, false));
     assert_eq!(fixture.backplane.page(Cursor::Newest, 50).await, Ok(Page::default()));
 }
 
@@ -73,8 +74,12 @@ async fn snapshot_since_the_beginning_continues_it(fixture: Fixture) {
     send_messages(&fixture, 2).await;
     let snapshot = fixture.backplane.read(Some(beginning)).await.unwrap();
     assert_eq!((snapshot.continues, snapshot.missed, snapshot.rows.len()), (true, Some(2), 2));
-    // It is a position, but no message.
-    assert_eq!(fixture.backplane.locate(beginning).await, Ok(None));
+    assert_eq!(fixture.backplane.read(None).await.unwrap().start, Some(beginning));
+    assert_eq!(fixture.backplane.locate(beginning).await, Ok(Some(0)));
+    let page = fixture.backplane.page(Cursor::After(beginning), 9).await.unwrap();
+    assert_eq!((page.rows.len(), page.more, page.trimmed), (2, false, false));
+    let page = fixture.backplane.page(Cursor::Before(beginning), 9).await.unwrap();
+    assert_eq!((page.rows.len(), page.more, page.trimmed), (0, false, false));
 }
 
 async fn snapshot_holds_messages_people_and_position(fixture: Fixture) {
