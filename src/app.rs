@@ -21,7 +21,7 @@ use tower_sessions::SessionStore;
 pub use self::check::{CheckError, check, key_patterns};
 use self::shutdown::StopSignals;
 use crate::{
-    backplane::{Backplane, RetentionPolicy, memory::Memory, redis::Redis},
+    backplane::{Backplane, RetentionPolicy, memory::MemoryBackplane, redis::RedisBackplane},
     protocol::{Limits, TEXT_CHARS},
     redis::{ConnectError, Keys, MemoryMonitor, RedisConnector},
     room::{self, Room},
@@ -122,12 +122,12 @@ fn engine(settings: &Settings) -> Result<(Arc<dyn Backplane>, Arc<dyn SessionSto
     match connector(settings)? {
         None => {
             tracing::warn!("REDIS_URL is not set: this process is the whole room, other instances are other rooms");
-            Ok((Arc::new(Memory::new(retention)), Arc::new(MemorySessionStore::default())))
+            Ok((Arc::new(MemoryBackplane::new(retention)), Arc::new(MemorySessionStore::default())))
         }
         Some(connector) => {
             let store = RedisSessionStore::new(connector.client()?, &settings.namespace);
             tracing::info!("the room is in Redis");
-            Ok((Arc::new(Redis::new(connector, &settings.namespace, retention)?), Arc::new(store)))
+            Ok((Arc::new(RedisBackplane::new(connector, &settings.namespace, retention)?), Arc::new(store)))
         }
     }
 }

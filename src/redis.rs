@@ -1,4 +1,4 @@
-//! Redis as this program uses it: connections that come back, how full it is, and the names of its keys.
+//! Redis: connections that reconnect, its memory, and the names of its keys.
 
 mod connector;
 mod diagnosis;
@@ -8,4 +8,4 @@ mod memory_monitor;
 pub use connector::{ConnectError, Options, RedisConnector};
 pub use diagnosis::{Diagnosis, LastError, kind};
 pub use keys::Keys;
-pub use memory_monitor::{Memory, MemoryMonitor};
+pub use memory_monitor::{MemoryMonitor, MemoryUsage};

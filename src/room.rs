@@ -194,10 +194,10 @@ impl Room {
         self.shared.view().recent.said_by(name)
     }
 
-    /// The newest id. The outer option is none while the instance cannot know, the inner while the log is empty.
-    pub fn head(&self) -> Option<Option<Id>> {
+    /// The newest position; none while the instance cannot know it.
+    pub fn head(&self) -> Option<Id> {
         let knows = self.shared.is_synced() && self.shared.is_answered();
-        knows.then(|| self.shared.view().recent.head())
+        self.shared.view().recent.head().filter(|_| knows)
     }
 
     /// How this instance stands, as far as the room knows.

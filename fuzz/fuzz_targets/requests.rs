@@ -17,7 +17,7 @@ use axum::{
 use libfuzzer_sys::fuzz_target;
 use ruang::{
     bucket::Rate,
-    backplane::{RetentionPolicy, memory::Memory},
+    backplane::{RetentionPolicy, memory::MemoryBackplane},
     origin::SitePolicy,
     protocol::{Limits, TEXT_CHARS},
     room::{self, Room},
@@ -70,7 +70,7 @@ fn site() -> Router {
         history_age: None,
         limits: Limits { text_chars: TEXT_CHARS, messages_per_second: 5 },
     };
-    let room = Room::open(Arc::new(Memory::new(keeping)), options);
+    let room = Room::open(Arc::new(MemoryBackplane::new(keeping)), options);
     let sessions = Sessions::new(Arc::new(MemorySessionStore::default()), session::Options::default());
     let policy = SitePolicy::default();
     let web = Web::new(room, sessions.clone(), policy.clone(), web::Options::default());

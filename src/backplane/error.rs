@@ -1,16 +1,16 @@
-//! Why the backplane did not do what it was asked.
+//! Errors of the backplane.
 
 use std::time::Duration;
 
-/// The backplane did not answer in time, or could not: whether it did what was asked is **not known**.
+/// The backplane did not reply in time, or could not. The outcome of the call is **unknown**.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the backplane does not answer")]
+#[error("the backplane does not reply")]
 pub struct Unavailable;
 
-/// Why a message was not kept.
+/// Why a message was not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PublishError {
-    /// The incarnation was declared dead: its people are no longer its to speak for.
+    /// The incarnation was declared dead: it no longer holds its people.
     #[error("this incarnation was declared dead")]
     Fenced,
     /// The name belongs to another session.
@@ -19,7 +19,7 @@ pub enum PublishError {
     /// The nonce was used for another text.
     #[error("the nonce was used for another text")]
     BadNonce,
-    /// They speak too often: not before so long.
+    /// The person sends too often; carries the time until they may send again.
     #[error("too many messages")]
     Limited(Duration),
     /// See [`Unavailable`].
@@ -28,7 +28,7 @@ pub enum PublishError {
 }
 
 impl PublishError {
-    /// In a word, for who counts and traces.
+    /// The error's name in metrics and traces.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Fenced => "fenced",
@@ -40,13 +40,13 @@ impl PublishError {
     }
 }
 
-/// Why a beat did not count.
+/// Why a heartbeat was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HeartbeatError {
-    /// The counter did not grow: a later beat was there first.
-    #[error("a later beat was there first")]
+    /// The counter did not grow: a later heartbeat arrived first.
+    #[error("a later heartbeat arrived first")]
     Stale,
-    /// The incarnation has no lease: it was declared dead, or, in another epoch than its own, forgotten.
+    /// The incarnation has no lease: it was declared dead or, if the epoch is not its own, lost with the log.
     #[error("this incarnation has no lease")]
     Gone {
         /// The current branch of history.

@@ -1,4 +1,4 @@
-//! What subscribers hear.
+//! Events, as subscribers receive them.
 
 use std::sync::Arc;
 
@@ -9,21 +9,21 @@ use crate::{
     telemetry::TraceParent,
 };
 
-/// Somebody types, or stopped.
+/// A person types, or stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Typing {
     /// The uniqueness key of the name.
     pub name_key: NameKey,
     /// The name as shown.
     pub name: String,
-    /// Typing, or no longer.
+    /// Whether they type.
     pub active: bool,
 }
 
-/// What subscribers hear.
+/// An event of the room.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// A message was kept, after `prev`, while the presence version was `version`.
+    /// A message was stored, after `prev`, while the presence version was `version`.
     Message {
         /// The head before it.
         prev: Id,
@@ -31,50 +31,50 @@ pub enum Event {
         version: u64,
         /// The message; its id's epoch is the current one.
         message: Arc<Message>,
-        /// The trace that delivering it is a part of, if it is traced.
+        /// The trace that its delivery belongs to, if it is traced.
         trace: Option<TraceParent>,
     },
-    /// People came or went: `position.version` is one more than before.
+    /// People joined or left: `position.version` is one more than before.
     Presence {
-        /// Where the room stands after it.
+        /// The room's position after it.
         position: Position,
-        /// Who.
+        /// The people.
         delta: Delta,
     },
-    /// A session has ended: its sockets are to be closed. If its person was in the room, `position.version` is one more.
+    /// A session has ended: its sockets must close. If its person was in the room, `position.version` is one more.
     Ended {
-        /// Where the room stands after it.
+        /// The room's position after it.
         position: Position,
-        /// Which session.
+        /// The session.
         session: SessionTag,
         /// The person, if they were in the room.
         delta: Delta,
     },
-    /// The operator deleted messages, or set something: `position.version` is one more than before.
+    /// The operator deleted messages, or changed the rules: `position.version` is one more than before.
     Moderated {
-        /// Where the room stands after it.
+        /// The room's position after it.
         position: Position,
-        /// Messages that were deleted.
+        /// Deleted messages.
         removed: Vec<Id>,
-        /// What is set.
+        /// The rules in force.
         rules: Rules,
     },
-    /// An incarnation has beaten.
+    /// An incarnation has renewed its lease.
     Heartbeat {
-        /// Where the room stands.
+        /// The room's position.
         position: Position,
-        /// Which one.
+        /// The incarnation.
         incarnation: IncarnationId,
         /// Its counter.
         heartbeat_seq: u64,
     },
-    /// Somebody types, or stopped.
+    /// A person types, or stopped.
     Typing(Typing),
-    /// Something may have been missed before the next event.
+    /// Events may be missing before the next one.
     Gap,
 }
 
-/// Who came and who went in one step, each with the name as shown.
+/// The people who joined and left in one step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delta {
     /// First arrivals.

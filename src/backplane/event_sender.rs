@@ -1,4 +1,4 @@
-//! The bounded way from an engine to one subscriber: what does not fit becomes a gap.
+//! The bounded queue from an engine to one subscriber: an overflow becomes a gap.
 
 use tokio::sync::mpsc::{self, error::TrySendError};
 
@@ -7,42 +7,42 @@ use super::{EVENTS_WAITING, Event};
 /// An engine's end of a subscription. Never waits.
 pub(super) struct EventSender {
     events: mpsc::Sender<Event>,
-    /// Something was dropped: the next thing that is heard must be a gap.
-    missed: bool,
+    /// An event was dropped: the next one sent must be a gap.
+    owes_gap: bool,
 }
 
 impl EventSender {
-    /// A new subscription that has said nothing yet.
+    /// A new, empty subscription.
     pub(super) fn new() -> (Self, mpsc::Receiver<Event>) {
         let (events, receiver) = mpsc::channel(EVENTS_WAITING);
-        (Self { events, missed: false }, receiver)
+        (Self { events, owes_gap: false }, receiver)
     }
 
-    /// Says that something may have been missed. Answers whether anybody still listens.
-    pub(super) fn tell_gap(&mut self) -> bool {
-        self.missed = true;
-        self.settle();
+    /// Sends a gap. Returns whether the receiver exists.
+    pub(super) fn send_gap(&mut self) -> bool {
+        self.owes_gap = true;
+        self.flush_gap();
         !self.events.is_closed()
     }
 
-    /// Hands an event on. Answers whether anybody still listens.
-    pub(super) fn tell(&mut self, event: Event) -> bool {
-        if self.settle() && matches!(self.events.try_send(event), Err(TrySendError::Full(_))) {
-            self.missed = true;
+    /// Sends an event. Returns whether the receiver exists.
+    pub(super) fn send(&mut self, event: Event) -> bool {
+        if self.flush_gap() && matches!(self.events.try_send(event), Err(TrySendError::Full(_))) {
+            self.owes_gap = true;
         }
         !self.events.is_closed()
     }
 
-    /// Returns when nobody listens any more.
+    /// Returns when the receiver is dropped.
     pub(super) async fn closed(&self) {
         self.events.closed().await;
     }
 
-    /// Says the gap that is still to be said. Answers whether none is left.
-    fn settle(&mut self) -> bool {
-        if self.missed {
-            self.missed = self.events.try_send(Event::Gap).is_err();
+    /// Sends the gap that is owed, if any. Returns whether none is owed any more.
+    fn flush_gap(&mut self) -> bool {
+        if self.owes_gap {
+            self.owes_gap = self.events.try_send(Event::Gap).is_err();
         }
-        !self.missed
+        !self.owes_gap
     }
 }

@@ -1,8 +1,9 @@
-//! Random names: of one life of an instance, and of a session.
+//! Random ids: of one life of an instance, and of a session.
 
 use std::{fmt, sync::Arc};
 
-/// One life of an instance: a random id, made anew whenever its holds may no longer be believed.
+/// One life of an instance: a random id. An instance takes a new one whenever the backplane may no longer know whom it
+/// holds.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IncarnationId(Arc<str>);
 
@@ -12,7 +13,7 @@ impl IncarnationId {
         Self(format!("{:016x}", rand::random::<u64>()).into())
     }
 
-    /// The id as kept in the backplane.
+    /// The id as stored in the backplane.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -24,7 +25,7 @@ impl From<&str> for IncarnationId {
     }
 }
 
-/// Names a session to the room without being its secret: the cookie cannot be made from it.
+/// Identifies a session to the room. Not a secret: the cookie cannot be derived from it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct SessionTag(Arc<str>);
@@ -35,7 +36,7 @@ impl SessionTag {
         Self(format!("{:032x}", rand::random::<u128>()).into())
     }
 
-    /// The tag as kept in the backplane.
+    /// The tag as stored in the backplane.
     pub fn as_str(&self) -> &str {
         &self.0
     }

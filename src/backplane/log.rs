@@ -1,10 +1,9 @@
-//! What goes into the log, and pages of what is in it.
+//! Messages on their way into the log, and pages of history.
 
 use sha2::{Digest, Sha256};
 
-use super::{IncarnationId, SessionTag};
+use super::{IncarnationId, Person};
 use crate::{
-    name::NameKey,
     protocol::{Id, Nonce, Row, Text},
     telemetry::TraceParent,
 };
@@ -14,29 +13,25 @@ use crate::{
 pub struct Post {
     /// The incarnation it comes through.
     pub incarnation: IncarnationId,
-    /// The session it was sent by.
-    pub session: SessionTag,
-    /// The uniqueness key of the sender's name.
-    pub name_key: NameKey,
-    /// The sender's name as shown.
-    pub from: String,
+    /// The sender.
+    pub person: Person,
     /// The sender's own id for it.
     pub nonce: Nonce,
-    /// What is said.
+    /// The text.
     pub text: Text,
-    /// The trace that delivering it is a part of, if it is traced.
+    /// The trace that its delivery belongs to, if it is traced.
     pub trace: Option<TraceParent>,
 }
 
 impl Post {
-    /// A digest of the text, in hex: what tells a retry from another message under the same nonce.
+    /// A digest of the text, in hex: tells a retry from another message under the same nonce.
     pub fn fingerprint(&self) -> String {
         let digest = Sha256::digest(self.text.as_str().as_bytes());
         digest[..16].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
-/// Which page of history.
+/// Selects a page of history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cursor {
     /// The newest messages.
@@ -50,10 +45,10 @@ pub enum Cursor {
 /// A page of history, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// The messages, and where some were deleted.
+    /// Messages and deletions.
     pub rows: Vec<Row>,
-    /// Whether there is more in the direction that was asked for.
+    /// Whether there is more in the direction of the cursor.
     pub more: bool,
-    /// Whether the cursor itself is no longer (or never was) in the log: this is what is kept.
+    /// Whether the cursor's id is not in the log, or no longer: the rows are the nearest that are kept.
     pub trimmed: bool,
 }

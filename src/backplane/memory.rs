@@ -1,9 +1,9 @@
-//! The engine for one process: the same rules as the shared one, where they have a meaning.
+//! The engine for one process: the same contract, without durability. Each start is an epoch.
 //!
-//! One epoch a start, no durability, no other machine. Several incarnations may share it, as the conformance
-//! suite does.
+//! Several incarnations can share it, as in the conformance suite.
 
 mod bans;
+mod claims;
 mod log;
 mod message_rates;
 mod presence;
@@ -11,11 +11,11 @@ mod subscribers;
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use self::{log::Log, message_rates::MessageRates, presence::Presence, subscribers::Subscribers};
@@ -31,30 +31,30 @@ use crate::{
 };
 
 /// A room within one process.
-pub struct Memory {
+pub struct MemoryBackplane {
     state: Mutex<State>,
 }
 
 struct State {
-    keeping: RetentionPolicy,
+    policy: RetentionPolicy,
     log: Log,
     presence: Presence,
     message_rates: MessageRates,
     rules: Rules,
-    /// What the operator did, oldest first.
+    /// The operator's actions, oldest first.
     acts: VecDeque<ModerationRecord>,
     subscribers: Subscribers,
 }
 
-impl Memory {
+impl MemoryBackplane {
     /// An empty room, in an epoch of its own.
-    pub fn new(keeping: RetentionPolicy) -> Self {
+    pub fn new(policy: RetentionPolicy) -> Self {
         let epoch = u64::try_from(since_1970().as_micros()).unwrap_or(u64::MAX);
         Self {
             state: Mutex::new(State {
-                keeping,
-                log: Log::new(epoch, keeping.history),
-                presence: Presence::new(keeping),
+                policy,
+                log: Log::new(epoch, policy.history),
+                presence: Presence::new(policy),
                 message_rates: MessageRates::new(Instant::now()),
                 rules: Rules::default(),
                 acts: VecDeque::new(),
@@ -62,74 +62,70 @@ impl Memory {
             }),
         }
     }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 #[async_trait]
-impl Backplane for Memory {
+impl Backplane for MemoryBackplane {
     async fn publish(&self, post: Post) -> Result<Id, PublishError> {
-        let mut state = self.lock();
-        if !state.presence.lives(&post.incarnation) {
+        let mut state = self.state.lock();
+        if !state.presence.is_live(&post.incarnation) {
             return Err(PublishError::Fenced);
         }
-        if state.presence.owned_by_another(&post.name_key, &post.session, Instant::now()) {
+        if state.presence.is_excluded(&post.person, Instant::now()) {
             return Err(PublishError::Ended);
         }
-        if let Some(known) = state.log.said(&post) {
-            if known.is_ok() {
+        if let Some(duplicate) = state.log.duplicate(&post) {
+            if duplicate.is_ok() {
                 instruments().kept(false);
             }
-            return known;
+            return duplicate;
         }
-        let pace = Pace::of(state.keeping.messages).slowed(state.rules.slow_ms);
-        state.message_rates.take(&post.name_key, pace, Instant::now()).map_err(PublishError::Limited)?;
+        let pace = Pace::of(state.policy.messages).slowed(state.rules.slow_ms);
+        state.message_rates.admit(&post.person.name_key, pace, Instant::now()).map_err(PublishError::Limited)?;
         let prev = state.log.head();
         let version = state.presence.version();
         let trace = post.trace.clone();
         let message = state.log.append(post, now_ms(), Instant::now());
         let id = message.id;
         instruments().kept(true);
-        state.subscribers.tell(&Event::Message { prev, version, message, trace });
+        state.subscribers.send(&Event::Message { prev, version, message, trace });
         Ok(id)
     }
 
-    async fn heartbeat(&self, beat: Heartbeat) -> Result<HeartbeatReply, HeartbeatError> {
-        let mut state = self.lock();
-        let (incarnation, heartbeat_seq) = (beat.incarnation.clone(), beat.heartbeat_seq);
+    async fn heartbeat(&self, heartbeat: Heartbeat) -> Result<HeartbeatReply, HeartbeatError> {
+        let mut state = self.state.lock();
+        let (incarnation, heartbeat_seq) = (heartbeat.incarnation.clone(), heartbeat.heartbeat_seq);
         let epoch = state.log.head().epoch;
-        state.forget_old();
-        let outcome = state.presence.heartbeat(beat, epoch, now_ms(), Instant::now())?;
-        state.tell_presence(outcome.delta);
+        state.trim_old();
+        let (delta, refused) = state.presence.heartbeat(heartbeat, epoch, now_ms(), Instant::now())?;
+        state.send_presence(delta);
         let position = state.position();
-        state.subscribers.tell(&Event::Heartbeat { position, incarnation, heartbeat_seq });
-        Ok(HeartbeatReply { position, leases: state.presence.leases(), refused: outcome.refused })
+        state.subscribers.send(&Event::Heartbeat { position, incarnation, heartbeat_seq });
+        Ok(HeartbeatReply { position, leases: state.presence.leases(), refused })
     }
 
     async fn reap(&self, incarnation: &IncarnationId, heartbeat_seq: u64) -> Result<ReapOutcome, Unavailable> {
-        let mut state = self.lock();
-        if !state.presence.condemn(incarnation, heartbeat_seq) {
+        let mut state = self.state.lock();
+        if !state.presence.declare_dead(incarnation, heartbeat_seq) {
             return Ok(ReapOutcome::Alive);
         }
         while let Some(delta) = state.presence.release_some(incarnation, Instant::now()) {
-            state.tell_presence(delta);
+            state.send_presence(delta);
         }
         Ok(ReapOutcome::Done)
     }
 
     async fn end(&self, session: &SessionTag, name_key: &NameKey) -> Result<(), Unavailable> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let delta = Delta { joined: vec![], left: state.presence.end(session, name_key, Instant::now()) };
         let position = state.position();
-        state.subscribers.tell(&Event::Ended { position, session: session.clone(), delta });
+        state.subscribers.send(&Event::Ended { position, session: session.clone(), delta });
         Ok(())
     }
 
     async fn read(&self, since: Option<Id>) -> Result<Snapshot, Unavailable> {
-        let mut state = self.lock();
-        state.forget_old();
+        let mut state = self.state.lock();
+        state.trim_old();
         let mut snapshot = state.log.read(since);
         snapshot.position.version = state.presence.version();
         snapshot.people = state.presence.people();
@@ -138,43 +134,43 @@ impl Backplane for Memory {
     }
 
     async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable> {
-        Ok(self.lock().log.locate(id))
+        Ok(self.state.lock().log.locate(id))
     }
 
     async fn page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable> {
-        let mut state = self.lock();
-        state.forget_old();
+        let mut state = self.state.lock();
+        state.trim_old();
         Ok(state.log.page(cursor, limit))
     }
 
     async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        Ok(self.lock().presence.claim(name_key, session, now_ms(), Instant::now()))
+        Ok(self.state.lock().presence.claim(name_key, session, now_ms(), Instant::now()))
     }
 
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable> {
-        self.lock().subscribers.tell(&Event::Typing(typing));
+        self.state.lock().subscribers.send(&Event::Typing(typing));
         Ok(())
     }
 
-    async fn moderate(&self, act: ModerationAction) -> Result<ModerationOutcome, Unavailable> {
-        let mut state = self.lock();
-        let acted = state.moderate(&act);
-        if acted == ModerationOutcome::Done {
-            state.acts.push_back(ModerationRecord { at: now_ms(), act });
+    async fn moderate(&self, action: ModerationAction) -> Result<ModerationOutcome, Unavailable> {
+        let mut state = self.state.lock();
+        let outcome = state.moderate(&action);
+        if outcome == ModerationOutcome::Done {
+            state.acts.push_back(ModerationRecord { at: now_ms(), act: action });
             if state.acts.len() > ACTS_KEPT {
                 state.acts.pop_front();
             }
         }
-        Ok(acted)
+        Ok(outcome)
     }
 
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
-        let state = self.lock();
+        let state = self.state.lock();
         let acts = state.acts.iter().rev().take(ACTS_SHOWN).cloned().collect();
-        Ok(ModerationLog { bans: state.presence.bans.lasting(now_ms()), acts })
+        Ok(ModerationLog { bans: state.presence.bans.in_force(now_ms()), acts })
     }
 
-    fn now(&self) -> std::time::Duration {
+    fn now(&self) -> Duration {
         since_1970()
     }
 
@@ -187,25 +183,25 @@ impl Backplane for Memory {
     }
 
     fn subscribe(&self) -> mpsc::Receiver<Event> {
-        self.lock().subscribers.add()
+        self.state.lock().subscribers.add()
     }
 }
 
 impl State {
-    fn forget_old(&mut self) {
-        if let Some(oldest) = self.keeping.oldest_ms(since_1970()) {
-            self.log.forget(oldest);
+    fn trim_old(&mut self) {
+        if let Some(oldest) = self.policy.oldest_ms(since_1970()) {
+            self.log.trim_old(oldest);
         }
     }
 
-    fn moderate(&mut self, act: &ModerationAction) -> ModerationOutcome {
-        match act {
+    fn moderate(&mut self, action: &ModerationAction) -> ModerationOutcome {
+        match action {
             ModerationAction::Remove { ids } => {
                 let removed: Vec<Id> = ids.iter().copied().filter(|id| self.log.remove(*id)).collect();
                 if removed.is_empty() {
                     return ModerationOutcome::Nothing;
                 }
-                self.tell_moderated(removed);
+                self.send_moderated(removed);
                 ModerationOutcome::Done
             }
             ModerationAction::Ban { name_key, name, for_ms } => self.ban(name_key, name, *for_ms),
@@ -215,12 +211,12 @@ impl State {
             ModerationAction::Unban { .. } => ModerationOutcome::Nothing,
             ModerationAction::Slow { interval_ms } => {
                 self.rules.slow_ms = *interval_ms;
-                self.tell_moderated(vec![]);
+                self.send_moderated(vec![]);
                 ModerationOutcome::Done
             }
             ModerationAction::Announce { text } => {
                 self.rules.notice = text.clone();
-                self.tell_moderated(vec![]);
+                self.send_moderated(vec![]);
                 ModerationOutcome::Done
             }
         }
@@ -237,17 +233,17 @@ impl State {
         if owner.is_some() || !left.is_empty() {
             let session = owner.unwrap_or_else(|| "-".into());
             let delta = Delta { joined: vec![], left };
-            self.subscribers.tell(&Event::Ended { position: self.position(), session, delta });
+            self.subscribers.send(&Event::Ended { position: self.position(), session, delta });
         } else if for_ms == 0 {
             return ModerationOutcome::Nothing;
         }
         ModerationOutcome::Done
     }
 
-    fn tell_moderated(&mut self, removed: Vec<Id>) {
+    fn send_moderated(&mut self, removed: Vec<Id>) {
         self.presence.raise_version();
         let (position, rules) = (self.position(), self.rules.clone());
-        self.subscribers.tell(&Event::Moderated { position, removed, rules });
+        self.subscribers.send(&Event::Moderated { position, removed, rules });
     }
 
     fn position(&self) -> Position {
@@ -255,15 +251,15 @@ impl State {
         Position { epoch: head.epoch, head, version: self.presence.version() }
     }
 
-    fn tell_presence(&mut self, delta: Delta) {
+    fn send_presence(&mut self, delta: Delta) {
         if delta != Delta::default() {
             let position = self.position();
-            self.subscribers.tell(&Event::Presence { position, delta });
+            self.subscribers.send(&Event::Presence { position, delta });
         }
     }
 }
 
-fn since_1970() -> std::time::Duration {
+fn since_1970() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 

@@ -1,33 +1,33 @@
-//! What the operator does to keep order, and the record of it.
+//! The operator's actions, and the record of them.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{name::NameKey, protocol::Id};
 
-/// Acts that are remembered, about.
+/// Actions kept on record, about.
 pub const ACTS_KEPT: usize = 1000;
-/// Acts that [`ModerationLog`] answers.
+/// Actions in a [`ModerationLog`].
 pub const ACTS_SHOWN: usize = 100;
-/// Most messages that one act removes.
+/// Most messages that one action removes.
 pub const REMOVED_AT_ONCE: usize = 1000;
 
-/// Something that the operator does, for every instance at once.
+/// An action of the operator, applied on every instance at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "act", rename_all = "snake_case")]
 pub enum ModerationAction {
     /// Deletes messages, at most [`REMOVED_AT_ONCE`]. Their ids stay positions of the log.
     Remove {
-        /// Which.
+        /// The messages.
         ids: Vec<Id>,
     },
-    /// Ends the session of a name, and keeps the name out.
+    /// Ends the session of a name, and bans the name.
     Ban {
         /// The uniqueness key of the name.
         #[serde(rename = "who")]
         name_key: NameKey,
         /// The name as shown.
         name: String,
-        /// For how long nobody comes in under it, in milliseconds; 0: whoever it is may come back at once.
+        /// How long the name is banned, in milliseconds; 0: it can be taken again at once.
         for_ms: u64,
     },
     /// Lifts a ban.
@@ -39,52 +39,52 @@ pub enum ModerationAction {
         /// The name as shown.
         name: String,
     },
-    /// Lets each person say something only now and then.
+    /// Limits each person to one message per interval.
     Slow {
-        /// How long they wait in between, in milliseconds; 0: no longer.
+        /// The interval in milliseconds; 0 ends slow mode.
         interval_ms: u64,
     },
-    /// Shows everybody a line.
+    /// Shows a notice to the whole room.
     Announce {
-        /// What it says; none takes it away.
+        /// The notice; none removes it.
         text: Option<String>,
     },
 }
 
-/// What became of an [`ModerationAction`].
+/// The outcome of a [`ModerationAction`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModerationOutcome {
-    /// Every instance is told, and it is on record.
+    /// Applied, published and on record.
     Done,
-    /// There was nothing to do: no such message, no such ban. Nobody is told.
+    /// Nothing to do: no such message, no such ban. Not published.
     Nothing,
 }
 
-/// A name that is kept out.
+/// A banned name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ban {
     /// The uniqueness key of the name.
     pub name_key: NameKey,
     /// The name as shown.
     pub name: String,
-    /// Until when, in Unix milliseconds.
+    /// Its end, in Unix milliseconds.
     pub until: u64,
 }
 
-/// An act on record.
+/// An action on record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModerationRecord {
-    /// When, in Unix milliseconds.
+    /// Its time, in Unix milliseconds.
     pub at: u64,
-    /// What.
+    /// The action.
     pub act: ModerationAction,
 }
 
-/// What the operator looks at: who is kept out, and what was done.
+/// Bans and past actions, for the operator.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModerationLog {
-    /// Bans that last, by uniqueness key.
+    /// Bans in force, by uniqueness key.
     pub bans: Vec<Ban>,
-    /// The newest acts, newest first.
+    /// The newest actions, newest first.
     pub acts: Vec<ModerationRecord>,
 }

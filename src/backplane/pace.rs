@@ -1,13 +1,13 @@
-//! How often one person may speak, through all instances together.
+//! Limits one person's messages, through all instances together.
 //!
-//! The generic cell rate algorithm (ITU-T I.371): instead of a bucket, the moment at which the next message is due is
-//! kept. `redis/lua/publish.lua` does the same.
+//! The generic cell rate algorithm (ITU-T I.371): the state is the time at which the next message is due.
+//! `redis/lua/publish.lua` is the same in Lua.
 
 use std::time::Duration;
 
 use crate::bucket::Rate;
 
-/// How much too early is not too early: what waits in networks comes closer together than it was sent.
+/// Tolerance: messages that waited in a network arrive closer together than they were sent.
 const SLACK_US: u64 = 50_000;
 
 /// A pace, in microseconds.
@@ -36,13 +36,13 @@ impl Pace {
         if every > self.every { Self { every, ahead: 0 } } else { self }
     }
 
-    /// Takes one message's worth from somebody whose next message is due at `due`: when the one after it is.
+    /// Admits a message at `now` from a person whose next message is due at `due`. Returns when the one after it is due.
     ///
     /// # Errors
-    /// How long until they may speak.
-    pub fn take(self, due: u64, now: u64) -> Result<u64, Duration> {
+    /// The time until the message is admitted.
+    pub fn admit(self, due: u64, now: u64) -> Result<u64, Duration> {
         let early = self.ahead + SLACK_US.min(self.every);
-        // Further ahead than this pace lets anybody be: it was slower until now, which is forgotten.
+        // Further ahead than this pace allows: the pace was slower when `due` was set, so it no longer counts.
         let due = if due > now + self.every + early { now } else { due.max(now) };
         match due.checked_sub(now + early).filter(|wait| *wait > 0) {
             Some(wait) => Err(Duration::from_micros(wait)),
@@ -64,10 +64,10 @@ mod tests {
     const FIVE: Rate = Rate { per_second: 5.0, burst: 10.0 };
     const START: u64 = 1_764_000_000_000_000;
 
-    /// How many messages pass at once.
+    /// How many messages are admitted at once.
     fn at_once(pace: Pace, mut due: u64, now: u64) -> usize {
         (0..100)
-            .take_while(|_| match pace.take(due, now) {
+            .take_while(|_| match pace.admit(due, now) {
                 Ok(next) => {
                     due = next;
                     true
@@ -78,40 +78,40 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_passes_at_once_and_then_the_rate_holds() {
+    fn burst_is_admitted_at_once_then_the_rate_holds() {
         let pace = Pace::of(FIVE);
         assert_eq!(at_once(pace, 0, START), 10);
-        let due = (0..10).fold(0, |due, _| pace.take(due, START).unwrap());
-        assert_eq!(pace.take(due, START), Err(Duration::from_millis(150)), "but for the slack");
-        assert!(pace.take(due, START + 200_000).is_ok());
+        let due = (0..10).fold(0, |due, _| pace.admit(due, START).unwrap());
+        assert_eq!(pace.admit(due, START), Err(Duration::from_millis(150)), "but for the slack");
+        assert!(pace.admit(due, START + 200_000).is_ok());
     }
 
     #[test]
-    fn no_limit_is_no_limit() {
+    fn pace_unlimited_admits_everything() {
         assert_eq!(at_once(Pace::of(Rate { per_second: 0.0, burst: 0.0 }), 0, START), 100);
     }
 
     #[test]
-    fn slow_mode_lets_one_through_in_its_time_and_is_forgotten_at_once() {
+    fn slow_mode_admits_one_per_interval_and_ends_at_once() {
         let slow = Pace::of(FIVE).slowed(30_000);
-        let due = slow.take(0, START).unwrap();
-        assert!(slow.take(due, START + 29_000_000).is_err());
-        assert!(slow.take(due, START + 30_000_000).is_ok());
-        assert!(Pace::of(FIVE).take(due, START).is_ok(), "it is over: nobody waits for it");
+        let due = slow.admit(0, START).unwrap();
+        assert!(slow.admit(due, START + 29_000_000).is_err());
+        assert!(slow.admit(due, START + 30_000_000).is_ok());
+        assert!(Pace::of(FIVE).admit(due, START).is_ok(), "slow mode is over");
         assert_eq!(Pace::of(FIVE).slowed(100), Pace::of(FIVE), "the limit is slower");
     }
 
     proptest! {
         #[test]
-        fn who_waits_as_long_as_told_passes(rate in 0.1_f64..50.0, burst in 1.0_f64..20.0, takes in 1_usize..60) {
+        fn message_after_the_wait_is_admitted(rate in 0.1_f64..50.0, burst in 1.0_f64..20.0, takes in 1_usize..60) {
             let pace = Pace::of(Rate { per_second: rate, burst });
             let (mut due, mut now) = (0, START);
             for _ in 0..takes {
-                due = match pace.take(due, now) {
+                due = match pace.admit(due, now) {
                     Ok(next) => next,
                     Err(wait) => {
                         now += u64::try_from(wait.as_micros()).unwrap();
-                        pace.take(due, now).map_err(|_| TestCaseError::fail("told to wait for too short"))?
+                        pace.admit(due, now).map_err(|_| TestCaseError::fail("the wait was too short"))?
                     }
                 };
             }

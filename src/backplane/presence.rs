@@ -1,20 +1,20 @@
-//! Who is in the room, the leases of those who say so, and whose a name is.
+//! People in the room, the leases of the incarnations that hold them, and the claims of names.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{IncarnationId, Position, SessionTag};
+use super::{IncarnationId, Member, Position, SessionTag};
 use crate::name::NameKey;
 
-/// One renewal of a lease, with what changed since the last.
+/// One renewal of a lease, with the changes since the last.
 #[derive(Clone, Debug)]
 pub struct Heartbeat {
-    /// Whose lease.
+    /// The owner of the lease.
     pub incarnation: IncarnationId,
     /// Grows by one with every attempt, from 1.
     pub heartbeat_seq: u64,
-    /// The instance is going away: whoever observes it is more patient.
+    /// The instance is going away: observers wait longer before they declare it dead.
     pub draining: bool,
     /// People this incarnation holds from now on.
     pub adds: Vec<Person>,
@@ -35,66 +35,64 @@ pub struct Person {
     pub session: SessionTag,
 }
 
-/// What a [`Heartbeat`] is answered.
+/// The reply to a [`Heartbeat`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HeartbeatReply {
-    /// Where the room stands.
+    /// The room's position.
     pub position: Position,
-    /// Every incarnation known.
+    /// The leases of all incarnations.
     pub leases: Vec<Lease>,
-    /// People whose name belongs to another session by now (`name_key`): not added.
+    /// Names that belong to another session by now: not added.
     pub refused: Vec<NameKey>,
 }
 
 /// An incarnation's lease, as last renewed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// Whose.
+    /// The owner.
     pub incarnation: IncarnationId,
-    /// The counter of its last beat.
+    /// The counter of its last heartbeat.
     pub heartbeat_seq: u64,
-    /// Its stage of life.
+    /// Its stage.
     pub stage: Stage,
 }
 
-/// The stage of life of an incarnation.
+/// The stage of an incarnation's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// It serves.
     Live,
-    /// It said that it is going away.
+    /// It announced that it is going away.
     Draining,
-    /// It was declared dead; what it held is being released.
-    ReapOutcome,
+    /// It was declared dead; its people are being released.
+    Dead,
 }
 
-/// What became of a [`Backplane::reap`](super::Backplane::reap).
+/// The outcome of [`Backplane::reap`](super::Backplane::reap).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReapOutcome {
     /// Nothing is left of it.
     Done,
-    /// It has beaten since: it lives.
+    /// It has renewed its lease since: it lives.
     Alive,
 }
 
-/// A person in the room, and who says so.
+/// A person in the room, and the incarnations that hold them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Present {
-    /// The uniqueness key of the name.
-    pub name_key: NameKey,
-    /// The name as shown.
-    pub name: String,
+    /// The person.
+    pub member: Member,
     /// The incarnations that hold them.
     pub held_by: Vec<IncarnationId>,
 }
 
-/// What became of a claim.
+/// The outcome of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// The name is the session's.
     Mine,
     /// The name is another session's.
     Held,
-    /// The name is kept out by the operator, for so long.
+    /// The name is banned, for this long.
     Banned(Duration),
 }

@@ -1,13 +1,14 @@
-//! The engine for many instances: scripts keep each rule atomic in Redis, pub/sub carries what is new, a stream
-//! fills what was missed.
+//! The engine for many instances: scripts keep each rule atomic in Redis, pub/sub carries events, a stream fills gaps.
 
-mod answer;
 mod body;
+mod claims;
 mod clock;
 mod envelope;
 mod history;
 mod moderation;
 mod presence;
+mod publish;
+mod reply;
 mod scripts;
 mod subscription;
 
@@ -17,14 +18,11 @@ use async_trait::async_trait;
 use fred::{clients::Client, interfaces::MetricsInterface};
 use tokio::sync::mpsc;
 
-use self::{
-    clock::Clock,
-    scripts::{Call, Scripts},
-};
+use self::{clock::Clock, reply::in_millis, scripts::Scripts};
 use super::{
-    Backplane, CLOSED, Claim, Cursor, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId,
-    ModerationAction, ModerationLog, ModerationOutcome, NONCE_MEMORY, Pace, Page, Post, PublishError, ReapOutcome,
-    RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable, event_sender::EventSender,
+    Backplane, Claim, Cursor, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, ModerationAction,
+    ModerationLog, ModerationOutcome, Page, Post, PublishError, ReapOutcome, RetentionPolicy, SessionTag, Snapshot,
+    Typing, Unavailable, event_sender::EventSender,
 };
 use crate::{
     name::NameKey,
@@ -33,72 +31,44 @@ use crate::{
 };
 
 /// A room in Redis.
-pub struct Redis {
-    link: RedisConnector,
+pub struct RedisBackplane {
+    connector: RedisConnector,
     keys: Keys,
-    keeping: RetentionPolicy,
-    /// Everything that writes goes through one connection, so that one sender's messages stay in order.
+    policy: RetentionPolicy,
+    /// Every write goes through one connection, so that one sender's messages stay in order.
     scripts: Scripts,
-    /// Pages of history, which may be long, do not stand in their way.
+    /// For pages of history: they may be long, and must not delay writes.
     reads: Client,
-    complaints: LastError,
+    last_error: LastError,
     clock: Clock,
 }
 
-impl Redis {
-    /// A room under a namespace. Connects in the background: until then everything is [`Unavailable`].
+impl RedisBackplane {
+    /// A room under a namespace. Connects in the background: until then every call is [`Unavailable`].
     ///
     /// # Errors
-    /// [`ConnectError`] if the link's options cannot be used.
-    pub fn new(link: RedisConnector, namespace: &str, keeping: RetentionPolicy) -> Result<Self, ConnectError> {
-        let scripts = Scripts::new(link.client()?);
-        let reads = link.client()?;
-        let complaints = LastError::of(scripts.client());
-        Ok(Self { keys: Keys::new(namespace), link, keeping, scripts, reads, complaints, clock: Clock::default() })
+    /// [`ConnectError`] if the connector's options cannot be used.
+    pub fn new(connector: RedisConnector, namespace: &str, policy: RetentionPolicy) -> Result<Self, ConnectError> {
+        let scripts = Scripts::new(connector.client()?);
+        let reads = connector.client()?;
+        let last_error = LastError::of(scripts.client());
+        Ok(Self { keys: Keys::new(namespace), connector, policy, scripts, reads, last_error, clock: Clock::default() })
     }
 
-    /// The room's keys, then the claims of these names.
-    fn keys_and_names<'a>(&self, names: impl IntoIterator<Item = &'a NameKey>) -> Vec<String> {
-        let mut keys = self.keys.room();
-        keys.extend(names.into_iter().map(|name_key| self.keys.name(name_key)));
-        keys
-    }
-
-    /// How old a kept message gets, in ms; empty for any age.
-    fn history_age_ms(&self) -> String {
-        self.keeping.history_age.map(|age| age.as_millis().to_string()).unwrap_or_default()
-    }
-
-    fn name_hold_ms(&self) -> String {
-        self.keeping.name_hold.as_millis().to_string()
+    /// The age at which messages are deleted; none for any age.
+    fn history_age_ms(&self) -> Option<u64> {
+        self.policy.history_age.map(in_millis)
     }
 }
 
 #[async_trait]
-impl Backplane for Redis {
+impl Backplane for RedisBackplane {
     async fn publish(&self, post: Post) -> Result<Id, PublishError> {
-        let mut keys = self.keys_and_names([&post.name_key]);
-        keys.push(self.keys.pace(&post.name_key));
-        let pace = Pace::of(self.keeping.messages);
-        let (fingerprint, body) = (post.fingerprint(), body::write(&post));
-        let Post { incarnation, session, name_key, nonce, .. } = post;
-        let args = vec![
-            incarnation.as_str().to_owned(),
-            session.as_str().to_owned(),
-            name_key.to_string(),
-            nonce.as_str().to_owned(),
-            fingerprint,
-            body,
-            self.keeping.history.to_string(),
-            NONCE_MEMORY.as_micros().to_string(),
-            pace.every.to_string(),
-            pace.ahead.to_string(),
-        ];
-        answer::published(&self.scripts.run(Call::Publish, keys, args).await?)
+        self.publish_post(&post).await
     }
 
-    async fn heartbeat(&self, beat: Heartbeat) -> Result<HeartbeatReply, HeartbeatError> {
-        self.beat_once(beat).await
+    async fn heartbeat(&self, heartbeat: Heartbeat) -> Result<HeartbeatReply, HeartbeatError> {
+        self.renew_lease(&heartbeat).await
     }
 
     async fn reap(&self, incarnation: &IncarnationId, heartbeat_seq: u64) -> Result<ReapOutcome, Unavailable> {
@@ -106,8 +76,7 @@ impl Backplane for Redis {
     }
 
     async fn end(&self, session: &SessionTag, name_key: &NameKey) -> Result<(), Unavailable> {
-        let args = vec![session.as_str().to_owned(), name_key.to_string(), CLOSED.as_millis().to_string()];
-        self.scripts.run(Call::End, self.keys_and_names([name_key]), args).await.map(drop)
+        self.end_session(session, name_key).await
     }
 
     async fn read(&self, since: Option<Id>) -> Result<Snapshot, Unavailable> {
@@ -123,21 +92,19 @@ impl Backplane for Redis {
     }
 
     async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        let hold_ms = self.keeping.claim().as_millis().to_string();
-        let args = vec![session.as_str().to_owned(), name_key.to_string(), hold_ms];
-        answer::claimed(&self.scripts.run(Call::Claim, self.keys_and_names([name_key]), args).await?)
+        self.claim_name(name_key, session).await
     }
 
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable> {
-        self.scripts.tell(self.keys.live(), envelope::typing(&typing)).await
+        self.scripts.publish_only(self.keys.live(), envelope::typing(&typing)).await
     }
 
-    async fn moderate(&self, act: ModerationAction) -> Result<ModerationOutcome, Unavailable> {
-        self.moderate(&act).await
+    async fn moderate(&self, action: ModerationAction) -> Result<ModerationOutcome, Unavailable> {
+        self.apply(&action).await
     }
 
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
-        self.read_ledger().await
+        self.read_moderation_log().await
     }
 
     fn now(&self) -> Duration {
@@ -149,12 +116,12 @@ impl Backplane for Redis {
     }
 
     fn last_error(&self) -> Option<String> {
-        self.complaints.last().map(|last_error| last_error.to_string())
+        self.last_error.latest().map(|error| error.to_string())
     }
 
     fn subscribe(&self) -> mpsc::Receiver<Event> {
         let (event_sender, events) = EventSender::new();
-        tokio::spawn(subscription::run(self.link.clone(), self.keys.live(), event_sender));
+        tokio::spawn(subscription::run(self.connector.clone(), self.keys.live(), event_sender));
         events
     }
 }

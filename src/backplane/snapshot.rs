@@ -1,9 +1,9 @@
-//! Where a room stands, and a look at all of it.
+//! The room's position, and an atomic read of all of it.
 
 use super::Present;
 use crate::protocol::{Id, Row, Rules};
 
-/// Where a room stands: what a subscriber that missed nothing has reached.
+/// A position of the room: the state of a subscriber that has received every event up to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// The current branch of history.
@@ -14,10 +14,10 @@ pub struct Position {
     pub version: u64,
 }
 
-/// One atomic look at the room.
+/// One atomic read of the room.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    /// Where the room stands; the last row, if any, is `position.head`.
+    /// The room's position; the last row, if any, is `position.head`.
     pub position: Position,
     /// Whether the exact `since` is still in the log, at most [`MISSED_AT_MOST`](super::MISSED_AT_MOST) messages behind the head.
     /// Then `rows` continue it; else they are the newest [`NEWEST`](super::NEWEST).
@@ -28,20 +28,22 @@ pub struct Snapshot {
     pub before: u64,
     /// Whether messages older than the first row are kept.
     pub older: bool,
-    /// Messages, and where some were deleted, oldest first.
+    /// The position before the first row, where nothing older is kept and that position still is.
+    pub start: Option<Id>,
+    /// Messages and deletions, oldest first.
     pub rows: Vec<Row>,
-    /// Every message of the log that was deleted, oldest first.
+    /// Every deleted message of the log, oldest first.
     pub removed: Vec<Id>,
-    /// What the operator has set.
+    /// The rules in force.
     pub rules: Rules,
-    /// Everybody in the room, in no order.
+    /// All people in the room, in no order.
     pub people: Vec<Present>,
 }
 
 impl Snapshot {
-    /// Whether a message is in what was read.
+    /// Whether the snapshot contains a message.
     pub fn has(&self, id: Id) -> bool {
-        // The newest may be too old to be shown, but it is there.
+        // The newest may be too old to be shown.
         self.position.head == id || self.rows.iter().any(|row| row.id() == id)
     }
 }

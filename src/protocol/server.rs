@@ -49,7 +49,7 @@ pub enum ServerFrame<'a> {
     Rules(&'a Rules),
     /// Answers `ping`.
     Pong {
-        /// The newest id; none while the instance cannot know.
+        /// The newest position; none while the instance cannot know it.
         head: Option<Id>,
     },
     /// What the client sent was not accepted.
@@ -85,8 +85,8 @@ pub struct Welcome<'a> {
     pub missed: Option<u64>,
     /// `message` frames, and `removed` ones for what was deleted, already encoded.
     pub messages: &'a [&'a RawValue],
-    /// The newest id, none while the log is empty.
-    pub head: Option<Id>,
+    /// The newest position.
+    pub head: Id,
     /// Who is here.
     pub members: Members<'a>,
     /// What the operator has set for everybody, if anything.

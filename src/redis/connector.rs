@@ -1,6 +1,6 @@
-//! Connections to one Redis (or Sentinel, or Cluster), set up so that they come back and never hang.
+//! Connections to one Redis (or Sentinel, or Cluster) that reconnect and never hang.
 //!
-//! fred's defaults have no reconnect policy, no deadline, an unbounded queue, and retry writes: each is mended here.
+//! fred's defaults have no reconnect policy, no deadline, an unbounded queue, and retry writes: each is set here.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -11,32 +11,32 @@ use fred::{
 };
 use thiserror::Error;
 
-/// How long any command may take. One that took longer may still have happened.
+/// How long a command may take. A command that timed out may still have run.
 const COMMAND_DEADLINE: Duration = Duration::from_millis(1500);
-/// Commands that may wait for one connection.
+/// Most commands that wait for one connection.
 const COMMANDS_WAITING: usize = 4096;
-/// Messages that a subscription may have waiting.
+/// Most messages that wait for a subscription.
 const MESSAGES_WAITING: usize = 8192;
-/// Between two attempts to connect, in milliseconds.
+/// Shortest and longest time between two attempts to connect, in milliseconds.
 const BACKOFF: (u32, u32) = (100, 1000);
-/// After how long without an answer a connection is taken for dead.
+/// A connection that does not reply for this long is dropped.
 const UNRESPONSIVE: Duration = Duration::from_secs(3);
 
 /// How to reach Redis.
 #[derive(Clone)]
 pub struct Options {
-    /// The URL, as fred takes it. May contain a password: not for logs.
+    /// The URL, as fred takes it. May contain a password: never log it.
     pub url: String,
-    /// A password that is not in the URL.
+    /// The password, if it is not in the URL.
     pub password: Option<String>,
-    /// Certificates to believe the server by, in PEM, if not the public ones.
+    /// CA certificates in PEM, instead of the public ones.
     pub ca_file: Option<PathBuf>,
 }
 
-/// Why Redis cannot even be tried.
+/// Why no connection can be made.
 #[derive(Debug, Error)]
 pub enum ConnectError {
-    /// The URL or its options make no sense.
+    /// The URL or its options are invalid.
     #[error("the Redis URL cannot be used: {0}")]
     Url(String),
     /// The certificates cannot be read.
@@ -124,7 +124,7 @@ fn trust(file: &PathBuf) -> Result<TlsConnector, ConnectError> {
         roots.add(certificate).map_err(|error| bad(error.to_string()))?;
     }
     if roots.is_empty() {
-        return Err(bad("there is none".to_owned()));
+        return Err(bad("the file holds none".to_owned()));
     }
     let client = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     Ok(TlsConnector::Rustls(Arc::new(client).into()))

@@ -1,23 +1,21 @@
-//! What Redis, or the way to it, complains of, in words that say what to do.
+//! Errors of Redis and of connections to it, with a hint how to fix them.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{fmt, sync::Arc};
 
 use fred::{
     clients::Client,
     error::{Error, ErrorKind},
     interfaces::EventInterface,
 };
+use parking_lot::Mutex;
 use tokio::sync::broadcast::error::RecvError;
 
-/// A complaint.
+/// An error and its hint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnosis {
-    /// In the words of who complains.
+    /// The error's own words.
     why: String,
-    /// How to mend it, where that is known.
+    /// How to fix it, where that is known.
     hint: Option<&'static str>,
 }
 
@@ -35,37 +33,37 @@ impl fmt::Display for Diagnosis {
     }
 }
 
-/// Remembers the last complaint of a connection, for as long as that exists.
+/// The last error of a connection.
 #[derive(Clone, Debug, Default)]
 pub struct LastError(Arc<Mutex<Option<Diagnosis>>>);
 
 impl LastError {
-    /// Begins to listen, on the current runtime.
+    /// Listens to a client's errors, on the current runtime, until dropped.
     pub fn of(client: &Client) -> Self {
-        let complaints = Self::default();
-        let (last, mut errors) = (Arc::downgrade(&complaints.0), client.error_rx());
+        let last_error = Self::default();
+        let (last, mut errors) = (Arc::downgrade(&last_error.0), client.error_rx());
         tokio::spawn(async move {
             loop {
                 match errors.recv().await {
                     Ok((error, _)) => {
                         let Some(last) = last.upgrade() else { return };
-                        *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Diagnosis::from(&error));
+                        *last.lock() = Some(Diagnosis::from(&error));
                     }
                     Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return,
                 }
             }
         });
-        complaints
+        last_error
     }
 
-    /// The last one, if there ever was one.
-    pub fn last(&self) -> Option<Diagnosis> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Returns the last error, if there ever was one.
+    pub fn latest(&self) -> Option<Diagnosis> {
+        self.0.lock().clone()
     }
 }
 
-/// What kind of failure that is, in a word for metrics.
+/// Returns the kind of an error, as metrics name it.
 pub fn kind(error: &Error) -> &'static str {
     match error.kind() {
         ErrorKind::Timeout => "timeout",
@@ -75,15 +73,15 @@ pub fn kind(error: &Error) -> &'static str {
     }
 }
 
-/// Without what is around an error of the operating system.
+/// Strips the debug format around an error of the operating system.
 fn system_message(details: &str) -> &str {
     let begins = ["message: \"", "error: \""].iter().find_map(|begin| details.split_once(begin));
     begins.and_then(|(_, rest)| rest.split_once('"')).map_or(details, |(message, _)| message)
 }
 
-/// How to mend it.
+/// Returns how to fix an error, where that is known.
 fn hint(why: &str) -> Option<&'static str> {
-    let ways = [
+    let hints = [
         (&["refused"][..], "start it, or correct REDIS_URL (in a container, localhost is the container itself)"),
         (&["lookup", "resolve", "Name or service"], "correct the host in REDIS_URL"),
         (
@@ -101,7 +99,7 @@ fn hint(why: &str) -> Option<&'static str> {
         (&["READONLY"], "it is a replica: REDIS_URL should name the primary, or its sentinels (redis-sentinel://…)"),
         (&["OOM", "maxmemory"], "it is full: raise maxmemory, or keep less (RUANG_HISTORY, RUANG_HISTORY_AGE)"),
     ];
-    ways.iter().find(|(words, _)| words.iter().any(|word| why.contains(word))).map(|(_, way)| *way)
+    hints.iter().find(|(words, _)| words.iter().any(|word| why.contains(word))).map(|(_, hint)| *hint)
 }
 
 #[cfg(test)]
@@ -109,18 +107,18 @@ mod tests {
     use super::{hint, system_message};
 
     #[test]
-    fn what_is_known_is_mended() {
-        let way = |why| hint(why).unwrap_or_default();
-        assert!(way("Connection refused (os error 111)").contains("REDIS_URL"));
-        assert!(way("WRONGPASS invalid username-password pair").contains("REDIS_PASSWORD_FILE"));
-        assert!(way("NOPERM this user has no permissions").contains("users.acl"));
-        assert!(way("invalid peer certificate: UnknownIssuer").contains("REDIS_CA_FILE"));
-        assert!(way("OOM command not allowed when used memory > 'maxmemory'.").contains("full"));
+    fn error_known_gets_a_hint() {
+        let hint_for = |why| hint(why).unwrap_or_default();
+        assert!(hint_for("Connection refused (os error 111)").contains("REDIS_URL"));
+        assert!(hint_for("WRONGPASS invalid username-password pair").contains("REDIS_PASSWORD_FILE"));
+        assert!(hint_for("NOPERM this user has no permissions").contains("users.acl"));
+        assert!(hint_for("invalid peer certificate: UnknownIssuer").contains("REDIS_CA_FILE"));
+        assert!(hint_for("OOM command not allowed when used memory > 'maxmemory'.").contains("full"));
         assert_eq!(hint("MISCONF Redis is configured to save"), None);
     }
 
     #[test]
-    fn an_error_of_the_system_is_said_in_its_words() {
+    fn system_error_is_stripped_to_its_message() {
         let details = r#"Os { code: 111, kind: ConnectionRefused, message: "Connection refused" }"#;
         assert_eq!(system_message(details), "Connection refused");
         let details = r#"Custom { kind: Uncategorized, error: "failed to lookup address information" }"#;

@@ -1,4 +1,4 @@
-//! Every key and channel of the room in Redis.
+//! The room's keys and channel in Redis.
 
 use crate::name::NameKey;
 
@@ -14,11 +14,18 @@ impl Keys {
         Self { prefix: format!("{namespace}:{{ruang_chat_utama}}:") }
     }
 
-    /// What every script declares, in the order in which `prelude.lua` names them.
+    /// The keys that every script declares, in the order in which `prelude.lua` names them.
     pub fn room(&self) -> Vec<String> {
         ["meta", "log", "said:0", "said:1", "people", "leases", "live", "rules", "bans", "removed"]
             .map(|name| self.key(name))
             .into()
+    }
+
+    /// The keys of a script: the room's, then its own.
+    pub fn with_own(&self, own: impl IntoIterator<Item = String>) -> Vec<String> {
+        let mut keys = self.room();
+        keys.extend(own);
+        keys
     }
 
     /// The stream of messages.
@@ -26,7 +33,7 @@ impl Keys {
         self.key("log")
     }
 
-    /// Who is in the room: hash of `name_key` to the name and the incarnations that hold them.
+    /// The people in the room: hash of name key to the name and the incarnations that hold them.
     pub fn people(&self) -> String {
         self.key("people")
     }
@@ -41,27 +48,27 @@ impl Keys {
         self.key(&format!("name:{name_key}"))
     }
 
-    /// When the next message of a person is due.
+    /// The time at which a person's next message is due.
     pub fn pace(&self, name_key: &NameKey) -> String {
         self.key(&format!("pace:{name_key}"))
     }
 
-    /// Names that are kept out: hash of `name_key` to until when, and the name.
+    /// Banned names: hash of name key to the ban's end and the name.
     pub fn bans(&self) -> String {
         self.key("bans")
     }
 
-    /// Messages that were deleted: their ids, by their place in the log.
+    /// Deleted messages: their ids, by their place in the log.
     pub fn removed(&self) -> String {
         self.key("removed")
     }
 
-    /// The record of what the operator did.
+    /// The record of the operator's actions.
     pub fn acts(&self) -> String {
         self.key("acts")
     }
 
-    /// What only those use who look whether Redis is fit.
+    /// A key that only `ruang check` uses.
     pub fn check(&self) -> String {
         self.key("check")
     }

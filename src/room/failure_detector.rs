@@ -52,7 +52,7 @@ impl FailureDetector {
     pub fn dead(&self, own: &IncarnationId) -> Option<(IncarnationId, u64)> {
         let now = self.last_look?;
         let is_dead = |seen: &Seen| match seen.stage {
-            Stage::ReapOutcome => true,
+            Stage::Dead => true,
             Stage::Draining => now.duration_since(seen.since) >= DRAINING_PATIENCE,
             Stage::Live => now.duration_since(seen.since) >= self.lease - self.lease / 5,
         };
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn whoever_was_declared_dead_is_finished_by_anybody() {
-        assert_eq!(watched(0, Stage::ReapOutcome, |_| 7), Some(("other".into(), 7)));
+        assert_eq!(watched(0, Stage::Dead, |_| 7), Some(("other".into(), 7)));
     }
 
     #[test]
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn nobody_declares_themselves_dead() {
         let (mut failure_detector, now) = (FailureDetector::new(LEASE), Instant::now());
-        failure_detector.look(&[lease("own", 7, Stage::ReapOutcome)], now);
+        failure_detector.look(&[lease("own", 7, Stage::Dead)], now);
         assert_eq!(failure_detector.dead(&"own".into()), None);
     }
 }

@@ -3,17 +3,26 @@
 //!
 //! Plain and synchronous: this is where "a gap is never silent" is decided.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use crate::backplane::{Delta, Event, Position};
 
 /// How long a beat's answer may be ahead of what was heard before something must be missing.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Follows the room's events.
+/// Former epochs whose late events are told from those of a new one.
+const FORMER_EPOCHS: usize = 8;
+
+/// Follows the room's events. Epochs are compared for equality only: a new one is smaller where the clock of Redis
+/// stepped back and the log was lost.
 #[derive(Debug, Default)]
 pub struct GapDetector {
     at: Option<Position>,
+    /// Epochs that were followed before the current one.
+    former: VecDeque<u64>,
     /// A position known to exist, not yet reached, and since when it is known.
     ahead: Option<(Position, Instant)>,
 }
@@ -37,8 +46,16 @@ impl GapDetector {
 
     /// Starts from, or jumps to, a position that was read.
     pub fn arrive(&mut self, position: Position) {
+        if let Some(at) = self.at.filter(|at| at.epoch != position.epoch) {
+            self.former.retain(|epoch| *epoch != position.epoch);
+            self.former.push_back(at.epoch);
+            if self.former.len() > FORMER_EPOCHS {
+                self.former.pop_front();
+            }
+        }
         self.at = Some(position);
-        self.ahead = self.ahead.filter(|(ahead, _)| is_ahead(*ahead, position));
+        // A position of another epoch was known before this one was read.
+        self.ahead = self.ahead.filter(|(ahead, _)| ahead.epoch == position.epoch && is_ahead(*ahead, position));
     }
 
     /// Judges an event and, if it is the next step, takes it.
@@ -65,12 +82,18 @@ impl GapDetector {
     fn judge(&self, event: &Event) -> Verdict {
         let Some(at) = self.at else { return Verdict::Gap };
         match event {
-            Event::Message { prev, version, message, .. } => match message.id.epoch.cmp(&at.epoch) {
-                std::cmp::Ordering::Less => Verdict::Stale,
-                std::cmp::Ordering::Greater => Verdict::Gap,
-                std::cmp::Ordering::Equal if message.id <= at.head => Verdict::Stale,
-                std::cmp::Ordering::Equal => next_if(*prev == at.head && *version == at.version),
-            },
+            Event::Message { message, .. } if self.former.contains(&message.id.epoch) => Verdict::Stale,
+            Event::Message { message, .. } if message.id.epoch != at.epoch => Verdict::Gap,
+            Event::Message { message, .. } if message.id <= at.head => Verdict::Stale,
+            Event::Message { prev, version, .. } => next_if(*prev == at.head && *version == at.version),
+            Event::Presence { position, .. }
+            | Event::Moderated { position, .. }
+            | Event::Ended { position, .. }
+            | Event::Heartbeat { position, .. }
+                if self.former.contains(&position.epoch) =>
+            {
+                Verdict::Stale
+            }
             Event::Presence { position, .. } | Event::Moderated { position, .. } => judge_change(*position, at),
             Event::Ended { position, delta, .. } if *delta != Delta::default() => judge_change(*position, at),
             Event::Ended { position, .. } | Event::Heartbeat { position, .. } => {
@@ -113,8 +136,7 @@ fn next_if(follows: bool) -> Verdict {
 
 /// Whether `position` has something that `at` has not.
 fn is_ahead(position: Position, at: Position) -> bool {
-    position.epoch > at.epoch
-        || (position.epoch == at.epoch && (position.head > at.head || position.version > at.version))
+    position.epoch != at.epoch || position.head > at.head || position.version > at.version
 }
 
 #[cfg(test)]

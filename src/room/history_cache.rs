@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{
-    backplane::{Cursor, MISSED_AT_MOST, NEWEST, Page, Position, Snapshot},
+    backplane::{Cursor, MISSED_AT_MOST, NEWEST, Page, Snapshot},
     protocol::{Id, Row, ServerFrame},
     websocket::text_frame,
 };
@@ -26,8 +26,8 @@ pub struct HistoryCache {
     before: u64,
     /// Whether the log keeps messages older than the first row.
     older: bool,
-    /// The position before the first row, if what was there grew too old: whoever has seen it misses nothing.
-    forgotten: Option<Id>,
+    /// The position before the first row, where nothing older is kept and that position still is.
+    start: Option<Id>,
     /// Whether it was ever filled.
     loaded: bool,
 }
@@ -78,13 +78,11 @@ impl HistoryCache {
     /// Starts anew from a reading, or continues with it.
     pub fn take(&mut self, snapshot: &Snapshot, encoded: Vec<EncodedMessage>) {
         if !(snapshot.continues && self.loaded) {
-            let Position { head, .. } = snapshot.position;
             *self = Self {
                 rows: VecDeque::new(),
                 before: snapshot.before,
                 older: snapshot.older,
-                // The newest message ever is too old.
-                forgotten: (snapshot.rows.is_empty() && head.n > 0).then_some(head),
+                start: snapshot.start,
                 loaded: true,
             };
         }
@@ -100,7 +98,7 @@ impl HistoryCache {
             self.rows.pop_front();
             self.before += 1;
             self.older = true;
-            self.forgotten = None;
+            self.start = None;
         }
     }
 
@@ -109,7 +107,7 @@ impl HistoryCache {
         while let Some(kept) = self.rows.pop_front_if(|kept| kept.row.at() < oldest) {
             self.before += 1;
             self.older = false;
-            self.forgotten = Some(kept.row.id());
+            self.start = Some(kept.row.id());
         }
     }
 
@@ -131,9 +129,9 @@ impl HistoryCache {
         self.rows.len()
     }
 
-    /// The newest message's id, none while nothing was ever said.
+    /// The newest position; none before the log was read.
     pub fn head(&self) -> Option<Id> {
-        self.rows.back().map(|kept| kept.row.id()).or(self.forgotten)
+        self.rows.back().map(|kept| kept.row.id()).or(self.start)
     }
 
     /// Whether asking the log about `id` could tell more than is known here.
@@ -149,7 +147,7 @@ impl HistoryCache {
                 let missed = (self.before + self.rows.len() as u64).saturating_sub(seen);
                 CatchUp { recovered: false, missed: Some(missed), rows: self.newest() }
             }
-            ResumeFrom::At(id) if Some(id) == self.forgotten => self.continue_from(0),
+            ResumeFrom::At(id) if Some(id) == self.start => self.continue_from(0),
             ResumeFrom::At(id) => match self.index(id) {
                 None => CatchUp { recovered: false, missed: None, rows: self.newest() },
                 Some(index) => self.continue_from(index + 1),

@@ -162,8 +162,8 @@ impl HubState {
 
     /// They were heard, or their loss was told.
     pub(super) fn account_for(&self, acknowledged: &[Id]) {
-        let last = acknowledged.iter().max().copied();
-        self.newest_acknowledged().retain(|_, id| Some(*id) > last);
+        let is_accounted_for = |id: &Id| acknowledged.iter().any(|other| other.epoch == id.epoch && other >= id);
+        self.newest_acknowledged().retain(|_, id| !is_accounted_for(id));
     }
 
     fn newest_acknowledged(&self) -> MutexGuard<'_, BTreeMap<u64, Id>> {

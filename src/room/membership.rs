@@ -83,9 +83,8 @@ impl Membership {
 
 impl Room {
     async fn publish(&self, person: Person, nonce: Nonce, text: Text) -> Result<Id, SayError> {
-        let Person { name_key, name: from, session } = person;
         let trace = TraceParent::current();
-        let post = Post { incarnation: self.shared.incarnation(), session, name_key, from, nonce, text, trace };
+        let post = Post { incarnation: self.shared.incarnation(), person, nonce, text, trace };
         let published = timeout(PATIENCE, self.backplane.publish(post)).await;
         let published = published.unwrap_or(Err(PublishError::Unavailable(Unavailable)));
         spans::said(published.as_ref().map_err(PublishError::name));

@@ -12,7 +12,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::{Web, assets, error, locale::Locale, texts::Texts};
 use crate::{
     backplane::{Cursor, Page},
-    protocol::{self, TEXT_CHARS},
+    protocol::{self, Id, TEXT_CHARS},
     session::{Alive, NotSignedIn, SignedIn},
 };
 
@@ -33,9 +33,11 @@ pub async fn page(State(web): State<Web>, locale: Locale, signed_in: Result<Sign
         Ok(Alive::No) => return Redirect::to("/").into_response(),
         Err(_) => return error::unavailable(locale),
     }
+    // Read before the page: what is sent in between comes after it.
+    let head = web.room.head();
     // Without the newest messages the page is still good: the socket brings them.
     let newest = web.room.page(Cursor::Newest, NEWEST).await.unwrap_or_default();
-    error::html(StatusCode::OK, &ChatPage::new(locale, &person.name, &newest))
+    error::html(StatusCode::OK, &ChatPage::new(locale, &person.name, &newest, head))
 }
 
 #[derive(Template)]
@@ -46,7 +48,7 @@ struct ChatPage<'a> {
     base: String,
     modules: Vec<&'static str>,
     you: &'a str,
-    /// The id to join from; empty where there is none.
+    /// The position to join from; empty while the instance cannot know it.
     since: String,
     more: bool,
     messages: Vec<Row<'a>>,
@@ -78,7 +80,7 @@ struct Row<'a> {
 }
 
 impl<'a> ChatPage<'a> {
-    fn new(locale: Locale, you: &'a str, newest: &'a Page) -> Self {
+    fn new(locale: Locale, you: &'a str, newest: &'a Page, head: Option<Id>) -> Self {
         let texts = Texts::of(locale);
         let before = std::iter::once(None).chain(newest.rows.iter().map(Some));
         let messages: Vec<_> =
@@ -89,7 +91,7 @@ impl<'a> ChatPage<'a> {
             base: assets::base(),
             modules: assets::modules().collect(),
             you,
-            since: newest.rows.last().map(|last| last.id().to_string()).unwrap_or_default(),
+            since: newest.rows.last().map(protocol::Row::id).or(head).map(|id| id.to_string()).unwrap_or_default(),
             more: newest.more,
             messages,
             template_row: Row::default(),
@@ -169,7 +171,7 @@ mod tests {
 
     fn rendered(rows: Vec<protocol::Row>) -> String {
         let page = Page { rows, more: false, trimmed: false };
-        ChatPage::new(Locale::Indonesian, "sari", &page).render().unwrap()
+        ChatPage::new(Locale::Indonesian, "sari", &page, None).render().unwrap()
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tower_sessions::{Session, SessionStore, session::Id};
 
 use super::{Options, Web, layers, router};
 use crate::{
-    backplane::{Backplane, Person, RetentionPolicy, SessionTag, memory::Memory, redis::Redis},
+    backplane::{Backplane, Person, RetentionPolicy, SessionTag, memory::MemoryBackplane, redis::RedisBackplane},
     bucket::Rate,
     origin::SitePolicy,
     protocol::{Limits, TEXT_CHARS},
@@ -52,7 +52,7 @@ impl Site {
     /// Sessions work, but the room's Redis is not there.
     fn without_room() -> Self {
         let redis = redis::Options { url: "redis://127.0.0.1:1".into(), password: None, ca_file: None };
-        let engine = Redis::new(RedisConnector::new(&redis).unwrap(), "ruang", KEEPING).unwrap();
+        let engine = RedisBackplane::new(RedisConnector::new(&redis).unwrap(), "ruang", KEEPING).unwrap();
         Self::of(
             open(Arc::new(engine)),
             Arc::new(MemorySessionStore::default()),
@@ -62,7 +62,7 @@ impl Site {
     }
 
     fn on(store: Arc<dyn SessionStore>, options: Options, sessions: session::Options) -> Self {
-        Self::of(open(Arc::new(Memory::new(KEEPING))), store, options, sessions)
+        Self::of(open(Arc::new(MemoryBackplane::new(KEEPING))), store, options, sessions)
     }
 
     fn of(room: Room, store: Arc<dyn SessionStore>, options: Options, sessions: session::Options) -> Self {

@@ -1,9 +1,10 @@
-//! The contract of the backplane, held against both engines; and what only the one on Redis has to keep.
+//! The contract of the backplane on both engines, and the cases that only Redis has.
 
-mod bench;
 mod claims;
 mod delivery;
 mod epochs;
+mod fixture;
+mod formats;
 mod leases;
 mod log;
 mod moderation;

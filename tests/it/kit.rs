@@ -6,6 +6,7 @@ pub mod balancer;
 pub mod browser;
 pub mod cluster;
 pub mod collector;
+pub mod engines;
 pub mod front;
 pub mod http_client;
 pub mod https;

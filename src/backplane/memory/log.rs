@@ -1,4 +1,4 @@
-//! The log: messages in order, and the nonces of those said lately.
+//! The log: messages in order, and the nonces of the last ten minutes.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -7,24 +7,24 @@ use std::{
 };
 
 use crate::{
-    backplane::{Cursor, MISSED_AT_MOST, NEWEST, NONCE_MEMORY, Page, Position, Post, PublishError, Snapshot},
+    backplane::{Cursor, MISSED_AT_MOST, NEWEST, NONCE_MEMORY, Page, Person, Position, Post, PublishError, Snapshot},
     name::NameKey,
     protocol::{Id, Message, Row},
 };
 
 pub(super) struct Log {
-    /// The position before the first row, where that is known: none once rows gave way to newer ones.
+    /// The position before the first row; none once rows were trimmed by number.
     anchor: Option<Id>,
-    /// The newest message's id, or that before the first one ever.
+    /// The newest message's id, or the position before the first one ever.
     head: Id,
-    /// When that was, in Unix milliseconds.
+    /// The newest message's time, in Unix milliseconds.
     newest_at: u64,
-    /// Messages kept, oldest first; contiguous.
+    /// Messages stored, oldest first; contiguous.
     rows: VecDeque<Row>,
-    /// Messages no longer kept.
+    /// Messages no longer stored.
     trimmed: usize,
     keep: usize,
-    said: Said,
+    nonces: Nonces,
 }
 
 impl Log {
@@ -37,7 +37,7 @@ impl Log {
             rows: VecDeque::new(),
             trimmed: 0,
             keep,
-            said: Said::default(),
+            nonces: Nonces::default(),
         }
     }
 
@@ -45,20 +45,21 @@ impl Log {
         self.head
     }
 
-    /// What a post is answered whose nonce is known.
-    pub(super) fn said(&self, post: &Post) -> Option<Result<Id, PublishError>> {
-        let (id, known) = self.said.get(&(post.name_key.clone(), post.nonce.clone()))?;
+    /// Returns the result for a post whose nonce is stored.
+    pub(super) fn duplicate(&self, post: &Post) -> Option<Result<Id, PublishError>> {
+        let (id, known) = self.nonces.get(&(post.person.name_key.clone(), post.nonce.clone()))?;
         Some(if *known == post.fingerprint() { Ok(*id) } else { Err(PublishError::BadNonce) })
     }
 
     pub(super) fn append(&mut self, post: Post, at: u64, now: Instant) -> Arc<Message> {
         let fingerprint = post.fingerprint();
-        let key = (post.name_key, post.nonce.clone());
+        let Person { name_key, name, .. } = post.person;
+        let key = (name_key, post.nonce.clone());
         let id = Id::new(self.head.epoch, self.head.n + 1);
         let at = self.newest_at.max(at);
         let text = post.text.as_str().to_owned();
-        let message = Arc::new(Message { id, nonce: post.nonce, from: post.from, text, at });
-        self.said.remember(key, (id, fingerprint), now);
+        let message = Arc::new(Message { id, nonce: post.nonce, from: name, text, at });
+        self.nonces.insert(key, (id, fingerprint), now);
         (self.head, self.newest_at) = (id, at);
         self.rows.push_back(Row::Message(Arc::clone(&message)));
         while self.rows.len() > self.keep {
@@ -69,7 +70,7 @@ impl Log {
         message
     }
 
-    /// Deletes a message: its position stays. False if there is none.
+    /// Deletes a message; its position stays. Returns false if there is none.
     pub(super) fn remove(&mut self, id: Id) -> bool {
         let row = self.index(id).map(|index| &mut self.rows[index]);
         let Some(row) = row.filter(|row| row.message().is_some()) else { return false };
@@ -77,8 +78,8 @@ impl Log {
         true
     }
 
-    /// Deletes what was said before `oldest`, in Unix milliseconds. Whoever has seen the last of it misses nothing.
-    pub(super) fn forget(&mut self, oldest: u64) {
+    /// Deletes messages sent before `oldest`, in Unix milliseconds. The last of them stays as a position.
+    pub(super) fn trim_old(&mut self, oldest: u64) {
         while let Some(row) = self.rows.pop_front_if(|row| row.at() < oldest) {
             self.trimmed += 1;
             self.anchor = Some(row.id());
@@ -86,12 +87,12 @@ impl Log {
     }
 
     pub(super) fn read(&self, since: Option<Id>) -> Snapshot {
-        // How many rows come before the first that is new to the reader, if its position is known.
-        let seen = since.and_then(|id| self.rows_up_to(id));
-        let missed = seen.map(|seen| self.rows.len() - seen);
+        // Rows up to the reader's position, if that is known.
+        let known = since.and_then(|id| self.rows_up_to(id));
+        let missed = known.map(|known| self.rows.len() - known);
         let continues = missed.is_some_and(|missed| missed <= MISSED_AT_MOST);
-        let first = match seen {
-            Some(seen) if continues => seen,
+        let first = match known {
+            Some(known) if continues => known,
             _ => self.rows.len().saturating_sub(NEWEST),
         };
         Snapshot {
@@ -100,6 +101,7 @@ impl Log {
             missed: missed.map(|missed| missed as u64),
             before: (self.trimmed + first) as u64,
             older: first > 0,
+            start: self.anchor.filter(|_| first == 0),
             rows: self.rows.range(first..).cloned().collect(),
             removed: self.rows.iter().filter(|row| row.message().is_none()).map(Row::id).collect(),
             ..Snapshot::default()
@@ -107,29 +109,28 @@ impl Log {
     }
 
     pub(super) fn locate(&self, id: Id) -> Option<u64> {
-        self.rows_up_to(id).filter(|rows| *rows > 0).map(|rows| (self.trimmed + rows) as u64)
+        self.rows_up_to(id).map(|rows| (self.trimmed + rows) as u64)
     }
 
     pub(super) fn page(&self, cursor: Cursor, limit: usize) -> Page {
         let len = self.rows.len();
-        let known = |id| self.rows_up_to(id).filter(|rows| *rows > 0);
         let (range, more, trimmed) = match cursor {
             Cursor::Newest => (len.saturating_sub(limit)..len, len > limit, false),
             Cursor::Before(id) => {
                 // An id that is not in the log still has a place in its order.
-                let end = known(id).map_or_else(|| self.rows.partition_point(|row| row.id() < id), |rows| rows - 1);
-                (end.saturating_sub(limit)..end, end > limit, known(id).is_none())
+                let end = self.rows.partition_point(|row| row.id() < id);
+                (end.saturating_sub(limit)..end, end > limit, self.rows_up_to(id).is_none())
             }
             Cursor::After(id) => {
                 let start = self.rows.partition_point(|row| row.id() <= id);
                 let end = len.min(start + limit);
-                (start..end, end < len, known(id).is_none())
+                (start..end, end < len, self.rows_up_to(id).is_none())
             }
         };
         Page { rows: self.rows.range(range).cloned().collect(), more, trimmed }
     }
 
-    /// How many of the kept rows are up to and including `id`, if that exact position is known.
+    /// Returns how many of the rows are up to and including `id`, if that exact position is known.
     fn rows_up_to(&self, id: Id) -> Option<usize> {
         if Some(id) == self.anchor {
             return Some(0);
@@ -143,27 +144,28 @@ impl Log {
 }
 
 type Key = (NameKey, crate::protocol::Nonce);
-type Answer = (Id, String);
+type Value = (Id, String);
 
-/// Nonces in two generations: the older is dropped whole, at most once in [`NONCE_MEMORY`].
+/// Nonces, each with its message's id and fingerprint, in two generations: the older is dropped whole, at most once per
+/// [`NONCE_MEMORY`].
 #[derive(Default)]
-struct Said {
-    current: HashMap<Key, Answer>,
-    previous: HashMap<Key, Answer>,
-    turned: Option<Instant>,
+struct Nonces {
+    current: HashMap<Key, Value>,
+    previous: HashMap<Key, Value>,
+    rotated: Option<Instant>,
 }
 
-impl Said {
-    fn get(&self, key: &Key) -> Option<&Answer> {
+impl Nonces {
+    fn get(&self, key: &Key) -> Option<&Value> {
         self.current.get(key).or_else(|| self.previous.get(key))
     }
 
-    fn remember(&mut self, key: Key, answer: Answer, now: Instant) {
-        let turned = *self.turned.get_or_insert(now);
-        if now.duration_since(turned) >= NONCE_MEMORY {
+    fn insert(&mut self, key: Key, value: Value, now: Instant) {
+        let rotated = *self.rotated.get_or_insert(now);
+        if now.duration_since(rotated) >= NONCE_MEMORY {
             self.previous = std::mem::take(&mut self.current);
-            self.turned = Some(now);
+            self.rotated = Some(now);
         }
-        self.current.insert(key, answer);
+        self.current.insert(key, value);
     }
 }

@@ -1,4 +1,4 @@
-//! When each person who spoke lately may speak again.
+//! When each person may send their next message.
 
 use std::{
     collections::HashMap,
@@ -7,6 +7,9 @@ use std::{
 
 use crate::{backplane::Pace, name::NameKey};
 
+/// Time between two removals of people who may send anyway.
+const SWEEP_US: u64 = 1_000_000;
+
 pub(super) struct MessageRates {
     began: Instant,
     /// In microseconds since then.
@@ -14,25 +17,22 @@ pub(super) struct MessageRates {
     swept: u64,
 }
 
-/// How often those are forgotten who may speak anyway.
-const SWEEP_US: u64 = 1_000_000;
-
 impl MessageRates {
     pub(super) fn new(now: Instant) -> Self {
         Self { began: now, due: HashMap::new(), swept: 0 }
     }
 
-    /// Takes one message's worth.
+    /// Admits a message.
     ///
     /// # Errors
-    /// How long until there is one.
-    pub(super) fn take(&mut self, name_key: &NameKey, pace: Pace, now: Instant) -> Result<(), Duration> {
+    /// The time until it is admitted.
+    pub(super) fn admit(&mut self, name_key: &NameKey, pace: Pace, now: Instant) -> Result<(), Duration> {
         let now = u64::try_from(now.duration_since(self.began).as_micros()).unwrap_or(u64::MAX);
         if now - self.swept >= SWEEP_US {
             self.due.retain(|_, due| *due > now);
             self.swept = now;
         }
-        let due = pace.take(self.due.get(name_key).copied().unwrap_or_default(), now)?;
+        let due = pace.admit(self.due.get(name_key).copied().unwrap_or_default(), now)?;
         self.due.insert(name_key.to_owned(), due);
         Ok(())
     }

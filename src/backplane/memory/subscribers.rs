@@ -1,4 +1,4 @@
-//! Who listens, each through a queue of its own that may overflow but never grows.
+//! The subscribers, each with a bounded queue of its own.
 
 use tokio::sync::mpsc;
 
@@ -10,12 +10,12 @@ pub(super) struct Subscribers(Vec<EventSender>);
 impl Subscribers {
     pub(super) fn add(&mut self) -> mpsc::Receiver<Event> {
         let (mut event_sender, receiver) = EventSender::new();
-        event_sender.tell_gap();
+        event_sender.send_gap();
         self.0.push(event_sender);
         receiver
     }
 
-    pub(super) fn tell(&mut self, event: &Event) {
-        self.0.retain_mut(|event_sender| event_sender.tell(event.clone()));
+    pub(super) fn send(&mut self, event: &Event) {
+        self.0.retain_mut(|event_sender| event_sender.send(event.clone()));
     }
 }

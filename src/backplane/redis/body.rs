@@ -1,4 +1,4 @@
-//! What the log keeps of a message beside its id and time: JSON, the same in the stream and on the channel.
+//! The part of a message that is stored beside its id and time: JSON, the same in the stream and on the channel.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,18 +18,18 @@ struct Body {
 }
 
 pub(super) fn write(post: &Post) -> String {
-    let (nonce, from, text) = (post.nonce.clone(), post.from.clone(), post.text.as_str().to_owned());
+    let (nonce, from, text) = (post.nonce.clone(), post.person.name.clone(), post.text.as_str().to_owned());
     let body = Body { nonce, from, text, trace: post.trace.clone() };
     // Strings: serialising cannot fail.
     serde_json::to_string(&body).unwrap_or_default()
 }
 
-/// The message, if this is one that this version can read.
+/// The message, if this version can read it.
 pub(super) fn read(id: Id, at: u64, body: &str) -> Option<Message> {
     read_traced(id, at, body).map(|(message, _)| message)
 }
 
-/// The message, and the trace that it was said in.
+/// The message, and the trace that it was sent in.
 pub(super) fn read_traced(id: Id, at: u64, body: &str) -> Option<(Message, Option<TraceParent>)> {
     let Body { nonce, from, text, trace } = serde_json::from_str(body).ok()?;
     Some((Message { id, nonce, from, text, at }, trace))

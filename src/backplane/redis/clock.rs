@@ -1,13 +1,12 @@
-//! The room's time: what the clock of Redis says, learned from the answers of beats. This machine's own may be wrong by
-//! anything, and messages carry the time of Redis.
+//! The room's time: the clock of Redis, learned from the replies to heartbeats. Messages carry the time of Redis, and
+//! this machine's clock may differ from it by any amount.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// How long a good measurement is believed before any other takes its place: clocks drift.
-const BELIEVED: Duration = Duration::from_secs(60);
+use parking_lot::Mutex;
+
+/// Age at which any newer measurement replaces a more exact one: clocks drift.
+const MAX_AGE: Duration = Duration::from_secs(60);
 
 /// How far the clock of Redis is ahead of ours.
 #[derive(Debug, Default)]
@@ -18,37 +17,37 @@ pub(super) struct Clock(Mutex<Option<Sample>>);
 struct Sample {
     /// Redis' time less ours, in microseconds.
     ahead: i64,
-    /// By how much that may be wrong, in microseconds.
+    /// The largest error of that, in microseconds.
     error: i64,
     taken: Instant,
 }
 
 impl Clock {
-    /// The time since 1970, as Redis counts it.
+    /// The time since 1970 by the clock of Redis.
     pub(super) fn now(&self) -> Duration {
         let ahead = self.sample().map_or(0, |sample| sample.ahead);
         Duration::from_micros(u64::try_from(micros(wall()) + ahead).unwrap_or(0))
     }
 
-    /// Learns from an answer: Redis said `theirs`, somewhen between `asked` (by our wall clock) and `took` later.
+    /// Learns from a reply: the clock of Redis was at `theirs` between `asked` (by our wall clock) and `took` later.
     pub(super) fn learn(&self, theirs: Duration, asked: Duration, took: Duration, now: Instant) {
         let error = micros(took) / 2;
         let sample = Sample { ahead: micros(theirs) - micros(asked) - error, error, taken: now };
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock();
         if known.is_none_or(|known| sample.replaces(&known)) {
             *known = Some(sample);
         }
     }
 
     fn sample(&self) -> Option<Sample> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.lock()
     }
 }
 
 impl Sample {
-    /// Whether it is better than what was known, or that can no longer be: one of the clocks has jumped.
+    /// Whether it is more exact than the known sample, or that one is outdated: old, or contradicted since a clock jumped.
     fn replaces(&self, known: &Self) -> bool {
-        let is_old = self.taken.saturating_duration_since(known.taken) > BELIEVED;
+        let is_old = self.taken.saturating_duration_since(known.taken) > MAX_AGE;
         let disagrees = (self.ahead - known.ahead).abs() > self.error + known.error;
         self.error <= known.error || is_old || disagrees
     }
@@ -72,11 +71,11 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     fn ahead(clock: &Clock) -> i64 {
-        clock.sample().expect("something was learned").ahead
+        clock.sample().expect("a sample").ahead
     }
 
     #[test]
-    fn the_quickest_answer_counts_until_it_is_old() {
+    fn sample_most_exact_counts_until_it_is_old() {
         let (clock, now) = (Clock::default(), Instant::now());
         clock.learn(MS * 1_010, MS * 1_000, MS * 20, now);
         assert_eq!(ahead(&clock), 0);
@@ -84,12 +83,12 @@ mod tests {
         assert_eq!(ahead(&clock), 3_000);
         clock.learn(MS * 1_010, MS * 1_000, MS * 20, now);
         assert_eq!(ahead(&clock), 3_000);
-        clock.learn(MS * 1_010, MS * 1_000, MS * 20, now + BELIEVED * 2);
+        clock.learn(MS * 1_010, MS * 1_000, MS * 20, now + MAX_AGE * 2);
         assert_eq!(ahead(&clock), 0);
     }
 
     #[test]
-    fn a_clock_that_jumped_is_noticed_at_once() {
+    fn clock_that_jumped_replaces_sample_at_once() {
         let (clock, now) = (Clock::default(), Instant::now());
         clock.learn(MS * 1_000, MS * 1_000, MS, now);
         clock.learn(MS * 1_000, MS * 3_601_000, MS * 40, now);
@@ -97,9 +96,8 @@ mod tests {
     }
 
     proptest! {
-        /// However long answers take on either way, what is learned is no further off than it says.
         #[test]
-        fn it_is_never_further_off_than_it_says(
+        fn sample_any_delays_errs_within_its_bound(
             truth in -10_000_000_i64..10_000_000,
             ways in prop::collection::vec((0_u64..50_000, 0_u64..50_000), 1..20),
         ) {

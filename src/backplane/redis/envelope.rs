@@ -1,5 +1,5 @@
-//! What goes over the live channel: `1 <kind> …`, where `1` is the envelope's version. The scripts write the others;
-//! whatever cannot be read is ignored, so that a later version may say more.
+//! Envelopes on the live channel: `1 <kind> …`, where `1` is the envelope's version. The scripts write all but typing.
+//! Unknown envelopes are ignored, so that a later version can add kinds.
 
 use std::sync::Arc;
 
@@ -75,7 +75,7 @@ fn open_typing(rest: &str) -> Option<Event> {
     Some(Event::Typing(Typing { name_key, name, active: active == "1" }))
 }
 
-/// `[[[name_key, name], …], [[name_key, name], …]]`: who came, who went.
+/// `[[[name_key, name], …], [[name_key, name], …]]`: joined, left.
 fn open_delta(text: &str) -> Option<Delta> {
     type Pairs = Vec<(String, String)>;
     let (joined, left): (Pairs, Pairs) = serde_json::from_str(text).ok()?;
@@ -84,7 +84,7 @@ fn open_delta(text: &str) -> Option<Delta> {
     Some(Delta { joined: people(joined), left: people(left) })
 }
 
-pub(super) fn position(epoch: &str, head: &str, version: &str) -> Option<Position> {
+fn position(epoch: &str, head: &str, version: &str) -> Option<Position> {
     Some(Position { epoch: epoch.parse().ok()?, head: head.parse::<Id>().ok()?, version: version.parse().ok()? })
 }
 
@@ -97,19 +97,19 @@ fn fields<const N: usize>(text: &str) -> Option<[&str; N]> {
 mod tests {
     use super::*;
 
-    /// What this version's scripts write: other versions in one cluster must be able to read it for ever.
+    /// Written by this version's scripts, and read by every later version in the same room.
     #[test]
-    fn golden_envelopes_are_read() {
+    fn golden_envelopes_of_every_kind_are_read() {
         let position = Position { epoch: 8, head: Id::new(7, 42), version: 3 };
         let person = |name: &str| Member { name_key: name.to_lowercase().into(), name: name.into() };
         let body = r#"{"nonce":"n","from":"Sari","text":"halo semua"}"#;
         let message = Arc::new(body::read(Id::new(7, 43), 1_764_000_000_000, body).unwrap());
-        let said =
+        let event =
             |trace| Some(Event::Message { prev: Id::new(7, 42), version: 3, message: Arc::clone(&message), trace });
-        assert_eq!(open(&format!("1 m 7-43 7-42 3 1764000000000 {body}")), said(None));
+        assert_eq!(open(&format!("1 m 7-43 7-42 3 1764000000000 {body}")), event(None));
         let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         let body = format!(r#"{{"nonce":"n","from":"Sari","text":"halo semua","trace":"{trace}"}}"#);
-        assert_eq!(open(&format!("1 m 7-43 7-42 3 1764000000000 {body}")), said(Some(trace.into())));
+        assert_eq!(open(&format!("1 m 7-43 7-42 3 1764000000000 {body}")), event(Some(trace.into())));
         let delta = Delta { joined: vec![person("Sari")], left: vec![] };
         assert_eq!(open(r#"1 p 8 3 7-42 [[["sari","Sari"]],[]]"#), Some(Event::Presence { position, delta }));
         let delta = Delta { joined: vec![], left: vec![person("Adi Budi")] };
@@ -132,14 +132,14 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_ignored() {
+    fn envelope_unknown_or_malformed_is_ignored() {
         for text in [
             "",
             "1",
             "1 m",
             "1 m 7-43",
             "2 m 7-43 7-42 3 1 {}",
-            "1 z what is new",
+            "1 z of a later version",
             "1 b 8 3 x inc 9",
             "1 p 8 3 7-42 {}",
             "1 r 8 3 7-42 7-41,x {}",
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn typing_reads_back_whatever_the_name() {
+    fn typing_with_quotes_in_the_name_round_trips() {
         let typing = Typing { name_key: "a \" b".into(), name: "A \" \\ B".into(), active: false };
         assert_eq!(open(&super::typing(&typing)), Some(Event::Typing(typing)));
     }

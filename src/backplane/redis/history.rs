@@ -1,69 +1,90 @@
 //! Reading the log.
 
-use fred::{
-    interfaces::{SortedSetsInterface, StreamsInterface},
-    types::Value,
-};
+use std::collections::HashMap;
 
-use super::{Redis, answer, body, scripts::Call};
+use fred::interfaces::{SortedSetsInterface, StreamsInterface};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    RedisBackplane, body,
+    reply::{PositionReply, number},
+    scripts::unavailable,
+};
 use crate::{
-    backplane::{Cursor, IncarnationId, MISSED_AT_MOST, NEWEST, Page, Position, Present, Snapshot, Unavailable},
+    backplane::{Cursor, IncarnationId, MISSED_AT_MOST, Member, NEWEST, Page, Present, Snapshot, Unavailable},
     protocol::{Id, Row, Rules},
 };
 
-/// An entry of the stream.
-struct Entry {
-    total: u64,
-    /// None for the hidden entry at the beginning.
-    row: Option<Row>,
+#[derive(Serialize)]
+struct Argument {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Id>,
+    missed_at_most: usize,
+    newest: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history_age_ms: Option<u64>,
 }
 
-/// What `read.lua` answers in place of a body where the message was deleted.
+#[derive(Deserialize)]
+struct Reply {
+    position: PositionReply,
+    #[serde(deserialize_with = "number")]
+    total: u64,
+    continues: bool,
+    missed: Option<String>,
+    #[serde(deserialize_with = "number")]
+    oldest: u64,
+    #[serde(default)]
+    rows: Vec<Entry>,
+    people: HashMap<String, String>,
+    #[serde(deserialize_with = "number")]
+    slow_ms: u64,
+    notice: Option<String>,
+    #[serde(default)]
+    removed: Vec<Id>,
+}
+
+/// An entry of the stream.
+#[derive(Deserialize)]
+struct Entry {
+    id: Id,
+    #[serde(deserialize_with = "number")]
+    total: u64,
+    #[serde(deserialize_with = "number")]
+    at: u64,
+    /// Absent for the hidden entry at the beginning of the log.
+    body: Option<String>,
+}
+
+/// The body that `read.lua` returns of a deleted message.
 const REMOVED: &str = "-";
 
-impl Redis {
+impl RedisBackplane {
     pub(super) async fn read_room(&self, since: Option<Id>) -> Result<Snapshot, Unavailable> {
-        let since = since.map(|id| id.to_string()).unwrap_or_default();
-        let args = vec![since, MISSED_AT_MOST.to_string(), NEWEST.to_string(), self.history_age_ms()];
-        let read = self.scripts.run(Call::Read, self.keys.room(), args).await?;
-        let fields = answer::list(&read)?;
-        let position = Position {
-            epoch: answer::parse(fields.first())?,
-            head: answer::parse(fields.get(1))?,
-            version: answer::parse(fields.get(2))?,
-        };
-        let total: u64 = answer::parse(fields.get(3))?;
-        let oldest: u64 = answer::parse(fields.get(6))?;
-        let entries = answer::list(fields.get(7).ok_or(Unavailable)?)?;
-        let mut rows = vec![];
-        let mut first_total = None;
-        for entry in entries {
-            let Entry { total, row } = read_row(entry)?;
-            if let Some(row) = row {
-                first_total.get_or_insert(total);
-                rows.push(row);
-            }
-        }
-        let before = first_total.map_or(total, |first| first.saturating_sub(1));
-        let people = answer::texts(fields.get(8))?;
-        let notice = answer::text(fields.get(10))?;
-        let removed = answer::list(fields.get(11).ok_or(Unavailable)?)?;
+        let history_age_ms = self.history_age_ms();
+        let argument = Argument { since, missed_at_most: MISSED_AT_MOST, newest: NEWEST, history_age_ms };
+        let read: Reply = self.scripts.run(&self.scripts.read, self.keys.room(), &argument).await?;
+        let hidden = read.rows.iter().take_while(|entry| entry.body.is_none()).last().map(|entry| entry.id);
+        let messages: Vec<(u64, Row)> =
+            read.rows.into_iter().filter_map(|entry| Some((entry.total, entry.row()?))).collect();
+        let before = messages.first().map_or(read.total, |(total, _)| total.saturating_sub(1));
         Ok(Snapshot {
-            position,
-            continues: answer::text(fields.get(4))? == "1",
-            missed: answer::text(fields.get(5))?.parse().ok(),
+            position: read.position.into(),
+            continues: read.continues,
+            missed: read.missed.and_then(|missed| missed.parse().ok()),
             before,
-            older: before + 1 > oldest,
-            rows,
-            removed: removed.iter().map(|id| answer::parse(Some(id))).collect::<Result<_, _>>()?,
-            rules: Rules { slow_ms: answer::parse(fields.get(9))?, notice: (!notice.is_empty()).then_some(notice) },
-            people: people.chunks_exact(2).filter_map(|pair| present(&pair[0], &pair[1])).collect(),
+            older: before + 1 > read.oldest,
+            start: hidden,
+            rows: messages.into_iter().map(|(_, row)| row).collect(),
+            removed: read.removed,
+            rules: Rules { slow_ms: read.slow_ms, notice: read.notice },
+            people: read.people.iter().filter_map(|(name_key, stored)| present(name_key, stored)).collect(),
         })
     }
 
     pub(super) async fn locate_message(&self, id: Id) -> Result<Option<u64>, Unavailable> {
         let entries = self.range(id.to_string(), id.to_string(), 1).await?;
-        Ok(entries.into_iter().find(|entry| entry.row.is_some()).map(|entry| entry.total))
+        Ok(entries.first().map(|entry| entry.total))
     }
 
     pub(super) async fn read_page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable> {
@@ -80,9 +101,9 @@ impl Redis {
                 (self.range(format!("({id}"), "+".to_owned(), count).await?, !known)
             }
         };
-        let oldest = self.keeping.oldest_ms(self.clock.now());
-        let kept = |row: &Row| oldest.is_none_or(|oldest| row.at() >= oldest);
-        let mut rows: Vec<Row> = entries.into_iter().filter_map(|entry| entry.row).filter(kept).collect();
+        let oldest = self.policy.oldest_ms(self.clock.now());
+        let is_kept = |row: &Row| oldest.is_none_or(|oldest| row.at() >= oldest);
+        let mut rows: Vec<Row> = entries.into_iter().filter_map(Entry::row).filter(is_kept).collect();
         let more = rows.len() > limit;
         rows.truncate(limit);
         if !matches!(cursor, Cursor::After(_)) {
@@ -92,13 +113,14 @@ impl Redis {
         Ok(Page { rows, more, trimmed })
     }
 
-    /// Asked after the messages themselves: what was deleted before them is not shown.
+    /// Reads the deletions after the messages: a message deleted in between is not shown.
     async fn mark_removed(&self, rows: &mut [Row]) -> Result<(), Unavailable> {
         if rows.is_empty() {
             return Ok(());
         }
         let ids: Vec<String> = rows.iter().map(|row| row.id().to_string()).collect();
-        let places: Vec<Option<f64>> = self.reads.zmscore(self.keys.removed(), ids).await.map_err(|_| Unavailable)?;
+        let places: Vec<Option<f64>> =
+            self.reads.zmscore(self.keys.removed(), ids).await.map_err(|error| unavailable("page", &error))?;
         for (row, place) in rows.iter_mut().zip(places) {
             if place.is_some() {
                 *row = row.removed();
@@ -108,48 +130,46 @@ impl Redis {
     }
 
     async fn range(&self, from: String, to: String, count: u64) -> Result<Vec<Entry>, Unavailable> {
-        let entries: Value =
-            self.reads.xrange(self.keys.log(), from, to, Some(count)).await.map_err(|_| Unavailable)?;
-        read_entries(&entries)
+        let entries: StreamEntries = self
+            .reads
+            .xrange_values(self.keys.log(), from, to, Some(count))
+            .await
+            .map_err(|error| unavailable("page", &error))?;
+        entries.into_iter().map(Entry::of_stream).collect()
     }
 
     async fn range_back(&self, from: String, count: u64) -> Result<Vec<Entry>, Unavailable> {
-        let entries: Value =
-            self.reads.xrevrange(self.keys.log(), from, "-", Some(count)).await.map_err(|_| Unavailable)?;
-        read_entries(&entries)
+        let entries: StreamEntries = self
+            .reads
+            .xrevrange_values(self.keys.log(), from, "-", Some(count))
+            .await
+            .map_err(|error| unavailable("page", &error))?;
+        entries.into_iter().map(Entry::of_stream).collect()
     }
 }
 
-/// Entries as Redis itself answers them: `[id, [field, value, …]]`.
-fn read_entries(entries: &Value) -> Result<Vec<Entry>, Unavailable> {
-    let read = |entry: &Value| {
-        let parts = answer::list(entry)?;
-        let fields = answer::texts(parts.get(1))?;
-        let value = |name: &str| {
-            fields.chunks_exact(2).find(|pair| pair[0] == name).map(|pair| pair[1].as_str()).unwrap_or_default()
-        };
-        let (total, at) = (value("total").parse(), value("at").parse());
-        let (total, at) = (total.map_err(|_| Unavailable)?, at.map_err(|_| Unavailable)?);
-        let message = body::read(answer::parse(parts.first())?, at, value("body"));
-        Ok(Entry { total, row: message.map(Row::from) })
-    };
-    answer::list(entries)?.iter().map(read).collect()
+/// Entries as Redis itself replies them.
+type StreamEntries = Vec<(String, HashMap<String, String>)>;
+
+impl Entry {
+    fn of_stream((id, mut fields): (String, HashMap<String, String>)) -> Result<Self, Unavailable> {
+        let parse = |text: Option<&String>| text.and_then(|text| text.parse().ok()).ok_or(Unavailable);
+        let (total, at) = (parse(fields.get("total"))?, parse(fields.get("at"))?);
+        Ok(Self { id: id.parse().map_err(|_| Unavailable)?, total, at, body: fields.remove("body") })
+    }
+
+    /// The message, or its deletion, if this version can read it; none for a hidden entry.
+    fn row(self) -> Option<Row> {
+        match self.body?.as_str() {
+            REMOVED => Some(Row::Removed { id: self.id, at: self.at }),
+            body => body::read(self.id, self.at, body).map(Row::from),
+        }
+    }
 }
 
-/// An entry as `read.lua` answers it: `[id, total, at, body]`.
-fn read_row(row: &Value) -> Result<Entry, Unavailable> {
-    let fields = answer::list(row)?;
-    let at = answer::parse(fields.get(2))?;
-    let id = answer::parse(fields.first())?;
-    let row = match answer::text(fields.get(3))?.as_str() {
-        REMOVED => Some(Row::Removed { id, at }),
-        body => body::read(id, at, body).map(Row::from),
-    };
-    Ok(Entry { total: answer::parse(fields.get(1))?, row })
-}
-
-fn present(name_key: &str, held: &str) -> Option<Present> {
-    let (name, incs) = held.split_once('\n')?;
-    let held_by = incs.split(' ').map(IncarnationId::from).collect();
-    Some(Present { name_key: name_key.into(), name: name.to_owned(), held_by })
+/// A person as `people` stores them: `<name>\n<incarnation> …`.
+fn present(name_key: &str, stored: &str) -> Option<Present> {
+    let (name, holders) = stored.split_once('\n')?;
+    let member = Member { name_key: name_key.into(), name: name.to_owned() };
+    Some(Present { member, held_by: holders.split(' ').map(IncarnationId::from).collect() })
 }

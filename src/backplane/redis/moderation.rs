@@ -1,69 +1,74 @@
-//! The operator's acts, and the record of them.
+//! The operator's actions, and the record of them.
 
 use std::{collections::HashMap, time::Duration};
 
-use fred::{
-    interfaces::{HashesInterface, StreamsInterface},
-    types::Value,
-};
+use fred::interfaces::{HashesInterface, StreamsInterface};
+use serde::{Deserialize, Serialize};
 
-use super::{Redis, answer, scripts::Call};
+use super::{RedisBackplane, reply::in_millis, scripts::unavailable};
 use crate::backplane::{
     ACTS_KEPT, ACTS_SHOWN, Ban, CLOSED, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord,
     Unavailable,
 };
 
-impl Redis {
-    pub(super) async fn moderate(&self, act: &ModerationAction) -> Result<ModerationOutcome, Unavailable> {
-        let mut keys = self.keys.room();
-        keys.push(self.keys.acts());
+#[derive(Serialize)]
+struct Argument {
+    action: String,
+    records_kept: usize,
+    closed_ms: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+enum Reply {
+    Done,
+    Nothing,
+}
+
+impl RedisBackplane {
+    pub(super) async fn apply(&self, action: &ModerationAction) -> Result<ModerationOutcome, Unavailable> {
+        let claim = match action {
+            ModerationAction::Ban { name_key, .. } => Some(self.keys.name(name_key)),
+            _ => None,
+        };
+        let keys = self.keys.with_own(std::iter::once(self.keys.acts()).chain(claim));
         // Strings and numbers: serialising cannot fail.
-        let mut args = vec![serde_json::to_string(act).unwrap_or_default(), ACTS_KEPT.to_string()];
-        match act {
-            ModerationAction::Remove { ids } => {
-                args.push("remove".to_owned());
-                args.extend(ids.iter().map(ToString::to_string));
-            }
-            ModerationAction::Ban { name_key, name, for_ms } => {
-                keys.push(self.keys.name(name_key));
-                let closed = CLOSED.as_millis().to_string();
-                args.extend(["ban".to_owned(), name_key.to_string(), name.clone(), for_ms.to_string(), closed]);
-            }
-            ModerationAction::Unban { name_key, .. } => args.extend(["pardon".to_owned(), name_key.to_string()]),
-            ModerationAction::Slow { interval_ms } => args.extend(["slow".to_owned(), interval_ms.to_string()]),
-            ModerationAction::Announce { text } => {
-                args.extend(["announce".to_owned(), text.clone().unwrap_or_default()]);
-            }
-        }
-        answer::acted(&self.scripts.run(Call::ModerationAction, keys, args).await?)
+        let action = serde_json::to_string(action).unwrap_or_default();
+        let argument = Argument { action, records_kept: ACTS_KEPT, closed_ms: in_millis(CLOSED) };
+        Ok(match self.scripts.run(&self.scripts.moderate, keys, &argument).await? {
+            Reply::Done => ModerationOutcome::Done,
+            Reply::Nothing => ModerationOutcome::Nothing,
+        })
     }
 
-    pub(super) async fn read_ledger(&self) -> Result<ModerationLog, Unavailable> {
-        let bans = self.reads.hgetall(self.keys.bans()).await.map_err(|_| Unavailable)?;
-        let acts: Value =
-            self.reads.xrevrange(self.keys.acts(), "+", "-", Some(ACTS_SHOWN as u64)).await.map_err(|_| Unavailable)?;
+    pub(super) async fn read_moderation_log(&self) -> Result<ModerationLog, Unavailable> {
+        let bans = self.reads.hgetall(self.keys.bans()).await.map_err(|error| unavailable("moderation_log", &error))?;
+        let records: Vec<(String, HashMap<String, String>)> = self
+            .reads
+            .xrevrange_values(self.keys.acts(), "+", "-", Some(ACTS_SHOWN as u64))
+            .await
+            .map_err(|error| unavailable("moderation_log", &error))?;
         Ok(ModerationLog {
-            bans: read_bans(bans, self.clock.now()),
-            acts: answer::list(&acts)?.iter().filter_map(read_record).collect(),
+            bans: current_bans(bans, self.clock.now()),
+            acts: records.iter().filter_map(|(_, fields)| record(fields)).collect(),
         })
     }
 }
 
-/// Bans that last at a time since 1970, by `name_key`; each is kept as `<until> <name>`.
-fn read_bans(kept: HashMap<String, String>, now: Duration) -> Vec<Ban> {
+/// Bans in force at a time since 1970, by name key; each is stored as `<until> <name>`.
+fn current_bans(stored: HashMap<String, String>, now: Duration) -> Vec<Ban> {
     let now = now.as_millis();
-    let read = |(name_key, kept): (String, String)| {
-        let (until, name) = kept.split_once(' ')?;
+    let read = |(name_key, stored): (String, String)| {
+        let (until, name) = stored.split_once(' ')?;
         Some(Ban { name_key: name_key.into(), name: name.to_owned(), until: until.parse().ok()? })
     };
-    let mut bans: Vec<Ban> = kept.into_iter().filter_map(read).filter(|ban| u128::from(ban.until) > now).collect();
+    let mut bans: Vec<Ban> = stored.into_iter().filter_map(read).filter(|ban| u128::from(ban.until) > now).collect();
     bans.sort_by(|one, other| one.name_key.cmp(&other.name_key));
     bans
 }
 
 /// A record, if this version can read it.
-fn read_record(entry: &Value) -> Option<ModerationRecord> {
-    let fields = answer::texts(answer::list(entry).ok()?.get(1)).ok()?;
-    let value = |name: &str| fields.chunks_exact(2).find(|pair| pair[0] == name).map(|pair| pair[1].as_str());
-    Some(ModerationRecord { at: value("at")?.parse().ok()?, act: serde_json::from_str(value("act")?).ok()? })
+fn record(fields: &HashMap<String, String>) -> Option<ModerationRecord> {
+    let act = serde_json::from_str(fields.get("act")?).ok()?;
+    Some(ModerationRecord { at: fields.get("at")?.parse().ok()?, act })
 }

@@ -1,63 +1,116 @@
-//! Beats, and the release of what the dead held.
+//! Heartbeats, and the release of the people whom a dead incarnation held.
 
-use std::time::Instant;
-
-use fred::{
-    interfaces::ClientLike,
-    types::{CustomCommand, Value},
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
 };
 
-use super::{Redis, answer, clock::wall, scripts::Call};
+use fred::{interfaces::ClientLike, types::CustomCommand};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    RedisBackplane,
+    clock::wall,
+    reply::{PositionReply, in_millis, micros, number},
+    scripts::unavailable,
+};
 use crate::{
     backplane::{
-        CHANGES_AT_ONCE, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Person, ReapOutcome, Unavailable,
+        CHANGES_AT_ONCE, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Lease, Person, ReapOutcome, Stage,
+        Unavailable,
     },
     name::NameKey,
 };
 
-impl Redis {
-    pub(super) async fn beat_once(&self, beat: Heartbeat) -> Result<HeartbeatReply, HeartbeatError> {
-        let people = beat.adds.iter().chain(&beat.dels);
-        let keys = self.keys_and_names(people.map(|person| &person.name_key));
-        let mut args = vec![
-            beat.incarnation.as_str().to_owned(),
-            beat.heartbeat_seq.to_string(),
-            if beat.draining { "d" } else { "" }.to_owned(),
-            self.name_hold_ms(),
-            self.history_age_ms(),
-            beat.adds.len().to_string(),
-        ];
-        for Person { name_key, name, session } in beat.adds {
-            args.extend([name_key.to_string(), name, session.as_str().to_owned()]);
+#[derive(Serialize)]
+struct HeartbeatArgument<'a> {
+    incarnation: &'a str,
+    heartbeat_seq: u64,
+    draining: bool,
+    name_hold_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history_age_ms: Option<u64>,
+    adds: &'a [Person],
+    dels: &'a [Person],
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+enum Reply {
+    Renewed {
+        position: PositionReply,
+        #[serde(default)]
+        refused: Vec<NameKey>,
+        leases: HashMap<String, String>,
+        #[serde(deserialize_with = "micros")]
+        time_us: Duration,
+    },
+    Stale,
+    Gone {
+        #[serde(deserialize_with = "number")]
+        epoch: u64,
+    },
+}
+
+#[derive(Serialize)]
+struct ReapArgument<'a> {
+    incarnation: &'a str,
+    heartbeat_seq: u64,
+    name_hold_ms: u64,
+    names: &'a [NameKey],
+    last: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+enum ReapReply {
+    Alive,
+    Done,
+}
+
+impl RedisBackplane {
+    pub(super) async fn renew_lease(&self, heartbeat: &Heartbeat) -> Result<HeartbeatReply, HeartbeatError> {
+        let people = heartbeat.adds.iter().chain(&heartbeat.dels);
+        let keys = self.keys.with_own(people.map(|person| self.keys.name(&person.name_key)));
+        let argument = HeartbeatArgument {
+            incarnation: heartbeat.incarnation.as_str(),
+            heartbeat_seq: heartbeat.heartbeat_seq,
+            draining: heartbeat.draining,
+            name_hold_ms: in_millis(self.policy.name_hold),
+            history_age_ms: self.history_age_ms(),
+            adds: &heartbeat.adds,
+            dels: &heartbeat.dels,
+        };
+        let (wall, began) = (wall(), Instant::now());
+        match self.scripts.run(&self.scripts.heartbeat, keys, &argument).await? {
+            Reply::Renewed { position, refused, leases, time_us } => {
+                self.clock.learn(time_us, wall, began.elapsed(), Instant::now());
+                let leases = leases.iter().filter_map(|(incarnation, stored)| lease(incarnation, stored)).collect();
+                Ok(HeartbeatReply { position: position.into(), leases, refused })
+            }
+            Reply::Stale => Err(HeartbeatError::Stale),
+            Reply::Gone { epoch } => Err(HeartbeatError::Gone { epoch }),
         }
-        for Person { name_key, session, .. } in beat.dels {
-            args.extend([name_key.to_string(), session.as_str().to_owned()]);
-        }
-        let (asked, began) = (wall(), Instant::now());
-        let answer = self.scripts.run(Call::Heartbeat, keys, args).await?;
-        let (beaten, time) = answer::beaten(&answer)?;
-        self.clock.learn(time, asked, began.elapsed(), Instant::now());
-        Ok(beaten)
     }
 
-    /// Condemns an incarnation, then walks through the people and releases its own, some at a time, so that no call
+    /// Marks an incarnation as dead, then walks through the people and releases its own in portions, so that no call
     /// keeps Redis busy for long.
     pub(super) async fn reap_all(
         &self,
         incarnation: &IncarnationId,
         heartbeat_seq: u64,
     ) -> Result<ReapOutcome, Unavailable> {
-        if self.reap_some(incarnation, heartbeat_seq, vec![], false).await? == ReapOutcome::Alive {
+        if self.reap_some(incarnation, heartbeat_seq, &[], false).await? == ReapOutcome::Alive {
             return Ok(ReapOutcome::Alive);
         }
         let mut cursor = "0".to_owned();
         loop {
-            let (next, held) = self.scan_held(incarnation, cursor).await?;
-            for some in held.chunks(CHANGES_AT_ONCE) {
-                self.reap_some(incarnation, heartbeat_seq, some.to_vec(), false).await?;
+            let (next, names) = self.scan_held_by(incarnation, cursor).await?;
+            for portion in names.chunks(CHANGES_AT_ONCE) {
+                self.reap_some(incarnation, heartbeat_seq, portion, false).await?;
             }
             if next == "0" {
-                return self.reap_some(incarnation, heartbeat_seq, vec![], true).await;
+                return self.reap_some(incarnation, heartbeat_seq, &[], true).await;
             }
             cursor = next;
         }
@@ -67,22 +120,20 @@ impl Redis {
         &self,
         incarnation: &IncarnationId,
         heartbeat_seq: u64,
-        names: Vec<NameKey>,
+        names: &[NameKey],
         last: bool,
     ) -> Result<ReapOutcome, Unavailable> {
-        let keys = self.keys_and_names(&names);
-        let mut args = vec![
-            incarnation.as_str().to_owned(),
-            heartbeat_seq.to_string(),
-            u8::from(last).to_string(),
-            self.name_hold_ms(),
-        ];
-        args.extend(names.iter().map(NameKey::to_string));
-        answer::reaped(&self.scripts.run(Call::Reap, keys, args).await?)
+        let keys = self.keys.with_own(names.iter().map(|name_key| self.keys.name(name_key)));
+        let name_hold_ms = in_millis(self.policy.name_hold);
+        let argument = ReapArgument { incarnation: incarnation.as_str(), heartbeat_seq, name_hold_ms, names, last };
+        Ok(match self.scripts.run(&self.scripts.reap, keys, &argument).await? {
+            ReapReply::Alive => ReapOutcome::Alive,
+            ReapReply::Done => ReapOutcome::Done,
+        })
     }
 
-    /// One step through the people: the next cursor, and those held by `incarnation`.
-    async fn scan_held(
+    /// One step through the people: the next cursor, and the name keys held by `incarnation`.
+    async fn scan_held_by(
         &self,
         incarnation: &IncarnationId,
         cursor: String,
@@ -90,13 +141,38 @@ impl Redis {
         let people = self.keys.people();
         let command = CustomCommand::new("HSCAN", people.as_str(), false);
         let args = vec![people, cursor, "COUNT".to_owned(), CHANGES_AT_ONCE.to_string()];
-        let scanned: Value = self.scripts.client().custom(command, args).await.map_err(|_| Unavailable)?;
-        let fields = answer::list(&scanned)?;
-        let pairs = answer::texts(fields.get(1))?;
-        let is_held = |held: &str| {
-            held.split_once('\n').is_some_and(|(_, incs)| incs.split(' ').any(|other| other == incarnation.as_str()))
+        let (next, people): (String, HashMap<String, String>) =
+            self.scripts.client().custom(command, args).await.map_err(|error| unavailable("HSCAN", &error))?;
+        let is_held = |stored: &str| {
+            let holders = stored.split_once('\n').map(|(_, holders)| holders).unwrap_or_default();
+            holders.split(' ').any(|holder| holder == incarnation.as_str())
         };
-        let held = pairs.chunks_exact(2).filter(|pair| is_held(&pair[1])).map(|pair| pair[0].as_str().into()).collect();
-        Ok((answer::text(fields.first())?, held))
+        let names = people.into_iter().filter(|(_, stored)| is_held(stored)).map(|(name_key, _)| name_key.into());
+        Ok((next, names.collect()))
+    }
+}
+
+/// Reads a lease: stored as its counter, followed by `d` when draining and by `x` when dead (`12dx` is both).
+fn lease(incarnation: &str, stored: &str) -> Option<Lease> {
+    let digits = stored.trim_end_matches(['d', 'x']);
+    let stage = match stored.as_bytes().last() {
+        Some(b'x') => Stage::Dead,
+        Some(b'd') => Stage::Draining,
+        _ => Stage::Live,
+    };
+    Some(Lease { incarnation: incarnation.into(), heartbeat_seq: digits.parse().ok()?, stage })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_leases_of_any_stage_are_read() {
+        let read = |stored| lease("inc", stored).map(|lease| (lease.heartbeat_seq, lease.stage));
+        assert_eq!(read("12"), Some((12, Stage::Live)));
+        assert_eq!(read("12d"), Some((12, Stage::Draining)));
+        assert_eq!((read("12x"), read("12dx")), (Some((12, Stage::Dead)), Some((12, Stage::Dead))));
+        assert_eq!(read(""), None, "the field that keeps the hash alive");
     }
 }

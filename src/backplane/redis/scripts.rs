@@ -1,16 +1,15 @@
 //! The scripts, and one connection to run them on.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use fred::{
     clients::Client,
     error::{Error, ErrorKind},
     interfaces::{LuaInterface, PubsubInterface},
-    types::{Value, scripts::Script},
+    types::scripts::Script as Source,
 };
+use parking_lot::Mutex;
+use serde::{Serialize, de::DeserializeOwned};
 use tracing::Instrument;
 
 use crate::{
@@ -19,36 +18,45 @@ use crate::{
     telemetry::{instruments, spans},
 };
 
-/// A script that is refused whole when Redis is out of memory.
+/// Begins a script that Redis refuses whole when it is out of memory.
 const NEEDS_MEMORY: &str = "#!lua\n";
-/// A script that must work then too, or nobody could leave.
+/// Begins a script that runs even then: people must be able to leave.
 const ALLOWS_OOM: &str = "#!lua flags=allow-oom\n";
 
-/// Between two lines of the log that Redis refuses something.
-const TELL_EVERY: Duration = Duration::from_secs(10);
-
-/// What Redis does for the room, each as one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Call {
-    Publish,
-    Heartbeat,
-    Reap,
-    End,
-    Read,
-    Claim,
-    ModerationAction,
-}
+/// Least time between two log lines about refused commands.
+const LOG_EVERY: Duration = Duration::from_secs(10);
 
 /// The scripts of the room, run in order on one connection.
 pub(super) struct Scripts {
     client: Client,
-    /// In the order of [`Call::ALL`].
-    scripts: [Script; Call::ALL.len()],
+    pub(super) publish: Script,
+    pub(super) heartbeat: Script,
+    pub(super) reap: Script,
+    pub(super) end: Script,
+    pub(super) read: Script,
+    pub(super) claim: Script,
+    pub(super) moderate: Script,
+}
+
+/// One script: atomic, with one JSON object as its argument and one as its reply.
+pub(super) struct Script {
+    /// Its name in metrics and traces.
+    name: &'static str,
+    source: Source,
 }
 
 impl Scripts {
     pub(super) fn new(client: Client) -> Self {
-        Self { client, scripts: Call::ALL.map(Call::script) }
+        Self {
+            client,
+            publish: Script::new("publish", NEEDS_MEMORY, include_str!("lua/publish.lua")),
+            heartbeat: Script::new("beat", ALLOWS_OOM, include_str!("lua/heartbeat.lua")),
+            reap: Script::new("reap", ALLOWS_OOM, include_str!("lua/reap.lua")),
+            end: Script::new("end", ALLOWS_OOM, include_str!("lua/end.lua")),
+            read: Script::new("read", ALLOWS_OOM, include_str!("lua/read.lua")),
+            claim: Script::new("claim", NEEDS_MEMORY, include_str!("lua/claim.lua")),
+            moderate: Script::new("act", ALLOWS_OOM, include_str!("lua/moderate.lua")),
+        }
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -59,82 +67,93 @@ impl Scripts {
     ///
     /// # Errors
     /// [`Unavailable`] if Redis does not answer, or refuses.
-    pub(super) async fn run(&self, call: Call, keys: Vec<String>, args: Vec<String>) -> Result<Value, Unavailable> {
-        let (began, script) = (Instant::now(), &self.scripts[call as usize]);
-        let answer = self.evaluate(script, keys, args).instrument(spans::script(call.as_str())).await;
-        instruments().asked_redis(call.as_str(), began.elapsed(), answer.as_ref().err().map(kind));
-        answer.map_err(|error| unavailable(call.as_str(), &error))
+    pub(super) async fn run<R: DeserializeOwned>(
+        &self,
+        script: &Script,
+        keys: Vec<String>,
+        argument: &impl Serialize,
+    ) -> Result<R, Unavailable> {
+        self.run_with(script, keys, argument, None).await
     }
 
-    /// Publishes what need not be kept.
-    pub(super) async fn tell(&self, channel: String, envelope: String) -> Result<(), Unavailable> {
+    /// Runs a script that takes a text beside its argument.
+    ///
+    /// # Errors
+    /// See [`run`](Self::run).
+    pub(super) async fn run_with<R: DeserializeOwned>(
+        &self,
+        script: &Script,
+        keys: Vec<String>,
+        argument: &impl Serialize,
+        text: Option<String>,
+    ) -> Result<R, Unavailable> {
+        let argument = serde_json::to_string(argument).map_err(|error| unreadable(script.name, &error))?;
+        let values = std::iter::once(argument).chain(text).collect();
+        let began = Instant::now();
+        let reply = self.evaluate(&script.source, keys, values).instrument(spans::script(script.name)).await;
+        instruments().asked_redis(script.name, began.elapsed(), reply.as_ref().err().map(kind));
+        let reply = reply.map_err(|error| unavailable(script.name, &error))?;
+        serde_json::from_str(&reply).map_err(|error| unreadable(script.name, &error))
+    }
+
+    /// Publishes an envelope that is not stored.
+    pub(super) async fn publish_only(&self, channel: String, envelope: String) -> Result<(), Unavailable> {
         self.client.publish(channel, envelope).await.map_err(|error| unavailable("tell", &error))
     }
 
-    async fn evaluate(&self, script: &Script, keys: Vec<String>, args: Vec<String>) -> Result<Value, Error> {
-        match self.client.evalsha(script.sha1().clone(), keys.clone(), args.clone()).await {
-            // After a restart, or SCRIPT FLUSH. EVAL makes it known again.
+    async fn evaluate(&self, source: &Source, keys: Vec<String>, values: Vec<String>) -> Result<String, Error> {
+        match self.client.evalsha(source.sha1().clone(), keys.clone(), values.clone()).await {
+            // After a restart, or SCRIPT FLUSH. EVAL loads it again.
             Err(error) if error.details().starts_with("NOSCRIPT") => {
-                let source = script.lua().cloned().unwrap_or_default();
-                self.client.eval(source, keys, args).await
+                let text = source.lua().cloned().unwrap_or_default();
+                self.client.eval(text, keys, values).await
             }
-            answer => answer,
+            reply => reply,
         }
     }
 }
 
-impl Call {
-    const ALL: [Self; 7] =
-        [Self::Publish, Self::Heartbeat, Self::Reap, Self::End, Self::Read, Self::Claim, Self::ModerationAction];
-
-    /// As metrics and traces have it.
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Publish => "publish",
-            Self::Heartbeat => "beat",
-            Self::Reap => "reap",
-            Self::End => "end",
-            Self::Read => "read",
-            Self::Claim => "claim",
-            Self::ModerationAction => "act",
-        }
-    }
-
-    fn script(self) -> Script {
-        let (header, own) = match self {
-            Self::Publish => (NEEDS_MEMORY, include_str!("lua/publish.lua")),
-            Self::Heartbeat => (ALLOWS_OOM, include_str!("lua/heartbeat.lua")),
-            Self::Reap => (ALLOWS_OOM, include_str!("lua/reap.lua")),
-            Self::End => (ALLOWS_OOM, include_str!("lua/end.lua")),
-            Self::Read => (ALLOWS_OOM, include_str!("lua/read.lua")),
-            Self::Claim => (NEEDS_MEMORY, include_str!("lua/claim.lua")),
-            Self::ModerationAction => (ALLOWS_OOM, include_str!("lua/moderate.lua")),
-        };
-        Script::from_lua([header, include_str!("lua/prelude.lua"), own].concat())
+impl Script {
+    fn new(name: &'static str, header: &str, own: &str) -> Self {
+        Self { name, source: Source::from_lua([header, include_str!("lua/prelude.lua"), own].concat()) }
     }
 }
 
-const _: () = {
-    let mut at = 0;
-    while at < Call::ALL.len() {
-        assert!(Call::ALL[at] as usize == at, "a script is found by its call");
-        at += 1;
-    }
-};
-
-/// Logs what is not expected of a Redis that comes and goes: now and then, whoever is refused meanwhile.
-fn unavailable(script: &'static str, error: &Error) -> Unavailable {
-    static TOLD: Mutex<Option<Instant>> = Mutex::new(None);
-    let comes_and_goes = matches!(
+/// Logs a refusal at most once in [`LOG_EVERY`]; what a Redis that comes and goes causes, at debug level only.
+pub(super) fn unavailable(command: &'static str, error: &Error) -> Unavailable {
+    static LOGGED: Mutex<Option<Instant>> = Mutex::new(None);
+    let is_expected = matches!(
         error.kind(),
         ErrorKind::Timeout | ErrorKind::IO | ErrorKind::Canceled | ErrorKind::Backpressure | ErrorKind::Cluster
     );
-    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
-    if comes_and_goes || told.is_some_and(|last| last.elapsed() < TELL_EVERY) {
-        tracing::debug!(script, %error, "Redis does not do it");
+    let mut logged = LOGGED.lock();
+    if is_expected || logged.is_some_and(|last| last.elapsed() < LOG_EVERY) {
+        tracing::debug!(command, %error, "Redis command failed");
     } else {
-        *told = Some(Instant::now());
-        tracing::warn!(script, why = %Diagnosis::from(error), "Redis refuses");
+        *logged = Some(Instant::now());
+        tracing::warn!(command, why = %Diagnosis::from(error), "Redis refuses a command");
     }
     Unavailable
+}
+
+fn unreadable(script: &'static str, error: &serde_json::Error) -> Unavailable {
+    // The error may quote user text: only its kind is logged.
+    tracing::error!(script, kind = ?error.classify(), "Redis replied what this version cannot read");
+    Unavailable
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::redis::Keys;
+
+    #[test]
+    fn prelude_names_the_keys_in_their_order() {
+        let prelude = include_str!("lua/prelude.lua");
+        let line = prelude.lines().find(|line| line.contains("unpack(KEYS, 1, 10)")).unwrap();
+        let named: Vec<&str> = line["local ".len()..].split(" = ").next().unwrap().split(", ").collect();
+        let keys = Keys::new("ruang").room();
+        let expected: Vec<String> =
+            keys.iter().map(|key| key.rsplit_once("}:").unwrap().1.replace("said:", "nonces_")).collect();
+        assert_eq!(named, expected);
+    }
 }

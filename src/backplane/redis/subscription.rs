@@ -1,4 +1,4 @@
-//! One subscription, supervised: whatever may have been missed is said to be a gap.
+//! One supervised subscription: after every interruption it sends a gap.
 
 use std::{pin::pin, time::Duration};
 
@@ -15,24 +15,25 @@ use tokio::{
 use super::envelope;
 use crate::{backplane::event_sender::EventSender, redis::RedisConnector};
 
-/// How often an idle connection is asked whether it lives: a half-open one says nothing by itself.
-const PROBE: Duration = Duration::from_secs(1);
-/// How long SUBSCRIBE may take, and how long to wait before it is tried again.
+/// Time between two PINGs: nothing else detects a half-open connection that is idle.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+/// How long a command may take.
 const DEADLINE: Duration = Duration::from_secs(2);
-const PAUSE: Duration = Duration::from_millis(100);
+/// Time between two attempts to subscribe.
+const RETRY_EVERY: Duration = Duration::from_millis(100);
 
-/// Runs until nobody listens.
-pub(super) async fn run(link: RedisConnector, channel: String, mut event_sender: EventSender) {
-    let Ok(client) = link.subscriber() else { return };
+/// Runs until the receiver is dropped.
+pub(super) async fn run(connector: RedisConnector, channel: String, mut event_sender: EventSender) {
+    let Ok(client) = connector.subscriber() else { return };
     follow(&client, &channel, &mut event_sender).await;
-    // Nobody cares how the connection ends.
+    // The connection is dropped in any case.
     let _ = timeout(DEADLINE, client.quit()).await;
 }
 
 async fn follow(client: &SubscriberClient, channel: &str, event_sender: &mut EventSender) {
     let mut messages = client.message_rx();
     let mut reconnects = client.reconnect_rx();
-    let mut probes = interval(PROBE);
+    let mut probes = interval(PROBE_EVERY);
     probes.set_missed_tick_behavior(MissedTickBehavior::Delay);
     if !subscribe(client, channel, &mut reconnects, event_sender).await {
         return;
@@ -40,12 +41,12 @@ async fn follow(client: &SubscriberClient, channel: &str, event_sender: &mut Eve
     loop {
         tokio::select! {
             message = messages.recv() => {
-                let listened = match message {
-                    Ok(message) => hand_on(message.value.as_str().as_deref(), event_sender),
-                    Err(RecvError::Lagged(_)) => event_sender.tell_gap(),
+                let is_open = match message {
+                    Ok(message) => forward(message.value.as_str().as_deref(), event_sender),
+                    Err(RecvError::Lagged(_)) => event_sender.send_gap(),
                     Err(RecvError::Closed) => false,
                 };
-                if !listened {
+                if !is_open {
                     return;
                 }
             }
@@ -56,7 +57,7 @@ async fn follow(client: &SubscriberClient, channel: &str, event_sender: &mut Eve
                 }
             }
             _ = probes.tick() => {
-                // The connection is dropped when this stays unanswered, and then comes back.
+                // fred drops a connection that does not reply, and reconnects.
                 let client = client.clone();
                 tokio::spawn(async move { timeout(DEADLINE, client.ping::<()>(None)).await });
             }
@@ -65,8 +66,7 @@ async fn follow(client: &SubscriberClient, channel: &str, event_sender: &mut Eve
     }
 }
 
-/// Subscribes until that is confirmed, then says that what came before may have been missed. Answers whether
-/// anybody still listens.
+/// Subscribes, repeatedly until that is confirmed, then sends a gap. Returns whether the receiver exists.
 async fn subscribe(
     client: &SubscriberClient,
     channel: &str,
@@ -74,11 +74,11 @@ async fn subscribe(
     event_sender: &mut EventSender,
 ) -> bool {
     let confirmed = async {
-        // Connections made before the command is sent are no reason to send it again.
+        // Only a reconnect after SUBSCRIBE was sent requires another SUBSCRIBE.
         let _ = timeout(DEADLINE, client.wait_for_connect()).await;
         while reconnects.try_recv().is_ok() {}
         while !matches!(timeout(DEADLINE, client.subscribe(channel)).await, Ok(Ok(()))) {
-            sleep(PAUSE).await;
+            sleep(RETRY_EVERY).await;
         }
     };
     let confirmed = pin!(confirmed);
@@ -86,14 +86,15 @@ async fn subscribe(
         () = confirmed => true,
         () = event_sender.closed() => false,
     };
-    is_confirmed && event_sender.tell_gap()
+    is_confirmed && event_sender.send_gap()
 }
 
-fn hand_on(text: Option<&str>, event_sender: &mut EventSender) -> bool {
+/// Returns whether the receiver exists.
+fn forward(text: Option<&str>, event_sender: &mut EventSender) -> bool {
     match text.and_then(envelope::open) {
-        Some(event) => event_sender.tell(event),
+        Some(event) => event_sender.send(event),
         None => {
-            tracing::debug!("an envelope that this version cannot read");
+            tracing::debug!("unknown envelope ignored");
             true
         }
     }

@@ -158,3 +158,21 @@ fn a_deleted_message_keeps_its_position_and_says_nothing() {
     assert_eq!(recent.said_by("sari"), [Id::new(7, 1), Id::new(7, 3)]);
     assert!(recent.said_by("budi").is_empty());
 }
+
+#[test]
+fn since_the_position_before_the_first_message_recovers_all() {
+    let mut cache = HistoryCache::default();
+    let start = Some(Id::new(7, 0));
+    cache.take(&Snapshot { start, ..Snapshot::default() }, vec![]);
+    assert_eq!(cache.head(), start);
+    for n in 1..=60 {
+        cache.push(kept(7, n));
+    }
+    let catch_up = cache.catch_up(ResumeFrom::At(Id::new(7, 0)));
+    assert_eq!((catch_up.recovered, catch_up.rows.len()), (true, 60));
+    for n in 61..=NEWEST as u64 + 1 {
+        cache.push(kept(7, n));
+    }
+    assert!(cache.must_ask_for(Id::new(7, 0)));
+    assert!(!cache.catch_up(ResumeFrom::At(Id::new(7, 0))).recovered, "message 1 is no longer at hand");
+}

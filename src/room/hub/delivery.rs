@@ -63,11 +63,7 @@ impl Hub {
         self.heartbeats.note_read(now);
 
         let same_epoch = before.is_some_and(|before| before.epoch == snapshot.position.epoch);
-        let truth: Vec<Member> = snapshot
-            .people
-            .iter()
-            .map(|here| Member { name_key: here.name_key.clone(), name: here.name.clone() })
-            .collect();
+        let truth: Vec<Member> = snapshot.people.iter().map(|here| here.member.clone()).collect();
         let absent_until = (before.is_some() && !same_epoch).then(|| now + self.options.lease);
         let first = self.shared.view_mut().roster.adopt(&truth, absent_until);
         let news = self.shared.view_mut().moderation.adopt(snapshot.rules.clone(), &snapshot.removed);
@@ -224,8 +220,12 @@ impl Hub {
             return;
         }
         let ours = |held_by: &[IncarnationId]| held_by.contains(&self.incarnation.incarnation);
-        let known: BTreeSet<&str> =
-            snapshot.people.iter().filter(|here| ours(&here.held_by)).map(|here| here.name_key.as_str()).collect();
+        let known: BTreeSet<&str> = snapshot
+            .people
+            .iter()
+            .filter(|here| ours(&here.held_by))
+            .map(|here| here.member.name_key.as_str())
+            .collect();
         let forgotten: Vec<NameKey> = self
             .local_members
             .told()

@@ -237,7 +237,8 @@ impl Hub {
             recovered: catch_up.recovered,
             missed: catch_up.missed,
             messages: &messages,
-            head: view.recent.head(),
+            // A welcome follows a snapshot, which has a position.
+            head: view.recent.head().unwrap_or_default(),
             members: Members { count, names: names.as_deref() },
             rules: view.moderation.rules.set(),
             limits: self.options.limits,

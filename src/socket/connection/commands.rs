@@ -59,7 +59,7 @@ impl Connection {
         match frame {
             ClientFrame::Join { since } => self.join(transport, since),
             ClientFrame::Ping => {
-                let head = self.room.head().flatten();
+                let head = self.room.head();
                 let pong = ServerFrame::Pong { head }.encode();
                 // Not before what it speaks of: a client that lacks the newest message joins again.
                 match &self.membership {

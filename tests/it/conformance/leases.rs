@@ -1,123 +1,124 @@
-//! An incarnation lives while its beats grow; whoever was declared dead stays so.
+//! An incarnation lives while its counter grows; one that was declared dead stays dead.
 
 use ruang::backplane::{Heartbeat, HeartbeatError, PublishError, ReapOutcome, Stage};
 
-use super::bench::{Bench, heartbeat, on_each_engine, say};
+use super::fixture::{Fixture, heartbeat, publish};
+use crate::kit::engines::on_both_engines;
 
-on_each_engine! {
-    a_beat_answers_every_lease,
-    a_counter_that_does_not_grow_is_stale,
-    whoever_has_no_lease_is_gone,
-    a_reaped_incarnation_releases_everybody_and_is_fenced,
-    people_whom_another_holds_too_stay,
-    whoever_has_beaten_since_is_not_reaped,
-    a_draining_lease_says_so,
-    whoever_moved_on_from_a_draining_incarnation_is_no_longer_held_there,
-    nobody_publishes_without_a_lease,
-    hundreds_are_released_in_portions,
+on_both_engines! { Fixture::of =>
+    heartbeat_returns_every_lease,
+    heartbeat_with_an_old_counter_is_stale,
+    heartbeat_without_a_lease_is_gone,
+    incarnation_reaped_releases_its_people_and_is_fenced,
+    person_with_another_holder_stays_after_a_reap,
+    incarnation_renewed_since_is_not_reaped,
+    lease_draining_is_marked,
+    person_moved_from_a_draining_incarnation_is_released,
+    publish_without_a_lease_is_fenced,
+    reap_of_1200_people_releases_all,
 }
 
-async fn a_beat_answers_every_lease(bench: Bench) {
-    let (one, two) = (bench.living().await, bench.living().await);
-    let leases = heartbeat(&*bench.backplane, &one, 2, &[], &[]).await.unwrap().leases;
+async fn heartbeat_returns_every_lease(fixture: Fixture) {
+    let (one, two) = (fixture.incarnation().await, fixture.incarnation().await);
+    let leases = heartbeat(&*fixture.backplane, &one, 2, &[], &[]).await.unwrap().leases;
     assert_eq!(leases.len(), 2);
-    let k_of = |incarnation| {
+    let lease_of = |incarnation| {
         leases.iter().find(|lease| lease.incarnation == incarnation).map(|lease| (lease.heartbeat_seq, lease.stage))
     };
-    assert_eq!((k_of(one), k_of(two)), (Some((2, Stage::Live)), Some((1, Stage::Live))));
+    assert_eq!((lease_of(one), lease_of(two)), (Some((2, Stage::Live)), Some((1, Stage::Live))));
 }
 
-async fn a_counter_that_does_not_grow_is_stale(bench: Bench) {
-    let incarnation = bench.living().await;
-    heartbeat(&*bench.backplane, &incarnation, 5, &[], &[]).await.unwrap();
+async fn heartbeat_with_an_old_counter_is_stale(fixture: Fixture) {
+    let incarnation = fixture.incarnation().await;
+    heartbeat(&*fixture.backplane, &incarnation, 5, &[], &[]).await.unwrap();
     for heartbeat_seq in [5, 4, 1] {
         assert_eq!(
-            heartbeat(&*bench.backplane, &incarnation, heartbeat_seq, &["sari"], &[]).await,
+            heartbeat(&*fixture.backplane, &incarnation, heartbeat_seq, &["sari"], &[]).await,
             Err(HeartbeatError::Stale)
         );
     }
-    assert!(bench.backplane.read(None).await.unwrap().people.is_empty());
+    assert!(fixture.backplane.read(None).await.unwrap().people.is_empty());
 }
 
-async fn whoever_has_no_lease_is_gone(bench: Bench) {
-    let epoch = bench.backplane.read(None).await.unwrap().position.epoch;
-    let gone = heartbeat(&*bench.backplane, &"nobody".into(), 2, &["sari"], &[]).await;
+async fn heartbeat_without_a_lease_is_gone(fixture: Fixture) {
+    let epoch = fixture.backplane.read(None).await.unwrap().position.epoch;
+    let gone = heartbeat(&*fixture.backplane, &"nobody".into(), 2, &["sari"], &[]).await;
     assert_eq!(gone, Err(HeartbeatError::Gone { epoch }));
 }
 
-async fn a_reaped_incarnation_releases_everybody_and_is_fenced(bench: Bench) {
-    let incarnation = bench.living().await;
-    heartbeat(&*bench.backplane, &incarnation, 2, &["sari", "budi"], &[]).await.unwrap();
-    let mut ears = bench.ears().await;
-    assert_eq!(bench.other().reap(&incarnation, 2).await, Ok(ReapOutcome::Done));
-    let (_, mut left) = ears.moves().await;
+async fn incarnation_reaped_releases_its_people_and_is_fenced(fixture: Fixture) {
+    let incarnation = fixture.incarnation().await;
+    heartbeat(&*fixture.backplane, &incarnation, 2, &["sari", "budi"], &[]).await.unwrap();
+    let mut subscriber = fixture.subscriber().await;
+    assert_eq!(fixture.other().reap(&incarnation, 2).await, Ok(ReapOutcome::Done));
+    let (_, mut left) = subscriber.presence().await;
     left.sort();
     assert_eq!(left, ["BUDI", "SARI"]);
-    assert_eq!(say(&*bench.backplane, &incarnation, "a").await, Err(PublishError::Fenced));
+    assert_eq!(publish(&*fixture.backplane, &incarnation, "a").await, Err(PublishError::Fenced));
     assert!(matches!(
-        heartbeat(&*bench.backplane, &incarnation, 3, &["sari"], &[]).await,
+        heartbeat(&*fixture.backplane, &incarnation, 3, &["sari"], &[]).await,
         Err(HeartbeatError::Gone { .. })
     ));
-    assert!(bench.backplane.read(None).await.unwrap().people.is_empty());
-    // Whoever finishes what is finished changes nothing.
-    assert_eq!(bench.backplane.reap(&incarnation, 2).await, Ok(ReapOutcome::Done));
+    assert!(fixture.backplane.read(None).await.unwrap().people.is_empty());
+    // Reaping again changes nothing.
+    assert_eq!(fixture.backplane.reap(&incarnation, 2).await, Ok(ReapOutcome::Done));
 }
 
-async fn people_whom_another_holds_too_stay(bench: Bench) {
-    let (one, two) = (bench.living().await, bench.living().await);
-    heartbeat(&*bench.backplane, &one, 2, &["sari"], &[]).await.unwrap();
-    let before = heartbeat(&*bench.backplane, &two, 2, &["sari"], &[]).await.unwrap().position;
-    bench.backplane.reap(&one, 2).await.unwrap();
-    let snapshot = bench.backplane.read(None).await.unwrap();
+async fn person_with_another_holder_stays_after_a_reap(fixture: Fixture) {
+    let (one, two) = (fixture.incarnation().await, fixture.incarnation().await);
+    heartbeat(&*fixture.backplane, &one, 2, &["sari"], &[]).await.unwrap();
+    let before = heartbeat(&*fixture.backplane, &two, 2, &["sari"], &[]).await.unwrap().position;
+    fixture.backplane.reap(&one, 2).await.unwrap();
+    let snapshot = fixture.backplane.read(None).await.unwrap();
     assert_eq!((snapshot.position, snapshot.people[0].held_by.as_slice()), (before, [two].as_slice()));
 }
 
-async fn whoever_has_beaten_since_is_not_reaped(bench: Bench) {
-    let incarnation = bench.living().await;
-    heartbeat(&*bench.backplane, &incarnation, 2, &["sari"], &[]).await.unwrap();
-    assert_eq!(bench.backplane.reap(&incarnation, 1).await, Ok(ReapOutcome::Alive));
-    assert!(heartbeat(&*bench.backplane, &incarnation, 3, &[], &[]).await.is_ok());
+async fn incarnation_renewed_since_is_not_reaped(fixture: Fixture) {
+    let incarnation = fixture.incarnation().await;
+    heartbeat(&*fixture.backplane, &incarnation, 2, &["sari"], &[]).await.unwrap();
+    assert_eq!(fixture.backplane.reap(&incarnation, 1).await, Ok(ReapOutcome::Alive));
+    assert!(heartbeat(&*fixture.backplane, &incarnation, 3, &[], &[]).await.is_ok());
 }
 
-async fn a_draining_lease_says_so(bench: Bench) {
-    let incarnation = bench.living().await;
+async fn lease_draining_is_marked(fixture: Fixture) {
+    let incarnation = fixture.incarnation().await;
     let goodbye =
         Heartbeat { incarnation: incarnation.clone(), heartbeat_seq: 2, draining: true, adds: vec![], dels: vec![] };
-    let leases = bench.backplane.heartbeat(goodbye).await.unwrap().leases;
+    let leases = fixture.backplane.heartbeat(goodbye).await.unwrap().leases;
     assert_eq!((leases[0].heartbeat_seq, leases[0].stage), (2, Stage::Draining));
-    assert_eq!(bench.backplane.reap(&incarnation, 2).await, Ok(ReapOutcome::Done));
+    assert_eq!(fixture.backplane.reap(&incarnation, 2).await, Ok(ReapOutcome::Done));
 }
 
-async fn whoever_moved_on_from_a_draining_incarnation_is_no_longer_held_there(bench: Bench) {
-    let (one, two) = (bench.living().await, bench.living().await);
-    heartbeat(&*bench.backplane, &one, 2, &["sari", "budi"], &[]).await.unwrap();
-    let before = heartbeat(&*bench.backplane, &two, 2, &["budi"], &[]).await.unwrap().position;
+async fn person_moved_from_a_draining_incarnation_is_released(fixture: Fixture) {
+    let (one, two) = (fixture.incarnation().await, fixture.incarnation().await);
+    heartbeat(&*fixture.backplane, &one, 2, &["sari", "budi"], &[]).await.unwrap();
+    let before = heartbeat(&*fixture.backplane, &two, 2, &["budi"], &[]).await.unwrap().position;
     let goodbye = Heartbeat { incarnation: one.clone(), heartbeat_seq: 3, draining: true, adds: vec![], dels: vec![] };
-    bench.backplane.heartbeat(goodbye).await.unwrap();
-    let moved = heartbeat(&*bench.backplane, &two, 3, &["sari"], &[]).await.unwrap().position;
-    assert_eq!(moved, before, "somebody who moves neither comes nor goes");
-    let mut ears = bench.ears().await;
-    heartbeat(&*bench.backplane, &two, 4, &[], &["sari"]).await.unwrap();
-    assert_eq!(ears.moves().await, (vec![], vec!["SARI".to_owned()]));
-    // Who was on both may have a connection on its way here.
-    heartbeat(&*bench.backplane, &two, 5, &[], &["budi"]).await.unwrap();
-    let people = bench.backplane.read(None).await.unwrap().people;
+    fixture.backplane.heartbeat(goodbye).await.unwrap();
+    let moved = heartbeat(&*fixture.backplane, &two, 3, &["sari"], &[]).await.unwrap().position;
+    assert_eq!(moved, before, "a move is no arrival");
+    let mut subscriber = fixture.subscriber().await;
+    heartbeat(&*fixture.backplane, &two, 4, &[], &["sari"]).await.unwrap();
+    assert_eq!(subscriber.presence().await, (vec![], vec!["SARI".to_owned()]));
+    // A person held by both may still have a connection on its way to the draining one.
+    heartbeat(&*fixture.backplane, &two, 5, &[], &["budi"]).await.unwrap();
+    let people = fixture.backplane.read(None).await.unwrap().people;
     assert_eq!((people.len(), people[0].held_by.as_slice()), (1, [one].as_slice()));
 }
 
-async fn nobody_publishes_without_a_lease(bench: Bench) {
-    assert_eq!(say(&*bench.backplane, &"nobody".into(), "a").await, Err(PublishError::Fenced));
+async fn publish_without_a_lease_is_fenced(fixture: Fixture) {
+    assert_eq!(publish(&*fixture.backplane, &"nobody".into(), "a").await, Err(PublishError::Fenced));
 }
 
-async fn hundreds_are_released_in_portions(bench: Bench) {
-    let (incarnation, other) = (bench.living().await, bench.living().await);
-    let whos: Vec<String> = (0..1200).map(|n| format!("p{n}")).collect();
-    for (heartbeat_seq, some) in (2..).zip(whos.chunks(400)) {
+async fn reap_of_1200_people_releases_all(fixture: Fixture) {
+    let (incarnation, other) = (fixture.incarnation().await, fixture.incarnation().await);
+    let names: Vec<String> = (0..1200).map(|n| format!("p{n}")).collect();
+    for (heartbeat_seq, some) in (2..).zip(names.chunks(400)) {
         let some: Vec<&str> = some.iter().map(String::as_str).collect();
-        heartbeat(&*bench.backplane, &incarnation, heartbeat_seq, &some, &[]).await.unwrap();
+        heartbeat(&*fixture.backplane, &incarnation, heartbeat_seq, &some, &[]).await.unwrap();
     }
-    heartbeat(&*bench.backplane, &other, 2, &["p7"], &[]).await.unwrap();
-    bench.backplane.reap(&incarnation, 4).await.unwrap();
-    let people = bench.backplane.read(None).await.unwrap().people;
-    assert_eq!(people.iter().map(|here| here.name_key.as_str()).collect::<Vec<_>>(), ["p7"]);
+    heartbeat(&*fixture.backplane, &other, 2, &["p7"], &[]).await.unwrap();
+    fixture.backplane.reap(&incarnation, 4).await.unwrap();
+    let people = fixture.backplane.read(None).await.unwrap().people;
+    assert_eq!(people.iter().map(|here| here.member.name_key.as_str()).collect::<Vec<_>>(), ["p7"]);
 }

@@ -1,13 +1,14 @@
-//! A person is here while at least one incarnation holds them.
+//! A person is in the room while at least one incarnation holds them.
 
-use super::bench::{Bench, heartbeat, on_each_engine};
+use super::fixture::{Fixture, heartbeat};
+use crate::kit::engines::on_both_engines;
 
-on_each_engine! {
-    the_first_hold_and_the_last_release_are_told_once,
-    adding_again_changes_nothing,
-    removing_somebody_who_is_not_held_changes_nothing,
-    many_changes_are_one_step,
-    presence_versions_grow_by_one,
+on_both_engines! { Fixture::of =>
+    person_joins_with_the_first_holder_and_leaves_with_the_last,
+    person_added_again_changes_nothing,
+    person_not_held_is_removed_without_effect,
+    changes_of_one_heartbeat_are_one_event,
+    presence_version_grows_by_one_per_change,
 }
 
 fn none() -> Vec<String> {
@@ -18,54 +19,54 @@ fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-async fn the_first_hold_and_the_last_release_are_told_once(bench: Bench) {
-    let (one, two) = (bench.living().await, bench.living().await);
-    let mut ears = bench.ears().await;
-    heartbeat(&*bench.backplane, &one, 2, &["sari"], &[]).await.unwrap();
-    assert_eq!(ears.moves().await, (names(&["SARI"]), none()));
-    heartbeat(&*bench.other(), &two, 2, &["sari"], &[]).await.unwrap();
-    heartbeat(&*bench.backplane, &one, 3, &[], &["sari"]).await.unwrap();
-    ears.hears_only_beat(&one, 3).await;
-    heartbeat(&*bench.backplane, &two, 3, &[], &["sari"]).await.unwrap();
-    assert_eq!(ears.moves().await, (none(), names(&["SARI"])));
+async fn person_joins_with_the_first_holder_and_leaves_with_the_last(fixture: Fixture) {
+    let (one, two) = (fixture.incarnation().await, fixture.incarnation().await);
+    let mut subscriber = fixture.subscriber().await;
+    heartbeat(&*fixture.backplane, &one, 2, &["sari"], &[]).await.unwrap();
+    assert_eq!(subscriber.presence().await, (names(&["SARI"]), none()));
+    heartbeat(&*fixture.other(), &two, 2, &["sari"], &[]).await.unwrap();
+    heartbeat(&*fixture.backplane, &one, 3, &[], &["sari"]).await.unwrap();
+    subscriber.expect_only_heartbeat(&one, 3).await;
+    heartbeat(&*fixture.backplane, &two, 3, &[], &["sari"]).await.unwrap();
+    assert_eq!(subscriber.presence().await, (none(), names(&["SARI"])));
 }
 
-async fn adding_again_changes_nothing(bench: Bench) {
-    let incarnation = bench.living().await;
-    let first = heartbeat(&*bench.backplane, &incarnation, 2, &["sari"], &[]).await.unwrap();
-    let again = heartbeat(&*bench.backplane, &incarnation, 3, &["sari"], &[]).await.unwrap();
+async fn person_added_again_changes_nothing(fixture: Fixture) {
+    let incarnation = fixture.incarnation().await;
+    let first = heartbeat(&*fixture.backplane, &incarnation, 2, &["sari"], &[]).await.unwrap();
+    let again = heartbeat(&*fixture.backplane, &incarnation, 3, &["sari"], &[]).await.unwrap();
     assert_eq!(first.position, again.position);
-    let people = bench.backplane.read(None).await.unwrap().people;
+    let people = fixture.backplane.read(None).await.unwrap().people;
     assert_eq!(people.len(), 1);
-    assert_eq!((people[0].name.as_str(), people[0].held_by.as_slice()), ("SARI", [incarnation].as_slice()));
+    assert_eq!((people[0].member.name.as_str(), people[0].held_by.as_slice()), ("SARI", [incarnation].as_slice()));
 }
 
-async fn removing_somebody_who_is_not_held_changes_nothing(bench: Bench) {
-    let (one, two) = (bench.living().await, bench.living().await);
-    let before = heartbeat(&*bench.backplane, &one, 2, &["sari"], &[]).await.unwrap();
-    let after = heartbeat(&*bench.backplane, &two, 2, &[], &["sari", "budi"]).await.unwrap();
+async fn person_not_held_is_removed_without_effect(fixture: Fixture) {
+    let (one, two) = (fixture.incarnation().await, fixture.incarnation().await);
+    let before = heartbeat(&*fixture.backplane, &one, 2, &["sari"], &[]).await.unwrap();
+    let after = heartbeat(&*fixture.backplane, &two, 2, &[], &["sari", "budi"]).await.unwrap();
     assert_eq!(before.position, after.position);
-    assert_eq!(bench.backplane.read(None).await.unwrap().people.len(), 1);
+    assert_eq!(fixture.backplane.read(None).await.unwrap().people.len(), 1);
 }
 
-async fn many_changes_are_one_step(bench: Bench) {
-    let incarnation = bench.living().await;
-    let mut ears = bench.ears().await;
-    let whos: Vec<String> = (0..200).map(|n| format!("p{n:03}")).collect();
-    let whos: Vec<&str> = whos.iter().map(String::as_str).collect();
-    heartbeat(&*bench.backplane, &incarnation, 2, &whos, &[]).await.unwrap();
-    assert_eq!(ears.moves().await.0.len(), 200);
-    heartbeat(&*bench.backplane, &incarnation, 3, &["baru"], &whos).await.unwrap();
-    let (joined, left) = ears.moves().await;
+async fn changes_of_one_heartbeat_are_one_event(fixture: Fixture) {
+    let incarnation = fixture.incarnation().await;
+    let mut subscriber = fixture.subscriber().await;
+    let people: Vec<String> = (0..200).map(|n| format!("p{n:03}")).collect();
+    let people: Vec<&str> = people.iter().map(String::as_str).collect();
+    heartbeat(&*fixture.backplane, &incarnation, 2, &people, &[]).await.unwrap();
+    assert_eq!(subscriber.presence().await.0.len(), 200);
+    heartbeat(&*fixture.backplane, &incarnation, 3, &["baru"], &people).await.unwrap();
+    let (joined, left) = subscriber.presence().await;
     assert_eq!((joined, left.len()), (names(&["BARU"]), 200));
 }
 
-async fn presence_versions_grow_by_one(bench: Bench) {
-    let incarnation = bench.living().await;
-    let mut version = bench.backplane.read(None).await.unwrap().position.version;
+async fn presence_version_grows_by_one_per_change(fixture: Fixture) {
+    let incarnation = fixture.incarnation().await;
+    let mut version = fixture.backplane.read(None).await.unwrap().position.version;
     for (heartbeat_seq, name_key) in [(2, "a"), (3, "b"), (4, "c")] {
         let position =
-            heartbeat(&*bench.backplane, &incarnation, heartbeat_seq, &[name_key], &[]).await.unwrap().position;
+            heartbeat(&*fixture.backplane, &incarnation, heartbeat_seq, &[name_key], &[]).await.unwrap().position;
         assert_eq!(position.version, version + 1);
         version = position.version;
     }

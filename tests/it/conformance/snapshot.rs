@@ -1,28 +1,29 @@
-//! One atomic look at the room, positions, and pages of history.
+//! Snapshots of the room, positions, and pages of history.
 
 use ruang::{
-    backplane::{Cursor, MISSED_AT_MOST, NEWEST, Page},
+    backplane::{Cursor, MISSED_AT_MOST, NEWEST, Page, Snapshot},
     protocol::Id,
 };
 
-use super::bench::{Bench, heartbeat, on_each_engine, say};
+use super::fixture::{Fixture, heartbeat, publish};
+use crate::kit::engines::on_both_engines;
 
-on_each_engine! {
-    an_empty_room_is_read_as_one,
-    a_known_position_is_continued,
-    a_position_too_far_behind_is_counted_and_begun_anew,
-    a_position_that_never_was_is_not_continued,
-    the_beginning_is_a_position_too,
-    a_reading_holds_everything_at_once,
-    pages_go_both_ways,
-    every_message_knows_its_number,
+on_both_engines! { Fixture::of =>
+    snapshot_of_an_empty_room_is_empty,
+    snapshot_since_a_known_id_continues_it,
+    snapshot_since_an_id_too_far_behind_counts_the_missed,
+    snapshot_since_an_unknown_id_does_not_continue,
+    snapshot_since_the_beginning_continues_it,
+    snapshot_holds_messages_people_and_position,
+    page_before_or_after_an_id_is_adjacent,
+    locate_returns_the_ordinal_of_each_message,
 }
 
-async fn said(bench: &Bench, count: usize) -> Vec<Id> {
-    let incarnation = bench.living().await;
+async fn send_messages(fixture: &Fixture, count: usize) -> Vec<Id> {
+    let incarnation = fixture.incarnation().await;
     let mut ids = vec![];
     for n in 0..count {
-        ids.push(say(&*bench.backplane, &incarnation, &format!("n{n}")).await.unwrap());
+        ids.push(publish(&*fixture.backplane, &incarnation, &format!("n{n}")).await.unwrap());
     }
     ids
 }
@@ -31,66 +32,71 @@ fn ids(page: &Page) -> Vec<Id> {
     page.rows.iter().map(|row| row.id()).collect()
 }
 
-async fn an_empty_room_is_read_as_one(bench: Bench) {
-    let snapshot = bench.backplane.read(None).await.unwrap();
-    assert_eq!((snapshot.position.head.n, snapshot.rows.len(), snapshot.before, snapshot.older), (0, 0, 0, false));
-    assert_eq!(bench.backplane.page(Cursor::Newest, 50).await, Ok(Page::default()));
+async fn snapshot_of_an_empty_room_is_empty(fixture: Fixture) {
+    let snapshot = fixture.backplane.read(None).await.unwrap();
+    let Snapshot { position, start, rows, before, older, .. } = snapshot;
+    assert_eq!((position.head.n, start, rows.len(), before, older), (0, Some(position.head), 0, 0, false));
+    assert_eq!(fixture.backplane.page(Cursor::Newest, 50).await, Ok(Page::default()));
 }
 
-async fn a_known_position_is_continued(bench: Bench) {
-    let ids = said(&bench, 10).await;
-    let snapshot = bench.backplane.read(Some(ids[6])).await.unwrap();
+async fn snapshot_since_a_known_id_continues_it(fixture: Fixture) {
+    let ids = send_messages(&fixture, 10).await;
+    let snapshot = fixture.backplane.read(Some(ids[6])).await.unwrap();
     assert!(snapshot.continues);
     assert_eq!(snapshot.missed, Some(3));
     assert_eq!(snapshot.rows.iter().map(|row| row.id()).collect::<Vec<_>>(), ids[7..]);
-    let snapshot = bench.backplane.read(Some(ids[9])).await.unwrap();
+    let snapshot = fixture.backplane.read(Some(ids[9])).await.unwrap();
     assert_eq!((snapshot.continues, snapshot.missed, snapshot.rows.len()), (true, Some(0), 0));
 }
 
-async fn a_position_too_far_behind_is_counted_and_begun_anew(bench: Bench) {
-    let ids = said(&bench, NEWEST + 10).await;
+async fn snapshot_since_an_id_too_far_behind_counts_the_missed(fixture: Fixture) {
+    let ids = send_messages(&fixture, NEWEST + 10).await;
     let last_to_continue = ids.len() - MISSED_AT_MOST - 1;
-    assert!(bench.backplane.read(Some(ids[last_to_continue])).await.unwrap().continues);
-    let snapshot = bench.backplane.read(Some(ids[last_to_continue - 1])).await.unwrap();
+    assert!(fixture.backplane.read(Some(ids[last_to_continue])).await.unwrap().continues);
+    let snapshot = fixture.backplane.read(Some(ids[last_to_continue - 1])).await.unwrap();
     assert_eq!((snapshot.continues, snapshot.missed), (false, Some(MISSED_AT_MOST as u64 + 1)));
     assert_eq!((snapshot.rows.len(), snapshot.before, snapshot.older), (NEWEST, 10, true));
     assert_eq!(snapshot.rows.last().unwrap().id(), snapshot.position.head);
 }
 
-async fn a_position_that_never_was_is_not_continued(bench: Bench) {
-    let ids = said(&bench, 3).await;
+async fn snapshot_since_an_unknown_id_does_not_continue(fixture: Fixture) {
+    let ids = send_messages(&fixture, 3).await;
     let epoch = ids[0].epoch;
     for id in [Id::new(epoch, 4), Id::new(epoch - 1, 2), Id::new(epoch + 1, 1), Id::new(0, 0)] {
-        let snapshot = bench.backplane.read(Some(id)).await.unwrap();
+        let snapshot = fixture.backplane.read(Some(id)).await.unwrap();
         assert_eq!((snapshot.continues, snapshot.missed, snapshot.rows.len()), (false, None, 3), "{id}");
-        assert_eq!(bench.backplane.locate(id).await, Ok(None), "{id}");
+        assert_eq!(fixture.backplane.locate(id).await, Ok(None), "{id}");
     }
 }
 
-async fn the_beginning_is_a_position_too(bench: Bench) {
-    let beginning = bench.backplane.read(None).await.unwrap().position.head;
-    said(&bench, 2).await;
-    let snapshot = bench.backplane.read(Some(beginning)).await.unwrap();
+async fn snapshot_since_the_beginning_continues_it(fixture: Fixture) {
+    let beginning = fixture.backplane.read(None).await.unwrap().position.head;
+    send_messages(&fixture, 2).await;
+    let snapshot = fixture.backplane.read(Some(beginning)).await.unwrap();
     assert_eq!((snapshot.continues, snapshot.missed, snapshot.rows.len()), (true, Some(2), 2));
-    // But it is no message.
-    assert_eq!(bench.backplane.locate(beginning).await, Ok(None));
+    assert_eq!(fixture.backplane.read(None).await.unwrap().start, Some(beginning));
+    assert_eq!(fixture.backplane.locate(beginning).await, Ok(Some(0)));
+    let page = fixture.backplane.page(Cursor::After(beginning), 9).await.unwrap();
+    assert_eq!((page.rows.len(), page.more, page.trimmed), (2, false, false));
+    let page = fixture.backplane.page(Cursor::Before(beginning), 9).await.unwrap();
+    assert_eq!((page.rows.len(), page.more, page.trimmed), (0, false, false));
 }
 
-async fn a_reading_holds_everything_at_once(bench: Bench) {
-    let ids = said(&bench, 2).await;
-    let incarnation = bench.living().await;
-    let position = heartbeat(&*bench.backplane, &incarnation, 2, &["sari"], &[]).await.unwrap().position;
-    let snapshot = bench.backplane.read(None).await.unwrap();
+async fn snapshot_holds_messages_people_and_position(fixture: Fixture) {
+    let ids = send_messages(&fixture, 2).await;
+    let incarnation = fixture.incarnation().await;
+    let position = heartbeat(&*fixture.backplane, &incarnation, 2, &["sari"], &[]).await.unwrap().position;
+    let snapshot = fixture.backplane.read(None).await.unwrap();
     assert_eq!((snapshot.position, snapshot.position.head), (position, ids[1]));
     assert_eq!(snapshot.people.len(), 1);
     let row = snapshot.rows[0].message().unwrap();
     assert_eq!((row.from.as_str(), row.text.as_str(), row.nonce.as_str()), ("SARI", "halo", "n0"));
 }
 
-async fn pages_go_both_ways(bench: Bench) {
-    let all = said(&bench, 10).await;
+async fn page_before_or_after_an_id_is_adjacent(fixture: Fixture) {
+    let all = send_messages(&fixture, 10).await;
     let page = |cursor, limit| {
-        let backplane = bench.backplane.clone();
+        let backplane = fixture.backplane.clone();
         async move { backplane.page(cursor, limit).await.unwrap() }
     };
     let newest = page(Cursor::Newest, 4).await;
@@ -109,8 +115,8 @@ async fn pages_go_both_ways(bench: Bench) {
     assert_eq!((ids(&future), future.more, future.trimmed), (vec![], false, true));
 }
 
-async fn every_message_knows_its_number(bench: Bench) {
-    for (n, id) in (1..).zip(said(&bench, 5).await) {
-        assert_eq!(bench.backplane.locate(id).await, Ok(Some(n)));
+async fn locate_returns_the_ordinal_of_each_message(fixture: Fixture) {
+    for (n, id) in (1..).zip(send_messages(&fixture, 5).await) {
+        assert_eq!(fixture.backplane.locate(id).await, Ok(Some(n)));
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::kit::{Cluster, Engine, HttpClient, WsClient, cluster::on_both_engines};
+use crate::kit::{Cluster, Engine, HttpClient, WsClient, engines::on_both_engines};
 
 on_both_engines! {
     without_a_session_it_says_so_in_json,

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use crate::kit::{Answer, Cluster, Engine, HttpClient, cluster::on_both_engines};
+use crate::kit::{Answer, Cluster, Engine, HttpClient, engines::on_both_engines};
 
 on_both_engines! {
     assets_under_the_current_hash_are_kept_for_ever,

@@ -2,7 +2,7 @@
 
 use reqwest::{Method, RequestBuilder};
 
-use crate::kit::{Answer, Cluster, Engine, HttpClient, cluster::on_both_engines};
+use crate::kit::{Answer, Cluster, Engine, HttpClient, engines::on_both_engines};
 
 on_both_engines! {
     posts_that_other_sites_make_are_refused,

@@ -1,6 +1,6 @@
 //! Alive, and fit for new people.
 
-use crate::kit::{Cluster, Engine, cluster::on_both_engines};
+use crate::kit::{Cluster, Engine, engines::on_both_engines};
 
 on_both_engines! {
     health_needs_no_session_and_tells_no_secrets,

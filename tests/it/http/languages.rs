@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use crate::kit::{Answer, Cluster, Engine, cluster::on_both_engines};
+use crate::kit::{Answer, Cluster, Engine, engines::on_both_engines};
 
 on_both_engines! {
     the_page_is_in_the_language_that_is_asked_for,

@@ -1,6 +1,6 @@
 //! What may be a name, and how it is shown.
 
-use crate::kit::{Cluster, Engine, WsClient, cluster::on_both_engines};
+use crate::kit::{Cluster, Engine, WsClient, engines::on_both_engines};
 
 on_both_engines! {
     names_of_many_scripts_are_welcome,

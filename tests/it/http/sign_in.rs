@@ -4,7 +4,7 @@ use reqwest::Method;
 
 use crate::kit::{
     Answer, Cluster, Engine, HttpClient,
-    cluster::on_both_engines,
+    engines::on_both_engines,
     wait::{SOON, eventually},
 };
 

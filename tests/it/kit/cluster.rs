@@ -116,22 +116,3 @@ impl Builder {
         cluster
     }
 }
-
-/// Runs each named case (an async function of an [`Engine`]) once on each engine.
-macro_rules! on_both_engines {
-    ($($case:ident),+ $(,)?) => {
-        mod memory {
-            $(#[tokio::test]
-            async fn $case() {
-                super::$case($crate::kit::Engine::Memory).await;
-            })+
-        }
-        mod redis {
-            $(#[tokio::test]
-            async fn $case() {
-                super::$case($crate::kit::Engine::Redis).await;
-            })+
-        }
-    };
-}
-pub(crate) use on_both_engines;

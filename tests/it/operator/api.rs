@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{TOKEN, WithOperator, token_file};
-use crate::kit::{Answer, Cluster, Engine, HttpClient, cluster::on_both_engines};
+use crate::kit::{Answer, Cluster, Engine, HttpClient, engines::on_both_engines};
 
 on_both_engines! {
     what_is_done_is_answered_shown_and_on_record,

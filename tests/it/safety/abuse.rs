@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::kit::{
     Cluster, Engine, SOON, WsClient,
-    cluster::on_both_engines,
+    engines::on_both_engines,
     http_client::with_query,
     raw::{Raw, masked},
 };

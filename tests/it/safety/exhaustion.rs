@@ -2,7 +2,7 @@
 
 use tokio::net::TcpStream;
 
-use crate::kit::{Cluster, Engine, SOON, cluster::on_both_engines, eventually};
+use crate::kit::{Cluster, Engine, SOON, engines::on_both_engines, eventually};
 
 /// Descriptors that are left for new connections.
 const LEFT: u64 = 8;

@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::kit::{
     Cluster, Engine, HttpClient, SOON,
-    cluster::on_both_engines,
+    engines::on_both_engines,
     raw::{deaf, handshake, masked},
     wait::within,
 };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::kit::{Cluster, Engine, SOON, WsClient, cluster::on_both_engines, eventually};
+use crate::kit::{Cluster, Engine, SOON, WsClient, engines::on_both_engines, eventually};
 
 on_both_engines! {
     signing_out_closes_every_socket_of_the_session_within_a_second,

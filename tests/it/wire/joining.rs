@@ -2,11 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::kit::{Cluster, Engine, SOON, Transcript, WsClient, cluster::on_both_engines};
+use crate::kit::{Cluster, Engine, SOON, Transcript, WsClient, engines::on_both_engines};
 
 on_both_engines! {
     the_welcome_says_all_that_a_page_needs,
-    an_empty_room_has_no_head,
     without_since_the_newest_fifty_are_told,
     a_known_since_gets_exactly_what_was_missed,
     a_since_that_is_the_head_has_missed_nothing,
@@ -39,13 +38,6 @@ async fn the_welcome_says_all_that_a_page_needs(engine: Engine) {
         (&message["type"], &message["id"], &message["from"], &message["text"]),
         (&json!("message"), &json!(id), &json!("sari"), &json!("halo"))
     );
-}
-
-async fn an_empty_room_has_no_head(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
-    let mut sari = cluster.guest(0, "sari").await;
-    assert_eq!((&sari.heard().welcomed()["head"], &sari.heard().welcomed()["messages"]), (&Value::Null, &json!([])));
-    assert_eq!(sari.catch_up().await.pongs, [None]);
 }
 
 async fn without_since_the_newest_fifty_are_told(engine: Engine) {

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
-use crate::kit::{Cluster, Engine, WsClient, cluster::on_both_engines, transcript::order};
+use crate::kit::{Cluster, Engine, WsClient, engines::on_both_engines, transcript::order};
 
 on_both_engines! {
     a_message_reaches_everyone_the_sender_too,

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::kit::{Cluster, Engine, SOON, WsClient, cluster::on_both_engines};
+use crate::kit::{Cluster, Engine, SOON, WsClient, engines::on_both_engines};
 
 on_both_engines! {
     before_the_welcome_only_join_and_ping_are_heard,

@@ -1,6 +1,6 @@
 //! Who is here, told truly and without noise.
 
-use crate::kit::{Cluster, Engine, WsClient, cluster::on_both_engines, transcript::Moved};
+use crate::kit::{Cluster, Engine, WsClient, engines::on_both_engines, transcript::Moved};
 
 on_both_engines! {
     everybody_sees_who_comes_and_who_goes,

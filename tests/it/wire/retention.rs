@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::kit::{Cluster, Engine, HttpClient, SOON, WsClient, cluster::on_both_engines, eventually, redis::command};
+use crate::kit::{Cluster, Engine, HttpClient, SOON, WsClient, engines::on_both_engines, eventually, redis::command};
 
 on_both_engines! {
     what_is_too_old_is_in_no_page_and_no_welcome,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::kit::{Cluster, Engine, cluster::on_both_engines};
+use crate::kit::{Cluster, Engine, engines::on_both_engines};
 
 on_both_engines! {
     who_types_is_told_and_that_they_stopped,

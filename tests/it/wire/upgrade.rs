@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::kit::{Cluster, Engine, WsClient, cluster::on_both_engines};
+use crate::kit::{Cluster, Engine, WsClient, engines::on_both_engines};
 
 on_both_engines! {
     an_upgrade_with_a_session_echoes_the_subprotocol,

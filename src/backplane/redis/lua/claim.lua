@@ -1,28 +1,29 @@
--- KEYS: the room's, then name:<who>.
--- ARGV: session, who, in ms how long the name is held until the session comes in.
--- Answers: {'mine'} | {'held'} | {'banned', for how many ms}.
-local session, who, hold = ARGV[1], ARGV[2], ARGV[3]
+-- Claims a name for a session until it joins.
+-- KEYS: the room's, then the claim of the name.
+-- args: session, name_key, hold_ms.
+-- Returns: outcome 'mine' | 'held' | 'banned' (wait_ms).
+local claim = KEYS[11]
 
-local banned = banned_for(who)
+local banned = banned_ms(args.name_key)
 if banned then
-  return { 'banned', digits(banned) }
+  return cjson.encode({ outcome = 'banned', wait_ms = digits(banned) })
 end
-local owner = redis.call('GET', KEYS[11])
+local owner = redis.call('GET', claim)
 if owner == '-' then
   -- Its session has just ended.
   owner = nil
 end
-if owner and owner ~= session then
-  return { 'held' }
+if owner and owner ~= args.session then
+  return '{"outcome":"held"}'
 end
--- Somebody in the room keeps their name even if the claim was lost.
-if not owner and redis.call('HEXISTS', people, who) == 1 then
-  return { 'held' }
+-- A person in the room keeps their name even if the claim was lost.
+if not owner and redis.call('HEXISTS', people, args.name_key) == 1 then
+  return '{"outcome":"held"}'
 end
 if owner then
-  -- Never shortened: whoever was here holds it for longer.
-  redis.call('PEXPIRE', KEYS[11], hold, 'GT')
+  -- Never shortened: a session that has joined holds its name for longer.
+  redis.call('PEXPIRE', claim, args.hold_ms, 'GT')
 else
-  redis.call('SET', KEYS[11], session, 'PX', hold)
+  redis.call('SET', claim, args.session, 'PX', args.hold_ms)
 end
-return { 'mine' }
+return '{"outcome":"mine"}'

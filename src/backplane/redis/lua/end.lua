@@ -1,20 +1,13 @@
--- KEYS: the room's, then name:<who>.
--- ARGV: session, who, in ms how long the name stays closed to what is still under way of the session.
--- Answers: 'done'.
-local session, who, closed = ARGV[1], ARGV[2], ARGV[3]
+-- Ends a session's claim and presence.
+-- KEYS: the room's, then the claim of the name.
+-- args: session, name_key, closed_ms (for which calls of the session that are in flight cannot reclaim the name).
+-- Returns: outcome 'done'.
+local claim = KEYS[11]
 
-local left = {}
--- Where the claim is another's, or lost, whoever holds the session's person is told by the event, and releases them.
-if redis.call('GET', KEYS[11]) == session then
-  -- No session is called so: whoever is not signed in anew neither enters nor speaks under the name.
-  redis.call('SET', KEYS[11], '-', 'PX', closed)
-  local name = held_of(who)
-  if name then
-    redis.call('HDEL', people, who)
-    left[1] = { who, name }
-    room.v = room.v + 1
-    redis.call('HSET', meta, 'v', digits(room.v))
-  end
+if redis.call('GET', claim) == args.session then
+  end_session(claim, args.name_key, args.session)
+else
+  -- The claim is another session's, or was lost: instances that hold this session's person release them.
+  publish('e', digits(room.epoch), digits(room.v), room.head, args.session, delta_of({}, {}))
 end
-tell('e', digits(room.epoch), digits(room.v), room.head, session, delta_of({}, left))
-return 'done'
+return '{"outcome":"done"}'

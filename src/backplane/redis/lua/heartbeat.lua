@@ -1,69 +1,79 @@
--- KEYS: the room's, then name:<who> of each arrival and each departure.
--- ARGV: inc, k, 'd' if draining else '', name hold in ms, how old messages get in ms or '', number of arrivals, then who, name, session of each arrival
--- and who, session of each departure.
--- Answers: {'stale'} | {'gone', epoch} | {'beaten', epoch, head, v, refused whos, leases as a flat list, the time in us}.
-local inc, k, draining, hold, age, arrivals = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
+-- Renews an incarnation's lease, and adds and removes the people it holds.
+-- KEYS: the room's, then the claim of the name of each person in `adds`, then of each in `dels`.
+-- args: incarnation, heartbeat_seq, draining, name_hold_ms, history_age_ms (absent: any age),
+--   adds and dels (lists of people: who, name, tag).
+-- Returns: outcome 'stale' | 'gone' (epoch) | 'renewed' (position, refused name keys, leases by incarnation, time_us).
+local incarnation, seq = args.incarnation, args.heartbeat_seq
 
-local lease = redis.call('HGET', leases, inc)
+local lease = redis.call('HGET', leases, incarnation)
 if lease then
   if lease:sub(-1) == 'x' then
-    return { 'gone', digits(room.epoch) }
+    return cjson.encode({ outcome = 'gone', epoch = digits(room.epoch) })
   end
-  if tonumber(k) <= tonumber(lease:match('^%d+')) then
-    return { 'stale' }
+  if seq <= tonumber(lease:match('^%d+')) then
+    return '{"outcome":"stale"}'
   end
-elseif k ~= '1' then
-  return { 'gone', digits(room.epoch) }
+elseif seq ~= 1 then
+  return cjson.encode({ outcome = 'gone', epoch = digits(room.epoch) })
 end
-redis.call('HSET', leases, inc, k .. draining)
+redis.call('HSET', leases, incarnation, digits(seq) .. (args.draining and 'd' or ''))
 
--- Adds an incarnation to those that hold somebody, in place of any that drain: whoever is here has moved on from them,
--- and need not stay listed for them once they leave.
-local function joined_by(incs)
-  local holders = {}
-  for other in incs:gmatch('%S+') do
-    if other ~= inc and (redis.call('HGET', leases, other) or ''):sub(-1) ~= 'd' then
-      holders[#holders + 1] = other
+-- Adds this incarnation to the holders of a person, in place of those that drain: the person has moved on from them,
+-- and need not stay listed there.
+local function holders_with_own(holders)
+  local rest = {}
+  for other in holders:gmatch('%S+') do
+    if other ~= incarnation and (redis.call('HGET', leases, other) or ''):sub(-1) ~= 'd' then
+      rest[#rest + 1] = other
     end
   end
-  holders[#holders + 1] = inc
-  return table.concat(holders, ' ')
+  rest[#rest + 1] = incarnation
+  return table.concat(rest, ' ')
 end
 
 local joined, left, refused = {}, {}, {}
-local arg, claim = 7, 11
 
-for _ = 1, arrivals do
-  local who, name, session = ARGV[arg], ARGV[arg + 1], ARGV[arg + 2]
-  local owner = redis.call('GET', KEYS[claim])
-  if (owner and owner ~= session) or banned_for(who) then
-    refused[#refused + 1] = who
-  else
-    redis.call('SET', KEYS[claim], session, 'PX', hold)
-    local shown, incs = held_of(who)
-    if not shown then
-      redis.call('HSET', people, who, name .. '\n' .. inc)
-      joined[#joined + 1] = { who, name }
-    elseif incs ~= inc then
-      redis.call('HSET', people, who, shown .. '\n' .. joined_by(incs))
-    end
+local function add(person, claim)
+  local owner = redis.call('GET', claim)
+  if (owner and owner ~= person.tag) or banned_ms(person.who) then
+    refused[#refused + 1] = person.who
+    return
   end
-  arg, claim = arg + 3, claim + 1
+  redis.call('SET', claim, person.tag, 'PX', args.name_hold_ms)
+  local name, holders = holders_of(person.who)
+  if not name then
+    redis.call('HSET', people, person.who, person.name .. '\n' .. incarnation)
+    joined[#joined + 1] = { person.who, person.name }
+  elseif holders ~= incarnation then
+    redis.call('HSET', people, person.who, name .. '\n' .. holders_with_own(holders))
+  end
 end
 
-while ARGV[arg] do
-  local who, session = ARGV[arg], ARGV[arg + 1]
-  if redis.call('GET', KEYS[claim]) == session then
-    redis.call('PEXPIRE', KEYS[claim], hold)
+local function remove(person, claim)
+  if redis.call('GET', claim) == person.tag then
+    redis.call('PEXPIRE', claim, args.name_hold_ms)
   end
-  local name = release(who, inc)
+  local name = release(person.who, incarnation)
   if name then
-    left[#left + 1] = { who, name }
+    left[#left + 1] = { person.who, name }
   end
-  arg, claim = arg + 2, claim + 1
 end
 
-tell_presence(joined, left)
-forget_old(age)
-tell('b', digits(room.epoch), digits(room.v), room.head, inc, k)
-return { 'beaten', digits(room.epoch), room.head, digits(room.v), refused, redis.call('HGETALL', leases), digits(now_us) }
+for i, person in ipairs(args.adds) do
+  add(person, KEYS[10 + i])
+end
+for i, person in ipairs(args.dels) do
+  remove(person, KEYS[10 + #args.adds + i])
+end
+
+publish_presence(joined, left)
+trim_old()
+publish('b', digits(room.epoch), digits(room.v), room.head, incarnation, digits(seq))
+local known = {}
+local fields = redis.call('HGETALL', leases)
+for i = 1, #fields, 2 do
+  known[fields[i]] = fields[i + 1]
+end
+return cjson.encode({
+  outcome = 'renewed', position = position(), refused = filled(refused), leases = known, time_us = digits(now_us),
+})

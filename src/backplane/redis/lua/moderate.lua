@@ -1,86 +1,80 @@
--- KEYS: the room's, then the record's, then name:<who> where somebody is banned.
--- ARGV: the act as JSON, records to keep, what is done, then what that takes:
---   remove: ids | ban: who, name, for ms, ms the name stays closed | pardon: who | slow: ms | announce: text or ''
--- Answers: 'done' | 'nothing'.
-local act, keep, what = ARGV[1], ARGV[2], ARGV[3]
+-- Applies a moderation action, and puts it on record.
+-- KEYS: the room's, then the record, then, for a ban, the claim of the name.
+-- args: action (JSON, as it is put on record: `act` names it, the other fields are its own), records_kept, closed_ms (see
+--   end.lua).
+-- Returns: outcome 'done' | 'nothing'.
+local record, claim = KEYS[11], KEYS[12]
+local action = cjson.decode(args.action)
 
-local function tell_moderated(ids)
-  room.v = room.v + 1
-  redis.call('HSET', meta, 'v', digits(room.v))
+local function publish_moderation(ids)
+  raise_version()
   local set = redis.call('HMGET', rules, 'slow', 'notice')
-  local told = '{"slow_ms":' .. (set[1] or '0') .. ',"notice":' .. (set[2] and cjson.encode(set[2]) or 'null') .. '}'
-  tell('r', digits(room.epoch), digits(room.v), room.head, #ids == 0 and '-' or table.concat(ids, ','), told)
+  local text = '{"slow_ms":' .. (set[1] or '0') .. ',"notice":' .. (set[2] and cjson.encode(set[2]) or 'null') .. '}'
+  publish('r', digits(room.epoch), digits(room.v), room.head, #ids == 0 and '-' or table.concat(ids, ','), text)
 end
 
-local acts = {}
+local apply = {}
 
-function acts.remove()
+function apply.remove()
   local ids = {}
-  for i = 4, #ARGV do
-    local entry = redis.call('XRANGE', log, ARGV[i], ARGV[i])[1]
-    if entry and value_of(entry, 'body') and redis.call('ZADD', removed, 'NX', value_of(entry, 'total'), ARGV[i]) == 1 then
-      ids[#ids + 1] = ARGV[i]
+  for _, id in ipairs(action.ids) do
+    local entry = redis.call('XRANGE', log, id, id)[1]
+    if entry and value_of(entry, 'body') and redis.call('ZADD', removed, 'NX', value_of(entry, 'total'), id) == 1 then
+      ids[#ids + 1] = id
     end
   end
   local oldest = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
   redis.call('ZREMRANGEBYSCORE', removed, '-inf', '(' .. value_of(oldest, 'total'))
   if #ids > 0 then
-    tell_moderated(ids)
+    publish_moderation(ids)
   end
   return #ids > 0
 end
 
-function acts.ban()
-  local who, name, for_ms, closed = ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7]
-  if for_ms > 0 then
-    redis.call('HSET', bans, who, digits(math.floor(now_us / 1000) + for_ms) .. ' ' .. name)
+function apply.ban()
+  local is_lasting = action.for_ms > 0
+  if is_lasting then
+    redis.call('HSET', bans, action.who, digits(math.floor(now_us / 1000) + action.for_ms) .. ' ' .. action.name)
   end
-  local session = redis.call('GET', KEYS[12])
-  local shown = held_of(who)
-  if session or shown then
-    redis.call('SET', KEYS[12], '-', 'PX', closed)
-    local left = {}
-    if shown then
-      redis.call('HDEL', people, who)
-      left[1] = { who, shown }
-      room.v = room.v + 1
-      redis.call('HSET', meta, 'v', digits(room.v))
-    end
-    tell('e', digits(room.epoch), digits(room.v), room.head, session or '-', delta_of({}, left))
+  local session = redis.call('GET', claim)
+  local is_here = session or holders_of(action.who)
+  if is_here then
+    end_session(claim, action.who, session or '-')
   end
-  return for_ms > 0 or session or shown
+  return is_lasting or is_here
 end
 
-function acts.pardon()
-  return redis.call('HDEL', bans, ARGV[4]) == 1
+function apply.pardon()
+  return redis.call('HDEL', bans, action.who) == 1
 end
 
-function acts.slow()
-  redis.call('HSET', rules, 'slow', ARGV[4])
-  tell_moderated({})
+function apply.slow()
+  redis.call('HSET', rules, 'slow', digits(action.interval_ms))
+  publish_moderation({})
   return true
 end
 
-function acts.announce()
-  if ARGV[4] == '' then
+function apply.announce()
+  if action.text == cjson.null or action.text == '' then
     redis.call('HDEL', rules, 'notice')
   else
-    redis.call('HSET', rules, 'notice', ARGV[4])
+    redis.call('HSET', rules, 'notice', action.text)
   end
-  tell_moderated({})
+  publish_moderation({})
   return true
 end
 
--- Bans that have run out.
-local all = redis.call('HGETALL', bans)
-for i = 1, #all, 2 do
-  if all[i] ~= '' and not banned_for(all[i]) then
-    redis.call('HDEL', bans, all[i])
+-- Expired bans.
+local fields = redis.call('HGETALL', bans)
+for i = 1, #fields, 2 do
+  if fields[i] ~= '' and not banned_ms(fields[i]) then
+    redis.call('HDEL', bans, fields[i])
   end
 end
 
-if not acts[what]() then
-  return 'nothing'
+if not apply[action.act]() then
+  return '{"outcome":"nothing"}'
 end
-redis.call('XADD', KEYS[11], 'MAXLEN', '~', keep, '*', 'at', digits(math.floor(now_us / 1000)), 'act', act)
-return 'done'
+redis.call('XADD', record, 'MAXLEN', '~', args.records_kept, '*', 'at', digits(math.floor(now_us / 1000)), 'act',
+  args.action)
+return '{"outcome":"done"}'

@@ -1,10 +1,14 @@
--- Comes before every script: refuses to run on a demoted primary, and begins a new epoch where the log may have
--- been rolled back since it was last written. KEYS 1 to 10 are the room's; a script's own follow.
-local meta, log, people, leases, live = KEYS[1], KEYS[2], KEYS[5], KEYS[6], KEYS[7]
-local rules, bans, removed = KEYS[8], KEYS[9], KEYS[10]
-local said = { ['0'] = KEYS[3], ['1'] = KEYS[4] }
+-- Runs before every script. Refuses a demoted primary, and begins a new epoch where the log may have been rolled
+-- back since its last write.
+-- KEYS: the room's ten, named below in the order of `Keys::room`; a script names its own from KEYS[11] on.
+-- ARGV: one JSON object, whose fields each script lists.
+-- Returns: each script, one JSON object. Its numbers are strings (cjson writes no more than 14 digits), and an empty
+-- list is left out (cjson would write an object).
+local meta, log, nonces_0, nonces_1, people, leases, live, rules, bans, removed = unpack(KEYS, 1, 10)
+local args = cjson.decode(ARGV[1])
+local nonces = { ['0'] = nonces_0, ['1'] = nonces_1 }
 
--- Numbers up to 2^53: tostring would lose digits.
+-- The decimal digits of an integer up to 2^53; tostring keeps only 14.
 local function digits(number)
   return string.format('%.0f', number)
 end
@@ -18,6 +22,7 @@ local clock = redis.call('TIME')
 local now_us = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
 
 -- room.total: messages that the log ever held up to the newest. room.at: Unix milliseconds of the newest.
+-- room.generation, room.generation_at: where new nonces go, and since when (µs).
 local room = {}
 
 local function value_of(entry, field)
@@ -31,7 +36,7 @@ end
 local function begin_epoch()
   local newest = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
   local last_epoch = newest and tonumber(newest[1]:match('^%d+')) or 0
-  -- Two forks of one log get different epochs: each has a replication id of its own.
+  -- Each fork of a log has its own replication id, so two forks get different epochs.
   local epoch = math.max(now_us, (room.epoch or 0) + 1, last_epoch + 1) + tonumber(line:sub(1, 4), 16)
   room.epoch, room.n, room.v = epoch, 0, room.v or 0
   if newest then
@@ -44,32 +49,48 @@ local function begin_epoch()
   redis.call('HSET', meta, 'line', line, 'epoch', digits(epoch), 'n', '0', 'head', room.head, 'v', digits(room.v),
     'at', digits(room.at), 'total', digits(room.total))
   -- Keys that always exist cannot be missing in the middle of a slot migration.
-  for _, key in ipairs({ people, leases, said['0'], said['1'], rules, bans }) do
+  for _, key in ipairs({ people, leases, nonces_0, nonces_1, rules, bans }) do
     redis.call('HSETNX', key, '', '')
   end
 end
 
-local stored = redis.call('HMGET', meta, 'line', 'epoch', 'n', 'head', 'v', 'at', 'total')
+local stored = redis.call('HMGET', meta, 'line', 'epoch', 'n', 'head', 'v', 'at', 'total', 'gen', 'gen_at')
 room.epoch, room.n, room.head = tonumber(stored[2]), tonumber(stored[3]), stored[4]
 room.v, room.at, room.total = tonumber(stored[5]), tonumber(stored[6]), tonumber(stored[7])
+room.generation, room.generation_at = stored[8], tonumber(stored[9])
 if stored[1] ~= line then
   begin_epoch()
 end
 
--- Whether an entry is older than messages get. age: in ms, or '' for any.
-local function is_old(entry, age)
-  return age ~= '' and tonumber(value_of(entry, 'at')) < now_us / 1000 - tonumber(age)
+-- The room's position, as replies hold it.
+local function position()
+  return { epoch = digits(room.epoch), head = room.head, version = digits(room.v) }
 end
 
--- Deletes what is older, some at a time: all but the last of it, the position before what is kept.
-local function forget_old(age)
-  local second = age ~= '' and redis.call('XRANGE', log, '-', '+', 'COUNT', 2)[2]
-  if not second or not is_old(second, age) then
+-- A list for a reply: nil if it is empty.
+local function filled(list)
+  return #list > 0 and list or nil
+end
+
+local function raise_version()
+  room.v = room.v + 1
+  redis.call('HSET', meta, 'v', digits(room.v))
+end
+
+-- Whether an entry is older than messages may get.
+local function is_old(entry)
+  return args.history_age_ms and tonumber(value_of(entry, 'at')) < now_us / 1000 - args.history_age_ms
+end
+
+-- Deletes up to 1000 messages that are too old: all but the last, the position before what is kept.
+local function trim_old()
+  local second = args.history_age_ms and redis.call('XRANGE', log, '-', '+', 'COUNT', 2)[2]
+  if not second or not is_old(second) then
     return
   end
   local last
   for _, entry in ipairs(redis.call('XRANGE', log, '-', '+', 'COUNT', 1000)) do
-    if not is_old(entry, age) then
+    if not is_old(entry) then
       break
     end
     last = entry[1]
@@ -77,19 +98,19 @@ local function forget_old(age)
   redis.call('XTRIM', log, 'MINID', last)
 end
 
--- For how many ms more nobody comes in under a name; nil if anybody may.
-local function banned_for(who)
-  local ban = redis.call('HGET', bans, who)
+-- Milliseconds for which a name stays banned; nil if it is not.
+local function banned_ms(name_key)
+  local ban = redis.call('HGET', bans, name_key)
   local left = ban and ban ~= '' and tonumber(ban:match('^%d+')) - now_us / 1000
   return left and left > 0 and math.ceil(left) or nil
 end
 
--- Publishes without ever undoing what was written: whoever does not hear it will read it.
-local function tell(kind, ...)
+-- Publishes an event. A refused PUBLISH undoes nothing: subscribers find the event missing, and read the room.
+local function publish(kind, ...)
   redis.pcall('PUBLISH', live, table.concat({ '1', kind, ... }, ' '))
 end
 
--- Who came and who went in one step, as JSON; cjson would write an empty list as {}.
+-- The people who joined and left in one step, as an envelope holds them. cjson would write an empty list as {}.
 local function delta_of(joined, left)
   local function list(pairs)
     return #pairs == 0 and '[]' or cjson.encode(pairs)
@@ -97,39 +118,52 @@ local function delta_of(joined, left)
   return '[' .. list(joined) .. ',' .. list(left) .. ']'
 end
 
--- Raises the presence version and tells who came and went, if anybody did.
-local function tell_presence(joined, left)
+-- Raises the presence version and publishes the people who joined and left, if there are any.
+local function publish_presence(joined, left)
   if #joined + #left > 0 then
-    room.v = room.v + 1
-    redis.call('HSET', meta, 'v', digits(room.v))
-    tell('p', digits(room.epoch), digits(room.v), room.head, delta_of(joined, left))
+    raise_version()
+    publish('p', digits(room.epoch), digits(room.v), room.head, delta_of(joined, left))
   end
 end
 
--- A person is kept as '<name>\n<inc> <inc>'.
-local function held_of(who)
-  local held = redis.call('HGET', people, who)
-  if held then
-    return held:match('^(.-)\n(.*)$')
+-- The name of a person in the room, and the incarnations that hold them. Stored as '<name>\n<incarnation> …'.
+local function holders_of(name_key)
+  local person = redis.call('HGET', people, name_key)
+  if person then
+    return person:match('^(.-)\n(.*)$')
   end
 end
 
--- Releases a person from an incarnation; answers the name if that was the last hold.
-local function release(who, inc)
-  local name, incs = held_of(who)
+-- Removes an incarnation from a person's holders. Returns the name if it was the last holder.
+local function release(name_key, incarnation)
+  local name, holders = holders_of(name_key)
   if not name then
     return nil
   end
   local rest = {}
-  for other in incs:gmatch('%S+') do
-    if other ~= inc then
+  for other in holders:gmatch('%S+') do
+    if other ~= incarnation then
       rest[#rest + 1] = other
     end
   end
   if #rest == 0 then
-    redis.call('HDEL', people, who)
+    redis.call('HDEL', people, name_key)
     return name
   end
-  redis.call('HSET', people, who, name .. '\n' .. table.concat(rest, ' '))
+  redis.call('HSET', people, name_key, name .. '\n' .. table.concat(rest, ' '))
   return nil
+end
+
+-- Closes a name whose session ends: claimed by '-', which no session is called. Removes its person from the room and
+-- publishes the end.
+local function end_session(claim, name_key, session)
+  redis.call('SET', claim, '-', 'PX', args.closed_ms)
+  local left = {}
+  local name = holders_of(name_key)
+  if name then
+    redis.call('HDEL', people, name_key)
+    left[1] = { name_key, name }
+    raise_version()
+  end
+  publish('e', digits(room.epoch), digits(room.v), room.head, session, delta_of({}, left))
 end

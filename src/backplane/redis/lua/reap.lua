@@ -1,26 +1,25 @@
--- KEYS: the room's, then name:<who> of each person to release.
--- ARGV: inc, k, '1' if nobody is left after this call, name hold in ms, then who of each person to release.
--- Answers: 'alive' | 'done'.
-local inc, k, last, hold = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-
-local lease = redis.call('HGET', leases, inc)
+-- Declares an incarnation dead, and releases some of the people it held.
+-- KEYS: the room's, then the claim of each name in `names`.
+-- args: incarnation, heartbeat_seq, name_hold_ms, names (name keys to release), last (nobody is left after this call).
+-- Returns: outcome 'alive' | 'done'.
+local lease = redis.call('HGET', leases, args.incarnation)
 if lease and lease:sub(-1) ~= 'x' then
-  if lease:match('^%d+') ~= k then
-    return 'alive'
+  if tonumber(lease:match('^%d+')) ~= args.heartbeat_seq then
+    return '{"outcome":"alive"}'
   end
-  redis.call('HSET', leases, inc, k .. 'x')
+  redis.call('HSET', leases, args.incarnation, digits(args.heartbeat_seq) .. 'x')
 end
 
 local left = {}
-for i = 5, #ARGV do
-  redis.call('PEXPIRE', KEYS[i + 6], hold)
-  local name = release(ARGV[i], inc)
+for i, name_key in ipairs(args.names) do
+  redis.call('PEXPIRE', KEYS[10 + i], args.name_hold_ms)
+  local name = release(name_key, args.incarnation)
   if name then
-    left[#left + 1] = { ARGV[i], name }
+    left[#left + 1] = { name_key, name }
   end
 end
-tell_presence({}, left)
-if last == '1' then
-  redis.call('HDEL', leases, inc)
+publish_presence({}, left)
+if args.last then
+  redis.call('HDEL', leases, args.incarnation)
 end
-return 'done'
+return '{"outcome":"done"}'

@@ -1,0 +1,58 @@
+//! Claims of names.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    RedisBackplane,
+    reply::{Done, in_millis, millis},
+};
+use crate::{
+    backplane::{CLOSED, Claim, SessionTag, Unavailable},
+    name::NameKey,
+};
+
+#[derive(Serialize)]
+struct ClaimArgument<'a> {
+    session: &'a SessionTag,
+    name_key: &'a NameKey,
+    hold_ms: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+enum ClaimReply {
+    Mine,
+    Held,
+    Banned {
+        #[serde(deserialize_with = "millis")]
+        wait_ms: Duration,
+    },
+}
+
+#[derive(Serialize)]
+struct EndArgument<'a> {
+    session: &'a SessionTag,
+    name_key: &'a NameKey,
+    closed_ms: u64,
+}
+
+impl RedisBackplane {
+    pub(super) async fn claim_name(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
+        let keys = self.keys.with_own([self.keys.name(name_key)]);
+        let argument = ClaimArgument { session, name_key, hold_ms: in_millis(self.policy.claim()) };
+        Ok(match self.scripts.run(&self.scripts.claim, keys, &argument).await? {
+            ClaimReply::Mine => Claim::Mine,
+            ClaimReply::Held => Claim::Held,
+            ClaimReply::Banned { wait_ms } => Claim::Banned(wait_ms),
+        })
+    }
+
+    pub(super) async fn end_session(&self, session: &SessionTag, name_key: &NameKey) -> Result<(), Unavailable> {
+        let keys = self.keys.with_own([self.keys.name(name_key)]);
+        let argument = EndArgument { session, name_key, closed_ms: in_millis(CLOSED) };
+        let Done {} = self.scripts.run(&self.scripts.end, keys, &argument).await?;
+        Ok(())
+    }
+}
