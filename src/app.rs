@@ -153,6 +153,7 @@ fn wire(settings: &Settings, room: Room, store: Store) -> (axum::Router, Sockets
         site.clone(),
         socket::Options {
             messages: settings.message_rate(),
+            address_factor: 10,
             connections_per_address: settings.connections_per_address,
             max_connections: settings.max_connections,
             waiting_bytes: memory_limit::available() / WAITING_PART,

@@ -25,7 +25,7 @@
 //!
 //! use ruang::{
 //!     backplane::{Backplane, Heartbeat, Event, IncarnationId, RetentionPolicy, Post, memory::Memory},
-//!     bucket::Rate,
+//!     rate::Rate,
 //!     protocol::Text,
 //! };
 //!
@@ -85,7 +85,7 @@ pub use self::{
     presence::{Claim, Heartbeat, HeartbeatReply, Lease, Person, Present, ReapOutcome, Stage},
     snapshot::{Position, Snapshot},
 };
-use crate::{bucket::Rate, name::NameKey, protocol::Id};
+use crate::{name::NameKey, protocol::Id, rate::Rate};
 
 /// Events that a subscriber may have waiting; past that it is told of a [`Event::Gap`] instead.
 pub const EVENTS_WAITING: usize = 4096;

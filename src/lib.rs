@@ -13,17 +13,17 @@
 //! | [`redis`] | one supervised link to Redis, and the names of its keys |
 //! | [`protocol`] | frames, ids and close codes of the wire |
 //! | [`server`], [`settings`], [`telemetry`] | the listening socket, what people type, what operators see |
-//! | [`name`], [`origin`], [`address`], [`bucket`] | leaves: rules without I/O |
+//! | [`name`], [`origin`], [`address`], [`rate`] | leaves: rules without I/O |
 #![warn(missing_docs)]
 #![forbid(unsafe_code)]
 
 pub mod address;
 pub mod app;
 pub mod backplane;
-pub mod bucket;
 pub mod name;
 pub mod origin;
 pub mod protocol;
+pub mod rate;
 pub mod redis;
 pub mod room;
 pub mod server;

@@ -11,6 +11,7 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use thiserror::Error;
 use unicode_segmentation::UnicodeSegmentation;
 
+pub use character::{MARKS, is_drawn, is_mark};
 pub use key::{NameKey, folded};
 
 /// Most visible characters (grapheme clusters) of a name.

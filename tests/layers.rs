@@ -16,7 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["backplane"],
     &["redis", "origin"],
     &["server", "telemetry", "protocol"],
-    &["name", "address", "bucket", "websocket"],
+    &["name", "address", "rate", "websocket"],
 ];
 
 #[test]

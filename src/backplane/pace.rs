@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::bucket::Rate;
+use crate::rate::Rate;
 
 /// How much too early is not too early: what waits in networks comes closer together than it was sent.
 const SLACK_US: u64 = 50_000;

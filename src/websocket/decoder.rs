@@ -93,30 +93,31 @@ impl Decoder {
     }
 
     /// Takes in what was read, and hands on each thing that is whole now, until one is not taken: then, and after a
-    /// violation, nothing more may be fed.
+    /// violation, nothing more may be fed. Returns how many frames were whole, fragments among them.
     ///
     /// # Errors
     /// The first [`Violation`]. What came before it has been handed on.
-    pub fn feed(&mut self, read: &[u8], mut take: impl FnMut(Received) -> bool) -> Result<(), Violation> {
+    pub fn feed(&mut self, read: &[u8], mut take: impl FnMut(Received) -> bool) -> Result<usize, Violation> {
         let mut joined = std::mem::take(&mut self.partial);
         let continues = !joined.is_empty();
         if continues {
             joined.extend_from_slice(read);
         }
         let bytes = if continues { &joined } else { read };
-        let mut at = 0;
+        let (mut at, mut frames) = (0, 0);
         while let Some(head) = self.head(&bytes[at..])? {
             let Some(frame) = bytes[at..].get(..head.bytes + head.payload) else { break };
             at += frame.len();
+            frames += 1;
             let received = self.frame(&head, &frame[head.bytes - MASK_BYTES..])?;
             if received.is_some_and(|received| !take(received)) {
-                return Ok(());
+                return Ok(frames);
             }
         }
         if at < bytes.len() {
             self.partial = if continues { joined.split_off(at) } else { bytes[at..].to_vec() };
         }
-        Ok(())
+        Ok(frames)
     }
 
     /// Whether anything unfinished is kept.

@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use ruang::{
     backplane::{Cursor, PublishError, RetentionPolicy},
-    bucket::Rate,
     protocol::Id,
+    rate::Rate,
 };
 
 use super::bench::{Bench, KEEPING, on_each_engine, post, say};
