@@ -193,11 +193,13 @@ impl<K: Hash + Eq + Clone> KeyedLimiter<K> {
     }
 }
 
-/// Nanoseconds since this process first asked.
+/// Nanoseconds since some time before this process first asked.
 fn nanos(now: Instant) -> u64 {
-    static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
-    // From 1, so that a new limiter, due at 0, is never ahead of time.
-    u64::try_from(now.saturating_duration_since(*FIRST).as_nanos()).unwrap_or(u64::MAX).saturating_add(1)
+    static START: LazyLock<Instant> = LazyLock::new(|| {
+        let now = Instant::now();
+        now.checked_sub(Duration::from_secs(3600)).unwrap_or(now)
+    });
+    u64::try_from(now.saturating_duration_since(*START).as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -215,10 +215,7 @@ impl Connection {
                 self.telling = None;
                 Ok(())
             }
-            read = frame_reader.read(transport), if reads => {
-                self.charge(read);
-                Ok(())
-            }
+            read = frame_reader.read(transport), if reads => self.charge(read),
             () = self.draining.cancelled(), if outside => Err(farewell(Bye::Restart)),
             ended = async { self.endings.as_mut().expect("checked below").recv().await }, if self.endings.is_some() => {
                 self.take_ending(ended)
@@ -227,13 +224,18 @@ impl Connection {
         }
     }
 
-    /// Counts what was read; after too much of it nothing more is read for a while, and TCP holds the client up.
-    fn charge(&mut self, read: Read) {
+    /// Counts what was read. After too much of it nothing more is read for a while, so that TCP holds the client up; a
+    /// client that goes on like that is cut.
+    fn charge(&mut self, read: Read) -> Result<(), Disconnect> {
         let now = Instant::now();
         let pace = self.sockets.0.inbound_pace;
         if let Some(pause) = self.limits.charge_input(pace, read.frames, read.bytes, now) {
+            if self.limits.is_one_pause_too_many(pause, now) {
+                return Err(farewell(Bye::Policy));
+            }
             self.timers.pause(pause, now);
         }
+        Ok(())
     }
 
     async fn next_event(&mut self, transport: &Transport, need: TransportEvent) -> Result<(), Disconnect> {

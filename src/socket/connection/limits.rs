@@ -10,6 +10,8 @@ const ERRORS: Pace = Pace { every: 60_000_000_000 / 9, ahead: 8 * (60_000_000_00
 const REJOINS: Pace = Pace { every: 1_000_000_000, ahead: 0 };
 /// Notes that the client's person types.
 const TYPING: Pace = Pace { every: 3_000_000_000, ahead: 0 };
+/// Milliseconds in which nothing was read of a client because it sends too much: ten seconds at once, or a tenth of its time.
+const PAUSES: Pace = Pace { every: 10_000_000, ahead: 100_000_000_000 };
 /// The least of frames per second that a client may send in the long run, whatever the limit on messages.
 const FRAMES_PER_SECOND: f64 = 200.0;
 /// Frames per second where messages are unlimited.
@@ -31,6 +33,7 @@ pub(in crate::socket) struct InboundPace {
 pub(super) struct ClientLimits {
     frames: Limiter,
     bytes: Limiter,
+    pauses: Limiter,
     errors: Limiter,
     rejoins: Limiter,
     typing: Limiter,
@@ -60,6 +63,12 @@ impl ClientLimits {
         let frames = self.frames.charge(pace.frames, frames.max(1) as u64, now);
         let bytes = self.bytes.charge(pace.bytes, bytes as u64, now);
         frames.max(bytes)
+    }
+
+    /// Counts a pause. Returns whether the client has been paused for too long: it does not mean to stop.
+    pub(super) fn is_one_pause_too_many(&mut self, pause: Duration, now: Instant) -> bool {
+        let ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        self.pauses.charge(PAUSES, ms, now).is_some()
     }
 
     /// Counts an error. Returns whether it is one too many.
@@ -132,6 +141,19 @@ mod tests {
             frames += 200;
         }
         assert!((2000..=2600).contains(&frames), "{frames}");
+    }
+
+    #[test]
+    fn flood_that_goes_on_is_cut_and_one_that_stops_is_not() {
+        let (mut limits, start) = (ClientLimits::default(), Instant::now());
+        let mut cut_after = |pause: Duration, every: Duration| {
+            (0..100).find(|n| limits.is_one_pause_too_many(pause, start + every * *n))
+        };
+        assert_eq!(cut_after(Duration::from_secs(1), Duration::from_secs(60)), None);
+        let mut limits = ClientLimits::default();
+        let cut =
+            (0..100).find(|n| limits.is_one_pause_too_many(Duration::from_secs(1), start + Duration::from_secs(*n)));
+        assert!(cut.is_some_and(|seconds| (9..=13).contains(&seconds)), "{cut:?}");
     }
 
     #[test]
