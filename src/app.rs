@@ -111,8 +111,11 @@ fn notify_systemd(state: NotifyState<'_>) {
     }
 }
 
+/// Where the room and its sessions are kept.
+type Engine = (Arc<dyn Backplane>, Arc<dyn SessionStore>);
+
 /// Chooses the backplane and the session store.
-fn engine(settings: &Settings) -> Result<(Arc<dyn Backplane>, Arc<dyn SessionStore>), RunError> {
+fn engine(settings: &Settings) -> Result<Engine, RunError> {
     let retention = RetentionPolicy {
         history: settings.history,
         history_age: settings.history_age,
@@ -154,6 +157,7 @@ fn wire(settings: &Settings, room: Room, store: Arc<dyn SessionStore>) -> (axum:
         site.clone(),
         socket::Options {
             messages: settings.message_rate(),
+            address_factor: 10,
             connections_per_address: settings.connections_per_address,
             max_connections: settings.max_connections,
             waiting_bytes: memory_limit::available() / QUEUE_SHARE,

@@ -23,7 +23,7 @@
 //!
 //! use ruang::{
 //!     backplane::{Backplane, Event, Heartbeat, IncarnationId, Person, Post, RetentionPolicy, memory::MemoryBackplane},
-//!     bucket::Rate,
+//!     rate::Rate,
 //!     protocol::Text,
 //! };
 //!
@@ -81,7 +81,7 @@ pub use self::{
     presence::{Claim, Heartbeat, HeartbeatReply, Lease, Person, Present, ReapOutcome, Stage},
     snapshot::{Position, Snapshot},
 };
-use crate::{bucket::Rate, name::NameKey, protocol::Id};
+use crate::{name::NameKey, protocol::Id, rate::Rate};
 
 /// Most events that wait for a subscriber; an overflow becomes an [`Event::Gap`].
 pub const EVENTS_WAITING: usize = 4096;

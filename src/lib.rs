@@ -13,17 +13,17 @@
 //! | [`backplane`] | what instances share: a contract, and the engines `memory` and `redis` |
 //! | [`redis`], [`origin`] | one supervised connection and the names of all keys; allowed origins |
 //! | [`server`], [`telemetry`], [`protocol`] | the listening socket; log, metrics and traces; frames, ids and close codes |
-//! | [`name`], [`address`], [`bucket`], [`websocket`] | rules without I/O; RFC 6455 is one of them |
+//! | [`name`], [`address`], [`rate`], [`websocket`] | rules without I/O; RFC 6455 is one of them |
 #![warn(missing_docs)]
 #![forbid(unsafe_code)]
 
 pub mod address;
 pub mod app;
 pub mod backplane;
-pub mod bucket;
 pub mod name;
 pub mod origin;
 pub mod protocol;
+pub mod rate;
 pub mod redis;
 pub mod room;
 pub mod server;

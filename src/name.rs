@@ -11,6 +11,7 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use thiserror::Error;
 use unicode_segmentation::UnicodeSegmentation;
 
+pub use character::{MARKS, is_drawn, is_mark};
 pub use key::{NameKey, folded};
 
 /// The largest number of visible characters (grapheme clusters) of a name.

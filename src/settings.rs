@@ -19,8 +19,8 @@ use thiserror::Error;
 
 use crate::{
     address::TrustedProxies,
-    bucket::Rate,
     origin::{PublicUrl, SitePolicy},
+    rate::Rate,
     redis::{self, ConnectError, RedisConnector},
     server,
     telemetry::{self, Format},

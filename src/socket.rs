@@ -2,7 +2,6 @@
 
 mod connection;
 mod connection_limit;
-mod error_limit;
 mod frame_reader;
 mod queue_memory;
 mod rate_limit;
@@ -17,16 +16,18 @@ use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
-    connection_limit::ConnectionLimit, queue_memory::QueueMemory, rate_limit::MessageLimits,
+    connection::InboundPace, connection_limit::ConnectionLimit, queue_memory::QueueMemory, rate_limit::MessageLimits,
     recent_sessions::RecentSessions,
 };
-use crate::{bucket::Rate, origin::SitePolicy, room::Room, session::Sessions, telemetry::InstanceStats};
+use crate::{origin::SitePolicy, rate::Rate, room::Room, session::Sessions, telemetry::InstanceStats};
 
 /// What sockets may do.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// How often a session may send a message, all its tabs together.
     pub messages: Rate,
+    /// How many times a session's messages an address may send, all its sessions together.
+    pub address_factor: u32,
     /// Open sockets from one address; 0 = unlimited.
     pub connections_per_address: u32,
     /// Open sockets in all.
@@ -45,7 +46,8 @@ struct SocketContext {
     site: SitePolicy,
     connection_limit: Arc<ConnectionLimit>,
     queue_memory: Arc<QueueMemory>,
-    message_limits: Arc<MessageLimits>,
+    message_limits: MessageLimits,
+    inbound_pace: InboundPace,
     recent_sessions: RecentSessions,
     connections: TaskTracker,
     draining: CancellationToken,
@@ -62,7 +64,8 @@ impl Sockets {
             site,
             connection_limit: Arc::new(connection_limit),
             queue_memory: Arc::new(QueueMemory::new(options.waiting_bytes)),
-            message_limits: Arc::new(MessageLimits::new(options.messages)),
+            message_limits: MessageLimits::new(options.messages, options.address_factor, options.max_connections),
+            inbound_pace: InboundPace::of(options.messages),
             connections: TaskTracker::new(),
             draining: CancellationToken::new(),
         }))

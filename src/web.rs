@@ -39,9 +39,9 @@ use self::operator::Operator;
 pub use self::privacy::Retention;
 use crate::{
     address::limit_key,
-    bucket::{Buckets, Rate},
     origin::SitePolicy,
     protocol::FRAME_BYTES,
+    rate::{KeyedLimiter, Rate},
     room::Room,
     session::Sessions,
     settings::Secret,
@@ -83,7 +83,7 @@ pub struct Web {
     room: Room,
     sessions: Sessions,
     site: Arc<SitePolicy>,
-    sign_ins: Arc<Mutex<Buckets<IpAddr>>>,
+    sign_ins: Arc<Mutex<KeyedLimiter<IpAddr>>>,
     retention: Retention,
     operator: Option<Arc<Operator>>,
 }
@@ -93,7 +93,7 @@ impl Web {
     pub fn new(room: Room, sessions: Sessions, site: SitePolicy, options: Options) -> Self {
         let per_minute = f64::from(options.sign_ins_per_minute);
         let rate = Rate { per_second: per_minute / 60.0, burst: per_minute };
-        let sign_ins = Arc::new(Mutex::new(Buckets::new(rate, ADDRESSES_COUNTED)));
+        let sign_ins = Arc::new(Mutex::new(KeyedLimiter::new(rate, ADDRESSES_COUNTED)));
         let operator = options.operator_token.map(|token| Arc::new(Operator::new(token, site.is_https())));
         Self { room, sessions, site: Arc::new(site), sign_ins, retention: options.retention, operator }
     }

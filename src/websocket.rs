@@ -9,5 +9,5 @@ mod frame;
 mod handshake;
 
 pub use decoder::{Decoder, Received, Violation};
-pub use frame::{close_frame, ping_frame, pong_frame, text_frame};
+pub use frame::{close_frame, frame_length, ping_frame, pong_frame, text_frame};
 pub use handshake::accept_key;

@@ -31,7 +31,7 @@ fn read(bytes: &[u8], size: usize) -> (Vec<Received>, Result<(), Violation>) {
             goes_on
         });
         if fed.is_err() || !goes_on {
-            return (received, fed);
+            return (received, fed.map(drop));
         }
     }
     (received, Ok(()))

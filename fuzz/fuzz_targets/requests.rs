@@ -16,7 +16,7 @@ use axum::{
 };
 use libfuzzer_sys::fuzz_target;
 use ruang::{
-    bucket::Rate,
+    rate::Rate,
     backplane::{RetentionPolicy, memory::MemoryBackplane},
     origin::SitePolicy,
     protocol::{Limits, TEXT_CHARS},

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::bucket::Rate;
+use crate::rate::Rate;
 
 /// Tolerance: messages that waited in a network arrive closer together than they were sent.
 const SLACK_US: u64 = 50_000;

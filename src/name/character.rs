@@ -7,7 +7,7 @@ use icu_properties::props::{
 use super::{NameError, emoji};
 
 /// The largest number of combining marks in a row (Unicode UTS 39).
-const MARKS: usize = 4;
+pub const MARKS: usize = 4;
 
 /// Characters that are drawn blank, although their properties do not say so.
 const BLANKS: [char; 6] = [
@@ -45,9 +45,24 @@ pub(super) fn is_space(c: char) -> bool {
     GeneralCategory::for_char(c) == GeneralCategory::SpaceSeparator
 }
 
+/// Whether a character is drawn: neither white space nor blank nor a control of any kind.
+pub fn is_drawn(c: char) -> bool {
+    !c.is_whitespace() && !c.is_control() && !is_invisible(c)
+}
+
+/// Whether a character combines with the one before it.
+pub fn is_mark(c: char) -> bool {
+    use GeneralCategory as Category;
+    matches!(Category::for_char(c), Category::NonspacingMark | Category::SpacingMark | Category::EnclosingMark)
+}
+
+fn is_invisible(c: char) -> bool {
+    DefaultIgnorableCodePoint::for_char(c) || BidiControl::for_char(c) || BLANKS.contains(&c)
+}
+
 fn check_one(c: char) -> Result<(), NameError> {
     use GeneralCategory as Category;
-    if DefaultIgnorableCodePoint::for_char(c) || BidiControl::for_char(c) || BLANKS.contains(&c) {
+    if is_invisible(c) {
         return Err(NameError::Invisible);
     }
     match Category::for_char(c) {
@@ -73,9 +88,7 @@ impl Marks {
     }
 
     fn next(&mut self, c: char) -> Result<(), NameError> {
-        use GeneralCategory as Category;
-        if !matches!(Category::for_char(c), Category::NonspacingMark | Category::SpacingMark | Category::EnclosingMark)
-        {
+        if !is_mark(c) {
             *self = Self { base: !is_space(c), marks: 0 };
             return Ok(());
         }

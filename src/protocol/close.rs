@@ -12,13 +12,13 @@ pub enum CloseCode {
     Binary = 1003,
     /// Text that is not UTF-8.
     Utf8 = 1007,
-    /// No join, abuse or silence. Do not come back.
+    /// No join, or abuse. Do not come back.
     Policy = 1008,
     /// A frame larger than [`FRAME_BYTES`](super::FRAME_BYTES).
     TooBig = 1009,
     /// The instance restarts: come back.
     Restart = 1012,
-    /// Too slow, or the instance is full: come back later.
+    /// Silent, too slow, or the instance is full: come back.
     TryLater = 1013,
     /// Logged out, expired or removed: sign in anew.
     SessionEnded = 4001,
@@ -60,8 +60,8 @@ impl Bye {
         match self {
             Self::Restart => CloseCode::Restart,
             Self::SessionEnded => CloseCode::SessionEnded,
-            Self::Policy | Self::Silent => CloseCode::Policy,
-            Self::TooSlow | Self::Overloaded => CloseCode::TryLater,
+            Self::Policy => CloseCode::Policy,
+            Self::Silent | Self::TooSlow | Self::Overloaded => CloseCode::TryLater,
         }
     }
 }

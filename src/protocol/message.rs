@@ -6,8 +6,10 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use serde::{Deserialize, Serialize};
 
 use super::{Id, Nonce, TEXT_CHARS};
+use crate::name::{MARKS, is_drawn, is_mark};
 
-/// A text that may be sent: NFC, trimmed, 1 to [`TEXT_CHARS`] Unicode scalars.
+/// A text that may be sent: NFC, trimmed, without control characters other than tab and newline, with at most [`MARKS`]
+/// combining marks in a row, 1 to [`TEXT_CHARS`] Unicode scalars of which at least one is drawn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Text(String);
@@ -15,7 +17,7 @@ pub struct Text(String);
 /// Why a text may not be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
-    /// Nothing is left after trimming.
+    /// Nothing is left that is drawn.
     #[error("the text is empty")]
     Empty,
     /// More than [`TEXT_CHARS`] scalars.
@@ -38,9 +40,11 @@ impl Text {
     /// # Errors
     /// [`TextError`] when nothing or too much is left after normalisation.
     pub fn parse(raw: &str) -> Result<Self, TextError> {
-        let text = ComposingNormalizerBorrowed::new_nfc().normalize(raw.trim()).into_owned();
+        let text = ComposingNormalizerBorrowed::new_nfc().normalize(&without_controls(raw)).trim().to_owned();
+        if !text.chars().any(is_drawn) {
+            return Err(TextError::Empty);
+        }
         match text.chars().take(TEXT_CHARS + 1).count() {
-            0 => Err(TextError::Empty),
             count if count > TEXT_CHARS => Err(TextError::TooLong),
             _ => Ok(Self(text)),
         }
@@ -50,6 +54,24 @@ impl Text {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Its bytes as JSON, quotes left out: what each client is sent of it.
+    pub fn encoded_len(&self) -> usize {
+        // The two characters that are escaped become two bytes; so do tab and newline.
+        self.0.len() + self.0.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | b'\t' | b'\n')).count()
+    }
+}
+
+/// The text with line ends as newlines, without other controls than tab, and without marks piled upon marks: those are drawn
+/// over the lines of others.
+fn without_controls(raw: &str) -> String {
+    let mut marks = 0;
+    let lines = raw.replace("\r\n", "\n").replace('\r', "\n");
+    let kept = lines.chars().filter(|c| {
+        marks = if is_mark(*c) { marks + 1 } else { 0 };
+        marks <= MARKS && (!c.is_control() || matches!(c, '\t' | '\n'))
+    });
+    kept.collect()
 }
 
 /// A message that the room keeps.

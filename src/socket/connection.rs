@@ -2,6 +2,7 @@
 //! straight into the socket; it reads, answers, and sees to what did not fit.
 
 mod commands;
+mod limits;
 mod timers;
 
 use std::{
@@ -19,17 +20,20 @@ use tokio::{
         self,
         error::{RecvError, TryRecvError},
     },
+    task::coop::consume_budget,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 use tower_sessions::session::Id as SessionId;
 
-use self::timers::{Due, Timers};
+pub(super) use self::limits::InboundPace;
+use self::{
+    limits::ClientLimits,
+    timers::{Due, Timers},
+};
 use super::{
     Sockets,
-    error_limit::ErrorLimit,
-    frame_reader::FrameReader,
-    rate_limit::MessageLimit,
+    frame_reader::{FrameReader, Read},
     recent_sessions::KnownSession,
     transport::{Transport, TransportEvent},
 };
@@ -55,8 +59,9 @@ pub(super) struct Connection {
     sessions: Sessions,
     person: Person,
     session: SessionId,
-    message_limit: MessageLimit,
-    error_limit: ErrorLimit,
+    /// Where the client comes from, as limits count it.
+    address: IpAddr,
+    limits: ClientLimits,
     timers: Timers,
     draining: CancellationToken,
     /// Sessions that end, as long as this one is not in the room, where it would be told.
@@ -131,10 +136,10 @@ impl Connection {
             sockets: sockets.clone(),
             room: sockets.0.room.clone(),
             sessions: sockets.0.sessions.clone(),
-            message_limit: sockets.0.message_limits.of(&person.session, address, now),
+            address,
             person,
             session: id,
-            error_limit: ErrorLimit::default(),
+            limits: ClientLimits::default(),
             timers: Timers::new(now, touch, sockets.0.sessions.touch_every()),
             draining: sockets.0.draining.clone(),
             endings: Some(endings),
@@ -190,8 +195,11 @@ impl Connection {
         let Io { frame_reader, transport } = io;
         let is_free = self.asked.is_none();
         if is_free && let Some(came) = frame_reader.next() {
+            // While input waits, other tasks and the socket's own events still get their turn.
+            consume_budget().await;
             return self.receive(transport, came);
         }
+        let reads = is_free && !self.timers.is_paused();
         let outside = self.membership.is_none();
         tokio::select! {
             need = transport.next_event() => self.next_event(transport, need).await,
@@ -207,13 +215,27 @@ impl Connection {
                 self.telling = None;
                 Ok(())
             }
-            () = frame_reader.read(transport), if is_free => Ok(()),
+            read = frame_reader.read(transport), if reads => self.charge(read),
             () = self.draining.cancelled(), if outside => Err(farewell(Bye::Restart)),
             ended = async { self.endings.as_mut().expect("checked below").recv().await }, if self.endings.is_some() => {
                 self.take_ending(ended)
             }
             due = self.timers.due(outside && is_free) => self.on_time(transport, due),
         }
+    }
+
+    /// Counts what was read. After too much of it nothing more is read for a while, so that TCP holds the client up; a
+    /// client that goes on like that is cut.
+    fn charge(&mut self, read: Read) -> Result<(), Disconnect> {
+        let now = Instant::now();
+        let pace = self.sockets.0.inbound_pace;
+        if let Some(pause) = self.limits.charge_input(pace, read.frames, read.bytes, now) {
+            if self.limits.is_one_pause_too_many(pause, now) {
+                return Err(farewell(Bye::Policy));
+            }
+            self.timers.pause(pause, now);
+        }
+        Ok(())
     }
 
     async fn next_event(&mut self, transport: &Transport, need: TransportEvent) -> Result<(), Disconnect> {
@@ -281,6 +303,7 @@ impl Connection {
             }
             Due::Join => Err(farewell(Bye::Policy)),
             Due::Silence => Err(farewell(Bye::Silent)),
+            Due::Nothing => Ok(()),
         }
     }
 
@@ -319,8 +342,14 @@ impl Connection {
     }
 
     async fn take_check(&mut self, alive: Result<Alive, Unreadable>) -> Result<(), Disconnect> {
-        if alive != Ok(Alive::No) {
-            return Ok(());
+        match alive {
+            Ok(Alive::No) => {}
+            Ok(_) => return Ok(()),
+            // It may have ended: asked again soon, by each connection at another time.
+            Err(Unreadable) => {
+                self.timers.check_within(rand::rng().random_range(RECHECKS..RECHECKS * 10), Instant::now());
+                return Ok(());
+            }
         }
         // It has expired, or somebody ended it: either way it is to end everywhere.
         let _ = self.room.end(&self.person.session, &self.person.name_key).await;

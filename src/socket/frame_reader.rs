@@ -17,6 +17,14 @@ pub(super) struct FrameReader {
     waiting: VecDeque<Inbound>,
 }
 
+/// How much one read brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Read {
+    /// Whole frames, fragments among them.
+    pub(super) frames: usize,
+    pub(super) bytes: usize,
+}
+
 /// What came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Inbound {
@@ -33,7 +41,7 @@ impl FrameReader {
     pub(super) fn new(read: &[u8]) -> Self {
         let mut frame_reader = Self { decoder: Decoder::new(FRAME_BYTES), waiting: VecDeque::new() };
         if !read.is_empty() {
-            frame_reader.take(read);
+            frame_reader.decode(read);
         }
         frame_reader
     }
@@ -48,33 +56,40 @@ impl FrameReader {
     }
 
     /// Waits for more, and reads it. Cancel-safe: nothing is read without being kept.
-    pub(super) async fn read(&mut self, socket: &Transport) {
+    pub(super) async fn read(&mut self, socket: &Transport) -> Read {
         match socket.readable().await {
             Ok(()) => self.read_once(socket),
-            Err(_) => self.waiting.push_back(Inbound::Closed),
+            Err(_) => self.close(),
         }
     }
 
     /// The buffer lives only here: a silent client has none.
-    fn read_once(&mut self, socket: &Transport) {
+    fn read_once(&mut self, socket: &Transport) -> Read {
         let mut buffer = [0; READ_BYTES];
         match socket.try_read(&mut buffer) {
-            Ok(0) => self.waiting.push_back(Inbound::Closed),
-            Ok(read) => self.take(&buffer[..read]),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => self.waiting.push_back(Inbound::Closed),
+            Ok(0) => self.close(),
+            Ok(read) => self.decode(&buffer[..read]),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Read::default(),
+            Err(_) => self.close(),
         }
     }
 
-    fn take(&mut self, read: &[u8]) {
+    fn close(&mut self) -> Read {
+        self.waiting.push_back(Inbound::Closed);
+        Read::default()
+    }
+
+    fn decode(&mut self, read: &[u8]) -> Read {
         let waiting = &mut self.waiting;
         let fed = self.decoder.feed(read, |received| {
             let goes_on = !matches!(received, Received::Close(_) | Received::Binary);
             waiting.push_back(Inbound::Frame(received));
             goes_on
         });
-        if let Err(violation) = fed {
-            self.waiting.push_back(Inbound::Broken(violation));
-        }
+        let frames = fed.unwrap_or_else(|violation| {
+            waiting.push_back(Inbound::Broken(violation));
+            0
+        });
+        Read { frames, bytes: read.len() }
     }
 }

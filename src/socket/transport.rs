@@ -1,14 +1,9 @@
-//! The way out of one connection: straight into its socket, and into a bounded queue while that is full.
+//! The TCP stream of one connection, read and written; frames that the socket does not take at once wait in a bounded queue.
 
-use std::{
-    collections::VecDeque,
-    io,
-    net::Shutdown,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::VecDeque, io, net::Shutdown, time::Duration};
 
 use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 use socket2::SockRef;
 use tokio::{
     net::TcpStream,
@@ -20,15 +15,17 @@ use super::queue_memory::Reservation;
 use crate::{
     protocol::Bye,
     room::{Farewell, Recipient},
+    websocket::frame_length,
 };
 
-/// Most bytes of frames that may wait for one connection, its first welcome not counted.
-const WAITING_BYTES: usize = 256 * 1024;
+/// Most bytes of frames that may wait for one connection, its first welcome not counted: what a burst of a full room is.
+/// Whether a client is too slow is decided by age; this bounds memory.
+const WAITING_BYTES: usize = 1024 * 1024;
 /// How long a client may leave everything unread that is written to it, and how old what waits for it may get.
 const BEHIND: Duration = Duration::from_secs(10);
 /// Bytes that may wait for one connection even when too many wait for all.
 const FAIR_BYTES: usize = 16 * 1024;
-/// How long goodbyes may take.
+/// How long all that waits may take at the end, and then the frame that has begun and the last word.
 const LINGER: Duration = Duration::from_secs(1);
 /// Bytes of a client that are read and thrown away so that it gets to see our close frame.
 const LINGER_BYTES: usize = 256 * 1024;
@@ -56,6 +53,9 @@ struct State {
 }
 
 struct Waiting {
+    /// Whole frames, one or several.
+    whole: Bytes,
+    /// Those of their bytes that are not written yet.
     frames: Bytes,
     counted: bool,
     since: Instant,
@@ -90,12 +90,12 @@ impl Transport {
         Self { socket, state: Mutex::new(state), attention: Notify::new() }
     }
 
-    /// Reads what there is into `into`; waits until there is something. 0 at the end.
+    /// Waits until there is something to read, or the end.
     pub(super) async fn readable(&self) -> io::Result<()> {
         self.socket.readable().await
     }
 
-    /// Reads what there is.
+    /// Reads what there is into `into`, without waiting. 0 at the end.
     pub(super) fn try_read(&self, into: &mut [u8]) -> io::Result<usize> {
         self.socket.try_read(into)
     }
@@ -122,14 +122,22 @@ impl Transport {
         }
     }
 
-    /// Says the last thing and lets go of the client, all within a few seconds.
+    /// Sends the last frames and closes, all within a few seconds. If the client does not take all that waits, it gets the
+    /// rest of the frame that has begun and the last frames; if it does not take these either, the connection is reset: no
+    /// frame ever ends in the middle.
     pub(super) async fn finish(&self, last: Bytes) {
         {
             let mut state = self.lock();
-            state.push(&self.socket, last, false);
+            state.push(&self.socket, last.clone(), false);
             state.closed = true;
         }
-        let _ = timeout(LINGER, self.drained()).await;
+        if timeout(LINGER, self.drained()).await.is_err() {
+            self.lock().keep_only(last);
+            if timeout(LINGER, self.drained()).await.is_err() {
+                let _ = SockRef::from(&self.socket).set_linger(Some(Duration::ZERO));
+                return self.abandon();
+            }
+        }
         self.let_go().await;
     }
 
@@ -168,7 +176,7 @@ impl Transport {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn change(&self, change: impl FnOnce(&mut State, &TcpStream)) {
@@ -212,6 +220,7 @@ impl Recipient for Transport {
 impl State {
     /// Writes what fits now; the rest waits.
     fn push(&mut self, socket: &TcpStream, frames: Bytes, counted: bool) {
+        let whole = frames.clone();
         let frames = if self.waiting.is_empty() { self.write(socket, frames) } else { frames };
         if frames.is_empty() || self.broken {
             return;
@@ -229,12 +238,12 @@ impl State {
         self.stuck.get_or_insert(now);
         self.bytes += if counted { frames.len() } else { 0 };
         self.reservation.add(frames.len());
-        self.waiting.push_back(Waiting { frames, counted, since: now });
+        self.waiting.push_back(Waiting { whole, frames, counted, since: now });
     }
 
     /// Writes what waits, as much as fits now.
     fn drain(&mut self, socket: &TcpStream) {
-        while let Some(Waiting { frames, counted, since }) = self.waiting.pop_front() {
+        while let Some(Waiting { whole, frames, counted, since }) = self.waiting.pop_front() {
             let before = frames.len();
             let rest = self.write(socket, frames);
             if self.broken {
@@ -246,7 +255,7 @@ impl State {
                 self.bytes -= if counted { before - rest.len() } else { 0 };
             }
             if !rest.is_empty() {
-                self.waiting.push_front(Waiting { frames: rest, counted, since });
+                self.waiting.push_front(Waiting { whole, frames: rest, counted, since });
                 return;
             }
         }
@@ -264,6 +273,18 @@ impl State {
                 frames
             }
         }
+    }
+
+    /// Drops what waits, but for the rest of a frame that has begun, and adds the last frames.
+    fn keep_only(&mut self, last: Bytes) {
+        let begun = self.waiting.front().map_or(Bytes::new(), Waiting::rest_of_begun_frame);
+        self.clear();
+        let now = Instant::now();
+        for frames in [begun, last].into_iter().filter(|frames| !frames.is_empty()) {
+            self.reservation.add(frames.len());
+            self.waiting.push_back(Waiting { whole: frames.clone(), frames, counted: false, since: now });
+        }
+        self.stuck = Some(now);
     }
 
     fn clear(&mut self) {
@@ -295,6 +316,17 @@ impl State {
         let oldest = self.waiting.front().filter(|waiting| waiting.counted).map(|waiting| waiting.since);
         let since = self.stuck.map(|stuck| oldest.map_or(stuck, |oldest| oldest.min(stuck)));
         since.map(|since| since + BEHIND)
+    }
+}
+
+impl Waiting {
+    fn rest_of_begun_frame(&self) -> Bytes {
+        let written = self.whole.len() - self.frames.len();
+        let mut end = 0;
+        while end < written {
+            end += frame_length(&self.whole[end..]);
+        }
+        self.whole.slice(written..end.min(self.whole.len()))
     }
 }
 

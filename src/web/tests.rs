@@ -11,9 +11,9 @@ use tower_sessions::{Session, SessionStore, session::Id};
 use super::{Options, Web, layers, router};
 use crate::{
     backplane::{Backplane, Person, RetentionPolicy, SessionTag, memory::MemoryBackplane, redis::RedisBackplane},
-    bucket::Rate,
     origin::SitePolicy,
     protocol::{Limits, TEXT_CHARS},
+    rate::Rate,
     redis::{self, RedisConnector},
     room::{self, Room},
     server::Peer,

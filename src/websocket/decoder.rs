@@ -7,6 +7,8 @@ const RESERVED: u8 = 0x70;
 /// A client's frames are masked.
 const MASKED: u8 = 0x80;
 const MASK_BYTES: usize = 4;
+/// Most fragments of a message.
+pub const FRAGMENTS: usize = 256;
 
 /// What came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +34,8 @@ pub enum Violation {
     /// Text, or the reason of a close, that is not UTF-8.
     #[error("text that is not UTF-8")]
     Utf8,
-    /// A message of more bytes than are taken; noticed by its announced length, before it is read.
+    /// A message of more bytes than are taken, noticed by its announced length before it is read; or in more than
+    /// [`FRAGMENTS`] fragments.
     #[error("a message that is too big")]
     TooBig,
 }
@@ -73,8 +76,8 @@ pub struct Decoder {
     most: usize,
     /// The beginning of a frame that is not yet whole.
     partial: Vec<u8>,
-    /// The fragments so far of a message that is not yet whole.
-    message: Option<Vec<u8>>,
+    /// The fragments so far of a message that is not yet whole, and how many they are.
+    message: Option<(Vec<u8>, usize)>,
 }
 
 /// A frame's first bytes, understood.
@@ -93,30 +96,31 @@ impl Decoder {
     }
 
     /// Takes in what was read, and hands on each thing that is whole now, until one is not taken: then, and after a
-    /// violation, nothing more may be fed.
+    /// violation, nothing more may be fed. Returns how many frames were whole, fragments among them.
     ///
     /// # Errors
     /// The first [`Violation`]. What came before it has been handed on.
-    pub fn feed(&mut self, read: &[u8], mut take: impl FnMut(Received) -> bool) -> Result<(), Violation> {
+    pub fn feed(&mut self, read: &[u8], mut take: impl FnMut(Received) -> bool) -> Result<usize, Violation> {
         let mut joined = std::mem::take(&mut self.partial);
         let continues = !joined.is_empty();
         if continues {
             joined.extend_from_slice(read);
         }
         let bytes = if continues { &joined } else { read };
-        let mut at = 0;
+        let (mut at, mut frames) = (0, 0);
         while let Some(head) = self.head(&bytes[at..])? {
             let Some(frame) = bytes[at..].get(..head.bytes + head.payload) else { break };
             at += frame.len();
+            frames += 1;
             let received = self.frame(&head, &frame[head.bytes - MASK_BYTES..])?;
             if received.is_some_and(|received| !take(received)) {
-                return Ok(());
+                return Ok(frames);
             }
         }
         if at < bytes.len() {
             self.partial = if continues { joined.split_off(at) } else { bytes[at..].to_vec() };
         }
-        Ok(())
+        Ok(frames)
     }
 
     /// Whether anything unfinished is kept.
@@ -140,7 +144,7 @@ impl Decoder {
         if control && payload > SHORT as u64 {
             return Err(Violation::Framing);
         }
-        let before = if control { 0 } else { self.message.as_ref().map_or(0, Vec::len) };
+        let before = if control { 0 } else { self.message.as_ref().map_or(0, |(text, _)| text.len()) };
         let payload = usize::try_from(payload).ok().filter(|payload| *payload <= self.most - before);
         let payload = payload.ok_or(Violation::TooBig)?;
         Ok(Some(Head { last, opcode, payload, bytes: 2 + width + MASK_BYTES }))
@@ -168,19 +172,20 @@ impl Decoder {
     }
 
     fn text(&mut self, last: bool, payload: Vec<u8>) -> Result<Option<Received>, Violation> {
-        let text = match self.message.take() {
-            None => payload,
-            Some(mut text) => {
-                text.extend(payload);
-                text
-            }
-        };
-        if last {
-            String::from_utf8(text).map(|text| Some(Received::Text(text))).map_err(|_| Violation::Utf8)
+        let (mut text, fragments) = self.message.take().unwrap_or_default();
+        if text.is_empty() {
+            text = payload;
         } else {
-            self.message = Some(text);
-            Ok(None)
+            text.extend(payload);
         }
+        if last {
+            return String::from_utf8(text).map(|text| Some(Received::Text(text))).map_err(|_| Violation::Utf8);
+        }
+        if fragments == FRAGMENTS {
+            return Err(Violation::TooBig);
+        }
+        self.message = Some((text, fragments + 1));
+        Ok(None)
     }
 }
 

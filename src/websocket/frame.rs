@@ -37,6 +37,19 @@ pub fn close_frame(code: Option<u16>) -> Bytes {
     code.map_or_else(|| frame(opcode::CLOSE, &[]), |code| frame(opcode::CLOSE, &code.to_be_bytes()))
 }
 
+/// The length of the frame that `bytes` begin with, header included. At least one: what is no frame of ours is passed by.
+pub fn frame_length(bytes: &[u8]) -> usize {
+    match *bytes {
+        [_, 126, high, low, ..] => 4 + usize::from(u16::from_be_bytes([high, low])),
+        [_, 127, ref rest @ ..] => {
+            let length = rest.first_chunk().map_or(0, |length| u64::from_be_bytes(*length));
+            usize::try_from(length).unwrap_or(usize::MAX).saturating_add(10)
+        }
+        [_, short, ..] => 2 + usize::from(short),
+        _ => 1,
+    }
+}
+
 fn frame(opcode: u8, payload: &[u8]) -> Bytes {
     let mut frame = BytesMut::with_capacity(payload.len() + 10);
     frame.put_u8(FIN | opcode);

@@ -2,6 +2,7 @@
 
 mod abuse;
 mod exhaustion;
+mod floods;
 mod logs;
 mod redis_tls;
 mod redis_user;

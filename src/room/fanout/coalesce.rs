@@ -7,10 +7,18 @@ const REST_PER_CLIENT: Duration = Duration::from_micros(40);
 /// Longest rest. Below what a person notices, and half of what a page takes to draw.
 const REST_AT_MOST: Duration = Duration::from_millis(20);
 
-/// The time from the beginning of a turn that told so many clients something, to the next. In a calm room no turn ever
-/// waits for that, in a small one it is nothing.
-pub(super) fn rest(clients: usize) -> Duration {
-    REST_PER_CLIENT.saturating_mul(u32::try_from(clients).unwrap_or(u32::MAX)).min(REST_AT_MOST)
+/// Bytes of frames for everybody that leave in one turn: what a client's send buffer takes.
+pub(super) const CHUNK_BYTES: usize = 64 * 1024;
+/// Bytes per second that each client is sent while more waits than leaves in one turn: a line of 10 Mbit/s keeps up with it,
+/// and what a slower one lacks waits, bounded.
+const BYTES_PER_SECOND: f64 = 1_250_000.0;
+
+/// The time from the beginning of a turn that sent `bytes` to each of so many clients, to the next. In a calm room no turn
+/// ever waits for that, in a small one it is nothing.
+pub(super) fn rest(clients: usize, bytes: usize) -> Duration {
+    let of_clients = REST_PER_CLIENT.saturating_mul(u32::try_from(clients).unwrap_or(u32::MAX)).min(REST_AT_MOST);
+    let of_bytes = if bytes < CHUNK_BYTES { 0.0 } else { bytes as f64 / BYTES_PER_SECOND };
+    of_clients.max(Duration::from_secs_f64(of_bytes))
 }
 
 #[cfg(test)]
@@ -18,9 +26,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_grows_with_the_room_up_to_a_bound() {
-        assert_eq!(rest(0), Duration::ZERO);
-        assert_eq!(rest(100), Duration::from_millis(4));
-        assert_eq!(rest(1_000_000), REST_AT_MOST);
+    fn rest_grows_with_the_room_up_to_a_bound() {
+        assert_eq!(rest(0, 0), Duration::ZERO);
+        assert_eq!(rest(100, 0), Duration::from_millis(4));
+        assert_eq!(rest(1_000_000, 1000), REST_AT_MOST);
+    }
+
+    #[test]
+    fn rest_after_many_bytes_lets_a_line_keep_up() {
+        assert_eq!(rest(1, 1_250_000), Duration::from_secs(1));
     }
 }

@@ -23,20 +23,21 @@ impl Connections {
         self.0.len()
     }
 
-    /// Carries out orders, in order. Answers whether everybody was told something.
-    pub(super) async fn carry_out(&mut self, commands: Vec<ShardCommand>) -> bool {
-        let mut told = false;
+    /// Carries out commands, in order. Returns the bytes that were broadcast.
+    pub(super) async fn carry_out(&mut self, commands: Vec<ShardCommand>) -> usize {
+        let mut broadcast = 0;
         let mut commands = commands.into_iter().peekable();
         while let Some(command) = commands.next() {
             match command {
                 ShardCommand::Broadcast(frames, span) => {
-                    let more =
-                        std::iter::from_fn(|| commands.next_if(ShardCommand::is_tell)).filter_map(ShardCommand::told);
+                    let more = std::iter::from_fn(|| commands.next_if(ShardCommand::is_broadcast))
+                        .filter_map(ShardCommand::into_broadcast);
                     let (more, spans): (Vec<Bytes>, Vec<Span>) = more.unzip();
-                    self.tell(&joined(frames, more)).await;
+                    let batch = joined(frames, more);
+                    self.broadcast(&batch).await;
+                    broadcast += batch.len();
                     // What they trace is done.
                     drop((span, spans));
-                    told = true;
                 }
                 ShardCommand::Recheck => self.0.values().for_each(|member| member.recheck()),
                 ShardCommand::Enter(connection, recipient) => {
@@ -54,10 +55,10 @@ impl Connections {
                 }
             }
         }
-        told
+        broadcast
     }
 
-    async fn tell(&self, frames: &Bytes) {
+    async fn broadcast(&self, frames: &Bytes) {
         for (i, member) in self.0.values().enumerate() {
             if i % WRITES_AT_ONCE == WRITES_AT_ONCE - 1 {
                 yield_now().await;
@@ -66,9 +67,9 @@ impl Connections {
         }
     }
 
-    fn only(&self, connection: ConnectionId, tell: impl FnOnce(&dyn Recipient)) {
+    fn only(&self, connection: ConnectionId, call: impl FnOnce(&dyn Recipient)) {
         if let Some(member) = self.0.get(&connection) {
-            tell(&**member);
+            call(&**member);
         }
     }
 }

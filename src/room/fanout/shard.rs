@@ -1,18 +1,19 @@
 //! One core's part of the clients, and the task that writes to them.
 
-use std::{
-    mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::{
     sync::Notify,
     time::{Instant, sleep_until},
 };
 use tracing::Span;
 
-use super::{coalesce::rest, connections::Connections};
+use super::{
+    coalesce::{CHUNK_BYTES, rest},
+    connections::Connections,
+};
 use crate::room::{
     local_members::ConnectionId,
     recipient::{Farewell, Recipient},
@@ -49,7 +50,8 @@ pub(super) struct Shard {
 
 #[derive(Default)]
 struct ShardQueue {
-    waiting: Vec<ShardCommand>,
+    waiting: VecDeque<ShardCommand>,
+    /// Of frames for everybody.
     bytes: usize,
     ended: bool,
 }
@@ -60,8 +62,9 @@ impl Shard {
         let mut members = Connections::default();
         while let Some(commands) = self.next_orders().await {
             let began = Instant::now();
-            if members.carry_out(commands).await {
-                sleep_until(began + rest(members.len())).await;
+            let broadcast = members.carry_out(commands).await;
+            if broadcast > 0 {
+                sleep_until(began + rest(members.len(), broadcast)).await;
             }
         }
     }
@@ -69,10 +72,8 @@ impl Shard {
     /// Adds an order. Never waits.
     pub(super) fn command(&self, command: ShardCommand) {
         let mut commands = self.lock();
-        if let ShardCommand::Broadcast(frames, _) = &command {
-            commands.bytes += frames.len();
-        }
-        commands.waiting.push(command);
+        commands.bytes += command.broadcast_bytes();
+        commands.waiting.push_back(command);
         drop(commands);
         self.arrived.notify_one();
     }
@@ -87,14 +88,13 @@ impl Shard {
         self.lock().bytes >= FULL_BYTES
     }
 
-    /// All orders that wait, once there are any; none at the end.
+    /// The commands of one turn, once there are any; none at the end.
     async fn next_orders(&self) -> Option<Vec<ShardCommand>> {
         loop {
             {
                 let mut commands = self.lock();
                 if !commands.waiting.is_empty() {
-                    commands.bytes = 0;
-                    return Some(mem::take(&mut commands.waiting));
+                    return Some(commands.next_turn());
                 }
                 if commands.ended {
                     return None;
@@ -105,16 +105,35 @@ impl Shard {
     }
 
     fn lock(&self) -> MutexGuard<'_, ShardQueue> {
-        self.commands.lock().unwrap_or_else(PoisonError::into_inner)
+        self.commands.lock()
+    }
+}
+
+impl ShardQueue {
+    /// All that waits, or as much as has [`CHUNK_BYTES`] for everybody.
+    fn next_turn(&mut self) -> Vec<ShardCommand> {
+        let (mut bytes, mut turn) = (0, vec![]);
+        while bytes < CHUNK_BYTES
+            && let Some(command) = self.waiting.pop_front()
+        {
+            bytes += command.broadcast_bytes();
+            turn.push(command);
+        }
+        self.bytes -= bytes;
+        turn
     }
 }
 
 impl ShardCommand {
-    pub(super) fn is_tell(&self) -> bool {
+    fn broadcast_bytes(&self) -> usize {
+        if let Self::Broadcast(frames, _) = self { frames.len() } else { 0 }
+    }
+
+    pub(super) fn is_broadcast(&self) -> bool {
         matches!(self, Self::Broadcast(..))
     }
 
-    pub(super) fn told(self) -> Option<(Bytes, Span)> {
+    pub(super) fn into_broadcast(self) -> Option<(Bytes, Span)> {
         if let Self::Broadcast(frames, span) = self { Some((frames, span)) } else { None }
     }
 }

@@ -49,7 +49,7 @@ impl Connection {
         let retry_after_ms = retry_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX) + 1);
         instruments().refused(code.name());
         transport.send(ServerFrame::Error { code, nonce, retry_after_ms }.encode());
-        if code.is_fault() && self.error_limit.count(Instant::now()) {
+        if code.is_fault() && self.limits.is_one_error_too_many(Instant::now()) {
             return Err(farewell(Bye::Policy));
         }
         Ok(())
@@ -75,7 +75,7 @@ impl Connection {
 
     fn join(&mut self, transport: &Arc<Transport>, since: Option<Id>) -> Result<(), Disconnect> {
         if self.membership.is_some()
-            && let Some(wait) = self.timers.next_rejoin(Instant::now())
+            && let Err(wait) = self.limits.rejoin(Instant::now())
         {
             return self.refuse(transport, ErrorCode::RateLimited, None, Some(wait));
         }
@@ -103,7 +103,8 @@ impl Connection {
                 return self.refuse(transport, code, Some(&nonce), None);
             }
         };
-        if let Err(wait) = self.message_limit.take(Instant::now()) {
+        let limits = &self.sockets.0.message_limits;
+        if let Err(wait) = limits.take(&self.person.session, self.address, text.encoded_len(), Instant::now()) {
             return self.refuse(transport, ErrorCode::RateLimited, Some(&nonce), Some(wait));
         }
         if let Some(membership) = &self.membership {
@@ -118,7 +119,7 @@ impl Connection {
             return self.refuse(transport, ErrorCode::NotJoined, None, None);
         };
         // Too often says nothing new: it is dropped, not punished.
-        if self.timers.may_type(active, Instant::now()) {
+        if self.limits.is_typing_news(active, Instant::now()) {
             let typing = membership.typing(active);
             self.telling.get_or_insert_with(|| Box::pin(typing));
         }

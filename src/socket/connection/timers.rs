@@ -10,11 +10,8 @@ use crate::protocol::HEARTBEAT;
 const JOIN: Duration = Duration::from_secs(10);
 /// How long a client may say nothing at all.
 const SILENCE: Duration = Duration::from_secs(60);
-
-/// How long after a join the next is let through.
-const JOIN_PAUSE: Duration = Duration::from_secs(1);
-/// How long after a client said that its person types it is let through again.
-const TYPING_PAUSE: Duration = Duration::from_secs(3);
+/// A timer that fires later than this was held up: the whole process stood still, and input may wait unread.
+const STANDSTILL: Duration = Duration::from_secs(1);
 
 /// When what is due.
 #[derive(Debug)]
@@ -24,10 +21,8 @@ pub(super) struct Timers {
     check_every: Duration,
     join: Instant,
     silence: Instant,
-    /// The last join, after the first, that was let through.
-    rejoined: Option<Instant>,
-    /// When the person was last said to type, and whether that still holds.
-    typing: Option<(Instant, bool)>,
+    /// Until when no input is read.
+    paused: Option<Instant>,
 }
 
 /// What is due.
@@ -41,20 +36,14 @@ pub(super) enum Due {
     Join,
     /// Nothing came for too long.
     Silence,
+    /// Nothing: a pause has ended, or the process stood still.
+    Nothing,
 }
 
 impl Timers {
     /// For a connection that begins now, whose session is to be looked up at `check`, and so often from then on.
     pub(super) fn new(now: Instant, check: Instant, check_every: Duration) -> Self {
-        Self {
-            ping: now + HEARTBEAT,
-            check,
-            check_every,
-            join: now + JOIN,
-            silence: now + SILENCE,
-            rejoined: None,
-            typing: None,
-        }
+        Self { ping: now + HEARTBEAT, check, check_every, join: now + JOIN, silence: now + SILENCE, paused: None }
     }
 
     /// Has the session looked up within a time.
@@ -77,41 +66,47 @@ impl Timers {
         self.join = now + JOIN;
     }
 
-    /// How long the client has to wait before it may join once more, if at all. If it may, it does so now.
-    pub(super) fn next_rejoin(&mut self, now: Instant) -> Option<Duration> {
-        let wait = self.rejoined.and_then(|last| (last + JOIN_PAUSE).checked_duration_since(now));
-        let wait = wait.filter(|wait| !wait.is_zero());
-        if wait.is_none() {
-            self.rejoined = Some(now);
-        }
-        wait
+    /// Reads no input for a time.
+    pub(super) fn pause(&mut self, time: Duration, now: Instant) {
+        self.paused = Some(now + time);
     }
 
-    /// Whether what the client says of its typing says something new.
-    pub(super) fn may_type(&mut self, active: bool, now: Instant) -> bool {
-        let began = self.typing.map(|(began, _)| began);
-        let is_news = if active {
-            began.is_none_or(|began| now.duration_since(began) >= TYPING_PAUSE)
-        } else {
-            self.typing.is_some_and(|(_, active)| active)
-        };
-        if is_news {
-            self.typing = Some((if active { now } else { began.unwrap_or(now) }, active));
-        }
-        is_news
+    /// Whether no input is read at the moment.
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused.is_some()
     }
 
     /// Waits for what is due next; a join only if one is awaited. What repeats is set anew.
     pub(super) async fn due(&mut self, awaits_join: bool) -> Due {
-        let join = awaits_join.then_some((self.join, Due::Join));
-        let all = [(self.silence, Due::Silence), (self.ping, Due::Ping), (self.check, Due::Check)];
-        let next = all.into_iter().chain(join).min_by_key(|(at, _)| *at);
-        let (at, due) = next.unwrap_or((self.silence, Due::Silence));
+        let (at, due) = self.next(awaits_join);
         sleep_until(at.into()).await;
-        let now = Instant::now();
+        self.fire(at, due, Instant::now())
+    }
+
+    fn next(&self, awaits_join: bool) -> (Instant, Due) {
+        let join = awaits_join.then_some((self.join, Due::Join));
+        let pause = self.paused.map(|until| (until, Due::Nothing));
+        let all = [(self.silence, Due::Silence), (self.ping, Due::Ping), (self.check, Due::Check)];
+        let next = all.into_iter().chain(join).chain(pause).min_by_key(|(at, _)| *at);
+        next.unwrap_or((self.silence, Due::Silence))
+    }
+
+    /// Sets anew what repeats. If the timer is very late, the client is given its time again: what it sent meanwhile is not
+    /// read yet.
+    fn fire(&mut self, at: Instant, due: Due, now: Instant) -> Due {
+        let stood_still = now.duration_since(at) >= STANDSTILL;
         match due {
             Due::Ping => self.ping = now + HEARTBEAT,
             Due::Check => self.check = now + self.check_every,
+            Due::Nothing => self.paused = None,
+            Due::Silence if stood_still => {
+                self.note_heard(now);
+                return Due::Nothing;
+            }
+            Due::Join if stood_still => {
+                self.expect_join(now);
+                return Due::Nothing;
+            }
             Due::Join | Due::Silence => {}
         }
         due
@@ -122,24 +117,48 @@ impl Timers {
 mod tests {
     use super::*;
 
-    #[test]
-    fn somebody_who_starts_and_stops_again_and_again_is_heard_of_once_in_a_pause() {
-        let start = Instant::now();
-        let mut timers = Timers::new(start, start + HEARTBEAT, HEARTBEAT);
-        let mut told = 0;
-        for n in 0..300 {
-            told += usize::from(timers.may_type(n % 2 == 0, start + Duration::from_millis(n * 10)));
+    fn timers(start: Instant) -> Timers {
+        Timers::new(start, start + SILENCE * 10, SILENCE * 10)
+    }
+
+    /// Fires what is due up to `end`, each with a delay. Returns what the connection is told of.
+    fn fired(timers: &mut Timers, end: Instant, late: Duration) -> Vec<Due> {
+        let mut fired = vec![];
+        while let (at, due) = timers.next(false)
+            && at <= end
+        {
+            let due = timers.fire(at, due, at + late);
+            fired.push(due);
+            if due == Due::Silence {
+                break;
+            }
         }
-        assert_eq!(told, 2);
-        assert!(timers.may_type(true, start + TYPING_PAUSE));
+        fired
     }
 
     #[test]
-    fn a_second_join_may_follow_at_once_and_a_third_a_second_later() {
+    fn silent_client_is_found_after_a_minute() {
         let start = Instant::now();
-        let mut timers = Timers::new(start, start + HEARTBEAT, HEARTBEAT);
-        assert_eq!(timers.next_rejoin(start), None);
-        assert_eq!(timers.next_rejoin(start + JOIN_PAUSE / 2), Some(JOIN_PAUSE / 2));
-        assert_eq!(timers.next_rejoin(start + JOIN_PAUSE), None);
+        assert_eq!(fired(&mut timers(start), start + SILENCE, Duration::ZERO).last(), Some(&Due::Silence));
+        assert!(!fired(&mut timers(start), start + SILENCE / 2, Duration::ZERO).contains(&Due::Silence));
+    }
+
+    #[test]
+    fn standstill_of_the_process_is_no_silence() {
+        let (start, frozen) = (Instant::now(), Duration::from_secs(65));
+        let mut timers = timers(start);
+        assert!(!fired(&mut timers, start + SILENCE, frozen).contains(&Due::Silence));
+        let woken = start + SILENCE + frozen;
+        assert_eq!(fired(&mut timers, woken + SILENCE * 2, Duration::ZERO).last(), Some(&Due::Silence));
+    }
+
+    #[test]
+    fn pause_ends_by_itself() {
+        let start = Instant::now();
+        let mut timers = timers(start);
+        timers.pause(Duration::from_secs(2), start);
+        assert!(timers.is_paused());
+        fired(&mut timers, start + Duration::from_secs(2), Duration::ZERO);
+        assert!(!timers.is_paused());
     }
 }

@@ -148,3 +148,46 @@ async fn when_too_much_waits_for_all_those_go_who_have_most_of_it() {
     drop(greedy);
     assert!(!queue_memory.is_exceeded(), "what nobody waits for is given back");
 }
+
+#[test]
+fn rest_of_a_begun_frame_ends_with_the_frame() {
+    let frames: Vec<u8> = [vec![0x81, 3], b"one".to_vec(), vec![0x81, 126, 0, 200], vec![b'x'; 200]].concat();
+    let rest = |written| {
+        let whole = Bytes::from(frames.clone());
+        let frames = whole.slice(written..);
+        Waiting { whole, frames, counted: true, since: Instant::now() }.rest_of_begun_frame().len()
+    };
+    assert_eq!((rest(0), rest(1), rest(5), rest(6), rest(200)), (0, 4, 0, 203, 9));
+}
+
+#[tokio::test]
+async fn slow_client_gets_the_begun_frame_and_the_last_word() {
+    let (transport, mut client) = pair().await;
+    let frame =
+        |size: usize| Bytes::from([vec![0x82, 127], (size as u64).to_be_bytes().to_vec(), vec![b'x'; size]].concat());
+    transport.welcome(frame(HUGE));
+    transport.send(frame(1000));
+    let finishing = Arc::clone(&transport);
+    let finishing = tokio::spawn(async move { finishing.finish(Bytes::from_static(b"bye")).await });
+    // The client takes nothing until the server has given up on all but the begun frame.
+    let mut polls = tokio::time::interval(Duration::from_millis(10));
+    while transport.lock().waiting.back().is_none_or(|last| last.frames != "bye") || transport.lock().waiting.len() > 2
+    {
+        polls.tick().await;
+    }
+    let mut all = vec![];
+    client.read_to_end(&mut all).await.unwrap();
+    assert_eq!(all.len(), frame(HUGE).len() + 3, "the frame that has not begun is left out");
+    assert!(all.ends_with(b"xbye"));
+    finishing.await.unwrap();
+}
+
+#[tokio::test]
+async fn client_that_takes_nothing_at_the_end_is_reset() {
+    let (transport, mut client) = pair().await;
+    fill(&transport);
+    transport.finish(Bytes::from_static(b"bye")).await;
+    drop(transport);
+    let error = client.read_to_end(&mut vec![]).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+}

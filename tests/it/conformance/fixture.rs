@@ -7,8 +7,8 @@ use ruang::{
         Backplane, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Person, Post, PublishError,
         RetentionPolicy, SessionTag, memory::MemoryBackplane, redis::RedisBackplane,
     },
-    bucket::Rate,
     protocol::{Id, Message, Nonce, Text},
+    rate::Rate,
     redis::{Options, RedisConnector},
 };
 use tokio::sync::mpsc;

@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use ruang::{
     backplane::{Cursor, PublishError, RetentionPolicy},
-    bucket::Rate,
     protocol::Id,
+    rate::Rate,
 };
 
 use super::fixture::{Fixture, POLICY, post, publish};

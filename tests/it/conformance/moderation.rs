@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ruang::{
     backplane::{Claim, Cursor, Event, ModerationAction, ModerationOutcome, PublishError, RetentionPolicy},
-    bucket::Rate,
     protocol::{Id, Row, Rules},
+    rate::Rate,
 };
 
 use super::fixture::{Fixture, POLICY, heartbeat, post, publish, session};

@@ -48,7 +48,7 @@ async fn who_never_says_anything_not_even_a_pong_is_sent_away_after_a_minute() {
     assert!(lasted > SILENCE - LATE && lasted < SILENCE + LATE, "{lasted:?}");
     let text = String::from_utf8_lossy(&all);
     assert!(text.contains(r#"{"type":"bye","reason":"silent""#), "{text}");
-    assert_eq!(all[all.len() - 4..], [0x88, 2, 0x03, 0xf0], "1008");
+    assert_eq!(all[all.len() - 4..], [0x88, 2, 0x03, 0xf5], "1013");
     // Pings came, and budi answered his.
     assert_eq!(all.windows(2).filter(|two| *two == [0x89, 0]).count(), 2);
     budi.sees(&["budi"]).await;

@@ -58,15 +58,16 @@ async fn orders_are_carried_out_in_order_and_frames_in_a_row_leave_in_one_write(
         ShardCommand::Close(1, farewell),
         tell("e"),
     ];
-    assert!(members.carry_out(commands).await);
+    assert_eq!(members.carry_out(commands).await, "abcde".len());
     assert_eq!(one.heard(), ["ab", "c", "only", "recheck", "d", "Restart"]);
     assert_eq!(two.heard(), ["welcome w", "c", "recheck"]);
     assert_eq!(members.len(), 0);
 }
 
 #[tokio::test]
-async fn nobody_is_told_by_orders_for_one() {
+async fn commands_for_one_broadcast_nothing() {
     let one = Arc::new(Ear::default());
     let mut members = Connections::default();
-    assert!(!members.carry_out(vec![ShardCommand::Enter(1, one), ShardCommand::Send(1, Bytes::new())]).await);
+    let commands = vec![ShardCommand::Enter(1, one), ShardCommand::Send(1, Bytes::from_static(b"one"))];
+    assert_eq!(members.carry_out(commands).await, 0);
 }
