@@ -1,7 +1,8 @@
-// Joins a ruang room, says one line, and prints what is said: node client.mjs http://localhost:8080 NAME [TEXT]
-// Nothing to install: the WebSocket is made of Node's own HTTP client.
+// Joins a ruang room, sends one line, prints messages until interrupted, signs out: node client.mjs https://chat.example.org NAME [TEXT]
+// Nothing to install: it builds the WebSocket on Node's own HTTP client.
 import { randomBytes } from "node:crypto";
 import http from "node:http";
+import https from "node:https";
 
 const [base, name, ...words] = process.argv.slice(2);
 const { status, headers } = await fetch(`${base}/`, {
@@ -11,9 +12,14 @@ const { status, headers } = await fetch(`${base}/`, {
 });
 if (status !== 303) throw new Error(`cannot sign in: ${status}`);
 const cookie = headers.getSetCookie()[0].split(";")[0];
+const signOut = async () => {
+  await fetch(`${base}/logout`, { method: "POST", headers: { cookie }, redirect: "manual" });
+  process.exit();
+};
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, signOut);
 const upgrade = { cookie, connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": 13, "sec-websocket-key": randomBytes(16).toString("base64") };
 
-http.get(`${base}/ws`, { headers: upgrade }).on("upgrade", (_, socket, first) => {
+(base.startsWith("https:") ? https : http).get(`${base}/ws`, { headers: upgrade }).on("upgrade", (_, socket, first) => {
   const send = (text, opcode = 1) => {
     const [data, mask] = [Buffer.from(text), randomBytes(4)];
     const size = data.length < 126 ? [0x80 | data.length] : [0xfe, data.length >> 8, data.length & 255];
@@ -29,18 +35,18 @@ http.get(`${base}/ws`, { headers: upgrade }).on("upgrade", (_, socket, first) =>
       const size = wide === 8 ? Number(unread.readBigUInt64BE(2)) : wide === 2 ? unread.readUInt16BE(2) : unread[1];
       const end = 2 + wide + size;
       if (unread.length < end) return;
-      take(unread[0] & 15, unread.subarray(2 + wide, end));
+      handle(unread[0] & 15, unread.subarray(2 + wide, end));
       unread = unread.subarray(end);
     }
   };
-  const take = (opcode, data) => {
+  const handle = (opcode, data) => {
     if (opcode === 9) return send(data, 10);
-    if (opcode === 8) return socket.end();
+    if (opcode === 8) return signOut();
     const frame = JSON.parse(data);
     if (frame.type === "message") console.log(`${frame.from}: ${frame.text}`);
     if (frame.type === "welcome" && words.length > 0) send(JSON.stringify({ type: "message", nonce: randomBytes(8).toString("hex"), text: words.join(" ") }));
   };
-  socket.on("data", receive);
+  socket.on("data", receive).on("end", signOut);
   receive(Buffer.alloc(0));
   send(JSON.stringify({ type: "join" }));
 });

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints the newest messages of a ruang room, and who is there: client.sh http://localhost:8080 NAME
-# Needs curl and jq. It uses the HTTP half of the protocol only.
+# Prints the newest messages of a ruang room and the people in it, signs out: client.sh https://chat.example.org NAME
+# Needs curl and jq. It uses the HTTP API only.
 set -euo pipefail
 base=${1%/} name=$2 jar=$(mktemp)
 trap 'curl -s -o /dev/null -b "$jar" -X POST "$base/logout"; rm -f "$jar"' EXIT
