@@ -129,7 +129,7 @@ async fn the_operator_acts_as_the_manual_says() {
     let cluster = Cluster::of(Engine::Memory).with_operator(&token).start().await;
     let mut sari = cluster.guest(0, "sari").await;
     let dir = scratch();
-    fs::write(dir.path().join("token"), TOKEN).expect("a file");
+    fs::write(dir.path().join("operator-token"), TOKEN).expect("a file");
     let act = act.replace("http://localhost:8080", cluster.instances[0].base());
     let output = sh(dir.path(), &act).stdout(Stdio::piped()).output().expect("curl runs");
     assert_eq!(String::from_utf8_lossy(&output.stdout), r#"{"done":true}"#);
