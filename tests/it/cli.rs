@@ -112,7 +112,7 @@ fn the_shipped_manifests_set_what_there_is() {
         let names: Vec<&str> = listed.map(|(name, _)| name).collect();
         assert!(names.contains(&"REDIS_URL"), "{names:?}");
         for name in names {
-            assert!(help.contains(&format!("[{name};")), "{name} is no setting");
+            assert!(help.contains(&format!("[env: {name}]")), "{name} is no setting");
         }
     }
 }
