@@ -10,8 +10,8 @@ use tower_sessions::{
     session_store::{Error, Result},
 };
 
-/// Deadline of every call of the store.
-const DEADLINE: Duration = Duration::from_secs(2);
+/// Deadline of every call of the store, including its wait for other calls.
+const DEADLINE: Duration = Duration::from_secs(5);
 /// The field of a record with the Unix second of its sign-in.
 const BEGUN: &str = "begun";
 

@@ -1,11 +1,12 @@
 //! Session records in Redis: tower-sessions-redis-store, under ids that are not the cookies'.
 
-use std::{future::Future, time::Instant};
+use std::{future::Future, sync::Arc, time::Instant};
 
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use fred::clients::Client;
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 use tower_sessions::{
     SessionStore,
     session::{Id, Record},
@@ -20,8 +21,13 @@ const PREFIX_BYTES: usize = 6;
 const PREFIX_CHARS: usize = 8;
 /// Fills up a namespace shorter than the prefix.
 const PADDING: char = '-';
+/// Commands in flight at a time: enough to fill the pipeline, and far fewer than the client's buffer takes before it
+/// refuses more. Further calls wait for their turn.
+const IN_FLIGHT: usize = 256;
 
 /// Keeps session records in Redis, one key per record, which expires with it.
+///
+/// A burst of calls waits in order instead of failing. Its waiters are requests, which the server bounds.
 ///
 /// The store's key is the base64url form of an id's 16 bytes. Here six of these bytes are the same for all sessions of
 /// a namespace, so its keys share a prefix (see [`session_key_prefix`]). The other ten are of a SHA-256 over the
@@ -31,12 +37,18 @@ pub struct RedisSessionStore {
     store: RedisStore<Client>,
     namespace: String,
     prefix: [u8; PREFIX_BYTES],
+    turns: Arc<Semaphore>,
 }
 
 impl RedisSessionStore {
     /// Keeps the sessions of a namespace through `client`.
     pub fn new(client: Client, namespace: &str) -> Self {
-        Self { store: RedisStore::new(client), namespace: namespace.to_owned(), prefix: prefix_bytes(namespace) }
+        Self {
+            store: RedisStore::new(client),
+            namespace: namespace.to_owned(),
+            prefix: prefix_bytes(namespace),
+            turns: Arc::new(Semaphore::new(IN_FLIGHT)),
+        }
     }
 
     /// The id under which the record of a cookie's id is stored.
@@ -54,13 +66,22 @@ impl RedisSessionStore {
     fn stored(&self, record: &Record) -> Record {
         Record { id: self.stored_id(record.id), ..record.clone() }
     }
+
+    /// Runs a command when it has its turn, and measures it. The caller bounds the wait.
+    async fn run<T>(&self, command: &'static str, call: impl Future<Output = Result<T>>) -> Result<T> {
+        let _turn = self.turns.acquire().await.map_err(|closed| Error::Backend(closed.to_string()))?;
+        let began = Instant::now();
+        let result = call.await;
+        instruments().commanded_redis(command, began.elapsed(), result.as_ref().err().and_then(error_kind));
+        result
+    }
 }
 
 #[async_trait]
 impl SessionStore for RedisSessionStore {
     async fn create(&self, record: &mut Record) -> Result<()> {
         loop {
-            let Err(error) = timed("SET", self.store.create(&mut self.stored(record))).await else { return Ok(()) };
+            let Err(error) = self.run("SET", self.store.create(&mut self.stored(record))).await else { return Ok(()) };
             // `SET NX` refuses an id that is in use. The store reports this as an error: nil is no bool.
             if error_kind(&error).is_some() || self.load(&record.id).await?.is_none() {
                 return Err(error);
@@ -70,18 +91,18 @@ impl SessionStore for RedisSessionStore {
     }
 
     async fn save(&self, record: &Record) -> Result<()> {
-        let Err(error) = timed("SET", self.store.save(&self.stored(record))).await else { return Ok(()) };
+        let Err(error) = self.run("SET", self.store.save(&self.stored(record))).await else { return Ok(()) };
         // `SET XX` refuses a record that was deleted: then the session has ended, and there is nothing to save.
         if error_kind(&error).is_some() || self.load(&record.id).await?.is_some() { Err(error) } else { Ok(()) }
     }
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
-        let stored = timed("GET", self.store.load(&self.stored_id(*id))).await?;
+        let stored = self.run("GET", self.store.load(&self.stored_id(*id))).await?;
         Ok(stored.map(|record| Record { id: *id, ..record }))
     }
 
     async fn delete(&self, id: &Id) -> Result<()> {
-        timed("DEL", self.store.delete(&self.stored_id(*id))).await
+        self.run("DEL", self.store.delete(&self.stored_id(*id))).await
     }
 }
 
@@ -99,14 +120,6 @@ fn prefix_bytes(namespace: &str) -> [u8; PREFIX_BYTES] {
         bytes.copy_from_slice(&Sha256::digest(namespace)[..PREFIX_BYTES]);
     }
     bytes
-}
-
-/// Measures a command. A reply of nil is no failure.
-async fn timed<T>(command: &'static str, call: impl Future<Output = Result<T>>) -> Result<T> {
-    let began = Instant::now();
-    let result = call.await;
-    instruments().commanded_redis(command, began.elapsed(), result.as_ref().err().and_then(error_kind));
-    result
 }
 
 /// The kind of a failure for metrics, as [`crate::redis::kind`] names it; `None` for a reply that is no bool. The

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use super::{SettingsError, command::SETTINGS};
 
 /// Values by name, each with the number of its line.
-pub(super) type Lines = HashMap<&'static str, (usize, String)>;
+pub(super) type FileLines = HashMap<&'static str, (usize, String)>;
 
 /// Reads a file. A name that is no setting, or a name twice, is an error.
-pub(super) fn read(path: &str) -> Result<Lines, SettingsError> {
+pub(super) fn read(path: &str) -> Result<FileLines, SettingsError> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| SettingsError::File { place: format!("{path:?}"), problem: error.to_string() })?;
-    let mut lines = Lines::new();
+    let mut lines = FileLines::new();
     for (number, line) in (1..).zip(text.lines()) {
         let error = |problem: String| SettingsError::File { place: format!("{path:?} line {number}"), problem };
         let line = line.trim();

@@ -12,7 +12,7 @@ use tower_sessions::{
     session::{Id, Record},
 };
 
-use crate::kit::{Redis, redis};
+use crate::kit::{Redis, SOON, redis, wait::within};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -136,6 +136,18 @@ async fn stored_session_does_not_tell_the_cookie() {
     assert_eq!(store.load(&stored).await.expect("an answer"), None, "the key is no cookie");
     let body = redis::command(&redis, &["--raw", "GET", &key]).await;
     assert!(body.contains("sari") && !body.contains(&sari.id.to_string()), "{body:?}");
+}
+
+#[tokio::test]
+async fn ten_thousand_reads_at_once_wait_instead_of_failing() {
+    let redis = Redis::start().await;
+    let store = store_on(&redis, "ruang");
+    let mut sari = record("sari");
+    store.create(&mut sari).await.expect("created");
+    let reads = (0..10_000).map(|_| store.load(&sari.id));
+    let loaded = within(SOON, "all have their turn", futures_util::future::join_all(reads)).await;
+    let failed: Vec<_> = loaded.into_iter().filter(|answer| !matches!(answer, Ok(Some(_)))).collect();
+    assert!(failed.is_empty(), "{} failed, the first with {:?}", failed.len(), failed[0]);
 }
 
 #[tokio::test]
