@@ -9,6 +9,7 @@ use std::{
 
 use crate::kit::{
     Cluster, Engine, HttpClient, Instance, Redis, SOON,
+    operator::{TOKEN, token_file},
     process::{Process, scratch},
     redis::command,
 };
@@ -26,7 +27,7 @@ async fn a_socket_that_was_opened_for_it_is_served_and_readiness_and_the_end_are
     let base = format!("http://{}", listener.local_addr().expect("an address"));
     // Whoever comes before it runs waits in the socket, and is answered.
     let early = tokio::spawn({
-        let http_client = HttpClient::at(&base);
+        let http_client = HttpClient::new(&base);
         async move { http_client.get("/").await.status }
     });
     let mut command = Command::new("bash");
@@ -34,20 +35,20 @@ async fn a_socket_that_was_opened_for_it_is_served_and_readiness_and_the_end_are
     command.env("NOTIFY_SOCKET", &told_at).env("PATH", "/usr/bin:/bin");
     command.stdin(Stdio::from(OwnedFd::from(listener)));
     let mut process = Process::start("ruang", &mut command);
-    let line = process.line("ruang is open at ", SOON).await;
+    let line = process.wait_for_line("ruang is open at ", SOON).await;
     assert!(line.ends_with(&base), "{line}");
     assert_eq!(heard(&told), "READY=1");
     assert_eq!(early.await.expect("an answer"), 200);
     process.signal(rustix::process::Signal::TERM);
     assert_eq!(heard(&told), "STOPPING=1");
-    assert!(process.ended(SOON).await.success());
+    assert!(process.wait_for_exit(SOON).await.success());
 }
 
 #[tokio::test]
 async fn the_first_line_says_what_was_set_and_where_and_no_secret() {
-    let token = crate::operator::token_file();
-    let of = Cluster::of(Engine::Redis).set("RUANG_LEASE", "7s");
-    let cluster = crate::operator::WithOperator::with_operator(of, &token).start().await;
+    let token = token_file();
+    let of = Cluster::builder(Engine::Redis).set("RUANG_LEASE", "7s");
+    let cluster = of.with_operator(&token).start().await;
     let log = cluster.instances[0].log();
     let first = log.lines().next().expect("a line");
     for told in
@@ -55,7 +56,7 @@ async fn the_first_line_says_what_was_set_and_where_and_no_secret() {
     {
         assert!(first.contains(told), "{told}: {first}");
     }
-    assert!(!first.contains("RUANG_NAME_HOLD") && !log.contains(crate::operator::TOKEN), "{log}");
+    assert!(!first.contains("RUANG_NAME_HOLD") && !log.contains(TOKEN), "{log}");
 }
 
 #[tokio::test]
@@ -185,23 +186,23 @@ async fn check_tries_every_right_that_the_room_needs() {
 
 #[tokio::test]
 async fn a_redis_that_is_not_there_from_the_start_is_told_of_once_and_so_is_its_coming() {
-    let mut redis = Redis::not_yet();
+    let mut redis = Redis::stopped();
     let instance = Instance::start("early", &[("REDIS_URL".to_owned(), redis.url())]).await;
     let silent =
         "Redis does not answer: nobody can speak or sign in, and nothing is lost why=\"Connection refused: start it";
-    instance.says(silent, SOON).await;
+    instance.wait_for_log(silent, SOON).await;
     redis.restart().await;
-    instance.says("Redis answers again", SOON).await;
-    instance.answers_readyz(200, SOON).await;
+    instance.wait_for_log("Redis answers again", SOON).await;
+    instance.wait_for_readyz(200, SOON).await;
     assert_eq!(instance.log().matches("Redis does not answer").count(), 1, "{}", instance.log());
     assert!(!instance.log().contains("fred"), "{}", instance.log());
 }
 
 #[tokio::test]
 async fn a_terminal_that_closes_is_a_reason_to_hand_people_over() {
-    let mut cluster = Cluster::as_it_comes(Engine::Memory).await;
-    let mut sari = cluster.guest(0, "sari").await;
+    let mut cluster = Cluster::with_defaults(Engine::Memory).await;
+    let mut sari = cluster.join(0, "sari").await;
     cluster.instances[0].hang_up();
-    sari.is_sent_away(SOON, "restart", 1012).await;
-    assert!(cluster.instances[0].ended(SOON * 2).await.success());
+    sari.wait_for_bye(SOON, "restart", 1012).await;
+    assert!(cluster.instances[0].wait_for_exit(SOON * 2).await.success());
 }

@@ -140,8 +140,8 @@ async fn stored_session_does_not_tell_the_cookie() {
 
 #[tokio::test]
 async fn store_without_redis_fails_within_its_deadline() {
-    let redis = Redis::not_yet();
+    let redis = Redis::stopped();
     let store = store_on(&redis, "ruang");
-    let answer = tokio::time::timeout(Duration::from_secs(5), store.create(&mut record("sari"))).await;
-    assert!(answer.expect("an answer in time").is_err());
+    let response = tokio::time::timeout(Duration::from_secs(5), store.create(&mut record("sari"))).await;
+    assert!(response.expect("an answer in time").is_err());
 }

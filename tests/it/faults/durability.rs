@@ -42,24 +42,24 @@ async fn a_primary_that_must_have_a_replica_stops_acknowledging_soon_after_it_lo
 #[tokio::test]
 async fn what_was_acknowledged_and_never_heard_is_not_lost_in_silence() {
     let mut scene = Scene::on(Redis::start_with(&["--appendfsync", "always"]).await, "").await;
-    let kept = scene.redis().written();
+    let kept = scene.redis().aof_position();
     scene.proxy().half_open_subscribers();
-    scene.speakers[0].guest.say_kept("tak terdengar").await;
+    scene.speakers[0].client.send_acked("tak terdengar").await;
     scene.redis().kill();
-    scene.redis().forget_since(&kept);
+    scene.redis().truncate_aof(&kept);
     // What she says as soon as it is back is kept, in a new epoch: no reason to think that all was.
     let back = scene.cluster.redis().restart();
     tokio::join!(back, scene.speakers[0].speak_kept(1, SOON, SOON));
 
-    let sari = &mut scene.speakers[0].guest;
-    let heard = sari.expect("the loss is told", |heard| heard.welcomes.len() == 2).await;
-    assert_eq!(heard.welcomed()["recovered"], false);
-    assert!(!heard.texts().contains(&"tak terdengar"), "it is lost: {:?}", heard.texts());
+    let sari = &mut scene.speakers[0].client;
+    let transcript = sari.expect("the loss is told", |transcript| transcript.welcomes.len() == 2).await;
+    assert_eq!(transcript.last_welcome()["recovered"], false);
+    assert!(!transcript.texts().contains(&"tak terdengar"), "it is lost: {:?}", transcript.texts());
     // Told once: what comes next continues.
     redis::command(scene.redis(), &["CLIENT", "KILL", "TYPE", "pubsub"]).await;
-    let sari = &mut scene.speakers[0].guest;
-    sari.say_kept("lagi").await;
-    assert_eq!(sari.hears("sari", "lagi").await.welcomes.len(), 2);
+    let sari = &mut scene.speakers[0].client;
+    sari.send_acked("lagi").await;
+    assert_eq!(sari.wait_for_text("sari", "lagi").await.welcomes.len(), 2);
 }
 
 /// Kills Redis while people speak. Answers over what time acknowledged messages were lost.
@@ -87,7 +87,7 @@ async fn failed_over(primary: &[&str], speaking: Duration) -> Duration {
     sentinels.primary.kill();
     let spoke = began.elapsed();
     sentinels.replica.restart().await;
-    sentinels.have_promoted().await;
+    sentinels.wait_for_failover().await;
     lost(&mut scene, spoke).await
 }
 
@@ -100,8 +100,8 @@ async fn lost(scene: &mut Scene, spoke: Duration) -> Duration {
         speaker.speak_kept(1, SOON, SOON).await;
         // An ack may be a little ahead of what the instance itself has heard.
         let (newest, _) = speaker.kept.last().expect("just kept").clone();
-        speaker.guest.hears(speaker.name, &newest).await;
-        let log = speaker.guest.http_client.get("/api/messages?limit=200").await.is(200).json();
+        speaker.client.wait_for_text(speaker.name, &newest).await;
+        let log = speaker.client.http_client.get("/api/messages?limit=200").await.is(200).json();
         let log: HashSet<_> = log["messages"]
             .as_array()
             .expect("a page")
@@ -110,9 +110,9 @@ async fn lost(scene: &mut Scene, spoke: Duration) -> Duration {
             .map(str::to_owned)
             .collect();
         let gone = speaker.kept.iter().filter(|(_, id)| !log.contains(id)).count();
-        let told = |heard: &Transcript| heard.welcomes.len() == if gone > 0 { 2 } else { 1 };
-        let heard = speaker.guest.expect_within(SOON, "a loss is announced, and nothing else is", told).await;
-        assert_eq!(heard.welcomed()["recovered"] == false, gone > 0, "{:?}", heard.welcomed());
+        let told = |transcript: &Transcript| transcript.welcomes.len() == if gone > 0 { 2 } else { 1 };
+        let transcript = speaker.client.expect_within(SOON, "a loss is announced, and nothing else is", told).await;
+        assert_eq!(transcript.last_welcome()["recovered"] == false, gone > 0, "{:?}", transcript.last_welcome());
         missing += gone;
         kept += speaker.kept.len();
     }

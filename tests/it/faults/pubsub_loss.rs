@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::Scene;
-use crate::kit::{proxy::Whose, redis};
+use crate::kit::{proxy::Target, redis};
 
 const A_WHILE: Duration = Duration::from_secs(4);
 
 #[tokio::test]
 async fn a_subscription_that_cannot_be_had_is_noticed_and_made_up_for() {
     let mut scene = Scene::open().await;
-    scene.proxy().cut(Whose::Subscribers);
+    scene.proxy().cut(Target::Subscribers);
     scene.is_noticed().await;
     scene.lasts(A_WHILE).await;
     scene.proxy().heal();
@@ -20,7 +20,7 @@ async fn a_subscription_that_cannot_be_had_is_noticed_and_made_up_for() {
 #[tokio::test]
 async fn a_subscription_that_is_deaf_is_noticed_and_made_up_for() {
     let mut scene = Scene::open().await;
-    scene.proxy().stall(Whose::Subscribers);
+    scene.proxy().stall(Target::Subscribers);
     scene.is_noticed().await;
     scene.lasts(A_WHILE).await;
     scene.proxy().heal();
@@ -55,6 +55,6 @@ async fn a_conversation_survives_a_subscription_that_redis_ends_because_too_much
         redis::command(scene.redis(), &["EVAL", flood, "0", "ruang:{ruang_chat_utama}:live"]).await;
         scene.lasts(Duration::from_secs(1)).await;
     }
-    scene.redis().says("overcoming of output buffer limits").await;
+    scene.redis().wait_for_log("overcoming of output buffer limits").await;
     scene.goes_on().await;
 }

@@ -57,7 +57,7 @@ async fn a_conversation_survives_a_network_that_resets_every_connection_each_sec
 #[tokio::test]
 async fn a_conversation_survives_a_network_through_which_nothing_passes() {
     let mut scene = Scene::open().await;
-    scene.proxy().stall(crate::kit::proxy::Whose::All);
+    scene.proxy().stall(crate::kit::proxy::Target::All);
     scene.lasts(LONG).await;
     scene.proxy().heal();
     scene.goes_on().await;
@@ -79,9 +79,9 @@ async fn a_conversation_survives_a_redis_that_takes_seconds_to_load_its_file() {
     // be; and a look at the connections every few keys.
     scene.redis().configure("--key-load-delay", "500");
     scene.redis().configure("--loading-process-events-interval-bytes", "1024");
-    scene.redis().begin();
+    scene.redis().start_loading();
     scene.lasts(Duration::from_secs(2)).await;
     assert!(redis::command(scene.redis(), &["PING"]).await.starts_with("LOADING"), "it still loads");
-    scene.redis().serves().await;
+    scene.redis().wait_until_serving().await;
     scene.goes_on().await;
 }

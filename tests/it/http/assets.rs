@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use crate::kit::{Answer, Cluster, Engine, HttpClient, engines::on_both_engines};
+use crate::kit::{Cluster, Engine, HttpClient, Response, engines::on_both_engines};
 
 on_both_engines! {
     assets_under_the_current_hash_are_kept_for_ever,
@@ -12,14 +12,14 @@ on_both_engines! {
 }
 
 async fn assets_under_the_current_hash_are_kept_for_ever(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
+    let cluster = Cluster::with_defaults(engine).await;
     let http_client = cluster.http_client(0);
     for path in assets_of(&http_client).await {
-        let answer = http_client.get(&path).await;
-        answer.is(200);
-        let cached = answer.header("cache-control").unwrap_or_default();
+        let response = http_client.get(&path).await;
+        response.is(200);
+        let cached = response.header("cache-control").unwrap_or_default();
         assert!(cached.contains("immutable"), "{path}: {cached:?}");
-        let kind = answer.header("content-type").unwrap_or_default();
+        let kind = response.header("content-type").unwrap_or_default();
         let kinds = ["text/css", "text/javascript", "image/", "application/manifest+json"];
         let right = kinds.iter().any(|right| kind.starts_with(right));
         assert!(right, "{path}: {kind:?}");
@@ -27,7 +27,7 @@ async fn assets_under_the_current_hash_are_kept_for_ever(engine: Engine) {
 }
 
 async fn assets_are_sent_compressed_to_who_takes_that(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
+    let cluster = Cluster::with_defaults(engine).await;
     let http_client = cluster.http_client(0);
     let path = assets_of(&http_client).await.into_iter().find(|path| path.ends_with(".css")).expect("a style sheet");
     let plain = http_client.get(&path).await;
@@ -43,7 +43,7 @@ async fn assets_are_sent_compressed_to_who_takes_that(engine: Engine) {
 }
 
 async fn under_another_hash_they_are_current_but_not_kept(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
+    let cluster = Cluster::with_defaults(engine).await;
     let http_client = cluster.http_client(0);
     let path = assets_of(&http_client).await.remove(0);
     let current = http_client.get(&path).await;
@@ -54,13 +54,13 @@ async fn under_another_hash_they_are_current_but_not_kept(engine: Engine) {
 }
 
 async fn an_asset_that_is_not_there_is_404(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
+    let cluster = Cluster::with_defaults(engine).await;
     let http_client = cluster.http_client(0);
     let path = assets_of(&http_client).await.remove(0);
     let hash = path.split('/').nth(2).expect("a hash");
     for file in ["none.js", "../Cargo.toml", "%2e%2e/Cargo.toml", ""] {
-        let answer = Answer::to(http_client.request(Method::GET, &format!("/static/{hash}/{file}"))).await;
-        assert_eq!(answer.status, 404, "{file:?}: {answer:?}");
+        let response = Response::to(http_client.request(Method::GET, &format!("/static/{hash}/{file}"))).await;
+        assert_eq!(response.status, 404, "{file:?}: {response:?}");
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::kit::{
     Cluster, Engine,
     engines::on_both_engines,
-    raw::{Raw, masked},
+    raw::{RawSocket, masked},
 };
 
 on_both_engines! {
@@ -60,7 +60,7 @@ async fn a_message_too_big_in_small_parts_is_1009(engine: Engine) {
 }
 
 async fn a_message_in_parts_is_one_message(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
+    let cluster = Cluster::with_defaults(engine).await;
     let mut raw = connect(&cluster).await;
     raw.send(&[masked(0x01, br#"{"type":"#), masked(0x89, b""), masked(0x80, br#""ping"}"#)].concat()).await;
     assert_eq!(raw.next().await, Some((0xa, Vec::new())), "the ping in between is answered at once");
@@ -69,14 +69,14 @@ async fn a_message_in_parts_is_one_message(engine: Engine) {
 }
 
 async fn is_closed_with(engine: Engine, bytes: &[u8], code: u16) {
-    let cluster = Cluster::as_it_comes(engine).await;
+    let cluster = Cluster::with_defaults(engine).await;
     let mut raw = connect(&cluster).await;
     raw.send(bytes).await;
     assert_eq!(raw.close_code().await, Some(code), "after {:02x?}", &bytes[..bytes.len().min(16)]);
 }
 
-async fn connect(cluster: &Cluster) -> Raw {
+async fn connect(cluster: &Cluster) -> RawSocket {
     let sari = cluster.http_client(0);
     sari.sign_in("sari").await;
-    Raw::connect(&sari).await
+    RawSocket::connect(&sari).await
 }

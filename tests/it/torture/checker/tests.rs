@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    kit::transcript::Said,
+    kit::transcript::ChatMessage,
     torture::record::{Agreed, At, Done, Down, Event, History, How, Record, Settled},
 };
 
@@ -205,7 +205,7 @@ fn rosters_that_are_not_the_truth_in_time_are_wrong() {
 
 #[test]
 fn a_session_that_ends_by_itself_is_a_wrong_refusal() {
-    let adi = [welcome(0, true, 0, &["adi"]), (At::from_secs(5), Event::Refused(401)), over(9)];
+    let adi = [welcome(0, true, 0, &["adi"]), (At::from_secs(5), Event::UpgradeRefusal(401)), over(9)];
     finds(&record(0, &[("adi", &adi)]), &[Kind::Refusal]);
 }
 
@@ -232,8 +232,8 @@ fn id(n: usize) -> String {
     format!("1-{n}")
 }
 
-fn said(n: usize) -> Said {
-    Said { id: id(n), nonce: format!("n{n}"), from: "adi".to_owned(), text: "halo".to_owned(), at: 0 }
+fn said(n: usize) -> ChatMessage {
+    ChatMessage { id: id(n), nonce: format!("n{n}"), from: "adi".to_owned(), text: "halo".to_owned(), at: 0 }
 }
 
 fn bringing(recovered: bool, log: std::ops::RangeInclusive<usize>, members: &[&str]) -> Event {
