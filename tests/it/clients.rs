@@ -29,17 +29,17 @@ async fn talks(program: &[&str], file: &str) {
 }
 
 #[tokio::test]
-async fn the_one_in_python_talks() {
+async fn python_client_sends_and_receives() {
     talks(&["python3"], "client.py").await;
 }
 
 #[tokio::test]
-async fn the_one_in_javascript_talks() {
+async fn javascript_client_sends_and_receives() {
     talks(&["node"], "client.mjs").await;
 }
 
 #[tokio::test]
-async fn the_one_for_the_shell_reads() {
+async fn shell_client_prints_history_and_members() {
     let cluster = Cluster::builder(Engine::Memory).start().await;
     let mut sari: WsClient = cluster.join(0, "sari").await;
     sari.send_acked("halo dari sini").await;
@@ -50,6 +50,6 @@ async fn the_one_for_the_shell_reads() {
 }
 
 #[test]
-fn the_one_in_python_is_as_short_as_promised() {
+fn python_client_has_at_most_40_lines() {
     assert!(include_str!("../../docs/clients/client.py").lines().count() <= 40);
 }

@@ -33,7 +33,7 @@ fn every_block_of_commands_is_tried_or_says_why_not() {
 }
 
 #[test]
-fn every_link_within_the_documents_leads_somewhere() {
+fn every_internal_link_has_a_target() {
     let mut wrong = Vec::new();
     for file in documents() {
         let text = fs::read_to_string(&file).expect("a document");
@@ -70,7 +70,7 @@ async fn cargo_run_opens_a_room() {
 }
 
 #[tokio::test]
-async fn the_user_for_redis_is_made_as_the_manual_says() {
+async fn redis_user_is_created_as_documented() {
     let commands = block("docs/redis.md", "users.acl");
     let [make, redis, ruang] = &commands[..] else { panic!("{commands:?}") };
     let (dir, port) = (scratch(), free_port());
@@ -93,7 +93,7 @@ async fn the_user_for_redis_is_made_as_the_manual_says() {
 }
 
 #[tokio::test]
-async fn a_copy_of_redis_is_restored_as_the_manual_says_and_what_is_not_in_it_is_told_of() {
+async fn redis_backup_is_restored_as_documented_with_a_gap() {
     let commands = block("docs/redis.md", "--rdb");
     let [copy, restore] = &commands[..] else { panic!("{commands:?}") };
     let mut cluster = Cluster::builder(Engine::Redis).instances(1).start().await;
@@ -120,7 +120,7 @@ async fn a_copy_of_redis_is_restored_as_the_manual_says_and_what_is_not_in_it_is
 }
 
 #[tokio::test]
-async fn the_operator_acts_as_the_manual_says() {
+async fn operator_api_call_works_as_documented() {
     let commands = block("docs/operations.md", "/api/operator");
     let [act] = &commands[..] else { panic!("{commands:?}") };
     let token = token_file();

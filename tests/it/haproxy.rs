@@ -7,7 +7,7 @@ use reqwest::Method;
 use crate::kit::{Browser, Cluster, Engine, Haproxy, HttpClient, Https, Response, SOON, WsClient, eventually};
 
 #[tokio::test]
-async fn chat_goes_through_the_balancer_to_every_instance() {
+async fn chat_through_haproxy_reaches_every_instance() {
     let cluster =
         Cluster::builder(Engine::Redis).instances(3).set("RUANG_TRUSTED_PROXIES", "127.0.0.0/8").start().await;
     let haproxy = Haproxy::start(&cluster).await;
@@ -28,7 +28,7 @@ async fn chat_goes_through_the_balancer_to_every_instance() {
 }
 
 #[tokio::test]
-async fn an_instance_that_drains_is_left_alone_and_its_people_come_back_through_another() {
+async fn draining_instance_gets_no_requests_and_clients_resume() {
     let mut cluster =
         Cluster::builder(Engine::Redis).instances(2).set("RUANG_TRUSTED_PROXIES", "127.0.0.0/8").start().await;
     let haproxy = Haproxy::start(&cluster).await;
@@ -45,7 +45,7 @@ async fn an_instance_that_drains_is_left_alone_and_its_people_come_back_through_
 }
 
 #[tokio::test]
-async fn with_no_instance_ready_those_who_are_signed_in_hear_why() {
+async fn no_ready_instance_still_answers_503_with_retry_after() {
     let mut cluster =
         Cluster::builder(Engine::Redis).instances(2).set("RUANG_TRUSTED_PROXIES", "127.0.0.0/8").start().await;
     let haproxy = Haproxy::start(&cluster).await;
@@ -74,7 +74,7 @@ async fn with_no_instance_ready_those_who_are_signed_in_hear_why() {
 }
 
 #[tokio::test]
-async fn limits_go_by_the_address_that_the_balancer_saw() {
+async fn limits_apply_to_the_client_address_haproxy_saw() {
     let settings = Cluster::builder(Engine::Redis).set("RUANG_TRUSTED_PROXIES", "127.0.0.1/32");
     let cluster = settings.set("RUANG_SIGN_INS_PER_MINUTE", "2").start().await;
     let haproxy = Haproxy::start(&cluster).await;
@@ -89,7 +89,7 @@ async fn limits_go_by_the_address_that_the_balancer_saw() {
 }
 
 #[tokio::test]
-async fn a_made_up_forwarded_host_does_not_open_the_door_to_other_sites() {
+async fn forged_forwarded_host_is_refused() {
     let cluster = Cluster::builder(Engine::Redis).set("RUANG_TRUSTED_PROXIES", "127.0.0.0/8").start().await;
     let haproxy = Haproxy::start(&cluster).await;
     let form = || HttpClient::new(haproxy.base()).request(Method::POST, "/").form(&[("username", "sari")]);
@@ -99,7 +99,7 @@ async fn a_made_up_forwarded_host_does_not_open_the_door_to_other_sites() {
 }
 
 #[tokio::test]
-async fn behind_another_that_ends_tls_limits_go_by_the_address_that_this_one_saw() {
+async fn limits_behind_a_tls_proxy_use_its_forwarded_address() {
     let settings = Cluster::builder(Engine::Redis).set("RUANG_TRUSTED_PROXIES", "127.0.0.1/32");
     let cluster = settings.set("RUANG_SIGN_INS_PER_MINUTE", "2").start().await;
     let manual = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations.md")).expect("the manual");
@@ -123,7 +123,7 @@ async fn behind_another_that_ends_tls_limits_go_by_the_address_that_this_one_saw
 }
 
 #[tokio::test]
-async fn names_in_an_address_are_not_in_the_balancer_s_log() {
+async fn query_strings_are_not_in_the_haproxy_log() {
     let cluster = Cluster::builder(Engine::Memory).set("RUANG_TRUSTED_PROXIES", "127.0.0.0/8").start().await;
     let haproxy = Haproxy::start(&cluster).await;
     let sari = HttpClient::new(haproxy.base());
@@ -138,7 +138,7 @@ async fn names_in_an_address_are_not_in_the_balancer_s_log() {
 }
 
 #[tokio::test]
-async fn over_tls_the_session_is_for_https_and_the_plain_port_leads_there() {
+async fn tls_cookie_is_secure_and_plain_http_redirects() {
     let https = Https::new();
     let settings = Cluster::builder(Engine::Redis).set("RUANG_TRUSTED_PROXIES", "127.0.0.1/32");
     let settings = settings.set("RUANG_PUBLIC_URL", https.url()).set("RUANG_SIGN_INS_PER_MINUTE", "2");
@@ -165,7 +165,7 @@ async fn over_tls_the_session_is_for_https_and_the_plain_port_leads_there() {
 }
 
 #[tokio::test]
-async fn over_tls_a_browser_chats_with_people_of_every_instance() {
+async fn browser_chats_over_tls_with_every_instance() {
     let https = Https::new();
     let settings = Cluster::builder(Engine::Redis).instances(2).set("RUANG_TRUSTED_PROXIES", "127.0.0.1/32");
     let cluster = settings.set("RUANG_PUBLIC_URL", https.url()).start().await;
@@ -195,7 +195,7 @@ async fn inside(cluster: &Cluster, instance: usize, name: &str) -> WsClient {
 }
 
 #[test]
-fn the_shipped_configuration_is_accepted_without_a_warning() {
+fn haproxy_configuration_has_no_warnings() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/haproxy/haproxy.cfg");
     let checked = Command::new("haproxy").args(["-c", "-f", file]).output().expect("haproxy");
     let said = String::from_utf8_lossy(&checked.stderr).into_owned();

@@ -37,13 +37,13 @@ macro_rules! through_each {
 }
 
 through_each! {
-    chat_goes_through_it_to_every_instance,
-    a_socket_that_says_nothing_for_long_stays,
-    an_instance_that_drains_is_left_alone_and_its_people_come_back_through_another,
-    limits_go_by_the_address_that_it_saw_and_no_other_site_is_let_in,
-    with_no_instance_ready_those_who_are_signed_in_hear_why,
-    with_every_instance_full_a_socket_hears_when_to_come_back_and_pages_go_on,
-    an_instance_that_was_killed_costs_nobody_a_page,
+    chat_reaches_every_instance,
+    idle_socket_stays_open,
+    draining_instance_gets_no_requests_and_clients_resume,
+    limits_apply_to_the_seen_address_and_cross_site_is_403,
+    no_ready_instance_still_answers_503_with_retry_after,
+    full_instances_refuse_sockets_with_retry_after_not_pages,
+    killed_instance_fails_no_page,
 }
 
 async fn two() -> Cluster {
@@ -51,7 +51,7 @@ async fn two() -> Cluster {
     of.set("RUANG_SIGN_INS_PER_MINUTE", "6").start().await
 }
 
-async fn chat_goes_through_it_to_every_instance(kind: Kind) {
+async fn chat_reaches_every_instance(kind: Kind) {
     let cluster = two().await;
     let web_server = WebServer::start(&cluster, kind).await;
     let names = ["adi", "budi", "citra", "dewi"];
@@ -70,7 +70,7 @@ async fn chat_goes_through_it_to_every_instance(kind: Kind) {
     clients[0].http_client.get("/api/messages").await.is(200);
 }
 
-async fn a_socket_that_says_nothing_for_long_stays(kind: Kind) {
+async fn idle_socket_stays_open(kind: Kind) {
     let cluster = two().await;
     let web_server = WebServer::start(&cluster, kind).await;
     let mut sari = WsClient::sign_in_and_join(&HttpClient::new(web_server.base()), "sari").await;
@@ -82,7 +82,7 @@ async fn a_socket_that_says_nothing_for_long_stays(kind: Kind) {
     assert_eq!(transcript.welcomes.len(), 1, "on the same connection");
 }
 
-async fn an_instance_that_drains_is_left_alone_and_its_people_come_back_through_another(kind: Kind) {
+async fn draining_instance_gets_no_requests_and_clients_resume(kind: Kind) {
     let mut cluster = two().await;
     let web_server = WebServer::start(&cluster, kind).await;
     let mut sari = WsClient::sign_in_and_join(&HttpClient::new(web_server.base()), "sari").await;
@@ -97,7 +97,7 @@ async fn an_instance_that_drains_is_left_alone_and_its_people_come_back_through_
     assert_eq!(back.transcript().last_welcome()["recovered"], true);
 }
 
-async fn with_no_instance_ready_those_who_are_signed_in_hear_why(kind: Kind) {
+async fn no_ready_instance_still_answers_503_with_retry_after(kind: Kind) {
     let mut cluster = two().await;
     let web_server = WebServer::start(&cluster, kind).await;
     let sari = HttpClient::new(web_server.base());
@@ -128,7 +128,7 @@ fn away(response: &Response) -> Result<(), String> {
     if is_own { Ok(()) } else { Err(format!("{response:?}")) }
 }
 
-async fn with_every_instance_full_a_socket_hears_when_to_come_back_and_pages_go_on(kind: Kind) {
+async fn full_instances_refuse_sockets_with_retry_after_not_pages(kind: Kind) {
     let cluster = Cluster::builder(Engine::Redis).instances(2).set("RUANG_MAX_CONNECTIONS", "1").start().await;
     let web_server = WebServer::start(&cluster, kind).await;
     let _inside = (cluster.join(0, "adi").await, cluster.join(1, "budi").await);
@@ -141,7 +141,7 @@ async fn with_every_instance_full_a_socket_hears_when_to_come_back_and_pages_go_
     }
 }
 
-async fn an_instance_that_was_killed_costs_nobody_a_page(kind: Kind) {
+async fn killed_instance_fails_no_page(kind: Kind) {
     let mut cluster = two().await;
     let web_server = WebServer::start(&cluster, kind).await;
     cluster.instances[0].kill();
@@ -150,7 +150,7 @@ async fn an_instance_that_was_killed_costs_nobody_a_page(kind: Kind) {
     }
 }
 
-async fn limits_go_by_the_address_that_it_saw_and_no_other_site_is_let_in(kind: Kind) {
+async fn limits_apply_to_the_seen_address_and_cross_site_is_403(kind: Kind) {
     let cluster = two().await;
     let web_server = WebServer::start(&cluster, kind).await;
     let from = |last: u8| HttpClient::from_address(web_server.base(), Some(IpAddr::from([127, 0, 0, last])));
@@ -174,7 +174,7 @@ async fn limits_go_by_the_address_that_it_saw_and_no_other_site_is_let_in(kind: 
 }
 
 #[tokio::test]
-async fn whom_a_full_instance_does_not_take_nginx_brings_to_another() {
+async fn nginx_retries_a_full_instance_on_another() {
     let cluster = Cluster::builder(Engine::Redis).instances(2).set("RUANG_MAX_CONNECTIONS", "3").start().await;
     let web_server = WebServer::start(&cluster, Kind::Nginx).await;
     let mut inside = vec![];
@@ -187,7 +187,7 @@ async fn whom_a_full_instance_does_not_take_nginx_brings_to_another() {
 }
 
 #[tokio::test]
-async fn nginx_may_open_as_many_descriptors_as_it_holds_connections() {
+async fn nginx_workers_have_descriptors_for_all_connections() {
     let cluster = two().await;
     let web_server = WebServer::start(&cluster, Kind::Nginx).await;
     let workers = web_server.worker_descriptor_limits();
@@ -198,7 +198,7 @@ async fn nginx_may_open_as_many_descriptors_as_it_holds_connections() {
 }
 
 #[tokio::test]
-async fn caddy_says_what_went_wrong_without_anybody_s_name() {
+async fn caddy_error_log_has_no_query_strings() {
     let mut cluster = two().await;
     let web_server = WebServer::start(&cluster, Kind::Caddy).await;
     for instance in &mut cluster.instances {

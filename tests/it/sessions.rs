@@ -125,7 +125,7 @@ async fn namespaces_do_not_share_sessions() {
 }
 
 #[tokio::test]
-async fn stored_session_does_not_tell_the_cookie() {
+async fn stored_session_does_not_reveal_the_cookie() {
     let redis = Redis::start().await;
     let store = store_on(&redis, "ruang");
     let mut sari = record("sari");

@@ -14,7 +14,7 @@ use crate::kit::{
 const DRAINED: Duration = Duration::from_secs(30);
 
 #[tokio::test]
-async fn an_update_is_nothing_that_people_notice() {
+async fn update_to_this_version_is_seamless() {
     let token = token_file();
     let mut cluster = settings(&token).start().await;
     let old = cluster.add_program(&other_program()).await;
@@ -22,7 +22,7 @@ async fn an_update_is_nothing_that_people_notice() {
 }
 
 #[tokio::test]
-async fn neither_is_one_that_is_taken_back() {
+async fn rollback_to_the_other_version_is_seamless() {
     let token = token_file();
     let mut cluster = settings(&token).start().await;
     cluster.add_program(&other_program()).await;

@@ -20,7 +20,7 @@ use wait::{SOON, eventually};
 use ws_client::WsClient;
 
 #[tokio::test]
-async fn a_few_people_chat_through_the_balancer() {
+async fn four_clients_chat_in_one_order() {
     let url = the_chat().await;
     let url = url.as_str();
     let names = names();
@@ -49,7 +49,7 @@ async fn a_few_people_chat_through_the_balancer() {
 
 #[tokio::test]
 #[ignore = "asks to be told until when: it makes the file RUANG_WHILE, and ends when that is gone"]
-async fn people_talk_on_whatever_is_done_to_it() {
+async fn clients_chat_until_the_file_is_removed() {
     let url = the_chat().await;
     let file = variable("RUANG_WHILE", "a file: it is made when people begin to talk, and they end when it is gone");
     talk::talk(&url, &names(), Path::new(&file)).await;
@@ -57,7 +57,7 @@ async fn people_talk_on_whatever_is_done_to_it() {
 
 #[tokio::test]
 #[ignore = "asks to be told what to say: RUANG_LINE"]
-async fn a_line_is_said_and_kept() {
+async fn line_is_sent_and_acked() {
     let mut client = WsClient::sign_in_and_join(&HttpClient::new(&the_chat().await), &names()[0]).await;
     client.send_acked(&line()).await;
     client.http_client.log_out().await.redirects_to("/");
@@ -65,7 +65,7 @@ async fn a_line_is_said_and_kept() {
 
 #[tokio::test]
 #[ignore = "asks to be told what was said: RUANG_LINE"]
-async fn a_line_that_was_said_before_is_still_there() {
+async fn earlier_line_is_still_stored() {
     let mut client = WsClient::sign_in_and_join(&HttpClient::new(&the_chat().await), &names()[0]).await;
     let line = line();
     client.expect("what was said before", |transcript| transcript.messages.iter().any(|said| said.text == line)).await;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::kit::{Cluster, Engine, SOON, WsClient};
 
 #[tokio::test]
-async fn while_redis_is_frozen_sends_are_unknown_and_soon_after_all_goes_on() {
+async fn send_to_a_frozen_redis_is_unavailable_then_acked_once() {
     let mut cluster = Cluster::builder(Engine::Redis).instances(2).start().await;
     let mut sari = cluster.join(0, "sari").await;
     let mut budi = cluster.join(1, "budi").await;
@@ -29,7 +29,7 @@ async fn while_redis_is_frozen_sends_are_unknown_and_soon_after_all_goes_on() {
 }
 
 #[tokio::test]
-async fn an_outage_longer_than_the_lease_makes_nobody_leave() {
+async fn outage_longer_than_the_lease_makes_no_one_leave() {
     let mut cluster = Cluster::builder(Engine::Redis).instances(2).start().await;
     let mut sari = cluster.join(0, "sari").await;
     let mut budi = cluster.join(1, "budi").await;
@@ -62,7 +62,7 @@ async fn an_outage_longer_than_the_lease_makes_nobody_leave() {
 }
 
 #[tokio::test]
-async fn while_redis_is_away_pages_say_come_back_and_sessions_survive() {
+async fn pages_are_503_without_redis_and_sessions_survive() {
     let mut cluster = Cluster::builder(Engine::Redis).instances(2).start().await;
     let mut sari = cluster.join(0, "sari").await;
     sari.send_acked("sebelum").await;

@@ -6,7 +6,7 @@ use crate::kit::{Cluster, Engine, HttpClient, WsClient, transcript::PresenceChan
 const EACH: usize = 100;
 
 #[tokio::test]
-async fn messages_of_all_instances_reach_everyone_in_one_order() {
+async fn messages_of_all_instances_reach_all_in_one_order() {
     let cluster = three().await;
     let names = ["adi", "budi", "citra"];
     let mut clients = clients(&cluster, &names).await;
@@ -36,7 +36,7 @@ async fn messages_of_all_instances_reach_everyone_in_one_order() {
 }
 
 #[tokio::test]
-async fn joins_and_leaves_reach_everyone_once_and_in_turn() {
+async fn joins_and_leaves_reach_all_once_and_in_order() {
     let cluster = Cluster::builder(Engine::Redis).instances(3).set("RUANG_LEAVE_GRACE", "250ms").start().await;
     let names = ["adi", "budi", "citra"];
     let mut clients = clients(&cluster, &names).await;
@@ -53,7 +53,7 @@ async fn joins_and_leaves_reach_everyone_once_and_in_turn() {
 }
 
 #[tokio::test]
-async fn a_session_begun_on_one_instance_is_good_on_all() {
+async fn session_of_one_instance_works_on_all() {
     let cluster = three().await;
     let sari = cluster.http_client(0);
     sari.sign_in("sari").await.redirects_to("/chat");
@@ -68,7 +68,7 @@ async fn a_session_begun_on_one_instance_is_good_on_all() {
 }
 
 #[tokio::test]
-async fn of_two_who_want_a_name_at_once_exactly_one_gets_it() {
+async fn name_claimed_three_times_at_once_is_granted_once() {
     let cluster = three().await;
     for round in 0..10 {
         let name = format!("sari {round}");
@@ -82,7 +82,7 @@ async fn of_two_who_want_a_name_at_once_exactly_one_gets_it() {
 }
 
 #[tokio::test]
-async fn a_nonce_repeated_on_another_instance_is_the_first_id_again() {
+async fn nonce_repeated_on_another_instance_returns_the_first_id() {
     let cluster = three().await;
     let mut sari = cluster.join(0, "sari").await;
     sari.send_with_nonce("sekali", "halo").await;
@@ -98,7 +98,7 @@ async fn a_nonce_repeated_on_another_instance_is_the_first_id_again() {
 }
 
 #[tokio::test]
-async fn a_move_to_another_instance_recovers_exactly_what_was_missed() {
+async fn rejoin_on_another_instance_recovers_exactly_the_missed() {
     let cluster = three().await;
     let mut sari = cluster.join(0, "sari").await;
     let mut budi = cluster.join(1, "budi").await;
@@ -120,7 +120,7 @@ async fn a_move_to_another_instance_recovers_exactly_what_was_missed() {
 }
 
 #[tokio::test]
-async fn signing_out_on_one_instance_closes_the_sockets_on_all() {
+async fn sign_out_on_one_instance_closes_sockets_on_all() {
     let cluster = three().await;
     let mut here = cluster.join(0, "sari").await;
     let mut there = WsClient::connect_and_join(&here.http_client.with_base(cluster.base(1))).await;
@@ -133,7 +133,7 @@ async fn signing_out_on_one_instance_closes_the_sockets_on_all() {
 }
 
 #[tokio::test]
-async fn who_signs_out_elsewhere_is_not_let_in_again_where_they_were_a_moment_ago() {
+async fn session_ended_elsewhere_is_refused_on_its_recent_instance() {
     let cluster = three().await;
     let sari = cluster.join(0, "sari").await;
     let mut budi = cluster.join(0, "budi").await;

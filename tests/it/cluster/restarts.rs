@@ -8,7 +8,7 @@ use crate::kit::{Cluster, Engine, SOON, WsClient, transcript::PresenceChange};
 const LEASE: Duration = Duration::from_secs(2);
 
 #[tokio::test]
-async fn people_of_a_killed_instance_are_gone_within_its_lease_and_once() {
+async fn people_of_a_killed_instance_leave_once_within_its_lease() {
     let mut cluster = with_lease().await;
     let mut watchers = [cluster.join(1, "adi").await, cluster.join(2, "budi").await];
     let sari = cluster.join(0, "sari").await;
@@ -30,7 +30,7 @@ async fn people_of_a_killed_instance_are_gone_within_its_lease_and_once() {
 }
 
 #[tokio::test]
-async fn who_moves_from_a_killed_instance_in_time_was_never_away() {
+async fn rejoin_within_the_lease_of_a_killed_instance_is_no_leave() {
     let mut cluster = with_lease().await;
     let mut watcher = cluster.join(1, "adi").await;
     let mut sari = cluster.join(0, "sari").await;
@@ -52,7 +52,7 @@ async fn who_moves_from_a_killed_instance_in_time_was_never_away() {
 }
 
 #[tokio::test]
-async fn a_rolling_restart_makes_no_noise_and_loses_nothing() {
+async fn rolling_restart_loses_no_message_and_announces_no_leave() {
     let mut cluster = Cluster::builder(Engine::Redis).instances(3).set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
     let mut watcher = cluster.join(2, "adi").await;
     let mut sari = cluster.join(0, "sari").await;
@@ -78,7 +78,7 @@ async fn a_rolling_restart_makes_no_noise_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn an_instance_that_goes_is_not_ready_first() {
+async fn draining_instance_is_not_ready() {
     let mut cluster = Cluster::builder(Engine::Redis).instances(2).start().await;
     let mut sari = cluster.join(0, "sari").await;
     cluster.instances[0].terminate();
@@ -90,7 +90,7 @@ async fn an_instance_that_goes_is_not_ready_first() {
 }
 
 #[tokio::test]
-async fn a_thawed_instance_neither_doubles_nor_keeps_its_people() {
+async fn resumed_instance_drops_its_input_and_its_people() {
     let cluster = with_lease().await;
     let mut watcher = cluster.join(1, "adi").await;
     let mut sari = cluster.join(0, "sari").await;

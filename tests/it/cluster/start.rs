@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::kit::{HttpClient, Instance, Redis, SOON, WsClient};
 
 #[tokio::test]
-async fn without_redis_an_instance_waits_says_so_and_serves_when_it_comes() {
+async fn instance_started_before_redis_serves_once_redis_is_up() {
     let mut redis = Redis::stopped();
     let settings = [("REDIS_URL".to_owned(), redis.url())];
     let instance = Instance::start("the early instance", &settings).await;

@@ -12,7 +12,7 @@ use crate::kit::{
 };
 
 #[tokio::test]
-async fn a_conversation_survives_a_clock_that_jumps_an_hour_ahead_and_an_hour_back() {
+async fn chat_survives_clock_jumps_of_an_hour() {
     let mut cluster = instances().instances(1).start().await;
     let dir = TempDir::new().unwrap();
     let clock = dir.path().join("clock");
@@ -29,7 +29,7 @@ async fn a_conversation_survives_a_clock_that_jumps_an_hour_ahead_and_an_hour_ba
 }
 
 #[tokio::test]
-async fn what_is_too_old_and_what_is_slow_go_by_the_clock_of_redis() {
+async fn retention_and_latency_use_the_clock_of_redis() {
     let mut cluster = instances().instances(1).start().await;
     let dir = TempDir::new().unwrap();
     for (i, (jump, ahead)) in [("+3600\n", -3600.0), ("-3600\n", 3600.0)].into_iter().enumerate() {

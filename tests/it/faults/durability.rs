@@ -15,24 +15,24 @@ const SPEAKING: Duration = Duration::from_secs(2);
 const ALLOWANCE: Duration = Duration::from_millis(1500);
 
 #[tokio::test]
-async fn with_a_flush_for_each_write_a_killed_redis_loses_nothing() {
+async fn redis_killed_with_fsync_always_loses_nothing() {
     assert_eq!(killed(&["--appendfsync", "always"]).await, Duration::ZERO);
 }
 
 #[tokio::test]
-async fn with_a_flush_each_second_a_killed_redis_loses_no_more_than_a_second() {
+async fn redis_killed_with_fsync_everysec_loses_at_most_one_second() {
     let lost = killed(&["--appendfsync", "everysec"]).await;
     assert!(lost <= Duration::from_secs(1) + ALLOWANCE, "{lost:?}");
 }
 
 #[tokio::test]
-async fn a_replica_that_lags_loses_what_it_had_not_received_and_that_is_announced() {
+async fn failover_to_a_lagging_replica_announces_the_loss() {
     let lost = failed_over(&[], SPEAKING).await;
     assert!(lost > Duration::ZERO, "without a bound for its lag the primary acknowledges alone");
 }
 
 #[tokio::test]
-async fn a_primary_that_must_have_a_replica_stops_acknowledging_soon_after_it_lost_it() {
+async fn primary_with_min_replicas_stops_acking_without_its_replica() {
     let lag = ["--min-replicas-to-write", "1", "--min-replicas-max-lag", "1"];
     let lost = failed_over(&lag, SPEAKING * 3).await;
     // Redis counts whole seconds.
@@ -40,7 +40,7 @@ async fn a_primary_that_must_have_a_replica_stops_acknowledging_soon_after_it_lo
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_and_never_heard_is_not_lost_in_silence() {
+async fn lost_message_that_was_acked_but_not_delivered_is_a_gap() {
     let mut scene = Scene::on(Redis::start_with(&["--appendfsync", "always"]).await, "").await;
     let kept = scene.redis().aof_position();
     scene.proxy().half_open_subscribers();

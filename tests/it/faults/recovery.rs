@@ -13,7 +13,7 @@ const STORM: usize = 200;
 const MISSED: [&str; 5] = ["satu", "dua", "tiga", "empat", "lima"];
 
 #[tokio::test]
-async fn a_storm_of_reconnects_costs_redis_no_more_than_quiet_does() {
+async fn reconnect_storm_adds_few_redis_calls() {
     // Nobody leaves meanwhile, however busy the machine is.
     let settings = instances().set("RUANG_LEAVE_GRACE", "60s").set("RUANG_CONNECTIONS_PER_ADDRESS", "0");
     let mut cluster = settings.start().await;
@@ -45,7 +45,7 @@ async fn a_storm_of_reconnects_costs_redis_no_more_than_quiet_does() {
 }
 
 #[tokio::test]
-async fn who_has_no_session_any_more_is_told_to_sign_in_anew_and_can() {
+async fn lost_sessions_are_closed_with_4001_and_sign_in_works() {
     let mut scene = Scene::open().await;
     redis::command(scene.redis(), &["FLUSHALL"]).await;
     let began = Instant::now();
@@ -59,7 +59,7 @@ async fn who_has_no_session_any_more_is_told_to_sign_in_anew_and_can() {
 }
 
 #[tokio::test]
-async fn a_history_that_is_gone_is_announced_and_all_goes_on() {
+async fn lost_history_is_announced_once_and_chat_continues() {
     let mut scene = Scene::open().await;
     let room =
         ["meta", "log", "said:0", "said:1", "people", "leases"].map(|key| format!("ruang:{{ruang_chat_utama}}:{key}"));

@@ -5,17 +5,17 @@ use serde_json::{Value, json};
 use crate::kit::{Cluster, Engine, HttpClient, WsClient, engines::on_both_engines};
 
 on_both_engines! {
-    without_a_session_it_says_so_in_json,
-    history_is_read_a_page_at_a_time_in_both_directions,
-    an_empty_room_has_an_empty_history,
-    a_page_is_fifty_messages_unless_another_limit_is_given,
-    limits_and_cursors_that_make_no_sense_are_refused,
-    an_id_that_is_not_kept_gets_what_is_kept,
-    people_are_read_a_page_at_a_time_by_folded_name,
-    who_has_just_gone_is_still_counted,
+    request_without_a_session_is_401_in_json,
+    history_is_paged_in_both_directions,
+    empty_room_has_an_empty_history,
+    page_limit_is_50_by_default,
+    invalid_limits_and_cursors_are_400,
+    unknown_cursor_returns_stored_messages_as_trimmed,
+    members_are_paged_by_folded_name,
+    member_within_the_grace_is_listed,
 }
 
-async fn without_a_session_it_says_so_in_json(engine: Engine) {
+async fn request_without_a_session_is_401_in_json(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     for path in ["/api/messages", "/api/members", "/api/members?limit=1"] {
         let response = cluster.http_client(0).get(path).await;
@@ -23,7 +23,7 @@ async fn without_a_session_it_says_so_in_json(engine: Engine) {
     }
 }
 
-async fn history_is_read_a_page_at_a_time_in_both_directions(engine: Engine) {
+async fn history_is_paged_in_both_directions(engine: Engine) {
     let cluster = Cluster::builder(engine).set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
     let mut sari = cluster.join(0, "sari").await;
     let ids = say_many(&mut sari, 7).await;
@@ -42,14 +42,14 @@ async fn history_is_read_a_page_at_a_time_in_both_directions(engine: Engine) {
     assert!(message["at"].is_u64(), "{message}");
 }
 
-async fn an_empty_room_has_an_empty_history(engine: Engine) {
+async fn empty_room_has_an_empty_history(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let sari = cluster.join(0, "sari").await;
     let page = page(&sari.http_client, "").await;
     assert_eq!((&page["messages"], &page["more"]), (&json!([]), &json!(false)), "{page}");
 }
 
-async fn a_page_is_fifty_messages_unless_another_limit_is_given(engine: Engine) {
+async fn page_limit_is_50_by_default(engine: Engine) {
     let cluster = Cluster::builder(engine).set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
     let mut sari = cluster.join(0, "sari").await;
     say_many(&mut sari, 60).await;
@@ -58,7 +58,7 @@ async fn a_page_is_fifty_messages_unless_another_limit_is_given(engine: Engine) 
     assert_eq!(texts(&page(&sari.http_client, "limit=1").await), ["60"]);
 }
 
-async fn limits_and_cursors_that_make_no_sense_are_refused(engine: Engine) {
+async fn invalid_limits_and_cursors_are_400(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let mut sari = cluster.join(0, "sari").await;
     let id = sari.send_acked("halo").await;
@@ -74,7 +74,7 @@ async fn limits_and_cursors_that_make_no_sense_are_refused(engine: Engine) {
     }
 }
 
-async fn an_id_that_is_not_kept_gets_what_is_kept(engine: Engine) {
+async fn unknown_cursor_returns_stored_messages_as_trimmed(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let mut sari = cluster.join(0, "sari").await;
     sari.send_acked("halo").await;
@@ -87,7 +87,7 @@ async fn an_id_that_is_not_kept_gets_what_is_kept(engine: Engine) {
     assert_ne!(known["trimmed"], json!(true), "{known}");
 }
 
-async fn people_are_read_a_page_at_a_time_by_folded_name(engine: Engine) {
+async fn members_are_paged_by_folded_name(engine: Engine) {
     let cluster = Cluster::builder(engine).start().await;
     let mut clients = Vec::new();
     for name in ["Dewi", "adi", "Budi", "citra"] {
@@ -105,7 +105,7 @@ async fn people_are_read_a_page_at_a_time_by_folded_name(engine: Engine) {
     assert_eq!(absent["members"], json!(["citra", "Dewi"]));
 }
 
-async fn who_has_just_gone_is_still_counted(engine: Engine) {
+async fn member_within_the_grace_is_listed(engine: Engine) {
     let cluster = Cluster::builder(engine).set("RUANG_LEAVE_GRACE", "30s").start().await;
     let mut sari = cluster.join(0, "sari").await;
     let budi = cluster.join(0, "budi").await;

@@ -5,13 +5,13 @@ use reqwest::Method;
 use crate::kit::{Cluster, Engine, HttpClient, Response, engines::on_both_engines};
 
 on_both_engines! {
-    assets_under_the_current_hash_are_kept_for_ever,
-    assets_are_sent_compressed_to_who_takes_that,
-    under_another_hash_they_are_current_but_not_kept,
-    an_asset_that_is_not_there_is_404,
+    assets_under_the_current_hash_are_immutable,
+    assets_are_compressed_on_request,
+    assets_under_another_hash_are_current_and_not_cached,
+    unknown_asset_is_404,
 }
 
-async fn assets_under_the_current_hash_are_kept_for_ever(engine: Engine) {
+async fn assets_under_the_current_hash_are_immutable(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let http_client = cluster.http_client(0);
     for path in assets_of(&http_client).await {
@@ -26,7 +26,7 @@ async fn assets_under_the_current_hash_are_kept_for_ever(engine: Engine) {
     }
 }
 
-async fn assets_are_sent_compressed_to_who_takes_that(engine: Engine) {
+async fn assets_are_compressed_on_request(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let http_client = cluster.http_client(0);
     let path = assets_of(&http_client).await.into_iter().find(|path| path.ends_with(".css")).expect("a style sheet");
@@ -42,7 +42,7 @@ async fn assets_are_sent_compressed_to_who_takes_that(engine: Engine) {
     }
 }
 
-async fn under_another_hash_they_are_current_but_not_kept(engine: Engine) {
+async fn assets_under_another_hash_are_current_and_not_cached(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let http_client = cluster.http_client(0);
     let path = assets_of(&http_client).await.remove(0);
@@ -53,7 +53,7 @@ async fn under_another_hash_they_are_current_but_not_kept(engine: Engine) {
     assert_eq!(other.header("cache-control"), Some("no-store"));
 }
 
-async fn an_asset_that_is_not_there_is_404(engine: Engine) {
+async fn unknown_asset_is_404(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let http_client = cluster.http_client(0);
     let path = assets_of(&http_client).await.remove(0);

@@ -5,14 +5,14 @@ use reqwest::{Method, RequestBuilder};
 use crate::kit::{Cluster, Engine, HttpClient, Response, engines::on_both_engines};
 
 on_both_engines! {
-    posts_that_other_sites_make_are_refused,
-    posts_from_the_page_itself_and_from_programs_are_let_in,
-    with_a_public_url_the_origin_must_be_that,
-    the_forwarded_host_counts_only_from_a_trusted_proxy,
-    a_refused_sign_out_leaves_the_session_alone,
+    cross_site_post_is_403,
+    same_origin_post_and_program_post_are_accepted,
+    origin_must_equal_the_public_url,
+    forwarded_host_counts_only_from_a_trusted_proxy,
+    refused_sign_out_keeps_the_session,
 }
 
-async fn posts_that_other_sites_make_are_refused(engine: Engine) {
+async fn cross_site_post_is_403(engine: Engine) {
     let cluster = Cluster::builder(engine).start().await;
     let port_off = cluster.base(0).replace("127.0.0.1:", "127.0.0.1:1");
     let foreign = [
@@ -30,7 +30,7 @@ async fn posts_that_other_sites_make_are_refused(engine: Engine) {
     }
 }
 
-async fn posts_from_the_page_itself_and_from_programs_are_let_in(engine: Engine) {
+async fn same_origin_post_and_program_post_are_accepted(engine: Engine) {
     let cluster = Cluster::builder(engine).start().await;
     let (http_client, own) = (cluster.http_client(0), cluster.base(0).to_owned());
     Response::to(form(&http_client, "/")).await.redirects_to("/chat");
@@ -41,7 +41,7 @@ async fn posts_from_the_page_itself_and_from_programs_are_let_in(engine: Engine)
     Response::to(both).await.is(403);
 }
 
-async fn with_a_public_url_the_origin_must_be_that(engine: Engine) {
+async fn origin_must_equal_the_public_url(engine: Engine) {
     let cluster = Cluster::builder(engine).set("RUANG_PUBLIC_URL", "http://ruang.test").start().await;
     let (http_client, own) = (cluster.http_client(0), cluster.base(0).to_owned());
     Response::to(form(&http_client, "/").header("origin", "http://ruang.test")).await.redirects_to("/chat");
@@ -51,7 +51,7 @@ async fn with_a_public_url_the_origin_must_be_that(engine: Engine) {
     }
 }
 
-async fn the_forwarded_host_counts_only_from_a_trusted_proxy(engine: Engine) {
+async fn forwarded_host_counts_only_from_a_trusted_proxy(engine: Engine) {
     let forwarded = |http_client: &HttpClient| {
         form(http_client, "/").header("origin", "http://ruang.test").header("x-forwarded-host", "ruang.test")
     };
@@ -61,7 +61,7 @@ async fn the_forwarded_host_counts_only_from_a_trusted_proxy(engine: Engine) {
     Response::to(forwarded(&behind.http_client(0))).await.redirects_to("/chat");
 }
 
-async fn a_refused_sign_out_leaves_the_session_alone(engine: Engine) {
+async fn refused_sign_out_keeps_the_session(engine: Engine) {
     let cluster = Cluster::builder(engine).start().await;
     let sari = cluster.http_client(0);
     sari.sign_in("sari").await.redirects_to("/chat");

@@ -5,21 +5,21 @@ use reqwest::Method;
 use crate::kit::{Cluster, Engine, Response, engines::on_both_engines};
 
 on_both_engines! {
-    the_room_without_a_session_leads_to_the_form,
-    the_room_holds_the_newest_messages_and_where_to_join_from,
-    other_methods_are_answered_with_those_that_are_allowed,
-    unknown_paths_are_a_page_of_their_own,
-    pages_are_not_kept_by_caches,
-    pages_are_compressed_for_who_takes_that,
-    pages_may_not_be_framed_sniffed_or_extended,
+    chat_without_a_session_redirects_to_sign_in,
+    chat_page_holds_newest_messages_and_the_resume_id,
+    wrong_methods_are_405_with_allow,
+    unknown_path_is_404_in_the_page_language,
+    pages_are_no_store,
+    pages_are_compressed_on_request,
+    pages_have_security_headers,
 }
 
-async fn the_room_without_a_session_leads_to_the_form(engine: Engine) {
+async fn chat_without_a_session_redirects_to_sign_in(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     cluster.http_client(0).get("/chat").await.redirects_to("/");
 }
 
-async fn the_room_holds_the_newest_messages_and_where_to_join_from(engine: Engine) {
+async fn chat_page_holds_newest_messages_and_the_resume_id(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let mut sari = cluster.join(0, "sari").await;
     let id = sari.send_acked("<b>halo</b> & apa kabar").await;
@@ -30,7 +30,7 @@ async fn the_room_holds_the_newest_messages_and_where_to_join_from(engine: Engin
     assert!(page.body.contains(&id), "so is its id, to join from: {}", page.body);
 }
 
-async fn other_methods_are_answered_with_those_that_are_allowed(engine: Engine) {
+async fn wrong_methods_are_405_with_allow(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let http_client = cluster.http_client(0);
     let wrong = [
@@ -51,7 +51,7 @@ async fn other_methods_are_answered_with_those_that_are_allowed(engine: Engine) 
     }
 }
 
-async fn unknown_paths_are_a_page_of_their_own(engine: Engine) {
+async fn unknown_path_is_404_in_the_page_language(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     for (language, tag) in [("id", "<html lang=\"id\""), ("en", "<html lang=\"en\"")] {
         let request = cluster.http_client(0).request(Method::GET, "/tidak/ada").header("accept-language", language);
@@ -61,7 +61,7 @@ async fn unknown_paths_are_a_page_of_their_own(engine: Engine) {
     }
 }
 
-async fn pages_are_not_kept_by_caches(engine: Engine) {
+async fn pages_are_no_store(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let sari = cluster.http_client(0);
     let form = sari.get("/").await;
@@ -72,7 +72,7 @@ async fn pages_are_not_kept_by_caches(engine: Engine) {
     }
 }
 
-async fn pages_are_compressed_for_who_takes_that(engine: Engine) {
+async fn pages_are_compressed_on_request(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let sari = cluster.http_client(0);
     sari.sign_in("sari").await;
@@ -86,7 +86,7 @@ async fn pages_are_compressed_for_who_takes_that(engine: Engine) {
     assert!(length * 2 < plain.body.len(), "{length} of {}", plain.body.len());
 }
 
-async fn pages_may_not_be_framed_sniffed_or_extended(engine: Engine) {
+async fn pages_have_security_headers(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let page = cluster.http_client(0).get("/").await;
     let policy = page.header("content-security-policy").expect("a policy").to_owned();

@@ -5,7 +5,7 @@ use reqwest::Method;
 use crate::kit::{Cluster, Engine, Response};
 
 #[tokio::test]
-async fn it_says_in_either_language_how_long_things_are_kept_here() {
+async fn privacy_page_states_retention_in_both_languages() {
     let set = [
         ("RUANG_HISTORY", "5000"),
         ("RUANG_HISTORY_AGE", "30d"),
@@ -32,7 +32,7 @@ async fn it_says_in_either_language_how_long_things_are_kept_here() {
 }
 
 #[tokio::test]
-async fn without_an_age_it_promises_none() {
+async fn privacy_page_without_an_age_promises_none() {
     let cluster = Cluster::with_defaults(Engine::Memory).await;
     let page = in_language(&cluster, "en").await;
     assert!(page.contains("About 10,000 of the newest messages are stored; older ones are deleted."), "{page}");
@@ -40,7 +40,7 @@ async fn without_an_age_it_promises_none() {
 }
 
 #[tokio::test]
-async fn the_form_and_the_room_lead_to_it() {
+async fn sign_in_and_chat_link_to_privacy() {
     let cluster = Cluster::with_defaults(Engine::Memory).await;
     let http_client = cluster.http_client(0);
     for path in ["/", "/chat"] {

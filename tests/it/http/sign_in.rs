@@ -9,30 +9,30 @@ use crate::kit::{
 };
 
 on_both_engines! {
-    a_good_name_is_a_session_and_leads_to_the_room,
-    the_cookie_is_kept_from_scripts_and_other_sites,
-    with_an_https_public_url_the_cookie_is_secure_and_bound_to_the_host,
-    who_is_signed_in_is_led_to_the_room,
-    ones_own_name_posted_again_is_no_conflict,
-    signed_in_under_another_name_the_first_one_stays,
-    a_name_in_use_is_refused_in_any_case_and_alphabet,
-    a_bad_name_is_refused_beside_the_field_with_what_was_typed_kept,
-    what_was_typed_is_shown_as_text_not_as_markup,
-    too_many_sign_ins_from_one_address_are_told_when_to_come_back,
-    signing_out_ends_the_session_and_frees_the_name,
-    signing_out_without_a_session_leads_to_the_form,
-    a_cookie_that_was_made_up_is_no_session,
-    a_form_larger_than_a_request_may_be_is_refused,
+    valid_name_creates_a_session_and_redirects_to_chat,
+    cookie_is_http_only_and_same_site,
+    https_public_url_makes_a_secure_host_cookie,
+    sign_in_page_with_a_session_redirects_to_chat,
+    own_name_posted_again_is_no_conflict,
+    sign_in_with_a_session_keeps_the_first_name,
+    used_name_is_409_in_any_case_and_alphabet,
+    invalid_name_is_422_and_keeps_the_input,
+    rejected_input_is_escaped,
+    sign_ins_over_the_limit_are_429_with_retry_after,
+    sign_out_ends_the_session_and_frees_the_name,
+    sign_out_without_a_session_redirects_to_sign_in,
+    forged_cookie_is_no_session,
+    oversized_form_is_413,
 }
 
-async fn a_good_name_is_a_session_and_leads_to_the_room(engine: Engine) {
+async fn valid_name_creates_a_session_and_redirects_to_chat(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let sari = cluster.http_client(0);
     sari.sign_in("sari").await.redirects_to("/chat");
     sari.get("/chat").await.is(200);
 }
 
-async fn the_cookie_is_kept_from_scripts_and_other_sites(engine: Engine) {
+async fn cookie_is_http_only_and_same_site(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let response = cluster.http_client(0).sign_in("sari").await;
     let cookie = session_cookie(&response, "ruang");
@@ -42,7 +42,7 @@ async fn the_cookie_is_kept_from_scripts_and_other_sites(engine: Engine) {
     assert!(!cookie.contains(&"Secure".to_owned()), "plain http would not send it back: {cookie:?}");
 }
 
-async fn with_an_https_public_url_the_cookie_is_secure_and_bound_to_the_host(engine: Engine) {
+async fn https_public_url_makes_a_secure_host_cookie(engine: Engine) {
     let cluster = Cluster::builder(engine).set("RUANG_PUBLIC_URL", "https://ruang.test").start().await;
     let cookie = session_cookie(&cluster.http_client(0).sign_in("sari").await, "__Host-ruang");
     for flag in ["HttpOnly", "SameSite=Lax", "Path=/", "Secure"] {
@@ -51,7 +51,7 @@ async fn with_an_https_public_url_the_cookie_is_secure_and_bound_to_the_host(eng
     assert!(!cookie.iter().any(|flag| flag.starts_with("Domain")), "__Host- forbids a domain: {cookie:?}");
 }
 
-async fn who_is_signed_in_is_led_to_the_room(engine: Engine) {
+async fn sign_in_page_with_a_session_redirects_to_chat(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let sari = cluster.http_client(0);
     sari.get("/").await.is(200);
@@ -59,7 +59,7 @@ async fn who_is_signed_in_is_led_to_the_room(engine: Engine) {
     sari.get("/").await.redirects_to("/chat");
 }
 
-async fn ones_own_name_posted_again_is_no_conflict(engine: Engine) {
+async fn own_name_posted_again_is_no_conflict(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let sari = cluster.http_client(0);
     sari.sign_in("sari").await.redirects_to("/chat");
@@ -67,7 +67,7 @@ async fn ones_own_name_posted_again_is_no_conflict(engine: Engine) {
     sari.sign_in("SARI").await.redirects_to("/chat");
 }
 
-async fn signed_in_under_another_name_the_first_one_stays(engine: Engine) {
+async fn sign_in_with_a_session_keeps_the_first_name(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let sari = cluster.http_client(0);
     sari.sign_in("sari").await.redirects_to("/chat");
@@ -77,7 +77,7 @@ async fn signed_in_under_another_name_the_first_one_stays(engine: Engine) {
     cluster.http_client(0).sign_in("dewi").await.redirects_to("/chat");
 }
 
-async fn a_name_in_use_is_refused_in_any_case_and_alphabet(engine: Engine) {
+async fn used_name_is_409_in_any_case_and_alphabet(engine: Engine) {
     let cluster = Cluster::builder(engine).start().await;
     cluster.http_client(0).sign_in("Sari Dewi").await.redirects_to("/chat");
     // The last is written with Cyrillic а and е.
@@ -90,7 +90,7 @@ async fn a_name_in_use_is_refused_in_any_case_and_alphabet(engine: Engine) {
     }
 }
 
-async fn a_bad_name_is_refused_beside_the_field_with_what_was_typed_kept(engine: Engine) {
+async fn invalid_name_is_422_and_keeps_the_input(engine: Engine) {
     let cluster = Cluster::builder(engine).start().await;
     let long = "a".repeat(33);
     for name in ["", "   ", "\u{200b}\u{200d}", "\u{2800}", "\u{202e}iras", "sa\u{0}ri", "sa\nri", &long] {
@@ -104,7 +104,7 @@ async fn a_bad_name_is_refused_beside_the_field_with_what_was_typed_kept(engine:
     Response::to(without_the_field).await.is(422);
 }
 
-async fn what_was_typed_is_shown_as_text_not_as_markup(engine: Engine) {
+async fn rejected_input_is_escaped(engine: Engine) {
     let cluster = Cluster::builder(engine).start().await;
     let typed = format!("\"><script>alert(1)</script>{}", "a".repeat(40));
     let response = cluster.http_client(0).sign_in(&typed).await;
@@ -112,7 +112,7 @@ async fn what_was_typed_is_shown_as_text_not_as_markup(engine: Engine) {
     assert!(!response.body.contains("<script>alert"), "{}", response.body);
 }
 
-async fn too_many_sign_ins_from_one_address_are_told_when_to_come_back(engine: Engine) {
+async fn sign_ins_over_the_limit_are_429_with_retry_after(engine: Engine) {
     let cluster = Cluster::builder(engine).set("RUANG_SIGN_INS_PER_MINUTE", "3").start().await;
     for i in 0..3 {
         cluster.http_client(0).sign_in(&format!("guest {i}")).await.redirects_to("/chat");
@@ -125,7 +125,7 @@ async fn too_many_sign_ins_from_one_address_are_told_when_to_come_back(engine: E
     assert!(response.body.contains("value=\"one more\""), "what was typed is kept: {}", response.body);
 }
 
-async fn signing_out_ends_the_session_and_frees_the_name(engine: Engine) {
+async fn sign_out_ends_the_session_and_frees_the_name(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let sari = cluster.http_client(0);
     sari.sign_in("sari").await.redirects_to("/chat");
@@ -139,12 +139,12 @@ async fn signing_out_ends_the_session_and_frees_the_name(engine: Engine) {
     cluster.http_client(0).sign_in("sari").await.redirects_to("/chat");
 }
 
-async fn signing_out_without_a_session_leads_to_the_form(engine: Engine) {
+async fn sign_out_without_a_session_redirects_to_sign_in(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     cluster.http_client(0).log_out().await.redirects_to("/");
 }
 
-async fn a_cookie_that_was_made_up_is_no_session(engine: Engine) {
+async fn forged_cookie_is_no_session(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     for cookie in ["ruang=", "ruang=AAAAAAAAAAAAAAAAAAAAAA", "ruang=\"; drop", "ruang=../../etc", "=;=;ruang"] {
         let request = cluster.http_client(0).request(Method::GET, "/chat").header("cookie", cookie);
@@ -152,7 +152,7 @@ async fn a_cookie_that_was_made_up_is_no_session(engine: Engine) {
     }
 }
 
-async fn a_form_larger_than_a_request_may_be_is_refused(engine: Engine) {
+async fn oversized_form_is_413(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     cluster.http_client(0).sign_in(&"a".repeat(33 * 1024)).await.is(413);
 }
@@ -181,7 +181,7 @@ fn shows_the_form_with_a_reason(response: &Response) {
 
 /// A name is held for a while when its session has no socket any more, then anybody may have it.
 #[tokio::test]
-async fn a_name_is_free_again_once_its_hold_has_passed() {
+async fn name_is_free_after_the_name_hold() {
     let cluster = Cluster::builder(Engine::Redis).set("RUANG_NAME_HOLD", "1s").set("RUANG_LEAVE_GRACE", "250ms");
     let cluster = cluster.start().await;
     cluster.join(0, "sari").await.leave().await;

@@ -17,7 +17,7 @@ use crate::kit::{
 const SLOW: Duration = Duration::from_millis(1500);
 
 #[tokio::test]
-async fn every_expression_of_the_dashboard_has_data() {
+async fn every_dashboard_expression_has_data() {
     let mut cluster = told(2).start().await;
     redis::command(cluster.redis(), &["CONFIG", "SET", "maxmemory", "1gb"]).await;
     let prometheus = Prometheus::start(&cluster.instances).await;
@@ -102,7 +102,7 @@ async fn every_alert_fires_under_its_fault() {
 }
 
 #[tokio::test]
-async fn who_is_sent_away_by_a_drain_is_no_alert() {
+async fn drain_fires_no_alert_but_instance_down() {
     let mut cluster = told(3).start().await;
     let prometheus = Prometheus::start_with_interval(&cluster.instances, "200ms").await;
     let sari = cluster.http_client(0);
@@ -180,7 +180,7 @@ async fn is_refused(client: &mut WsClient) {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_off_is_an_alert_too() {
+async fn clock_offset_fires_an_alert() {
     let cluster = told(1).set("LD_PRELOAD", &libfaketime()).set("FAKETIME", "+90s");
     let cluster = cluster.set("FAKETIME_DONT_FAKE_MONOTONIC", "1").start().await;
     let prometheus = Prometheus::start(&cluster.instances).await;
@@ -188,7 +188,7 @@ async fn a_clock_that_is_off_is_an_alert_too() {
 }
 
 #[test]
-fn every_panel_of_the_dashboard_has_a_place_of_its_own_and_says_what_is_normal() {
+fn dashboard_panels_do_not_overlap_and_describe_normal() {
     let (mut ids, mut places) = (HashSet::new(), HashSet::new());
     for panel in panels() {
         let title = panel["title"].as_str().unwrap();
@@ -200,7 +200,7 @@ fn every_panel_of_the_dashboard_has_a_place_of_its_own_and_says_what_is_normal()
 }
 
 #[test]
-fn no_alert_is_shipped_that_is_not_tried_and_explained() {
+fn every_alert_is_tested_and_documented() {
     let (rules, tried) = (include_str!("../../../deploy/observability/alerts.yml"), include_str!("alerts.rs"));
     let manual = include_str!("../../../docs/observability.md");
     let names = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect::<Vec<_>>();

@@ -28,7 +28,7 @@ async fn comes_to(instance: &Instance, name: &str, labels: &str, wanted: impl Fn
 }
 
 #[tokio::test]
-async fn each_moves_with_its_cause() {
+async fn every_metric_follows_its_cause() {
     let mut cluster = told(2).set("RUANG_MAX_CONNECTIONS", "3").start().await;
     redis::command(cluster.redis(), &["CONFIG", "SET", "maxmemory", "1000000000"]).await;
     let mut sari = cluster.join(0, "sari").await;
@@ -78,7 +78,7 @@ async fn each_moves_with_its_cause() {
 }
 
 #[tokio::test]
-async fn faults_move_their_own() {
+async fn fault_metrics_follow_their_cause() {
     let mut cluster = told(2).set("RUANG_MAX_CONNECTIONS", "3").start().await;
     let sari = cluster.join(0, "sari").await;
     let first = &cluster.instances[0];
@@ -102,7 +102,7 @@ async fn faults_move_their_own() {
 }
 
 #[tokio::test]
-async fn they_are_told_at_their_own_address_alone_and_well_formed() {
+async fn metrics_have_their_own_address_and_are_well_formed() {
     let cluster = told(1).start().await;
     cluster.http_client(0).get("/metrics").await.is(404);
     let own = HttpClient::new(&format!("http://{}", metrics_address(&cluster.instances[0])));
@@ -121,7 +121,7 @@ async fn they_are_told_at_their_own_address_alone_and_well_formed() {
 }
 
 #[tokio::test]
-async fn without_the_setting_there_is_no_such_address() {
+async fn metrics_are_off_by_default() {
     let cluster = Cluster::with_defaults(crate::kit::Engine::Memory).await;
     assert!(!cluster.instances[0].log().contains("metrics"));
 }

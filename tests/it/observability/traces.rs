@@ -45,7 +45,7 @@ fn named<'a>(spans: &'a [Span], name: &str) -> Vec<&'a Span> {
 }
 
 #[tokio::test]
-async fn a_message_is_one_trace_from_who_says_it_to_each_instance() {
+async fn message_is_one_trace_from_sender_to_every_instance() {
     let collector = Collector::start().await;
     let cluster = sending(Engine::Redis, 3, &collector).start().await;
     let mut sari = cluster.join(0, "sari").await;
@@ -81,7 +81,7 @@ async fn a_message_is_one_trace_from_who_says_it_to_each_instance() {
 }
 
 #[tokio::test]
-async fn one_instance_alone_traces_too() {
+async fn memory_engine_traces_messages() {
     let collector = Collector::start().await;
     let cluster = sending(Engine::Memory, 1, &collector).start().await;
     let mut sari = cluster.join(0, "sari").await;
@@ -91,7 +91,7 @@ async fn one_instance_alone_traces_too() {
 }
 
 #[tokio::test]
-async fn the_sampler_decides_for_the_whole_way() {
+async fn sampler_decision_covers_the_whole_trace() {
     let collector = Collector::start().await;
     let sampled = |sampler| sending(Engine::Redis, 2, &collector).set("OTEL_TRACES_SAMPLER", sampler);
     let mut cluster = sampled("parentbased_always_off").start().await;
@@ -114,7 +114,7 @@ async fn the_sampler_decides_for_the_whole_way() {
 }
 
 #[tokio::test]
-async fn a_refused_message_says_why_and_what_redis_does_is_part_of_the_request() {
+async fn refused_message_span_has_its_error_and_redis_its_parent() {
     let collector = Collector::start().await;
     let cluster = sending(Engine::Redis, 1, &collector).start().await;
     let mut sari = cluster.join(0, "sari").await;
@@ -135,7 +135,7 @@ async fn a_refused_message_says_why_and_what_redis_does_is_part_of_the_request()
 }
 
 #[tokio::test]
-async fn a_line_of_the_log_names_its_trace() {
+async fn log_line_has_its_trace_id_and_ignores_traceparent() {
     let collector = Collector::start().await;
     let cluster = sending(Engine::Memory, 1, &collector).start().await;
     // What strangers say of a trace is not believed.
@@ -151,7 +151,7 @@ async fn a_line_of_the_log_names_its_trace() {
 }
 
 #[tokio::test]
-async fn they_go_over_tls_to_whom_the_authorities_of_the_machine_vouch_for() {
+async fn traces_over_tls_need_a_certificate_of_a_system_authority() {
     let (authority, stranger) = (Authority::new("localhost"), Authority::new("localhost"));
     let collector = Collector::start_over_tls(&authority).await;
     let cluster = sending(Engine::Memory, 1, &collector).set("SSL_CERT_FILE", authority.path("ca.pem")).start().await;
@@ -170,7 +170,7 @@ async fn they_go_over_tls_to_whom_the_authorities_of_the_machine_vouch_for() {
 }
 
 #[tokio::test]
-async fn metrics_are_sent_too() {
+async fn metrics_are_exported() {
     let collector = Collector::start().await;
     let _cluster = sending(Engine::Memory, 1, &collector).start().await;
     for name in ["ruang.connection.open", "ruang.people", "ruang.message.published", "process.memory.usage"] {

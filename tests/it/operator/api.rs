@@ -10,7 +10,7 @@ use crate::kit::{
 };
 
 on_both_engines! {
-    what_is_done_is_answered_shown_and_on_record,
+    action_is_confirmed_listed_and_logged_without_texts,
 }
 
 async fn ledger(base: &str) -> Value {
@@ -18,7 +18,7 @@ async fn ledger(base: &str) -> Value {
     response.is(200).json()
 }
 
-async fn what_is_done_is_answered_shown_and_on_record(engine: Engine) {
+async fn action_is_confirmed_listed_and_logged_without_texts(engine: Engine) {
     let token = token_file();
     let cluster = Cluster::builder(engine).with_operator(&token).start().await;
     let base = cluster.base(0);
@@ -48,7 +48,7 @@ async fn what_is_done_is_answered_shown_and_on_record(engine: Engine) {
 }
 
 #[tokio::test]
-async fn nobody_else_is_heard_and_whoever_guesses_is_slowed_down() {
+async fn wrong_operator_tokens_are_401_then_429() {
     let token = token_file();
     let of = Cluster::builder(Engine::Memory).with_operator(&token).set("RUANG_SIGN_INS_PER_MINUTE", "5");
     let cluster = of.start().await;
@@ -71,7 +71,7 @@ async fn nobody_else_is_heard_and_whoever_guesses_is_slowed_down() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_told() {
+async fn malformed_action_is_400_with_a_reason() {
     let token = token_file();
     let cluster = Cluster::builder(Engine::Memory).with_operator(&token).start().await;
     for (wrong, why) in [
@@ -88,7 +88,7 @@ async fn what_cannot_be_read_is_told() {
 }
 
 #[tokio::test]
-async fn without_a_token_there_is_no_operator() {
+async fn operator_routes_without_a_token_are_404() {
     let cluster = Cluster::with_defaults(Engine::Memory).await;
     let http_client = cluster.http_client(0);
     http_client.get("/operator").await.is(404);

@@ -8,7 +8,7 @@ use crate::kit::{
 };
 
 #[tokio::test]
-async fn a_deleted_message_leaves_every_instance_page_ring_and_recovery() {
+async fn deleted_message_disappears_from_every_instance_and_page() {
     let token = token_file();
     let mut cluster = Cluster::builder(Engine::Redis).instances(2).with_operator(&token).start().await;
     let mut sari = cluster.join(0, "sari").await;
@@ -41,7 +41,7 @@ async fn a_deleted_message_leaves_every_instance_page_ring_and_recovery() {
 }
 
 #[tokio::test]
-async fn a_ban_ends_every_tab_at_once_and_outlives_every_instance() {
+async fn ban_closes_every_tab_and_survives_restarts() {
     let token = token_file();
     let mut cluster = Cluster::builder(Engine::Redis).instances(2).with_operator(&token).start().await;
     let mut sari = cluster.join(0, "sari").await;
@@ -67,7 +67,7 @@ async fn a_ban_ends_every_tab_at_once_and_outlives_every_instance() {
 }
 
 #[tokio::test]
-async fn whoever_was_banned_while_away_does_not_come_back_with_an_old_session() {
+async fn person_banned_while_away_cannot_rejoin() {
     let token = token_file();
     let of = Cluster::builder(Engine::Redis).with_operator(&token).set("RUANG_LEAVE_GRACE", "250ms");
     let cluster = of.start().await;
@@ -83,7 +83,7 @@ async fn whoever_was_banned_while_away_does_not_come_back_with_an_old_session() 
 }
 
 #[tokio::test]
-async fn what_is_set_reaches_everybody_and_who_comes_later() {
+async fn rules_reach_present_and_later_clients() {
     let token = token_file();
     let mut cluster = Cluster::builder(Engine::Redis).instances(2).with_operator(&token).start().await;
     let mut sari = cluster.join(0, "sari").await;
@@ -114,7 +114,7 @@ async fn what_is_set_reaches_everybody_and_who_comes_later() {
 }
 
 #[tokio::test]
-async fn an_instance_that_was_deaf_meanwhile_catches_up() {
+async fn instance_that_missed_moderation_catches_up() {
     let token = token_file();
     let cluster = Cluster::builder(Engine::Redis).instances(2).with_operator(&token).start().await;
     let mut sari = cluster.join(0, "sari").await;

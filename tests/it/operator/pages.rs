@@ -24,7 +24,7 @@ async fn desk() -> (tempfile::NamedTempFile, Cluster, HttpClient) {
 }
 
 #[tokio::test]
-async fn the_door_opens_to_the_token_alone() {
+async fn operator_login_accepts_only_the_token() {
     let token = token_file();
     let cluster = Cluster::builder(Engine::Memory).with_operator(&token).start().await;
     let http_client = cluster.http_client(0);
@@ -45,7 +45,7 @@ async fn the_door_opens_to_the_token_alone() {
 }
 
 #[tokio::test]
-async fn everything_is_done_with_forms() {
+async fn operator_forms_perform_every_action() {
     let (_token, cluster, operator) = desk().await;
     let mut sari = cluster.join(0, "sari").await;
     let mut budi = cluster.join(0, "budi").await;
@@ -74,7 +74,7 @@ async fn everything_is_done_with_forms() {
 }
 
 #[tokio::test]
-async fn no_other_site_acts_for_the_operator() {
+async fn cross_site_operator_post_is_403() {
     let (_token, _cluster, operator) = desk().await;
     for path in ["/operator", "/operator/enter", "/operator/leave"] {
         let forged = operator.request(Method::POST, path).header("sec-fetch-site", "cross-site");

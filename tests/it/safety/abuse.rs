@@ -19,19 +19,19 @@ const PROMPT: Duration = Duration::from_secs(2);
 const TAKEN_AT_MOST: u64 = 24 * 1024;
 
 on_both_engines! {
-    a_length_of_the_highest_bit_is_1002_and_any_beyond_the_bound_1009,
-    continuations_without_end_are_bounded_and_closed,
-    a_flood_of_pings_costs_the_others_nothing,
-    bad_close_codes_are_answered_with_1002,
-    what_comes_after_a_close_is_not_heard,
-    a_frame_that_comes_byte_by_byte_is_heard,
-    deep_and_odd_json_is_a_bad_frame,
-    lone_surrogates_are_refused_and_a_repeated_key_is_not_said_twice,
-    cursors_of_every_shape_are_answered,
-    cookies_of_every_shape_are_nobodys,
+    frame_length_beyond_the_bound_is_1002_or_1009,
+    endless_continuations_are_closed,
+    unread_ping_flood_does_not_slow_others,
+    invalid_close_codes_are_1002,
+    frames_after_a_close_are_ignored,
+    frame_sent_byte_by_byte_is_read,
+    deep_or_malformed_json_is_a_bad_frame,
+    lone_surrogates_are_refused_and_repeated_keys_sent_once,
+    malformed_cursors_are_refused_and_unknown_ones_are_gaps,
+    malformed_cookies_are_no_session,
 }
 
-async fn a_length_of_the_highest_bit_is_1002_and_any_beyond_the_bound_1009(engine: Engine) {
+async fn frame_length_beyond_the_bound_is_1002_or_1009(engine: Engine) {
     let stage = Stage::open(engine).await;
     for (length, codes) in [(1_u64 << 63, &[1002, 1009][..]), (u64::MAX, &[1002, 1009]), (u64::MAX >> 1, &[1009])] {
         let mut raw = stage.raw().await;
@@ -42,7 +42,7 @@ async fn a_length_of_the_highest_bit_is_1002_and_any_beyond_the_bound_1009(engin
     stage.goes_on().await;
 }
 
-async fn continuations_without_end_are_bounded_and_closed(engine: Engine) {
+async fn endless_continuations_are_closed(engine: Engine) {
     let stage = Stage::open(engine).await;
     let empty: Vec<u8> = (0..20_000).flat_map(|_| masked(0x00, b"")).collect();
     for _ in 0..20 {
@@ -56,7 +56,7 @@ async fn continuations_without_end_are_bounded_and_closed(engine: Engine) {
     stage.goes_on().await;
 }
 
-async fn a_flood_of_pings_costs_the_others_nothing(engine: Engine) {
+async fn unread_ping_flood_does_not_slow_others(engine: Engine) {
     let stage = Stage::open(engine).await;
     let flood = masked(0x89, &[b'x'; 125]).repeat(2_000);
     let mut sockets = Vec::new();
@@ -73,7 +73,7 @@ async fn a_flood_of_pings_costs_the_others_nothing(engine: Engine) {
     stage.goes_on().await;
 }
 
-async fn bad_close_codes_are_answered_with_1002(engine: Engine) {
+async fn invalid_close_codes_are_1002(engine: Engine) {
     let stage = Stage::open(engine).await;
     for code in [0_u16, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535] {
         let mut raw = stage.raw().await;
@@ -88,7 +88,7 @@ async fn bad_close_codes_are_answered_with_1002(engine: Engine) {
     stage.goes_on().await;
 }
 
-async fn what_comes_after_a_close_is_not_heard(engine: Engine) {
+async fn frames_after_a_close_are_ignored(engine: Engine) {
     let mut stage = Stage::open(engine).await;
     let mut raw = stage.raw().await;
     let join = masked(0x81, br#"{"type":"join"}"#);
@@ -101,7 +101,7 @@ async fn what_comes_after_a_close_is_not_heard(engine: Engine) {
     stage.goes_on().await;
 }
 
-async fn a_frame_that_comes_byte_by_byte_is_heard(engine: Engine) {
+async fn frame_sent_byte_by_byte_is_read(engine: Engine) {
     let stage = Stage::open(engine).await;
     let mut raw = stage.raw().await;
     for byte in masked(0x81, br#"{"type":"ping"}"#) {
@@ -113,7 +113,7 @@ async fn a_frame_that_comes_byte_by_byte_is_heard(engine: Engine) {
     stage.goes_on().await;
 }
 
-async fn deep_and_odd_json_is_a_bad_frame(engine: Engine) {
+async fn deep_or_malformed_json_is_a_bad_frame(engine: Engine) {
     let stage = Stage::open(engine).await;
     let deep = ["[".repeat(10_000), r#"{"a":"#.repeat(5_000)];
     for text in [deep[0].as_str(), &deep[1], "1e999999", "{\"type\":\"ping\"}{\"type\":\"ping\"}", "\u{feff}{}"] {
@@ -130,7 +130,7 @@ async fn deep_and_odd_json_is_a_bad_frame(engine: Engine) {
     stage.goes_on().await;
 }
 
-async fn lone_surrogates_are_refused_and_a_repeated_key_is_not_said_twice(engine: Engine) {
+async fn lone_surrogates_are_refused_and_repeated_keys_sent_once(engine: Engine) {
     let mut stage = Stage::open(engine).await;
     let mut client = stage.join().await;
     client.join(None).await;
@@ -148,7 +148,7 @@ async fn lone_surrogates_are_refused_and_a_repeated_key_is_not_said_twice(engine
     stage.goes_on().await;
 }
 
-async fn cursors_of_every_shape_are_answered(engine: Engine) {
+async fn malformed_cursors_are_refused_and_unknown_ones_are_gaps(engine: Engine) {
     let stage = Stage::open(engine).await;
     let huge = "9".repeat(3_000);
     let negative = ["-1-1", "1--1", "", "-", "1", "1-", "-1", "0x1-1", "1-1-1", " 1-1", "１-１", huge.as_str()];
@@ -169,7 +169,7 @@ async fn cursors_of_every_shape_are_answered(engine: Engine) {
     stage.goes_on().await;
 }
 
-async fn cookies_of_every_shape_are_nobodys(engine: Engine) {
+async fn malformed_cookies_are_no_session(engine: Engine) {
     let stage = Stage::open(engine).await;
     let good = stage.bystander.http_client.cookie().expect("a session");
     let value = good.strip_prefix("ruang=").expect("its name");

@@ -8,10 +8,10 @@ use crate::kit::{Cluster, Engine, SOON, engines::on_both_engines, eventually};
 const LEFT: u64 = 8;
 
 on_both_engines! {
-    without_descriptors_those_inside_talk_on_and_others_come_in_later,
+    exhausted_descriptors_keep_clients_and_recover,
 }
 
-async fn without_descriptors_those_inside_talk_on_and_others_come_in_later(engine: Engine) {
+async fn exhausted_descriptors_keep_clients_and_recover(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let mut sari = cluster.join(0, "sari").await;
     let mut budi = cluster.join(0, "budi").await;

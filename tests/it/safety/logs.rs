@@ -8,7 +8,7 @@ const SAID: &str = "kata-yang-rahasia";
 const PASSWORD: &str = "sandi-redis-yang-rahasia";
 
 #[tokio::test]
-async fn texts_cookies_and_passwords_are_in_no_line() {
+async fn log_has_no_texts_cookies_or_passwords() {
     let redis = Redis::start().await;
     redis::command(&redis, &["ACL", "SETUSER", "ruang", "on", &format!(">{PASSWORD}"), "~*", "&*", "+@all"]).await;
     let url = redis.url().replace("redis://", &format!("redis://ruang:{PASSWORD}@"));
@@ -40,7 +40,7 @@ async fn texts_cookies_and_passwords_are_in_no_line() {
 }
 
 #[tokio::test]
-async fn nobody_writes_a_line_of_their_own() {
+async fn log_lines_cannot_be_forged() {
     for format in ["text", "json"] {
         let settings = Cluster::builder(Engine::Memory).set("RUST_LOG", "trace").set("RUANG_LOG_FORMAT", format);
         let cluster = settings.start().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::kit::{Cluster, Engine, Instance, Redis, SOON, authority::Authority, process::free_port};
 
 #[tokio::test]
-async fn the_room_is_kept_over_tls_and_comes_back_after_a_restart_of_redis() {
+async fn chat_over_redis_tls_survives_a_restart() {
     let stage = Stage::open("localhost").await;
     let Stage { authority, url, redis, .. } = stage;
     let settings = Cluster::builder(Engine::Redis).instances(2).set("REDIS_CA_FILE", authority.path("ca.pem"));
@@ -26,7 +26,7 @@ async fn the_room_is_kept_over_tls_and_comes_back_after_a_restart_of_redis() {
 }
 
 #[tokio::test]
-async fn a_redis_of_another_authority_or_name_is_not_spoken_to() {
+async fn redis_with_an_untrusted_certificate_is_refused() {
     let (good, misnamed) = (Stage::open("localhost").await, Stage::open("redis.example").await);
     let stranger = Authority::new("localhost");
     let cases = [

@@ -16,7 +16,7 @@ const PASSWORD: &str = "rahasia sekali";
 const ADMIN: &str = "user admin on nopass ~* &* +@all\n";
 
 #[tokio::test]
-async fn the_shipped_user_suffices_for_the_room_and_for_nothing_else() {
+async fn shipped_redis_user_may_do_exactly_what_the_room_needs() {
     let dir = scratch();
     let file = dir.path().join("users.acl");
     std::fs::write(&file, [shipped(), ADMIN.to_owned()].concat()).expect("a file");

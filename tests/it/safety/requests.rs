@@ -17,7 +17,7 @@ const QUIET: Duration = Duration::from_millis(300);
 const HEADERS_WITHIN: Duration = Duration::from_secs(8);
 
 #[tokio::test]
-async fn heads_and_addresses_without_end_are_refused() {
+async fn oversized_heads_are_refused() {
     let cluster = cluster().await;
     let long = "a".repeat(20 * 1024);
     let many: String = (0..2_000).map(|n| format!("X-{n}: {n}\r\n")).collect();
@@ -35,7 +35,7 @@ async fn heads_and_addresses_without_end_are_refused() {
 
 /// What two servers in a row might read differently is not read at all.
 #[tokio::test]
-async fn ambiguous_requests_are_refused_and_never_taken_for_two() {
+async fn ambiguous_requests_are_refused_and_never_split() {
     let cluster = cluster().await;
     let hidden = "GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n";
     for headers in [
@@ -73,7 +73,7 @@ async fn ambiguous_requests_are_refused_and_never_taken_for_two() {
 }
 
 #[tokio::test]
-async fn another_protocol_is_not_switched_to() {
+async fn other_protocols_are_refused() {
     let cluster = cluster().await;
     let upgrade = "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\
                    HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n";
@@ -90,7 +90,7 @@ async fn another_protocol_is_not_switched_to() {
 }
 
 #[tokio::test]
-async fn heads_that_come_slowly_are_cut_in_time() {
+async fn slow_heads_are_closed_within_the_deadline() {
     let cluster = cluster().await;
     let began = Instant::now();
     let slow = (0..20).map(|_| async {
@@ -118,7 +118,7 @@ async fn heads_that_come_slowly_are_cut_in_time() {
 }
 
 #[tokio::test]
-async fn bodies_that_never_come_hold_nobody_else_up() {
+async fn missing_bodies_do_not_delay_others() {
     let cluster = cluster().await;
     let mut waiting = Vec::new();
     for _ in 0..50 {

@@ -20,11 +20,11 @@ const SILENCE: Duration = Duration::from_secs(60);
 const LATE: Duration = Duration::from_secs(5);
 
 on_both_engines! {
-    a_socket_that_is_reset_leaves_after_the_grace,
-    whoever_reads_nothing_is_cut_and_costs_the_others_nothing,
+    reset_socket_leaves_after_the_grace,
+    non_reading_client_is_closed_and_others_are_not_slowed,
 }
 
-async fn a_socket_that_is_reset_leaves_after_the_grace(engine: Engine) {
+async fn reset_socket_leaves_after_the_grace(engine: Engine) {
     let cluster = Cluster::builder(engine).set("RUANG_LEAVE_GRACE", "250ms").start().await;
     let mut budi = cluster.join(0, "budi").await;
     let sari = signed_in(&cluster, "sari").await;
@@ -38,7 +38,7 @@ async fn a_socket_that_is_reset_leaves_after_the_grace(engine: Engine) {
 }
 
 #[tokio::test]
-async fn who_never_says_anything_not_even_a_pong_is_sent_away_after_a_minute() {
+async fn client_without_pongs_is_closed_after_a_minute() {
     let cluster = Cluster::with_defaults(Engine::Memory).await;
     let mut budi = cluster.join(0, "budi").await;
     let (mut stream, began) = joined(&signed_in(&cluster, "sari").await).await;
@@ -54,7 +54,7 @@ async fn who_never_says_anything_not_even_a_pong_is_sent_away_after_a_minute() {
     budi.wait_for_members(&["budi"]).await;
 }
 
-async fn whoever_reads_nothing_is_cut_and_costs_the_others_nothing(engine: Engine) {
+async fn non_reading_client_is_closed_and_others_are_not_slowed(engine: Engine) {
     let cluster =
         Cluster::builder(engine).set("RUANG_MESSAGES_PER_SECOND", "0").set("RUANG_LEAVE_GRACE", "250ms").start().await;
     let (mut sari, mut budi) = (cluster.join(0, "sari").await, cluster.join(0, "budi").await);

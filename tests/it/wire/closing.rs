@@ -8,17 +8,17 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::kit::{Cluster, Engine, SOON, WsClient, engines::on_both_engines, eventually};
 
 on_both_engines! {
-    signing_out_closes_every_socket_of_the_session_within_a_second,
-    who_lost_their_name_is_ended_and_the_new_owner_notices_nothing,
-    who_does_not_join_within_ten_seconds_is_sent_away,
-    a_binary_frame_is_not_of_this_protocol,
-    a_frame_too_big_is_refused_with_its_code,
-    a_close_is_answered_in_kind,
-    a_websocket_ping_is_answered,
-    an_instance_that_goes_says_so_and_when_to_come_back,
+    sign_out_closes_every_socket_of_the_session_within_a_second,
+    lost_name_ends_the_session_and_spares_the_new_owner,
+    socket_without_join_is_closed_after_ten_seconds,
+    binary_frame_is_1003,
+    oversized_frame_is_1009,
+    close_is_echoed,
+    websocket_ping_is_echoed_as_pong,
+    draining_instance_sends_bye_with_a_retry_time,
 }
 
-async fn signing_out_closes_every_socket_of_the_session_within_a_second(engine: Engine) {
+async fn sign_out_closes_every_socket_of_the_session_within_a_second(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let mut first = cluster.join(0, "sari").await;
     let mut second = WsClient::connect_and_join(&first.http_client).await;
@@ -32,7 +32,7 @@ async fn signing_out_closes_every_socket_of_the_session_within_a_second(engine: 
     budi.send_acked("masih di sini").await;
 }
 
-async fn who_lost_their_name_is_ended_and_the_new_owner_notices_nothing(engine: Engine) {
+async fn lost_name_ends_the_session_and_spares_the_new_owner(engine: Engine) {
     let cluster = Cluster::builder(engine).set("RUANG_NAME_HOLD", "1s").set("RUANG_LEAVE_GRACE", "250ms").start().await;
     let first = cluster.join(0, "sari").await;
     let lost = first.http_client.clone();
@@ -57,7 +57,7 @@ async fn who_lost_their_name_is_ended_and_the_new_owner_notices_nothing(engine: 
     budi.wait_for_members(&["budi"]).await;
 }
 
-async fn who_does_not_join_within_ten_seconds_is_sent_away(engine: Engine) {
+async fn socket_without_join_is_closed_after_ten_seconds(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let sari = cluster.http_client(0);
     sari.sign_in("sari").await;
@@ -69,14 +69,14 @@ async fn who_does_not_join_within_ten_seconds_is_sent_away(engine: Engine) {
     assert!(started.elapsed() > Duration::from_secs(9), "too early: {:?}", started.elapsed());
 }
 
-async fn a_binary_frame_is_not_of_this_protocol(engine: Engine) {
+async fn binary_frame_is_1003(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let mut sari = cluster.join(0, "sari").await;
     sari.send_raw(Message::binary(r#"{"type":"ping"}"#.as_bytes())).await;
     assert_eq!(sari.wait_for_close(SOON).await, Some(1003));
 }
 
-async fn a_frame_too_big_is_refused_with_its_code(engine: Engine) {
+async fn oversized_frame_is_1009(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let mut sari = cluster.join(0, "sari").await;
     // As big as a frame may be: read, and found to be no frame of the protocol.
@@ -86,7 +86,7 @@ async fn a_frame_too_big_is_refused_with_its_code(engine: Engine) {
     assert_eq!(sari.wait_for_close(SOON).await, Some(1009));
 }
 
-async fn a_close_is_answered_in_kind(engine: Engine) {
+async fn close_is_echoed(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let mut sari = cluster.join(0, "sari").await;
     let code = tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode::Normal;
@@ -95,7 +95,7 @@ async fn a_close_is_answered_in_kind(engine: Engine) {
     assert_eq!(sari.wait_for_close(SOON).await, Some(1000));
 }
 
-async fn a_websocket_ping_is_answered(engine: Engine) {
+async fn websocket_ping_is_echoed_as_pong(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let sari = cluster.http_client(0);
     sari.sign_in("sari").await;
@@ -104,7 +104,7 @@ async fn a_websocket_ping_is_answered(engine: Engine) {
     assert_eq!(raw.next().await, Some((0xa, b"halo".to_vec())));
 }
 
-async fn an_instance_that_goes_says_so_and_when_to_come_back(engine: Engine) {
+async fn draining_instance_sends_bye_with_a_retry_time(engine: Engine) {
     let mut cluster = Cluster::with_defaults(engine).await;
     let mut sari = cluster.join(0, "sari").await;
     cluster.instances[0].terminate();

@@ -5,12 +5,12 @@ use serde_json::json;
 use crate::kit::{Cluster, Engine, SOON, WsClient, engines::on_both_engines, eventually};
 
 on_both_engines! {
-    welcome_to_an_empty_room_holds_the_position_before_its_first_message,
+    welcome_to_an_empty_room_has_the_position_before_the_first,
     rejoin_from_before_the_first_message_recovers_all,
     page_of_an_empty_room_holds_its_position,
 }
 
-async fn welcome_to_an_empty_room_holds_the_position_before_its_first_message(engine: Engine) {
+async fn welcome_to_an_empty_room_has_the_position_before_the_first(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let mut sari = cluster.join(0, "sari").await;
     let head = sari.transcript().last_welcome()["head"].as_str().expect("a position").to_owned();

@@ -5,20 +5,20 @@ use serde_json::{Value, json};
 use crate::kit::{Cluster, Engine, SOON, Transcript, WsClient, engines::on_both_engines};
 
 on_both_engines! {
-    the_welcome_says_all_that_a_page_needs,
-    without_since_the_newest_fifty_are_told,
-    a_known_since_gets_exactly_what_was_missed,
-    a_since_that_is_the_head_has_missed_nothing,
-    more_missed_than_five_hundred_is_a_gap_that_is_counted,
-    more_missed_than_128_kib_is_a_gap_that_is_counted,
-    a_since_from_the_future_or_a_lost_branch_is_a_gap_that_is_not_counted,
-    a_since_that_was_trimmed_is_a_gap_that_is_not_counted,
-    a_malformed_since_is_an_error_and_the_socket_stays,
-    a_second_join_is_a_new_welcome_and_no_new_arrival,
+    welcome_has_all_fields,
+    join_without_since_returns_the_newest_fifty,
+    join_with_since_returns_exactly_the_missed,
+    join_with_the_head_returns_no_messages,
+    more_than_500_missed_is_a_counted_gap,
+    more_than_128_kib_missed_is_a_counted_gap,
+    since_of_the_future_or_a_lost_epoch_is_an_uncounted_gap,
+    trimmed_since_is_an_uncounted_gap,
+    malformed_since_is_an_error_and_the_socket_stays,
+    second_join_returns_a_welcome_and_announces_nothing,
     members_are_sorted_by_folded_name_and_include_oneself,
 }
 
-async fn the_welcome_says_all_that_a_page_needs(engine: Engine) {
+async fn welcome_has_all_fields(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let mut sari = cluster.join(0, "sari").await;
     let id = sari.send_acked("halo").await;
@@ -40,7 +40,7 @@ async fn the_welcome_says_all_that_a_page_needs(engine: Engine) {
     );
 }
 
-async fn without_since_the_newest_fifty_are_told(engine: Engine) {
+async fn join_without_since_returns_the_newest_fifty(engine: Engine) {
     let (cluster, mut sari, ids) = room_with(engine, 60, "x").await;
     let transcript = WsClient::connect_and_join(&signed_in(&cluster, "budi").await).await.transcript();
     assert_eq!(transcript.ids(), ids[10..]);
@@ -48,21 +48,21 @@ async fn without_since_the_newest_fifty_are_told(engine: Engine) {
     sari.send_acked("masih di sini").await;
 }
 
-async fn a_known_since_gets_exactly_what_was_missed(engine: Engine) {
+async fn join_with_since_returns_exactly_the_missed(engine: Engine) {
     let (_cluster, sari, ids) = room_with(engine, 60, "x").await;
     let transcript = WsClient::rejoin(&sari.http_client, &ids[1]).await.transcript();
     assert_eq!(transcript.ids(), ids[2..]);
     assert_eq!(told(&transcript), (json!(true), json!(0)));
 }
 
-async fn a_since_that_is_the_head_has_missed_nothing(engine: Engine) {
+async fn join_with_the_head_returns_no_messages(engine: Engine) {
     let (_cluster, sari, ids) = room_with(engine, 3, "x").await;
     let transcript = WsClient::rejoin(&sari.http_client, &ids[2]).await.transcript();
     assert_eq!((transcript.ids().len(), told(&transcript)), (0, (json!(true), json!(0))));
     assert_eq!(transcript.last_welcome()["head"], json!(ids[2]));
 }
 
-async fn more_missed_than_five_hundred_is_a_gap_that_is_counted(engine: Engine) {
+async fn more_than_500_missed_is_a_counted_gap(engine: Engine) {
     let (_cluster, sari, ids) = room_with(engine, 502, "x").await;
     let just = WsClient::rejoin(&sari.http_client, &ids[1]).await.transcript();
     assert_eq!((just.ids().len(), told(&just)), (500, (json!(true), json!(0))));
@@ -71,7 +71,7 @@ async fn more_missed_than_five_hundred_is_a_gap_that_is_counted(engine: Engine) 
     assert_gap_of(&over, 501);
 }
 
-async fn more_missed_than_128_kib_is_a_gap_that_is_counted(engine: Engine) {
+async fn more_than_128_kib_missed_is_a_counted_gap(engine: Engine) {
     // Two thousand characters of three bytes: twenty-two of them are more than 128 KiB.
     let (_cluster, sari, ids) = room_with(engine, 25, &"\u{a9b1}".repeat(2000)).await;
     let transcript = WsClient::rejoin(&sari.http_client, &ids[0]).await.transcript();
@@ -81,7 +81,7 @@ async fn more_missed_than_128_kib_is_a_gap_that_is_counted(engine: Engine) {
     assert_eq!(transcript.ids(), ids[25 - shown..]);
 }
 
-async fn a_since_from_the_future_or_a_lost_branch_is_a_gap_that_is_not_counted(engine: Engine) {
+async fn since_of_the_future_or_a_lost_epoch_is_an_uncounted_gap(engine: Engine) {
     let (_cluster, sari, ids) = room_with(engine, 3, "x").await;
     let (epoch, n) = crate::kit::transcript::order(&ids[2]);
     for since in [format!("{epoch}-{}", n + 1), format!("{}-1", epoch + 1), "1-1".to_owned()] {
@@ -91,7 +91,7 @@ async fn a_since_from_the_future_or_a_lost_branch_is_a_gap_that_is_not_counted(e
     }
 }
 
-async fn a_since_that_was_trimmed_is_a_gap_that_is_not_counted(engine: Engine) {
+async fn trimmed_since_is_an_uncounted_gap(engine: Engine) {
     // More than an instance has at hand, and the log drops whole blocks only: it may keep somewhat more than it is told.
     let settings = Cluster::builder(engine).set("RUANG_HISTORY", "100").set("RUANG_MESSAGES_PER_SECOND", "0");
     let cluster = settings.start().await;
@@ -102,7 +102,7 @@ async fn a_since_that_was_trimmed_is_a_gap_that_is_not_counted(engine: Engine) {
     assert_eq!(transcript.ids(), ids[1150..]);
 }
 
-async fn a_malformed_since_is_an_error_and_the_socket_stays(engine: Engine) {
+async fn malformed_since_is_an_error_and_the_socket_stays(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let sari = signed_in(&cluster, "sari").await;
     let mut client = WsClient::connect(&sari).await;
@@ -118,7 +118,7 @@ async fn a_malformed_since_is_an_error_and_the_socket_stays(engine: Engine) {
     client.join(None).await;
 }
 
-async fn a_second_join_is_a_new_welcome_and_no_new_arrival(engine: Engine) {
+async fn second_join_returns_a_welcome_and_announces_nothing(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let mut budi = cluster.join(0, "budi").await;
     let mut sari = cluster.join(0, "sari").await;

@@ -7,21 +7,21 @@ use serde_json::json;
 use crate::kit::{Cluster, Engine, WsClient, engines::on_both_engines, transcript::order};
 
 on_both_engines! {
-    a_message_reaches_everyone_the_sender_too,
-    texts_are_kept_composed_and_trimmed,
-    two_thousand_characters_of_any_script_are_welcome,
-    a_nonce_repeated_is_the_first_id_again_and_nothing_for_the_others,
-    a_nonce_repeated_on_another_connection_is_the_first_id_again,
-    a_known_nonce_with_another_text_is_refused,
-    nonces_of_two_people_do_not_meet,
-    ids_are_contiguous_and_times_never_go_back,
-    what_is_pipelined_keeps_its_order,
-    too_fast_is_told_when_to_go_on,
+    message_reaches_all_including_the_sender,
+    texts_are_stored_normalised_and_trimmed,
+    text_of_2000_characters_of_any_script_is_accepted,
+    repeated_nonce_returns_the_first_id_and_is_not_delivered,
+    nonce_repeated_on_another_socket_returns_the_first_id,
+    known_nonce_with_another_text_is_bad_nonce,
+    equal_nonces_of_two_people_are_independent,
+    ids_are_contiguous_and_times_never_decrease,
+    pipelined_messages_keep_their_order,
+    message_over_the_rate_is_rate_limited_with_retry_time,
     unknown_fields_are_ignored,
-    pong_tells_the_newest_id,
+    pong_has_the_newest_id,
 }
 
-async fn a_message_reaches_everyone_the_sender_too(engine: Engine) {
+async fn message_reaches_all_including_the_sender(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let (mut sari, mut budi) = (cluster.join(0, "sari").await, cluster.join(0, "budi").await);
     let nonce = sari.send_text("halo").await;
@@ -41,14 +41,14 @@ async fn a_message_reaches_everyone_the_sender_too(engine: Engine) {
     assert!(other.acks.is_empty(), "an ack is the sender's alone");
 }
 
-async fn texts_are_kept_composed_and_trimmed(engine: Engine) {
+async fn texts_are_stored_normalised_and_trimmed(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let mut sari = cluster.join(0, "sari").await;
     sari.send_text("  Rene\u{301}\n  dua baris \n").await;
     sari.wait_for_text("sari", "Ren\u{e9}\n  dua baris").await;
 }
 
-async fn two_thousand_characters_of_any_script_are_welcome(engine: Engine) {
+async fn text_of_2000_characters_of_any_script_is_accepted(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let mut sari = cluster.join(0, "sari").await;
     for text in ["a".repeat(2000), "\u{1f642}".repeat(2000), "e\u{301}".repeat(2000)] {
@@ -57,7 +57,7 @@ async fn two_thousand_characters_of_any_script_are_welcome(engine: Engine) {
     sari.wait_for_text("sari", &"\u{1f642}".repeat(2000)).await;
 }
 
-async fn a_nonce_repeated_is_the_first_id_again_and_nothing_for_the_others(engine: Engine) {
+async fn repeated_nonce_returns_the_first_id_and_is_not_delivered(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let (mut sari, mut budi) = (cluster.join(0, "sari").await, cluster.join(0, "budi").await);
     for _ in 0..3 {
@@ -70,7 +70,7 @@ async fn a_nonce_repeated_is_the_first_id_again_and_nothing_for_the_others(engin
     assert_eq!(sari.wait_for_text("sari", "akhir").await.texts(), ["hanya sekali", "akhir"]);
 }
 
-async fn a_nonce_repeated_on_another_connection_is_the_first_id_again(engine: Engine) {
+async fn nonce_repeated_on_another_socket_returns_the_first_id(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let mut sari = cluster.join(0, "sari").await;
     sari.send_with_nonce("sekali", "halo").await;
@@ -86,7 +86,7 @@ async fn a_nonce_repeated_on_another_connection_is_the_first_id_again(engine: En
     assert_eq!(again.wait_for_text("sari", "akhir").await.texts(), ["halo", "akhir"]);
 }
 
-async fn a_known_nonce_with_another_text_is_refused(engine: Engine) {
+async fn known_nonce_with_another_text_is_bad_nonce(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let mut sari = cluster.join(0, "sari").await;
     sari.send_with_nonce("sekali", "halo").await;
@@ -100,7 +100,7 @@ async fn a_known_nonce_with_another_text_is_refused(engine: Engine) {
     assert_eq!(sari.wait_for_text("sari", "akhir").await.texts(), ["halo", "akhir"]);
 }
 
-async fn nonces_of_two_people_do_not_meet(engine: Engine) {
+async fn equal_nonces_of_two_people_are_independent(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let (mut sari, mut budi) = (cluster.join(0, "sari").await, cluster.join(0, "budi").await);
     sari.send_with_nonce("sama", "dari sari").await;
@@ -109,7 +109,7 @@ async fn nonces_of_two_people_do_not_meet(engine: Engine) {
     assert!(budi.wait_for_text("sari", "dari sari").await.errors.is_empty());
 }
 
-async fn ids_are_contiguous_and_times_never_go_back(engine: Engine) {
+async fn ids_are_contiguous_and_times_never_decrease(engine: Engine) {
     let cluster = Cluster::builder(engine).set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
     let (mut sari, mut budi) = (cluster.join(0, "sari").await, cluster.join(0, "budi").await);
     for i in 0..50 {
@@ -126,7 +126,7 @@ async fn ids_are_contiguous_and_times_never_go_back(engine: Engine) {
     );
 }
 
-async fn what_is_pipelined_keeps_its_order(engine: Engine) {
+async fn pipelined_messages_keep_their_order(engine: Engine) {
     let cluster = Cluster::builder(engine).set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
     let mut sari = cluster.join(0, "sari").await;
     let texts: Vec<_> = (0..100).map(|i| i.to_string()).collect();
@@ -136,7 +136,7 @@ async fn what_is_pipelined_keeps_its_order(engine: Engine) {
     assert_eq!(sari.expect("all of them", |transcript| transcript.messages.len() == 100).await.texts(), texts);
 }
 
-async fn too_fast_is_told_when_to_go_on(engine: Engine) {
+async fn message_over_the_rate_is_rate_limited_with_retry_time(engine: Engine) {
     let settings = Cluster::builder(engine).set("RUANG_MESSAGES_PER_SECOND", "1").set("RUANG_MESSAGES_BURST", "3");
     let cluster = settings.start().await;
     let mut sari = cluster.join(0, "sari").await;
@@ -162,7 +162,7 @@ async fn unknown_fields_are_ignored(engine: Engine) {
     assert_ne!(transcript.ids(), ["9-9"]);
 }
 
-async fn pong_tells_the_newest_id(engine: Engine) {
+async fn pong_has_the_newest_id(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let mut sari = cluster.join(0, "sari").await;
     let id = sari.send_acked("halo").await;

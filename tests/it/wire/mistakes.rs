@@ -5,15 +5,15 @@ use serde_json::json;
 use crate::kit::{Cluster, Engine, SOON, WsClient, engines::on_both_engines};
 
 on_both_engines! {
-    before_the_welcome_only_join_and_ping_are_heard,
-    what_is_not_a_frame_is_said_to_be_none,
-    empty_and_too_long_texts_are_refused_under_their_nonce,
-    bad_nonces_are_bad_frames_without_a_nonce,
-    the_tenth_error_in_a_minute_is_the_last,
-    being_too_fast_is_no_such_error,
+    only_join_and_ping_are_accepted_before_the_welcome,
+    malformed_frames_are_bad_frame,
+    empty_and_too_long_texts_are_errors_with_their_nonce,
+    invalid_nonces_are_errors_without_a_nonce,
+    tenth_error_in_a_minute_closes_the_socket,
+    rate_limited_messages_do_not_count_as_errors,
 }
 
-async fn before_the_welcome_only_join_and_ping_are_heard(engine: Engine) {
+async fn only_join_and_ping_are_accepted_before_the_welcome(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let sari = cluster.http_client(0);
     sari.sign_in("sari").await;
@@ -27,7 +27,7 @@ async fn before_the_welcome_only_join_and_ping_are_heard(engine: Engine) {
     assert!(client.transcript().messages.is_empty());
 }
 
-async fn what_is_not_a_frame_is_said_to_be_none(engine: Engine) {
+async fn malformed_frames_are_bad_frame(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let mut sari = cluster.join(0, "sari").await;
     let bad = ["", "{", "null", "[]", "7", r#""join""#, "{}", r#"{"type":7}"#, r#"{"type":"dance"}"#];
@@ -39,7 +39,7 @@ async fn what_is_not_a_frame_is_said_to_be_none(engine: Engine) {
     sari.send_acked("masih di sini").await;
 }
 
-async fn empty_and_too_long_texts_are_refused_under_their_nonce(engine: Engine) {
+async fn empty_and_too_long_texts_are_errors_with_their_nonce(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let mut sari = cluster.join(0, "sari").await;
     for (nonce, text) in [("a", String::new()), ("b", " \n\t ".to_owned()), ("c", "x".repeat(2001))] {
@@ -54,7 +54,7 @@ async fn empty_and_too_long_texts_are_refused_under_their_nonce(engine: Engine) 
     assert_eq!(sari.wait_for_text("sari", "akhir").await.texts(), ["akhir"]);
 }
 
-async fn bad_nonces_are_bad_frames_without_a_nonce(engine: Engine) {
+async fn invalid_nonces_are_errors_without_a_nonce(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let mut sari = cluster.join(0, "sari").await;
     let long = "n".repeat(65);
@@ -76,7 +76,7 @@ async fn bad_nonces_are_bad_frames_without_a_nonce(engine: Engine) {
     sari.wait_for_text("sari", "pas").await;
 }
 
-async fn the_tenth_error_in_a_minute_is_the_last(engine: Engine) {
+async fn tenth_error_in_a_minute_closes_the_socket(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let mut sari = cluster.join(0, "sari").await;
     for _ in 0..9 {
@@ -87,7 +87,7 @@ async fn the_tenth_error_in_a_minute_is_the_last(engine: Engine) {
     sari.wait_for_bye(SOON, "policy", 1008).await;
 }
 
-async fn being_too_fast_is_no_such_error(engine: Engine) {
+async fn rate_limited_messages_do_not_count_as_errors(engine: Engine) {
     let settings = Cluster::builder(engine).set("RUANG_MESSAGES_PER_SECOND", "1").set("RUANG_MESSAGES_BURST", "1");
     let cluster = settings.start().await;
     let mut sari = cluster.join(0, "sari").await;

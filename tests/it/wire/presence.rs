@@ -3,16 +3,16 @@
 use crate::kit::{Cluster, Engine, WsClient, engines::on_both_engines, transcript::PresenceChange};
 
 on_both_engines! {
-    everybody_sees_who_comes_and_who_goes,
-    a_join_is_told_before_the_first_message,
-    a_second_tab_is_no_second_person,
-    a_refresh_within_the_grace_is_not_told,
-    who_goes_is_told_once_the_grace_has_passed,
-    who_signs_out_is_gone_at_once,
-    who_comes_back_after_leaving_is_told_again,
+    joins_and_leaves_reach_all,
+    join_is_announced_before_the_first_message,
+    second_tab_is_no_second_person,
+    reconnect_within_the_grace_is_not_announced,
+    leave_is_announced_after_the_grace,
+    sign_out_is_announced_at_once,
+    return_after_a_leave_is_announced,
 }
 
-async fn everybody_sees_who_comes_and_who_goes(engine: Engine) {
+async fn joins_and_leaves_reach_all(engine: Engine) {
     let cluster = Cluster::builder(engine).set("RUANG_LEAVE_GRACE", "250ms").start().await;
     let mut sari = cluster.join(0, "sari").await;
     let mut budi = cluster.join(0, "budi").await;
@@ -30,7 +30,7 @@ async fn everybody_sees_who_comes_and_who_goes(engine: Engine) {
     }
 }
 
-async fn a_join_is_told_before_the_first_message(engine: Engine) {
+async fn join_is_announced_before_the_first_message(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let mut sari = cluster.join(0, "sari").await;
     let mut budi = cluster.join(0, "budi").await;
@@ -39,7 +39,7 @@ async fn a_join_is_told_before_the_first_message(engine: Engine) {
     assert!(transcript.members.contains("budi"), "the message came before its sender: {:?}", transcript.frames);
 }
 
-async fn a_second_tab_is_no_second_person(engine: Engine) {
+async fn second_tab_is_no_second_person(engine: Engine) {
     let cluster = Cluster::builder(engine).set("RUANG_LEAVE_GRACE", "250ms").start().await;
     let mut sari = cluster.join(0, "sari").await;
     let mut budi = cluster.join(0, "budi").await;
@@ -56,7 +56,7 @@ async fn a_second_tab_is_no_second_person(engine: Engine) {
     sari.wait_for_text("budi", "masih di sini").await;
 }
 
-async fn a_refresh_within_the_grace_is_not_told(engine: Engine) {
+async fn reconnect_within_the_grace_is_not_announced(engine: Engine) {
     let cluster = Cluster::builder(engine).set("RUANG_LEAVE_GRACE", "2s").start().await;
     let mut sari = cluster.join(0, "sari").await;
     let budi = cluster.join(0, "budi").await;
@@ -73,7 +73,7 @@ async fn a_refresh_within_the_grace_is_not_told(engine: Engine) {
     sari.wait_for_text("budi", "kembali").await;
 }
 
-async fn who_goes_is_told_once_the_grace_has_passed(engine: Engine) {
+async fn leave_is_announced_after_the_grace(engine: Engine) {
     let cluster = Cluster::builder(engine).set("RUANG_LEAVE_GRACE", "1s").start().await;
     let mut sari = cluster.join(0, "sari").await;
     let budi = cluster.join(0, "budi").await;
@@ -85,7 +85,7 @@ async fn who_goes_is_told_once_the_grace_has_passed(engine: Engine) {
     sari.wait_for_members(&["sari"]).await;
 }
 
-async fn who_signs_out_is_gone_at_once(engine: Engine) {
+async fn sign_out_is_announced_at_once(engine: Engine) {
     let cluster = Cluster::builder(engine).set("RUANG_LEAVE_GRACE", "60s").start().await;
     let mut sari = cluster.join(0, "sari").await;
     let budi = cluster.join(0, "budi").await;
@@ -94,7 +94,7 @@ async fn who_signs_out_is_gone_at_once(engine: Engine) {
     sari.wait_for_members(&["sari"]).await;
 }
 
-async fn who_comes_back_after_leaving_is_told_again(engine: Engine) {
+async fn return_after_a_leave_is_announced(engine: Engine) {
     let cluster = Cluster::builder(engine).set("RUANG_LEAVE_GRACE", "250ms").start().await;
     let mut sari = cluster.join(0, "sari").await;
     let budi = cluster.join(0, "budi").await;

@@ -5,12 +5,12 @@ use serde_json::json;
 use crate::kit::{Cluster, Engine, HttpClient, SOON, WsClient, engines::on_both_engines, eventually, redis::command};
 
 on_both_engines! {
-    what_is_too_old_is_in_no_page_and_no_welcome,
-    who_has_seen_what_is_too_old_comes_back_without_a_gap,
-    who_has_missed_what_is_too_old_is_told_of_a_gap,
+    expired_messages_are_in_no_page_and_no_welcome,
+    resume_from_an_expired_message_has_no_gap,
+    missed_expired_message_is_a_gap,
 }
 
-async fn what_is_too_old_is_in_no_page_and_no_welcome(engine: Engine) {
+async fn expired_messages_are_in_no_page_and_no_welcome(engine: Engine) {
     let mut cluster = Cluster::builder(engine).set("RUANG_HISTORY_AGE", "1s").start().await;
     let mut sari = cluster.join(0, "sari").await;
     let first = sari.send_acked("pertama").await;
@@ -44,7 +44,7 @@ async fn what_is_too_old_is_in_no_page_and_no_welcome(engine: Engine) {
     }
 }
 
-async fn who_has_seen_what_is_too_old_comes_back_without_a_gap(engine: Engine) {
+async fn resume_from_an_expired_message_has_no_gap(engine: Engine) {
     let cluster = Cluster::builder(engine).set("RUANG_HISTORY_AGE", "1s").start().await;
     let mut sari = cluster.join(0, "sari").await;
     let seen = sari.send_acked("lama").await;
@@ -61,7 +61,7 @@ async fn who_has_seen_what_is_too_old_comes_back_without_a_gap(engine: Engine) {
     assert!(texts.is_empty() || texts == ["baru"], "unless it is too old by now: {texts:?}");
 }
 
-async fn who_has_missed_what_is_too_old_is_told_of_a_gap(engine: Engine) {
+async fn missed_expired_message_is_a_gap(engine: Engine) {
     let cluster = Cluster::builder(engine).set("RUANG_HISTORY_AGE", "1s").start().await;
     let mut sari = cluster.join(0, "sari").await;
     let seen = sari.send_acked("dilihat").await;

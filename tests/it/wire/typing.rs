@@ -7,12 +7,12 @@ use serde_json::json;
 use crate::kit::{Cluster, Engine, engines::on_both_engines};
 
 on_both_engines! {
-    who_types_is_told_and_that_they_stopped,
+    typing_start_and_stop_are_announced,
     typing_expires_by_itself,
-    at_most_three_names_are_told_and_all_are_counted,
+    typing_names_at_most_three_and_counts_all,
 }
 
-async fn who_types_is_told_and_that_they_stopped(engine: Engine) {
+async fn typing_start_and_stop_are_announced(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let (mut sari, mut budi) = (cluster.join(0, "sari").await, cluster.join(0, "budi").await);
     budi.send(json!({"type": "typing", "active": true})).await;
@@ -34,7 +34,7 @@ async fn typing_expires_by_itself(engine: Engine) {
     sari.expect_within(Duration::from_secs(9), "it is forgotten after 6 s", forgotten).await;
 }
 
-async fn at_most_three_names_are_told_and_all_are_counted(engine: Engine) {
+async fn typing_names_at_most_three_and_counts_all(engine: Engine) {
     let cluster = Cluster::builder(engine).start().await;
     let mut clients = Vec::new();
     for name in ["adi", "budi", "citra", "dewi"] {
