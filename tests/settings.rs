@@ -47,7 +47,7 @@ fn ruang(args: &[&str], env: &[(&str, &str)]) -> Output {
 }
 
 #[test]
-fn without_any_setting_the_defaults_hold() {
+fn defaults_apply_without_settings() {
     let loaded = load(&[], &[]).expect("the defaults");
     assert_eq!(loaded.command, Asked::Run);
     let settings = loaded.settings;
@@ -67,7 +67,7 @@ fn without_any_setting_the_defaults_hold() {
 }
 
 #[test]
-fn a_flag_wins_over_the_environment_and_that_over_the_file() {
+fn flag_overrides_environment_and_environment_overrides_file() {
     let (_folder, path) = file("# our room\n\nRUANG_HISTORY = 300\nRUANG_LEASE=3s\nRUANG_LEAVE_GRACE=3s\nREDIS_URL=\n");
     let env = [("RUANG_CONFIG", path.as_str()), ("RUANG_LEASE", "2s"), ("RUANG_LEAVE_GRACE", "2s")];
     let settings = settings(&["--leave-grace", "250ms"], &env);
@@ -78,7 +78,7 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
 }
 
 #[test]
-fn an_empty_variable_is_unset() {
+fn empty_variable_is_unset() {
     let env = [("RUANG_LISTEN", ""), ("REDIS_URL", ""), ("RUANG_CONFIG", ""), ("OTEL_EXPORTER_OTLP_ENDPOINT", "")];
     let settings = settings(&[], &env);
     assert_eq!(settings.listen.port(), 8080);
@@ -86,7 +86,7 @@ fn an_empty_variable_is_unset() {
 }
 
 #[test]
-fn flags_may_stand_before_a_command_and_after_it() {
+fn flags_are_accepted_before_and_after_a_command() {
     for args in [["check", "--listen", "[::1]:9"], ["--listen", "[::1]:9", "check"]] {
         let loaded = load(&args, &[]).expect("settings");
         assert_eq!(loaded.command, Asked::Check);
@@ -97,7 +97,7 @@ fn flags_may_stand_before_a_command_and_after_it() {
 }
 
 #[test]
-fn a_wrong_value_is_named_as_it_was_given_with_what_is_accepted() {
+fn invalid_value_is_quoted_with_its_setting_and_what_is_valid() {
     for (setting, value, accepted) in [
         ("RUANG_LISTEN", "8080", "127.0.0.1:8080"),
         ("RUANG_METRICS_LISTEN", "localhost:9", "127.0.0.1:8080"),
@@ -144,20 +144,20 @@ fn a_wrong_value_is_named_as_it_was_given_with_what_is_accepted() {
 }
 
 #[test]
-fn an_argument_that_a_terminal_would_obey_is_repeated_in_words() {
+fn control_characters_in_arguments_are_escaped() {
     let line = refusal(&["--\u{1b}[31m\rnonsense"], &[]);
     assert!(!line.contains(char::is_control), "{line:?}");
     assert!(line.contains("nonsense"), "{line}");
 }
 
 #[test]
-fn a_wrong_value_of_many_lines_is_still_one_line() {
+fn multi_line_value_is_reported_on_one_line() {
     let line = refusal(&[], &[("RUANG_LISTEN", &"x\n".repeat(1000))]);
     assert!(line.len() < 400, "{line}");
 }
 
 #[test]
-fn a_wrong_line_of_the_file_is_named() {
+fn invalid_file_line_is_reported_with_its_number() {
     for (content, number, told) in [
         ("RUANG_HISTROY=100", 1, "RUANG_HISTROY"),
         ("# fine\nRUANG_HISTORY=100\nhalo", 3, "NAME=value"),
@@ -173,7 +173,7 @@ fn a_wrong_line_of_the_file_is_named() {
 }
 
 #[test]
-fn the_url_of_redis_is_one_that_the_client_takes() {
+fn redis_url_is_checked_at_start() {
     for url in [
         "redis://redis",
         "redis://:secret@10.0.0.1:6380/3",
@@ -203,7 +203,7 @@ fn the_url_of_redis_is_one_that_the_client_takes() {
 const AUTHORITY: &str = include_str!("authority.pem");
 
 #[test]
-fn files_beside_redis_make_sense_only_with_it() {
+fn redis_files_are_checked_at_start() {
     let (_password_folder, password) = file("secret\n");
     let (_ca_folder, ca) = file(AUTHORITY);
     let redis = settings(&["--redis-url", "redis://redis", "--redis-password-file", &password], &[]);
@@ -227,7 +227,7 @@ fn files_beside_redis_make_sense_only_with_it() {
 }
 
 #[test]
-fn a_secret_is_never_shown() {
+fn secrets_are_never_shown() {
     let (_folder, token) = file("hush-token-of-many-characters");
     let (_folder, password) = file("hush-password");
     let url = "redis-sentinel://hush-user@a:26379?sentinelServiceName=m&sentinelPassword=hush-sentinel";
@@ -245,7 +245,7 @@ fn a_secret_is_never_shown() {
 }
 
 #[test]
-fn zero_of_either_is_an_unlimited_rate() {
+fn zero_rate_or_burst_is_unlimited() {
     assert!(settings(&["--messages-per-second", "0"], &[]).message_rate().is_unlimited());
     let no_burst = settings(&["--messages-burst", "0"], &[]);
     assert!(no_burst.message_rate().is_unlimited());
@@ -254,7 +254,7 @@ fn zero_of_either_is_an_unlimited_rate() {
 }
 
 #[test]
-fn traces_go_where_opentelemetrys_own_variables_say() {
+fn trace_endpoint_follows_opentelemetry_variables() {
     let endpoint = |env: &[(&str, &str)]| settings(&[], env).telemetry.traces.map(|traces| traces.endpoint);
     let all = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/");
     let traces = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://traces:4318/here");
@@ -265,7 +265,7 @@ fn traces_go_where_opentelemetrys_own_variables_say() {
 }
 
 #[test]
-fn the_program_says_what_is_wrong_on_one_line_of_stderr_and_exits_with_2() {
+fn invalid_settings_are_one_line_on_stderr_and_exit_code_2() {
     for (args, env) in [
         (&["--lisen", "x"][..], &[][..]),
         (&["serve"], &[]),
@@ -282,7 +282,7 @@ fn the_program_says_what_is_wrong_on_one_line_of_stderr_and_exits_with_2() {
 }
 
 #[test]
-fn the_program_tells_its_version_its_commit_and_every_setting() {
+fn version_has_the_commit_and_help_lists_every_setting() {
     let version = String::from_utf8(ruang(&["--version"], &[]).stdout).expect("text");
     assert!(version.starts_with(concat!("ruang ", env!("CARGO_PKG_VERSION"), " (")), "{version}");
     let output = ruang(&["--help"], &[]);
@@ -295,7 +295,7 @@ fn the_program_tells_its_version_its_commit_and_every_setting() {
 }
 
 #[test]
-fn the_compose_file_hands_every_setting_on() {
+fn compose_file_passes_every_setting() {
     let compose = include_str!("../docker-compose.yml");
     // The image says where to listen, and files have to be mounted first.
     let its_own = |name: &str| name.ends_with("_FILE") || ["RUANG_CONFIG", "RUANG_LISTEN"].contains(&name);
@@ -306,7 +306,7 @@ fn the_compose_file_hands_every_setting_on() {
 }
 
 #[test]
-fn check_says_what_holds_and_who_says_so() {
+fn check_prints_every_value_with_its_source() {
     let output = ruang(&["check", "--history", "500"], &[("RUANG_LEASE", "3s")]);
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).expect("text");
@@ -318,7 +318,7 @@ fn check_says_what_holds_and_who_says_so() {
 }
 
 #[test]
-fn the_manual_s_first_settings_make_sense() {
+fn quick_start_settings_pass_the_check() {
     let manual = include_str!("../docs/quick-start.md");
     let line = manual.lines().find_map(|line| line.strip_suffix(" ruang check")).expect("a command");
     let env: Vec<(&str, &str)> = line.split(' ').filter_map(|set| set.split_once('=')).collect();
@@ -327,7 +327,7 @@ fn the_manual_s_first_settings_make_sense() {
 }
 
 #[test]
-fn healthcheck_succeeds_if_and_only_if_the_instance_says_that_it_is_alive() {
+fn healthcheck_succeeds_only_on_200() {
     for (answer, code) in [("HTTP/1.1 200 OK\r\n\r\nok", 0), ("HTTP/1.1 503 Service Unavailable\r\n\r\n", 1), ("", 1)] {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
@@ -345,7 +345,7 @@ fn healthcheck_succeeds_if_and_only_if_the_instance_says_that_it_is_alive() {
 }
 
 #[test]
-fn healthcheck_gives_up_on_an_instance_that_is_stuck_or_gone() {
+fn healthcheck_fails_on_a_stuck_or_stopped_instance() {
     let stuck = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = stuck.local_addr().expect("an address").to_string();
     let begun = Instant::now();
@@ -356,7 +356,7 @@ fn healthcheck_gives_up_on_an_instance_that_is_stuck_or_gone() {
 }
 
 #[test]
-fn opentelemetrys_variables_are_looked_at_like_any_setting() {
+fn opentelemetry_variables_are_validated() {
     for (name, value) in [
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317"),
@@ -380,7 +380,7 @@ fn opentelemetrys_variables_are_looked_at_like_any_setting() {
 }
 
 #[test]
-fn either_half_of_telemetry_can_be_switched_off() {
+fn traces_and_metrics_are_switched_off_separately() {
     let of = |off: &'static str| {
         let all = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://otlp.example.org");
         let telemetry = settings(&[], &[all, (off, "none")]).telemetry;

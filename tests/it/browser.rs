@@ -26,14 +26,14 @@ const CONNECTION: &str = "return document.body.dataset.connection";
 
 /// Starts one instance on the memory engine without message limits.
 async fn alone() -> Cluster {
-    Cluster::of(Engine::Memory).set("RUANG_MESSAGES_PER_SECOND", "0").start().await
+    Cluster::builder(Engine::Memory).set("RUANG_MESSAGES_PER_SECOND", "0").start().await
 }
 
 /// Starts a proxy before the first instance; returns it and its base URL.
 async fn network(cluster: &Cluster) -> (Proxy, String) {
     let address = cluster.instances[0].address();
     let port = address.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
-    let network = Proxy::to(port).await;
+    let network = Proxy::start(port).await;
     let base = format!("http://127.0.0.1:{}", network.port());
     (network, base)
 }
@@ -47,7 +47,7 @@ async fn sari_alone() -> (Cluster, Browser) {
 }
 
 async fn two() -> Cluster {
-    Cluster::of(Engine::Redis).instances(2).start().await
+    Cluster::builder(Engine::Redis).instances(2).start().await
 }
 
 /// Signs in sari, in Indonesian, on the first instance, and budi, in English, on the second.

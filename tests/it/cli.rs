@@ -9,6 +9,7 @@ use std::{
 
 use crate::kit::{
     Cluster, Engine, HttpClient, Instance, Redis, SOON,
+    operator::{TOKEN, token_file},
     process::{Process, scratch},
     redis::command,
 };
@@ -17,7 +18,7 @@ use crate::kit::{
 const HAND_OVER: &str = r#"exec 3<&0 0</dev/null; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$0""#;
 
 #[tokio::test]
-async fn a_socket_that_was_opened_for_it_is_served_and_readiness_and_the_end_are_told() {
+async fn systemd_socket_is_served_and_its_state_is_notified() {
     let dir = scratch();
     let told_at = dir.path().join("notify");
     let told = UnixDatagram::bind(&told_at).expect("a socket");
@@ -26,7 +27,7 @@ async fn a_socket_that_was_opened_for_it_is_served_and_readiness_and_the_end_are
     let base = format!("http://{}", listener.local_addr().expect("an address"));
     // Whoever comes before it runs waits in the socket, and is answered.
     let early = tokio::spawn({
-        let http_client = HttpClient::at(&base);
+        let http_client = HttpClient::new(&base);
         async move { http_client.get("/").await.status }
     });
     let mut command = Command::new("bash");
@@ -34,20 +35,20 @@ async fn a_socket_that_was_opened_for_it_is_served_and_readiness_and_the_end_are
     command.env("NOTIFY_SOCKET", &told_at).env("PATH", "/usr/bin:/bin");
     command.stdin(Stdio::from(OwnedFd::from(listener)));
     let mut process = Process::start("ruang", &mut command);
-    let line = process.line("ruang is open at ", SOON).await;
+    let line = process.wait_for_line("ruang is open at ", SOON).await;
     assert!(line.ends_with(&base), "{line}");
     assert_eq!(heard(&told), "READY=1");
     assert_eq!(early.await.expect("an answer"), 200);
     process.signal(rustix::process::Signal::TERM);
     assert_eq!(heard(&told), "STOPPING=1");
-    assert!(process.ended(SOON).await.success());
+    assert!(process.wait_for_exit(SOON).await.success());
 }
 
 #[tokio::test]
-async fn the_first_line_says_what_was_set_and_where_and_no_secret() {
-    let token = crate::operator::token_file();
-    let of = Cluster::of(Engine::Redis).set("RUANG_LEASE", "7s");
-    let cluster = crate::operator::WithOperator::with_operator(of, &token).start().await;
+async fn first_log_line_lists_settings_with_sources_without_secrets() {
+    let token = token_file();
+    let of = Cluster::builder(Engine::Redis).set("RUANG_LEASE", "7s");
+    let cluster = of.with_operator(&token).start().await;
     let log = cluster.instances[0].log();
     let first = log.lines().next().expect("a line");
     for told in
@@ -55,11 +56,11 @@ async fn the_first_line_says_what_was_set_and_where_and_no_secret() {
     {
         assert!(first.contains(told), "{told}: {first}");
     }
-    assert!(!first.contains("RUANG_NAME_HOLD") && !log.contains(crate::operator::TOKEN), "{log}");
+    assert!(!first.contains("RUANG_NAME_HOLD") && !log.contains(TOKEN), "{log}");
 }
 
 #[tokio::test]
-async fn an_address_that_is_taken_is_said_in_one_line() {
+async fn used_listen_address_is_logged_and_exits_with_1() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("an address").to_string();
     let output = Instance::command().env("RUANG_LISTEN", &address).output().expect("it runs");
@@ -69,7 +70,7 @@ async fn an_address_that_is_taken_is_said_in_one_line() {
 }
 
 #[tokio::test]
-async fn an_address_for_metrics_that_is_taken_is_said_too() {
+async fn used_metrics_address_is_logged_and_exits_with_1() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("an address").to_string();
     let mut command = Instance::command();
@@ -81,7 +82,7 @@ async fn an_address_for_metrics_that_is_taken_is_said_too() {
 
 /// With the program of this test in place of the installed one, and with the secrets that stand there as an example.
 #[test]
-fn the_shipped_units_are_what_systemd_takes_and_leave_the_program_little() {
+fn systemd_units_are_valid_and_restrict_the_program() {
     let dir = scratch();
     let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/systemd");
     for unit in ["ruang.service", "ruang.socket"] {
@@ -102,7 +103,7 @@ fn the_shipped_units_are_what_systemd_takes_and_leave_the_program_little() {
 
 /// What is shipped for Kubernetes sets what there is. Whether it is well-formed, `tests/manifests` sees.
 #[test]
-fn the_shipped_manifests_set_what_there_is() {
+fn kubernetes_manifests_use_known_settings() {
     let help = Instance::command().arg("--help").output().expect("it runs");
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
     for part in ["base", "production"] {
@@ -132,7 +133,7 @@ fn checked(settings: &[(&str, &str)]) -> (bool, String, String) {
 }
 
 #[tokio::test]
-async fn check_says_what_is_wrong_with_redis_and_how_to_mend_it() {
+async fn check_reports_redis_problems_with_a_hint() {
     let redis = Redis::start().await;
     command(&redis, &["CONFIG", "SET", "maxmemory", "1gb"]).await;
     let (well, told, _) = checked(&[("REDIS_URL", &redis.url())]);
@@ -159,7 +160,7 @@ async fn check_says_what_is_wrong_with_redis_and_how_to_mend_it() {
 }
 
 #[tokio::test]
-async fn check_tries_every_right_that_the_room_needs() {
+async fn check_tests_every_redis_permission_the_room_needs() {
     let redis = Redis::start().await;
     let of = |user: &str| redis.url().replace("redis://", &format!("redis://{user}@"));
     let rights = ["+@all", "~ruang:*", "~ruang---*", "&*"];
@@ -184,24 +185,24 @@ async fn check_tries_every_right_that_the_room_needs() {
 }
 
 #[tokio::test]
-async fn a_redis_that_is_not_there_from_the_start_is_told_of_once_and_so_is_its_coming() {
-    let mut redis = Redis::not_yet();
+async fn redis_absent_at_start_and_its_return_are_logged_once_each() {
+    let mut redis = Redis::stopped();
     let instance = Instance::start("early", &[("REDIS_URL".to_owned(), redis.url())]).await;
     let silent =
         "Redis does not answer: nobody can speak or sign in, and nothing is lost why=\"Connection refused: start it";
-    instance.says(silent, SOON).await;
+    instance.wait_for_log(silent, SOON).await;
     redis.restart().await;
-    instance.says("Redis answers again", SOON).await;
-    instance.answers_readyz(200, SOON).await;
+    instance.wait_for_log("Redis answers again", SOON).await;
+    instance.wait_for_readyz(200, SOON).await;
     assert_eq!(instance.log().matches("Redis does not answer").count(), 1, "{}", instance.log());
     assert!(!instance.log().contains("fred"), "{}", instance.log());
 }
 
 #[tokio::test]
-async fn a_terminal_that_closes_is_a_reason_to_hand_people_over() {
-    let mut cluster = Cluster::as_it_comes(Engine::Memory).await;
-    let mut sari = cluster.guest(0, "sari").await;
+async fn sighup_drains_the_instance() {
+    let mut cluster = Cluster::with_defaults(Engine::Memory).await;
+    let mut sari = cluster.join(0, "sari").await;
     cluster.instances[0].hang_up();
-    sari.is_sent_away(SOON, "restart", 1012).await;
-    assert!(cluster.instances[0].ended(SOON * 2).await.success());
+    sari.wait_for_bye(SOON, "restart", 1012).await;
+    assert!(cluster.instances[0].wait_for_exit(SOON * 2).await.success());
 }

@@ -14,13 +14,13 @@ fn client(cluster: &Cluster, program: &[&str], file: &str, words: &[&str]) -> Co
 
 /// A client that stays: it is heard, and it prints what others say.
 async fn talks(program: &[&str], file: &str) {
-    let cluster = Cluster::of(Engine::Memory).start().await;
-    let mut sari = cluster.guest(0, "sari").await;
+    let cluster = Cluster::builder(Engine::Memory).start().await;
+    let mut sari = cluster.join(0, "sari").await;
     let mut process = Process::spawn(file, &mut client(&cluster, program, file, &["budi", "halo", "semua 🙂"]));
-    sari.hears("budi", "halo semua 🙂").await;
+    sari.wait_for_text("budi", "halo semua 🙂").await;
     let text = format!("selamat datang {}", "é".repeat(200));
-    sari.say(&text).await;
-    process.line(&format!("sari: {text}"), SOON).await;
+    sari.send_text(&text).await;
+    process.wait_for_line(&format!("sari: {text}"), SOON).await;
     drop(process);
     let mut taken = client(&cluster, program, file, &["sari"]);
     let output = tokio::task::spawn_blocking(move || taken.output().expect("it runs")).await.expect("it ends");
@@ -29,20 +29,20 @@ async fn talks(program: &[&str], file: &str) {
 }
 
 #[tokio::test]
-async fn the_one_in_python_talks() {
+async fn python_client_sends_and_receives() {
     talks(&["python3"], "client.py").await;
 }
 
 #[tokio::test]
-async fn the_one_in_javascript_talks() {
+async fn javascript_client_sends_and_receives() {
     talks(&["node"], "client.mjs").await;
 }
 
 #[tokio::test]
-async fn the_one_for_the_shell_reads() {
-    let cluster = Cluster::of(Engine::Memory).start().await;
-    let mut sari: WsClient = cluster.guest(0, "sari").await;
-    sari.say_kept("halo dari sini").await;
+async fn shell_client_prints_history_and_members() {
+    let cluster = Cluster::builder(Engine::Memory).start().await;
+    let mut sari: WsClient = cluster.join(0, "sari").await;
+    sari.send_acked("halo dari sini").await;
     let mut reads = client(&cluster, &["bash"], "client.sh", &["budi"]);
     let output = tokio::task::spawn_blocking(move || reads.output().expect("it runs")).await.expect("it ends");
     assert!(output.status.success(), "{output:?}");
@@ -50,6 +50,6 @@ async fn the_one_for_the_shell_reads() {
 }
 
 #[test]
-fn the_one_in_python_is_as_short_as_promised() {
+fn python_client_has_at_most_40_lines() {
     assert!(include_str!("../../docs/clients/client.py").lines().count() <= 40);
 }

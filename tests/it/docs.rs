@@ -8,12 +8,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::{
-    kit::{
-        Cluster, Engine, HttpClient, SOON, Transcript, WsClient, eventually,
-        process::{Process, free_port, scratch},
-    },
-    operator::{TOKEN, WithOperator, token_file},
+use crate::kit::{
+    Cluster, Engine, HttpClient, SOON, Transcript, WsClient, eventually,
+    operator::{TOKEN, token_file},
+    process::{Process, free_port, scratch},
 };
 
 const BEGIN: &str = "```sh";
@@ -35,7 +33,7 @@ fn every_block_of_commands_is_tried_or_says_why_not() {
 }
 
 #[test]
-fn every_link_within_the_documents_leads_somewhere() {
+fn every_internal_link_has_a_target() {
     let mut wrong = Vec::new();
     for file in documents() {
         let text = fs::read_to_string(&file).expect("a document");
@@ -66,13 +64,13 @@ async fn cargo_run_opens_a_room() {
     }
     let mut process = Process::spawn("cargo", &mut command);
     // It may have to be built first.
-    let line = process.line("ruang is open at ", SOON * 30).await;
+    let line = process.wait_for_line("ruang is open at ", SOON * 30).await;
     let base = line.split(" at ").nth(1).expect("an address");
-    HttpClient::at(base).get("/").await.is(200);
+    HttpClient::new(base).get("/").await.is(200);
 }
 
 #[tokio::test]
-async fn the_user_for_redis_is_made_as_the_manual_says() {
+async fn redis_user_is_created_as_documented() {
     let commands = block("docs/redis.md", "users.acl");
     let [make, redis, ruang] = &commands[..] else { panic!("{commands:?}") };
     let (dir, port) = (scratch(), free_port());
@@ -81,31 +79,31 @@ async fn the_user_for_redis_is_made_as_the_manual_says() {
     assert!(sh(dir.path(), make).status().expect("it runs").success());
     let mut redis =
         Process::spawn("redis-server", &mut sh(dir.path(), &format!("exec {redis} --port {port} --save ''")));
-    redis.line("Ready to accept connections", SOON).await;
+    redis.wait_for_line("Ready to accept connections", SOON).await;
     let ruang = ruang.replace(":6379", &format!(":{port}"));
     let mut ruang = Process::spawn("ruang", sh(dir.path(), &ruang).env("RUANG_LISTEN", "127.0.0.1:0"));
-    let line = ruang.line("ruang is open at ", SOON).await;
+    let line = ruang.wait_for_line("ruang is open at ", SOON).await;
     let base = line.split(" at ").nth(1).expect("an address").to_owned();
     eventually(SOON, "it is ready", || async {
-        let answer = HttpClient::at(&base).try_get("/readyz").await.map_err(|error| error.to_string())?;
-        if answer.status == 200 { Ok(()) } else { Err(answer.body) }
+        let response = HttpClient::new(&base).try_get("/readyz").await.map_err(|error| error.to_string())?;
+        if response.status == 200 { Ok(()) } else { Err(response.body) }
     })
     .await;
-    WsClient::enter(&HttpClient::at(&base), "sari").await.say_kept("halo").await;
+    WsClient::sign_in_and_join(&HttpClient::new(&base), "sari").await.send_acked("halo").await;
 }
 
 #[tokio::test]
-async fn a_copy_of_redis_is_restored_as_the_manual_says_and_what_is_not_in_it_is_told_of() {
+async fn redis_backup_is_restored_as_documented_with_a_gap() {
     let commands = block("docs/redis.md", "--rdb");
     let [copy, restore] = &commands[..] else { panic!("{commands:?}") };
-    let mut cluster = Cluster::of(Engine::Redis).instances(1).start().await;
-    let mut sari = cluster.guest(0, "sari").await;
-    sari.say_kept("sebelum").await;
+    let mut cluster = Cluster::builder(Engine::Redis).instances(1).start().await;
+    let mut sari = cluster.join(0, "sari").await;
+    sari.send_acked("sebelum").await;
     let port = cluster.redis().port();
-    let data = cluster.redis().data().to_owned();
+    let data = cluster.redis().data_dir().to_owned();
     let made = sh(&data, &copy.replace("redis-cli", &format!("redis-cli -p {port}"))).output().expect("it runs");
     assert!(made.status.success(), "{made:?}");
-    let lost = sari.say_kept("sesudah").await;
+    let lost = sari.send_acked("sesudah").await;
 
     cluster.redis().kill();
     std::os::unix::fs::symlink(root().join("deploy"), data.join("deploy")).expect("a link");
@@ -114,26 +112,26 @@ async fn a_copy_of_redis_is_restored_as_the_manual_says_and_what_is_not_in_it_is
     assert!(sh(&data, restore).status().expect("it runs").success());
     cluster.redis().restart().await;
 
-    let told = |heard: &Transcript| heard.welcomes.len() == 2;
-    let heard = sari.expect("a gap", told).await;
-    assert_eq!(heard.welcomed()["recovered"], false);
-    assert_eq!(heard.texts(), ["sebelum"]);
-    assert_ne!(sari.say_kept("lagi").await, lost);
+    let told = |transcript: &Transcript| transcript.welcomes.len() == 2;
+    let transcript = sari.expect("a gap", told).await;
+    assert_eq!(transcript.last_welcome()["recovered"], false);
+    assert_eq!(transcript.texts(), ["sebelum"]);
+    assert_ne!(sari.send_acked("lagi").await, lost);
 }
 
 #[tokio::test]
-async fn the_operator_acts_as_the_manual_says() {
+async fn operator_api_call_works_as_documented() {
     let commands = block("docs/operations.md", "/api/operator");
     let [act] = &commands[..] else { panic!("{commands:?}") };
     let token = token_file();
-    let cluster = Cluster::of(Engine::Memory).with_operator(&token).start().await;
-    let mut sari = cluster.guest(0, "sari").await;
+    let cluster = Cluster::builder(Engine::Memory).with_operator(&token).start().await;
+    let mut sari = cluster.join(0, "sari").await;
     let dir = scratch();
     fs::write(dir.path().join("operator-token"), TOKEN).expect("a file");
     let act = act.replace("http://localhost:8080", cluster.instances[0].base());
     let output = sh(dir.path(), &act).stdout(Stdio::piped()).output().expect("curl runs");
     assert_eq!(String::from_utf8_lossy(&output.stdout), r#"{"done":true}"#);
-    sari.expect("the rule", |heard| heard.rules["slow_ms"] == 30_000).await;
+    sari.expect("the rule", |transcript| transcript.rules["slow_ms"] == 30_000).await;
 }
 
 fn root() -> PathBuf {

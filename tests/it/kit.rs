@@ -2,15 +2,16 @@
 //! public routes only, and waits that say what they waited for.
 
 pub mod authority;
-pub mod balancer;
 pub mod browser;
 pub mod cluster;
 pub mod collector;
 pub mod engines;
-pub mod front;
+pub mod haproxy;
 pub mod http_client;
 pub mod https;
 pub mod instance;
+pub mod nginx_caddy;
+pub mod operator;
 pub mod process;
 pub mod prometheus;
 pub mod proxy;
@@ -22,10 +23,10 @@ pub mod transcript;
 pub mod wait;
 pub mod ws_client;
 
-pub use balancer::Balancer;
 pub use browser::Browser;
 pub use cluster::{Cluster, Engine};
-pub use http_client::{Answer, HttpClient};
+pub use haproxy::Haproxy;
+pub use http_client::{HttpClient, Response};
 pub use https::Https;
 pub use instance::Instance;
 pub use proxy::Proxy;

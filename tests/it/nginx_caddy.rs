@@ -9,8 +9,8 @@ use futures_util::future::join_all;
 use reqwest::Method;
 
 use crate::kit::{
-    Answer, Cluster, Engine, HttpClient, SOON, WsClient, eventually,
-    front::{Front, Kind},
+    Cluster, Engine, HttpClient, Response, SOON, WsClient, eventually,
+    nginx_caddy::{Kind, WebServer},
 };
 
 /// Longer than the server's pings are apart.
@@ -24,116 +24,116 @@ macro_rules! through_each {
         mod nginx {
             $(#[tokio::test]
             async fn $case() {
-                super::$case($crate::kit::front::Kind::Nginx).await;
+                super::$case($crate::kit::nginx_caddy::Kind::Nginx).await;
             })+
         }
         mod caddy {
             $(#[tokio::test]
             async fn $case() {
-                super::$case($crate::kit::front::Kind::Caddy).await;
+                super::$case($crate::kit::nginx_caddy::Kind::Caddy).await;
             })+
         }
     };
 }
 
 through_each! {
-    chat_goes_through_it_to_every_instance,
-    a_socket_that_says_nothing_for_long_stays,
-    an_instance_that_drains_is_left_alone_and_its_people_come_back_through_another,
-    limits_go_by_the_address_that_it_saw_and_no_other_site_is_let_in,
-    with_no_instance_ready_those_who_are_signed_in_hear_why,
-    with_every_instance_full_a_socket_hears_when_to_come_back_and_pages_go_on,
-    an_instance_that_was_killed_costs_nobody_a_page,
+    chat_reaches_every_instance,
+    idle_socket_stays_open,
+    draining_instance_gets_no_requests_and_clients_resume,
+    limits_apply_to_the_seen_address_and_cross_site_is_403,
+    no_ready_instance_still_answers_503_with_retry_after,
+    full_instances_refuse_sockets_with_retry_after_not_pages,
+    killed_instance_fails_no_page,
 }
 
 async fn two() -> Cluster {
-    let of = Cluster::of(Engine::Redis).instances(2).set("RUANG_TRUSTED_PROXIES", "127.0.0.1/32");
+    let of = Cluster::builder(Engine::Redis).instances(2).set("RUANG_TRUSTED_PROXIES", "127.0.0.1/32");
     of.set("RUANG_SIGN_INS_PER_MINUTE", "6").start().await
 }
 
-async fn chat_goes_through_it_to_every_instance(kind: Kind) {
+async fn chat_reaches_every_instance(kind: Kind) {
     let cluster = two().await;
-    let front = Front::before(&cluster, kind).await;
+    let web_server = WebServer::start(&cluster, kind).await;
     let names = ["adi", "budi", "citra", "dewi"];
-    let mut guests = vec![];
+    let mut clients = vec![];
     for name in names {
-        guests.push(WsClient::enter(&HttpClient::at(front.base()), name).await);
+        clients.push(WsClient::sign_in_and_join(&HttpClient::new(web_server.base()), name).await);
     }
-    for guest in &mut guests {
-        guest.sees(&names).await;
-        guest.say("halo semua").await;
+    for client in &mut clients {
+        client.wait_for_members(&names).await;
+        client.send_text("halo semua").await;
     }
-    for guest in &mut guests {
-        guest.expect("everybody's greeting", |heard| heard.messages.len() == names.len()).await;
+    for client in &mut clients {
+        client.expect("everybody's greeting", |transcript| transcript.messages.len() == names.len()).await;
     }
-    guests[0].http_client.get("/chat").await.is(200);
-    guests[0].http_client.get("/api/messages").await.is(200);
+    clients[0].http_client.get("/chat").await.is(200);
+    clients[0].http_client.get("/api/messages").await.is(200);
 }
 
-async fn a_socket_that_says_nothing_for_long_stays(kind: Kind) {
+async fn idle_socket_stays_open(kind: Kind) {
     let cluster = two().await;
-    let front = Front::before(&cluster, kind).await;
-    let mut sari = WsClient::enter(&HttpClient::at(front.base()), "sari").await;
-    let mut budi = cluster.guest(0, "budi").await;
+    let web_server = WebServer::start(&cluster, kind).await;
+    let mut sari = WsClient::sign_in_and_join(&HttpClient::new(web_server.base()), "sari").await;
+    let mut budi = cluster.join(0, "budi").await;
     // The pause is what is tried.
     tokio::time::sleep(IDLE).await;
-    budi.say("masih ada?").await;
-    let heard = sari.hears("budi", "masih ada?").await;
-    assert_eq!(heard.welcomes.len(), 1, "on the same connection");
+    budi.send_text("masih ada?").await;
+    let transcript = sari.wait_for_text("budi", "masih ada?").await;
+    assert_eq!(transcript.welcomes.len(), 1, "on the same connection");
 }
 
-async fn an_instance_that_drains_is_left_alone_and_its_people_come_back_through_another(kind: Kind) {
+async fn draining_instance_gets_no_requests_and_clients_resume(kind: Kind) {
     let mut cluster = two().await;
-    let front = Front::before(&cluster, kind).await;
-    let mut sari = WsClient::enter(&HttpClient::at(front.base()), "sari").await;
-    let seen = sari.say_kept("sebelum").await;
+    let web_server = WebServer::start(&cluster, kind).await;
+    let mut sari = WsClient::sign_in_and_join(&HttpClient::new(web_server.base()), "sari").await;
+    let seen = sari.send_acked("sebelum").await;
     cluster.instances[0].terminate();
-    cluster.instances[0].ended(IDLE).await;
-    let http_client = HttpClient::at(front.base());
+    cluster.instances[0].wait_for_exit(IDLE).await;
+    let http_client = HttpClient::new(web_server.base());
     for _ in 0..20 {
         http_client.get("/").await.is(200);
     }
     let back = WsClient::rejoin(&sari.http_client, &seen).await;
-    assert_eq!(back.heard().welcomed()["recovered"], true);
+    assert_eq!(back.transcript().last_welcome()["recovered"], true);
 }
 
-async fn with_no_instance_ready_those_who_are_signed_in_hear_why(kind: Kind) {
+async fn no_ready_instance_still_answers_503_with_retry_after(kind: Kind) {
     let mut cluster = two().await;
-    let front = Front::before(&cluster, kind).await;
-    let sari = HttpClient::at(front.base());
-    sari.sign_in("sari").await.leads_to("/chat");
+    let web_server = WebServer::start(&cluster, kind).await;
+    let sari = HttpClient::new(web_server.base());
+    sari.sign_in("sari").await.redirects_to("/chat");
     cluster.redis().kill();
     for instance in &cluster.instances {
-        instance.answers_readyz(503, SOON).await;
+        instance.wait_for_readyz(503, SOON).await;
     }
     eventually(SOON, "an instance answers, not the web server", || async { away(&sari.get("/chat").await) }).await;
     let began = Instant::now();
-    for answer in join_all((0..10).map(|_| sari.get("/chat"))).await {
-        away(&answer).unwrap();
+    for response in join_all((0..10).map(|_| sari.get("/chat"))).await {
+        away(&response).unwrap();
     }
     let took = began.elapsed();
     assert!(took < PATIENCE, "nobody waits for more than one instance: {took:?}");
-    away(&HttpClient::at(front.base()).sign_in("budi").await).expect("a form comes through");
+    away(&HttpClient::new(web_server.base()).sign_in("budi").await).expect("a form comes through");
     cluster.redis().restart().await;
     for instance in &cluster.instances {
-        instance.answers_readyz(200, SOON).await;
+        instance.wait_for_readyz(200, SOON).await;
     }
     sari.get("/chat").await.is(200);
-    WsClient::join_as(&sari).await.say_kept("lagi").await;
+    WsClient::connect_and_join(&sari).await.send_acked("lagi").await;
 }
 
 /// An instance's own answer while Redis is away.
-fn away(answer: &Answer) -> Result<(), String> {
-    let is_own = (answer.status, answer.header("retry-after")) == (503, Some("2"));
-    if is_own { Ok(()) } else { Err(format!("{answer:?}")) }
+fn away(response: &Response) -> Result<(), String> {
+    let is_own = (response.status, response.header("retry-after")) == (503, Some("2"));
+    if is_own { Ok(()) } else { Err(format!("{response:?}")) }
 }
 
-async fn with_every_instance_full_a_socket_hears_when_to_come_back_and_pages_go_on(kind: Kind) {
-    let cluster = Cluster::of(Engine::Redis).instances(2).set("RUANG_MAX_CONNECTIONS", "1").start().await;
-    let front = Front::before(&cluster, kind).await;
-    let _inside = (cluster.guest(0, "adi").await, cluster.guest(1, "budi").await);
-    let citra = HttpClient::at(front.base());
-    citra.sign_in("citra").await.leads_to("/chat");
+async fn full_instances_refuse_sockets_with_retry_after_not_pages(kind: Kind) {
+    let cluster = Cluster::builder(Engine::Redis).instances(2).set("RUANG_MAX_CONNECTIONS", "1").start().await;
+    let web_server = WebServer::start(&cluster, kind).await;
+    let _inside = (cluster.join(0, "adi").await, cluster.join(1, "budi").await);
+    let citra = HttpClient::new(web_server.base());
+    citra.sign_in("citra").await.redirects_to("/chat");
     for _ in 0..5 {
         let refused = WsClient::try_connect(&citra, &[]).await.err().expect("no room");
         assert!(refused.status == 503 && refused.headers.contains_key("retry-after"), "{refused:?}");
@@ -141,19 +141,19 @@ async fn with_every_instance_full_a_socket_hears_when_to_come_back_and_pages_go_
     }
 }
 
-async fn an_instance_that_was_killed_costs_nobody_a_page(kind: Kind) {
+async fn killed_instance_fails_no_page(kind: Kind) {
     let mut cluster = two().await;
-    let front = Front::before(&cluster, kind).await;
+    let web_server = WebServer::start(&cluster, kind).await;
     cluster.instances[0].kill();
     for _ in 0..20 {
-        HttpClient::at(front.base()).get("/").await.is(200);
+        HttpClient::new(web_server.base()).get("/").await.is(200);
     }
 }
 
-async fn limits_go_by_the_address_that_it_saw_and_no_other_site_is_let_in(kind: Kind) {
+async fn limits_apply_to_the_seen_address_and_cross_site_is_403(kind: Kind) {
     let cluster = two().await;
-    let front = Front::before(&cluster, kind).await;
-    let from = |last: u8| HttpClient::from(front.base(), Some(IpAddr::from([127, 0, 0, last])));
+    let web_server = WebServer::start(&cluster, kind).await;
+    let from = |last: u8| HttpClient::from_address(web_server.base(), Some(IpAddr::from([127, 0, 0, last])));
     let mut refused = 0;
     for n in 0..20 {
         refused += u32::from(from(2).sign_in(&format!("adi {n}")).await.status == 429);
@@ -161,36 +161,36 @@ async fn limits_go_by_the_address_that_it_saw_and_no_other_site_is_let_in(kind: 
     assert!(refused >= 8, "six a minute on each of two instances, and a little more as time goes by: {refused}");
     for n in 0..4 {
         let pretending = from(2).request(Method::POST, "/").header("x-forwarded-for", format!("127.0.0.{}", 9 + n));
-        let answer = Answer::to(pretending.form(&[("username", format!("budi {n}"))])).await;
-        assert!(answer.status == 429 || answer.status == 303, "{answer:?}");
-        refused += u32::from(answer.status == 429);
+        let response = Response::to(pretending.form(&[("username", format!("budi {n}"))])).await;
+        assert!(response.status == 429 || response.status == 303, "{response:?}");
+        refused += u32::from(response.status == 429);
     }
     assert!(refused >= 10, "what a client writes of its address does not count: {refused}");
-    from(3).sign_in("citra").await.leads_to("/chat");
+    from(3).sign_in("citra").await.redirects_to("/chat");
     let form = || from(4).request(Method::POST, "/").form(&[("username", "dewi")]);
     let foreign = form().header("origin", "http://evil.example").header("x-forwarded-host", "evil.example");
-    Answer::to(foreign).await.is(403);
-    Answer::to(form().header("origin", front.base())).await.leads_to("/chat");
+    Response::to(foreign).await.is(403);
+    Response::to(form().header("origin", web_server.base())).await.redirects_to("/chat");
 }
 
 #[tokio::test]
-async fn whom_a_full_instance_does_not_take_nginx_brings_to_another() {
-    let cluster = Cluster::of(Engine::Redis).instances(2).set("RUANG_MAX_CONNECTIONS", "3").start().await;
-    let front = Front::before(&cluster, Kind::Nginx).await;
+async fn nginx_retries_a_full_instance_on_another() {
+    let cluster = Cluster::builder(Engine::Redis).instances(2).set("RUANG_MAX_CONNECTIONS", "3").start().await;
+    let web_server = WebServer::start(&cluster, Kind::Nginx).await;
     let mut inside = vec![];
     for name in ["adi", "budi", "citra"] {
-        inside.push(cluster.guest(0, name).await);
+        inside.push(cluster.join(0, name).await);
     }
     for name in ["dewi", "eka", "fitri"] {
-        inside.push(WsClient::enter(&HttpClient::at(front.base()), name).await);
+        inside.push(WsClient::sign_in_and_join(&HttpClient::new(web_server.base()), name).await);
     }
 }
 
 #[tokio::test]
-async fn nginx_may_open_as_many_descriptors_as_it_holds_connections() {
+async fn nginx_workers_have_descriptors_for_all_connections() {
     let cluster = two().await;
-    let front = Front::before(&cluster, Kind::Nginx).await;
-    let workers = front.workers_may_open();
+    let web_server = WebServer::start(&cluster, Kind::Nginx).await;
+    let workers = web_server.worker_descriptor_limits();
     assert!(
         !workers.is_empty() && workers.iter().all(|files| *files > 16_384),
         "worker_connections, and more: {workers:?}"
@@ -198,15 +198,15 @@ async fn nginx_may_open_as_many_descriptors_as_it_holds_connections() {
 }
 
 #[tokio::test]
-async fn caddy_says_what_went_wrong_without_anybody_s_name() {
+async fn caddy_error_log_has_no_query_strings() {
     let mut cluster = two().await;
-    let front = Front::before(&cluster, Kind::Caddy).await;
+    let web_server = WebServer::start(&cluster, Kind::Caddy).await;
     for instance in &mut cluster.instances {
         instance.kill();
     }
-    HttpClient::at(front.base()).get("/api/members?after=rahasia").await.is(502);
+    HttpClient::new(web_server.base()).get("/api/members?after=rahasia").await.is(502);
     let log = eventually(SOON, "the failure is logged", || async {
-        let log = front.log();
+        let log = web_server.log();
         if log.contains("/api/members") { Ok(log) } else { Err(log) }
     })
     .await;

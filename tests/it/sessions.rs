@@ -125,7 +125,7 @@ async fn namespaces_do_not_share_sessions() {
 }
 
 #[tokio::test]
-async fn stored_session_does_not_tell_the_cookie() {
+async fn stored_session_does_not_reveal_the_cookie() {
     let redis = Redis::start().await;
     let store = store_on(&redis, "ruang");
     let mut sari = record("sari");
@@ -152,8 +152,8 @@ async fn ten_thousand_reads_at_once_wait_instead_of_failing() {
 
 #[tokio::test]
 async fn store_without_redis_fails_within_its_deadline() {
-    let redis = Redis::not_yet();
+    let redis = Redis::stopped();
     let store = store_on(&redis, "ruang");
-    let answer = tokio::time::timeout(Duration::from_secs(5), store.create(&mut record("sari"))).await;
-    assert!(answer.expect("an answer in time").is_err());
+    let response = tokio::time::timeout(Duration::from_secs(5), store.create(&mut record("sari"))).await;
+    assert!(response.expect("an answer in time").is_err());
 }

@@ -18,7 +18,7 @@ pub use run::run;
 
 /// Long enough for each kind of fault once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_lost_or_doubled_and_nobody_is_a_ghost_under_faults_of_every_kind() {
+async fn every_kind_of_fault_breaks_no_promise() {
     let options = Options { seed: 7, lasting: std::time::Duration::from_secs(36), ..Options::default() };
     let record = run(&options).await;
     let violations = checker::check(&record);

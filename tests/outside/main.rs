@@ -20,35 +20,36 @@ use wait::{SOON, eventually};
 use ws_client::WsClient;
 
 #[tokio::test]
-async fn a_few_people_chat_through_the_balancer() {
+async fn four_clients_chat_in_one_order() {
     let url = the_chat().await;
     let url = url.as_str();
     let names = names();
-    let mut guests = Vec::new();
+    let mut clients = Vec::new();
     for name in &names {
-        guests.push(WsClient::enter(&HttpClient::at(url), name).await);
+        clients.push(WsClient::sign_in_and_join(&HttpClient::new(url), name).await);
     }
-    for (guest, name) in guests.iter_mut().zip(&names) {
-        let here = |heard: &transcript::Transcript| names.iter().all(|name| heard.members.contains(name));
-        guest.expect("everybody is here", here).await;
-        guest.say_kept(&format!("halo dari {name}")).await;
+    for (client, name) in clients.iter_mut().zip(&names) {
+        let here = |transcript: &transcript::Transcript| names.iter().all(|name| transcript.members.contains(name));
+        client.expect("everybody is here", here).await;
+        client.send_acked(&format!("halo dari {name}")).await;
     }
     let mut orders = Vec::new();
-    for guest in &mut guests {
-        let all =
-            |heard: &transcript::Transcript| names.iter().all(|name| heard.shows(name, &format!("halo dari {name}")));
-        let heard = guest.expect("everybody's greeting", all).await;
-        orders.push(heard.ids().split_off(heard.messages.len() - names.len()).join(" "));
+    for client in &mut clients {
+        let all = |transcript: &transcript::Transcript| {
+            names.iter().all(|name| transcript.shows(name, &format!("halo dari {name}")))
+        };
+        let transcript = client.expect("everybody's greeting", all).await;
+        orders.push(transcript.ids().split_off(transcript.messages.len() - names.len()).join(" "));
     }
     assert!(orders.iter().all(|order| *order == orders[0]), "one order everywhere: {orders:?}");
-    for guest in guests {
-        guest.http_client.log_out().await.leads_to("/");
+    for client in clients {
+        client.http_client.log_out().await.redirects_to("/");
     }
 }
 
 #[tokio::test]
 #[ignore = "asks to be told until when: it makes the file RUANG_WHILE, and ends when that is gone"]
-async fn people_talk_on_whatever_is_done_to_it() {
+async fn clients_chat_until_the_file_is_removed() {
     let url = the_chat().await;
     let file = variable("RUANG_WHILE", "a file: it is made when people begin to talk, and they end when it is gone");
     talk::talk(&url, &names(), Path::new(&file)).await;
@@ -56,19 +57,19 @@ async fn people_talk_on_whatever_is_done_to_it() {
 
 #[tokio::test]
 #[ignore = "asks to be told what to say: RUANG_LINE"]
-async fn a_line_is_said_and_kept() {
-    let mut guest = WsClient::enter(&HttpClient::at(&the_chat().await), &names()[0]).await;
-    guest.say_kept(&line()).await;
-    guest.http_client.log_out().await.leads_to("/");
+async fn line_is_sent_and_acked() {
+    let mut client = WsClient::sign_in_and_join(&HttpClient::new(&the_chat().await), &names()[0]).await;
+    client.send_acked(&line()).await;
+    client.http_client.log_out().await.redirects_to("/");
 }
 
 #[tokio::test]
 #[ignore = "asks to be told what was said: RUANG_LINE"]
-async fn a_line_that_was_said_before_is_still_there() {
-    let mut guest = WsClient::enter(&HttpClient::at(&the_chat().await), &names()[0]).await;
+async fn earlier_line_is_still_stored() {
+    let mut client = WsClient::sign_in_and_join(&HttpClient::new(&the_chat().await), &names()[0]).await;
     let line = line();
-    guest.expect("what was said before", |heard| heard.messages.iter().any(|said| said.text == line)).await;
-    guest.http_client.log_out().await.leads_to("/");
+    client.expect("what was said before", |transcript| transcript.messages.iter().any(|said| said.text == line)).await;
+    client.http_client.log_out().await.redirects_to("/");
 }
 
 fn line() -> String {
@@ -85,8 +86,8 @@ async fn the_chat() -> String {
     let url = variable("RUANG_URL", "where the chat is, for example http://localhost:8080");
     let url = url.trim_end_matches('/').to_owned();
     eventually(SOON, "the chat answers", || async {
-        let answer = HttpClient::at(&url).try_get("/readyz").await.map_err(|error| error.to_string())?;
-        if answer.status == 200 { Ok(()) } else { Err(format!("{answer:?}")) }
+        let response = HttpClient::new(&url).try_get("/readyz").await.map_err(|error| error.to_string())?;
+        if response.status == 200 { Ok(()) } else { Err(format!("{response:?}")) }
     })
     .await;
     url

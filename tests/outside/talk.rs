@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use crate::{
     http_client::HttpClient,
-    transcript::{Moved, Said, Transcript},
+    transcript::{ChatMessage, PresenceChange, Transcript},
     ws_client::WsClient,
 };
 
@@ -24,9 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Somebody with an outbox, and a memory over all their connections.
 pub struct Person {
     name: String,
-    visitor: HttpClient,
-    guest: WsClient,
-    heard: Vec<Said>,
+    http_client: HttpClient,
+    client: WsClient,
+    transcript: Vec<ChatMessage>,
     gone: Vec<String>,
     said: usize,
     pending: Option<(String, Instant)>,
@@ -43,8 +43,8 @@ pub async fn talk(url: &str, names: &[String], file: &Path) {
         people.push(Person::enter(url, name).await);
     }
     for person in &mut people {
-        let all = |heard: &Transcript| names.iter().all(|name| heard.members.contains(name));
-        person.guest.expect("everybody is here", all).await;
+        let all = |transcript: &Transcript| names.iter().all(|name| transcript.members.contains(name));
+        person.client.expect("everybody is here", all).await;
     }
     std::fs::write(file, "").expect("a file to begin with");
     join_all(people.iter_mut().map(|person| person.talk_while(file))).await;
@@ -70,13 +70,13 @@ pub async fn talk(url: &str, names: &[String], file: &Path) {
 
 impl Person {
     async fn enter(url: &str, name: &str) -> Self {
-        let visitor = HttpClient::at(url);
-        let guest = WsClient::enter(&visitor, name).await;
+        let http_client = HttpClient::new(url);
+        let client = WsClient::sign_in_and_join(&http_client, name).await;
         Self {
             name: name.to_owned(),
-            visitor,
-            guest,
-            heard: Vec::new(),
+            http_client,
+            client,
+            transcript: Vec::new(),
             gone: Vec::new(),
             said: 0,
             pending: None,
@@ -95,21 +95,22 @@ impl Person {
 
     /// Sends what is in the outbox, or something new, once.
     async fn say_something(&mut self) {
-        if self.guest.heard().closed.is_some() {
+        if self.client.transcript().closed.is_some() {
             self.come_back().await;
         }
         let (text, began) = self.pending.take().unwrap_or_else(|| {
             self.said += 1;
             (format!("{} {}", self.name, self.said), Instant::now())
         });
-        let errors = self.guest.heard().errors.len();
+        let errors = self.client.transcript().errors.len();
         // The text is its own nonce: whoever hears it twice was told twice.
-        self.guest.say_as(&text.replace(' ', "-"), &text).await;
+        self.client.send_with_nonce(&text.replace(' ', "-"), &text).await;
         let nonce = text.replace(' ', "-");
-        let answered =
-            |heard: &Transcript| heard.acked(&nonce).is_some() || heard.errors.len() > errors || heard.closed.is_some();
-        let heard = self.guest.expect_within(PATIENCE, "an answer", answered).await;
-        match heard.acked(&nonce) {
+        let answered = |transcript: &Transcript| {
+            transcript.acked(&nonce).is_some() || transcript.errors.len() > errors || transcript.closed.is_some()
+        };
+        let transcript = self.client.expect_within(PATIENCE, "an answer", answered).await;
+        match transcript.acked(&nonce) {
             Some(id) => {
                 self.longest = self.longest.max(began.elapsed());
                 self.kept.push((text, id.to_owned()));
@@ -120,9 +121,9 @@ impl Person {
 
     /// Comes back on a new connection, after where the last one was.
     async fn come_back(&mut self) {
-        let heard = self.guest.heard();
-        let asked_to_wait = heard.byes.last().and_then(|bye| bye["retry_after_ms"].as_u64()).unwrap_or(0);
-        self.remember(&heard);
+        let transcript = self.client.transcript();
+        let asked_to_wait = transcript.byes.last().and_then(|bye| bye["retry_after_ms"].as_u64()).unwrap_or(0);
+        self.remember(&transcript);
         sleep(Duration::from_millis(asked_to_wait)).await;
         let began = Instant::now();
         loop {
@@ -136,30 +137,34 @@ impl Person {
     }
 
     async fn tries_to_join(&mut self) -> bool {
-        let origin = self.visitor.base().to_owned();
-        let Ok(mut guest) = WsClient::try_connect(&self.visitor, &[("origin", &origin)]).await else { return false };
-        let since = self.heard.last().map(|said| said.id.clone());
-        guest.send(json!({"type": "join", "since": since})).await;
-        let answered = |heard: &Transcript| heard.welcomes.len() + heard.errors.len() > 0 || heard.closed.is_some();
-        let heard = guest.expect_within(PATIENCE, "an answer to a join", answered).await;
-        let Some(welcome) = heard.welcomes.first() else { return false };
+        let origin = self.http_client.base().to_owned();
+        let Ok(mut client) = WsClient::try_connect(&self.http_client, &[("origin", &origin)]).await else {
+            return false;
+        };
+        let since = self.transcript.last().map(|said| said.id.clone());
+        client.send(json!({"type": "join", "since": since})).await;
+        let answered = |transcript: &Transcript| {
+            transcript.welcomes.len() + transcript.errors.len() > 0 || transcript.closed.is_some()
+        };
+        let transcript = client.expect_within(PATIENCE, "an answer to a join", answered).await;
+        let Some(welcome) = transcript.welcomes.first() else { return false };
         assert!(since.is_none() || welcome["recovered"] == true, "{} missed something: {welcome}", self.name);
-        self.guest = guest;
+        self.client = client;
         true
     }
 
-    fn remember(&mut self, heard: &Transcript) {
-        self.heard.extend(heard.messages.clone());
-        self.gone.extend(heard.moves.iter().filter_map(|moved| match moved {
-            Moved::Out(name) => Some(name.clone()),
-            Moved::In(_) => None,
+    fn remember(&mut self, transcript: &Transcript) {
+        self.transcript.extend(transcript.messages.clone());
+        self.gone.extend(transcript.changes.iter().filter_map(|moved| match moved {
+            PresenceChange::Left(name) => Some(name.clone()),
+            PresenceChange::Joined(_) => None,
         }));
     }
 
     /// Says what is still to be said.
     async fn finish(&mut self) {
         let began = Instant::now();
-        while self.pending.is_some() || self.guest.heard().closed.is_some() {
+        while self.pending.is_some() || self.client.transcript().closed.is_some() {
             assert!(began.elapsed() < PATIENCE, "{} cannot say {:?}", self.name, self.pending);
             self.say_something().await;
         }
@@ -167,17 +172,17 @@ impl Person {
 
     /// Waits until everything that was kept is heard here.
     async fn hear(&mut self, kept: &HashSet<(String, String)>) {
-        let before: HashSet<&String> = self.heard.iter().map(|said| &said.id).collect();
-        let all = |heard: &Transcript| {
-            let now: HashSet<&String> = heard.messages.iter().map(|said| &said.id).collect();
+        let before: HashSet<&String> = self.transcript.iter().map(|said| &said.id).collect();
+        let all = |transcript: &Transcript| {
+            let now: HashSet<&String> = transcript.messages.iter().map(|said| &said.id).collect();
             kept.iter().all(|(_, id)| before.contains(id) || now.contains(id))
         };
-        let heard = self.guest.expect("everything that was kept is heard", all).await;
-        self.remember(&heard);
+        let transcript = self.client.expect("everything that was kept is heard", all).await;
+        self.remember(&transcript);
     }
 
     fn judge(&self, names: &[String], kept: &HashSet<(String, String)>) {
-        let ours: Vec<&Said> = self.heard.iter().filter(|said| names.contains(&said.from)).collect();
+        let ours: Vec<&ChatMessage> = self.transcript.iter().filter(|said| names.contains(&said.from)).collect();
         let once: HashSet<&str> = ours.iter().map(|said| said.text.as_str()).collect();
         assert_eq!(once.len(), ours.len(), "{} heard something twice", self.name);
         assert_eq!(
@@ -192,6 +197,6 @@ impl Person {
 
     fn ids_of(&self, kept: &HashSet<(String, String)>) -> Vec<&str> {
         let kept: HashSet<&String> = kept.iter().map(|(_, id)| id).collect();
-        self.heard.iter().filter(|said| kept.contains(&said.id)).map(|said| said.id.as_str()).collect()
+        self.transcript.iter().filter(|said| kept.contains(&said.id)).map(|said| said.id.as_str()).collect()
     }
 }

@@ -22,7 +22,7 @@ const TELL: &str = "new MutationObserver(() => { if (document.querySelector('#ti
 async fn mention_without_consent_alerts_nobody() {
     let (cluster, sari) = sari_alone().await;
     sari.script(WATCH, vec![]).await;
-    let mut budi = cluster.guest(0, "budi").await;
+    let mut budi = cluster.join(0, "budi").await;
     mentioned_while_elsewhere(&sari, &mut budi, cluster.base(0)).await;
     assert_eq!(sari.script("return [asked, notified, notes]", vec![]).await, json!([0, [], 0]));
 }
@@ -35,8 +35,8 @@ async fn mention_in_a_hidden_tab_alerts_once_with_consent() {
     sari.click(".preferences summary").await;
     sari.click("#prefer-notify").await;
     sari.click("#prefer-sound").await;
-    let mut budi = cluster.guest(0, "budi").await;
-    budi.say_kept("@sari di depan mata").await;
+    let mut budi = cluster.join(0, "budi").await;
+    budi.send_acked("@sari di depan mata").await;
     sari.shows(TEXT, "di depan mata").await;
     assert_eq!(sari.script(NOTIFIED, vec![]).await, json!([]), "a visible message needs no notification");
     mentioned_while_elsewhere(&sari, &mut budi, cluster.base(0)).await;
@@ -59,8 +59,8 @@ async fn refused_notifications_are_explained_and_unticked() {
 async fn mentioned_while_elsewhere(sari: &Browser, budi: &mut WsClient, base: &str) {
     sari.script(TELL, vec![]).await;
     let room = sari.opens_tab(&format!("{base}/healthz")).await;
-    budi.say_kept("bukan untuk siapa-siapa").await;
-    budi.say_kept("@sari ada?").await;
+    budi.send_acked("bukan untuk siapa-siapa").await;
+    budi.send_acked("@sari ada?").await;
     // Switching to the room's tab would bring it to the front.
     sari.comes_to("return localStorage.getItem('came')", "hidden").await;
     sari.closes_tab(room).await;

@@ -26,15 +26,15 @@ async fn two_people_on_two_instances_talk_without_a_reload() {
 async fn messages_of_five_people_are_in_the_same_order_everywhere() {
     let cluster = two().await;
     let (sari, budi) = sari_and_budi(&cluster).await;
-    let mut citra = cluster.guest(1, "citra").await;
-    let mut dewi = cluster.guest(0, "dewi").await;
-    let mut eka = cluster.guest(1, "Eka 🌿").await;
-    citra.say_kept("Selamat sore semua 👋").await;
-    dewi.say_kept("Sore! Jadi naik gunung Sabtu ini?").await;
+    let mut citra = cluster.join(1, "citra").await;
+    let mut dewi = cluster.join(0, "dewi").await;
+    let mut eka = cluster.join(1, "Eka 🌿").await;
+    citra.send_acked("Selamat sore semua 👋").await;
+    dewi.send_acked("Sore! Jadi naik gunung Sabtu ini?").await;
     sari.enter("#text", "Jadi. Kumpul jam lima di stasiun, ya.").await;
     sari.shows("#timeline .message.own .text", "Kumpul jam lima").await;
-    eka.say_kept("Aku bawa kopi dan pisang goreng.").await;
-    eka.say_kept("Siapa punya senter cadangan?").await;
+    eka.send_acked("Aku bawa kopi dan pisang goreng.").await;
+    eka.send_acked("Siapa punya senter cadangan?").await;
     budi.enter("#text", "I have two. See you at the station!").await;
     sari.shows("#timeline .message .text", "I have two").await;
     let said = [
@@ -56,7 +56,7 @@ async fn joins_and_leaves_are_shown_in_each_readers_language() {
     let cluster = two().await;
     let (sari, budi) = sari_and_budi(&cluster).await;
     sari.shows(ROW, "budi telah bergabung.").await;
-    let citra = cluster.guest(0, "citra").await;
+    let citra = cluster.join(0, "citra").await;
     sari.shows(ROW, "citra telah bergabung.").await;
     budi.shows(ROW, "citra has joined.").await;
     citra.http_client.log_out().await;
@@ -117,7 +117,7 @@ async fn sign_out_leads_to_the_form_and_leaves_the_room() {
 #[tokio::test]
 async fn name_in_use_is_explained_and_stays_in_the_field() {
     let cluster = two().await;
-    let _sari = cluster.guest(0, "sari").await;
+    let _sari = cluster.join(0, "sari").await;
     let page = Browser::start("id").await;
     page.open(cluster.base(1)).await;
     page.enter("#username", "Sari").await;
@@ -130,17 +130,17 @@ async fn name_in_use_is_explained_and_stays_in_the_field() {
 
 #[tokio::test]
 async fn page_reconnects_after_a_restart_and_misses_nothing() {
-    let cluster = Cluster::of(Engine::Redis).instances(2).set("RUANG_TRUSTED_PROXIES", "127.0.0.0/8");
+    let cluster = Cluster::builder(Engine::Redis).instances(2).set("RUANG_TRUSTED_PROXIES", "127.0.0.0/8");
     let mut cluster = cluster.start().await;
-    let balancer = crate::kit::Balancer::before(&cluster).await;
+    let haproxy = crate::kit::Haproxy::start(&cluster).await;
     let page = Browser::start("id").await;
-    signs_in(&page, balancer.base(), "sari").await;
+    signs_in(&page, haproxy.base(), "sari").await;
     page.enter("#text", "sebelum").await;
     page.shows("#timeline .message[data-id] .text", "sebelum").await;
     cluster.instances[0].terminate();
-    cluster.instances[0].ended(std::time::Duration::from_secs(30)).await;
-    let mut budi = cluster.guest(1, "budi").await;
-    budi.say_kept("sesudah").await;
+    cluster.instances[0].wait_for_exit(std::time::Duration::from_secs(30)).await;
+    let mut budi = cluster.join(1, "budi").await;
+    budi.send_acked("sesudah").await;
     page.shows(TEXT, "sesudah").await;
     assert_eq!(page.texts(TEXT).await, ["sebelum", "sesudah"]);
 }

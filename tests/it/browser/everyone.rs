@@ -10,7 +10,7 @@ const OVERFLOW: &str = "return document.documentElement.scrollWidth - innerWidth
 #[tokio::test]
 async fn every_page_passes_axe_in_light_and_dark() {
     let cluster = alone().await;
-    let _held = cluster.guest(0, "citra").await;
+    let _held = cluster.join(0, "citra").await;
     let page = Browser::start("id").await;
     for colours in ["light", "dark"] {
         page.prefers("prefers-color-scheme", colours).await;
@@ -53,9 +53,9 @@ async fn page_at_320_pixels_cuts_nothing_off() {
     page.open(cluster.base(0)).await;
     assert_eq!(page.script(OVERFLOW, vec![]).await, 0);
     signs_in(&page, cluster.base(0), "Seseorang dengan nama panjang").await;
-    let mut budi = cluster.guest(0, "budi").await;
-    budi.say_kept(&"panjang".repeat(100)).await;
-    budi.say_kept("https://contoh.id/alamat/yang/sangat/panjang/dan/tidak/punya/spasi/sama/sekali").await;
+    let mut budi = cluster.join(0, "budi").await;
+    budi.send_acked(&"panjang".repeat(100)).await;
+    budi.send_acked("https://contoh.id/alamat/yang/sangat/panjang/dan/tidak/punya/spasi/sama/sekali").await;
     page.shows(TEXT, "https://contoh.id").await;
     assert_eq!(page.script(OVERFLOW, vec![]).await, 0);
     let small = "return Array.from(document.querySelectorAll('button, a, input, textarea, summary')).filter(e => \
@@ -91,10 +91,10 @@ async fn forced_colours_pass_axe_and_reduced_motion_is_obeyed() {
     sari.is_accessible("forced colours").await;
     picture(&sari, "room-forced-colours").await;
     sari.prefers("prefers-reduced-motion", "reduce").await;
-    let moves = "return Array.from(document.querySelectorAll('*')).filter(e => { const s = getComputedStyle(e); \
+    let changes = "return Array.from(document.querySelectorAll('*')).filter(e => { const s = getComputedStyle(e); \
         return s.animationName !== 'none' || s.transitionDuration.split(', ').some(d => d !== '0s') })\
         .map(e => e.outerHTML.slice(0, 80))";
-    assert_eq!(sari.script(moves, vec![]).await, serde_json::json!([]), "nothing is animated");
+    assert_eq!(sari.script(changes, vec![]).await, serde_json::json!([]), "nothing is animated");
     assert_eq!(sari.script(animations, vec![]).await, 0);
 }
 
@@ -125,10 +125,10 @@ async fn new_message_is_announced_once() {
     let watch = "window.added = []; new MutationObserver(records => added.push(...records.flatMap(r => \
         Array.from(r.addedNodes, n => n.textContent)))) \
         .observe(document.querySelector('[role=log]'), { childList: true, subtree: true })";
-    let mut budi = cluster.guest(0, "budi").await;
+    let mut budi = cluster.join(0, "budi").await;
     sari.shows("#timeline", "budi telah bergabung.").await;
     sari.script(watch, vec![]).await;
-    budi.say_kept("satu").await;
+    budi.send_acked("satu").await;
     sari.enter("#text", "dua").await;
     sari.shows(TEXT, "dua").await;
     let counts = "return ['satu', 'dua'].map(text => added.filter(each => each.includes(text)).length)";
@@ -143,14 +143,14 @@ async fn chosen_language_is_remembered() {
     sari.comes_to(lang, "en").await;
     sari.open(&format!("{}/chat", cluster.base(0))).await;
     assert_eq!(sari.script(lang, vec![]).await, "en");
-    let _budi = cluster.guest(0, "budi").await;
+    let _budi = cluster.join(0, "budi").await;
     sari.shows("#timeline", "budi has joined.").await;
 }
 
 #[tokio::test]
 async fn page_without_javascript_shows_messages_and_explains() {
     let cluster = alone().await;
-    cluster.guest(0, "budi").await.say_kept("halo semua").await;
+    cluster.join(0, "budi").await.send_acked("halo semua").await;
     let page = Browser::start("id").await;
     page.without_scripts().await;
     page.open(cluster.base(0)).await;
@@ -164,15 +164,15 @@ async fn page_without_javascript_shows_messages_and_explains() {
 
 /// Fills a room with messages of every kind.
 async fn rich(cluster: &Cluster, page: &Browser) {
-    let mut dewi = cluster.guest(0, "dewi").await;
-    let mut eka = cluster.guest(0, "Eka 🌿").await;
-    dewi.say_kept("Sore! Jadi naik gunung Sabtu ini?").await;
+    let mut dewi = cluster.join(0, "dewi").await;
+    let mut eka = cluster.join(0, "Eka 🌿").await;
+    dewi.send_acked("Sore! Jadi naik gunung Sabtu ini?").await;
     page.enter("#text", "Jadi. Kumpul jam lima di stasiun, ya.").await;
-    eka.say_kept("Aku bawa kopi dan pisang goreng. Rutenya: https://contoh.id/rute").await;
-    eka.say_kept("🎉").await;
-    dewi.say_kept("@sari punya senter cadangan?").await;
+    eka.send_acked("Aku bawa kopi dan pisang goreng. Rutenya: https://contoh.id/rute").await;
+    eka.send_acked("🎉").await;
+    dewi.send_acked("@sari punya senter cadangan?").await;
     page.shows(TEXT, "senter").await;
     dewi.leave().await;
-    eka.say_kept(&"Daftar bawaan yang panjang sekali.\n".repeat(20)).await;
+    eka.send_acked(&"Daftar bawaan yang panjang sekali.\n".repeat(20)).await;
     page.shows(TEXT, "Daftar").await;
 }

@@ -15,9 +15,9 @@ const ROWS_KEPT: usize = 2000;
 #[tokio::test]
 async fn first_load_is_small_and_of_one_origin() {
     let cluster = alone().await;
-    let mut budi = cluster.guest(0, "budi").await;
+    let mut budi = cluster.join(0, "budi").await;
     for n in 1..=50 {
-        budi.say_kept(&format!("Pesan nomor {n}, kira-kira sepanjang yang biasa ditulis orang.")).await;
+        budi.send_acked(&format!("Pesan nomor {n}, kira-kira sepanjang yang biasa ditulis orang.")).await;
     }
     let page = Browser::start("id").await;
     page.open(cluster.base(0)).await;
@@ -41,7 +41,7 @@ async fn first_load_is_small_and_of_one_origin() {
 #[tokio::test]
 async fn newest_messages_are_in_the_page_before_the_socket_opens() {
     let (cluster, sari) = sari_alone().await;
-    cluster.guest(0, "budi").await.say_kept("sudah di halaman").await;
+    cluster.join(0, "budi").await.send_acked("sudah di halaman").await;
     let html = "const done = arguments[0]; fetch('/chat').then(r => r.text()).then(done)";
     let page = sari.script_that_waits(html).await;
     assert!(page.as_str().expect("a page").contains("sudah di halaman"));
@@ -50,7 +50,7 @@ async fn newest_messages_are_in_the_page_before_the_socket_opens() {
 #[tokio::test]
 async fn page_after_thousands_of_messages_has_at_most_300_rows() {
     let (cluster, sari) = sari_alone().await;
-    let mut budi = cluster.guest(0, "budi").await;
+    let mut budi = cluster.join(0, "budi").await;
     says(&mut budi, 1, 3000).await;
     sari.shows(TEXT, "pesan 3000").await;
     assert!(sari.count(ROW).await <= 300);
@@ -64,7 +64,7 @@ async fn fifty_messages_per_second_keep_frame_rate_and_memory() {
     let set = env::var("RUANG_SOAK_SECONDS");
     let seconds = set.map_or(15, |set| set.parse().expect("seconds"));
     let (cluster, sari) = sari_alone().await;
-    let mut budi = cluster.guest(0, "budi").await;
+    let mut budi = cluster.join(0, "budi").await;
     let frames = "window.frames = []; let count = 0, since = performance.now(); requestAnimationFrame(function frame(now) { \
         count += 1; if (now - since >= 1000) { frames.push(count * 1000 / (now - since)); count = 0; since = now; } \
         requestAnimationFrame(frame); })";
@@ -93,7 +93,7 @@ async fn fifty_a_second(budi: &mut WsClient, first: usize, seconds: usize) {
 /// Sends numbered messages, the first with this number.
 async fn says(budi: &mut WsClient, first: usize, many: usize) {
     for n in first..first + many {
-        budi.say(&format!("pesan {n}")).await;
+        budi.send_text(&format!("pesan {n}")).await;
         if n % 100 == 0 {
             budi.catch_up().await;
         }

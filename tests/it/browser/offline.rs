@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{CONNECTION, TEXT, alone, network, picture, sari_alone, signs_in};
-use crate::kit::{Balancer, Browser, Cluster, Engine, process::free_port, proxy::Whose};
+use crate::kit::{Browser, Cluster, Engine, Haproxy, process::free_port, proxy::Target};
 
 /// From now on the server sees a page of a former version.
 const FORMER: &str = "const asked = fetch; window.fetch = (address, options) => \
@@ -15,7 +15,7 @@ async fn offline_page_explains_queues_texts_and_retries_on_click() {
     let (network, base) = network(&cluster).await;
     let sari = Browser::start("id").await;
     signs_in(&sari, &base, "sari").await;
-    network.cut(Whose::All);
+    network.cut(Target::All);
     sari.shows("#status-text", "Sambungan ke ruang obrolan terputus.").await;
     sari.enter("#text", "dari kereta").await;
     sari.enter("#text", "masih di kereta").await;
@@ -35,7 +35,7 @@ async fn online_event_reconnects_at_once() {
     let (network, base) = network(&cluster).await;
     let sari = Browser::start("id").await;
     signs_in(&sari, &base, "sari").await;
-    network.cut(Whose::All);
+    network.cut(Target::All);
     sari.comes_to(CONNECTION, "waiting").await;
     network.heal();
     sari.script("dispatchEvent(new Event('online'))", vec![]).await;
@@ -44,12 +44,12 @@ async fn online_event_reconnects_at_once() {
 
 #[tokio::test]
 async fn killed_instance_loses_no_message() {
-    let cluster = Cluster::of(Engine::Redis).instances(2).set("RUANG_TRUSTED_PROXIES", "127.0.0.0/8");
+    let cluster = Cluster::builder(Engine::Redis).instances(2).set("RUANG_TRUSTED_PROXIES", "127.0.0.0/8");
     let mut cluster = cluster.set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
-    let balancer = Balancer::before(&cluster).await;
+    let haproxy = Haproxy::start(&cluster).await;
     let (sari, budi) = tokio::join!(Browser::start("id"), Browser::start("en"));
-    signs_in(&sari, balancer.base(), "sari").await;
-    signs_in(&budi, balancer.base(), "budi").await;
+    signs_in(&sari, haproxy.base(), "sari").await;
+    signs_in(&budi, haproxy.base(), "budi").await;
     let said: Vec<_> = (1..=6).map(|n| format!("kalimat {n}")).collect();
     for (n, text) in said.iter().enumerate() {
         if n == 3 {
@@ -66,7 +66,7 @@ async fn killed_instance_loses_no_message() {
 #[tokio::test]
 async fn announced_restart_shows_no_status_line() {
     let listen = format!("127.0.0.1:{}", free_port());
-    let mut cluster = Cluster::of(Engine::Redis).set("RUANG_LISTEN", &listen).start().await;
+    let mut cluster = Cluster::builder(Engine::Redis).set("RUANG_LISTEN", &listen).start().await;
     let sari = Browser::start("id").await;
     signs_in(&sari, cluster.base(0), "sari").await;
     let watch = "window.banners = 0; new MutationObserver(() => window.banners += !document.querySelector('#status').hidden) \
@@ -75,7 +75,7 @@ async fn announced_restart_shows_no_status_line() {
         .observe(document.body, { attributes: true })";
     sari.script(watch, vec![]).await;
     cluster.instances[0].terminate();
-    cluster.instances[0].ended(Duration::from_secs(30)).await;
+    cluster.instances[0].wait_for_exit(Duration::from_secs(30)).await;
     cluster.add().await;
     sari.comes_to(CONNECTION, "online").await;
     sari.enter("#text", "masih di sini").await;
@@ -92,7 +92,7 @@ async fn new_version_is_offered_and_keeps_the_draft() {
     signs_in(&sari, &base, "sari").await;
     sari.script(FORMER, vec![]).await;
     sari.types("#text", "belum selesai").await;
-    network.cut(Whose::All);
+    network.cut(Target::All);
     sari.comes_to(CONNECTION, "waiting").await;
     network.heal();
     sari.shows("#status-text", "Ada versi baru halaman ini.").await;
@@ -111,7 +111,7 @@ async fn new_version_reloads_the_page_of_a_developer() {
     sari.script("location.hash = 'live'; document.title = 'lama';", vec![]).await;
     sari.script(FORMER, vec![]).await;
     sari.types("#text", "belum selesai").await;
-    network.cut(Whose::All);
+    network.cut(Target::All);
     sari.comes_to(CONNECTION, "waiting").await;
     network.heal();
     sari.comes_to("return document.title === 'lama'", false).await;
@@ -133,11 +133,11 @@ async fn sign_out_in_one_tab_ends_the_others() {
 #[tokio::test]
 async fn history_back_returns_to_a_live_page() {
     let (cluster, sari) = sari_alone().await;
-    let mut budi = cluster.guest(0, "budi").await;
+    let mut budi = cluster.join(0, "budi").await;
     sari.open(&format!("{}/tidak-ada", cluster.base(0))).await;
-    budi.say_kept("selagi pergi").await;
+    budi.send_acked("selagi pergi").await;
     sari.back().await;
     sari.shows(TEXT, "selagi pergi").await;
-    budi.say_kept("sesudah kembali").await;
+    budi.send_acked("sesudah kembali").await;
     sari.shows(TEXT, "sesudah kembali").await;
 }

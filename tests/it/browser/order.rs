@@ -3,22 +3,22 @@
 use serde_json::json;
 
 use super::{ROW, TEXT};
-use crate::{
-    kit::{Browser, Cluster, Engine},
-    operator::{TOKEN, WithOperator, api::act, token_file},
+use crate::kit::{
+    Browser, Cluster, Engine,
+    operator::{TOKEN, act, token_file},
 };
 
 #[tokio::test]
 async fn moderation_shows_at_once_and_after_a_reload() {
     let token = token_file();
-    let cluster = Cluster::of(Engine::Memory).with_operator(&token).start().await;
+    let cluster = Cluster::builder(Engine::Memory).with_operator(&token).start().await;
     let base = cluster.base(0);
     let sari = Browser::start("id").await;
     sari.open(base).await;
     sari.enter("#username", "sari").await;
     sari.is_at("/chat").await;
-    let mut budi = cluster.guest(0, "budi").await;
-    let id = budi.say_kept("kata kasar").await;
+    let mut budi = cluster.join(0, "budi").await;
+    let id = budi.send_acked("kata kasar").await;
     sari.shows(TEXT, "kata kasar").await;
     act(base, json!({"act": "remove", "id": id})).await.is(200);
     sari.shows(TEXT, "Pesan ini dihapus.").await;
@@ -38,7 +38,7 @@ async fn moderation_shows_at_once_and_after_a_reload() {
     for text in ["satu", "dua"] {
         sari.enter("#text", text).await;
     }
-    budi.hears("sari", "dua").await;
+    budi.wait_for_text("sari", "dua").await;
     act(base, json!({"act": "announce", "text": ""})).await.is(200);
     sari.comes_to("return document.querySelector('#announcement').hidden", true).await;
     act(base, json!({"act": "ban", "name": "sari", "for": "1h"})).await.is(200);
@@ -51,9 +51,9 @@ async fn moderation_shows_at_once_and_after_a_reload() {
 #[tokio::test]
 async fn operator_page_works_without_a_script() {
     let token = token_file();
-    let cluster = Cluster::of(Engine::Memory).with_operator(&token).start().await;
-    let mut budi = cluster.guest(0, "<i>budi</i>").await;
-    let bad = budi.say_kept("</textarea><script>document.title = 'x'</script>").await;
+    let cluster = Cluster::builder(Engine::Memory).with_operator(&token).start().await;
+    let mut budi = cluster.join(0, "<i>budi</i>").await;
+    let bad = budi.send_acked("</textarea><script>document.title = 'x'</script>").await;
     let operator = Browser::start("id").await;
     operator.open(&format!("{}/operator", cluster.base(0))).await;
     operator.is_accessible("the operator's sign-in").await;
@@ -63,7 +63,7 @@ async fn operator_page_works_without_a_script() {
     assert_eq!(operator.script("return document.title", vec![]).await, "Pengelola · ruang");
     operator.click("#messages button").await;
     operator.shows(".result", "Berhasil.").await;
-    budi.expect("it is deleted", |heard| heard.removed == [bad.clone()]).await;
+    budi.expect("it is deleted", |transcript| transcript.removed == [bad.clone()]).await;
     operator.types("#announce-text", "</p><img src=x onerror=alert(1)>").await;
     operator.click("form:has(#announce-text) button").await;
     operator.shows("#acts", "Pengumuman: </p><img src=x onerror=alert(1)>").await;

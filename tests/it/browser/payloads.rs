@@ -31,21 +31,21 @@ const FOREIGN: &str = "return [window.owned === undefined, \
 #[tokio::test]
 async fn hostile_texts_and_names_are_text_live_and_reloaded() {
     let (cluster, sari) = sari_alone().await;
-    let mut guests = Vec::new();
+    let mut clients = Vec::new();
     for name in NAMES {
         let http_client = cluster.http_client(0);
-        let answer = http_client.sign_in(name).await;
+        let response = http_client.sign_in(name).await;
         // The server may refuse a name; one that it accepts is shown.
-        if answer.status == 303 {
-            guests.push(WsClient::join_as(&http_client).await);
+        if response.status == 303 {
+            clients.push(WsClient::connect_and_join(&http_client).await);
         } else {
-            answer.is(422);
+            response.is(422);
         }
     }
-    assert!(!guests.is_empty(), "the server refuses every such name");
+    assert!(!clients.is_empty(), "the server refuses every such name");
     for (n, text) in TEXTS.iter().enumerate() {
-        let speaker = n % guests.len();
-        guests[speaker].say_kept(text).await;
+        let speaker = n % clients.len();
+        clients[speaker].send_acked(text).await;
     }
     sari.shows(TEXT, TEXTS[TEXTS.len() - 1]).await;
     is_all_text(&sari).await;

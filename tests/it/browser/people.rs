@@ -11,20 +11,20 @@ const BOX: &str = "return document.querySelector('#text').value";
 #[tokio::test]
 async fn people_are_counted_listed_and_found() {
     let (cluster, sari) = sari_alone().await;
-    let guests = crowd(&cluster).await;
+    let clients = crowd(&cluster).await;
     sari.shows("#people-count", "10").await;
     sari.comes_to("return document.querySelectorAll('#members li').length", 10).await;
     sari.types("#people-search", "BÜD").await;
     assert_eq!(sari.texts("#members bdi").await, ["budi"]);
     sari.types("#people-search", "x").await;
     sari.shows("#no-match", "Tidak ada nama yang cocok.").await;
-    drop(guests);
+    drop(clients);
 }
 
 #[tokio::test]
 async fn many_joins_are_one_row_that_opens_and_can_be_hidden() {
     let (cluster, sari) = sari_alone().await;
-    let guests = crowd(&cluster).await;
+    let clients = crowd(&cluster).await;
     sari.shows(ROW, "8 orang bergabung").await;
     assert_eq!(sari.count(ROW).await, 1);
     sari.is_accessible("presence notices, condensed").await;
@@ -36,30 +36,30 @@ async fn many_joins_are_one_row_that_opens_and_can_be_hidden() {
     sari.reload().await;
     sari.comes_to("return document.body.dataset.presenceNotices", "off").await;
     assert_eq!(sari.script("return document.querySelector('#prefer-notices').checked", vec![]).await, false);
-    drop(guests);
+    drop(clients);
 }
 
 #[tokio::test]
 async fn typing_is_shown_until_the_message_arrives() {
     let (cluster, sari) = sari_alone().await;
-    let mut budi = cluster.guest(0, "budi").await;
+    let mut budi = cluster.join(0, "budi").await;
     budi.send(json!({"type": "typing", "active": true})).await;
     sari.shows("#typing", "budi sedang mengetik…").await;
-    budi.say_kept("selesai").await;
+    budi.send_acked("selesai").await;
     sari.comes_to("return document.querySelector('#typing').textContent", "").await;
 }
 
 #[tokio::test]
 async fn tab_completes_a_mention_and_otherwise_moves_the_focus() {
     let (cluster, sari) = sari_alone().await;
-    let mut budi = cluster.guest(0, "Budi Santoso").await;
+    let mut budi = cluster.join(0, "Budi Santoso").await;
     sari.shows("#members", "Budi Santoso").await;
     let tab = char::from(Key::Tab);
     sari.types("#text", &format!("halo @bu{tab}")).await;
     sari.comes_to(BOX, "halo @Budi Santoso ").await;
     sari.presses(&format!("apa kabar?{}", char::from(Key::Enter))).await;
     sari.shows(TEXT, "halo @Budi Santoso apa kabar?").await;
-    budi.hears("sari", "halo @Budi Santoso apa kabar?").await;
+    budi.wait_for_text("sari", "halo @Budi Santoso apa kabar?").await;
     sari.presses(&tab.to_string()).await;
     assert_eq!(sari.script("return document.activeElement.id", vec![]).await, "send");
 }
@@ -67,7 +67,7 @@ async fn tab_completes_a_mention_and_otherwise_moves_the_focus() {
 #[tokio::test]
 async fn avatar_is_the_same_in_list_message_and_server_markup() {
     let (cluster, sari) = sari_alone().await;
-    cluster.guest(0, "budi").await.say_kept("halo").await;
+    cluster.join(0, "budi").await.send_acked("halo").await;
     sari.shows(TEXT, "halo").await;
     let hues = "return [...new Set(Array.from(document.querySelectorAll('#members [data-name=budi] .avatar, \
         #timeline .avatar'), e => e.dataset.hue + e.textContent))].length";
@@ -80,23 +80,23 @@ async fn avatar_is_the_same_in_list_message_and_server_markup() {
 #[tokio::test]
 async fn muted_person_is_hidden_until_unmuted() {
     let (cluster, sari) = sari_alone().await;
-    let (mut budi, mut citra) = (cluster.guest(0, "budi").await, cluster.guest(0, "citra").await);
-    budi.say_kept("sebelumnya").await;
+    let (mut budi, mut citra) = (cluster.join(0, "budi").await, cluster.join(0, "citra").await);
+    budi.send_acked("sebelumnya").await;
     sari.shows(TEXT, "sebelumnya").await;
     let shown = "return Array.from(document.querySelectorAll('#timeline .message .text')) \
         .filter(text => text.checkVisibility()).map(text => text.textContent)";
     sari.click("#members [data-name=budi] .mute").await;
     sari.comes_to(shown, json!([])).await;
     budi.send(json!({"type": "typing", "active": true})).await;
-    budi.say_kept("@sari dengar?").await;
-    citra.say_kept("tenang").await;
+    budi.send_acked("@sari dengar?").await;
+    citra.send_acked("tenang").await;
     sari.comes_to(shown, json!(["tenang"])).await;
     assert_eq!(sari.script("return document.querySelector('#typing').textContent", vec![]).await, "");
     sari.is_accessible("a muted person").await;
     sari.reload().await;
     sari.comes_to(shown, json!(["tenang"])).await;
     sari.comes_to(CONNECTION, "online").await;
-    budi.http_client.log_out().await.leads_to("/");
+    budi.http_client.log_out().await.redirects_to("/");
     sari.shows(ROW, "budi telah keluar.").await;
     // A muted person who left can be unmuted; the list keeps the keyboard focus.
     let press = "const mute = document.querySelector('#members [data-name=budi] .mute'); mute.focus(); mute.click(); \
@@ -107,9 +107,9 @@ async fn muted_person_is_hidden_until_unmuted() {
 }
 
 async fn crowd(cluster: &crate::kit::Cluster) -> Vec<WsClient> {
-    let mut guests = Vec::new();
+    let mut clients = Vec::new();
     for name in ["adi", "budi", "citra", "dewi", "eka", "fajar", "gita", "hadi", "indah"] {
-        guests.push(cluster.guest(0, name).await);
+        clients.push(cluster.join(0, name).await);
     }
-    guests
+    clients
 }

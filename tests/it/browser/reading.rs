@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{TEXT, alone, network, sari_alone, signs_in};
-use crate::kit::{Browser, WsClient, proxy::Whose};
+use crate::kit::{Browser, WsClient, proxy::Target};
 
 const ROWS: &str = "return document.querySelectorAll('#timeline > li').length";
 const STUCK: &str = "const { scrollHeight, scrollTop, clientHeight } = document.querySelector('#scroll'); \
@@ -14,7 +14,7 @@ const UP_A_BIT: &str = "document.querySelector('#scroll').scrollTop -= 400";
 #[tokio::test]
 async fn links_mentions_and_emoji_are_marked_up() {
     let (cluster, sari) = sari_alone().await;
-    let mut budi = cluster.guest(0, "budi").await;
+    let mut budi = cluster.join(0, "budi").await;
     for text in [
         "lihat https://contoh.id/a?b=c.",
         "@sari halo, @sarinah juga",
@@ -22,7 +22,7 @@ async fn links_mentions_and_emoji_are_marked_up() {
         "مرحبا بالعالم sari",
         "javascript:alert(1)",
     ] {
-        budi.say_kept(text).await;
+        budi.send_acked(text).await;
     }
     sari.shows(TEXT, "javascript").await;
     let link = "const a = document.querySelectorAll('#timeline a'); \
@@ -40,9 +40,9 @@ async fn links_mentions_and_emoji_are_marked_up() {
 #[tokio::test]
 async fn group_shows_its_name_once_and_each_message_its_time() {
     let (cluster, sari) = sari_alone().await;
-    let mut budi = cluster.guest(0, "budi").await;
+    let mut budi = cluster.join(0, "budi").await;
     for text in ["satu", "dua", "tiga"] {
-        budi.say_kept(text).await;
+        budi.send_acked(text).await;
     }
     sari.shows(TEXT, "tiga").await;
     assert_eq!(sari.count("#timeline .grouped").await, 2);
@@ -59,7 +59,7 @@ async fn group_shows_its_name_once_and_each_message_its_time() {
 #[tokio::test]
 async fn long_text_is_folded_until_opened() {
     let (cluster, sari) = sari_alone().await;
-    cluster.guest(0, "budi").await.say_kept(&"baris\n".repeat(60)).await;
+    cluster.join(0, "budi").await.send_acked(&"baris\n".repeat(60)).await;
     sari.shows(TEXT, "baris").await;
     let height = "return document.querySelector('#timeline .text').clientHeight > 1000";
     assert_eq!(sari.script(height, vec![]).await, false);
@@ -107,9 +107,9 @@ async fn reader_above_sees_the_unread_count_and_can_jump_to_it() {
     sari.comes_to("return document.querySelector('#jump').hidden", false).await;
     let place = "return document.querySelector('#scroll').scrollTop";
     let before = sari.script(place, vec![]).await;
-    let citra = cluster.guest(0, "citra").await;
-    budi.say_kept("baru satu").await;
-    budi.say_kept("baru dua").await;
+    let citra = cluster.join(0, "citra").await;
+    budi.send_acked("baru satu").await;
+    budi.send_acked("baru dua").await;
     drop(citra);
     sari.shows("#jump", "2 pesan baru").await;
     assert_eq!(sari.script(place, vec![]).await, before, "the position did not change");
@@ -127,12 +127,12 @@ async fn reader_above_sees_the_unread_count_and_can_jump_to_it() {
 #[tokio::test]
 async fn hidden_page_counts_unread_messages_in_its_title() {
     let (cluster, sari) = sari_alone().await;
-    let mut budi = cluster.guest(0, "budi").await;
-    budi.say_kept("pertama").await;
+    let mut budi = cluster.join(0, "budi").await;
+    budi.send_acked("pertama").await;
     sari.shows(TEXT, "pertama").await;
     sari.script("document.hasFocus = () => false; dispatchEvent(new Event('blur'))", vec![]).await;
-    budi.say_kept("kedua").await;
-    budi.say_kept("ketiga").await;
+    budi.send_acked("kedua").await;
+    budi.send_acked("ketiga").await;
     sari.comes_to("return document.title", "(2) Ruang utama · ruang").await;
     sari.script("delete document.hasFocus; dispatchEvent(new Event('focus'))", vec![]).await;
     sari.comes_to("return document.title", "Ruang utama · ruang").await;
@@ -144,7 +144,7 @@ async fn visit_continues_where_the_last_one_ended() {
     let (cluster, sari) = sari_alone().await;
     let mut budi = filled(&cluster, &sari, 3).await;
     sari.open("about:blank").await;
-    budi.say_kept("selagi pergi").await;
+    budi.send_acked("selagi pergi").await;
     sari.open(&format!("{}/chat", cluster.base(0))).await;
     sari.shows("#timeline .unread", "Belum dibaca").await;
     let marked = "return document.querySelector('#timeline .unread').parentElement.querySelector('.text').textContent";
@@ -154,7 +154,7 @@ async fn visit_continues_where_the_last_one_ended() {
 #[tokio::test]
 async fn older_messages_load_on_scroll_without_a_jump() {
     let cluster = alone().await;
-    let mut budi = cluster.guest(0, "budi").await;
+    let mut budi = cluster.join(0, "budi").await;
     say_many(&mut budi, 1..=700).await;
     let sari = Browser::start("id").await;
     signs_in(&sari, cluster.base(0), "sari").await;
@@ -179,7 +179,7 @@ async fn older_messages_load_on_scroll_without_a_jump() {
     sari.click("#jump").await;
     sari.shows(TEXT, "pesan 700").await;
     sari.comes_to(STUCK, true).await;
-    budi.say_kept("terbaru").await;
+    budi.send_acked("terbaru").await;
     sari.shows(TEXT, "terbaru").await;
     sari.comes_to(STUCK, true).await;
 }
@@ -190,10 +190,10 @@ async fn large_gap_is_a_row_that_loads_it() {
     let (network, base) = network(&cluster).await;
     let sari = Browser::start("id").await;
     signs_in(&sari, &base, "sari").await;
-    let mut budi = cluster.guest(0, "budi").await;
-    budi.say_kept("sebelum").await;
+    let mut budi = cluster.join(0, "budi").await;
+    budi.send_acked("sebelum").await;
     sari.shows(TEXT, "sebelum").await;
-    network.cut(Whose::All);
+    network.cut(Target::All);
     say_many(&mut budi, 1..=520).await;
     network.heal();
     sari.shows("#timeline .gap", "470 pesan terlewat.").await;
@@ -215,18 +215,20 @@ async fn frames(page: &Browser, count: usize) {
 
 /// Sends numbered messages as budi and waits until sari's page shows the last.
 async fn filled(cluster: &crate::kit::Cluster, sari: &Browser, count: usize) -> WsClient {
-    let mut budi = cluster.guest(0, "budi").await;
+    let mut budi = cluster.join(0, "budi").await;
     say_many(&mut budi, 1..=count).await;
     sari.shows(TEXT, &format!("pesan {count}")).await;
     budi
 }
 
-async fn say_many(guest: &mut WsClient, numbers: std::ops::RangeInclusive<usize>) {
+async fn say_many(client: &mut WsClient, numbers: std::ops::RangeInclusive<usize>) {
     let last = *numbers.end();
     for n in numbers {
-        guest.say(&format!("pesan {n}")).await;
+        client.send_text(&format!("pesan {n}")).await;
     }
-    guest
-        .expect("all are stored", |heard| heard.texts().last().is_some_and(|text| *text == format!("pesan {last}")))
+    client
+        .expect("all are stored", |transcript| {
+            transcript.texts().last().is_some_and(|text| *text == format!("pesan {last}"))
+        })
         .await;
 }

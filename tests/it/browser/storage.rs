@@ -16,10 +16,10 @@ async fn page_without_storage_sends_mutes_and_reconnects() {
     sari.run_first(FORBID_STORAGE).await;
     signs_in(&sari, cluster.base(0), "sari").await;
     sari.comes_to(CONNECTION, "online").await;
-    let mut budi = cluster.guest(0, "budi").await;
+    let mut budi = cluster.join(0, "budi").await;
     sari.enter("#text", "tanpa penyimpanan").await;
     sari.shows(TEXT, "tanpa penyimpanan").await;
-    budi.hears("sari", "tanpa penyimpanan").await;
+    budi.wait_for_text("sari", "tanpa penyimpanan").await;
     sari.click("#members [data-name=budi] .mute").await;
     sari.comes_to("return document.querySelector('#members .mute').ariaPressed", "true").await;
 }
@@ -27,8 +27,8 @@ async fn page_without_storage_sends_mutes_and_reconnects() {
 #[tokio::test]
 async fn mute_and_preference_of_one_tab_apply_in_the_other() {
     let (cluster, sari) = sari_alone().await;
-    let mut budi = cluster.guest(0, "budi").await;
-    budi.say_kept("halo").await;
+    let mut budi = cluster.join(0, "budi").await;
+    budi.send_acked("halo").await;
     sari.shows(TEXT, "halo").await;
     let first = sari.opens_tab(&format!("{}/chat", cluster.base(0))).await;
     sari.shows("#members", "budi").await;

@@ -7,9 +7,9 @@ use super::{TEXT, sari_alone};
 #[tokio::test]
 async fn link_with_bidi_controls_shows_the_host_that_opens() {
     let (cluster, sari) = sari_alone().await;
-    let mut budi = cluster.guest(0, "budi").await;
-    budi.say_kept("\u{200f}https://evil.example/\u{202e}?nigol/elpmaxe.knab//:sptth").await;
-    budi.say_kept("https://аррӏе.com/masuk").await;
+    let mut budi = cluster.join(0, "budi").await;
+    budi.send_acked("\u{200f}https://evil.example/\u{202e}?nigol/elpmaxe.knab//:sptth").await;
+    budi.send_acked("https://аррӏе.com/masuk").await;
     sari.shows(TEXT, "xn--").await;
     let shown = "return Array.from(document.querySelectorAll('#timeline a'), a => [a.textContent, a.href])";
     let expected = json!([
@@ -27,7 +27,7 @@ async fn link_with_bidi_controls_shows_the_host_that_opens() {
 #[tokio::test]
 async fn each_line_of_a_text_has_its_own_direction() {
     let (cluster, sari) = sari_alone().await;
-    cluster.guest(0, "budi").await.say_kept("baris pertama yang cukup panjang\nمرحبا\nakhir").await;
+    cluster.join(0, "budi").await.send_acked("baris pertama yang cukup panjang\nمرحبا\nakhir").await;
     sari.shows(TEXT, "akhir").await;
     let edges = "const text = document.querySelector('#timeline .text'), node = text.firstChild, box = text.getBoundingClientRect(); \
         return node.data.split('\\n').map((line) => { const range = document.createRange(), start = node.data.indexOf(line); \
@@ -39,8 +39,8 @@ async fn each_line_of_a_text_has_its_own_direction() {
 #[tokio::test]
 async fn stacked_marks_do_not_leave_their_bubble() {
     let (cluster, sari) = sari_alone().await;
-    let mut budi = cluster.guest(0, "budi").await;
-    budi.say_kept(&format!("a{}", "\u{0317}\u{0310}".repeat(100))).await;
+    let mut budi = cluster.join(0, "budi").await;
+    budi.send_acked(&format!("a{}", "\u{0317}\u{0310}".repeat(100))).await;
     sari.shows(TEXT, "a").await;
     let clipped = "return getComputedStyle(document.querySelector('#timeline .bubble')).overflow";
     assert_eq!(sari.script(clipped, vec![]).await, "clip");
@@ -49,7 +49,7 @@ async fn stacked_marks_do_not_leave_their_bubble() {
 #[tokio::test]
 async fn names_and_times_are_not_translated() {
     let (cluster, sari) = sari_alone().await;
-    cluster.guest(0, "budi").await.say_kept("@sari lihat www.contoh.id").await;
+    cluster.join(0, "budi").await.send_acked("@sari lihat www.contoh.id").await;
     sari.shows(TEXT, "contoh").await;
     sari.enter("#text", "ya").await;
     sari.shows("#timeline .own .text", "ya").await;

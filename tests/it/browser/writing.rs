@@ -3,7 +3,7 @@
 use fantoccini::key::Key;
 
 use super::{CONNECTION, TEXT, alone, network, sari_alone, signs_in};
-use crate::kit::{Browser, proxy::Whose};
+use crate::kit::{Browser, proxy::Target};
 
 const PENDING: &str = "#outbox .pending .text";
 const BOX: &str = "return document.querySelector('#text').value";
@@ -16,7 +16,7 @@ async fn sent_message_is_shown_at_once_and_its_delay_if_any() {
     let (network, base) = network(&cluster).await;
     let sari = Browser::start("id").await;
     signs_in(&sari, &base, "sari").await;
-    network.stall(Whose::All);
+    network.stall(Target::All);
     sari.enter("#text", "lambat").await;
     assert_eq!(sari.texts(PENDING).await, ["lambat"]);
     assert_eq!(sari.count("#outbox .delivery").await, 0, "no delay is shown yet");
@@ -30,7 +30,7 @@ async fn sent_message_is_shown_at_once_and_its_delay_if_any() {
 #[tokio::test]
 async fn outbox_after_a_reload_is_sent_once_and_in_order() {
     let (cluster, sari) = sari_alone().await;
-    let mut budi = cluster.guest(0, "budi").await;
+    let mut budi = cluster.join(0, "budi").await;
     sari.script(LOSE, vec![]).await;
     for text in ["satu", "dua", "tiga"] {
         sari.enter("#text", text).await;
@@ -38,7 +38,7 @@ async fn outbox_after_a_reload_is_sent_once_and_in_order() {
     assert_eq!(sari.texts(PENDING).await, ["satu", "dua", "tiga"]);
     sari.reload().await;
     sari.shows(TEXT, "tiga").await;
-    budi.hears("sari", "tiga").await;
+    budi.wait_for_text("sari", "tiga").await;
     assert_eq!(sari.texts(TEXT).await, ["satu", "dua", "tiga"]);
     assert_eq!(budi.catch_up().await.texts(), ["satu", "dua", "tiga"]);
 }
@@ -60,7 +60,7 @@ async fn outbox_of_a_closed_tab_is_sent_by_another() {
 #[tokio::test]
 async fn message_possibly_sent_long_ago_asks_first() {
     let (cluster, sari) = sari_alone().await;
-    let mut budi = cluster.guest(0, "budi").await;
+    let mut budi = cluster.join(0, "budi").await;
     let leave = "const old = (nonce) => ({ nonce, text: nonce, state: 'waiting', saidAt: Date.now() - 6e5, sentAt: Date.now() - 6e5 }); \
         localStorage.setItem('ruang.outbox/sari/gone', JSON.stringify([old('lagi'), old('buang')]))";
     sari.script(leave, vec![]).await;
@@ -72,7 +72,7 @@ async fn message_possibly_sent_long_ago_asks_first() {
     assert_eq!(budi.catch_up().await.texts(), [""; 0], "the page asks before it sends");
     sari.click("#outbox .link").await;
     sari.shows(TEXT, "lagi").await;
-    budi.hears("sari", "lagi").await;
+    budi.wait_for_text("sari", "lagi").await;
 }
 
 #[tokio::test]

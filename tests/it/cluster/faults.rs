@@ -5,89 +5,98 @@ use std::time::{Duration, Instant};
 use crate::kit::{Cluster, Engine, SOON, WsClient};
 
 #[tokio::test]
-async fn while_redis_is_frozen_sends_are_unknown_and_soon_after_all_goes_on() {
-    let mut cluster = Cluster::of(Engine::Redis).instances(2).start().await;
-    let mut sari = cluster.guest(0, "sari").await;
-    let mut budi = cluster.guest(1, "budi").await;
-    sari.say_kept("sebelum").await;
-    budi.hears("sari", "sebelum").await;
+async fn send_to_a_frozen_redis_is_unavailable_then_acked_once() {
+    let mut cluster = Cluster::builder(Engine::Redis).instances(2).start().await;
+    let mut sari = cluster.join(0, "sari").await;
+    let mut budi = cluster.join(1, "budi").await;
+    sari.send_acked("sebelum").await;
+    budi.wait_for_text("sari", "sebelum").await;
     cluster.redis().pause();
-    sari.say_as("sekali", "selama").await;
-    let unknown = |heard: &crate::kit::Transcript| !heard.errors.is_empty();
-    let heard = sari.expect_within(Duration::from_millis(2500), "unavailable, within 2 s", unknown).await;
+    sari.send_with_nonce("sekali", "selama").await;
+    let unknown = |transcript: &crate::kit::Transcript| !transcript.errors.is_empty();
+    let transcript = sari.expect_within(Duration::from_millis(2500), "unavailable, within 2 s", unknown).await;
     assert_eq!(
-        (heard.errors[0]["code"].as_str(), heard.errors[0]["nonce"].as_str()),
+        (transcript.errors[0]["code"].as_str(), transcript.errors[0]["nonce"].as_str()),
         (Some("unavailable"), Some("sekali"))
     );
     cluster.redis().resume();
     let resumed = Instant::now();
     sends_until_acked(&mut sari, "sekali", "selama").await;
-    let texts = |heard: &crate::kit::Transcript| heard.texts() == ["sebelum", "selama"];
+    let texts = |transcript: &crate::kit::Transcript| transcript.texts() == ["sebelum", "selama"];
     budi.expect("exactly once", texts).await;
     assert!(resumed.elapsed() < Duration::from_secs(4), "it took {:?}", resumed.elapsed());
-    assert_eq!(budi.heard().count, 2, "nobody was swept up meanwhile");
+    assert_eq!(budi.transcript().count, 2, "nobody was swept up meanwhile");
 }
 
 #[tokio::test]
-async fn an_outage_longer_than_the_lease_makes_nobody_leave() {
-    let mut cluster = Cluster::of(Engine::Redis).instances(2).start().await;
-    let mut sari = cluster.guest(0, "sari").await;
-    let mut budi = cluster.guest(1, "budi").await;
-    budi.sees(&["budi", "sari"]).await;
-    sari.sees(&["budi", "sari"]).await;
-    let moves = budi.heard().moves.len() + sari.heard().moves.len();
+async fn outage_longer_than_the_lease_makes_no_one_leave() {
+    let mut cluster = Cluster::builder(Engine::Redis).instances(2).start().await;
+    let mut sari = cluster.join(0, "sari").await;
+    let mut budi = cluster.join(1, "budi").await;
+    budi.wait_for_members(&["budi", "sari"]).await;
+    sari.wait_for_members(&["budi", "sari"]).await;
+    let changes = budi.transcript().changes.len() + sari.transcript().changes.len();
     cluster.redis().pause();
     // Sends are unknown after 2 s each: four of them outlast the lease of 5 s.
     for n in 1..=4 {
-        sari.say_as("sekali", "selama").await;
-        sari.expect("unavailable", |heard| heard.errors.len() == n).await;
+        sari.send_with_nonce("sekali", "selama").await;
+        sari.expect("unavailable", |transcript| transcript.errors.len() == n).await;
     }
     cluster.redis().resume();
     sends_until_acked(&mut sari, "sekali", "selama").await;
-    budi.hears("sari", "selama").await;
-    sari.say_kept("sesudah").await;
-    for guest in [&mut budi, &mut sari] {
-        let heard = guest.hears("sari", "sesudah").await;
-        assert_eq!((heard.count, heard.welcomes.len()), (2, 1), "the same socket, and everybody is still here");
+    budi.wait_for_text("sari", "selama").await;
+    sari.send_acked("sesudah").await;
+    for client in [&mut budi, &mut sari] {
+        let transcript = client.wait_for_text("sari", "sesudah").await;
+        assert_eq!(
+            (transcript.count, transcript.welcomes.len()),
+            (2, 1),
+            "the same socket, and everybody is still here"
+        );
     }
-    assert_eq!(budi.heard().moves.len() + sari.heard().moves.len(), moves, "nobody was said to come or go");
+    assert_eq!(
+        budi.transcript().changes.len() + sari.transcript().changes.len(),
+        changes,
+        "nobody was said to come or go"
+    );
 }
 
 #[tokio::test]
-async fn while_redis_is_away_pages_say_come_back_and_sessions_survive() {
-    let mut cluster = Cluster::of(Engine::Redis).instances(2).start().await;
-    let mut sari = cluster.guest(0, "sari").await;
-    sari.say_kept("sebelum").await;
+async fn pages_are_503_without_redis_and_sessions_survive() {
+    let mut cluster = Cluster::builder(Engine::Redis).instances(2).start().await;
+    let mut sari = cluster.join(0, "sari").await;
+    sari.send_acked("sebelum").await;
     cluster.redis().kill();
     for path in ["/chat", "/api/members", "/api/messages"] {
-        let answer = sari.http_client.get(path).await;
+        let response = sari.http_client.get(path).await;
         // Members may be known without Redis, but whose session this is may not.
-        assert_eq!((answer.status, answer.header("retry-after")), (503, Some("2")), "{path}: {answer:?}");
-        assert!(answer.header("set-cookie").is_none(), "a cookie is never cleared for it: {answer:?}");
+        assert_eq!((response.status, response.header("retry-after")), (503, Some("2")), "{path}: {response:?}");
+        assert!(response.header("set-cookie").is_none(), "a cookie is never cleared for it: {response:?}");
     }
     let refused = WsClient::try_connect(&sari.http_client, &[]).await.err().expect("no session can be read");
     assert_eq!(refused.status, 503);
     assert_eq!(cluster.http_client(1).sign_in("budi").await.status, 503);
-    cluster.instances[0].answers_readyz(503, SOON).await;
+    cluster.instances[0].wait_for_readyz(503, SOON).await;
     cluster.redis().restart().await;
     for instance in &cluster.instances {
-        instance.answers_readyz(200, SOON).await;
+        instance.wait_for_readyz(200, SOON).await;
     }
     sari.http_client.get("/chat").await.is(200);
-    let mut budi = cluster.guest(1, "budi").await;
-    budi.say_kept("sesudah").await;
-    let heard = sari.hears("budi", "sesudah").await;
-    assert_eq!(heard.texts(), ["sebelum", "sesudah"], "the same socket goes on, and nothing is missing");
+    let mut budi = cluster.join(1, "budi").await;
+    budi.send_acked("sesudah").await;
+    let transcript = sari.wait_for_text("budi", "sesudah").await;
+    assert_eq!(transcript.texts(), ["sebelum", "sesudah"], "the same socket goes on, and nothing is missing");
 }
 
 /// As a client does: the same nonce until it is acknowledged.
-async fn sends_until_acked(guest: &mut WsClient, nonce: &str, text: &str) {
+async fn sends_until_acked(client: &mut WsClient, nonce: &str, text: &str) {
     let deadline = Instant::now() + SOON;
-    while guest.heard().acked(nonce).is_none() {
-        assert!(Instant::now() < deadline, "never acknowledged: {:?}", guest.heard().errors);
-        let errors = guest.heard().errors.len();
-        guest.say_as(nonce, text).await;
-        let answered = |heard: &crate::kit::Transcript| heard.acked(nonce).is_some() || heard.errors.len() > errors;
-        guest.expect("an answer", answered).await;
+    while client.transcript().acked(nonce).is_none() {
+        assert!(Instant::now() < deadline, "never acknowledged: {:?}", client.transcript().errors);
+        let errors = client.transcript().errors.len();
+        client.send_with_nonce(nonce, text).await;
+        let answered =
+            |transcript: &crate::kit::Transcript| transcript.acked(nonce).is_some() || transcript.errors.len() > errors;
+        client.expect("an answer", answered).await;
     }
 }

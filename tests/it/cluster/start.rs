@@ -5,13 +5,13 @@ use std::time::Duration;
 use crate::kit::{HttpClient, Instance, Redis, SOON, WsClient};
 
 #[tokio::test]
-async fn without_redis_an_instance_waits_says_so_and_serves_when_it_comes() {
-    let mut redis = Redis::not_yet();
+async fn instance_started_before_redis_serves_once_redis_is_up() {
+    let mut redis = Redis::stopped();
     let settings = [("REDIS_URL".to_owned(), redis.url())];
     let instance = Instance::start("the early instance", &settings).await;
     assert_eq!(instance.status("/healthz").await, Ok(200), "alive");
-    instance.answers_readyz(503, SOON).await;
-    let http_client = HttpClient::at(instance.base());
+    instance.wait_for_readyz(503, SOON).await;
+    let http_client = HttpClient::new(instance.base());
     http_client.get("/").await.is(200);
     let refused = http_client.sign_in("sari").await;
     assert_eq!(refused.is(503).header("retry-after"), Some("2"));
@@ -21,7 +21,7 @@ async fn without_redis_an_instance_waits_says_so_and_serves_when_it_comes() {
     })
     .await;
     redis.restart().await;
-    instance.answers_readyz(200, Duration::from_secs(5)).await;
-    let mut sari = WsClient::enter(&http_client, "sari").await;
-    sari.say_kept("halo").await;
+    instance.wait_for_readyz(200, Duration::from_secs(5)).await;
+    let mut sari = WsClient::sign_in_and_join(&http_client, "sari").await;
+    sari.send_acked("halo").await;
 }

@@ -112,7 +112,7 @@ async fn redis_out_of_memory_refuses_messages_but_lets_people_leave() {
 
 #[tokio::test]
 async fn redis_started_late_is_unavailable_until_then() {
-    let mut redis = Redis::not_yet();
+    let mut redis = Redis::stopped();
     let backplane = on(&redis, super::fixture::POLICY);
     assert!(backplane.read(None).await.is_err());
     redis.restart().await;

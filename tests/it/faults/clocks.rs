@@ -12,7 +12,7 @@ use crate::kit::{
 };
 
 #[tokio::test]
-async fn a_conversation_survives_a_clock_that_jumps_an_hour_ahead_and_an_hour_back() {
+async fn chat_survives_clock_jumps_of_an_hour() {
     let mut cluster = instances().instances(1).start().await;
     let dir = TempDir::new().unwrap();
     let clock = dir.path().join("clock");
@@ -29,7 +29,7 @@ async fn a_conversation_survives_a_clock_that_jumps_an_hour_ahead_and_an_hour_ba
 }
 
 #[tokio::test]
-async fn what_is_too_old_and_what_is_slow_go_by_the_clock_of_redis() {
+async fn retention_and_latency_use_the_clock_of_redis() {
     let mut cluster = instances().instances(1).start().await;
     let dir = TempDir::new().unwrap();
     for (i, (jump, ahead)) in [("+3600\n", -3600.0), ("-3600\n", 3600.0)].into_iter().enumerate() {
@@ -38,11 +38,11 @@ async fn what_is_too_old_and_what_is_slow_go_by_the_clock_of_redis() {
         add_with_clock(&mut cluster, &clock, &[("RUANG_HISTORY_AGE", "10m"), ("RUANG_METRICS_LISTEN", "127.0.0.1:0")])
             .await;
         let instance = cluster.instances.last().unwrap();
-        let mut sari = WsClient::enter(&HttpClient::at(instance.base()), &format!("sari {i}")).await;
-        let id = sari.say_kept("baru saja").await;
+        let mut sari = WsClient::sign_in_and_join(&HttpClient::new(instance.base()), &format!("sari {i}")).await;
+        let id = sari.send_acked("baru saja").await;
         let page = sari.http_client.get("/api/messages").await.json();
         assert!(page["messages"].as_array().unwrap().iter().any(|kept| kept["id"] == *id), "{page}");
-        let told = HttpClient::at(&format!("http://{}", metrics_address(instance))).get("/metrics").await.body;
+        let told = HttpClient::new(&format!("http://{}", metrics_address(instance))).get("/metrics").await.body;
         let slow = value(&told, "ruang_message_delivery_duration_seconds_sum", "");
         assert!(slow < 10.0, "{slow}");
         let told_ahead = value(&told, "ruang_clock_offset_seconds", "");
@@ -67,7 +67,7 @@ async fn add_with_clock(cluster: &mut Cluster, clock: &Path, besides: &[(&str, &
     let settings = settings.iter().chain(besides).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let settings: Vec<(String, String)> = settings.collect();
     let jumpy = Instance::start("the instance with a clock of its own", &settings).await;
-    jumpy.answers_readyz(200, SOON).await;
+    jumpy.wait_for_readyz(200, SOON).await;
     cluster.instances.push(jumpy);
 }
 

@@ -15,24 +15,24 @@ const SPEAKING: Duration = Duration::from_secs(2);
 const ALLOWANCE: Duration = Duration::from_millis(1500);
 
 #[tokio::test]
-async fn with_a_flush_for_each_write_a_killed_redis_loses_nothing() {
+async fn redis_killed_with_fsync_always_loses_nothing() {
     assert_eq!(killed(&["--appendfsync", "always"]).await, Duration::ZERO);
 }
 
 #[tokio::test]
-async fn with_a_flush_each_second_a_killed_redis_loses_no_more_than_a_second() {
+async fn redis_killed_with_fsync_everysec_loses_at_most_one_second() {
     let lost = killed(&["--appendfsync", "everysec"]).await;
     assert!(lost <= Duration::from_secs(1) + ALLOWANCE, "{lost:?}");
 }
 
 #[tokio::test]
-async fn a_replica_that_lags_loses_what_it_had_not_received_and_that_is_announced() {
+async fn failover_to_a_lagging_replica_announces_the_loss() {
     let lost = failed_over(&[], SPEAKING).await;
     assert!(lost > Duration::ZERO, "without a bound for its lag the primary acknowledges alone");
 }
 
 #[tokio::test]
-async fn a_primary_that_must_have_a_replica_stops_acknowledging_soon_after_it_lost_it() {
+async fn primary_with_min_replicas_stops_acking_without_its_replica() {
     let lag = ["--min-replicas-to-write", "1", "--min-replicas-max-lag", "1"];
     let lost = failed_over(&lag, SPEAKING * 3).await;
     // Redis counts whole seconds.
@@ -40,26 +40,26 @@ async fn a_primary_that_must_have_a_replica_stops_acknowledging_soon_after_it_lo
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_and_never_heard_is_not_lost_in_silence() {
+async fn lost_message_that_was_acked_but_not_delivered_is_a_gap() {
     let mut scene = Scene::on(Redis::start_with(&["--appendfsync", "always"]).await, "").await;
-    let kept = scene.redis().written();
+    let kept = scene.redis().aof_position();
     scene.proxy().half_open_subscribers();
-    scene.speakers[0].guest.say_kept("tak terdengar").await;
+    scene.speakers[0].client.send_acked("tak terdengar").await;
     scene.redis().kill();
-    scene.redis().forget_since(&kept);
+    scene.redis().truncate_aof(&kept);
     // What she says as soon as it is back is kept, in a new epoch: no reason to think that all was.
     let back = scene.cluster.redis().restart();
     tokio::join!(back, scene.speakers[0].speak_kept(1, SOON, SOON));
 
-    let sari = &mut scene.speakers[0].guest;
-    let heard = sari.expect("the loss is told", |heard| heard.welcomes.len() == 2).await;
-    assert_eq!(heard.welcomed()["recovered"], false);
-    assert!(!heard.texts().contains(&"tak terdengar"), "it is lost: {:?}", heard.texts());
+    let sari = &mut scene.speakers[0].client;
+    let transcript = sari.expect("the loss is told", |transcript| transcript.welcomes.len() == 2).await;
+    assert_eq!(transcript.last_welcome()["recovered"], false);
+    assert!(!transcript.texts().contains(&"tak terdengar"), "it is lost: {:?}", transcript.texts());
     // Told once: what comes next continues.
     redis::command(scene.redis(), &["CLIENT", "KILL", "TYPE", "pubsub"]).await;
-    let sari = &mut scene.speakers[0].guest;
-    sari.say_kept("lagi").await;
-    assert_eq!(sari.hears("sari", "lagi").await.welcomes.len(), 2);
+    let sari = &mut scene.speakers[0].client;
+    sari.send_acked("lagi").await;
+    assert_eq!(sari.wait_for_text("sari", "lagi").await.welcomes.len(), 2);
 }
 
 /// Kills Redis while people speak. Answers over what time acknowledged messages were lost.
@@ -87,7 +87,7 @@ async fn failed_over(primary: &[&str], speaking: Duration) -> Duration {
     sentinels.primary.kill();
     let spoke = began.elapsed();
     sentinels.replica.restart().await;
-    sentinels.have_promoted().await;
+    sentinels.wait_for_failover().await;
     lost(&mut scene, spoke).await
 }
 
@@ -100,8 +100,8 @@ async fn lost(scene: &mut Scene, spoke: Duration) -> Duration {
         speaker.speak_kept(1, SOON, SOON).await;
         // An ack may be a little ahead of what the instance itself has heard.
         let (newest, _) = speaker.kept.last().expect("just kept").clone();
-        speaker.guest.hears(speaker.name, &newest).await;
-        let log = speaker.guest.http_client.get("/api/messages?limit=200").await.is(200).json();
+        speaker.client.wait_for_text(speaker.name, &newest).await;
+        let log = speaker.client.http_client.get("/api/messages?limit=200").await.is(200).json();
         let log: HashSet<_> = log["messages"]
             .as_array()
             .expect("a page")
@@ -110,9 +110,9 @@ async fn lost(scene: &mut Scene, spoke: Duration) -> Duration {
             .map(str::to_owned)
             .collect();
         let gone = speaker.kept.iter().filter(|(_, id)| !log.contains(id)).count();
-        let told = |heard: &Transcript| heard.welcomes.len() == if gone > 0 { 2 } else { 1 };
-        let heard = speaker.guest.expect_within(SOON, "a loss is announced, and nothing else is", told).await;
-        assert_eq!(heard.welcomed()["recovered"] == false, gone > 0, "{:?}", heard.welcomed());
+        let told = |transcript: &Transcript| transcript.welcomes.len() == if gone > 0 { 2 } else { 1 };
+        let transcript = speaker.client.expect_within(SOON, "a loss is announced, and nothing else is", told).await;
+        assert_eq!(transcript.last_welcome()["recovered"] == false, gone > 0, "{:?}", transcript.last_welcome());
         missing += gone;
         kept += speaker.kept.len();
     }

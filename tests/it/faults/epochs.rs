@@ -14,13 +14,13 @@ async fn flush_after_a_clock_step_lets_people_join_and_talk() {
     let mut scene = scene_an_hour_ahead().await;
     redis::command(scene.redis(), &["FLUSHALL"]).await;
     for speaker in &mut scene.speakers {
-        speaker.guest.is_sent_away(SOON, "session_ended", 4001).await;
+        speaker.client.wait_for_bye(SOON, "session_ended", 4001).await;
     }
-    let mut sari = scene.cluster.guest(0, "sari").await;
-    let mut budi = scene.cluster.guest(1, "budi").await;
-    sari.say_kept("lagi").await;
-    let heard = budi.expect_within(RESUMED, "the message", |heard| heard.shows("sari", "lagi")).await;
-    assert_eq!(heard.texts(), ["lagi"], "nothing of the lost epoch is shown");
+    let mut sari = scene.cluster.join(0, "sari").await;
+    let mut budi = scene.cluster.join(1, "budi").await;
+    sari.send_acked("lagi").await;
+    let transcript = budi.expect_within(RESUMED, "the message", |transcript| transcript.shows("sari", "lagi")).await;
+    assert_eq!(transcript.texts(), ["lagi"], "nothing of the lost epoch is shown");
     let page = budi.http_client.get("/api/messages").await.json();
     assert_eq!(page["messages"].as_array().map(Vec::len), Some(1), "{page}");
 }
@@ -32,10 +32,10 @@ async fn room_lost_after_a_clock_step_delivers_every_acknowledged_message() {
     let keys = keys.map(|key| format!("ruang:{{ruang_chat_utama}}:{key}"));
     let delete = [&["DEL"], keys.each_ref().map(String::as_str).as_slice()].concat();
     assert_eq!(redis::command(scene.redis(), &delete).await.trim(), "6");
-    let is_announced = |heard: &Transcript| heard.welcomes.len() == 2;
+    let is_announced = |transcript: &Transcript| transcript.welcomes.len() == 2;
     for speaker in &mut scene.speakers {
-        let heard = speaker.guest.expect_within(RESUMED, "an unasked welcome", is_announced).await;
-        assert_eq!(heard.welcomed()["recovered"], false);
+        let transcript = speaker.client.expect_within(RESUMED, "an unasked welcome", is_announced).await;
+        assert_eq!(transcript.last_welcome()["recovered"], false);
         speaker.kept.clear();
     }
     for speaker in &mut scene.speakers {

@@ -15,19 +15,19 @@ use crate::kit::{
 const ROOM: &str = "{ruang_chat_utama}";
 
 #[tokio::test]
-async fn a_conversation_survives_a_primary_that_is_killed_under_real_sentinels() {
+async fn chat_survives_a_sentinel_failover() {
     let mut sentinels = Sentinels::start().await;
     let cluster = instances().start_on(None, &sentinels.url()).await;
     let mut scene = Scene::of(cluster, None).await;
     sentinels.primary.kill();
     scene.lasts(Duration::from_secs(2)).await;
-    sentinels.have_promoted().await;
+    sentinels.wait_for_failover().await;
     scene.goes_on().await;
 }
 
 #[tokio::test]
-async fn so_it_does_where_all_of_them_ask_for_a_password() {
-    let mut sentinels = Sentinels::start_closed().await;
+async fn chat_survives_a_sentinel_failover_with_passwords() {
+    let mut sentinels = Sentinels::start_with_password().await;
     let dir = scratch();
     let password = dir.path().join("password");
     std::fs::write(&password, PASSWORD).expect("a file");
@@ -37,12 +37,12 @@ async fn so_it_does_where_all_of_them_ask_for_a_password() {
     assert!(!log.contains(PASSWORD), "{log}");
     let scene = Scene::of(cluster, None).await;
     sentinels.primary.kill();
-    sentinels.have_promoted().await;
+    sentinels.wait_for_failover().await;
     scene.goes_on().await;
 }
 
 #[tokio::test]
-async fn a_room_stays_open_in_a_real_cluster_of_three_masters() {
+async fn chat_works_on_a_redis_cluster_of_three_masters() {
     let masters = RedisCluster::start().await;
     let cluster = instances().start_on(None, &masters.url()).await;
     let mut scene = Scene::of(cluster, None).await;
@@ -52,12 +52,12 @@ async fn a_room_stays_open_in_a_real_cluster_of_three_masters() {
 }
 
 #[tokio::test]
-async fn a_conversation_survives_the_master_of_the_room_that_is_killed_and_replaced_by_its_replica() {
+async fn chat_survives_a_redis_cluster_failover() {
     let mut masters = RedisCluster::start().await;
-    let replica = masters.replica_of_keeper(ROOM).await;
+    let replica = masters.add_replica_of(ROOM).await;
     let cluster = instances().start_on(None, &masters.url()).await;
     let mut scene = Scene::of(cluster, None).await;
-    masters.keeper(ROOM).await.kill();
+    masters.master_of(ROOM).await.kill();
     scene.lasts(Duration::from_secs(2)).await;
     eventually(SOON, "the replica is promoted", || async {
         let role = command(&replica, &["ROLE"]).await;

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::Scene;
-use crate::kit::{proxy::Whose, redis};
+use crate::kit::{proxy::Target, redis};
 
 const A_WHILE: Duration = Duration::from_secs(4);
 
 #[tokio::test]
-async fn a_subscription_that_cannot_be_had_is_noticed_and_made_up_for() {
+async fn refused_subscription_is_noticed_and_recovered() {
     let mut scene = Scene::open().await;
-    scene.proxy().cut(Whose::Subscribers);
+    scene.proxy().cut(Target::Subscribers);
     scene.is_noticed().await;
     scene.lasts(A_WHILE).await;
     scene.proxy().heal();
@@ -18,9 +18,9 @@ async fn a_subscription_that_cannot_be_had_is_noticed_and_made_up_for() {
 }
 
 #[tokio::test]
-async fn a_subscription_that_is_deaf_is_noticed_and_made_up_for() {
+async fn stalled_subscription_is_noticed_and_recovered() {
     let mut scene = Scene::open().await;
-    scene.proxy().stall(Whose::Subscribers);
+    scene.proxy().stall(Target::Subscribers);
     scene.is_noticed().await;
     scene.lasts(A_WHILE).await;
     scene.proxy().heal();
@@ -28,7 +28,7 @@ async fn a_subscription_that_is_deaf_is_noticed_and_made_up_for() {
 }
 
 #[tokio::test]
-async fn a_half_open_subscription_is_replaced_without_help() {
+async fn half_open_subscription_is_noticed_and_replaced() {
     let scene = Scene::open().await;
     scene.proxy().half_open_subscribers();
     scene.is_noticed().await;
@@ -36,7 +36,7 @@ async fn a_half_open_subscription_is_replaced_without_help() {
 }
 
 #[tokio::test]
-async fn a_conversation_survives_a_subscription_that_redis_ends() {
+async fn chat_survives_a_killed_subscription() {
     let mut scene = Scene::open().await;
     for _ in 0..3 {
         redis::command(scene.redis(), &["CLIENT", "KILL", "TYPE", "pubsub"]).await;
@@ -46,7 +46,7 @@ async fn a_conversation_survives_a_subscription_that_redis_ends() {
 }
 
 #[tokio::test]
-async fn a_conversation_survives_a_subscription_that_redis_ends_because_too_much_waits_for_it() {
+async fn chat_survives_the_output_buffer_limit_of_a_subscription() {
     let mut scene = Scene::open().await;
     let limit = ["CONFIG", "SET", "client-output-buffer-limit", "pubsub 32kb 32kb 1"];
     redis::command(scene.redis(), &limit).await;
@@ -55,6 +55,6 @@ async fn a_conversation_survives_a_subscription_that_redis_ends_because_too_much
         redis::command(scene.redis(), &["EVAL", flood, "0", "ruang:{ruang_chat_utama}:live"]).await;
         scene.lasts(Duration::from_secs(1)).await;
     }
-    scene.redis().says("overcoming of output buffer limits").await;
+    scene.redis().wait_for_log("overcoming of output buffer limits").await;
     scene.goes_on().await;
 }

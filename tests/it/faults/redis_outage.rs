@@ -10,7 +10,7 @@ const LONG: Duration = Duration::from_secs(6);
 const A_WHILE: Duration = Duration::from_secs(4);
 
 #[tokio::test]
-async fn a_conversation_survives_a_redis_that_is_stopped_for_longer_than_a_lease_and_started_again() {
+async fn chat_survives_redis_stopped_for_longer_than_a_lease() {
     let mut scene = Scene::open().await;
     scene.redis().kill();
     scene.lasts(LONG).await;
@@ -19,7 +19,7 @@ async fn a_conversation_survives_a_redis_that_is_stopped_for_longer_than_a_lease
 }
 
 #[tokio::test]
-async fn a_conversation_survives_a_redis_that_is_frozen_for_longer_than_a_lease() {
+async fn chat_survives_redis_frozen_for_longer_than_a_lease() {
     let mut scene = Scene::open().await;
     scene.redis().pause();
     scene.lasts(LONG).await;
@@ -28,7 +28,7 @@ async fn a_conversation_survives_a_redis_that_is_frozen_for_longer_than_a_lease(
 }
 
 #[tokio::test]
-async fn a_conversation_survives_a_redis_that_is_busy_for_a_while() {
+async fn chat_survives_a_busy_redis() {
     let mut scene = Scene::open().await;
     redis::command(scene.redis(), &["CLIENT", "PAUSE", "4000", "ALL"]).await;
     scene.lasts(A_WHILE).await;
@@ -36,7 +36,7 @@ async fn a_conversation_survives_a_redis_that_is_busy_for_a_while() {
 }
 
 #[tokio::test]
-async fn a_conversation_survives_a_redis_that_answers_half_a_second_late() {
+async fn chat_survives_replies_delayed_by_half_a_second() {
     let mut scene = Scene::open().await;
     scene.proxy().delay(Duration::from_millis(500));
     scene.lasts(LONG).await;
@@ -46,7 +46,7 @@ async fn a_conversation_survives_a_redis_that_answers_half_a_second_late() {
 }
 
 #[tokio::test]
-async fn a_conversation_survives_a_network_that_resets_every_connection_each_second() {
+async fn chat_survives_connection_resets_every_second() {
     let mut scene = Scene::open().await;
     let proxy = scene.proxy.take().expect("there is a proxy");
     proxy.reset_every(Duration::from_secs(1), scene.lasts(LONG)).await;
@@ -55,16 +55,16 @@ async fn a_conversation_survives_a_network_that_resets_every_connection_each_sec
 }
 
 #[tokio::test]
-async fn a_conversation_survives_a_network_through_which_nothing_passes() {
+async fn chat_survives_a_stalled_network() {
     let mut scene = Scene::open().await;
-    scene.proxy().stall(crate::kit::proxy::Whose::All);
+    scene.proxy().stall(crate::kit::proxy::Target::All);
     scene.lasts(LONG).await;
     scene.proxy().heal();
     scene.goes_on().await;
 }
 
 #[tokio::test]
-async fn a_conversation_survives_a_redis_that_takes_seconds_to_load_its_file() {
+async fn chat_survives_redis_loading_its_file_for_seconds() {
     let mut scene = Scene::open().await;
     let fill = "for i = 1, 20000 do redis.call('SET', 'pad:' .. i, i) end";
     redis::command(scene.redis(), &["EVAL", fill, "0"]).await;
@@ -79,9 +79,9 @@ async fn a_conversation_survives_a_redis_that_takes_seconds_to_load_its_file() {
     // be; and a look at the connections every few keys.
     scene.redis().configure("--key-load-delay", "500");
     scene.redis().configure("--loading-process-events-interval-bytes", "1024");
-    scene.redis().begin();
+    scene.redis().start_loading();
     scene.lasts(Duration::from_secs(2)).await;
     assert!(redis::command(scene.redis(), &["PING"]).await.starts_with("LOADING"), "it still loads");
-    scene.redis().serves().await;
+    scene.redis().wait_until_serving().await;
     scene.goes_on().await;
 }

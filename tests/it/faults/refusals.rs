@@ -10,7 +10,7 @@ const A_WHILE: Duration = Duration::from_secs(4);
 const LONG: Duration = Duration::from_secs(6);
 
 #[tokio::test]
-async fn a_conversation_survives_a_redis_that_forgets_the_scripts() {
+async fn chat_survives_a_script_flush() {
     let mut scene = Scene::open().await;
     for _ in 0..4 {
         redis::command(scene.redis(), &["SCRIPT", "FLUSH"]).await;
@@ -21,7 +21,7 @@ async fn a_conversation_survives_a_redis_that_forgets_the_scripts() {
 }
 
 #[tokio::test]
-async fn a_conversation_survives_a_redis_that_is_out_of_memory() {
+async fn chat_survives_redis_out_of_memory() {
     let mut scene = Scene::open().await;
     redis::command(scene.redis(), &["CONFIG", "SET", "maxmemory", "1"]).await;
     scene.lasts(LONG).await;
@@ -30,7 +30,7 @@ async fn a_conversation_survives_a_redis_that_is_out_of_memory() {
 }
 
 #[tokio::test]
-async fn a_conversation_survives_a_redis_that_is_made_a_replica_and_a_primary_again() {
+async fn chat_survives_redis_demoted_to_a_replica_and_back() {
     let mut scene = Scene::open().await;
     // Of somebody who is not there, or it would take over their data.
     let nobody = free_port().to_string();
@@ -41,7 +41,7 @@ async fn a_conversation_survives_a_redis_that_is_made_a_replica_and_a_primary_ag
 }
 
 #[tokio::test]
-async fn a_conversation_survives_a_user_whose_rights_are_revoked_and_granted_again() {
+async fn chat_survives_revoked_redis_permissions() {
     let redis = Redis::start().await;
     redis::command(&redis, &["ACL", "SETUSER", "ruang", "on", ">rahasia", "~*", "&*", "+@all"]).await;
     let mut scene = Scene::on(redis, "ruang:rahasia@").await;
@@ -52,7 +52,7 @@ async fn a_conversation_survives_a_user_whose_rights_are_revoked_and_granted_aga
 }
 
 #[tokio::test]
-async fn a_conversation_survives_a_user_who_is_deleted_and_created_again() {
+async fn chat_survives_a_deleted_redis_user() {
     let create = ["ACL", "SETUSER", "ruang", "on", ">rahasia", "~*", "&*", "+@all"];
     let redis = Redis::start().await;
     redis::command(&redis, &create).await;

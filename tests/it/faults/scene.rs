@@ -11,7 +11,8 @@ use tokio::time::sleep;
 
 use super::speaker::Speaker;
 use crate::kit::{
-    Cluster, Engine, HttpClient, Proxy, Redis, SOON, Transcript, WsClient, cluster::Builder, transcript::Moved,
+    Cluster, Engine, HttpClient, Proxy, Redis, SOON, Transcript, WsClient, cluster::ClusterBuilder,
+    transcript::PresenceChange,
 };
 
 /// Within what a request, or a message, is answered whatever happens.
@@ -42,7 +43,7 @@ impl Scene {
 
     /// Opens the room on this Redis; `user` comes before the host in the URL.
     pub async fn on(redis: Redis, user: &str) -> Self {
-        let proxy = Proxy::to(redis.port()).await;
+        let proxy = Proxy::start(redis.port()).await;
         let url = format!("redis://{user}127.0.0.1:{}", proxy.port());
         let cluster = instances().start_on(Some(redis), &url).await;
         Self::of(cluster, Some(proxy)).await
@@ -54,7 +55,7 @@ impl Scene {
         let budi = Speaker::enter(&cluster.http_client(1), "budi").await;
         let mut scene = Self { cluster, proxy, speakers: vec![sari, budi] };
         for speaker in &mut scene.speakers {
-            speaker.guest.sees(&["budi", "sari"]).await;
+            speaker.client.wait_for_members(&["budi", "sari"]).await;
             speaker.speak_kept(2, SOON, SOON).await;
         }
         scene.hear_all(SOON).await;
@@ -72,7 +73,7 @@ impl Scene {
     /// Has everybody chat and ask for pages for this long: whatever happens, everything is answered in time.
     pub async fn lasts(&mut self, time: Duration) {
         let end = Instant::now() + time;
-        let asking = self.speakers.iter().map(|speaker| speaker.guest.http_client.clone()).collect::<Vec<_>>();
+        let asking = self.speakers.iter().map(|speaker| speaker.client.http_client.clone()).collect::<Vec<_>>();
         let asking = join_all(asking.into_iter().map(|http_client| ask_until(http_client, end)));
         let speaking = self.speakers.iter_mut().map(|speaker| speaker.speak_until(end, ANSWERED + ALLOWANCE));
         let (slowest, _) = tokio::join!(asking, join_all(speaking));
@@ -84,7 +85,7 @@ impl Scene {
     pub async fn is_noticed(&self) {
         let began = Instant::now();
         for instance in &self.cluster.instances {
-            instance.answers_readyz(503, (NOTICED + ALLOWANCE).saturating_sub(began.elapsed())).await;
+            instance.wait_for_readyz(503, (NOTICED + ALLOWANCE).saturating_sub(began.elapsed())).await;
         }
         println!("noticed after {:?}", began.elapsed());
     }
@@ -96,7 +97,7 @@ impl Scene {
         join_all(speaking).await;
         self.hear_all(limit.saturating_sub(began.elapsed())).await;
         for instance in &self.cluster.instances {
-            instance.answers_readyz(200, limit.saturating_sub(began.elapsed())).await;
+            instance.wait_for_readyz(200, limit.saturating_sub(began.elapsed())).await;
         }
         println!("resumed after {:?}", began.elapsed());
         self.nothing_was_lost_or_doubled().await;
@@ -108,35 +109,40 @@ impl Scene {
         let began = Instant::now();
         let kept: Vec<(String, String)> = self.speakers.iter().flat_map(|speaker| speaker.kept.clone()).collect();
         for speaker in &mut self.speakers {
-            let all = |heard: &Transcript| {
-                let heard: HashSet<_> = heard.messages.iter().map(|said| (&said.text, &said.id)).collect();
-                kept.iter().all(|(text, id)| heard.contains(&(text, id)))
+            let all = |transcript: &Transcript| {
+                let transcript: HashSet<_> = transcript.messages.iter().map(|said| (&said.text, &said.id)).collect();
+                kept.iter().all(|(text, id)| transcript.contains(&(text, id)))
             };
             let left = limit.saturating_sub(began.elapsed());
-            speaker.guest.expect_within(left, "everything acknowledged is heard, under its id", all).await;
+            speaker.client.expect_within(left, "everything acknowledged is heard, under its id", all).await;
         }
     }
 
     async fn nothing_was_lost_or_doubled(&mut self) {
-        let first = self.speakers[0].guest.catch_up().await;
+        let first = self.speakers[0].client.catch_up().await;
         for speaker in &mut self.speakers {
-            let heard = speaker.guest.catch_up().await;
-            assert_eq!(heard.messages, first.messages, "one order everywhere");
-            let once: HashSet<_> = heard.messages.iter().map(|said| &said.text).collect();
-            assert_eq!(once.len(), heard.messages.len(), "once each: {:?}", heard.texts());
-            assert_eq!(heard.welcomes.len(), 1, "nothing was lost, so nothing is to be noticed: {:?}", heard.welcomes);
-            let log = speaker.guest.http_client.get("/api/messages?limit=200").await.is(200).json();
+            let transcript = speaker.client.catch_up().await;
+            assert_eq!(transcript.messages, first.messages, "one order everywhere");
+            let once: HashSet<_> = transcript.messages.iter().map(|said| &said.text).collect();
+            assert_eq!(once.len(), transcript.messages.len(), "once each: {:?}", transcript.texts());
+            assert_eq!(
+                transcript.welcomes.len(),
+                1,
+                "nothing was lost, so nothing is to be noticed: {:?}",
+                transcript.welcomes
+            );
+            let log = speaker.client.http_client.get("/api/messages?limit=200").await.is(200).json();
             let ids: Vec<_> = log["messages"].as_array().expect("a page").iter().map(|said| &said["id"]).collect();
-            assert_eq!(ids, heard.ids(), "what was heard is what is kept");
+            assert_eq!(ids, transcript.ids(), "what was heard is what is kept");
         }
     }
 
     async fn nobody_left(&mut self) {
         for speaker in &mut self.speakers {
-            let heard = speaker.guest.sees(&["budi", "sari"]).await;
-            let gone = heard.moves.iter().any(|moved| matches!(moved, Moved::Out(_)));
-            assert!(!gone && heard.moves.len() <= 2, "nobody came or went: {:?}", heard.moves);
-            let members = speaker.guest.http_client.get("/api/members").await.is(200).json();
+            let transcript = speaker.client.wait_for_members(&["budi", "sari"]).await;
+            let gone = transcript.changes.iter().any(|moved| matches!(moved, PresenceChange::Left(_)));
+            assert!(!gone && transcript.changes.len() <= 2, "nobody came or went: {:?}", transcript.changes);
+            let members = speaker.client.http_client.get("/api/members").await.is(200).json();
             assert_eq!(members["members"], serde_json::json!(["budi", "sari"]), "the rosters are equal");
         }
         for instance in &self.cluster.instances {
@@ -146,8 +152,8 @@ impl Scene {
 }
 
 /// Two instances without a limit on messages.
-pub fn instances() -> Builder {
-    Cluster::of(Engine::Redis).instances(2).set("RUANG_MESSAGES_PER_SECOND", "0")
+pub fn instances() -> ClusterBuilder {
+    Cluster::builder(Engine::Redis).instances(2).set("RUANG_MESSAGES_PER_SECOND", "0")
 }
 
 /// Asks for every kind of page until then, and answers how long the slowest took.
@@ -156,18 +162,18 @@ async fn ask_until(http_client: HttpClient, end: Instant) -> Duration {
     while Instant::now() < end {
         for path in ["/chat", "/api/members", "/api/messages", "/readyz", "/healthz"] {
             let began = Instant::now();
-            let answer = http_client.get(path).await;
-            slowest = slowest.max(in_time(path, began, &answer));
-            assert!(answer.status == 200 || (answer.status == 503 && path != "/healthz"), "{path}: {answer:?}");
+            let response = http_client.get(path).await;
+            slowest = slowest.max(in_time(path, began, &response));
+            assert!(response.status == 200 || (response.status == 503 && path != "/healthz"), "{path}: {response:?}");
         }
         let began = Instant::now();
         let second_tab = joins(&http_client).await;
         slowest = slowest.max(in_time("/ws", began, &second_tab));
         let began = Instant::now();
         let name = format!("tamu {}", SIGNED_IN.fetch_add(1, Ordering::Relaxed));
-        let answer = HttpClient::at(http_client.base()).sign_in(&name).await;
-        slowest = slowest.max(in_time("POST /", began, &answer));
-        assert!([303, 503].contains(&answer.status), "{answer:?}");
+        let response = HttpClient::new(http_client.base()).sign_in(&name).await;
+        slowest = slowest.max(in_time("POST /", began, &response));
+        assert!([303, 503].contains(&response.status), "{response:?}");
         sleep(PAUSE).await;
     }
     slowest
@@ -182,16 +188,16 @@ async fn joins(http_client: &HttpClient) -> &'static str {
         }
         Ok(mut tab) => {
             tab.send(serde_json::json!({"type": "join"})).await;
-            let answered = |heard: &Transcript| heard.welcomes.len() + heard.errors.len() > 0;
-            let heard = tab.expect_within(SOON, "an answer to a join", answered).await;
-            assert!(heard.errors.iter().all(|error| error["code"] == "unavailable"), "{:?}", heard.errors);
-            if heard.errors.is_empty() { "welcomed" } else { "unavailable" }
+            let answered = |transcript: &Transcript| transcript.welcomes.len() + transcript.errors.len() > 0;
+            let transcript = tab.expect_within(SOON, "an answer to a join", answered).await;
+            assert!(transcript.errors.iter().all(|error| error["code"] == "unavailable"), "{:?}", transcript.errors);
+            if transcript.errors.is_empty() { "welcomed" } else { "unavailable" }
         }
     }
 }
 
-fn in_time(what: &str, began: Instant, answer: &impl std::fmt::Debug) -> Duration {
+fn in_time(what: &str, began: Instant, response: &impl std::fmt::Debug) -> Duration {
     let took = began.elapsed();
-    assert!(took <= ANSWERED + ALLOWANCE, "{what} took {took:?}: {answer:?}");
+    assert!(took <= ANSWERED + ALLOWANCE, "{what} took {took:?}: {response:?}");
     took
 }

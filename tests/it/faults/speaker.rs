@@ -12,7 +12,7 @@ const BREATH: Duration = Duration::from_millis(250);
 /// A guest with an outbox.
 pub struct Speaker {
     pub name: &'static str,
-    pub guest: WsClient,
+    pub client: WsClient,
     said: usize,
     pending: Option<String>,
     /// Texts that were acknowledged, with their ids.
@@ -25,8 +25,8 @@ pub struct Speaker {
 
 impl Speaker {
     pub async fn enter(http_client: &HttpClient, name: &'static str) -> Self {
-        let guest = WsClient::enter(http_client, name).await;
-        Self { name, guest, said: 0, pending: None, kept: Vec::new(), slowest: Duration::ZERO, unavailable: 0 }
+        let client = WsClient::sign_in_and_join(http_client, name).await;
+        Self { name, client, said: 0, pending: None, kept: Vec::new(), slowest: Duration::ZERO, unavailable: 0 }
     }
 
     /// Speaks until then; every answer must come within `patience`. What is not acknowledged stays in the outbox.
@@ -42,7 +42,12 @@ impl Speaker {
         let (began, enough) = (Instant::now(), self.kept.len() + count);
         while self.kept.len() < enough {
             let waited = began.elapsed();
-            assert!(waited < limit, "{} is not heard {waited:?} on: {:?}", self.name, self.guest.heard().errors.last());
+            assert!(
+                waited < limit,
+                "{} is not heard {waited:?} on: {:?}",
+                self.name,
+                self.client.transcript().errors.last()
+            );
             if !self.try_once(patience).await {
                 sleep(BREATH).await;
             }
@@ -57,17 +62,17 @@ impl Speaker {
             format!("{}-{}", self.name, self.said)
         });
         // The text is its own nonce: whoever hears it twice was told twice.
-        let errors = self.guest.heard().errors.len();
-        self.guest.say_as(&text, &text).await;
+        let errors = self.client.transcript().errors.len();
+        self.client.send_with_nonce(&text, &text).await;
         let began = Instant::now();
-        let answered = |heard: &Transcript| heard.acked(&text).is_some() || heard.errors.len() > errors;
-        let heard = self.guest.expect_within(patience, &format!("an answer to {text}"), answered).await;
+        let answered = |transcript: &Transcript| transcript.acked(&text).is_some() || transcript.errors.len() > errors;
+        let transcript = self.client.expect_within(patience, &format!("an answer to {text}"), answered).await;
         self.slowest = self.slowest.max(began.elapsed());
-        if let Some(id) = heard.acked(&text) {
+        if let Some(id) = transcript.acked(&text) {
             self.kept.push((text, id.to_owned()));
             return true;
         }
-        let error = heard.errors.last().expect("just seen");
+        let error = transcript.errors.last().expect("just seen");
         assert_eq!((error["code"].as_str(), error["nonce"].as_str()), (Some("unavailable"), Some(text.as_str())));
         self.unavailable += 1;
         self.pending = Some(text);

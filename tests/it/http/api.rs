@@ -5,27 +5,27 @@ use serde_json::{Value, json};
 use crate::kit::{Cluster, Engine, HttpClient, WsClient, engines::on_both_engines};
 
 on_both_engines! {
-    without_a_session_it_says_so_in_json,
-    history_is_read_a_page_at_a_time_in_both_directions,
-    an_empty_room_has_an_empty_history,
-    a_page_is_fifty_messages_unless_another_limit_is_given,
-    limits_and_cursors_that_make_no_sense_are_refused,
-    an_id_that_is_not_kept_gets_what_is_kept,
-    people_are_read_a_page_at_a_time_by_folded_name,
-    who_has_just_gone_is_still_counted,
+    request_without_a_session_is_401_in_json,
+    history_is_paged_in_both_directions,
+    empty_room_has_an_empty_history,
+    page_limit_is_50_by_default,
+    invalid_limits_and_cursors_are_400,
+    unknown_cursor_returns_stored_messages_as_trimmed,
+    members_are_paged_by_folded_name,
+    member_within_the_grace_is_listed,
 }
 
-async fn without_a_session_it_says_so_in_json(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
+async fn request_without_a_session_is_401_in_json(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
     for path in ["/api/messages", "/api/members", "/api/members?limit=1"] {
-        let answer = cluster.http_client(0).get(path).await;
-        assert!(answer.is(401).json()["error"].is_string(), "{answer:?}");
+        let response = cluster.http_client(0).get(path).await;
+        assert!(response.is(401).json()["error"].is_string(), "{response:?}");
     }
 }
 
-async fn history_is_read_a_page_at_a_time_in_both_directions(engine: Engine) {
-    let cluster = Cluster::of(engine).set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
-    let mut sari = cluster.guest(0, "sari").await;
+async fn history_is_paged_in_both_directions(engine: Engine) {
+    let cluster = Cluster::builder(engine).set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
+    let mut sari = cluster.join(0, "sari").await;
     let ids = say_many(&mut sari, 7).await;
     let newest = page(&sari.http_client, "limit=3").await;
     assert_eq!((texts(&newest), newest["more"].as_bool()), (vec!["5", "6", "7"], Some(true)));
@@ -42,42 +42,42 @@ async fn history_is_read_a_page_at_a_time_in_both_directions(engine: Engine) {
     assert!(message["at"].is_u64(), "{message}");
 }
 
-async fn an_empty_room_has_an_empty_history(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
-    let sari = cluster.guest(0, "sari").await;
+async fn empty_room_has_an_empty_history(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
+    let sari = cluster.join(0, "sari").await;
     let page = page(&sari.http_client, "").await;
     assert_eq!((&page["messages"], &page["more"]), (&json!([]), &json!(false)), "{page}");
 }
 
-async fn a_page_is_fifty_messages_unless_another_limit_is_given(engine: Engine) {
-    let cluster = Cluster::of(engine).set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
-    let mut sari = cluster.guest(0, "sari").await;
+async fn page_limit_is_50_by_default(engine: Engine) {
+    let cluster = Cluster::builder(engine).set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
+    let mut sari = cluster.join(0, "sari").await;
     say_many(&mut sari, 60).await;
     assert_eq!(texts(&page(&sari.http_client, "").await).len(), 50);
     assert_eq!(texts(&page(&sari.http_client, "limit=200").await).len(), 60);
     assert_eq!(texts(&page(&sari.http_client, "limit=1").await), ["60"]);
 }
 
-async fn limits_and_cursors_that_make_no_sense_are_refused(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
-    let mut sari = cluster.guest(0, "sari").await;
-    let id = sari.say_kept("halo").await;
+async fn invalid_limits_and_cursors_are_400(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
+    let mut sari = cluster.join(0, "sari").await;
+    let id = sari.send_acked("halo").await;
     let both = format!("before={id}&after={id}");
     for query in ["limit=0", "limit=201", "limit=-1", "limit=x", "before=x", "after=7", "before=", &both] {
-        let answer = sari.http_client.get(&format!("/api/messages?{query}")).await;
-        assert_eq!(answer.status, 400, "{query}: {answer:?}");
-        assert!(answer.json()["error"].is_string(), "{query}: {answer:?}");
+        let response = sari.http_client.get(&format!("/api/messages?{query}")).await;
+        assert_eq!(response.status, 400, "{query}: {response:?}");
+        assert!(response.json()["error"].is_string(), "{query}: {response:?}");
     }
     for query in ["limit=0", "limit=201", "limit=x"] {
-        let answer = sari.http_client.get(&format!("/api/members?{query}")).await;
-        assert_eq!(answer.status, 400, "{query}: {answer:?}");
+        let response = sari.http_client.get(&format!("/api/members?{query}")).await;
+        assert_eq!(response.status, 400, "{query}: {response:?}");
     }
 }
 
-async fn an_id_that_is_not_kept_gets_what_is_kept(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
-    let mut sari = cluster.guest(0, "sari").await;
-    sari.say_kept("halo").await;
+async fn unknown_cursor_returns_stored_messages_as_trimmed(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
+    let mut sari = cluster.join(0, "sari").await;
+    sari.send_acked("halo").await;
     // From a branch of history long before this one.
     let after = page(&sari.http_client, "after=1-1").await;
     assert_eq!((texts(&after), &after["trimmed"]), (vec!["halo"], &json!(true)), "{after}");
@@ -87,14 +87,14 @@ async fn an_id_that_is_not_kept_gets_what_is_kept(engine: Engine) {
     assert_ne!(known["trimmed"], json!(true), "{known}");
 }
 
-async fn people_are_read_a_page_at_a_time_by_folded_name(engine: Engine) {
-    let cluster = Cluster::of(engine).start().await;
-    let mut guests = Vec::new();
+async fn members_are_paged_by_folded_name(engine: Engine) {
+    let cluster = Cluster::builder(engine).start().await;
+    let mut clients = Vec::new();
     for name in ["Dewi", "adi", "Budi", "citra"] {
-        guests.push(cluster.guest(0, name).await);
+        clients.push(cluster.join(0, name).await);
     }
-    guests[0].sees(&["Budi", "Dewi", "adi", "citra"]).await;
-    let http_client = &guests[0].http_client;
+    clients[0].wait_for_members(&["Budi", "Dewi", "adi", "citra"]).await;
+    let http_client = &clients[0].http_client;
     let all = http_client.get("/api/members").await.json();
     assert_eq!(all, json!({"members": ["adi", "Budi", "citra", "Dewi"], "count": 4, "more": false}));
     let first = http_client.get("/api/members?limit=3").await.json();
@@ -105,30 +105,30 @@ async fn people_are_read_a_page_at_a_time_by_folded_name(engine: Engine) {
     assert_eq!(absent["members"], json!(["citra", "Dewi"]));
 }
 
-async fn who_has_just_gone_is_still_counted(engine: Engine) {
-    let cluster = Cluster::of(engine).set("RUANG_LEAVE_GRACE", "30s").start().await;
-    let mut sari = cluster.guest(0, "sari").await;
-    let budi = cluster.guest(0, "budi").await;
-    sari.sees(&["budi", "sari"]).await;
+async fn member_within_the_grace_is_listed(engine: Engine) {
+    let cluster = Cluster::builder(engine).set("RUANG_LEAVE_GRACE", "30s").start().await;
+    let mut sari = cluster.join(0, "sari").await;
+    let budi = cluster.join(0, "budi").await;
+    sari.wait_for_members(&["budi", "sari"]).await;
     budi.leave().await;
     let members = sari.http_client.get("/api/members").await.json();
     assert_eq!(members["members"], json!(["budi", "sari"]), "a grace is no absence");
 }
 
 /// Says "1" to "count", and answers their ids.
-async fn say_many(guest: &mut WsClient, count: usize) -> Vec<String> {
+async fn say_many(client: &mut WsClient, count: usize) -> Vec<String> {
     let mut ids = Vec::new();
     for i in 1..=count {
-        ids.push(guest.say_kept(&i.to_string()).await);
+        ids.push(client.send_acked(&i.to_string()).await);
     }
     // Kept is not yet at hand: pages come from what the instance has heard, and so does the head.
-    while guest.catch_up().await.pongs.last() != Some(&ids.last().cloned()) {}
+    while client.catch_up().await.pongs.last() != Some(&ids.last().cloned()) {}
     ids
 }
 
 async fn page(http_client: &HttpClient, query: &str) -> Value {
-    let answer = http_client.get(&format!("/api/messages?{query}")).await;
-    answer.is(200).json()
+    let response = http_client.get(&format!("/api/messages?{query}")).await;
+    response.is(200).json()
 }
 
 fn texts(page: &Value) -> Vec<&str> {

@@ -2,32 +2,32 @@
 
 use reqwest::Method;
 
-use crate::kit::{Answer, Cluster, Engine, HttpClient, engines::on_both_engines};
+use crate::kit::{Cluster, Engine, HttpClient, Response, engines::on_both_engines};
 
 on_both_engines! {
-    assets_under_the_current_hash_are_kept_for_ever,
-    assets_are_sent_compressed_to_who_takes_that,
-    under_another_hash_they_are_current_but_not_kept,
-    an_asset_that_is_not_there_is_404,
+    assets_under_the_current_hash_are_immutable,
+    assets_are_compressed_on_request,
+    assets_under_another_hash_are_current_and_not_cached,
+    unknown_asset_is_404,
 }
 
-async fn assets_under_the_current_hash_are_kept_for_ever(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
+async fn assets_under_the_current_hash_are_immutable(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
     let http_client = cluster.http_client(0);
     for path in assets_of(&http_client).await {
-        let answer = http_client.get(&path).await;
-        answer.is(200);
-        let cached = answer.header("cache-control").unwrap_or_default();
+        let response = http_client.get(&path).await;
+        response.is(200);
+        let cached = response.header("cache-control").unwrap_or_default();
         assert!(cached.contains("immutable"), "{path}: {cached:?}");
-        let kind = answer.header("content-type").unwrap_or_default();
+        let kind = response.header("content-type").unwrap_or_default();
         let kinds = ["text/css", "text/javascript", "image/", "application/manifest+json"];
         let right = kinds.iter().any(|right| kind.starts_with(right));
         assert!(right, "{path}: {kind:?}");
     }
 }
 
-async fn assets_are_sent_compressed_to_who_takes_that(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
+async fn assets_are_compressed_on_request(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
     let http_client = cluster.http_client(0);
     let path = assets_of(&http_client).await.into_iter().find(|path| path.ends_with(".css")).expect("a style sheet");
     let plain = http_client.get(&path).await;
@@ -42,8 +42,8 @@ async fn assets_are_sent_compressed_to_who_takes_that(engine: Engine) {
     }
 }
 
-async fn under_another_hash_they_are_current_but_not_kept(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
+async fn assets_under_another_hash_are_current_and_not_cached(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
     let http_client = cluster.http_client(0);
     let path = assets_of(&http_client).await.remove(0);
     let current = http_client.get(&path).await;
@@ -53,14 +53,14 @@ async fn under_another_hash_they_are_current_but_not_kept(engine: Engine) {
     assert_eq!(other.header("cache-control"), Some("no-store"));
 }
 
-async fn an_asset_that_is_not_there_is_404(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
+async fn unknown_asset_is_404(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
     let http_client = cluster.http_client(0);
     let path = assets_of(&http_client).await.remove(0);
     let hash = path.split('/').nth(2).expect("a hash");
     for file in ["none.js", "../Cargo.toml", "%2e%2e/Cargo.toml", ""] {
-        let answer = Answer::to(http_client.request(Method::GET, &format!("/static/{hash}/{file}"))).await;
-        assert_eq!(answer.status, 404, "{file:?}: {answer:?}");
+        let response = Response::to(http_client.request(Method::GET, &format!("/static/{hash}/{file}"))).await;
+        assert_eq!(response.status, 404, "{file:?}: {response:?}");
     }
 }
 

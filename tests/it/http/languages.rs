@@ -2,15 +2,15 @@
 
 use reqwest::Method;
 
-use crate::kit::{Answer, Cluster, Engine, engines::on_both_engines};
+use crate::kit::{Cluster, Engine, Response, engines::on_both_engines};
 
 on_both_engines! {
-    the_page_is_in_the_language_that_is_asked_for,
-    a_caches_copy_is_told_apart_by_language,
+    page_language_follows_accept_language,
+    page_varies_by_accept_language,
 }
 
-async fn the_page_is_in_the_language_that_is_asked_for(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
+async fn page_language_follows_accept_language(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
     let asked = [
         (None, "id"),
         (Some("id"), "id"),
@@ -29,13 +29,13 @@ async fn the_page_is_in_the_language_that_is_asked_for(engine: Engine) {
         if let Some(header) = header {
             request = request.header("accept-language", header);
         }
-        let page = Answer::to(request).await;
+        let page = Response::to(request).await;
         assert!(page.body.contains(&format!("<html lang=\"{language}\"")), "{header:?}: {}", page.body);
     }
 }
 
-async fn a_caches_copy_is_told_apart_by_language(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
+async fn page_varies_by_accept_language(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
     let page = cluster.http_client(0).get("/").await;
     let vary = page.header("vary").unwrap_or_default().to_ascii_lowercase();
     assert!(vary.contains("accept-language"), "{page:?}");

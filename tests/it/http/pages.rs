@@ -2,36 +2,36 @@
 
 use reqwest::Method;
 
-use crate::kit::{Answer, Cluster, Engine, engines::on_both_engines};
+use crate::kit::{Cluster, Engine, Response, engines::on_both_engines};
 
 on_both_engines! {
-    the_room_without_a_session_leads_to_the_form,
-    the_room_holds_the_newest_messages_and_where_to_join_from,
-    other_methods_are_answered_with_those_that_are_allowed,
-    unknown_paths_are_a_page_of_their_own,
-    pages_are_not_kept_by_caches,
-    pages_are_compressed_for_who_takes_that,
-    pages_may_not_be_framed_sniffed_or_extended,
+    chat_without_a_session_redirects_to_sign_in,
+    chat_page_holds_newest_messages_and_the_resume_id,
+    wrong_methods_are_405_with_allow,
+    unknown_path_is_404_in_the_page_language,
+    pages_are_no_store,
+    pages_are_compressed_on_request,
+    pages_have_security_headers,
 }
 
-async fn the_room_without_a_session_leads_to_the_form(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
-    cluster.http_client(0).get("/chat").await.leads_to("/");
+async fn chat_without_a_session_redirects_to_sign_in(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
+    cluster.http_client(0).get("/chat").await.redirects_to("/");
 }
 
-async fn the_room_holds_the_newest_messages_and_where_to_join_from(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
-    let mut sari = cluster.guest(0, "sari").await;
-    let id = sari.say_kept("<b>halo</b> & apa kabar").await;
-    sari.hears("sari", "<b>halo</b> & apa kabar").await;
+async fn chat_page_holds_newest_messages_and_the_resume_id(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
+    let mut sari = cluster.join(0, "sari").await;
+    let id = sari.send_acked("<b>halo</b> & apa kabar").await;
+    sari.wait_for_text("sari", "<b>halo</b> & apa kabar").await;
     let page = sari.http_client.get("/chat").await;
     assert!(page.body.contains("apa kabar"), "the message is in the page: {}", page.body);
     assert!(!page.body.contains("<b>halo</b>"), "as text, not as markup: {}", page.body);
     assert!(page.body.contains(&id), "so is its id, to join from: {}", page.body);
 }
 
-async fn other_methods_are_answered_with_those_that_are_allowed(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
+async fn wrong_methods_are_405_with_allow(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
     let http_client = cluster.http_client(0);
     let wrong = [
         (Method::DELETE, "/"),
@@ -45,24 +45,24 @@ async fn other_methods_are_answered_with_those_that_are_allowed(engine: Engine) 
         (Method::POST, "/readyz"),
     ];
     for (method, path) in wrong {
-        let answer = Answer::to(http_client.request(method.clone(), path)).await;
-        assert_eq!(answer.status, 405, "{method} {path}: {answer:?}");
-        assert!(answer.header("allow").is_some(), "{method} {path}: {answer:?}");
+        let response = Response::to(http_client.request(method.clone(), path)).await;
+        assert_eq!(response.status, 405, "{method} {path}: {response:?}");
+        assert!(response.header("allow").is_some(), "{method} {path}: {response:?}");
     }
 }
 
-async fn unknown_paths_are_a_page_of_their_own(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
+async fn unknown_path_is_404_in_the_page_language(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
     for (language, tag) in [("id", "<html lang=\"id\""), ("en", "<html lang=\"en\"")] {
         let request = cluster.http_client(0).request(Method::GET, "/tidak/ada").header("accept-language", language);
-        let answer = Answer::to(request).await;
-        answer.is(404);
-        assert!(answer.body.contains(tag), "{language}: {answer:?}");
+        let response = Response::to(request).await;
+        response.is(404);
+        assert!(response.body.contains(tag), "{language}: {response:?}");
     }
 }
 
-async fn pages_are_not_kept_by_caches(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
+async fn pages_are_no_store(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
     let sari = cluster.http_client(0);
     let form = sari.get("/").await;
     sari.sign_in("sari").await;
@@ -72,8 +72,8 @@ async fn pages_are_not_kept_by_caches(engine: Engine) {
     }
 }
 
-async fn pages_are_compressed_for_who_takes_that(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
+async fn pages_are_compressed_on_request(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
     let sari = cluster.http_client(0);
     sari.sign_in("sari").await;
     let plain = sari.get("/chat").await;
@@ -86,8 +86,8 @@ async fn pages_are_compressed_for_who_takes_that(engine: Engine) {
     assert!(length * 2 < plain.body.len(), "{length} of {}", plain.body.len());
 }
 
-async fn pages_may_not_be_framed_sniffed_or_extended(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
+async fn pages_have_security_headers(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
     let page = cluster.http_client(0).get("/").await;
     let policy = page.header("content-security-policy").expect("a policy").to_owned();
     for part in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "trusted-types 'none'"] {

@@ -2,10 +2,10 @@
 
 use reqwest::Method;
 
-use crate::kit::{Answer, Cluster, Engine};
+use crate::kit::{Cluster, Engine, Response};
 
 #[tokio::test]
-async fn it_says_in_either_language_how_long_things_are_kept_here() {
+async fn privacy_page_states_retention_in_both_languages() {
     let set = [
         ("RUANG_HISTORY", "5000"),
         ("RUANG_HISTORY_AGE", "30d"),
@@ -13,7 +13,7 @@ async fn it_says_in_either_language_how_long_things_are_kept_here() {
         ("RUANG_SESSION_IDLE", "2h"),
         ("RUANG_SESSION_MAX", "1d"),
     ];
-    let of = set.iter().fold(Cluster::of(Engine::Memory), |of, (name, value)| of.set(name, value));
+    let of = set.iter().fold(Cluster::builder(Engine::Memory), |of, (name, value)| of.set(name, value));
     let cluster = of.start().await;
     let page = in_language(&cluster, "en").await;
     for told in [
@@ -32,16 +32,16 @@ async fn it_says_in_either_language_how_long_things_are_kept_here() {
 }
 
 #[tokio::test]
-async fn without_an_age_it_promises_none() {
-    let cluster = Cluster::as_it_comes(Engine::Memory).await;
+async fn privacy_page_without_an_age_promises_none() {
+    let cluster = Cluster::with_defaults(Engine::Memory).await;
     let page = in_language(&cluster, "en").await;
     assert!(page.contains("About 10,000 of the newest messages are stored; older ones are deleted."), "{page}");
     assert!(!page.contains('{'), "every gap is filled: {page}");
 }
 
 #[tokio::test]
-async fn the_form_and_the_room_lead_to_it() {
-    let cluster = Cluster::as_it_comes(Engine::Memory).await;
+async fn sign_in_and_chat_link_to_privacy() {
+    let cluster = Cluster::with_defaults(Engine::Memory).await;
     let http_client = cluster.http_client(0);
     for path in ["/", "/chat"] {
         let page = http_client.get(path).await;
@@ -52,7 +52,7 @@ async fn the_form_and_the_room_lead_to_it() {
 
 async fn in_language(cluster: &Cluster, language: &str) -> String {
     let request = cluster.http_client(0).request(Method::GET, "/privacy").header("accept-language", language);
-    let answer = Answer::to(request).await;
-    answer.is(200);
-    answer.body
+    let response = Response::to(request).await;
+    response.is(200);
+    response.body
 }

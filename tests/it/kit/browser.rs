@@ -32,7 +32,7 @@ impl Browser {
     pub async fn start(language: &str) -> Self {
         let (make, profile) = (Make::chosen(), scratch());
         let mut driver = Process::spawn(make.driver(), &mut make.command(profile.path()));
-        let line = driver.line(make.ready(), PATIENCE).await;
+        let line = driver.wait_for_line(make.ready(), PATIENCE).await;
         let port = line.rsplit([' ', ':']).next().unwrap_or_default().trim_end_matches('.').to_owned();
         let mut builder = ClientBuilder::new(HttpConnector::new());
         builder.capabilities(make.capabilities(language, profile.path()));

@@ -12,7 +12,7 @@ pub enum Engine {
 }
 
 /// Builds a [`Cluster`].
-pub struct Builder {
+pub struct ClusterBuilder {
     engine: Engine,
     instances: usize,
     settings: Vec<(String, String)>,
@@ -29,13 +29,13 @@ pub struct Cluster {
 
 impl Cluster {
     /// A cluster of one instance, with no limit on sign-ins: they all come from one address here.
-    pub fn of(engine: Engine) -> Builder {
-        Builder { engine, instances: 1, settings: Vec::new() }.set("RUANG_SIGN_INS_PER_MINUTE", "0")
+    pub fn builder(engine: Engine) -> ClusterBuilder {
+        ClusterBuilder { engine, instances: 1, settings: Vec::new() }.set("RUANG_SIGN_INS_PER_MINUTE", "0")
     }
 
     /// One instance as it comes, with nothing set.
-    pub async fn as_it_comes(engine: Engine) -> Self {
-        Builder { engine, instances: 1, settings: Vec::new() }.start().await
+    pub async fn with_defaults(engine: Engine) -> Self {
+        ClusterBuilder { engine, instances: 1, settings: Vec::new() }.start().await
     }
 
     /// Where the `i`th instance listens.
@@ -49,19 +49,19 @@ impl Cluster {
     }
 
     /// Somebody who is in the room, through the `i`th instance.
-    pub async fn guest(&self, i: usize, name: &str) -> WsClient {
-        WsClient::enter(&self.http_client(i), name).await
+    pub async fn join(&self, i: usize, name: &str) -> WsClient {
+        WsClient::sign_in_and_join(&self.http_client(i), name).await
     }
 
     /// Somebody who has not signed in yet, at the `i`th instance.
     pub fn http_client(&self, i: usize) -> HttpClient {
-        HttpClient::at(self.base(i))
+        HttpClient::new(self.base(i))
     }
 
     /// Starts one more instance, and waits until it is ready.
     pub async fn add(&mut self) {
         let instance = Instance::start(&format!("instance {}", self.instances.len()), &self.settings).await;
-        instance.answers_readyz(200, SOON).await;
+        instance.wait_for_readyz(200, SOON).await;
         self.instances.push(instance);
     }
 
@@ -69,13 +69,13 @@ impl Cluster {
     pub async fn add_program(&mut self, program: &str) -> usize {
         let place = self.instances.len();
         let instance = Instance::start_program(program, &format!("instance {place}"), &self.settings).await;
-        instance.answers_readyz(200, SOON).await;
+        instance.wait_for_readyz(200, SOON).await;
         self.instances.push(instance);
         place
     }
 }
 
-impl Builder {
+impl ClusterBuilder {
     /// How many instances; more than one needs Redis.
     pub fn instances(mut self, count: usize) -> Self {
         assert!(count == 1 || self.engine == Engine::Redis, "the memory engine is one instance");

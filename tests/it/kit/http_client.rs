@@ -21,7 +21,7 @@ pub struct HttpClient {
 
 /// What came back.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     /// The status code.
     pub status: u16,
     /// The headers.
@@ -32,12 +32,12 @@ pub struct Answer {
 
 impl HttpClient {
     /// Somebody new, at an instance or a balancer.
-    pub fn at(base: &str) -> Self {
-        Self::from(base, None)
+    pub fn new(base: &str) -> Self {
+        Self::from_address(base, None)
     }
 
     /// Somebody new who comes from this local address.
-    pub fn from(base: &str, local: Option<std::net::IpAddr>) -> Self {
+    pub fn from_address(base: &str, local: Option<std::net::IpAddr>) -> Self {
         // There may be one already.
         let _ = CryptoProvider::install_default(ring::default_provider());
         let jar = Arc::new(Jar::default());
@@ -53,7 +53,7 @@ impl HttpClient {
     }
 
     /// The same person, with the same cookies, at another instance.
-    pub fn moved_to(&self, base: &str) -> Self {
+    pub fn with_base(&self, base: &str) -> Self {
         Self { base: base.to_owned(), ..self.clone() }
     }
 
@@ -74,27 +74,27 @@ impl HttpClient {
     }
 
     /// GET.
-    pub async fn get(&self, path: &str) -> Answer {
-        Answer::to(self.request(Method::GET, path)).await
+    pub async fn get(&self, path: &str) -> Response {
+        Response::to(self.request(Method::GET, path)).await
     }
 
     /// GET from a server that may not be there.
-    pub async fn try_get(&self, path: &str) -> reqwest::Result<Answer> {
-        Answer::try_to(self.request(Method::GET, path)).await
+    pub async fn try_get(&self, path: &str) -> reqwest::Result<Response> {
+        Response::try_to(self.request(Method::GET, path)).await
     }
 
     /// POST of the sign-in form.
-    pub async fn sign_in(&self, username: &str) -> Answer {
-        Answer::to(self.request(Method::POST, "/").form(&[("username", username)])).await
+    pub async fn sign_in(&self, username: &str) -> Response {
+        Response::to(self.request(Method::POST, "/").form(&[("username", username)])).await
     }
 
     /// POST of the sign-out form.
-    pub async fn log_out(&self) -> Answer {
-        Answer::to(self.request(Method::POST, "/logout")).await
+    pub async fn log_out(&self) -> Response {
+        Response::to(self.request(Method::POST, "/logout")).await
     }
 }
 
-impl Answer {
+impl Response {
     /// Sends a request, and waits for all of the answer.
     pub async fn to(request: RequestBuilder) -> Self {
         Self::try_to(request).await.unwrap_or_else(|error| panic!("no answer: {error:?}"))
@@ -102,9 +102,9 @@ impl Answer {
 
     /// Sends a request; an error where there is no whole answer.
     pub async fn try_to(request: RequestBuilder) -> reqwest::Result<Self> {
-        let answer = request.send().await?;
-        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        Ok(Self { status, headers, body: answer.text().await? })
+        let response = request.send().await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Ok(Self { status, headers, body: response.text().await? })
     }
 
     /// A header's value, if it is there.
@@ -119,7 +119,7 @@ impl Answer {
 
     /// Fails unless it is a 303 to this path.
     #[track_caller]
-    pub fn leads_to(&self, path: &str) {
+    pub fn redirects_to(&self, path: &str) {
         assert_eq!((self.status, self.header("location")), (303, Some(path)), "{self:?}");
     }
 

@@ -44,8 +44,8 @@ impl Https {
 
     /// Whether an instance answers there.
     pub(super) async fn passes(&self) -> Result<(), String> {
-        let answer = self.curl("/readyz", &[]).await?;
-        if answer.starts_with("HTTP/1.1 200 ") { Ok(()) } else { Err(answer) }
+        let response = self.curl("/readyz", &[]).await?;
+        if response.starts_with("HTTP/1.1 200 ") { Ok(()) } else { Err(response) }
     }
 
     /// The shipped configuration, but for where it listens and where the certificate is.

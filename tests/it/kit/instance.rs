@@ -32,7 +32,7 @@ impl Instance {
         command.env("RUANG_LISTEN", "127.0.0.1:0");
         command.envs(settings.iter().map(|(key, value)| (key, value)));
         let mut process = Process::spawn(name, &mut command);
-        let line = process.line(OPEN_AT, SOON).await;
+        let line = process.wait_for_line(OPEN_AT, SOON).await;
         let address = line.split(OPEN_AT).nth(1).unwrap_or_default().trim().trim_end_matches('/');
         Self { base: address.to_owned(), process }
     }
@@ -65,12 +65,12 @@ impl Instance {
     }
 
     /// Waits until it has logged this.
-    pub async fn says(&self, words: &str, limit: Duration) {
+    pub async fn wait_for_log(&self, words: &str, limit: Duration) {
         eventually(limit, words, || async { if self.log().contains(words) { Ok(()) } else { Err(self.log()) } }).await;
     }
 
     /// The memory it has resident, in KiB.
-    pub fn resident(&self) -> u64 {
+    pub fn resident_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("it runs");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
         line.trim().trim_end_matches(" kB").parse().expect("a number")
@@ -83,7 +83,7 @@ impl Instance {
     }
 
     /// Lets it have no more than so many descriptors open, from now on and for good.
-    pub fn may_open(&self, files: u64) {
+    pub fn limit_open_files(&self, files: u64) {
         let limit = Rlimit { current: Some(files), maximum: Some(files) };
         let pid = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
         prlimit(pid, Resource::Nofile, limit).expect("a limit that can be set");
@@ -91,12 +91,12 @@ impl Instance {
 
     /// The status of a GET, or why there was none.
     pub async fn status(&self, path: &str) -> Result<u16, String> {
-        let answer = HttpClient::at(&self.base).try_get(path).await;
-        answer.map(|answer| answer.status).map_err(|error| error.to_string())
+        let response = HttpClient::new(&self.base).try_get(path).await;
+        response.map(|response| response.status).map_err(|error| error.to_string())
     }
 
     /// Waits until `/readyz` answers this.
-    pub async fn answers_readyz(&self, status: u16, limit: Duration) {
+    pub async fn wait_for_readyz(&self, status: u16, limit: Duration) {
         eventually(limit, &format!("/readyz of {} answers {status}", self.base), || async {
             match self.status("/readyz").await? {
                 found if found == status => Ok(()),
@@ -117,8 +117,8 @@ impl Instance {
     }
 
     /// Waits for it to end.
-    pub async fn ended(&mut self, limit: Duration) -> ExitStatus {
-        self.process.ended(limit).await
+    pub async fn wait_for_exit(&mut self, limit: Duration) -> ExitStatus {
+        self.process.wait_for_exit(limit).await
     }
 
     /// Takes the process away without a goodbye.

@@ -44,7 +44,7 @@ impl Process {
     }
 
     /// The first line of standard output that contains `part`, waited for.
-    pub async fn line(&mut self, part: &str, limit: Duration) -> String {
+    pub async fn wait_for_line(&mut self, part: &str, limit: Duration) -> String {
         let found = |lines: &Vec<String>| lines.iter().any(|line| line.contains(part));
         let waited = tokio::time::timeout(limit, self.stdout.wait_for(found)).await.map(|waited| waited.is_ok());
         let what = match waited {
@@ -82,7 +82,7 @@ impl Process {
     }
 
     /// Waits for it to end by itself.
-    pub async fn ended(&mut self, limit: Duration) -> ExitStatus {
+    pub async fn wait_for_exit(&mut self, limit: Duration) -> ExitStatus {
         let name = format!("{} ends", self.name);
         let child = &mut self.child;
         eventually(limit, &name, || {
@@ -122,13 +122,13 @@ pub fn scratch() -> TempDir {
 }
 
 fn lines_of(pipe: impl Read + Send + 'static) -> watch::Receiver<Vec<String>> {
-    let (lines, heard) = watch::channel(Vec::new());
+    let (lines, transcript) = watch::channel(Vec::new());
     thread::spawn(move || {
         for line in BufReader::new(pipe).lines().map_while(Result::ok) {
             lines.send_modify(|lines| lines.push(line));
         }
     });
-    heard
+    transcript
 }
 
 /// Where Debian keeps the library of `faketime`, whatever the machine is.

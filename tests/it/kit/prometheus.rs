@@ -25,11 +25,11 @@ pub struct Prometheus {
 impl Prometheus {
     /// Starts one that asks these instances every second, and waits until it is ready.
     pub async fn start(instances: &[Instance]) -> Self {
-        Self::start_asking(instances, "1s").await
+        Self::start_with_interval(instances, "1s").await
     }
 
     /// Starts one that asks these instances at this interval, within which they must answer.
-    pub async fn start_asking(instances: &[Instance], every: &str) -> Self {
+    pub async fn start_with_interval(instances: &[Instance], every: &str) -> Self {
         let dir = scratch();
         let targets: Vec<String> = instances.iter().map(metrics_address).collect();
         let config = serde_json::json!({
@@ -48,8 +48,8 @@ impl Prometheus {
         let process = Process::spawn("prometheus", &mut command);
         let base = format!("http://127.0.0.1:{port}");
         eventually(PATIENCE, "prometheus is ready", || async {
-            match HttpClient::at(&base).try_get("/-/ready").await {
-                Ok(answer) if answer.status == 200 => Ok(()),
+            match HttpClient::new(&base).try_get("/-/ready").await {
+                Ok(response) if response.status == 200 => Ok(()),
                 other => Err(format!("{other:?}")),
             }
         })
@@ -58,7 +58,7 @@ impl Prometheus {
     }
 
     /// Waits until an expression has data, none of which is no number.
-    pub async fn knows(&self, expression: &str) {
+    pub async fn wait_for_data(&self, expression: &str) {
         eventually(PATIENCE, expression, || async {
             let result = self.ask("query", &[("query", expression)]).await["data"]["result"].clone();
             let values: Vec<&str> =
@@ -69,7 +69,7 @@ impl Prometheus {
     }
 
     /// Waits until an alert fires.
-    pub async fn alerts(&self, name: &str) {
+    pub async fn wait_for_alert(&self, name: &str) {
         eventually(PATIENCE, name, || async {
             let firing = self.firing().await;
             if firing.iter().any(|alert| alert == name) { Ok(()) } else { Err(format!("{firing:?}")) }
@@ -78,7 +78,7 @@ impl Prometheus {
     }
 
     /// Waits until no alert fires: before it has asked everybody, some do.
-    pub async fn is_content(&self) {
+    pub async fn wait_for_no_alert(&self) {
         eventually(PATIENCE, "all is well", || async {
             let firing = self.firing().await;
             if firing.is_empty() { Ok(()) } else { Err(format!("{firing:?}")) }
@@ -87,7 +87,7 @@ impl Prometheus {
     }
 
     /// Waits until exactly these alerts would fire if they were judged now.
-    pub async fn would_alert(&self, names: &[&str]) {
+    pub async fn wait_for_conditions(&self, names: &[&str]) {
         eventually(PATIENCE, &format!("only {names:?}"), || async {
             let alerts = self.judged().await;
             if alerts == names { Ok(()) } else { Err(format!("{alerts:?}")) }
@@ -118,7 +118,7 @@ impl Prometheus {
     async fn ask(&self, what: &str, parameters: &[(&str, &str)]) -> Value {
         let url = Url::parse_with_params(&format!("{}/api/v1/{what}", self.base), parameters).expect("an address");
         let path = url.as_str().trim_start_matches(&self.base).to_owned();
-        HttpClient::at(&self.base).get(&path).await.is(200).json()
+        HttpClient::new(&self.base).get(&path).await.is(200).json()
     }
 }
 

@@ -40,7 +40,7 @@ pub struct Proxy {
 
 /// Which connections a fault is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whose {
+pub enum Target {
     /// All.
     All,
     /// Those on which SUBSCRIBE was said.
@@ -51,9 +51,9 @@ pub enum Whose {
 #[derive(Clone, Debug, Default)]
 struct Weather {
     /// Open, but nothing passes.
-    stalled: Option<Whose>,
+    stalled: Option<Target>,
     /// Ended as soon as they are known to be of this kind.
-    cut: Option<Whose>,
+    cut: Option<Target>,
     /// Connections through which nothing will ever pass again.
     half_open: HashSet<u64>,
     /// Those that are open, and whether they subscribed.
@@ -66,7 +66,7 @@ struct Weather {
 
 impl Proxy {
     /// Passes everything to this port.
-    pub async fn to(target: u16) -> Self {
+    pub async fn start(target: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let port = listener.local_addr().expect("its address").port();
         let weather = watch::Sender::new(Weather::default());
@@ -80,12 +80,12 @@ impl Proxy {
     }
 
     /// Leaves connections open, but passes nothing.
-    pub fn stall(&self, whose: Whose) {
+    pub fn stall(&self, whose: Target) {
         self.weather.send_modify(|weather| weather.stalled = Some(whose));
     }
 
     /// Ends connections, old and new.
-    pub fn cut(&self, whose: Whose) {
+    pub fn cut(&self, whose: Target) {
         self.weather.send_modify(|weather| weather.cut = Some(whose));
     }
 
@@ -245,10 +245,10 @@ impl Sky {
     }
 }
 
-fn concerns(whose: Option<Whose>, subscribed: bool) -> bool {
+fn concerns(whose: Option<Target>, subscribed: bool) -> bool {
     match whose {
-        Some(Whose::All) => true,
-        Some(Whose::Subscribers) => subscribed,
+        Some(Target::All) => true,
+        Some(Target::Subscribers) => subscribed,
         None => false,
     }
 }

@@ -14,11 +14,11 @@ use super::{
 const CLOSE: u8 = 0x8;
 
 /// A TCP connection on which the upgrade has been done.
-pub struct Raw {
+pub struct RawSocket {
     stream: TcpStream,
 }
 
-impl Raw {
+impl RawSocket {
     /// Upgrades with the visitor's session.
     pub async fn connect(http_client: &HttpClient) -> Self {
         let (stream, head) = handshake(http_client, "").await;
@@ -118,7 +118,7 @@ pub async fn upgrade_on(
 }
 
 /// A socket that has joined and is never read. It takes in as little as the system allows, as on Ethernet.
-pub async fn deaf(http_client: &HttpClient) -> TcpStream {
+pub async fn stalled_client(http_client: &HttpClient) -> TcpStream {
     let address: std::net::SocketAddr = http_client.base().trim_start_matches("http://").parse().expect("an address");
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.set_recv_buffer_size(1).expect("a buffer");

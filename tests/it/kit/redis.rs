@@ -23,7 +23,7 @@ pub struct Redis {
 }
 
 /// A moment of its append-only file.
-pub struct Written {
+pub struct AofPosition {
     file: PathBuf,
     length: u64,
 }
@@ -31,21 +31,21 @@ pub struct Written {
 impl Redis {
     /// Starts one and waits until it serves.
     pub async fn start() -> Self {
-        let mut redis = Self::not_yet();
+        let mut redis = Self::stopped();
         redis.restart().await;
         redis
     }
 
     /// Starts one with these arguments besides, and waits until it serves.
     pub async fn start_with(arguments: &[&str]) -> Self {
-        let mut redis = Self::not_yet();
+        let mut redis = Self::stopped();
         redis.arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         redis.restart().await;
         redis
     }
 
     /// An address at which nothing listens yet: [`restart`](Self::restart) starts it.
-    pub fn not_yet() -> Self {
+    pub fn stopped() -> Self {
         let dir = scratch();
         Self { port: free_port(), dir, arguments: Vec::new(), process: None }
     }
@@ -61,7 +61,7 @@ impl Redis {
     }
 
     /// Where it keeps its files.
-    pub fn data(&self) -> &Path {
+    pub fn data_dir(&self) -> &Path {
         self.dir.path()
     }
 
@@ -82,12 +82,12 @@ impl Redis {
 
     /// Starts it (again) at the same address, from the same file, and waits until it serves.
     pub async fn restart(&mut self) {
-        self.begin();
-        self.serves().await;
+        self.start_loading();
+        self.wait_until_serving().await;
     }
 
     /// Starts it (again) at the same address, from the same file; it may take its time to load that.
-    pub fn begin(&mut self) {
+    pub fn start_loading(&mut self) {
         self.kill();
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--port", &self.port.to_string(), "--dir"]).arg(self.dir.path());
@@ -96,13 +96,13 @@ impl Redis {
     }
 
     /// Waits until it has loaded its file.
-    pub async fn serves(&mut self) {
-        self.says("Ready to accept connections").await;
+    pub async fn wait_until_serving(&mut self) {
+        self.wait_for_log("Ready to accept connections").await;
     }
 
     /// Waits until its log says so.
-    pub async fn says(&mut self, words: &str) {
-        self.process.as_mut().expect("Redis runs").line(words, SOON).await;
+    pub async fn wait_for_log(&mut self, words: &str) {
+        self.process.as_mut().expect("Redis runs").wait_for_line(words, SOON).await;
     }
 
     /// Gives it one more argument from its next start on.
@@ -111,13 +111,13 @@ impl Redis {
     }
 
     /// How much of its append-only file is written.
-    pub fn written(&self) -> Written {
-        let file = self.data().join("appendonlydir").join("appendonly.aof.1.incr.aof");
-        Written { length: fs::metadata(&file).expect("an append-only file").len(), file }
+    pub fn aof_position(&self) -> AofPosition {
+        let file = self.data_dir().join("appendonlydir").join("appendonly.aof.1.incr.aof");
+        AofPosition { length: fs::metadata(&file).expect("an append-only file").len(), file }
     }
 
     /// While it is stopped: takes away what it wrote since, as when the machine it ran on went with it.
-    pub fn forget_since(&self, kept: &Written) {
+    pub fn truncate_aof(&self, kept: &AofPosition) {
         let file = fs::File::options().write(true).open(&kept.file).expect("an append-only file");
         file.set_len(kept.length).expect("it is ours");
     }
@@ -142,7 +142,7 @@ pub async fn command_at(port: u16, words: &[&str]) -> String {
     let mut command = tokio::process::Command::new("redis-cli");
     command.args(["-p", &port.to_string()]).args(words);
     let output = within(SOON, "redis-cli", command.output()).await.expect("redis-cli runs");
-    let answer = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success() && !answer.starts_with("ERR"), "{words:?}: {answer}");
-    answer
+    let response = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && !response.starts_with("ERR"), "{words:?}: {response}");
+    response
 }

@@ -45,18 +45,18 @@ impl RedisCluster {
     }
 
     /// The master that keeps a key.
-    pub async fn keeper(&mut self, key: &str) -> &mut Redis {
+    pub async fn master_of(&mut self, key: &str) -> &mut Redis {
         let slot: u16 = command(&self.masters[0], &["CLUSTER", "KEYSLOT", key]).await.trim().parse().expect("a slot");
         let keeps = SLOTS.iter().position(|(_, last)| slot <= last.parse().expect("a slot"));
         &mut self.masters[keeps.expect("a master for every slot")]
     }
 
     /// Gives the master that keeps a key a replica, and waits until that follows.
-    pub async fn replica_of_keeper(&mut self, key: &str) -> Redis {
+    pub async fn add_replica_of(&mut self, key: &str) -> Redis {
         let (replica, _) = node().await;
         let (meet, bus) = (self.masters[0].port().to_string(), self.buses[0].clone());
         command(&replica, &["CLUSTER", "MEET", "127.0.0.1", &meet, &bus]).await;
-        let id = command(self.keeper(key).await, &["CLUSTER", "MYID"]).await;
+        let id = command(self.master_of(key).await, &["CLUSTER", "MYID"]).await;
         eventually(SOON, "the replica knows its master", || async {
             let known = command(&replica, &["CLUSTER", "NODES"]).await;
             if known.contains(id.trim()) { Ok(()) } else { Err(known) }

@@ -39,7 +39,7 @@ impl Sentinels {
     }
 
     /// The same, of which each asks for the [`PASSWORD`], as the shipped files say how.
-    pub async fn start_closed() -> Self {
+    pub async fn start_with_password() -> Self {
         Self::start_all(&["--requirepass", PASSWORD, "--masterauth", PASSWORD], true).await
     }
 
@@ -57,7 +57,7 @@ impl Sentinels {
         let ports: Vec<u16> = (0..SENTINELS).map(|_| free_port()).collect();
         let mut processes: Vec<_> = ports.iter().map(|port| sentinel(&dir, *port, primary.port(), closed)).collect();
         for process in &mut processes {
-            process.line("Sentinel ID is", SOON).await;
+            process.wait_for_line("Sentinel ID is", SOON).await;
         }
         let sentinels = Self { primary, replica, ports, closed, _dir: dir, _processes: processes };
         eventually(SOON, "the sentinels know each other and the replica", || sentinels.are_ready()).await;
@@ -74,7 +74,7 @@ impl Sentinels {
     }
 
     /// Waits until the replica has been made the primary, and all sentinels say so.
-    pub async fn have_promoted(&self) {
+    pub async fn wait_for_failover(&self) {
         let next = self.replica.port().to_string();
         eventually(SOON, "the replica is promoted", || async {
             for port in &self.ports {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// A message as heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct ChatMessage {
     /// Its id.
     pub id: String,
     /// Its nonce.
@@ -21,11 +21,11 @@ pub struct Said {
 
 /// Somebody's join or leave.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Moved {
+pub enum PresenceChange {
     /// Came.
-    In(String),
+    Joined(String),
     /// Went.
-    Out(String),
+    Left(String),
 }
 
 /// Everything heard on one connection.
@@ -36,7 +36,7 @@ pub struct Transcript {
     /// Welcomes, whole.
     pub welcomes: Vec<Value>,
     /// Messages as a page would show them: those of the welcome, then what followed.
-    pub messages: Vec<Said>,
+    pub messages: Vec<ChatMessage>,
     /// The last position of the log that was told of, and when it was kept.
     reached: Option<(String, u64)>,
     /// Who is here.
@@ -44,7 +44,7 @@ pub struct Transcript {
     /// How many are here, as last told.
     pub count: u64,
     /// Joins and leaves as they were told, in order.
-    pub moves: Vec<Moved>,
+    pub changes: Vec<PresenceChange>,
     /// Acks: nonce and id.
     pub acks: Vec<(String, String)>,
     /// Error frames, whole.
@@ -95,7 +95,7 @@ impl Transcript {
     }
 
     /// The last welcome.
-    pub fn welcomed(&self) -> &Value {
+    pub fn last_welcome(&self) -> &Value {
         self.welcomes.last().expect("a welcome")
     }
 
@@ -151,7 +151,7 @@ impl Transcript {
     }
 
     fn message(&mut self, frame: &Value) {
-        let said = Said {
+        let said = ChatMessage {
             id: string(frame, "id"),
             nonce: string(frame, "nonce"),
             from: string(frame, "from"),
@@ -186,13 +186,13 @@ impl Transcript {
             if !self.members.insert(name.clone()) && name != me {
                 self.broken.push(format!("{name} came, who was here"));
             }
-            self.moves.push(Moved::In(name));
+            self.changes.push(PresenceChange::Joined(name));
         }
         for name in strings(&frame["left"]) {
             if !self.members.remove(&name) {
                 self.broken.push(format!("{name} went, who was not here"));
             }
-            self.moves.push(Moved::Out(name));
+            self.changes.push(PresenceChange::Left(name));
         }
         self.count = frame["count"].as_u64().unwrap_or_default();
     }

@@ -30,13 +30,13 @@ pub struct WsClient {
     /// The subprotocol that the server agreed to.
     pub subprotocol: Option<String>,
     sink: SplitSink<WebSocketStream<TcpStream>, Message>,
-    heard: watch::Receiver<Transcript>,
+    transcript: watch::Receiver<Transcript>,
     reader: JoinHandle<()>,
 }
 
 /// An upgrade that was answered with something else.
 #[derive(Debug)]
-pub struct Refused {
+pub struct UpgradeRefusal {
     /// The status.
     pub status: u16,
     /// The headers.
@@ -45,23 +45,23 @@ pub struct Refused {
 
 impl WsClient {
     /// Signs in, connects and joins; answers once welcomed.
-    pub async fn enter(http_client: &HttpClient, name: &str) -> Self {
-        http_client.sign_in(name).await.leads_to("/chat");
-        Self::join_as(http_client).await
+    pub async fn sign_in_and_join(http_client: &HttpClient, name: &str) -> Self {
+        http_client.sign_in(name).await.redirects_to("/chat");
+        Self::connect_and_join(http_client).await
     }
 
     /// Connects and joins with a session that is there already.
-    pub async fn join_as(http_client: &HttpClient) -> Self {
-        let mut guest = Self::connect(http_client).await;
-        guest.join(None).await;
-        guest
+    pub async fn connect_and_join(http_client: &HttpClient) -> Self {
+        let mut client = Self::connect(http_client).await;
+        client.join(None).await;
+        client
     }
 
     /// Connects and says what was seen last.
     pub async fn rejoin(http_client: &HttpClient, since: &str) -> Self {
-        let mut guest = Self::connect(http_client).await;
-        guest.join(Some(since)).await;
-        guest
+        let mut client = Self::connect(http_client).await;
+        client.join(Some(since)).await;
+        client
     }
 
     /// Connects as a page of the same origin would, and says nothing.
@@ -73,7 +73,7 @@ impl WsClient {
     }
 
     /// Connects with these headers beside the cookie.
-    pub async fn try_connect(http_client: &HttpClient, headers: &[(&str, &str)]) -> Result<Self, Refused> {
+    pub async fn try_connect(http_client: &HttpClient, headers: &[(&str, &str)]) -> Result<Self, UpgradeRefusal> {
         let (address, request) = upgrade_request(http_client, headers);
         let upgrade = async {
             let stream = TcpStream::connect(address).await.expect("the server listens");
@@ -82,7 +82,7 @@ impl WsClient {
         match within(SOON, "the upgrade is answered", upgrade).await {
             Ok((socket, response)) => Ok(Self::over(http_client.clone(), socket, &response)),
             Err(tungstenite::Error::Http(response)) => {
-                Err(Refused { status: response.status().as_u16(), headers: response.headers().clone() })
+                Err(UpgradeRefusal { status: response.status().as_u16(), headers: response.headers().clone() })
             }
             Err(error) => panic!("no upgrade and no refusal: {error}"),
         }
@@ -90,39 +90,43 @@ impl WsClient {
 
     /// Sends `join`, and waits for the next welcome.
     pub async fn join(&mut self, since: Option<&str>) {
-        let before = self.heard.borrow().welcomes.len();
+        let before = self.transcript.borrow().welcomes.len();
         self.send(match since {
             Some(since) => json!({"type": "join", "since": since}),
             None => json!({"type": "join"}),
         })
         .await;
-        self.expect("a welcome", |heard| heard.welcomes.len() > before).await;
+        self.expect("a welcome", |transcript| transcript.welcomes.len() > before).await;
     }
 
     /// Sends a message and answers its nonce.
-    pub async fn say(&mut self, text: &str) -> String {
+    pub async fn send_text(&mut self, text: &str) -> String {
         static SAID: AtomicU64 = AtomicU64::new(1);
         let nonce = format!("n-{}", SAID.fetch_add(1, Ordering::Relaxed));
-        self.say_as(&nonce, text).await;
+        self.send_with_nonce(&nonce, text).await;
         nonce
     }
 
     /// Sends a message under this nonce.
-    pub async fn say_as(&mut self, nonce: &str, text: &str) {
+    pub async fn send_with_nonce(&mut self, nonce: &str, text: &str) {
         self.send(json!({"type": "message", "nonce": nonce, "text": text})).await;
     }
 
     /// Sends a message, waits until it is kept, and answers its id.
-    pub async fn say_kept(&mut self, text: &str) -> String {
-        let nonce = self.say(text).await;
-        self.expect("the ack", |heard| heard.acked(&nonce).is_some()).await.acked(&nonce).expect("just seen").to_owned()
+    pub async fn send_acked(&mut self, text: &str) -> String {
+        let nonce = self.send_text(text).await;
+        self.expect("the ack", |transcript| transcript.acked(&nonce).is_some())
+            .await
+            .acked(&nonce)
+            .expect("just seen")
+            .to_owned()
     }
 
     /// Sends `ping` and waits for the answer: all that this connection was sent before has then been heard.
     pub async fn catch_up(&mut self) -> Transcript {
-        let before = self.heard.borrow().pongs.len();
+        let before = self.transcript.borrow().pongs.len();
         self.send(json!({"type": "ping"})).await;
-        self.expect("a pong", |heard| heard.pongs.len() > before).await
+        self.expect("a pong", |transcript| transcript.pongs.len() > before).await
     }
 
     /// Sends a text frame of JSON.
@@ -136,8 +140,8 @@ impl WsClient {
     }
 
     /// What has been heard so far.
-    pub fn heard(&self) -> Transcript {
-        self.heard.borrow().clone()
+    pub fn transcript(&self) -> Transcript {
+        self.transcript.borrow().clone()
     }
 
     /// Waits until what was heard is so, for as long as anything quick may take.
@@ -147,46 +151,58 @@ impl WsClient {
 
     /// Waits until what was heard is so. Fails as soon as a frame broke a promise of the protocol.
     pub async fn expect_within(&mut self, limit: Duration, what: &str, so: impl Fn(&Transcript) -> bool) -> Transcript {
-        let done = |heard: &Transcript| !heard.broken.is_empty() || so(heard);
-        let waited = tokio::time::timeout(limit, self.heard.wait_for(done)).await.map(|waited| waited.is_ok());
-        let heard = self.heard();
-        assert!(heard.broken.is_empty(), "a promise was broken: {:?}\n{}", heard.broken, last_frames(&heard));
+        let done = |transcript: &Transcript| !transcript.broken.is_empty() || so(transcript);
+        let waited = tokio::time::timeout(limit, self.transcript.wait_for(done)).await.map(|waited| waited.is_ok());
+        let transcript = self.transcript();
+        assert!(
+            transcript.broken.is_empty(),
+            "a promise was broken: {:?}\n{}",
+            transcript.broken,
+            last_frames(&transcript)
+        );
         match waited {
-            Ok(true) => heard,
-            Ok(false) => panic!("{what}: the connection ended first ({:?})\n{}", heard.closed, last_frames(&heard)),
-            Err(_) => panic!("{what}: not within {limit:?}\n{}", last_frames(&heard)),
+            Ok(true) => transcript,
+            Ok(false) => {
+                panic!("{what}: the connection ended first ({:?})\n{}", transcript.closed, last_frames(&transcript))
+            }
+            Err(_) => panic!("{what}: not within {limit:?}\n{}", last_frames(&transcript)),
         }
     }
 
     /// Waits until this text by this person is shown.
-    pub async fn hears(&mut self, from: &str, text: &str) -> Transcript {
-        self.expect(&format!("{from} says {text:?}"), |heard| heard.shows(from, text)).await
+    pub async fn wait_for_text(&mut self, from: &str, text: &str) -> Transcript {
+        self.expect(&format!("{from} says {text:?}"), |transcript| transcript.shows(from, text)).await
     }
 
     /// Waits until exactly these people are here.
-    pub async fn sees(&mut self, names: &[&str]) -> Transcript {
-        let here = |heard: &Transcript| heard.members.iter().eq(sorted(names)) && heard.count == names.len() as u64;
+    pub async fn wait_for_members(&mut self, names: &[&str]) -> Transcript {
+        let here = |transcript: &Transcript| {
+            transcript.members.iter().eq(sorted(names)) && transcript.count == names.len() as u64
+        };
         self.expect(&format!("{names:?} and nobody else are here"), here).await
     }
 
     /// Waits for the end of the connection, and answers the close frame's code.
-    pub async fn ends_within(&mut self, limit: Duration) -> Option<u16> {
-        self.expect_within(limit, "the server closes", |heard| heard.closed.is_some()).await.closed.expect("just seen")
+    pub async fn wait_for_close(&mut self, limit: Duration) -> Option<u16> {
+        self.expect_within(limit, "the server closes", |transcript| transcript.closed.is_some())
+            .await
+            .closed
+            .expect("just seen")
     }
 
     /// Waits for a `bye` with this reason, and the close frame with this code after it.
-    pub async fn is_sent_away(&mut self, limit: Duration, reason: &str, code: u16) -> Transcript {
-        let found = self.ends_within(limit).await;
-        let heard = self.heard();
-        let reasons: Vec<_> = heard.byes.iter().map(|bye| bye["reason"].as_str().unwrap_or("(none)")).collect();
-        assert_eq!((reasons.as_slice(), found), ([reason].as_slice(), Some(code)), "{}", last_frames(&heard));
-        heard
+    pub async fn wait_for_bye(&mut self, limit: Duration, reason: &str, code: u16) -> Transcript {
+        let found = self.wait_for_close(limit).await;
+        let transcript = self.transcript();
+        let reasons: Vec<_> = transcript.byes.iter().map(|bye| bye["reason"].as_str().unwrap_or("(none)")).collect();
+        assert_eq!((reasons.as_slice(), found), ([reason].as_slice(), Some(code)), "{}", last_frames(&transcript));
+        transcript
     }
 
     /// Closes as a browser does when its tab goes.
     pub async fn leave(mut self) {
         self.send_raw(Message::Close(None)).await;
-        self.ends_within(SOON).await;
+        self.wait_for_close(SOON).await;
     }
 
     fn over(
@@ -197,22 +213,22 @@ impl WsClient {
         let subprotocol = response.headers().get("sec-websocket-protocol");
         let subprotocol = subprotocol.map(|value| value.to_str().expect("a header of ASCII").to_owned());
         let (sink, mut stream) = socket.split();
-        let (folding, heard) = watch::channel(Transcript::default());
+        let (folding, transcript) = watch::channel(Transcript::default());
         let reader = tokio::spawn(async move {
             let mut code = None;
             while let Some(Ok(frame)) = stream.next().await {
                 match frame {
-                    Message::Text(text) => folding.send_modify(|heard| heard.take(&text)),
+                    Message::Text(text) => folding.send_modify(|transcript| transcript.take(&text)),
                     Message::Binary(_) => {
-                        folding.send_modify(|heard| heard.broken.push("a binary frame".to_owned()));
+                        folding.send_modify(|transcript| transcript.broken.push("a binary frame".to_owned()));
                     }
                     Message::Close(frame) => code = frame.map(|frame| u16::from(frame.code)),
                     _ => {}
                 }
             }
-            folding.send_modify(|heard| heard.closed = Some(code));
+            folding.send_modify(|transcript| transcript.closed = Some(code));
         });
-        Self { http_client, subprotocol, sink, heard, reader }
+        Self { http_client, subprotocol, sink, transcript, reader }
     }
 }
 
@@ -242,8 +258,8 @@ fn sorted<'a>(names: &[&'a str]) -> Vec<&'a str> {
     names
 }
 
-fn last_frames(heard: &Transcript) -> String {
-    let from = heard.frames.len().saturating_sub(SHOWN_ON_FAILURE);
-    let frames: Vec<_> = heard.frames[from..].iter().map(Value::to_string).collect();
-    format!("--- the last frames heard (of {}):\n{}", heard.frames.len(), frames.join("\n"))
+fn last_frames(transcript: &Transcript) -> String {
+    let from = transcript.frames.len().saturating_sub(SHOWN_ON_FAILURE);
+    let frames: Vec<_> = transcript.frames[from..].iter().map(Value::to_string).collect();
+    format!("--- the last frames heard (of {}):\n{}", transcript.frames.len(), frames.join("\n"))
 }

@@ -17,11 +17,11 @@ use crate::kit::{
 const SLOW: Duration = Duration::from_millis(1500);
 
 #[tokio::test]
-async fn every_expression_of_the_dashboard_has_data() {
+async fn every_dashboard_expression_has_data() {
     let mut cluster = told(2).start().await;
     redis::command(cluster.redis(), &["CONFIG", "SET", "maxmemory", "1gb"]).await;
     let prometheus = Prometheus::start(&cluster.instances).await;
-    let mut sari = cluster.guest(0, "sari").await;
+    let mut sari = cluster.join(0, "sari").await;
     let panels = panels();
     let targets = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
     let expressions: Vec<String> = targets.filter_map(|target| target["expr"].as_str()).map(as_asked).collect();
@@ -29,96 +29,96 @@ async fn every_expression_of_the_dashboard_has_data() {
     // A rate needs something between two askings.
     let talk = async {
         for n in 0.. {
-            sari.say_kept(&n.to_string()).await;
+            sari.send_acked(&n.to_string()).await;
             sari.http_client.get("/chat").await.is(200);
             tokio::time::sleep(Duration::from_millis(400)).await;
         }
     };
     let looks = async {
         for expression in &expressions {
-            prometheus.knows(expression).await;
+            prometheus.wait_for_data(expression).await;
         }
     };
     meanwhile(talk, looks).await;
-    prometheus.is_content().await;
+    prometheus.wait_for_no_alert().await;
 }
 
 #[tokio::test]
 async fn every_alert_fires_under_its_fault() {
     let mut cluster = told(2).set("RUANG_MAX_CONNECTIONS", "20").set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
     let prometheus = Prometheus::start(&cluster.instances).await;
-    prometheus.knows("sum(ruang_ready)").await;
-    let mut sari = cluster.guest(0, "sari").await;
-    let mut budi = cluster.guest(1, "budi").await;
-    budi.say_kept("mulai").await;
+    prometheus.wait_for_data("sum(ruang_ready)").await;
+    let mut sari = cluster.join(0, "sari").await;
+    let mut budi = cluster.join(1, "budi").await;
+    budi.send_acked("mulai").await;
     // Growth is only seen of what was there before.
-    prometheus.knows("count(ruang_message_delivery_duration_seconds_count) == 2").await;
+    prometheus.wait_for_data("count(ruang_message_delivery_duration_seconds_count) == 2").await;
     hears_late(&cluster, &mut sari, &mut budi).await;
-    prometheus.alerts("RuangSlowDelivery").await;
+    prometheus.wait_for_alert("RuangSlowDelivery").await;
 
     for n in 0..5 {
         redis::command(cluster.redis(), &["CLIENT", "KILL", "TYPE", "pubsub"]).await;
         let text = format!("terdengar {n}?");
-        sari.say_kept(&text).await;
-        budi.hears("sari", &text).await;
+        sari.send_acked(&text).await;
+        budi.wait_for_text("sari", &text).await;
     }
-    prometheus.alerts("RuangGaps").await;
+    prometheus.wait_for_alert("RuangGaps").await;
 
-    let deaf = futures_util::future::join_all((0..7).map(|_| raw::deaf(&sari.http_client))).await;
+    let deaf = futures_util::future::join_all((0..7).map(|_| raw::stalled_client(&sari.http_client))).await;
     let speaks = async {
         for n in 0.. {
-            budi.say_kept(&format!("{} {n}", "x".repeat(1900))).await;
+            budi.send_acked(&format!("{} {n}", "x".repeat(1900))).await;
         }
     };
-    meanwhile(speaks, prometheus.alerts("RuangSlowClients")).await;
+    meanwhile(speaks, prometheus.wait_for_alert("RuangSlowClients")).await;
     drop(deaf);
 
     cluster.redis().pause();
-    prometheus.alerts("RuangRedisUnreachable").await;
-    prometheus.alerts("RuangNotReady").await;
+    prometheus.wait_for_alert("RuangRedisUnreachable").await;
+    prometheus.wait_for_alert("RuangNotReady").await;
     let asks = async {
         loop {
             sari.http_client.get("/chat").await.is(503);
         }
     };
-    meanwhile(asks, prometheus.alerts("RuangErrors")).await;
+    meanwhile(asks, prometheus.wait_for_alert("RuangErrors")).await;
     cluster.redis().resume();
-    cluster.instances[0].answers_readyz(200, SOON).await;
+    cluster.instances[0].wait_for_readyz(200, SOON).await;
 
     let tabs = tabs(&sari.http_client).await;
-    prometheus.alerts("RuangNearlyFull").await;
-    prometheus.alerts("RuangTurnsAway").await;
+    prometheus.wait_for_alert("RuangNearlyFull").await;
+    prometheus.wait_for_alert("RuangTurnsAway").await;
     drop(tabs);
 
     redis::command(cluster.redis(), &["CONFIG", "SET", "maxmemory", "1mb"]).await;
-    prometheus.alerts("RuangRedisNearlyFull").await;
-    meanwhile(is_refused(&mut sari), prometheus.alerts("RuangRefusesMessages")).await;
+    prometheus.wait_for_alert("RuangRedisNearlyFull").await;
+    meanwhile(is_refused(&mut sari), prometheus.wait_for_alert("RuangRefusesMessages")).await;
 
     cluster.instances[1].kill();
-    prometheus.alerts("RuangInstanceDown").await;
-    prometheus.alerts("RuangFewReady").await;
+    prometheus.wait_for_alert("RuangInstanceDown").await;
+    prometheus.wait_for_alert("RuangFewReady").await;
     cluster.instances[0].kill();
-    prometheus.alerts("RuangNobodyReady").await;
+    prometheus.wait_for_alert("RuangNobodyReady").await;
 }
 
 #[tokio::test]
-async fn who_is_sent_away_by_a_drain_is_no_alert() {
+async fn drain_fires_no_alert_but_instance_down() {
     let mut cluster = told(3).start().await;
-    let prometheus = Prometheus::start_asking(&cluster.instances, "200ms").await;
+    let prometheus = Prometheus::start_with_interval(&cluster.instances, "200ms").await;
     let sari = cluster.http_client(0);
     sari.sign_in("sari").await.is(303);
-    prometheus.knows("sum(ruang_ready) == 3").await;
+    prometheus.wait_for_data("sum(ruang_ready) == 3").await;
     // One refusal that was seen before: then one look at those to come is enough to see that they are many.
     cluster.redis().pause();
     let (_, head) = raw::handshake(&sari, "").await;
     assert!(head.starts_with("HTTP/1.1 503"), "{head}");
     cluster.redis().resume();
-    prometheus.knows(&format!("http_server_request_duration_seconds_count{{{REFUSED}}}")).await;
-    prometheus.knows("sum(ruang_ready) == 3").await;
-    prometheus.is_content().await;
+    prometheus.wait_for_data(&format!("http_server_request_duration_seconds_count{{{REFUSED}}}")).await;
+    prometheus.wait_for_data("sum(ruang_ready) == 3").await;
+    prometheus.wait_for_no_alert().await;
 
     // Until this client has gone, or was waited for, the instance goes on draining.
-    let _stays = raw::deaf(&sari).await;
+    let _stays = raw::stalled_client(&sari).await;
     cluster.instances[0].terminate();
     let knocks = async {
         while let Ok((_, head)) = raw::try_handshake(&sari, "").await {
@@ -128,13 +128,15 @@ async fn who_is_sent_away_by_a_drain_is_no_alert() {
         }
     };
     within(SOON, "it is gone", knocks).await;
-    assert!(cluster.instances[0].ended(SOON).await.success());
+    assert!(cluster.instances[0].wait_for_exit(SOON).await.success());
 
     // They were seen: were they not told apart from others, they would be too many.
-    prometheus.knows(r#"max_over_time(ruang_refusals_total{reason="draining"}[5m]) > 3"#).await;
-    prometheus.knows(&format!("rate(http_server_request_duration_seconds_count{{{REFUSED}}}[5m]) > 0.01")).await;
-    prometheus.alerts("RuangInstanceDown").await;
-    prometheus.would_alert(&["RuangInstanceDown"]).await;
+    prometheus.wait_for_data(r#"max_over_time(ruang_refusals_total{reason="draining"}[5m]) > 3"#).await;
+    prometheus
+        .wait_for_data(&format!("rate(http_server_request_duration_seconds_count{{{REFUSED}}}[5m]) > 0.01"))
+        .await;
+    prometheus.wait_for_alert("RuangInstanceDown").await;
+    prometheus.wait_for_conditions(&["RuangInstanceDown"]).await;
 }
 
 /// Sockets that an instance did not open, as Prometheus has them.
@@ -144,7 +146,7 @@ const REFUSED: &str = r#"http_route="/ws",http_response_status_code="503""#;
 async fn hears_late(cluster: &Cluster, sari: &mut WsClient, budi: &mut WsClient) {
     cluster.instances[0].pause();
     for n in 0..20 {
-        budi.say_kept(&n.to_string()).await;
+        budi.send_acked(&n.to_string()).await;
     }
     let began = Instant::now();
     eventually(SOON, "the messages are old", || async {
@@ -152,7 +154,7 @@ async fn hears_late(cluster: &Cluster, sari: &mut WsClient, budi: &mut WsClient)
     })
     .await;
     cluster.instances[0].resume();
-    sari.hears("budi", "19").await;
+    sari.wait_for_text("budi", "19").await;
 }
 
 /// As many tabs as there is room for.
@@ -170,23 +172,23 @@ async fn tabs(http_client: &HttpClient) -> Vec<WsClient> {
 }
 
 /// Says what is refused, again and again.
-async fn is_refused(guest: &mut WsClient) {
+async fn is_refused(client: &mut WsClient) {
     for n in 0.. {
-        guest.say_as(&format!("penuh{n}"), "penuh").await;
-        guest.expect("it is refused", |heard| heard.errors.len() > n).await;
+        client.send_with_nonce(&format!("penuh{n}"), "penuh").await;
+        client.expect("it is refused", |transcript| transcript.errors.len() > n).await;
     }
 }
 
 #[tokio::test]
-async fn a_clock_that_is_off_is_an_alert_too() {
+async fn clock_offset_fires_an_alert() {
     let cluster = told(1).set("LD_PRELOAD", &libfaketime()).set("FAKETIME", "+90s");
     let cluster = cluster.set("FAKETIME_DONT_FAKE_MONOTONIC", "1").start().await;
     let prometheus = Prometheus::start(&cluster.instances).await;
-    prometheus.alerts("RuangClockOff").await;
+    prometheus.wait_for_alert("RuangClockOff").await;
 }
 
 #[test]
-fn every_panel_of_the_dashboard_has_a_place_of_its_own_and_says_what_is_normal() {
+fn dashboard_panels_do_not_overlap_and_describe_normal() {
     let (mut ids, mut places) = (HashSet::new(), HashSet::new());
     for panel in panels() {
         let title = panel["title"].as_str().unwrap();
@@ -198,13 +200,13 @@ fn every_panel_of_the_dashboard_has_a_place_of_its_own_and_says_what_is_normal()
 }
 
 #[test]
-fn no_alert_is_shipped_that_is_not_tried_and_explained() {
+fn every_alert_is_tested_and_documented() {
     let (rules, tried) = (include_str!("../../../deploy/observability/alerts.yml"), include_str!("alerts.rs"));
     let manual = include_str!("../../../docs/observability.md");
     let names = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect::<Vec<_>>();
     assert!(names.len() > 5, "{names:?}");
     for name in names {
-        assert!(tried.contains(&format!("prometheus.alerts(\"{name}\")")), "{name} is never seen to fire");
+        assert!(tried.contains(&format!("prometheus.wait_for_alert(\"{name}\")")), "{name} is never seen to fire");
         assert!(manual.contains(&format!("| `{name}` |")), "docs/observability.md does not say what to do at {name}");
     }
 }

@@ -14,9 +14,9 @@ use crate::kit::{
 
 /// The text, as a program asks for it.
 async fn text(instance: &Instance) -> String {
-    let answer = HttpClient::at(&format!("http://{}", metrics_address(instance))).get("/metrics").await;
-    assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
-    answer.is(200).body.clone()
+    let response = HttpClient::new(&format!("http://{}", metrics_address(instance))).get("/metrics").await;
+    assert_eq!(response.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    response.is(200).body.clone()
 }
 
 async fn comes_to(instance: &Instance, name: &str, labels: &str, wanted: impl Fn(f64) -> bool) {
@@ -28,15 +28,15 @@ async fn comes_to(instance: &Instance, name: &str, labels: &str, wanted: impl Fn
 }
 
 #[tokio::test]
-async fn each_moves_with_its_cause() {
+async fn every_metric_follows_its_cause() {
     let mut cluster = told(2).set("RUANG_MAX_CONNECTIONS", "3").start().await;
     redis::command(cluster.redis(), &["CONFIG", "SET", "maxmemory", "1000000000"]).await;
-    let mut sari = cluster.guest(0, "sari").await;
-    let mut budi = cluster.guest(1, "budi").await;
-    sari.say_as("sekali", "halo").await;
-    sari.say_as("sekali", "halo").await;
-    sari.say_as("kosong", " ").await;
-    budi.hears("sari", "halo").await;
+    let mut sari = cluster.join(0, "sari").await;
+    let mut budi = cluster.join(1, "budi").await;
+    sari.send_with_nonce("sekali", "halo").await;
+    sari.send_with_nonce("sekali", "halo").await;
+    sari.send_with_nonce("kosong", " ").await;
+    budi.wait_for_text("sari", "halo").await;
     sari.catch_up().await;
     cluster.http_client(0).sign_in("sari").await.is(409);
     let first = &cluster.instances[0];
@@ -78,12 +78,13 @@ async fn each_moves_with_its_cause() {
 }
 
 #[tokio::test]
-async fn faults_move_their_own() {
+async fn fault_metrics_follow_their_cause() {
     let mut cluster = told(2).set("RUANG_MAX_CONNECTIONS", "3").start().await;
-    let sari = cluster.guest(0, "sari").await;
+    let sari = cluster.join(0, "sari").await;
     let first = &cluster.instances[0];
     // A third and a fourth tab: the place of one is missing.
-    let tabs = [WsClient::join_as(&sari.http_client).await, WsClient::join_as(&sari.http_client).await];
+    let tabs =
+        [WsClient::connect_and_join(&sari.http_client).await, WsClient::connect_and_join(&sari.http_client).await];
     assert!(WsClient::try_connect(&sari.http_client, &[]).await.is_err_and(|refused| refused.status == 503));
     comes_to(first, "ruang_refusals_total", r#"reason="full""#, |n| n >= 1.0).await;
     for tab in tabs {
@@ -101,10 +102,10 @@ async fn faults_move_their_own() {
 }
 
 #[tokio::test]
-async fn they_are_told_at_their_own_address_alone_and_well_formed() {
+async fn metrics_have_their_own_address_and_are_well_formed() {
     let cluster = told(1).start().await;
     cluster.http_client(0).get("/metrics").await.is(404);
-    let own = HttpClient::at(&format!("http://{}", metrics_address(&cluster.instances[0])));
+    let own = HttpClient::new(&format!("http://{}", metrics_address(&cluster.instances[0])));
     own.get("/chat").await.is(404);
     // Methods that nobody knows are one series, whatever they are called.
     for method in ["BREW", "WHISTLE"] {
@@ -120,8 +121,8 @@ async fn they_are_told_at_their_own_address_alone_and_well_formed() {
 }
 
 #[tokio::test]
-async fn without_the_setting_there_is_no_such_address() {
-    let cluster = Cluster::as_it_comes(crate::kit::Engine::Memory).await;
+async fn metrics_are_off_by_default() {
+    let cluster = Cluster::with_defaults(crate::kit::Engine::Memory).await;
     assert!(!cluster.instances[0].log().contains("metrics"));
 }
 

@@ -8,14 +8,14 @@ use serde_json::Value;
 use crate::kit::{
     Cluster, Engine, SOON,
     authority::Authority,
-    cluster::Builder,
+    cluster::ClusterBuilder,
     collector::{Collector, Span},
     eventually, redis,
 };
 
 /// Instances that send what they see to a collector, without delay.
-fn sending(engine: Engine, instances: usize, collector: &Collector) -> Builder {
-    Cluster::of(engine)
+fn sending(engine: Engine, instances: usize, collector: &Collector) -> ClusterBuilder {
+    Cluster::builder(engine)
         .instances(instances)
         .set("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint())
         .set("OTEL_BSP_SCHEDULE_DELAY", "50")
@@ -45,13 +45,13 @@ fn named<'a>(spans: &'a [Span], name: &str) -> Vec<&'a Span> {
 }
 
 #[tokio::test]
-async fn a_message_is_one_trace_from_who_says_it_to_each_instance() {
+async fn message_is_one_trace_from_sender_to_every_instance() {
     let collector = Collector::start().await;
     let cluster = sending(Engine::Redis, 3, &collector).start().await;
-    let mut sari = cluster.guest(0, "sari").await;
-    let mut budi = cluster.guest(1, "budi").await;
-    sari.say("halo rahasia").await;
-    budi.hears("sari", "halo rahasia").await;
+    let mut sari = cluster.join(0, "sari").await;
+    let mut budi = cluster.join(1, "budi").await;
+    sari.send_text("halo rahasia").await;
+    budi.wait_for_text("sari", "halo rahasia").await;
 
     let spans = trace(&collector, "deliver room", 3).await;
     let [said] = named(&spans, "send room")[..] else { panic!("{spans:#?}") };
@@ -81,29 +81,29 @@ async fn a_message_is_one_trace_from_who_says_it_to_each_instance() {
 }
 
 #[tokio::test]
-async fn one_instance_alone_traces_too() {
+async fn memory_engine_traces_messages() {
     let collector = Collector::start().await;
     let cluster = sending(Engine::Memory, 1, &collector).start().await;
-    let mut sari = cluster.guest(0, "sari").await;
-    sari.say("halo").await;
+    let mut sari = cluster.join(0, "sari").await;
+    sari.send_text("halo").await;
     let spans = trace(&collector, "deliver room", 1).await;
     assert_eq!((spans.len(), spans[0].name.as_str()), (2, "send room"), "{spans:#?}");
 }
 
 #[tokio::test]
-async fn the_sampler_decides_for_the_whole_way() {
+async fn sampler_decision_covers_the_whole_trace() {
     let collector = Collector::start().await;
     let sampled = |sampler| sending(Engine::Redis, 2, &collector).set("OTEL_TRACES_SAMPLER", sampler);
     let mut cluster = sampled("parentbased_always_off").start().await;
-    let mut sari = cluster.guest(0, "sari").await;
-    let mut budi = cluster.guest(1, "budi").await;
-    sari.say("tak terlihat").await;
-    budi.hears("sari", "tak terlihat").await;
+    let mut sari = cluster.join(0, "sari").await;
+    let mut budi = cluster.join(1, "budi").await;
+    sari.send_text("tak terlihat").await;
+    budi.wait_for_text("sari", "tak terlihat").await;
     // Another instance on the same Redis begins traces, and those are followed by all.
     let url = cluster.redis().url();
     let third = sampled("parentbased_always_on").instances(1).start_on(None, &url).await;
-    let mut tono = third.guest(0, "tono").await;
-    tono.say("terlihat").await;
+    let mut tono = third.join(0, "tono").await;
+    tono.send_text("terlihat").await;
     let spans = trace(&collector, "deliver room", 3).await;
     assert!(named(&spans, "send room")[0].attributes["messaging.message.id"].ends_with("-2"), "{spans:#?}");
     let all = collector.spans();
@@ -114,12 +114,12 @@ async fn the_sampler_decides_for_the_whole_way() {
 }
 
 #[tokio::test]
-async fn a_refused_message_says_why_and_what_redis_does_is_part_of_the_request() {
+async fn refused_message_span_has_its_error_and_redis_its_parent() {
     let collector = Collector::start().await;
     let cluster = sending(Engine::Redis, 1, &collector).start().await;
-    let mut sari = cluster.guest(0, "sari").await;
-    sari.say_as("sekali", "halo").await;
-    sari.say_as("sekali", "lain").await;
+    let mut sari = cluster.join(0, "sari").await;
+    sari.send_with_nonce("sekali", "halo").await;
+    sari.send_with_nonce("sekali", "lain").await;
     eventually(SOON, "a failed span", || async {
         let spans = collector.spans();
         let failed = spans.iter().find(|span| span.attributes.get("error.type").is_some_and(|why| why == "bad_nonce"));
@@ -135,7 +135,7 @@ async fn a_refused_message_says_why_and_what_redis_does_is_part_of_the_request()
 }
 
 #[tokio::test]
-async fn a_line_of_the_log_names_its_trace() {
+async fn log_line_has_its_trace_id_and_ignores_traceparent() {
     let collector = Collector::start().await;
     let cluster = sending(Engine::Memory, 1, &collector).start().await;
     // What strangers say of a trace is not believed.
@@ -151,26 +151,26 @@ async fn a_line_of_the_log_names_its_trace() {
 }
 
 #[tokio::test]
-async fn they_go_over_tls_to_whom_the_authorities_of_the_machine_vouch_for() {
+async fn traces_over_tls_need_a_certificate_of_a_system_authority() {
     let (authority, stranger) = (Authority::new("localhost"), Authority::new("localhost"));
     let collector = Collector::start_over_tls(&authority).await;
     let cluster = sending(Engine::Memory, 1, &collector).set("SSL_CERT_FILE", authority.path("ca.pem")).start().await;
-    cluster.guest(0, "sari").await.say("halo").await;
+    cluster.join(0, "sari").await.send_text("halo").await;
     trace(&collector, "deliver room", 1).await;
 
     let collector = Collector::start_over_tls(&stranger).await;
     let cluster = sending(Engine::Memory, 1, &collector).set("SSL_CERT_FILE", authority.path("ca.pem")).start().await;
-    cluster.guest(0, "sari").await.say("halo").await;
+    cluster.join(0, "sari").await.send_text("halo").await;
     for what in ["traces", "metrics"] {
         let told = format!("the collector does not accept {what}");
-        cluster.instances[0].says(&told, SOON).await;
+        cluster.instances[0].wait_for_log(&told, SOON).await;
         assert_eq!(cluster.instances[0].log().matches(&told).count(), 1, "{}", cluster.instances[0].log());
     }
     assert_eq!(collector.spans().len(), 0);
 }
 
 #[tokio::test]
-async fn metrics_are_sent_too() {
+async fn metrics_are_exported() {
     let collector = Collector::start().await;
     let _cluster = sending(Engine::Memory, 1, &collector).start().await;
     for name in ["ruang.connection.open", "ruang.people", "ruang.message.published", "process.memory.usage"] {

@@ -3,29 +3,27 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{TOKEN, WithOperator, token_file};
-use crate::kit::{Answer, Cluster, Engine, HttpClient, engines::on_both_engines};
+use crate::kit::{
+    Cluster, Engine, HttpClient, Response,
+    engines::on_both_engines,
+    operator::{TOKEN, act, token_file},
+};
 
 on_both_engines! {
-    what_is_done_is_answered_shown_and_on_record,
-}
-
-/// Does something as the operator.
-pub async fn act(base: &str, act: Value) -> Answer {
-    Answer::to(HttpClient::at(base).request(Method::POST, "/api/operator").bearer_auth(TOKEN).json(&act)).await
+    action_is_confirmed_listed_and_logged_without_texts,
 }
 
 async fn ledger(base: &str) -> Value {
-    let answer = Answer::to(HttpClient::at(base).request(Method::GET, "/api/operator").bearer_auth(TOKEN)).await;
-    answer.is(200).json()
+    let response = Response::to(HttpClient::new(base).request(Method::GET, "/api/operator").bearer_auth(TOKEN)).await;
+    response.is(200).json()
 }
 
-async fn what_is_done_is_answered_shown_and_on_record(engine: Engine) {
+async fn action_is_confirmed_listed_and_logged_without_texts(engine: Engine) {
     let token = token_file();
-    let cluster = Cluster::of(engine).with_operator(&token).start().await;
+    let cluster = Cluster::builder(engine).with_operator(&token).start().await;
     let base = cluster.base(0);
-    let mut sari = cluster.guest(0, "Sari").await;
-    let id = sari.say_kept("kata kasar").await;
+    let mut sari = cluster.join(0, "Sari").await;
+    let id = sari.send_acked("kata kasar").await;
     let acts = [
         json!({"act": "remove", "id": id}),
         json!({"act": "slow", "interval": "1s"}),
@@ -50,21 +48,21 @@ async fn what_is_done_is_answered_shown_and_on_record(engine: Engine) {
 }
 
 #[tokio::test]
-async fn nobody_else_is_heard_and_whoever_guesses_is_slowed_down() {
+async fn wrong_operator_tokens_are_401_then_429() {
     let token = token_file();
-    let of = Cluster::of(Engine::Memory).with_operator(&token).set("RUANG_SIGN_INS_PER_MINUTE", "5");
+    let of = Cluster::builder(Engine::Memory).with_operator(&token).set("RUANG_SIGN_INS_PER_MINUTE", "5");
     let cluster = of.start().await;
-    let sari = cluster.guest(0, "sari").await;
+    let sari = cluster.join(0, "sari").await;
     let http_client = &sari.http_client;
     let ask =
         |method: Method| http_client.request(method, "/api/operator").json(&json!({"act": "slow", "interval": "1h"}));
-    let answer = Answer::to(ask(Method::POST)).await;
-    assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("Bearer")));
-    Answer::to(ask(Method::GET)).await.is(401);
-    Answer::to(ask(Method::POST).bearer_auth("a guess")).await.is(401);
-    Answer::to(ask(Method::POST).header("authorization", format!("Basic {TOKEN}"))).await.is(401);
-    let answer = Answer::to(ask(Method::POST).bearer_auth("another guess")).await;
-    assert_eq!((answer.status, answer.header("retry-after").is_some()), (429, true), "{answer:?}");
+    let response = Response::to(ask(Method::POST)).await;
+    assert_eq!((response.status, response.header("www-authenticate")), (401, Some("Bearer")));
+    Response::to(ask(Method::GET)).await.is(401);
+    Response::to(ask(Method::POST).bearer_auth("a guess")).await.is(401);
+    Response::to(ask(Method::POST).header("authorization", format!("Basic {TOKEN}"))).await.is(401);
+    let response = Response::to(ask(Method::POST).bearer_auth("another guess")).await;
+    assert_eq!((response.status, response.header("retry-after").is_some()), (429, true), "{response:?}");
     assert_eq!(
         act(cluster.base(0), json!({"act": "slow", "interval": "0s"})).await.status,
         200,
@@ -73,9 +71,9 @@ async fn nobody_else_is_heard_and_whoever_guesses_is_slowed_down() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_told() {
+async fn malformed_action_is_400_with_a_reason() {
     let token = token_file();
-    let cluster = Cluster::of(Engine::Memory).with_operator(&token).start().await;
+    let cluster = Cluster::builder(Engine::Memory).with_operator(&token).start().await;
     for (wrong, why) in [
         (json!({}), "act is"),
         (json!([1]), "a JSON object"),
@@ -84,16 +82,16 @@ async fn what_cannot_be_read_is_told() {
         (json!({"act": "remove", "id": "7"}), "id is"),
         (json!({"act": "slow", "interval": "2h"}), "interval is"),
     ] {
-        let answer = act(cluster.base(0), wrong.clone()).await;
-        assert!(answer.is(400).json()["error"].as_str().unwrap().contains(why), "{wrong}: {answer:?}");
+        let response = act(cluster.base(0), wrong.clone()).await;
+        assert!(response.is(400).json()["error"].as_str().unwrap().contains(why), "{wrong}: {response:?}");
     }
 }
 
 #[tokio::test]
-async fn without_a_token_there_is_no_operator() {
-    let cluster = Cluster::as_it_comes(Engine::Memory).await;
+async fn operator_routes_without_a_token_are_404() {
+    let cluster = Cluster::with_defaults(Engine::Memory).await;
     let http_client = cluster.http_client(0);
     http_client.get("/operator").await.is(404);
     act(cluster.base(0), json!({"act": "slow", "interval": "1h"})).await.is(404);
-    Answer::to(http_client.request(Method::POST, "/operator/enter").form(&[("token", "")])).await.is(404);
+    Response::to(http_client.request(Method::POST, "/operator/enter").form(&[("token", "")])).await.is(404);
 }

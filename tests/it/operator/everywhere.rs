@@ -2,26 +2,28 @@
 
 use serde_json::{Value, json};
 
-use super::{WithOperator, api::act, token_file};
-use crate::kit::{Cluster, Engine, SOON, WsClient, eventually};
+use crate::kit::{
+    Cluster, Engine, SOON, WsClient, eventually,
+    operator::{act, token_file},
+};
 
 #[tokio::test]
-async fn a_deleted_message_leaves_every_instance_page_ring_and_recovery() {
+async fn deleted_message_disappears_from_every_instance_and_page() {
     let token = token_file();
-    let mut cluster = Cluster::of(Engine::Redis).instances(2).with_operator(&token).start().await;
-    let mut sari = cluster.guest(0, "sari").await;
-    let mut budi = cluster.guest(1, "budi").await;
-    let (first, bad) = (sari.say_kept("pertama").await, sari.say_kept("kata kasar").await);
-    let last = sari.say_kept("terakhir").await;
-    budi.hears("sari", "terakhir").await;
+    let mut cluster = Cluster::builder(Engine::Redis).instances(2).with_operator(&token).start().await;
+    let mut sari = cluster.join(0, "sari").await;
+    let mut budi = cluster.join(1, "budi").await;
+    let (first, bad) = (sari.send_acked("pertama").await, sari.send_acked("kata kasar").await);
+    let last = sari.send_acked("terakhir").await;
+    budi.wait_for_text("sari", "terakhir").await;
     let (missed_it, saw_it) = (budi.http_client.clone(), budi.http_client.clone());
     act(cluster.base(1), json!({"act": "remove", "id": bad})).await.is(200);
-    for guest in [&mut sari, &mut budi] {
-        guest.expect("it is deleted", |heard| heard.removed == [bad.clone()]).await;
+    for client in [&mut sari, &mut budi] {
+        client.expect("it is deleted", |transcript| transcript.removed == [bad.clone()]).await;
     }
     cluster.add().await;
     for i in 0..3 {
-        let here = sari.http_client.moved_to(cluster.base(i));
+        let here = sari.http_client.with_base(cluster.base(i));
         let page = here.get("/api/messages").await.json();
         assert_eq!(page["messages"][1], json!({"id": bad, "removed": true}), "instance {i}");
         let before = here.get(&format!("/api/messages?before={last}&limit=1")).await.json();
@@ -29,29 +31,29 @@ async fn a_deleted_message_leaves_every_instance_page_ring_and_recovery() {
         let chat = here.get("/chat").await.body;
         assert!(chat.contains("terakhir") && !chat.contains("kata kasar"), "instance {i}: {chat}");
     }
-    let back = WsClient::rejoin(&missed_it, &first).await.heard();
-    assert_eq!(back.welcomed()["messages"][0], json!({"type": "removed", "id": bad}));
-    assert_eq!((&back.welcomed()["recovered"], back.texts()), (&json!(true), vec!["terakhir"]));
+    let back = WsClient::rejoin(&missed_it, &first).await.transcript();
+    assert_eq!(back.last_welcome()["messages"][0], json!({"type": "removed", "id": bad}));
+    assert_eq!((&back.last_welcome()["recovered"], back.texts()), (&json!(true), vec!["terakhir"]));
     let mut back = WsClient::rejoin(&saw_it, &last).await;
-    back.expect("it is told of what it saw", |heard| heard.removed == [bad.clone()]).await;
-    let anew = cluster.guest(2, "citra").await.heard();
+    back.expect("it is told of what it saw", |transcript| transcript.removed == [bad.clone()]).await;
+    let anew = cluster.join(2, "citra").await.transcript();
     assert!(!anew.frames.iter().any(|frame| frame.to_string().contains("kata kasar")));
 }
 
 #[tokio::test]
-async fn a_ban_ends_every_tab_at_once_and_outlives_every_instance() {
+async fn ban_closes_every_tab_and_survives_restarts() {
     let token = token_file();
-    let mut cluster = Cluster::of(Engine::Redis).instances(2).with_operator(&token).start().await;
-    let mut sari = cluster.guest(0, "sari").await;
-    let mut tab = WsClient::join_as(&sari.http_client.moved_to(cluster.base(1))).await;
-    let mut budi = cluster.guest(1, "budi").await;
+    let mut cluster = Cluster::builder(Engine::Redis).instances(2).with_operator(&token).start().await;
+    let mut sari = cluster.join(0, "sari").await;
+    let mut tab = WsClient::connect_and_join(&sari.http_client.with_base(cluster.base(1))).await;
+    let mut budi = cluster.join(1, "budi").await;
     let began = std::time::Instant::now();
     act(cluster.base(1), json!({"act": "ban", "name": "Sari", "for": "1h"})).await.is(200);
-    for guest in [&mut sari, &mut tab] {
-        guest.is_sent_away(SOON, "session_ended", 4001).await;
+    for client in [&mut sari, &mut tab] {
+        client.wait_for_bye(SOON, "session_ended", 4001).await;
     }
     assert!(began.elapsed() < std::time::Duration::from_secs(1), "{:?}", began.elapsed());
-    budi.sees(&["budi"]).await;
+    budi.wait_for_members(&["budi"]).await;
     sari.http_client.get("/api/messages").await.is(401);
     for i in 0..2 {
         cluster.http_client(i).sign_in("SARI").await.is(403);
@@ -61,72 +63,75 @@ async fn a_ban_ends_every_tab_at_once_and_outlives_every_instance() {
     cluster.instances[1].kill();
     cluster.http_client(2).sign_in("sari").await.is(403);
     act(cluster.base(2), json!({"act": "pardon", "name": "sari"})).await.is(200);
-    cluster.http_client(2).sign_in("sari").await.leads_to("/chat");
+    cluster.http_client(2).sign_in("sari").await.redirects_to("/chat");
 }
 
 #[tokio::test]
-async fn whoever_was_banned_while_away_does_not_come_back_with_an_old_session() {
+async fn person_banned_while_away_cannot_rejoin() {
     let token = token_file();
-    let of = Cluster::of(Engine::Redis).with_operator(&token).set("RUANG_LEAVE_GRACE", "250ms");
+    let of = Cluster::builder(Engine::Redis).with_operator(&token).set("RUANG_LEAVE_GRACE", "250ms");
     let cluster = of.start().await;
-    let sari = cluster.guest(0, "sari").await;
-    let mut budi = cluster.guest(0, "budi").await;
+    let sari = cluster.join(0, "sari").await;
+    let mut budi = cluster.join(0, "budi").await;
     let http_client = sari.http_client.clone();
     sari.leave().await;
-    budi.sees(&["budi"]).await;
+    budi.wait_for_members(&["budi"]).await;
     act(cluster.base(0), json!({"act": "ban", "name": "sari", "for": "1h"})).await.is(200);
     let mut back = WsClient::connect(&http_client).await;
     back.send(json!({"type": "join"})).await;
-    back.expect("sent away", |heard| heard.closed == Some(Some(4001))).await;
+    back.expect("sent away", |transcript| transcript.closed == Some(Some(4001))).await;
 }
 
 #[tokio::test]
-async fn what_is_set_reaches_everybody_and_who_comes_later() {
+async fn rules_reach_present_and_later_clients() {
     let token = token_file();
-    let mut cluster = Cluster::of(Engine::Redis).instances(2).with_operator(&token).start().await;
-    let mut sari = cluster.guest(0, "sari").await;
+    let mut cluster = Cluster::builder(Engine::Redis).instances(2).with_operator(&token).start().await;
+    let mut sari = cluster.join(0, "sari").await;
     act(cluster.base(1), json!({"act": "announce", "text": "Jam 9 mati sebentar"})).await.is(200);
     let notice = json!({"type": "rules", "slow_ms": 0, "notice": "Jam 9 mati sebentar"});
-    sari.expect("the announcement", |heard| heard.rules == notice).await;
+    sari.expect("the announcement", |transcript| transcript.rules == notice).await;
     act(cluster.base(0), json!({"act": "slow", "interval": "10m"})).await.is(200);
     cluster.add().await;
-    let mut budi = cluster.guest(2, "budi").await;
-    assert_eq!(budi.heard().welcomed()["rules"], json!({"slow_ms": 600_000, "notice": "Jam 9 mati sebentar"}));
-    budi.say_kept("satu").await;
-    let mut tab = WsClient::join_as(&budi.http_client.moved_to(cluster.base(0))).await;
-    tab.say_as("kedua", "dua").await;
-    let heard = tab.expect("slowed down", |heard| !heard.errors.is_empty()).await;
-    let error = &heard.errors[0];
+    let mut budi = cluster.join(2, "budi").await;
+    assert_eq!(budi.transcript().last_welcome()["rules"], json!({"slow_ms": 600_000, "notice": "Jam 9 mati sebentar"}));
+    budi.send_acked("satu").await;
+    let mut tab = WsClient::connect_and_join(&budi.http_client.with_base(cluster.base(0))).await;
+    tab.send_with_nonce("kedua", "dua").await;
+    let transcript = tab.expect("slowed down", |transcript| !transcript.errors.is_empty()).await;
+    let error = &transcript.errors[0];
     assert_eq!((&error["code"], &error["nonce"]), (&json!("rate_limited"), &json!("kedua")));
     assert!(error["retry_after_ms"].as_u64().is_some_and(|ms| ms > 590_000 && ms <= 600_001), "{error}");
     act(cluster.base(1), json!({"act": "slow", "interval": "0s"})).await.is(200);
     act(cluster.base(1), json!({"act": "announce", "text": ""})).await.is(200);
-    tab.expect("all is as it was", |heard| heard.rules == json!({"type": "rules", "slow_ms": 0, "notice": null})).await;
-    tab.say_as("kedua", "dua").await;
-    tab.expect("it is kept", |heard| heard.acked("kedua").is_some()).await;
-    let anew = cluster.guest(1, "citra").await.heard();
-    assert_eq!(anew.welcomed().get("rules"), None::<&Value>);
+    tab.expect("all is as it was", |transcript| {
+        transcript.rules == json!({"type": "rules", "slow_ms": 0, "notice": null})
+    })
+    .await;
+    tab.send_with_nonce("kedua", "dua").await;
+    tab.expect("it is kept", |transcript| transcript.acked("kedua").is_some()).await;
+    let anew = cluster.join(1, "citra").await.transcript();
+    assert_eq!(anew.last_welcome().get("rules"), None::<&Value>);
 }
 
 #[tokio::test]
-async fn an_instance_that_was_deaf_meanwhile_catches_up() {
+async fn instance_that_missed_moderation_catches_up() {
     let token = token_file();
-    let cluster = Cluster::of(Engine::Redis).instances(2).with_operator(&token).start().await;
-    let mut sari = cluster.guest(0, "sari").await;
-    let bad = sari.say_kept("kata kasar").await;
+    let cluster = Cluster::builder(Engine::Redis).instances(2).with_operator(&token).start().await;
+    let mut sari = cluster.join(0, "sari").await;
+    let bad = sari.send_acked("kata kasar").await;
     cluster.instances[0].pause();
     act(cluster.base(1), json!({"act": "remove", "id": bad})).await.is(200);
     act(cluster.base(1), json!({"act": "announce", "text": "Halo"})).await.is(200);
     // The instance's connections to Redis are cut while it stands still: what was told is never heard.
     crate::kit::redis::command(cluster.redis.as_ref().expect("Redis"), &["CLIENT", "KILL", "TYPE", "pubsub"]).await;
     cluster.instances[0].resume();
-    let heard = sari
-        .expect_within(SOON * 2, "it catches up", |heard| {
-            heard.removed == [bad.clone()]
-                && (heard.rules["notice"] == "Halo" || heard.welcomed()["rules"]["notice"] == "Halo")
+    let transcript = sari
+        .expect_within(SOON * 2, "it catches up", |transcript| {
+            transcript.removed == [bad.clone()]
+                && (transcript.rules["notice"] == "Halo" || transcript.last_welcome()["rules"]["notice"] == "Halo")
         })
         .await;
-    assert!(heard.byes.is_empty(), "{:?}", heard.byes);
+    assert!(transcript.byes.is_empty(), "{:?}", transcript.byes);
     eventually(SOON, "its pages as well", || async {
         let page = sari.http_client.get("/api/messages").await.json();
         if page["messages"][0] == json!({"id": bad, "removed": true}) { Ok(()) } else { Err(page.to_string()) }

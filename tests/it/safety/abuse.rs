@@ -10,7 +10,7 @@ use crate::kit::{
     Cluster, Engine, SOON, WsClient,
     engines::on_both_engines,
     http_client::with_query,
-    raw::{Raw, masked},
+    raw::{RawSocket, masked},
 };
 
 /// What a frame with an own text may be answered by at the latest, while others do harm.
@@ -19,19 +19,19 @@ const PROMPT: Duration = Duration::from_secs(2);
 const TAKEN_AT_MOST: u64 = 24 * 1024;
 
 on_both_engines! {
-    a_length_of_the_highest_bit_is_1002_and_any_beyond_the_bound_1009,
-    continuations_without_end_are_bounded_and_closed,
-    a_flood_of_pings_costs_the_others_nothing,
-    bad_close_codes_are_answered_with_1002,
-    what_comes_after_a_close_is_not_heard,
-    a_frame_that_comes_byte_by_byte_is_heard,
-    deep_and_odd_json_is_a_bad_frame,
-    lone_surrogates_are_refused_and_a_repeated_key_is_not_said_twice,
-    cursors_of_every_shape_are_answered,
-    cookies_of_every_shape_are_nobodys,
+    frame_length_beyond_the_bound_is_1002_or_1009,
+    endless_continuations_are_closed,
+    unread_ping_flood_does_not_slow_others,
+    invalid_close_codes_are_1002,
+    frames_after_a_close_are_ignored,
+    frame_sent_byte_by_byte_is_read,
+    deep_or_malformed_json_is_a_bad_frame,
+    lone_surrogates_are_refused_and_repeated_keys_sent_once,
+    malformed_cursors_are_refused_and_unknown_ones_are_gaps,
+    malformed_cookies_are_no_session,
 }
 
-async fn a_length_of_the_highest_bit_is_1002_and_any_beyond_the_bound_1009(engine: Engine) {
+async fn frame_length_beyond_the_bound_is_1002_or_1009(engine: Engine) {
     let stage = Stage::open(engine).await;
     for (length, codes) in [(1_u64 << 63, &[1002, 1009][..]), (u64::MAX, &[1002, 1009]), (u64::MAX >> 1, &[1009])] {
         let mut raw = stage.raw().await;
@@ -42,7 +42,7 @@ async fn a_length_of_the_highest_bit_is_1002_and_any_beyond_the_bound_1009(engin
     stage.goes_on().await;
 }
 
-async fn continuations_without_end_are_bounded_and_closed(engine: Engine) {
+async fn endless_continuations_are_closed(engine: Engine) {
     let stage = Stage::open(engine).await;
     let empty: Vec<u8> = (0..20_000).flat_map(|_| masked(0x00, b"")).collect();
     for _ in 0..20 {
@@ -56,7 +56,7 @@ async fn continuations_without_end_are_bounded_and_closed(engine: Engine) {
     stage.goes_on().await;
 }
 
-async fn a_flood_of_pings_costs_the_others_nothing(engine: Engine) {
+async fn unread_ping_flood_does_not_slow_others(engine: Engine) {
     let stage = Stage::open(engine).await;
     let flood = masked(0x89, &[b'x'; 125]).repeat(2_000);
     let mut sockets = Vec::new();
@@ -73,7 +73,7 @@ async fn a_flood_of_pings_costs_the_others_nothing(engine: Engine) {
     stage.goes_on().await;
 }
 
-async fn bad_close_codes_are_answered_with_1002(engine: Engine) {
+async fn invalid_close_codes_are_1002(engine: Engine) {
     let stage = Stage::open(engine).await;
     for code in [0_u16, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535] {
         let mut raw = stage.raw().await;
@@ -88,7 +88,7 @@ async fn bad_close_codes_are_answered_with_1002(engine: Engine) {
     stage.goes_on().await;
 }
 
-async fn what_comes_after_a_close_is_not_heard(engine: Engine) {
+async fn frames_after_a_close_are_ignored(engine: Engine) {
     let mut stage = Stage::open(engine).await;
     let mut raw = stage.raw().await;
     let join = masked(0x81, br#"{"type":"join"}"#);
@@ -96,12 +96,12 @@ async fn what_comes_after_a_close_is_not_heard(engine: Engine) {
     let late = masked(0x81, br#"{"type":"message","nonce":"x","text":"telat"}"#);
     raw.send(&[join, close, late].concat()).await;
     assert_eq!(raw.close_code().await, Some(1000));
-    let heard = stage.bystander.catch_up().await;
-    assert!(heard.texts().is_empty(), "{:?}", heard.texts());
+    let transcript = stage.bystander.catch_up().await;
+    assert!(transcript.texts().is_empty(), "{:?}", transcript.texts());
     stage.goes_on().await;
 }
 
-async fn a_frame_that_comes_byte_by_byte_is_heard(engine: Engine) {
+async fn frame_sent_byte_by_byte_is_read(engine: Engine) {
     let stage = Stage::open(engine).await;
     let mut raw = stage.raw().await;
     for byte in masked(0x81, br#"{"type":"ping"}"#) {
@@ -113,63 +113,63 @@ async fn a_frame_that_comes_byte_by_byte_is_heard(engine: Engine) {
     stage.goes_on().await;
 }
 
-async fn deep_and_odd_json_is_a_bad_frame(engine: Engine) {
+async fn deep_or_malformed_json_is_a_bad_frame(engine: Engine) {
     let stage = Stage::open(engine).await;
     let deep = ["[".repeat(10_000), r#"{"a":"#.repeat(5_000)];
     for text in [deep[0].as_str(), &deep[1], "1e999999", "{\"type\":\"ping\"}{\"type\":\"ping\"}", "\u{feff}{}"] {
-        let mut guest = stage.guest().await;
-        guest.send_raw(Message::text(text)).await;
-        let heard = guest.expect("an answer", |heard| !heard.errors.is_empty()).await;
-        assert_eq!(heard.error_codes(), ["bad_frame"], "{}", &text[..text.len().min(40)]);
+        let mut client = stage.join().await;
+        client.send_raw(Message::text(text)).await;
+        let transcript = client.expect("an answer", |transcript| !transcript.errors.is_empty()).await;
+        assert_eq!(transcript.error_codes(), ["bad_frame"], "{}", &text[..text.len().min(40)]);
     }
     // What is unknown is skipped, however deep it is.
     let deep = format!(r#"{{"type":"ping","x":{}{}}}"#, "[".repeat(9_000), "]".repeat(9_000));
-    let mut guest = stage.guest().await;
-    guest.send_raw(Message::text(deep)).await;
-    guest.expect("a pong", |heard| !heard.pongs.is_empty()).await;
+    let mut client = stage.join().await;
+    client.send_raw(Message::text(deep)).await;
+    client.expect("a pong", |transcript| !transcript.pongs.is_empty()).await;
     stage.goes_on().await;
 }
 
-async fn lone_surrogates_are_refused_and_a_repeated_key_is_not_said_twice(engine: Engine) {
+async fn lone_surrogates_are_refused_and_repeated_keys_sent_once(engine: Engine) {
     let mut stage = Stage::open(engine).await;
-    let mut guest = stage.guest().await;
-    guest.join(None).await;
+    let mut client = stage.join().await;
+    client.join(None).await;
     for text in
         [r#"{"type":"message","nonce":"a","text":"\ud800"}"#, r#"{"type":"message","nonce":"b","text":"\udc00x"}"#]
     {
-        guest.send_raw(Message::text(text)).await;
+        client.send_raw(Message::text(text)).await;
     }
-    let heard = guest.expect("two answers", |heard| heard.errors.len() == 2).await;
-    assert_eq!(heard.error_codes(), ["bad_frame", "bad_frame"]);
-    guest.send_raw(Message::text(r#"{"type":"message","nonce":"c","text":"satu","text":"dua"}"#)).await;
-    guest.send(json!({"type": "message", "nonce": "d", "text": "akhir"})).await;
-    let heard = stage.bystander.hears("penyusup", "akhir").await;
-    assert!(heard.texts().len() <= 2, "{:?}", heard.texts());
+    let transcript = client.expect("two answers", |transcript| transcript.errors.len() == 2).await;
+    assert_eq!(transcript.error_codes(), ["bad_frame", "bad_frame"]);
+    client.send_raw(Message::text(r#"{"type":"message","nonce":"c","text":"satu","text":"dua"}"#)).await;
+    client.send(json!({"type": "message", "nonce": "d", "text": "akhir"})).await;
+    let transcript = stage.bystander.wait_for_text("penyusup", "akhir").await;
+    assert!(transcript.texts().len() <= 2, "{:?}", transcript.texts());
     stage.goes_on().await;
 }
 
-async fn cursors_of_every_shape_are_answered(engine: Engine) {
+async fn malformed_cursors_are_refused_and_unknown_ones_are_gaps(engine: Engine) {
     let stage = Stage::open(engine).await;
     let huge = "9".repeat(3_000);
     let negative = ["-1-1", "1--1", "", "-", "1", "1-", "-1", "0x1-1", "1-1-1", " 1-1", "１-１", huge.as_str()];
     for since in negative {
-        let mut guest = stage.guest().await;
-        guest.send(json!({"type": "join", "since": since})).await;
-        let heard = guest.expect("an answer", |heard| !heard.errors.is_empty()).await;
-        assert_eq!((heard.error_codes(), heard.closed), (vec!["bad_frame"], None), "{since:.20}");
-        guest.http_client.get(&with_query("/api/messages", "before", since)).await.is(400);
+        let mut client = stage.join().await;
+        client.send(json!({"type": "join", "since": since})).await;
+        let transcript = client.expect("an answer", |transcript| !transcript.errors.is_empty()).await;
+        assert_eq!((transcript.error_codes(), transcript.closed), (vec!["bad_frame"], None), "{since:.20}");
+        client.http_client.get(&with_query("/api/messages", "before", since)).await.is(400);
     }
     for since in ["18446744073709551615-18446744073709551615", "1-1", "0-0"] {
-        let mut guest = stage.guest().await;
-        guest.join(Some(since)).await;
-        let heard = guest.heard();
-        let welcome = heard.welcomed();
+        let mut client = stage.join().await;
+        client.join(Some(since)).await;
+        let transcript = client.transcript();
+        let welcome = transcript.last_welcome();
         assert_eq!((&welcome["recovered"], &welcome["missed"]), (&json!(false), &json!(null)), "{since}");
     }
     stage.goes_on().await;
 }
 
-async fn cookies_of_every_shape_are_nobodys(engine: Engine) {
+async fn malformed_cookies_are_no_session(engine: Engine) {
     let stage = Stage::open(engine).await;
     let good = stage.bystander.http_client.cookie().expect("a session");
     let value = good.strip_prefix("ruang=").expect("its name");
@@ -203,30 +203,30 @@ struct Stage {
 
 impl Stage {
     async fn open(engine: Engine) -> Self {
-        let cluster = Cluster::of(engine).start().await;
-        let bystander = cluster.guest(0, "budi").await;
+        let cluster = Cluster::builder(engine).start().await;
+        let bystander = cluster.join(0, "budi").await;
         let intruder = cluster.http_client(0);
-        intruder.sign_in("penyusup").await.leads_to("/chat");
-        let resident = cluster.instances[0].resident();
+        intruder.sign_in("penyusup").await.redirects_to("/chat");
+        let resident = cluster.instances[0].resident_kib();
         Self { cluster, bystander, intruder, resident }
     }
 
-    async fn raw(&self) -> Raw {
-        Raw::connect(&self.intruder).await
+    async fn raw(&self) -> RawSocket {
+        RawSocket::connect(&self.intruder).await
     }
 
-    async fn guest(&self) -> WsClient {
+    async fn join(&self) -> WsClient {
         WsClient::connect(&self.intruder).await
     }
 
     /// Whoever was there talks on as ever, and the memory is as bounded as it is promised to be.
     async fn goes_on(mut self) {
-        let nonce = self.bystander.say("masih tenang").await;
-        let acked = |heard: &crate::kit::Transcript| heard.acks.iter().any(|ack| ack.0 == nonce);
+        let nonce = self.bystander.send_text("masih tenang").await;
+        let acked = |transcript: &crate::kit::Transcript| transcript.acks.iter().any(|ack| ack.0 == nonce);
         self.bystander.expect_within(PROMPT, "an ack", acked).await;
-        assert!(self.bystander.heard().closed.is_none());
-        let grown = self.cluster.instances[0].resident().saturating_sub(self.resident);
+        assert!(self.bystander.transcript().closed.is_none());
+        let grown = self.cluster.instances[0].resident_kib().saturating_sub(self.resident);
         assert!(grown <= TAKEN_AT_MOST, "{grown} KiB more than before");
-        self.cluster.instances[0].answers_readyz(200, SOON).await;
+        self.cluster.instances[0].wait_for_readyz(200, SOON).await;
     }
 }

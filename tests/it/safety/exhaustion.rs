@@ -8,15 +8,15 @@ use crate::kit::{Cluster, Engine, SOON, engines::on_both_engines, eventually};
 const LEFT: u64 = 8;
 
 on_both_engines! {
-    without_descriptors_those_inside_talk_on_and_others_come_in_later,
+    exhausted_descriptors_keep_clients_and_recover,
 }
 
-async fn without_descriptors_those_inside_talk_on_and_others_come_in_later(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
-    let mut sari = cluster.guest(0, "sari").await;
-    let mut budi = cluster.guest(0, "budi").await;
+async fn exhausted_descriptors_keep_clients_and_recover(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
+    let mut sari = cluster.join(0, "sari").await;
+    let mut budi = cluster.join(0, "budi").await;
     let instance = &cluster.instances[0];
-    instance.may_open(instance.open_files() + LEFT);
+    instance.limit_open_files(instance.open_files() + LEFT);
     let mut idle = vec![];
     for _ in 0..LEFT * 4 {
         idle.push(TcpStream::connect(instance.address()).await.expect("the system accepts for it"));
@@ -29,11 +29,11 @@ async fn without_descriptors_those_inside_talk_on_and_others_come_in_later(engin
     .await;
     for n in 0..3 {
         let text = format!("masih di sini {n}");
-        sari.say_kept(&text).await;
-        budi.hears("sari", &text).await;
+        sari.send_acked(&text).await;
+        budi.wait_for_text("sari", &text).await;
     }
     drop(idle);
-    let mut citra = cluster.guest(0, "citra").await;
-    citra.say_kept("sudah bisa masuk").await;
-    budi.hears("citra", "sudah bisa masuk").await;
+    let mut citra = cluster.join(0, "citra").await;
+    citra.send_acked("sudah bisa masuk").await;
+    budi.wait_for_text("citra", "sudah bisa masuk").await;
 }

@@ -8,23 +8,24 @@ const SAID: &str = "kata-yang-rahasia";
 const PASSWORD: &str = "sandi-redis-yang-rahasia";
 
 #[tokio::test]
-async fn texts_cookies_and_passwords_are_in_no_line() {
+async fn log_has_no_texts_cookies_or_passwords() {
     let redis = Redis::start().await;
     redis::command(&redis, &["ACL", "SETUSER", "ruang", "on", &format!(">{PASSWORD}"), "~*", "&*", "+@all"]).await;
     let url = redis.url().replace("redis://", &format!("redis://ruang:{PASSWORD}@"));
-    let settings = Cluster::of(Engine::Redis).set("RUST_LOG", "ruang=trace,fred=info").set("RUANG_LOG_FORMAT", "json");
+    let settings =
+        Cluster::builder(Engine::Redis).set("RUST_LOG", "ruang=trace,fred=info").set("RUANG_LOG_FORMAT", "json");
     let mut cluster = settings.start_on(Some(redis), &url).await;
-    let mut sari = cluster.guest(0, "sari-yang-rahasia").await;
+    let mut sari = cluster.join(0, "sari-yang-rahasia").await;
     let cookie = sari.http_client.cookie().expect("a session");
-    let seen = sari.say_kept(SAID).await;
-    sari.say_as("buruk sekali", SAID).await;
+    let seen = sari.send_acked(SAID).await;
+    sari.send_with_nonce("buruk sekali", SAID).await;
     sari.send(serde_json::json!({"type": SAID, "text": SAID})).await;
     sari.catch_up().await;
     WsClient::rejoin(&sari.http_client, &seen).await;
     // Refusals and failures are where secrets slip out.
     redis::command(cluster.redis(), &["ACL", "SETUSER", "ruang", "-@all"]).await;
     redis::command(cluster.redis(), &["CLIENT", "KILL", "TYPE", "normal"]).await;
-    sari.say(SAID).await;
+    sari.send_text(SAID).await;
     sari.http_client.get("/api/messages").await;
     eventually(SOON, "the failure is logged", || async {
         if cluster.instances[0].log().contains("NOPERM") { Ok(()) } else { Err(cluster.instances[0].log()) }
@@ -39,9 +40,9 @@ async fn texts_cookies_and_passwords_are_in_no_line() {
 }
 
 #[tokio::test]
-async fn nobody_writes_a_line_of_their_own() {
+async fn log_lines_cannot_be_forged() {
     for format in ["text", "json"] {
-        let settings = Cluster::of(Engine::Memory).set("RUST_LOG", "trace").set("RUANG_LOG_FORMAT", format);
+        let settings = Cluster::builder(Engine::Memory).set("RUST_LOG", "trace").set("RUANG_LOG_FORMAT", format);
         let cluster = settings.start().await;
         let sari = cluster.http_client(0);
         for forged in
@@ -59,7 +60,7 @@ async fn nobody_writes_a_line_of_their_own() {
             let mut raw = TcpStream::connect(cluster.instances[0].address()).await.expect("the server listens");
             raw.write_all(&[b"GET /PALSU HTTP/1.1\r\n", line, b"\r\n\r\n"].concat()).await.expect("the server reads");
         }
-        sari.sign_in("sari").await.leads_to("/chat");
+        sari.sign_in("sari").await.redirects_to("/chat");
         let log = cluster.instances[0].log();
         assert!(!log.is_empty());
         for line in log.lines() {

@@ -5,28 +5,28 @@ use std::time::Duration;
 use crate::kit::{Cluster, Engine, Instance, Redis, SOON, authority::Authority, process::free_port};
 
 #[tokio::test]
-async fn the_room_is_kept_over_tls_and_comes_back_after_a_restart_of_redis() {
+async fn chat_over_redis_tls_survives_a_restart() {
     let stage = Stage::open("localhost").await;
     let Stage { authority, url, redis, .. } = stage;
-    let settings = Cluster::of(Engine::Redis).instances(2).set("REDIS_CA_FILE", authority.path("ca.pem"));
+    let settings = Cluster::builder(Engine::Redis).instances(2).set("REDIS_CA_FILE", authority.path("ca.pem"));
     let mut cluster = settings.start_on(Some(redis), &url).await;
     for text in ["halo", "lagi"] {
-        let mut sari = cluster.guest(0, "sari").await;
-        let mut budi = cluster.guest(1, "budi").await;
-        sari.say_kept(text).await;
-        budi.hears("sari", text).await;
-        for guest in [sari, budi] {
-            guest.http_client.log_out().await.leads_to("/");
+        let mut sari = cluster.join(0, "sari").await;
+        let mut budi = cluster.join(1, "budi").await;
+        sari.send_acked(text).await;
+        budi.wait_for_text("sari", text).await;
+        for client in [sari, budi] {
+            client.http_client.log_out().await.redirects_to("/");
         }
         cluster.redis().restart().await;
         for instance in &cluster.instances {
-            instance.answers_readyz(200, SOON).await;
+            instance.wait_for_readyz(200, SOON).await;
         }
     }
 }
 
 #[tokio::test]
-async fn a_redis_of_another_authority_or_name_is_not_spoken_to() {
+async fn redis_with_an_untrusted_certificate_is_refused() {
     let (good, misnamed) = (Stage::open("localhost").await, Stage::open("redis.example").await);
     let stranger = Authority::new("localhost");
     let cases = [
@@ -46,7 +46,7 @@ async fn a_redis_of_another_authority_or_name_is_not_spoken_to() {
     let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let instance = Instance::start("an instance that trusts somebody else", &settings).await;
     // It has tried by then: connections are tried again every second.
-    tokio::time::timeout(Duration::from_secs(3), instance.answers_readyz(200, SOON)).await.unwrap_err();
+    tokio::time::timeout(Duration::from_secs(3), instance.wait_for_readyz(200, SOON)).await.unwrap_err();
     assert_eq!(instance.status("/healthz").await, Ok(200));
 }
 

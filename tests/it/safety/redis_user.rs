@@ -4,15 +4,19 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::kit::{Cluster, Engine, Redis, SOON, WsClient, process::scratch, redis};
-use crate::operator::{WithOperator, api::act, token_file};
+use crate::kit::{
+    Cluster, Engine, Redis, SOON, WsClient,
+    operator::{act, token_file},
+    process::scratch,
+    redis,
+};
 
 const PASSWORD: &str = "rahasia sekali";
 /// What only the test has: somebody who may look.
 const ADMIN: &str = "user admin on nopass ~* &* +@all\n";
 
 #[tokio::test]
-async fn the_shipped_user_suffices_for_the_room_and_for_nothing_else() {
+async fn shipped_redis_user_may_do_exactly_what_the_room_needs() {
     let dir = scratch();
     let file = dir.path().join("users.acl");
     std::fs::write(&file, [shipped(), ADMIN.to_owned()].concat()).expect("a file");
@@ -20,7 +24,7 @@ async fn the_shipped_user_suffices_for_the_room_and_for_nothing_else() {
     let password = dir.path().join("password");
     std::fs::write(&password, PASSWORD).expect("a file");
     let url = redis.url().replace("redis://", "redis://ruang@");
-    let settings = Cluster::of(Engine::Redis).instances(2);
+    let settings = Cluster::builder(Engine::Redis).instances(2);
     let token = token_file();
     let settings =
         settings.with_operator(&token).set("REDIS_PASSWORD_FILE", password.to_str().expect("a path of UTF-8"));
@@ -30,7 +34,7 @@ async fn the_shipped_user_suffices_for_the_room_and_for_nothing_else() {
     admin(cluster.redis(), &["SCRIPT", "FLUSH"]).await;
     cluster.redis().restart().await;
     for instance in &cluster.instances {
-        instance.answers_readyz(200, SOON).await;
+        instance.wait_for_readyz(200, SOON).await;
     }
     chat(&cluster).await;
     let trim = ["ACL", "DRYRUN", "ruang", "XTRIM", "ruang:{ruang_chat_utama}:log", "MINID", "1-1"];
@@ -53,21 +57,21 @@ async fn the_shipped_user_suffices_for_the_room_and_for_nothing_else() {
         "PUBLISH another x",
         "EVAL return(redis.call('keys','*')) 0",
     ] {
-        let answer = as_ruang(cluster.redis(), words).await;
-        let refused = answer.contains("NOPERM") || answer.contains("can't run") || answer.contains("permissions");
-        assert!(refused, "{words}: {answer}");
+        let response = as_ruang(cluster.redis(), words).await;
+        let refused = response.contains("NOPERM") || response.contains("can't run") || response.contains("permissions");
+        assert!(refused, "{words}: {response}");
     }
 }
 
 /// All that people do (sign in, talk, come back, read what was, sign out), and the operator.
 async fn chat(cluster: &Cluster) {
-    let mut sari = cluster.guest(0, "sari").await;
-    let mut budi = cluster.guest(1, "budi").await;
-    let seen = sari.say_kept("halo").await;
-    budi.hears("sari", "halo").await;
-    sari.say_kept("masih ada?").await;
-    let back = WsClient::rejoin(&budi.http_client.moved_to(cluster.base(0)), &seen).await;
-    assert_eq!(back.heard().welcomed()["recovered"], true);
+    let mut sari = cluster.join(0, "sari").await;
+    let mut budi = cluster.join(1, "budi").await;
+    let seen = sari.send_acked("halo").await;
+    budi.wait_for_text("sari", "halo").await;
+    sari.send_acked("masih ada?").await;
+    let back = WsClient::rejoin(&budi.http_client.with_base(cluster.base(0)), &seen).await;
+    assert_eq!(back.transcript().last_welcome()["recovered"], true);
     let base = cluster.base(0);
     for done in [
         json!({"act": "remove", "id": seen}),
@@ -81,8 +85,8 @@ async fn chat(cluster: &Cluster) {
         act(base, done).await.is(200);
     }
     budi.http_client.get("/api/messages?limit=200").await.is(200);
-    for guest in [sari, budi] {
-        guest.http_client.log_out().await.leads_to("/");
+    for client in [sari, budi] {
+        client.http_client.log_out().await.redirects_to("/");
     }
 }
 

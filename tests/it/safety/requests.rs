@@ -17,7 +17,7 @@ const QUIET: Duration = Duration::from_millis(300);
 const HEADERS_WITHIN: Duration = Duration::from_secs(8);
 
 #[tokio::test]
-async fn heads_and_addresses_without_end_are_refused() {
+async fn oversized_heads_are_refused() {
     let cluster = cluster().await;
     let long = "a".repeat(20 * 1024);
     let many: String = (0..2_000).map(|n| format!("X-{n}: {n}\r\n")).collect();
@@ -35,7 +35,7 @@ async fn heads_and_addresses_without_end_are_refused() {
 
 /// What two servers in a row might read differently is not read at all.
 #[tokio::test]
-async fn ambiguous_requests_are_refused_and_never_taken_for_two() {
+async fn ambiguous_requests_are_refused_and_never_split() {
     let cluster = cluster().await;
     let hidden = "GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n";
     for headers in [
@@ -52,9 +52,9 @@ async fn ambiguous_requests_are_refused_and_never_taken_for_two() {
         "X\u{0}: y\r\n",
     ] {
         let request = format!("POST / HTTP/1.1\r\nHost: x\r\n{headers}\r\n0\r\n\r\n{hidden}");
-        let answer = answer(&cluster, request.as_bytes()).await;
-        assert!(matches!(status_of(&answer), Some(400 | 413 | 501) | None), "{headers:?}: {answer:.200}");
-        assert!(answer.matches("HTTP/1.1 ").count() <= 1, "{headers:?} hides a second request: {answer:.400}");
+        let response = answer(&cluster, request.as_bytes()).await;
+        assert!(matches!(status_of(&response), Some(400 | 413 | 501) | None), "{headers:?}: {response:.200}");
+        assert!(response.matches("HTTP/1.1 ").count() <= 1, "{headers:?} hides a second request: {response:.400}");
     }
     // Where both are given the length does not count (RFC 9112, section 6.3), or the request is refused.
     let both = "POST /logout HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
@@ -66,14 +66,14 @@ async fn ambiguous_requests_are_refused_and_never_taken_for_two() {
         "GET / HTTP/9.9\r\n\r\n",
         "\u{16}\u{3}\u{1}",
     ] {
-        let answer = answer(&cluster, line.as_bytes()).await;
-        assert!(matches!(status_of(&answer), Some(200 | 400 | 505) | None), "{line:?}: {answer:.200}");
+        let response = answer(&cluster, line.as_bytes()).await;
+        assert!(matches!(status_of(&response), Some(200 | 400 | 505) | None), "{line:?}: {response:.200}");
     }
     goes_on(&cluster).await;
 }
 
 #[tokio::test]
-async fn another_protocol_is_not_switched_to() {
+async fn other_protocols_are_refused() {
     let cluster = cluster().await;
     let upgrade = "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\
                    HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n";
@@ -90,7 +90,7 @@ async fn another_protocol_is_not_switched_to() {
 }
 
 #[tokio::test]
-async fn heads_that_come_slowly_are_cut_in_time() {
+async fn slow_heads_are_closed_within_the_deadline() {
     let cluster = cluster().await;
     let began = Instant::now();
     let slow = (0..20).map(|_| async {
@@ -118,7 +118,7 @@ async fn heads_that_come_slowly_are_cut_in_time() {
 }
 
 #[tokio::test]
-async fn bodies_that_never_come_hold_nobody_else_up() {
+async fn missing_bodies_do_not_delay_others() {
     let cluster = cluster().await;
     let mut waiting = Vec::new();
     for _ in 0..50 {
@@ -137,7 +137,7 @@ async fn bodies_that_never_come_hold_nobody_else_up() {
 }
 
 async fn cluster() -> Cluster {
-    Cluster::of(Engine::Memory).start().await
+    Cluster::builder(Engine::Memory).start().await
 }
 
 async fn connect(cluster: &Cluster) -> TcpStream {
@@ -150,16 +150,16 @@ async fn answer(cluster: &Cluster, request: &[u8]) -> String {
     let mut socket = connect(cluster).await;
     // It may have seen enough before all is sent.
     let _ = socket.write_all(request).await;
-    let mut answer = Vec::new();
-    let first = within(SOON, "an answer or an end", socket.read_buf(&mut answer)).await;
+    let mut response = Vec::new();
+    let first = within(SOON, "an answer or an end", socket.read_buf(&mut response)).await;
     if first.is_ok_and(|read| read > 0) {
-        let _ = timeout(QUIET, socket.read_to_end(&mut answer)).await;
+        let _ = timeout(QUIET, socket.read_to_end(&mut response)).await;
     }
-    String::from_utf8_lossy(&answer).into_owned()
+    String::from_utf8_lossy(&response).into_owned()
 }
 
-fn status_of(answer: &str) -> Option<u16> {
-    answer.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()
+fn status_of(response: &str) -> Option<u16> {
+    response.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()
 }
 
 async fn goes_on(cluster: &Cluster) {

@@ -11,7 +11,7 @@ use tokio::{
 use crate::kit::{
     Cluster, Engine, HttpClient, SOON,
     engines::on_both_engines,
-    raw::{deaf, handshake, masked},
+    raw::{handshake, masked, stalled_client},
     wait::within,
 };
 
@@ -20,27 +20,27 @@ const SILENCE: Duration = Duration::from_secs(60);
 const LATE: Duration = Duration::from_secs(5);
 
 on_both_engines! {
-    a_socket_that_is_reset_leaves_after_the_grace,
-    whoever_reads_nothing_is_cut_and_costs_the_others_nothing,
+    reset_socket_leaves_after_the_grace,
+    non_reading_client_is_closed_and_others_are_not_slowed,
 }
 
-async fn a_socket_that_is_reset_leaves_after_the_grace(engine: Engine) {
-    let cluster = Cluster::of(engine).set("RUANG_LEAVE_GRACE", "250ms").start().await;
-    let mut budi = cluster.guest(0, "budi").await;
+async fn reset_socket_leaves_after_the_grace(engine: Engine) {
+    let cluster = Cluster::builder(engine).set("RUANG_LEAVE_GRACE", "250ms").start().await;
+    let mut budi = cluster.join(0, "budi").await;
     let sari = signed_in(&cluster, "sari").await;
     for _ in 0..3 {
         let (stream, _) = joined(&sari).await;
-        budi.sees(&["budi", "sari"]).await;
+        budi.wait_for_members(&["budi", "sari"]).await;
         SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("a socket");
         drop(stream);
-        budi.sees(&["budi"]).await;
+        budi.wait_for_members(&["budi"]).await;
     }
 }
 
 #[tokio::test]
-async fn who_never_says_anything_not_even_a_pong_is_sent_away_after_a_minute() {
-    let cluster = Cluster::as_it_comes(Engine::Memory).await;
-    let mut budi = cluster.guest(0, "budi").await;
+async fn client_without_pongs_is_closed_after_a_minute() {
+    let cluster = Cluster::with_defaults(Engine::Memory).await;
+    let mut budi = cluster.join(0, "budi").await;
     let (mut stream, began) = joined(&signed_in(&cluster, "sari").await).await;
     let mut all = vec![];
     within(SILENCE + LATE, "the end", stream.read_to_end(&mut all)).await.expect("an end in order");
@@ -51,24 +51,24 @@ async fn who_never_says_anything_not_even_a_pong_is_sent_away_after_a_minute() {
     assert_eq!(all[all.len() - 4..], [0x88, 2, 0x03, 0xf5], "1013");
     // Pings came, and budi answered his.
     assert_eq!(all.windows(2).filter(|two| *two == [0x89, 0]).count(), 2);
-    budi.sees(&["budi"]).await;
+    budi.wait_for_members(&["budi"]).await;
 }
 
-async fn whoever_reads_nothing_is_cut_and_costs_the_others_nothing(engine: Engine) {
+async fn non_reading_client_is_closed_and_others_are_not_slowed(engine: Engine) {
     let cluster =
-        Cluster::of(engine).set("RUANG_MESSAGES_PER_SECOND", "0").set("RUANG_LEAVE_GRACE", "250ms").start().await;
-    let (mut sari, mut budi) = (cluster.guest(0, "sari").await, cluster.guest(0, "budi").await);
+        Cluster::builder(engine).set("RUANG_MESSAGES_PER_SECOND", "0").set("RUANG_LEAVE_GRACE", "250ms").start().await;
+    let (mut sari, mut budi) = (cluster.join(0, "sari").await, cluster.join(0, "budi").await);
     let http_client = signed_in(&cluster, "tuli").await;
-    let mut deaf = deaf(&http_client).await;
-    sari.sees(&["budi", "sari", "tuli"]).await;
+    let mut deaf = stalled_client(&http_client).await;
+    sari.wait_for_members(&["budi", "sari", "tuli"]).await;
     let began = Instant::now();
     let mut slowest = Duration::ZERO;
-    while budi.heard().members.contains("tuli") {
+    while budi.transcript().members.contains("tuli") {
         assert!(began.elapsed() < Duration::from_secs(60), "the deaf one is never cut");
         let said = Instant::now();
         let text = format!("{} {}", "x".repeat(1900), began.elapsed().as_micros());
-        sari.say_kept(&text).await;
-        budi.hears("sari", &text).await;
+        sari.send_acked(&text).await;
+        budi.wait_for_text("sari", &text).await;
         slowest = slowest.max(said.elapsed());
     }
     assert!(slowest < SOON / 4, "everybody else hears at once: {slowest:?}");
@@ -80,7 +80,7 @@ async fn whoever_reads_nothing_is_cut_and_costs_the_others_nothing(engine: Engin
 
 async fn signed_in(cluster: &Cluster, name: &str) -> HttpClient {
     let http_client = cluster.http_client(0);
-    http_client.sign_in(name).await.leads_to("/chat");
+    http_client.sign_in(name).await.redirects_to("/chat");
     http_client
 }
 

@@ -77,7 +77,7 @@ pub fn check(record: &Record) -> Vec<Violation> {
 /// Answers that nobody who keeps to the protocol should get.
 fn refusals(history: &History) -> Vec<Violation> {
     let odd = |event: &Event| match event {
-        Event::Refused(status) => *status != 503,
+        Event::UpgradeRefusal(status) => *status != 503,
         Event::Error(code) => !["unavailable", "rate_limited"].contains(&code.as_str()),
         Event::Ended(super::record::How::Closed(code)) => {
             code.is_some_and(|code| ![1001, 1006, 1011, 1012, 1013].contains(&code))

@@ -105,7 +105,7 @@ impl FaultInjector {
         self.open_doors(None);
         self.downs.push(Down { base: instance.base().to_owned(), at: self.began.elapsed(), announced: true });
         instance.terminate();
-        instance.ended(DRAIN).await;
+        instance.wait_for_exit(DRAIN).await;
         instance.base().to_owned()
     }
 
@@ -118,7 +118,7 @@ impl FaultInjector {
         self.open_doors(Some(&base));
         time::sleep((self.lease + beyond).saturating_sub(NOTICED)).await;
         self.cluster.instances[i].resume();
-        self.cluster.instances[i].answers_readyz(200, SOON).await;
+        self.cluster.instances[i].wait_for_readyz(200, SOON).await;
         self.open_doors(None);
         self.note("SIGSTOP", format!("{base}, {beyond:?} beyond the lease"), from, Some(from), false);
     }

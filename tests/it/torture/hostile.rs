@@ -78,10 +78,10 @@ async fn attempt(harm: Harm, base: &str, i: usize, round: u64) -> std::io::Resul
     if matches!(harm, Harm::Head | Harm::Resets) {
         return without_a_session(harm, base).await;
     }
-    let http_client = HttpClient::at(base);
+    let http_client = HttpClient::new(base);
     let name = if matches!(harm, Harm::Names) { shape(i, round) } else { format!("jahat {i}") };
     let signed_in = http_client.request(Method::POST, "/").form(&[("username", name.as_str())]).send().await;
-    if matches!(harm, Harm::Names) || !signed_in.is_ok_and(|answer| answer.status().as_u16() == 303) {
+    if matches!(harm, Harm::Names) || !signed_in.is_ok_and(|response| response.status().as_u16() == 303) {
         let _ = http_client.request(Method::POST, "/logout").send().await;
         return Ok(());
     }

@@ -8,7 +8,7 @@ use tokio::{
     time::{self, Instant},
 };
 
-use crate::kit::{Answer, HttpClient};
+use crate::kit::{HttpClient, Response};
 
 use super::{
     plan::Turn,
@@ -84,8 +84,8 @@ impl Person {
         let (orders, told) = mpsc::channel(32);
         let (shown, state) = watch::channel(State::default());
         let base = doors.lock().unwrap()[0].clone();
-        let (session, http_client) = watch::channel(HttpClient::at(&base));
-        let tab = Tab::new(HttpClient::at(&base), &name, 0, doors.clone(), began, seed);
+        let (session, http_client) = watch::channel(HttpClient::new(&base));
+        let tab = Tab::new(HttpClient::new(&base), &name, 0, doors.clone(), began, seed);
         let life = Life {
             name: name.clone(),
             tab,
@@ -147,7 +147,7 @@ impl Life {
         if self.talks && self.tab.here && self.tab.unacked.is_none() && self.next_word <= Instant::now() {
             self.said += 1;
             self.next_word = Instant::now() + THINKING;
-            self.tab.say(format!("{}-{}", self.name, self.said), format!("{} berkata {}", self.name, self.said));
+            self.tab.send_text(format!("{}-{}", self.name, self.said), format!("{} berkata {}", self.name, self.said));
         }
         if !self.tab.live(soon).await {
             // The session has ended, though nobody signed out.
@@ -191,7 +191,7 @@ impl Life {
 
     async fn signs_in(&mut self) {
         let base = self.tab.a_door();
-        self.tab.http_client = HttpClient::at(&base);
+        self.tab.http_client = HttpClient::new(&base);
         let (http_client, name) = (self.tab.http_client.clone(), self.name.clone());
         sign_in(&http_client, &name, || self.tab.a_door()).await;
         self.session.send_replace(http_client);
@@ -202,10 +202,10 @@ impl Life {
         self.tab.note(Event::SigningOut);
         loop {
             let door = self.tab.a_door();
-            let http_client = self.tab.http_client.moved_to(&door);
+            let http_client = self.tab.http_client.with_base(&door);
             let request = http_client.request(reqwest::Method::POST, "/logout");
-            if let Ok(Ok(answer)) = time::timeout(PATIENCE, Answer::try_to(request)).await
-                && answer.status == 303
+            if let Ok(Ok(response)) = time::timeout(PATIENCE, Response::try_to(request)).await
+                && response.status == 303
             {
                 break;
             }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::soak::Sample;
-use crate::kit::transcript::Said;
+use crate::kit::transcript::ChatMessage;
 
 /// A moment: time since the run began.
 pub type At = Duration;
@@ -12,7 +12,7 @@ pub type At = Duration;
 #[derive(Clone, Debug, Default)]
 pub struct Record {
     /// The log as it was at the end, oldest first.
-    pub log: Vec<Said>,
+    pub log: Vec<ChatMessage>,
     /// One for each tab that anybody had.
     pub histories: Vec<History>,
     /// Instances that went, however they went.
@@ -46,7 +46,7 @@ pub struct History {
 #[derive(Clone, Debug)]
 pub enum Event {
     /// An upgrade was answered with this status.
-    Refused(u16),
+    UpgradeRefusal(u16),
     /// An upgrade succeeded at this instance; no welcome yet.
     Connected(String),
     /// A welcome.
@@ -54,12 +54,12 @@ pub enum Event {
         /// Whether it says that nothing is missing.
         recovered: bool,
         /// What it brings.
-        messages: Vec<Said>,
+        messages: Vec<ChatMessage>,
         /// Who it says is here.
         members: BTreeSet<String>,
     },
     /// A message.
-    Message(Said),
+    Message(ChatMessage),
     /// Joins and leaves.
     Presence {
         /// Who came.

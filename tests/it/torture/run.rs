@@ -8,7 +8,7 @@ use std::{
 
 use tokio::time::{self, Instant};
 
-use crate::kit::{Cluster, Engine, HttpClient, transcript::Said};
+use crate::kit::{Cluster, Engine, HttpClient, transcript::ChatMessage};
 
 use super::{
     fault_injector::FaultInjector,
@@ -67,7 +67,7 @@ pub async fn run(options: &Options) -> Record {
 
 async fn start(options: &Options) -> Cluster {
     let millis = |time: Duration| format!("{}ms", time.as_millis());
-    let settings = Cluster::of(Engine::Redis).instances(options.instances);
+    let settings = Cluster::builder(Engine::Redis).instances(options.instances);
     let settings = settings.set("RUANG_LEASE", &millis(options.lease)).set("RUANG_LEAVE_GRACE", &millis(options.grace));
     let settings = settings.set("RUANG_MESSAGES_PER_SECOND", "0").set("RUANG_CONNECTIONS_PER_ADDRESS", "0");
     settings.set("RUANG_HISTORY", "1000000").start().await
@@ -159,10 +159,10 @@ impl Run {
 
     /// What each instance says now.
     async fn rosters(&self) -> Vec<(String, BTreeSet<String>)> {
-        let visitors: Vec<_> = self.people.iter().map(|person| person.http_client.borrow().clone()).collect();
+        let http_clients: Vec<_> = self.people.iter().map(|person| person.http_client.borrow().clone()).collect();
         let mut rosters = Vec::new();
         for instance in &self.fault_injector.cluster.instances {
-            rosters.push((instance.base().to_owned(), roster(&visitors, instance.base()).await));
+            rosters.push((instance.base().to_owned(), roster(&http_clients, instance.base()).await));
         }
         rosters
     }
@@ -173,7 +173,7 @@ impl Run {
             person.obeys(Order::Hush).await;
         }
         soon(BACK, || self.people.iter().all(|person| person.is(|state| state.here && state.idle && state.done))).await;
-        let http_client = self.people[0].http_client.borrow().moved_to(self.fault_injector.cluster.base(0));
+        let http_client = self.people[0].http_client.borrow().with_base(self.fault_injector.cluster.base(0));
         let log = whole_log(&http_client).await;
         let newest = log.last().map(|said| said.id.clone());
         soon(GENEROUS, || self.people.iter().all(|person| person.is(|state| state.last == newest))).await;
@@ -222,11 +222,11 @@ async fn soon(limit: Duration, so: impl Fn() -> bool) {
 }
 
 /// What an instance tells the first of these who is not just signed out; nothing if it tells nobody.
-async fn roster(visitors: &[HttpClient], base: &str) -> BTreeSet<String> {
-    for http_client in visitors {
-        match http_client.moved_to(base).try_get("/api/members?limit=200").await {
-            Ok(answer) if answer.status == 200 => return ours(&answer.json()["members"]).collect(),
-            Ok(answer) if answer.status == 401 => {}
+async fn roster(http_clients: &[HttpClient], base: &str) -> BTreeSet<String> {
+    for http_client in http_clients {
+        match http_client.with_base(base).try_get("/api/members?limit=200").await {
+            Ok(response) if response.status == 200 => return ours(&response.json()["members"]).collect(),
+            Ok(response) if response.status == 401 => {}
             Ok(_) | Err(_) => break,
         }
     }
@@ -234,7 +234,7 @@ async fn roster(visitors: &[HttpClient], base: &str) -> BTreeSet<String> {
 }
 
 /// All that was ever kept, oldest first.
-async fn whole_log(http_client: &HttpClient) -> Vec<Said> {
+async fn whole_log(http_client: &HttpClient) -> Vec<ChatMessage> {
     let mut pages = Vec::new();
     let mut path = "/api/messages?limit=200".to_owned();
     loop {

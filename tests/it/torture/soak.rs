@@ -58,7 +58,7 @@ impl Soak {
         let elements = self.page.script("return document.querySelectorAll('*').length", vec![]).await;
         let sample = Sample {
             at: self.began.elapsed(),
-            resident: instance.resident(),
+            resident: instance.resident_kib(),
             open_files: instance.open_files(),
             heap: self.page.heap_bytes().await,
             elements: elements.as_u64().unwrap_or_default(),

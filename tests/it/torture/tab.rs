@@ -96,7 +96,7 @@ impl Tab {
     }
 
     /// Says something new.
-    pub fn say(&mut self, nonce: String, text: String) {
+    pub fn send_text(&mut self, nonce: String, text: String) {
         self.unacked = Some((nonce, text));
         self.resend_at = Some(Instant::now());
     }
@@ -125,7 +125,7 @@ impl Tab {
     /// Tries to connect; false if a second tab finds that its person has signed out.
     async fn connect(&mut self) -> bool {
         let base = self.a_door();
-        match Wire::connect(&self.http_client.moved_to(&base)).await {
+        match Wire::connect(&self.http_client.with_base(&base)).await {
             Ok(mut wire) => {
                 self.note(Event::Connected(base));
                 wire.join(self.last.as_deref()).await;
@@ -134,7 +134,7 @@ impl Tab {
             Err(Some(401)) if self.history.tab > 0 => return false,
             Err(status) => {
                 if let Some(status) = status {
-                    self.note(Event::Refused(status));
+                    self.note(Event::UpgradeRefusal(status));
                 }
                 self.retry_at = Instant::now() + Duration::from_millis(self.rng.random_range(50..400));
             }
@@ -202,12 +202,12 @@ impl Tab {
 /// Signs in, wherever that works, for as long as it takes.
 pub async fn sign_in(http_client: &HttpClient, name: &str, mut door: impl FnMut() -> String) {
     loop {
-        let request = http_client.moved_to(&door()).request(reqwest::Method::POST, "/").form(&[("username", name)]);
-        if let Ok(Ok(answer)) = time::timeout(PATIENCE, crate::kit::Answer::try_to(request)).await {
-            if answer.status == 303 {
+        let request = http_client.with_base(&door()).request(reqwest::Method::POST, "/").form(&[("username", name)]);
+        if let Ok(Ok(response)) = time::timeout(PATIENCE, crate::kit::Response::try_to(request)).await {
+            if response.status == 303 {
                 return;
             }
-            assert!([409, 500, 503].contains(&answer.status), "{name} cannot sign in: {answer:?}");
+            assert!([409, 500, 503].contains(&response.status), "{name} cannot sign in: {response:?}");
         }
         time::sleep(Duration::from_millis(200)).await;
     }

@@ -10,7 +10,7 @@ use tokio_tungstenite::{
     tungstenite::{self, Message},
 };
 
-use crate::kit::{HttpClient, transcript::Said, ws_client::upgrade_request};
+use crate::kit::{HttpClient, transcript::ChatMessage, ws_client::upgrade_request};
 
 use super::record::{Event, How};
 
@@ -124,8 +124,8 @@ impl Wire {
 }
 
 /// A message as JSON has it.
-pub fn said(frame: &Value) -> Said {
-    Said {
+pub fn said(frame: &Value) -> ChatMessage {
+    ChatMessage {
         id: string(frame, "id"),
         nonce: string(frame, "nonce"),
         from: string(frame, "from"),

@@ -8,33 +8,33 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::kit::{Cluster, Engine, SOON, WsClient, engines::on_both_engines, eventually};
 
 on_both_engines! {
-    signing_out_closes_every_socket_of_the_session_within_a_second,
-    who_lost_their_name_is_ended_and_the_new_owner_notices_nothing,
-    who_does_not_join_within_ten_seconds_is_sent_away,
-    a_binary_frame_is_not_of_this_protocol,
-    a_frame_too_big_is_refused_with_its_code,
-    a_close_is_answered_in_kind,
-    a_websocket_ping_is_answered,
-    an_instance_that_goes_says_so_and_when_to_come_back,
+    sign_out_closes_every_socket_of_the_session_within_a_second,
+    lost_name_ends_the_session_and_spares_the_new_owner,
+    socket_without_join_is_closed_after_ten_seconds,
+    binary_frame_is_1003,
+    oversized_frame_is_1009,
+    close_is_echoed,
+    websocket_ping_is_echoed_as_pong,
+    draining_instance_sends_bye_with_a_retry_time,
 }
 
-async fn signing_out_closes_every_socket_of_the_session_within_a_second(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
-    let mut first = cluster.guest(0, "sari").await;
-    let mut second = WsClient::join_as(&first.http_client).await;
+async fn sign_out_closes_every_socket_of_the_session_within_a_second(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
+    let mut first = cluster.join(0, "sari").await;
+    let mut second = WsClient::connect_and_join(&first.http_client).await;
     let mut not_joined = WsClient::connect(&first.http_client).await;
     not_joined.catch_up().await;
-    let mut budi = cluster.guest(0, "budi").await;
-    first.http_client.log_out().await.leads_to("/");
-    for guest in [&mut first, &mut second, &mut not_joined] {
-        guest.is_sent_away(Duration::from_secs(1), "session_ended", 4001).await;
+    let mut budi = cluster.join(0, "budi").await;
+    first.http_client.log_out().await.redirects_to("/");
+    for client in [&mut first, &mut second, &mut not_joined] {
+        client.wait_for_bye(Duration::from_secs(1), "session_ended", 4001).await;
     }
-    budi.say_kept("masih di sini").await;
+    budi.send_acked("masih di sini").await;
 }
 
-async fn who_lost_their_name_is_ended_and_the_new_owner_notices_nothing(engine: Engine) {
-    let cluster = Cluster::of(engine).set("RUANG_NAME_HOLD", "1s").set("RUANG_LEAVE_GRACE", "250ms").start().await;
-    let first = cluster.guest(0, "sari").await;
+async fn lost_name_ends_the_session_and_spares_the_new_owner(engine: Engine) {
+    let cluster = Cluster::builder(engine).set("RUANG_NAME_HOLD", "1s").set("RUANG_LEAVE_GRACE", "250ms").start().await;
+    let first = cluster.join(0, "sari").await;
     let lost = first.http_client.clone();
     first.leave().await;
     let second = cluster.http_client(0);
@@ -45,71 +45,71 @@ async fn who_lost_their_name_is_ended_and_the_new_owner_notices_nothing(engine: 
         }
     })
     .await;
-    let mut owner = WsClient::join_as(&second).await;
+    let mut owner = WsClient::connect_and_join(&second).await;
     let mut loser = WsClient::connect(&lost).await;
     loser.send(json!({"type": "join"})).await;
-    loser.is_sent_away(SOON, "session_ended", 4001).await;
-    lost.get("/chat").await.leads_to("/");
-    owner.say_kept("masih aku").await;
-    assert_eq!(owner.heard().count, 1);
+    loser.wait_for_bye(SOON, "session_ended", 4001).await;
+    lost.get("/chat").await.redirects_to("/");
+    owner.send_acked("masih aku").await;
+    assert_eq!(owner.transcript().count, 1);
     owner.leave().await;
-    let mut budi = cluster.guest(0, "budi").await;
-    budi.sees(&["budi"]).await;
+    let mut budi = cluster.join(0, "budi").await;
+    budi.wait_for_members(&["budi"]).await;
 }
 
-async fn who_does_not_join_within_ten_seconds_is_sent_away(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
+async fn socket_without_join_is_closed_after_ten_seconds(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
     let sari = cluster.http_client(0);
     sari.sign_in("sari").await;
     let mut silent = WsClient::connect(&sari).await;
     let started = std::time::Instant::now();
     // A ping is no join.
     silent.catch_up().await;
-    silent.is_sent_away(Duration::from_secs(13), "policy", 1008).await;
+    silent.wait_for_bye(Duration::from_secs(13), "policy", 1008).await;
     assert!(started.elapsed() > Duration::from_secs(9), "too early: {:?}", started.elapsed());
 }
 
-async fn a_binary_frame_is_not_of_this_protocol(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
-    let mut sari = cluster.guest(0, "sari").await;
+async fn binary_frame_is_1003(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
+    let mut sari = cluster.join(0, "sari").await;
     sari.send_raw(Message::binary(r#"{"type":"ping"}"#.as_bytes())).await;
-    assert_eq!(sari.ends_within(SOON).await, Some(1003));
+    assert_eq!(sari.wait_for_close(SOON).await, Some(1003));
 }
 
-async fn a_frame_too_big_is_refused_with_its_code(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
-    let mut sari = cluster.guest(0, "sari").await;
+async fn oversized_frame_is_1009(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
+    let mut sari = cluster.join(0, "sari").await;
     // As big as a frame may be: read, and found to be no frame of the protocol.
     sari.send_raw(Message::text(" ".repeat(32 * 1024))).await;
     assert_eq!(sari.catch_up().await.error_codes(), ["bad_frame"]);
     sari.send_raw(Message::text(" ".repeat(32 * 1024 + 1))).await;
-    assert_eq!(sari.ends_within(SOON).await, Some(1009));
+    assert_eq!(sari.wait_for_close(SOON).await, Some(1009));
 }
 
-async fn a_close_is_answered_in_kind(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
-    let mut sari = cluster.guest(0, "sari").await;
+async fn close_is_echoed(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
+    let mut sari = cluster.join(0, "sari").await;
     let code = tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode::Normal;
     let frame = tokio_tungstenite::tungstenite::protocol::CloseFrame { code, reason: "".into() };
     sari.send_raw(Message::Close(Some(frame))).await;
-    assert_eq!(sari.ends_within(SOON).await, Some(1000));
+    assert_eq!(sari.wait_for_close(SOON).await, Some(1000));
 }
 
-async fn a_websocket_ping_is_answered(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
+async fn websocket_ping_is_echoed_as_pong(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
     let sari = cluster.http_client(0);
     sari.sign_in("sari").await;
-    let mut raw = crate::kit::raw::Raw::connect(&sari).await;
+    let mut raw = crate::kit::raw::RawSocket::connect(&sari).await;
     raw.send(&crate::kit::raw::masked(0x89, b"halo")).await;
     assert_eq!(raw.next().await, Some((0xa, b"halo".to_vec())));
 }
 
-async fn an_instance_that_goes_says_so_and_when_to_come_back(engine: Engine) {
-    let mut cluster = Cluster::as_it_comes(engine).await;
-    let mut sari = cluster.guest(0, "sari").await;
+async fn draining_instance_sends_bye_with_a_retry_time(engine: Engine) {
+    let mut cluster = Cluster::with_defaults(engine).await;
+    let mut sari = cluster.join(0, "sari").await;
     cluster.instances[0].terminate();
-    let heard = sari.is_sent_away(SOON, "restart", 1012).await;
-    let wait = heard.byes[0]["retry_after_ms"].as_u64().expect("when to come back");
+    let transcript = sari.wait_for_bye(SOON, "restart", 1012).await;
+    let wait = transcript.byes[0]["retry_after_ms"].as_u64().expect("when to come back");
     assert!(wait <= 5000, "{wait}");
-    assert!(cluster.instances[0].ended(SOON).await.success());
+    assert!(cluster.instances[0].wait_for_exit(SOON).await.success());
 }

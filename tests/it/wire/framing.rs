@@ -3,22 +3,22 @@
 use crate::kit::{
     Cluster, Engine,
     engines::on_both_engines,
-    raw::{Raw, masked},
+    raw::{RawSocket, masked},
 };
 
 on_both_engines! {
-    text_that_is_not_utf_8_is_1007,
+    text_of_invalid_utf_8_is_1007,
     text_cut_within_a_character_is_1007,
-    an_unmasked_frame_is_1002,
+    unmasked_frame_is_1002,
     reserved_bits_and_opcodes_are_1002,
-    control_frames_too_long_or_in_parts_are_1002,
-    a_continuation_of_nothing_is_1002,
-    a_length_announced_too_big_is_1009_before_it_is_sent,
-    a_message_too_big_in_small_parts_is_1009,
-    a_message_in_parts_is_one_message,
+    long_or_fragmented_control_frames_are_1002,
+    continuation_without_a_start_is_1002,
+    announced_oversize_is_1009_before_the_payload,
+    oversized_fragmented_message_is_1009,
+    fragmented_message_is_one_message,
 }
 
-async fn text_that_is_not_utf_8_is_1007(engine: Engine) {
+async fn text_of_invalid_utf_8_is_1007(engine: Engine) {
     is_closed_with(engine, &masked(0x81, &[b'"', 0xff, 0xfe, b'"']), 1007).await;
 }
 
@@ -26,7 +26,7 @@ async fn text_cut_within_a_character_is_1007(engine: Engine) {
     is_closed_with(engine, &masked(0x81, &[b'"', 0xf0, 0x9f]), 1007).await;
 }
 
-async fn an_unmasked_frame_is_1002(engine: Engine) {
+async fn unmasked_frame_is_1002(engine: Engine) {
     is_closed_with(engine, &[0x81, 2, b'{', b'}'], 1002).await;
 }
 
@@ -36,22 +36,22 @@ async fn reserved_bits_and_opcodes_are_1002(engine: Engine) {
     }
 }
 
-async fn control_frames_too_long_or_in_parts_are_1002(engine: Engine) {
+async fn long_or_fragmented_control_frames_are_1002(engine: Engine) {
     let long_ping = [&[0x89, 0x80 | 126, 0, 126, 0, 0, 0, 0], [b'x'; 126].as_slice()].concat();
     is_closed_with(engine, &long_ping, 1002).await;
     is_closed_with(engine, &masked(0x09, b"x"), 1002).await;
 }
 
-async fn a_continuation_of_nothing_is_1002(engine: Engine) {
+async fn continuation_without_a_start_is_1002(engine: Engine) {
     is_closed_with(engine, &masked(0x80, b"{}"), 1002).await;
 }
 
-async fn a_length_announced_too_big_is_1009_before_it_is_sent(engine: Engine) {
+async fn announced_oversize_is_1009_before_the_payload(engine: Engine) {
     let announced = [&[0x81, 0x80 | 127], (1_u64 << 40).to_be_bytes().as_slice(), &[0, 0, 0, 0]].concat();
     is_closed_with(engine, &announced, 1009).await;
 }
 
-async fn a_message_too_big_in_small_parts_is_1009(engine: Engine) {
+async fn oversized_fragmented_message_is_1009(engine: Engine) {
     let mut parts = masked(0x01, &[b' '; 125]);
     for _ in 0..(32 * 1024 / 125) {
         parts.extend(masked(0x00, &[b' '; 125]));
@@ -59,8 +59,8 @@ async fn a_message_too_big_in_small_parts_is_1009(engine: Engine) {
     is_closed_with(engine, &parts, 1009).await;
 }
 
-async fn a_message_in_parts_is_one_message(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
+async fn fragmented_message_is_one_message(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
     let mut raw = connect(&cluster).await;
     raw.send(&[masked(0x01, br#"{"type":"#), masked(0x89, b""), masked(0x80, br#""ping"}"#)].concat()).await;
     assert_eq!(raw.next().await, Some((0xa, Vec::new())), "the ping in between is answered at once");
@@ -69,14 +69,14 @@ async fn a_message_in_parts_is_one_message(engine: Engine) {
 }
 
 async fn is_closed_with(engine: Engine, bytes: &[u8], code: u16) {
-    let cluster = Cluster::as_it_comes(engine).await;
+    let cluster = Cluster::with_defaults(engine).await;
     let mut raw = connect(&cluster).await;
     raw.send(bytes).await;
     assert_eq!(raw.close_code().await, Some(code), "after {:02x?}", &bytes[..bytes.len().min(16)]);
 }
 
-async fn connect(cluster: &Cluster) -> Raw {
+async fn connect(cluster: &Cluster) -> RawSocket {
     let sari = cluster.http_client(0);
     sari.sign_in("sari").await;
-    Raw::connect(&sari).await
+    RawSocket::connect(&sari).await
 }

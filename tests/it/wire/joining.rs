@@ -5,27 +5,27 @@ use serde_json::{Value, json};
 use crate::kit::{Cluster, Engine, SOON, Transcript, WsClient, engines::on_both_engines};
 
 on_both_engines! {
-    the_welcome_says_all_that_a_page_needs,
-    without_since_the_newest_fifty_are_told,
-    a_known_since_gets_exactly_what_was_missed,
-    a_since_that_is_the_head_has_missed_nothing,
-    more_missed_than_five_hundred_is_a_gap_that_is_counted,
-    more_missed_than_128_kib_is_a_gap_that_is_counted,
-    a_since_from_the_future_or_a_lost_branch_is_a_gap_that_is_not_counted,
-    a_since_that_was_trimmed_is_a_gap_that_is_not_counted,
-    a_malformed_since_is_an_error_and_the_socket_stays,
-    a_second_join_is_a_new_welcome_and_no_new_arrival,
+    welcome_has_all_fields,
+    join_without_since_returns_the_newest_fifty,
+    join_with_since_returns_exactly_the_missed,
+    join_with_the_head_returns_no_messages,
+    more_than_500_missed_is_a_counted_gap,
+    more_than_128_kib_missed_is_a_counted_gap,
+    since_of_the_future_or_a_lost_epoch_is_an_uncounted_gap,
+    trimmed_since_is_an_uncounted_gap,
+    malformed_since_is_an_error_and_the_socket_stays,
+    second_join_returns_a_welcome_and_announces_nothing,
     members_are_sorted_by_folded_name_and_include_oneself,
 }
 
-async fn the_welcome_says_all_that_a_page_needs(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
-    let mut sari = cluster.guest(0, "sari").await;
-    let id = sari.say_kept("halo").await;
-    let budi = cluster.guest(0, "budi").await;
-    let heard = budi.heard();
-    let welcome = heard.welcomed();
-    assert_eq!(heard.frames[0]["type"], "welcome");
+async fn welcome_has_all_fields(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
+    let mut sari = cluster.join(0, "sari").await;
+    let id = sari.send_acked("halo").await;
+    let budi = cluster.join(0, "budi").await;
+    let transcript = budi.transcript();
+    let welcome = transcript.last_welcome();
+    assert_eq!(transcript.frames[0]["type"], "welcome");
     assert_eq!(
         (&welcome["you"], &welcome["recovered"], &welcome["missed"], &welcome["head"]),
         (&json!("budi"), &json!(true), &json!(0), &json!(id))
@@ -40,138 +40,141 @@ async fn the_welcome_says_all_that_a_page_needs(engine: Engine) {
     );
 }
 
-async fn without_since_the_newest_fifty_are_told(engine: Engine) {
+async fn join_without_since_returns_the_newest_fifty(engine: Engine) {
     let (cluster, mut sari, ids) = room_with(engine, 60, "x").await;
-    let heard = WsClient::join_as(&signed_in(&cluster, "budi").await).await.heard();
-    assert_eq!(heard.ids(), ids[10..]);
-    assert_eq!(told(&heard), (json!(true), json!(0)));
-    sari.say_kept("masih di sini").await;
+    let transcript = WsClient::connect_and_join(&signed_in(&cluster, "budi").await).await.transcript();
+    assert_eq!(transcript.ids(), ids[10..]);
+    assert_eq!(told(&transcript), (json!(true), json!(0)));
+    sari.send_acked("masih di sini").await;
 }
 
-async fn a_known_since_gets_exactly_what_was_missed(engine: Engine) {
+async fn join_with_since_returns_exactly_the_missed(engine: Engine) {
     let (_cluster, sari, ids) = room_with(engine, 60, "x").await;
-    let heard = WsClient::rejoin(&sari.http_client, &ids[1]).await.heard();
-    assert_eq!(heard.ids(), ids[2..]);
-    assert_eq!(told(&heard), (json!(true), json!(0)));
+    let transcript = WsClient::rejoin(&sari.http_client, &ids[1]).await.transcript();
+    assert_eq!(transcript.ids(), ids[2..]);
+    assert_eq!(told(&transcript), (json!(true), json!(0)));
 }
 
-async fn a_since_that_is_the_head_has_missed_nothing(engine: Engine) {
+async fn join_with_the_head_returns_no_messages(engine: Engine) {
     let (_cluster, sari, ids) = room_with(engine, 3, "x").await;
-    let heard = WsClient::rejoin(&sari.http_client, &ids[2]).await.heard();
-    assert_eq!((heard.ids().len(), told(&heard)), (0, (json!(true), json!(0))));
-    assert_eq!(heard.welcomed()["head"], json!(ids[2]));
+    let transcript = WsClient::rejoin(&sari.http_client, &ids[2]).await.transcript();
+    assert_eq!((transcript.ids().len(), told(&transcript)), (0, (json!(true), json!(0))));
+    assert_eq!(transcript.last_welcome()["head"], json!(ids[2]));
 }
 
-async fn more_missed_than_five_hundred_is_a_gap_that_is_counted(engine: Engine) {
+async fn more_than_500_missed_is_a_counted_gap(engine: Engine) {
     let (_cluster, sari, ids) = room_with(engine, 502, "x").await;
-    let just = WsClient::rejoin(&sari.http_client, &ids[1]).await.heard();
+    let just = WsClient::rejoin(&sari.http_client, &ids[1]).await.transcript();
     assert_eq!((just.ids().len(), told(&just)), (500, (json!(true), json!(0))));
-    let over = WsClient::rejoin(&sari.http_client, &ids[0]).await.heard();
+    let over = WsClient::rejoin(&sari.http_client, &ids[0]).await.transcript();
     assert_eq!(over.ids(), ids[452..]);
     assert_gap_of(&over, 501);
 }
 
-async fn more_missed_than_128_kib_is_a_gap_that_is_counted(engine: Engine) {
+async fn more_than_128_kib_missed_is_a_counted_gap(engine: Engine) {
     // Two thousand characters of three bytes: twenty-two of them are more than 128 KiB.
     let (_cluster, sari, ids) = room_with(engine, 25, &"\u{a9b1}".repeat(2000)).await;
-    let heard = WsClient::rejoin(&sari.http_client, &ids[0]).await.heard();
-    assert_gap_of(&heard, 24);
-    let shown = heard.ids().len();
+    let transcript = WsClient::rejoin(&sari.http_client, &ids[0]).await.transcript();
+    assert_gap_of(&transcript, 24);
+    let shown = transcript.ids().len();
     assert!((15..22).contains(&shown), "the newest that fit in 128 KiB: {shown}");
-    assert_eq!(heard.ids(), ids[25 - shown..]);
+    assert_eq!(transcript.ids(), ids[25 - shown..]);
 }
 
-async fn a_since_from_the_future_or_a_lost_branch_is_a_gap_that_is_not_counted(engine: Engine) {
+async fn since_of_the_future_or_a_lost_epoch_is_an_uncounted_gap(engine: Engine) {
     let (_cluster, sari, ids) = room_with(engine, 3, "x").await;
     let (epoch, n) = crate::kit::transcript::order(&ids[2]);
     for since in [format!("{epoch}-{}", n + 1), format!("{}-1", epoch + 1), "1-1".to_owned()] {
-        let heard = WsClient::rejoin(&sari.http_client, &since).await.heard();
-        assert_eq!(heard.ids(), ids, "{since}");
-        assert_eq!(told(&heard), (json!(false), Value::Null), "{since}");
+        let transcript = WsClient::rejoin(&sari.http_client, &since).await.transcript();
+        assert_eq!(transcript.ids(), ids, "{since}");
+        assert_eq!(told(&transcript), (json!(false), Value::Null), "{since}");
     }
 }
 
-async fn a_since_that_was_trimmed_is_a_gap_that_is_not_counted(engine: Engine) {
+async fn trimmed_since_is_an_uncounted_gap(engine: Engine) {
     // More than an instance has at hand, and the log drops whole blocks only: it may keep somewhat more than it is told.
-    let settings = Cluster::of(engine).set("RUANG_HISTORY", "100").set("RUANG_MESSAGES_PER_SECOND", "0");
+    let settings = Cluster::builder(engine).set("RUANG_HISTORY", "100").set("RUANG_MESSAGES_PER_SECOND", "0");
     let cluster = settings.start().await;
-    let mut sari = cluster.guest(0, "sari").await;
+    let mut sari = cluster.join(0, "sari").await;
     let ids = say_many(&mut sari, 1200, "x").await;
-    let heard = WsClient::rejoin(&sari.http_client, &ids[0]).await.heard();
-    assert_eq!(told(&heard), (json!(false), Value::Null));
-    assert_eq!(heard.ids(), ids[1150..]);
+    let transcript = WsClient::rejoin(&sari.http_client, &ids[0]).await.transcript();
+    assert_eq!(told(&transcript), (json!(false), Value::Null));
+    assert_eq!(transcript.ids(), ids[1150..]);
 }
 
-async fn a_malformed_since_is_an_error_and_the_socket_stays(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
+async fn malformed_since_is_an_error_and_the_socket_stays(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
     let sari = signed_in(&cluster, "sari").await;
-    let mut guest = WsClient::connect(&sari).await;
+    let mut client = WsClient::connect(&sari).await;
     for since in
         [json!("7"), json!(""), json!(7), json!("7-x"), json!(null), json!("-1-1"), json!("7-99999999999999999999")]
     {
-        guest.send(json!({"type": "join", "since": since})).await;
+        client.send(json!({"type": "join", "since": since})).await;
     }
-    let heard = guest.catch_up().await;
+    let transcript = client.catch_up().await;
     // `null` may be taken for "absent"; everything else may not.
-    assert!(heard.error_codes().len() >= 6, "{:?}", heard.frames);
-    assert!(heard.error_codes().iter().all(|code| *code == "bad_frame"), "{:?}", heard.errors);
-    guest.join(None).await;
+    assert!(transcript.error_codes().len() >= 6, "{:?}", transcript.frames);
+    assert!(transcript.error_codes().iter().all(|code| *code == "bad_frame"), "{:?}", transcript.errors);
+    client.join(None).await;
 }
 
-async fn a_second_join_is_a_new_welcome_and_no_new_arrival(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
-    let mut budi = cluster.guest(0, "budi").await;
-    let mut sari = cluster.guest(0, "sari").await;
-    budi.sees(&["budi", "sari"]).await;
-    let id = sari.say_kept("halo").await;
+async fn second_join_returns_a_welcome_and_announces_nothing(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
+    let mut budi = cluster.join(0, "budi").await;
+    let mut sari = cluster.join(0, "sari").await;
+    budi.wait_for_members(&["budi", "sari"]).await;
+    let id = sari.send_acked("halo").await;
     sari.join(Some(&id)).await;
-    assert_eq!(sari.heard().welcomes.len(), 2);
-    sari.say_kept("lagi").await;
-    let moves = budi.hears("sari", "lagi").await.moves;
-    assert_eq!(moves.iter().filter(|moved| **moved == crate::kit::transcript::Moved::In("sari".into())).count(), 1);
+    assert_eq!(sari.transcript().welcomes.len(), 2);
+    sari.send_acked("lagi").await;
+    let changes = budi.wait_for_text("sari", "lagi").await.changes;
+    assert_eq!(
+        changes.iter().filter(|moved| **moved == crate::kit::transcript::PresenceChange::Joined("sari".into())).count(),
+        1
+    );
 }
 
 async fn members_are_sorted_by_folded_name_and_include_oneself(engine: Engine) {
-    let cluster = Cluster::of(engine).start().await;
-    let _here = [cluster.guest(0, "Zaki").await, cluster.guest(0, "adi").await];
-    let budi = cluster.guest(0, "Budi").await;
-    assert_eq!(budi.heard().welcomed()["members"], json!({"count": 3, "names": ["adi", "Budi", "Zaki"]}));
+    let cluster = Cluster::builder(engine).start().await;
+    let _here = [cluster.join(0, "Zaki").await, cluster.join(0, "adi").await];
+    let budi = cluster.join(0, "Budi").await;
+    assert_eq!(budi.transcript().last_welcome()["members"], json!({"count": 3, "names": ["adi", "Budi", "Zaki"]}));
 }
 
 /// A room in which sari has said this many things.
 async fn room_with(engine: Engine, count: usize, text: &str) -> (Cluster, WsClient, Vec<String>) {
-    let cluster = Cluster::of(engine).set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
-    let mut sari = cluster.guest(0, "sari").await;
+    let cluster = Cluster::builder(engine).set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
+    let mut sari = cluster.join(0, "sari").await;
     let ids = say_many(&mut sari, count, text).await;
     (cluster, sari, ids)
 }
 
 /// Says the same many times without waiting for each ack, and answers the ids in order.
-async fn say_many(guest: &mut WsClient, count: usize, text: &str) -> Vec<String> {
+async fn say_many(client: &mut WsClient, count: usize, text: &str) -> Vec<String> {
     for _ in 0..count {
-        guest.say(text).await;
+        client.send_text(text).await;
     }
-    let all = |heard: &Transcript| heard.acks.len() >= count && heard.messages.len() >= count;
+    let all = |transcript: &Transcript| transcript.acks.len() >= count && transcript.messages.len() >= count;
     // One after another, and each is on Redis' disk before it is acknowledged.
-    let heard = guest.expect_within(SOON * 4, "all are kept", all).await;
-    heard.ids().iter().map(|id| (*id).to_owned()).collect()
+    let transcript = client.expect_within(SOON * 4, "all are kept", all).await;
+    transcript.ids().iter().map(|id| (*id).to_owned()).collect()
 }
 
 async fn signed_in(cluster: &Cluster, name: &str) -> crate::kit::HttpClient {
     let http_client = cluster.http_client(0);
-    http_client.sign_in(name).await.leads_to("/chat");
+    http_client.sign_in(name).await.redirects_to("/chat");
     http_client
 }
 
-fn told(heard: &Transcript) -> (Value, Value) {
-    (heard.welcomed()["recovered"].clone(), heard.welcomed()["missed"].clone())
+fn told(transcript: &Transcript) -> (Value, Value) {
+    (transcript.last_welcome()["recovered"].clone(), transcript.last_welcome()["missed"].clone())
 }
 
 /// A gap whose size is known: `missed` counts what came after `since`.
 #[track_caller]
-fn assert_gap_of(heard: &Transcript, after_since: u64) {
-    assert_eq!(told(heard).0, json!(false));
-    let missed = told(heard).1.as_u64().expect("a count");
-    let unseen = after_since - heard.ids().len() as u64;
+fn assert_gap_of(transcript: &Transcript, after_since: u64) {
+    assert_eq!(told(transcript).0, json!(false));
+    let missed = told(transcript).1.as_u64().expect("a count");
+    let unseen = after_since - transcript.ids().len() as u64;
     assert!(missed == after_since || missed == unseen, "{missed} is neither {after_since} nor {unseen}");
 }

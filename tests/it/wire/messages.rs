@@ -7,135 +7,147 @@ use serde_json::json;
 use crate::kit::{Cluster, Engine, WsClient, engines::on_both_engines, transcript::order};
 
 on_both_engines! {
-    a_message_reaches_everyone_the_sender_too,
-    texts_are_kept_composed_and_trimmed,
-    two_thousand_characters_of_any_script_are_welcome,
-    a_nonce_repeated_is_the_first_id_again_and_nothing_for_the_others,
-    a_nonce_repeated_on_another_connection_is_the_first_id_again,
-    a_known_nonce_with_another_text_is_refused,
-    nonces_of_two_people_do_not_meet,
-    ids_are_contiguous_and_times_never_go_back,
-    what_is_pipelined_keeps_its_order,
-    too_fast_is_told_when_to_go_on,
+    message_reaches_all_including_the_sender,
+    texts_are_stored_normalised_and_trimmed,
+    text_of_2000_characters_of_any_script_is_accepted,
+    repeated_nonce_returns_the_first_id_and_is_not_delivered,
+    nonce_repeated_on_another_socket_returns_the_first_id,
+    known_nonce_with_another_text_is_bad_nonce,
+    equal_nonces_of_two_people_are_independent,
+    ids_are_contiguous_and_times_never_decrease,
+    pipelined_messages_keep_their_order,
+    message_over_the_rate_is_rate_limited_with_retry_time,
     unknown_fields_are_ignored,
-    pong_tells_the_newest_id,
+    pong_has_the_newest_id,
 }
 
-async fn a_message_reaches_everyone_the_sender_too(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
-    let (mut sari, mut budi) = (cluster.guest(0, "sari").await, cluster.guest(0, "budi").await);
-    let nonce = sari.say("halo").await;
-    let own =
-        sari.expect("ack and message", |heard| heard.acked(&nonce).is_some() && heard.shows("sari", "halo")).await;
-    let other = budi.hears("sari", "halo").await;
+async fn message_reaches_all_including_the_sender(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
+    let (mut sari, mut budi) = (cluster.join(0, "sari").await, cluster.join(0, "budi").await);
+    let nonce = sari.send_text("halo").await;
+    let own = sari
+        .expect("ack and message", |transcript| transcript.acked(&nonce).is_some() && transcript.shows("sari", "halo"))
+        .await;
+    let other = budi.wait_for_text("sari", "halo").await;
     assert_eq!(own.messages, other.messages);
     let said = &own.messages[0];
     assert_eq!((said.id.as_str(), &said.nonce), (own.acked(&nonce).expect("an ack"), &nonce));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
     assert!(u128::from(said.at).abs_diff(now) < 60_000, "{} is not in milliseconds of now, {now}", said.at);
-    let frames = |heard: &crate::kit::Transcript| heard.frames.iter().find(|frame| frame["type"] == "message").cloned();
+    let frames = |transcript: &crate::kit::Transcript| {
+        transcript.frames.iter().find(|frame| frame["type"] == "message").cloned()
+    };
     assert_eq!(frames(&own), frames(&other), "the same frame for all");
     assert!(other.acks.is_empty(), "an ack is the sender's alone");
 }
 
-async fn texts_are_kept_composed_and_trimmed(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
-    let mut sari = cluster.guest(0, "sari").await;
-    sari.say("  Rene\u{301}\n  dua baris \n").await;
-    sari.hears("sari", "Ren\u{e9}\n  dua baris").await;
+async fn texts_are_stored_normalised_and_trimmed(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
+    let mut sari = cluster.join(0, "sari").await;
+    sari.send_text("  Rene\u{301}\n  dua baris \n").await;
+    sari.wait_for_text("sari", "Ren\u{e9}\n  dua baris").await;
 }
 
-async fn two_thousand_characters_of_any_script_are_welcome(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
-    let mut sari = cluster.guest(0, "sari").await;
+async fn text_of_2000_characters_of_any_script_is_accepted(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
+    let mut sari = cluster.join(0, "sari").await;
     for text in ["a".repeat(2000), "\u{1f642}".repeat(2000), "e\u{301}".repeat(2000)] {
-        sari.say_kept(&text).await;
+        sari.send_acked(&text).await;
     }
-    sari.hears("sari", &"\u{1f642}".repeat(2000)).await;
+    sari.wait_for_text("sari", &"\u{1f642}".repeat(2000)).await;
 }
 
-async fn a_nonce_repeated_is_the_first_id_again_and_nothing_for_the_others(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
-    let (mut sari, mut budi) = (cluster.guest(0, "sari").await, cluster.guest(0, "budi").await);
+async fn repeated_nonce_returns_the_first_id_and_is_not_delivered(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
+    let (mut sari, mut budi) = (cluster.join(0, "sari").await, cluster.join(0, "budi").await);
     for _ in 0..3 {
-        sari.say_as("sekali", "hanya sekali").await;
+        sari.send_with_nonce("sekali", "hanya sekali").await;
     }
-    let heard = sari.expect("three acks", |heard| heard.acks.len() == 3).await;
-    assert!(heard.acks.iter().all(|ack| *ack == heard.acks[0]), "{:?}", heard.acks);
-    sari.say_kept("akhir").await;
-    assert_eq!(budi.hears("sari", "akhir").await.texts(), ["hanya sekali", "akhir"]);
-    assert_eq!(sari.hears("sari", "akhir").await.texts(), ["hanya sekali", "akhir"]);
+    let transcript = sari.expect("three acks", |transcript| transcript.acks.len() == 3).await;
+    assert!(transcript.acks.iter().all(|ack| *ack == transcript.acks[0]), "{:?}", transcript.acks);
+    sari.send_acked("akhir").await;
+    assert_eq!(budi.wait_for_text("sari", "akhir").await.texts(), ["hanya sekali", "akhir"]);
+    assert_eq!(sari.wait_for_text("sari", "akhir").await.texts(), ["hanya sekali", "akhir"]);
 }
 
-async fn a_nonce_repeated_on_another_connection_is_the_first_id_again(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
-    let mut sari = cluster.guest(0, "sari").await;
-    sari.say_as("sekali", "halo").await;
-    let id = sari.expect("the ack", |heard| !heard.acks.is_empty()).await.acks[0].1.clone();
-    let mut again = WsClient::join_as(&sari.http_client).await;
+async fn nonce_repeated_on_another_socket_returns_the_first_id(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
+    let mut sari = cluster.join(0, "sari").await;
+    sari.send_with_nonce("sekali", "halo").await;
+    let id = sari.expect("the ack", |transcript| !transcript.acks.is_empty()).await.acks[0].1.clone();
+    let mut again = WsClient::connect_and_join(&sari.http_client).await;
     drop(sari);
-    again.say_as("sekali", "halo").await;
-    assert_eq!(again.expect("the ack", |heard| !heard.acks.is_empty()).await.acks, [("sekali".to_owned(), id)]);
-    again.say_kept("akhir").await;
-    assert_eq!(again.hears("sari", "akhir").await.texts(), ["halo", "akhir"]);
+    again.send_with_nonce("sekali", "halo").await;
+    assert_eq!(
+        again.expect("the ack", |transcript| !transcript.acks.is_empty()).await.acks,
+        [("sekali".to_owned(), id)]
+    );
+    again.send_acked("akhir").await;
+    assert_eq!(again.wait_for_text("sari", "akhir").await.texts(), ["halo", "akhir"]);
 }
 
-async fn a_known_nonce_with_another_text_is_refused(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
-    let mut sari = cluster.guest(0, "sari").await;
-    sari.say_as("sekali", "halo").await;
-    sari.say_as("sekali", "lain").await;
-    let heard = sari.expect("the error", |heard| !heard.errors.is_empty()).await;
-    assert_eq!((&heard.errors[0]["code"], &heard.errors[0]["nonce"]), (&json!("bad_nonce"), &json!("sekali")));
-    sari.say_kept("akhir").await;
-    assert_eq!(sari.hears("sari", "akhir").await.texts(), ["halo", "akhir"]);
+async fn known_nonce_with_another_text_is_bad_nonce(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
+    let mut sari = cluster.join(0, "sari").await;
+    sari.send_with_nonce("sekali", "halo").await;
+    sari.send_with_nonce("sekali", "lain").await;
+    let transcript = sari.expect("the error", |transcript| !transcript.errors.is_empty()).await;
+    assert_eq!(
+        (&transcript.errors[0]["code"], &transcript.errors[0]["nonce"]),
+        (&json!("bad_nonce"), &json!("sekali"))
+    );
+    sari.send_acked("akhir").await;
+    assert_eq!(sari.wait_for_text("sari", "akhir").await.texts(), ["halo", "akhir"]);
 }
 
-async fn nonces_of_two_people_do_not_meet(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
-    let (mut sari, mut budi) = (cluster.guest(0, "sari").await, cluster.guest(0, "budi").await);
-    sari.say_as("sama", "dari sari").await;
-    budi.say_as("sama", "dari budi").await;
-    sari.hears("budi", "dari budi").await;
-    assert!(budi.hears("sari", "dari sari").await.errors.is_empty());
+async fn equal_nonces_of_two_people_are_independent(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
+    let (mut sari, mut budi) = (cluster.join(0, "sari").await, cluster.join(0, "budi").await);
+    sari.send_with_nonce("sama", "dari sari").await;
+    budi.send_with_nonce("sama", "dari budi").await;
+    sari.wait_for_text("budi", "dari budi").await;
+    assert!(budi.wait_for_text("sari", "dari sari").await.errors.is_empty());
 }
 
-async fn ids_are_contiguous_and_times_never_go_back(engine: Engine) {
-    let cluster = Cluster::of(engine).set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
-    let (mut sari, mut budi) = (cluster.guest(0, "sari").await, cluster.guest(0, "budi").await);
+async fn ids_are_contiguous_and_times_never_decrease(engine: Engine) {
+    let cluster = Cluster::builder(engine).set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
+    let (mut sari, mut budi) = (cluster.join(0, "sari").await, cluster.join(0, "budi").await);
     for i in 0..50 {
-        sari.say(&format!("s{i}")).await;
-        budi.say(&format!("b{i}")).await;
+        sari.send_text(&format!("s{i}")).await;
+        budi.send_text(&format!("b{i}")).await;
     }
-    let heard = sari.expect("all of them", |heard| heard.messages.len() == 100).await;
-    let numbers: Vec<_> = heard.ids().into_iter().map(order).collect();
+    let transcript = sari.expect("all of them", |transcript| transcript.messages.len() == 100).await;
+    let numbers: Vec<_> = transcript.ids().into_iter().map(order).collect();
     assert!(numbers.windows(2).all(|pair| pair[1] == (pair[0].0, pair[0].1 + 1)), "{numbers:?}");
-    assert!(heard.messages.windows(2).all(|pair| pair[0].at <= pair[1].at));
-    assert_eq!(budi.expect("all of them", |heard| heard.messages.len() == 100).await.messages, heard.messages);
+    assert!(transcript.messages.windows(2).all(|pair| pair[0].at <= pair[1].at));
+    assert_eq!(
+        budi.expect("all of them", |transcript| transcript.messages.len() == 100).await.messages,
+        transcript.messages
+    );
 }
 
-async fn what_is_pipelined_keeps_its_order(engine: Engine) {
-    let cluster = Cluster::of(engine).set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
-    let mut sari = cluster.guest(0, "sari").await;
+async fn pipelined_messages_keep_their_order(engine: Engine) {
+    let cluster = Cluster::builder(engine).set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
+    let mut sari = cluster.join(0, "sari").await;
     let texts: Vec<_> = (0..100).map(|i| i.to_string()).collect();
     for text in &texts {
-        sari.say(text).await;
+        sari.send_text(text).await;
     }
-    assert_eq!(sari.expect("all of them", |heard| heard.messages.len() == 100).await.texts(), texts);
+    assert_eq!(sari.expect("all of them", |transcript| transcript.messages.len() == 100).await.texts(), texts);
 }
 
-async fn too_fast_is_told_when_to_go_on(engine: Engine) {
-    let settings = Cluster::of(engine).set("RUANG_MESSAGES_PER_SECOND", "1").set("RUANG_MESSAGES_BURST", "3");
+async fn message_over_the_rate_is_rate_limited_with_retry_time(engine: Engine) {
+    let settings = Cluster::builder(engine).set("RUANG_MESSAGES_PER_SECOND", "1").set("RUANG_MESSAGES_BURST", "3");
     let cluster = settings.start().await;
-    let mut sari = cluster.guest(0, "sari").await;
-    let mut second_tab = WsClient::join_as(&sari.http_client).await;
+    let mut sari = cluster.join(0, "sari").await;
+    let mut second_tab = WsClient::connect_and_join(&sari.http_client).await;
     for text in ["1", "2", "3"] {
-        sari.say_kept(text).await;
+        sari.send_acked(text).await;
     }
     // The limit is the session's, so another tab does not lift it.
-    let nonce = second_tab.say("4").await;
-    let heard = second_tab.expect("the error", |heard| !heard.errors.is_empty()).await;
-    let error = &heard.errors[0];
+    let nonce = second_tab.send_text("4").await;
+    let transcript = second_tab.expect("the error", |transcript| !transcript.errors.is_empty()).await;
+    let error = &transcript.errors[0];
     assert_eq!((&error["code"], &error["nonce"]), (&json!("rate_limited"), &json!(nonce)));
     let wait = error["retry_after_ms"].as_u64().expect("when to go on");
     assert!((1..=1500).contains(&wait), "{wait}");
@@ -143,17 +155,17 @@ async fn too_fast_is_told_when_to_go_on(engine: Engine) {
 }
 
 async fn unknown_fields_are_ignored(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
-    let mut sari = cluster.guest(0, "sari").await;
+    let cluster = Cluster::with_defaults(engine).await;
+    let mut sari = cluster.join(0, "sari").await;
     sari.send(json!({"type": "message", "nonce": "a", "text": "halo", "from": "admin", "id": "9-9", "x": {}})).await;
-    let heard = sari.hears("sari", "halo").await;
-    assert_ne!(heard.ids(), ["9-9"]);
+    let transcript = sari.wait_for_text("sari", "halo").await;
+    assert_ne!(transcript.ids(), ["9-9"]);
 }
 
-async fn pong_tells_the_newest_id(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
-    let mut sari = cluster.guest(0, "sari").await;
-    let id = sari.say_kept("halo").await;
-    sari.hears("sari", "halo").await;
+async fn pong_has_the_newest_id(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
+    let mut sari = cluster.join(0, "sari").await;
+    let id = sari.send_acked("halo").await;
+    sari.wait_for_text("sari", "halo").await;
     assert_eq!(sari.catch_up().await.pongs, [Some(id)]);
 }

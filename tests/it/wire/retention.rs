@@ -5,24 +5,24 @@ use serde_json::json;
 use crate::kit::{Cluster, Engine, HttpClient, SOON, WsClient, engines::on_both_engines, eventually, redis::command};
 
 on_both_engines! {
-    what_is_too_old_is_in_no_page_and_no_welcome,
-    who_has_seen_what_is_too_old_comes_back_without_a_gap,
-    who_has_missed_what_is_too_old_is_told_of_a_gap,
+    expired_messages_are_in_no_page_and_no_welcome,
+    resume_from_an_expired_message_has_no_gap,
+    missed_expired_message_is_a_gap,
 }
 
-async fn what_is_too_old_is_in_no_page_and_no_welcome(engine: Engine) {
-    let mut cluster = Cluster::of(engine).set("RUANG_HISTORY_AGE", "1s").start().await;
-    let mut sari = cluster.guest(0, "sari").await;
-    let first = sari.say_kept("pertama").await;
-    let last = sari.say_kept("terakhir").await;
+async fn expired_messages_are_in_no_page_and_no_welcome(engine: Engine) {
+    let mut cluster = Cluster::builder(engine).set("RUANG_HISTORY_AGE", "1s").start().await;
+    let mut sari = cluster.join(0, "sari").await;
+    let first = sari.send_acked("pertama").await;
+    let last = sari.send_acked("terakhir").await;
     has_forgotten(&sari.http_client).await;
     let page = sari.http_client.get("/chat").await;
     page.is(200);
     assert!(!page.body.contains("pertama") && !page.body.contains("terakhir"), "{}", page.body);
     let after = sari.http_client.get(&format!("/api/messages?after={first}")).await;
     assert_eq!(after.json(), json!({"messages": [], "more": false, "trimmed": true}));
-    let budi = cluster.guest(0, "budi").await;
-    let welcome = budi.heard().welcomed().clone();
+    let budi = cluster.join(0, "budi").await;
+    let welcome = budi.transcript().last_welcome().clone();
     assert_eq!(
         (&welcome["messages"], &welcome["recovered"], &welcome["head"]),
         (&json!([]), &json!(true), &json!(last))
@@ -30,11 +30,11 @@ async fn what_is_too_old_is_in_no_page_and_no_welcome(engine: Engine) {
     if engine == Engine::Redis {
         // An instance that was never told of it.
         cluster.add().await;
-        let citra = cluster.guest(1, "citra").await;
-        assert_eq!(citra.heard().welcomed()["messages"], json!([]));
+        let citra = cluster.join(1, "citra").await;
+        assert_eq!(citra.transcript().last_welcome()["messages"], json!([]));
         assert_eq!(citra.http_client.get("/api/messages").await.json()["messages"], json!([]));
         let back = WsClient::rejoin(&citra.http_client, &last).await;
-        assert_eq!(back.heard().welcomed()["recovered"], true);
+        assert_eq!(back.transcript().last_welcome()["recovered"], true);
         let log = "ruang:{ruang_chat_utama}:log";
         eventually(SOON, "the log is trimmed to its newest entry", || async {
             let entries = command(cluster.redis.as_ref().expect("Redis"), &["XLEN", log]).await;
@@ -44,28 +44,31 @@ async fn what_is_too_old_is_in_no_page_and_no_welcome(engine: Engine) {
     }
 }
 
-async fn who_has_seen_what_is_too_old_comes_back_without_a_gap(engine: Engine) {
-    let cluster = Cluster::of(engine).set("RUANG_HISTORY_AGE", "1s").start().await;
-    let mut sari = cluster.guest(0, "sari").await;
-    let seen = sari.say_kept("lama").await;
+async fn resume_from_an_expired_message_has_no_gap(engine: Engine) {
+    let cluster = Cluster::builder(engine).set("RUANG_HISTORY_AGE", "1s").start().await;
+    let mut sari = cluster.join(0, "sari").await;
+    let seen = sari.send_acked("lama").await;
     has_forgotten(&sari.http_client).await;
     let back = WsClient::rejoin(&sari.http_client, &seen).await;
-    assert_eq!((&back.heard().welcomed()["recovered"], &back.heard().welcomed()["missed"]), (&json!(true), &json!(0)));
-    sari.say_kept("baru").await;
-    let back = WsClient::rejoin(&sari.http_client, &seen).await.heard();
-    assert_eq!(back.welcomed()["recovered"], true);
+    assert_eq!(
+        (&back.transcript().last_welcome()["recovered"], &back.transcript().last_welcome()["missed"]),
+        (&json!(true), &json!(0))
+    );
+    sari.send_acked("baru").await;
+    let back = WsClient::rejoin(&sari.http_client, &seen).await.transcript();
+    assert_eq!(back.last_welcome()["recovered"], true);
     let texts = back.texts();
     assert!(texts.is_empty() || texts == ["baru"], "unless it is too old by now: {texts:?}");
 }
 
-async fn who_has_missed_what_is_too_old_is_told_of_a_gap(engine: Engine) {
-    let cluster = Cluster::of(engine).set("RUANG_HISTORY_AGE", "1s").start().await;
-    let mut sari = cluster.guest(0, "sari").await;
-    let seen = sari.say_kept("dilihat").await;
-    sari.say_kept("terlewat").await;
+async fn missed_expired_message_is_a_gap(engine: Engine) {
+    let cluster = Cluster::builder(engine).set("RUANG_HISTORY_AGE", "1s").start().await;
+    let mut sari = cluster.join(0, "sari").await;
+    let seen = sari.send_acked("dilihat").await;
+    sari.send_acked("terlewat").await;
     has_forgotten(&sari.http_client).await;
-    let back = WsClient::rejoin(&sari.http_client, &seen).await.heard();
-    assert_eq!((&back.welcomed()["recovered"], &back.welcomed()["missed"]), (&json!(false), &json!(null)));
+    let back = WsClient::rejoin(&sari.http_client, &seen).await.transcript();
+    assert_eq!((&back.last_welcome()["recovered"], &back.last_welcome()["missed"]), (&json!(false), &json!(null)));
 }
 
 async fn has_forgotten(http_client: &HttpClient) {

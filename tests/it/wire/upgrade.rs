@@ -5,24 +5,24 @@ use std::collections::HashSet;
 use crate::kit::{Cluster, Engine, WsClient, engines::on_both_engines};
 
 on_both_engines! {
-    an_upgrade_with_a_session_echoes_the_subprotocol,
-    without_a_subprotocol_it_is_accepted_all_the_same,
-    a_plain_request_is_told_to_upgrade,
-    a_foreign_origin_is_refused_before_the_session_is_looked_at,
-    without_a_session_it_is_refused,
-    a_program_without_an_origin_is_let_in,
-    a_full_instance_says_when_to_come_back_and_stays_ready,
+    upgrade_echoes_the_known_subprotocol,
+    upgrade_without_a_subprotocol_is_accepted,
+    request_without_upgrade_is_426,
+    foreign_origin_is_403_with_or_without_a_session,
+    upgrade_without_a_session_is_401,
+    upgrade_without_an_origin_is_accepted,
+    full_address_is_refused_with_retry_after_and_stays_ready,
 }
 
-async fn an_upgrade_with_a_session_echoes_the_subprotocol(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
+async fn upgrade_echoes_the_known_subprotocol(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
     let sari = cluster.http_client(0);
     sari.sign_in("sari").await;
     for (offered, agreed) in [("ruang.v1", Some("ruang.v1")), ("ruang.v9, ruang.v1", Some("ruang.v1")), ("x", None)] {
         // A client library may itself refuse an answer without the subprotocol it offered: ask by hand.
-        let answer = handshake(&sari, offered).await;
-        assert!(answer.starts_with("HTTP/1.1 101 "), "{offered}: {answer}");
-        let echoed = answer.lines().find_map(|line| {
+        let response = handshake(&sari, offered).await;
+        assert!(response.starts_with("HTTP/1.1 101 "), "{offered}: {response}");
+        let echoed = response.lines().find_map(|line| {
             let (name, value) = line.split_once(':')?;
             name.eq_ignore_ascii_case("sec-websocket-protocol").then(|| value.trim())
         });
@@ -30,25 +30,25 @@ async fn an_upgrade_with_a_session_echoes_the_subprotocol(engine: Engine) {
     }
 }
 
-async fn without_a_subprotocol_it_is_accepted_all_the_same(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
+async fn upgrade_without_a_subprotocol_is_accepted(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
     let sari = cluster.http_client(0);
     sari.sign_in("sari").await;
-    let mut guest = WsClient::try_connect(&sari, &[]).await.expect("let in");
-    assert_eq!(guest.subprotocol, None);
-    guest.join(None).await;
+    let mut client = WsClient::try_connect(&sari, &[]).await.expect("let in");
+    assert_eq!(client.subprotocol, None);
+    client.join(None).await;
 }
 
-async fn a_plain_request_is_told_to_upgrade(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
-    let answer = cluster.http_client(0).get("/ws").await;
-    answer.is(426);
-    let upgrade = answer.header("upgrade").unwrap_or_default();
-    assert!(upgrade.eq_ignore_ascii_case("websocket"), "RFC 9110 asks for Upgrade with a 426: {answer:?}");
+async fn request_without_upgrade_is_426(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
+    let response = cluster.http_client(0).get("/ws").await;
+    response.is(426);
+    let upgrade = response.header("upgrade").unwrap_or_default();
+    assert!(upgrade.eq_ignore_ascii_case("websocket"), "RFC 9110 asks for Upgrade with a 426: {response:?}");
 }
 
-async fn a_foreign_origin_is_refused_before_the_session_is_looked_at(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
+async fn foreign_origin_is_403_with_or_without_a_session(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
     let (stranger, sari) = (cluster.http_client(0), cluster.http_client(0));
     sari.sign_in("sari").await;
     for http_client in [&stranger, &sari] {
@@ -59,8 +59,8 @@ async fn a_foreign_origin_is_refused_before_the_session_is_looked_at(engine: Eng
     }
 }
 
-async fn without_a_session_it_is_refused(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
+async fn upgrade_without_a_session_is_401(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
     let origin = cluster.base(0).to_owned();
     for headers in [vec![], vec![("origin", origin.as_str())], vec![("cookie", "ruang=AAAAAAAAAAAAAAAAAAAAAA")]] {
         let refused = WsClient::try_connect(&cluster.http_client(0), &headers).await.err().expect("refused");
@@ -68,22 +68,22 @@ async fn without_a_session_it_is_refused(engine: Engine) {
     }
 }
 
-async fn a_program_without_an_origin_is_let_in(engine: Engine) {
-    let cluster = Cluster::as_it_comes(engine).await;
+async fn upgrade_without_an_origin_is_accepted(engine: Engine) {
+    let cluster = Cluster::with_defaults(engine).await;
     let sari = cluster.http_client(0);
     sari.sign_in("sari").await;
     WsClient::try_connect(&sari, &[]).await.expect("let in").join(None).await;
 }
 
-async fn a_full_instance_says_when_to_come_back_and_stays_ready(engine: Engine) {
-    let cluster = Cluster::of(engine).set("RUANG_CONNECTIONS_PER_ADDRESS", "2").start().await;
+async fn full_address_is_refused_with_retry_after_and_stays_ready(engine: Engine) {
+    let cluster = Cluster::builder(engine).set("RUANG_CONNECTIONS_PER_ADDRESS", "2").start().await;
     let sari = cluster.http_client(0);
     sari.sign_in("sari").await;
-    let mut guests = Vec::new();
+    let mut clients = Vec::new();
     let refused = loop {
-        assert!(guests.len() < 10, "the limit was never reached");
+        assert!(clients.len() < 10, "the limit was never reached");
         match WsClient::try_connect(&sari, &[]).await {
-            Ok(guest) => guests.push(guest),
+            Ok(client) => clients.push(client),
             Err(refused) => break refused,
         }
     };

@@ -37,9 +37,9 @@ impl WebDriverCompatibleCommand for Permission {
 
 impl Browser {
     /// Has the person answer, from now on, whether the site that is open may notify them: `granted` or `denied`.
-    pub async fn notifications(&self, answer: &str) {
-        let answer = json!({"descriptor": {"name": "notifications"}, "state": answer});
-        self.page.issue_cmd(Permission(answer)).await.expect("a permission that Chromium knows");
+    pub async fn notifications(&self, response: &str) {
+        let response = json!({"descriptor": {"name": "notifications"}, "state": response});
+        self.page.issue_cmd(Permission(response)).await.expect("a permission that Chromium knows");
     }
 
     /// Shows the page on a screen of this size; a phone is touched, and has no mouse.

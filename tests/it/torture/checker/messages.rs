@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::{
-    kit::transcript::Said,
+    kit::transcript::ChatMessage,
     torture::record::{At, Event, History, How, Record},
 };
 
@@ -14,7 +14,7 @@ const MISSED_AT_MOST: usize = 500;
 
 /// The log, by id and by what was said.
 struct Log<'a> {
-    entries: &'a [Said],
+    entries: &'a [ChatMessage],
     places: HashMap<&'a str, usize>,
     said: HashMap<(&'a str, &'a str), usize>,
 }
@@ -43,7 +43,7 @@ pub fn acked(record: &Record) -> usize {
 }
 
 impl<'a> Log<'a> {
-    fn of(entries: &'a [Said], found: &mut Vec<Violation>) -> Self {
+    fn of(entries: &'a [ChatMessage], found: &mut Vec<Violation>) -> Self {
         let places = entries.iter().enumerate().map(|(place, said)| (said.id.as_str(), place)).collect();
         let mut by = HashMap::new();
         for (place, said) in entries.iter().enumerate() {
@@ -97,7 +97,7 @@ impl Reader<'_> {
         self.found
     }
 
-    fn welcomed(&mut self, i: usize, recovered: bool, messages: &[Said]) {
+    fn welcomed(&mut self, i: usize, recovered: bool, messages: &[ChatMessage]) {
         if !recovered {
             // Whoever missed more than a welcome carries is told so, and reads it elsewhere.
             let missed = self.next.take().zip(messages.last().and_then(|said| self.log.places.get(said.id.as_str())));
@@ -112,7 +112,7 @@ impl Reader<'_> {
         self.next.get_or_insert(0);
     }
 
-    fn shown(&mut self, i: usize, said: &Said) {
+    fn shown(&mut self, i: usize, said: &ChatMessage) {
         let Some(&place) = self.log.places.get(said.id.as_str()).filter(|place| self.log.entries[**place] == *said)
         else {
             return self.tell(i, Kind::Lost, format!("was shown {}, which is not in the log like this", said.id));

@@ -3,21 +3,21 @@
 use std::time::Duration;
 
 use crate::{
-    kit::transcript::Said,
+    kit::transcript::ChatMessage,
     torture::record::{Agreed, At, Done, Down, Event, History, How, Record, Settled},
 };
 
 use super::{Kind, check};
 
 #[test]
-fn a_clean_history_passes() {
+fn clean_history_passes() {
     let adi = [welcome(0, true, 0, &["adi", "budi"]), message(1, 1), acked(2, 1), message(3, 2), over(100)];
     let budi = [welcome(0, true, 0, &["adi", "budi"]), message(1, 1), message(3, 2), over(100)];
     finds(&record(2, &[("adi", &adi), ("budi", &budi)]), &[]);
 }
 
 #[test]
-fn whoever_comes_back_and_is_brought_what_they_missed_passes() {
+fn recovered_rejoin_passes() {
     let adi = [
         &[welcome(0, true, 0, &["adi"]), message(1, 1), cut(2)][..],
         &[connected(3), (At::from_secs(3), bringing(true, 2..=4, &["adi"])), over(100)],
@@ -26,75 +26,75 @@ fn whoever_comes_back_and_is_brought_what_they_missed_passes() {
 }
 
 #[test]
-fn an_acknowledged_message_that_is_not_in_the_log_is_lost() {
+fn acked_message_missing_from_the_log_is_lost() {
     finds(&record(1, &[("adi", &[welcome(0, true, 0, &["adi"]), message(1, 1), acked(2, 2), over(9)])]), &[Kind::Lost]);
 }
 
 #[test]
-fn a_message_that_is_shown_but_not_in_the_log_is_lost() {
+fn shown_message_missing_from_the_log_is_lost() {
     finds(&record(0, &[("adi", &[welcome(0, true, 0, &["adi"]), message(1, 1), over(9)])]), &[Kind::Lost]);
 }
 
 #[test]
-fn a_nonce_that_is_in_the_log_under_two_ids_is_doubled() {
+fn nonce_with_two_ids_in_the_log_is_doubled() {
     let mut record = record(2, &[]);
     record.log[1].nonce = record.log[0].nonce.clone();
     finds(&record, &[Kind::Doubled]);
 }
 
 #[test]
-fn an_ack_with_another_id_than_the_first_is_doubled() {
+fn ack_with_another_id_is_doubled() {
     let other = (At::from_secs(2), Event::Ack("n1".to_owned(), id(2)));
     let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), message(1, 2), other, over(9)];
     finds(&record(2, &[("adi", &adi)]), &[Kind::Doubled]);
 }
 
 #[test]
-fn a_message_that_is_shown_twice_is_doubled() {
+fn message_shown_twice_is_doubled() {
     let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), message(1, 2), message(2, 1), over(9)];
     finds(&record(2, &[("adi", &adi)]), &[Kind::Doubled]);
 }
 
 #[test]
-fn a_message_that_is_shown_after_a_later_one_is_out_of_order_besides_the_gap_it_left() {
+fn message_shown_late_is_a_gap_and_out_of_order() {
     let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), message(2, 3), message(3, 2), over(9)];
     finds(&record(3, &[("adi", &adi)]), &[Kind::SilentGap, Kind::OutOfOrder]);
 }
 
 #[test]
-fn a_message_that_is_left_out_is_a_silent_gap() {
+fn skipped_message_is_a_silent_gap() {
     let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), message(2, 3), over(9)];
     finds(&record(3, &[("adi", &adi)]), &[Kind::SilentGap]);
 }
 
 #[test]
-fn a_recovery_that_leaves_something_out_is_a_silent_gap() {
+fn incomplete_recovery_is_a_silent_gap() {
     let back = (At::from_secs(3), bringing(true, 3..=3, &["adi"]));
     let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), cut(2), connected(2), back, over(9)];
     finds(&record(3, &[("adi", &adi)]), &[Kind::SilentGap]);
 }
 
 #[test]
-fn what_is_missing_at_the_end_is_a_silent_gap() {
+fn message_missing_at_the_end_is_a_silent_gap() {
     finds(&record(2, &[("adi", &[welcome(0, true, 0, &["adi"]), message(1, 1), over(9)])]), &[Kind::SilentGap]);
 }
 
 #[test]
-fn a_gap_that_is_announced_is_not_silent_but_needless_where_nothing_was_lost() {
+fn announced_gap_without_a_loss_is_needless() {
     let back = (At::from_secs(3), bringing(false, 3..=3, &["adi"]));
     let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), cut(2), connected(2), back, over(9)];
     finds(&record(3, &[("adi", &adi)]), &[Kind::NeedlessGap]);
 }
 
 #[test]
-fn a_gap_of_more_than_a_welcome_carries_is_announced_with_reason() {
+fn announced_gap_beyond_the_welcome_limit_passes() {
     let back = (At::from_secs(3), bringing(false, 560..=600, &["adi"]));
     let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), cut(2), connected(2), back, over(9)];
     finds(&record(600, &[("adi", &adi)]), &[]);
 }
 
 #[test]
-fn whoever_comes_twice_or_goes_without_being_here_is_out_of_turn() {
+fn repeated_join_or_leave_is_out_of_turn() {
     let twice = [welcome(0, true, 0, &["adi"]), came(1, "budi", 2), came(2, "budi", 2), over(100)];
     let budi = [welcome(1, true, 0, &["adi", "budi"]), over(100)];
     finds(&record(0, &[("adi", &twice), ("budi", &budi)]), &[Kind::OutOfTurn]);
@@ -104,14 +104,14 @@ fn whoever_comes_twice_or_goes_without_being_here_is_out_of_turn() {
 }
 
 #[test]
-fn a_leave_of_somebody_who_was_connected_throughout_is_false() {
+fn leave_of_a_connected_person_is_a_false_notice() {
     let adi = [welcome(0, true, 0, &["adi", "budi"]), went(50, "budi", 1), over(100)];
     let budi = [welcome(0, true, 0, &["adi", "budi"]), over(100)];
     finds(&record(0, &[("adi", &adi), ("budi", &budi)]), &[Kind::FalseNotice]);
 }
 
 #[test]
-fn a_leave_before_the_grace_is_over_is_false() {
+fn leave_within_the_grace_is_a_false_notice() {
     let adi = [welcome(0, true, 0, &["adi", "budi"]), went(51, "budi", 1), came(52, "budi", 2), over(100)];
     let back = welcome(52, true, 0, &["adi", "budi"]);
     let budi = [welcome(0, true, 0, &["adi", "budi"]), cut(50), connected(51), back, over(100)];
@@ -119,7 +119,7 @@ fn a_leave_before_the_grace_is_over_is_false() {
 }
 
 #[test]
-fn whoever_was_drained_and_tried_to_come_back_in_vain_may_be_said_to_be_gone_after_the_grace_of_the_try() {
+fn leave_after_drain_and_failed_rejoin_needs_a_grace() {
     let drained = (At::from_secs(10), Event::Ended(How::Drained));
     let budi = [welcome(0, true, 0, &["adi", "budi"]), drained, connected(11), cut(12)];
     let adi = |told| [welcome(0, true, 0, &["adi", "budi"]), went(told, "budi", 1), over(100)];
@@ -128,7 +128,7 @@ fn whoever_was_drained_and_tried_to_come_back_in_vain_may_be_said_to_be_gone_aft
 }
 
 #[test]
-fn whoever_is_shown_again_while_they_come_back_is_no_ghost() {
+fn person_shown_while_rejoining_is_no_ghost() {
     let away = [went(54, "budi", 1), came(60, "budi", 2), over(61)];
     let adi = [&[welcome(0, true, 0, &["adi", "budi"])][..], &away].concat();
     let back = welcome(62, true, 0, &["adi", "budi"]);
@@ -137,7 +137,7 @@ fn whoever_is_shown_again_while_they_come_back_is_no_ghost() {
 }
 
 #[test]
-fn rosters_that_differ_for_long_after_a_fault_are_wrong() {
+fn rosters_that_differ_for_long_are_wrong() {
     let mut record = record(0, &[]);
     let agreed = |took| Agreed { at: At::from_secs(50), took };
     record.agreed = vec![agreed(Some(Duration::from_secs(1))), agreed(Some(Duration::from_secs(5))), agreed(None)];
@@ -145,13 +145,13 @@ fn rosters_that_differ_for_long_after_a_fault_are_wrong() {
 }
 
 #[test]
-fn a_leave_after_the_grace_is_true() {
+fn leave_after_the_grace_passes() {
     let adi = [welcome(0, true, 0, &["adi", "budi"]), went(53, "budi", 1), over(100)];
     finds(&record(0, &[("adi", &adi), ("budi", &[welcome(0, true, 0, &["adi", "budi"]), cut(50)])]), &[]);
 }
 
 #[test]
-fn whoever_stays_after_their_instance_was_killed_is_a_ghost() {
+fn person_shown_long_after_a_kill_is_a_ghost() {
     let lost = (At::from_secs(50), Event::Ended(How::Closed(None)));
     let budi = [welcome(0, true, 0, &["adi", "budi"]), lost];
     let watching = |until| [welcome(0, true, 0, &["adi", "budi"]), went(until, "budi", 1), over(100)];
@@ -164,7 +164,7 @@ fn whoever_stays_after_their_instance_was_killed_is_a_ghost() {
 }
 
 #[test]
-fn whoever_stays_after_they_were_told_that_they_are_out_is_a_ghost() {
+fn person_shown_after_a_confirmed_sign_out_is_a_ghost() {
     let adi = [welcome(0, true, 0, &["adi", "budi"]), went(20, "budi", 1), over(100)];
     let out = |at| (At::from_secs(at), Event::Out);
     let asking = (At::from_secs(10), Event::SigningOut);
@@ -174,7 +174,7 @@ fn whoever_stays_after_they_were_told_that_they_are_out_is_a_ghost() {
 }
 
 #[test]
-fn while_redis_is_away_nobody_need_be_told_in_time() {
+fn leave_during_an_outage_may_be_late() {
     let adi = [welcome(0, true, 0, &["adi", "budi"]), went(60, "budi", 1), over(100)];
     let mut record = record(0, &[("adi", &adi), ("budi", &[welcome(0, true, 0, &["adi", "budi"]), cut(50)])]);
     let (from, to) = (At::from_secs(51), At::from_secs(57));
@@ -183,7 +183,7 @@ fn while_redis_is_away_nobody_need_be_told_in_time() {
 }
 
 #[test]
-fn a_count_that_does_not_fit_and_a_welcome_without_somebody_are_wrong_rosters() {
+fn wrong_count_or_incomplete_welcome_is_a_wrong_roster() {
     let adi = [welcome(0, true, 0, &["adi"]), came(1, "budi", 7), over(100)];
     finds(&record(0, &[("adi", &adi), ("budi", &[welcome(1, true, 0, &["adi", "budi"]), over(100)])]), &[Kind::Roster]);
     let late = [welcome(50, true, 0, &["citra"]), over(100)];
@@ -191,7 +191,7 @@ fn a_count_that_does_not_fit_and_a_welcome_without_somebody_are_wrong_rosters() 
 }
 
 #[test]
-fn rosters_that_are_not_the_truth_in_time_are_wrong() {
+fn rosters_that_stay_untrue_are_wrong() {
     let mut record = record(0, &[]);
     let look = |took: Option<u64>| Settled {
         at: At::from_secs(9),
@@ -204,8 +204,8 @@ fn rosters_that_are_not_the_truth_in_time_are_wrong() {
 }
 
 #[test]
-fn a_session_that_ends_by_itself_is_a_wrong_refusal() {
-    let adi = [welcome(0, true, 0, &["adi"]), (At::from_secs(5), Event::Refused(401)), over(9)];
+fn unexpected_401_is_a_wrong_refusal() {
+    let adi = [welcome(0, true, 0, &["adi"]), (At::from_secs(5), Event::UpgradeRefusal(401)), over(9)];
     finds(&record(0, &[("adi", &adi)]), &[Kind::Refusal]);
 }
 
@@ -232,8 +232,8 @@ fn id(n: usize) -> String {
     format!("1-{n}")
 }
 
-fn said(n: usize) -> Said {
-    Said { id: id(n), nonce: format!("n{n}"), from: "adi".to_owned(), text: "halo".to_owned(), at: 0 }
+fn said(n: usize) -> ChatMessage {
+    ChatMessage { id: id(n), nonce: format!("n{n}"), from: "adi".to_owned(), text: "halo".to_owned(), at: 0 }
 }
 
 fn bringing(recovered: bool, log: std::ops::RangeInclusive<usize>, members: &[&str]) -> Event {

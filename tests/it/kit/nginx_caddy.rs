@@ -22,15 +22,15 @@ pub enum Kind {
 }
 
 /// A web server in front of a cluster.
-pub struct Front {
+pub struct WebServer {
     base: String,
     _dir: TempDir,
     process: Process,
 }
 
-impl Front {
+impl WebServer {
     /// Starts it, and waits until it passes requests to an instance.
-    pub async fn before(cluster: &Cluster, kind: Kind) -> Self {
+    pub async fn start(cluster: &Cluster, kind: Kind) -> Self {
         let (dir, port) = (scratch(), free_port());
         let servers: Vec<_> = cluster.instances.iter().map(|instance| instance.address()).collect();
         let (file, text) = match kind {
@@ -51,13 +51,14 @@ impl Front {
             }
         };
         let process = Process::spawn("web server", &mut command);
-        let front = Self { base: format!("http://127.0.0.1:{port}"), _dir: dir, process };
+        let web_server = Self { base: format!("http://127.0.0.1:{port}"), _dir: dir, process };
         eventually(SOON, "it passes requests", || async {
-            let answer = HttpClient::at(&front.base).try_get("/readyz").await.map_err(|error| error.to_string())?;
-            if answer.status == 200 { Ok(()) } else { Err(answer.status.to_string()) }
+            let response =
+                HttpClient::new(&web_server.base).try_get("/readyz").await.map_err(|error| error.to_string())?;
+            if response.status == 200 { Ok(()) } else { Err(response.status.to_string()) }
         })
         .await;
-        front
+        web_server
     }
 
     /// Where it listens.
@@ -71,7 +72,7 @@ impl Front {
     }
 
     /// How many descriptors each of its workers may open.
-    pub fn workers_may_open(&self) -> Vec<u64> {
+    pub fn worker_descriptor_limits(&self) -> Vec<u64> {
         self.workers().into_iter().map(may_open).collect()
     }
 
@@ -82,7 +83,7 @@ impl Front {
     }
 }
 
-impl Drop for Front {
+impl Drop for WebServer {
     /// nginx's workers outlive a master that is killed.
     fn drop(&mut self) {
         let workers = self.workers();

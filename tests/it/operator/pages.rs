@@ -2,83 +2,85 @@
 
 use reqwest::Method;
 
-use super::{TOKEN, WithOperator, token_file};
-use crate::kit::{Answer, Cluster, Engine, HttpClient, SOON};
+use crate::kit::{
+    Cluster, Engine, HttpClient, Response, SOON,
+    operator::{TOKEN, token_file},
+};
 
-async fn enter(http_client: &HttpClient, token: &str) -> Answer {
-    Answer::to(http_client.request(Method::POST, "/operator/enter").form(&[("token", token)])).await
+async fn enter(http_client: &HttpClient, token: &str) -> Response {
+    Response::to(http_client.request(Method::POST, "/operator/enter").form(&[("token", token)])).await
 }
 
-async fn post(http_client: &HttpClient, fields: &[(&str, &str)]) -> Answer {
-    Answer::to(http_client.request(Method::POST, "/operator").form(fields)).await
+async fn post(http_client: &HttpClient, fields: &[(&str, &str)]) -> Response {
+    Response::to(http_client.request(Method::POST, "/operator").form(fields)).await
 }
 
 async fn desk() -> (tempfile::NamedTempFile, Cluster, HttpClient) {
     let token = token_file();
-    let cluster = Cluster::of(Engine::Memory).with_operator(&token).start().await;
+    let cluster = Cluster::builder(Engine::Memory).with_operator(&token).start().await;
     let operator = cluster.http_client(0);
-    enter(&operator, TOKEN).await.leads_to("/operator");
+    enter(&operator, TOKEN).await.redirects_to("/operator");
     (token, cluster, operator)
 }
 
 #[tokio::test]
-async fn the_door_opens_to_the_token_alone() {
+async fn operator_login_accepts_only_the_token() {
     let token = token_file();
-    let cluster = Cluster::of(Engine::Memory).with_operator(&token).start().await;
+    let cluster = Cluster::builder(Engine::Memory).with_operator(&token).start().await;
     let http_client = cluster.http_client(0);
     let door = http_client.get("/operator").await;
     assert!(door.is(200).body.contains(r#"type="password""#) && !door.body.contains(r#"value="ban""#), "{door:?}");
     let refused = enter(&http_client, "a guess").await;
     assert!(refused.is(403).body.contains("Token ini tidak cocok.") && refused.header("set-cookie").is_none());
-    post(&http_client, &[("act", "slow"), ("interval", "1h")]).await.leads_to("/operator");
+    post(&http_client, &[("act", "slow"), ("interval", "1h")]).await.redirects_to("/operator");
     let forged = http_client.request(Method::GET, "/operator").header("cookie", "ruang-operator=9999999999.00");
-    assert!(Answer::to(forged).await.is(200).body.contains(r#"type="password""#));
+    assert!(Response::to(forged).await.is(200).body.contains(r#"type="password""#));
     let entered = enter(&http_client, TOKEN).await;
-    entered.leads_to("/operator");
+    entered.redirects_to("/operator");
     let cookie = entered.header("set-cookie").expect("a cookie");
     assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && !cookie.contains(TOKEN), "{cookie}");
     assert!(http_client.get("/operator").await.is(200).body.contains(r#"value="ban""#));
-    Answer::to(http_client.request(Method::POST, "/operator/leave")).await.leads_to("/operator");
+    Response::to(http_client.request(Method::POST, "/operator/leave")).await.redirects_to("/operator");
     assert!(http_client.get("/operator").await.body.contains(r#"type="password""#));
 }
 
 #[tokio::test]
-async fn everything_is_done_with_forms() {
+async fn operator_forms_perform_every_action() {
     let (_token, cluster, operator) = desk().await;
-    let mut sari = cluster.guest(0, "sari").await;
-    let mut budi = cluster.guest(0, "budi").await;
-    let first = sari.say_kept("<b>kasar</b>").await;
-    sari.say_kept("lagi").await;
+    let mut sari = cluster.join(0, "sari").await;
+    let mut budi = cluster.join(0, "budi").await;
+    let first = sari.send_acked("<b>kasar</b>").await;
+    sari.send_acked("lagi").await;
     let page = operator.get("/operator").await.body;
     assert!(page.contains("&#60;b&#62;kasar") && page.contains(&first), "{page}");
-    post(&operator, &[("act", "remove"), ("id", &first)]).await.leads_to("/operator?said=done");
-    budi.expect("it is gone", |heard| heard.removed == [first.clone()]).await;
-    post(&operator, &[("act", "remove"), ("id", &first)]).await.leads_to("/operator?said=nothing");
+    post(&operator, &[("act", "remove"), ("id", &first)]).await.redirects_to("/operator?said=done");
+    budi.expect("it is gone", |transcript| transcript.removed == [first.clone()]).await;
+    post(&operator, &[("act", "remove"), ("id", &first)]).await.redirects_to("/operator?said=nothing");
     post(&operator, &[("act", "ban"), ("name", "sari"), ("for", "1d"), ("messages", "on")])
         .await
-        .leads_to("/operator?said=done");
-    sari.is_sent_away(SOON, "session_ended", 4001).await;
-    budi.expect("the rest is gone", |heard| heard.removed.len() == 2).await;
+        .redirects_to("/operator?said=done");
+    sari.wait_for_bye(SOON, "session_ended", 4001).await;
+    budi.expect("the rest is gone", |transcript| transcript.removed.len() == 2).await;
     let refused = cluster.http_client(0).sign_in("Sari").await;
     assert!(refused.is(403).body.contains("diblokir pengelola selama 1 hari lagi"), "{refused:?}");
     let page = operator.get("/operator?said=done").await.body;
     for told in ["Berhasil.", "sari dikeluarkan dan diblokir selama 1 hari", "Pesan dihapus: ", "Tidak ada pesan."] {
         assert!(page.contains(told), "{told}: {page}");
     }
-    post(&operator, &[("act", "pardon"), ("name", "sari")]).await.leads_to("/operator?said=done");
-    cluster.http_client(0).sign_in("Sari").await.leads_to("/chat");
+    post(&operator, &[("act", "pardon"), ("name", "sari")]).await.redirects_to("/operator?said=done");
+    cluster.http_client(0).sign_in("Sari").await.redirects_to("/chat");
     let wrong = post(&operator, &[("act", "ban"), ("name", "")]).await;
     assert!(wrong.is(422).body.contains("Isian tidak dapat dibaca"), "{wrong:?}");
 }
 
 #[tokio::test]
-async fn no_other_site_acts_for_the_operator() {
+async fn cross_site_operator_post_is_403() {
     let (_token, _cluster, operator) = desk().await;
     for path in ["/operator", "/operator/enter", "/operator/leave"] {
         let forged = operator.request(Method::POST, path).header("sec-fetch-site", "cross-site");
-        Answer::to(forged.form(&[("act", "slow"), ("interval", "1h"), ("token", TOKEN)])).await.is(403);
+        Response::to(forged.form(&[("act", "slow"), ("interval", "1h"), ("token", TOKEN)])).await.is(403);
         let forged = operator.request(Method::POST, path).header("origin", "https://evil.example");
-        Answer::to(forged.form(&[("act", "slow"), ("interval", "1h"), ("token", TOKEN)])).await.is(403);
+        Response::to(forged.form(&[("act", "slow"), ("interval", "1h"), ("token", TOKEN)])).await.is(403);
     }
     assert!(!operator.get("/operator").await.body.contains("Mode lambat: satu"), "nothing was done");
 }

@@ -14,33 +14,33 @@ use super::{
 };
 
 /// HAProxy in front of a cluster.
-pub struct Balancer {
+pub struct Haproxy {
     base: String,
     _dir: TempDir,
     process: Process,
 }
 
-/// What it is told besides what is shipped.
+/// What it is told additions what is shipped.
 #[derive(Default)]
-struct Besides<'a> {
+struct Additions<'a> {
     lines: &'a str,
     https: Option<&'a Https>,
 }
 
-impl Balancer {
+impl Haproxy {
     /// Starts it, and waits until it passes requests to an instance.
-    pub async fn before(cluster: &Cluster) -> Self {
-        Self::start(cluster, Besides::default()).await
+    pub async fn start(cluster: &Cluster) -> Self {
+        Self::spawn(cluster, Additions::default()).await
     }
 
     /// The same with these lines in its frontend, before any other.
-    pub async fn told(cluster: &Cluster, lines: &str) -> Self {
-        Self::start(cluster, Besides { lines, ..Besides::default() }).await
+    pub async fn start_with_lines(cluster: &Cluster, lines: &str) -> Self {
+        Self::spawn(cluster, Additions { lines, ..Additions::default() }).await
     }
 
     /// The same over TLS; its plain port sends people there.
-    pub async fn over_tls(cluster: &Cluster, https: &Https) -> Self {
-        Self::start(cluster, Besides { https: Some(https), ..Besides::default() }).await
+    pub async fn start_with_tls(cluster: &Cluster, https: &Https) -> Self {
+        Self::spawn(cluster, Additions { https: Some(https), ..Additions::default() }).await
     }
 
     /// Where it listens without TLS.
@@ -53,16 +53,16 @@ impl Balancer {
         [self.process.stdout(), self.process.stderr()].concat().join("\n")
     }
 
-    async fn start(cluster: &Cluster, besides: Besides<'_>) -> Self {
+    async fn spawn(cluster: &Cluster, additions: Additions<'_>) -> Self {
         let dir = TempDir::new().expect("a directory for HAProxy");
         let (port, health) = (free_port(), free_port());
         let servers: Vec<_> = cluster.instances.iter().map(|instance| instance.address()).collect();
         let file = dir.path().join("haproxy.cfg");
-        fs::write(&file, for_local_servers(&shipped("haproxy.cfg"), port, health, &servers, besides.lines))
+        fs::write(&file, for_local_servers(&shipped("haproxy.cfg"), port, health, &servers, additions.lines))
             .expect("a file");
         let mut command = Command::new("haproxy");
         command.arg("-db").arg("-f").arg(&file).env_remove("RUANG_PUBLIC_URL");
-        if let Some(https) = besides.https {
+        if let Some(https) = additions.https {
             let file = dir.path().join("tls.cfg");
             fs::write(&file, https.in_place_of_shipped(&shipped("tls.cfg"))).expect("a file");
             command.arg("-f").arg(&file).env("RUANG_PUBLIC_URL", https.url());
@@ -72,15 +72,15 @@ impl Balancer {
             TcpStream::connect(("127.0.0.1", port)).await.map_err(|error| error.to_string())
         })
         .await;
-        let balancer = Self { base: format!("http://127.0.0.1:{port}"), _dir: dir, process };
-        balancer.passes(besides.https).await;
-        balancer
+        let haproxy = Self { base: format!("http://127.0.0.1:{port}"), _dir: dir, process };
+        haproxy.passes(additions.https).await;
+        haproxy
     }
 
     async fn passes(&self, https: Option<&Https>) {
         eventually(SOON, "HAProxy passes requests", || async {
-            let answer = HttpClient::at(&self.base).try_get("/readyz").await.map_err(|error| error.to_string())?;
-            match (answer.status, https) {
+            let response = HttpClient::new(&self.base).try_get("/readyz").await.map_err(|error| error.to_string())?;
+            match (response.status, https) {
                 (200, None) => Ok(()),
                 (308, Some(https)) => https.passes().await,
                 (status, _) => Err(status.to_string()),
