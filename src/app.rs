@@ -121,6 +121,7 @@ fn engine(settings: &Settings) -> Result<Engine, RunError> {
         history_age: settings.history_age,
         name_hold: settings.name_hold,
         messages: settings.message_rate(),
+        lease: settings.lease,
     };
     match connector(settings)? {
         None => {

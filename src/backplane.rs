@@ -15,7 +15,8 @@
 //! * **Moderation.** A [`ModerationAction`] is atomic, on record, raises the presence version, and is delivered as one
 //!   event; the rules it sets are part of every [`Snapshot`].
 //! * **Pace.** One person's messages, through all instances together, keep to [`RetentionPolicy::messages`] and slow mode.
-//! * **Claims.** A name belongs to one session at a time. In-flight calls of an ended session cannot reclaim the name.
+//! * **Claims.** A name belongs to one session at a time. An ended session cannot reclaim it: neither calls in flight, nor
+//!   an instance that is unaware of the end, and only renews and publishes for people whom it holds.
 //! * **Unknown is not failed.** [`Unavailable`] leaves the outcome unknown: repeat with the same nonce.
 //!
 //! ```
@@ -30,16 +31,19 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let name_hold = Duration::from_secs(900);
-//! let room = MemoryBackplane::new(RetentionPolicy { history: 1000, history_age: None, name_hold, messages: Rate::UNLIMITED });
+//! let lease = Duration::from_secs(5);
+//! let policy = RetentionPolicy { history: 1000, history_age: None, name_hold, messages: Rate::UNLIMITED, lease };
+//! let room = MemoryBackplane::new(policy);
 //! let mut events = room.subscribe();
 //! assert!(matches!(events.recv().await, Some(Event::Gap)), "earlier events may be missing");
 //!
-//! // Only a live incarnation can publish.
+//! // Only a live incarnation can publish, for people whom it holds.
 //! let incarnation = IncarnationId::random();
-//! room.heartbeat(Heartbeat { incarnation: incarnation.clone(), heartbeat_seq: 1, draining: false, adds: vec![], dels: vec![] }).await?;
+//! let sari = Person { name_key: "sari".into(), name: "Sari".to_owned(), session: "a session".into() };
+//! room.heartbeat(Heartbeat { adds: vec![sari.clone()], ..Heartbeat::new(incarnation.clone(), 1) }).await?;
 //! let post = Post {
 //!     incarnation,
-//!     person: Person { name_key: "sari".into(), name: "Sari".to_owned(), session: "a session".into() },
+//!     person: sari,
 //!     nonce: "n1".parse()?,
 //!     text: Text::parse("halo")?,
 //!     trace: None,
@@ -88,9 +92,8 @@ pub const EVENTS_WAITING: usize = 4096;
 /// How long a claim lasts before its session has joined. Short: a person who loses the reply to their sign-in does not
 /// know the session that holds the name, and waits this long.
 pub const CLAIM: Duration = Duration::from_secs(20);
-/// How long after the end of a session its name can only be taken by a new sign-in: longer than any call of that session
-/// is in flight.
-pub const CLOSED: Duration = Duration::from_secs(10);
+/// How long a call of an ended session is in flight at most.
+const IN_FLIGHT: Duration = Duration::from_secs(10);
 /// Most messages that [`Backplane::read`] returns after a known position: as many as a client is sent.
 pub const MISSED_AT_MOST: usize = 500;
 /// Messages that [`Backplane::read`] returns otherwise: as many as an instance caches.
@@ -104,8 +107,8 @@ pub trait Backplane: Send + Sync + 'static {
     /// Appends a message and delivers it to every subscriber. For a nonce stored before, returns its first id.
     async fn publish(&self, post: Post) -> Result<Id, PublishError>;
 
-    /// Renews the lease of an incarnation (the first heartbeat, `heartbeat_seq` = 1, creates it), and adds and removes the
-    /// people it holds. Adding a person whom it already holds only renews their claim.
+    /// Renews the lease of an incarnation (the first heartbeat, `heartbeat_seq` = 1, creates it), adds and removes people
+    /// whom it holds, and renews the claims of others whom it holds.
     async fn heartbeat(&self, heartbeat: Heartbeat) -> Result<HeartbeatReply, HeartbeatError>;
 
     /// Declares an incarnation dead if its counter still is `heartbeat_seq`, and releases its people, at most
@@ -165,6 +168,8 @@ pub struct RetentionPolicy {
     pub name_hold: Duration,
     /// How often a person may send.
     pub messages: Rate,
+    /// How long an incarnation may be silent before it is declared dead.
+    pub lease: Duration,
 }
 
 impl RetentionPolicy {
@@ -173,6 +178,12 @@ impl RetentionPolicy {
     pub fn oldest_ms(self, now: Duration) -> Option<u64> {
         let age = self.history_age?;
         Some(u64::try_from(now.saturating_sub(age).as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// Returns how long the name of an ended session can only be taken by a new sign-in: longer than an instance is unaware
+    /// of the end. One that receives no events notices it within half a lease, and reads the room within another.
+    pub fn closed(self) -> Duration {
+        IN_FLIGHT + self.lease * 2
     }
 
     /// Returns how long a claim lasts before its session has joined.

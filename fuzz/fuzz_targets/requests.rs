@@ -62,10 +62,11 @@ fn request(input: &[u8]) -> Option<Request<Body>> {
 
 fn site() -> Router {
     let name_hold = Duration::from_secs(60);
-    let keeping = RetentionPolicy { history: 100, history_age: None, name_hold, messages: Rate::UNLIMITED };
+    let lease = Duration::from_secs(5);
+    let keeping = RetentionPolicy { history: 100, history_age: None, name_hold, messages: Rate::UNLIMITED, lease };
     let options = room::Options {
         leave_grace: Duration::from_secs(5),
-        lease: Duration::from_secs(5),
+        lease,
         name_hold,
         history_age: None,
         limits: Limits { text_chars: TEXT_CHARS, messages_per_second: 5 },

@@ -10,8 +10,8 @@ pub struct Unavailable;
 /// Why a message was not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PublishError {
-    /// The incarnation was declared dead: it no longer holds its people.
-    #[error("this incarnation was declared dead")]
+    /// The incarnation does not hold the person, or was declared dead.
+    #[error("this incarnation does not hold the person")]
     Fenced,
     /// The name belongs to another session.
     #[error("the name belongs to another session")]

@@ -74,6 +74,9 @@ impl Backplane for MemoryBackplane {
         if state.presence.is_excluded(&post.person, Instant::now()) {
             return Err(PublishError::Ended);
         }
+        if !state.presence.may_act(&post.person, &post.incarnation, Instant::now()) {
+            return Err(PublishError::Fenced);
+        }
         if let Some(duplicate) = state.log.duplicate(&post) {
             if duplicate.is_ok() {
                 instruments().kept(false);

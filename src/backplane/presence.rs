@@ -18,8 +18,17 @@ pub struct Heartbeat {
     pub draining: bool,
     /// People this incarnation holds from now on.
     pub adds: Vec<Person>,
+    /// People it holds already: their claims are renewed.
+    pub renewals: Vec<Person>,
     /// People it no longer holds.
     pub dels: Vec<Person>,
+}
+
+impl Heartbeat {
+    /// A heartbeat without changes.
+    pub fn new(incarnation: IncarnationId, heartbeat_seq: u64) -> Self {
+        Self { incarnation, heartbeat_seq, draining: false, adds: vec![], renewals: vec![], dels: vec![] }
+    }
 }
 
 /// A person: a name, and the session that owns it. As JSON it is what a session's record holds.
@@ -42,7 +51,7 @@ pub struct HeartbeatReply {
     pub position: Position,
     /// The leases of all incarnations.
     pub leases: Vec<Lease>,
-    /// Names that belong to another session by now: not added.
+    /// Names that belong to another session by now, or whose session has ended: neither added nor renewed.
     pub refused: Vec<NameKey>,
 }
 

@@ -68,8 +68,17 @@ impl Told {
 pub struct Sent {
     /// People held from now on.
     pub adds: Vec<Person>,
+    /// People held already, whose claims are renewed.
+    pub renewals: Vec<Person>,
     /// People no longer held.
     pub dels: Vec<Person>,
+}
+
+impl Sent {
+    /// The number of people.
+    pub fn len(&self) -> usize {
+        self.adds.len() + self.renewals.len() + self.dels.len()
+    }
 }
 
 impl LocalMembers {
@@ -174,24 +183,26 @@ impl LocalMembers {
     pub fn changes(&mut self, now: Instant, renew: Duration) -> Option<Sent> {
         let mut sent = Sent::default();
         for attendee in self.people.values_mut() {
-            if sent.adds.len() + sent.dels.len() == CHANGES_AT_ONCE {
+            if sent.len() == CHANGES_AT_ONCE {
                 break;
             }
             if attendee.is_gone(now) {
                 // Also somebody not known to be told of: what was sent before may have been taken.
                 attendee.told = Told::Nothing;
                 sent.dels.push(attendee.hold.clone());
-            } else if attendee.told.due(now, renew) <= now {
+            } else if attendee.told == Told::Nothing {
                 sent.adds.push(attendee.hold.clone());
+            } else if attendee.told.due(now, renew) <= now {
+                sent.renewals.push(attendee.hold.clone());
             }
         }
-        (!sent.adds.is_empty() || !sent.dels.is_empty()).then_some(sent)
+        (sent.len() > 0).then_some(sent)
     }
 
     /// The backplane took what was sent.
     pub fn confirm(&mut self, sent: &Sent, now: Instant) {
         self.quiet_until = None;
-        for hold in &sent.adds {
+        for hold in sent.adds.iter().chain(&sent.renewals) {
             if let Some(attendee) = self.current(hold) {
                 attendee.told = Told::Present { renewed: now };
             }

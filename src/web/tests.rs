@@ -26,8 +26,13 @@ struct Site {
 }
 
 const NAME_HOLD: Duration = Duration::from_secs(900);
-const KEEPING: RetentionPolicy =
-    RetentionPolicy { history: 100, history_age: None, name_hold: NAME_HOLD, messages: Rate::UNLIMITED };
+const KEEPING: RetentionPolicy = RetentionPolicy {
+    history: 100,
+    history_age: None,
+    name_hold: NAME_HOLD,
+    messages: Rate::UNLIMITED,
+    lease: Duration::from_secs(5),
+};
 
 fn open(backplane: Arc<dyn Backplane>) -> Room {
     let options = room::Options {

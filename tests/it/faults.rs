@@ -2,6 +2,7 @@
 
 mod clocks;
 mod durability;
+mod ended_sessions;
 mod epochs;
 mod failover;
 mod pubsub_loss;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    backplane::{CLOSED, RetentionPolicy, SessionTag},
+    backplane::{RetentionPolicy, SessionTag},
     name::NameKey,
 };
 
@@ -14,6 +14,7 @@ use crate::{
 pub(super) struct Claims {
     hold: Duration,
     before_join: Duration,
+    closed: Duration,
     claims: HashMap<NameKey, Claim>,
     swept: Option<Instant>,
 }
@@ -26,7 +27,13 @@ struct Claim {
 
 impl Claims {
     pub(super) fn new(policy: RetentionPolicy) -> Self {
-        Self { hold: policy.name_hold, before_join: policy.claim(), claims: HashMap::new(), swept: None }
+        Self {
+            hold: policy.name_hold,
+            before_join: policy.claim(),
+            closed: policy.closed(),
+            claims: HashMap::new(),
+            swept: None,
+        }
     }
 
     pub(super) fn owner(&self, name_key: &NameKey, now: Instant) -> Option<&SessionTag> {
@@ -39,7 +46,7 @@ impl Claims {
     }
 
     pub(super) fn close(&mut self, name_key: &NameKey, now: Instant) {
-        self.claims.insert(name_key.clone(), Claim { owner: None, until: now + CLOSED });
+        self.claims.insert(name_key.clone(), Claim { owner: None, until: now + self.closed });
     }
 
     pub(super) fn renew(&mut self, name_key: &NameKey, session: &SessionTag, now: Instant) {

@@ -74,9 +74,11 @@ impl Presence {
     ) -> Result<(Delta, Vec<NameKey>), HeartbeatError> {
         self.renew(&heartbeat, epoch)?;
         let (mut delta, mut refused) = (Delta::default(), vec![]);
-        for person in heartbeat.adds {
+        let adds = heartbeat.adds.into_iter().map(|person| (person, false));
+        for (person, is_renewal) in adds.chain(heartbeat.renewals.into_iter().map(|person| (person, true))) {
             let is_banned = self.bans.left(&person.name_key, now_ms).is_some();
-            if is_banned || self.is_excluded(&person, now) {
+            let has_ended = is_renewal && !self.may_act(&person, &heartbeat.incarnation, now);
+            if is_banned || has_ended || self.is_excluded(&person, now) {
                 refused.push(person.name_key);
             } else {
                 self.claims.renew(&person.name_key, &person.session, now);
@@ -154,6 +156,13 @@ impl Presence {
         }
         self.claims.claim(name_key, session, now);
         Claim::Mine
+    }
+
+    /// Whether a person's session owns their name or, if nobody does, the incarnation holds them.
+    pub(super) fn may_act(&self, person: &Person, incarnation: &IncarnationId, now: Instant) -> bool {
+        let holders = self.people.get(&person.name_key);
+        self.claims.owner(&person.name_key, now) == Some(&person.session)
+            || holders.is_some_and(|holders| holders.incarnations.contains(incarnation))
     }
 
     /// Whether a person's name belongs to another session, or is closed.

@@ -9,7 +9,7 @@ use super::{
     reply::{Done, in_millis, millis},
 };
 use crate::{
-    backplane::{CLOSED, Claim, SessionTag, Unavailable},
+    backplane::{Claim, SessionTag, Unavailable},
     name::NameKey,
 };
 
@@ -51,7 +51,7 @@ impl RedisBackplane {
 
     pub(super) async fn end_session(&self, session: &SessionTag, name_key: &NameKey) -> Result<(), Unavailable> {
         let keys = self.keys.with_own([self.keys.name(name_key)]);
-        let argument = EndArgument { session, name_key, closed_ms: in_millis(CLOSED) };
+        let argument = EndArgument { session, name_key, closed_ms: in_millis(self.policy.closed()) };
         let Done {} = self.scripts.run(&self.scripts.end, keys, &argument).await?;
         Ok(())
     }

@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{RedisBackplane, reply::in_millis, scripts::unavailable};
 use crate::backplane::{
-    ACTS_KEPT, ACTS_SHOWN, Ban, CLOSED, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord,
-    Unavailable,
+    ACTS_KEPT, ACTS_SHOWN, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, Unavailable,
 };
 
 #[derive(Serialize)]
@@ -34,7 +33,7 @@ impl RedisBackplane {
         let keys = self.keys.with_own(std::iter::once(self.keys.acts()).chain(claim));
         // Strings and numbers: serialising cannot fail.
         let action = serde_json::to_string(action).unwrap_or_default();
-        let argument = Argument { action, records_kept: ACTS_KEPT, closed_ms: in_millis(CLOSED) };
+        let argument = Argument { action, records_kept: ACTS_KEPT, closed_ms: in_millis(self.policy.closed()) };
         Ok(match self.scripts.run(&self.scripts.moderate, keys, &argument).await? {
             Reply::Done => ModerationOutcome::Done,
             Reply::Nothing => ModerationOutcome::Nothing,

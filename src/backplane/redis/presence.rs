@@ -31,6 +31,7 @@ struct HeartbeatArgument<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     history_age_ms: Option<u64>,
     adds: &'a [Person],
+    renewals: &'a [Person],
     dels: &'a [Person],
 }
 
@@ -70,7 +71,7 @@ enum ReapReply {
 
 impl RedisBackplane {
     pub(super) async fn renew_lease(&self, heartbeat: &Heartbeat) -> Result<HeartbeatReply, HeartbeatError> {
-        let people = heartbeat.adds.iter().chain(&heartbeat.dels);
+        let people = heartbeat.adds.iter().chain(&heartbeat.renewals).chain(&heartbeat.dels);
         let keys = self.keys.with_own(people.map(|person| self.keys.name(&person.name_key)));
         let argument = HeartbeatArgument {
             incarnation: heartbeat.incarnation.as_str(),
@@ -79,6 +80,7 @@ impl RedisBackplane {
             name_hold_ms: in_millis(self.policy.name_hold),
             history_age_ms: self.history_age_ms(),
             adds: &heartbeat.adds,
+            renewals: &heartbeat.renewals,
             dels: &heartbeat.dels,
         };
         let (wall, began) = (wall(), Instant::now());

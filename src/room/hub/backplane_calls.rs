@@ -73,7 +73,7 @@ impl Hub {
         let backplane = self.backplane.clone();
         self.calls.push(Box::pin(async move {
             let incarnation = beat.incarnation.clone();
-            let sent = Sent { adds: beat.adds.clone(), dels: beat.dels.clone() };
+            let sent = Sent { adds: beat.adds.clone(), renewals: beat.renewals.clone(), dels: beat.dels.clone() };
             let result = timeout(PATIENCE, backplane.heartbeat(beat)).await;
             CallResult::Heartbeat { incarnation, sent, result: result.unwrap_or(Err(Unavailable.into())) }
         }));

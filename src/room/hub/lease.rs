@@ -117,10 +117,17 @@ impl Hub {
         self.heartbeats.call = false;
         self.heartbeats.beaten = Some(now);
         self.heartbeats.farewell = self.draining.is_some();
-        let Sent { adds, dels } = sent;
+        let Sent { adds, renewals, dels } = sent;
         let incarnation = self.incarnation.incarnation.clone();
         let heartbeat_seq = self.incarnation.next_heartbeat_seq();
-        self.send_beat(Heartbeat { incarnation, heartbeat_seq, draining: self.draining.is_some(), adds, dels });
+        self.send_beat(Heartbeat {
+            incarnation,
+            heartbeat_seq,
+            draining: self.draining.is_some(),
+            adds,
+            renewals,
+            dels,
+        });
     }
 
     pub(super) fn take_beat(
@@ -233,13 +240,13 @@ impl Hub {
         }
         self.local_members.confirm(sent, now);
         for name_key in &beaten.refused {
-            if let Some(refused) = sent.adds.iter().find(|hold| hold.name_key == *name_key) {
+            if let Some(refused) = sent.adds.iter().chain(&sent.renewals).find(|hold| hold.name_key == *name_key) {
                 self.turn_away(refused);
             }
         }
         self.welcome_arrived(now);
         // More waits than one beat carries, or somebody waits at the door.
-        if self.has_changes(now) && (sent.adds.len() + sent.dels.len() > 0 || !self.pending_joins.is_empty()) {
+        if self.has_changes(now) && (sent.len() > 0 || !self.pending_joins.is_empty()) {
             self.heartbeat(now);
         }
     }

@@ -79,7 +79,7 @@ fn claims_are_renewed_now_and_then() {
     local_members.enter(&hold("a"), 1);
     tell(&mut local_members, now);
     assert!(local_members.changes(now + GRACE, GRACE * 2).is_none());
-    assert_eq!(local_members.changes(now + GRACE * 2, GRACE * 2).unwrap().adds, [hold("a")]);
+    assert_eq!(local_members.changes(now + GRACE * 2, GRACE * 2).unwrap().renewals, [hold("a")]);
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! A name belongs to one session at a time.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
 
-use ruang::backplane::{CLAIM, Claim, Event, PublishError, RetentionPolicy};
+use ruang::backplane::{CLAIM, Claim, Event, Heartbeat, PublishError, RetentionPolicy};
 
-use super::fixture::{Fixture, POLICY, heartbeat, post, publish, session};
+use super::fixture::{Fixture, POLICY, heartbeat, person, post, publish, session};
 use crate::kit::{Engine, SOON, engines::on_both_engines, eventually};
 
 on_both_engines! { Fixture::of =>
@@ -134,5 +137,58 @@ mod holding {
         })
         .await;
         assert_eq!(fixture.backplane.claim(&"sari".into(), &session("other")).await, Ok(Claim::Held));
+    }
+}
+
+mod ended {
+    use super::*;
+
+    /// A claim lasts 300 ms.
+    const BRIEF: RetentionPolicy = RetentionPolicy { name_hold: Duration::from_millis(300), ..POLICY };
+
+    on_both_engines! {
+        session_ended_stays_out_after_the_next_claim_expires,
+        person_held_sends_and_renews_after_their_claim_expired,
+    }
+
+    async fn session_ended_stays_out_after_the_next_claim_expires(engine: Engine) {
+        let fixture = Fixture::with(engine, BRIEF).await;
+        let backplane = &*fixture.backplane;
+        let incarnation = fixture.incarnation().await;
+        heartbeat(backplane, &incarnation, 2, &["sari"], &[]).await.unwrap();
+        backplane.end(&session("sari"), &"sari".into()).await.unwrap();
+        assert_eq!(backplane.claim(&"sari".into(), &session("next")).await, Ok(Claim::Mine));
+        let nonce = AtomicU64::new(0);
+        eventually(SOON, "the next claim expires", || async {
+            let nonce = format!("n{}", nonce.fetch_add(1, Ordering::Relaxed));
+            match backplane.publish(post(&incarnation, "sari", &nonce, "halo")).await {
+                Err(PublishError::Fenced) => Ok(()),
+                Err(PublishError::Ended) => Err("the name is claimed".to_owned()),
+                other => panic!("the ended session sent a message: {other:?}"),
+            }
+        })
+        .await;
+        let renews = Heartbeat { renewals: vec![person("sari")], ..Heartbeat::new(incarnation, 3) };
+        assert_eq!(backplane.heartbeat(renews).await.unwrap().refused, ["sari"]);
+        assert!(backplane.read(None).await.unwrap().people.is_empty());
+    }
+
+    async fn person_held_sends_and_renews_after_their_claim_expired(engine: Engine) {
+        let fixture = Fixture::with(engine, BRIEF).await;
+        let backplane = &*fixture.backplane;
+        let incarnation = fixture.incarnation().await;
+        heartbeat(backplane, &incarnation, 2, &["sari"], &[]).await.unwrap();
+        // Claimed later than sari's name: once this claim has expired, so has hers.
+        backplane.claim(&"budi".into(), &session("budi")).await.unwrap();
+        eventually(SOON, "a later claim expires", || async {
+            match backplane.claim(&"budi".into(), &session("other")).await {
+                Ok(Claim::Mine) => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await;
+        assert!(publish(backplane, &incarnation, "a").await.is_ok());
+        let renews = Heartbeat { renewals: vec![person("sari")], ..Heartbeat::new(incarnation, 3) };
+        assert_eq!(backplane.heartbeat(renews).await.unwrap().refused, [""; 0]);
     }
 }

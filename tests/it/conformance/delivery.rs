@@ -16,7 +16,7 @@ on_both_engines! { Fixture::of =>
 }
 
 async fn message_traced_carries_its_trace(fixture: Fixture) {
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     let mut subscriber = Subscriber::on(&*fixture.other()).await;
     let given = Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into());
     let traced = Post { trace: given.clone(), ..post(&incarnation, "sari", "a", "halo") };
@@ -32,7 +32,7 @@ async fn message_traced_carries_its_trace(fixture: Fixture) {
 }
 
 async fn subscribers_receive_the_same_events_in_the_same_order(fixture: Fixture) {
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     let mut here = fixture.subscriber().await;
     let mut there = Subscriber::on(&*fixture.other()).await;
     for n in 0..20 {
@@ -45,7 +45,7 @@ async fn subscribers_receive_the_same_events_in_the_same_order(fixture: Fixture)
 }
 
 async fn message_event_names_the_id_before_it(fixture: Fixture) {
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     let mut subscriber = fixture.subscriber().await;
     let mut head = fixture.backplane.read(None).await.unwrap().position.head;
     for (heartbeat_seq, name_key) in [(2, "a"), (3, "b")] {
@@ -63,7 +63,7 @@ async fn message_event_names_the_id_before_it(fixture: Fixture) {
 }
 
 async fn nonce_repeated_is_not_delivered_again(fixture: Fixture) {
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     let mut subscriber = fixture.subscriber().await;
     let first = publish(&*fixture.backplane, &incarnation, "a").await.unwrap();
     publish(&*fixture.backplane, &incarnation, "a").await.unwrap();
@@ -79,7 +79,7 @@ async fn typing_is_delivered(fixture: Fixture) {
 }
 
 async fn subscriber_that_overflows_receives_a_gap(fixture: Fixture) {
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     let mut subscriber = fixture.subscriber().await;
     // Typing is the cheapest event to publish.
     let typing = Typing { name_key: "sari".into(), name: "SARI".into(), active: true };
@@ -99,7 +99,7 @@ async fn subscriber_that_overflows_receives_a_gap(fixture: Fixture) {
 }
 
 async fn heartbeat_is_delivered(fixture: Fixture) {
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     let mut subscriber = fixture.subscriber().await;
     heartbeat(&*fixture.backplane, &incarnation, 2, &[], &[]).await.unwrap();
     subscriber.expect_only_heartbeat(&incarnation, 2).await;

@@ -16,7 +16,7 @@ async fn read_again(fixture: &Fixture) -> ruang::backplane::Snapshot {
 #[tokio::test]
 async fn restart_without_loss_begins_an_epoch_that_continues() {
     let mut fixture = Fixture::of(Engine::Redis).await;
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     let id = publish(&*fixture.backplane, &incarnation, "a").await.unwrap();
     fixture.redis.as_mut().unwrap().restart().await;
     read_again(&fixture).await;
@@ -35,14 +35,14 @@ async fn restart_without_loss_begins_an_epoch_that_continues() {
 #[tokio::test]
 async fn flush_begins_an_epoch_that_reuses_no_id() {
     let fixture = Fixture::of(Engine::Redis).await;
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     let old = publish(&*fixture.backplane, &incarnation, "a").await.unwrap();
     redis::command(fixture.redis.as_ref().unwrap(), &["FLUSHALL"]).await;
     assert_eq!(publish(&*fixture.backplane, &incarnation, "b").await, Err(PublishError::Fenced));
     let epoch = fixture.backplane.read(None).await.unwrap().position.epoch;
     assert!(epoch > old.epoch);
     assert_eq!(heartbeat(&*fixture.backplane, &incarnation, 2, &[], &[]).await, Err(HeartbeatError::Gone { epoch }));
-    let anew = fixture.incarnation().await;
+    let anew = fixture.sender().await;
     let new = publish(&*fixture.backplane, &anew, "b").await.unwrap();
     assert_eq!((new.epoch, new.n), (epoch, 1));
     let snapshot = fixture.backplane.read(Some(old)).await.unwrap();
@@ -52,7 +52,7 @@ async fn flush_begins_an_epoch_that_reuses_no_id() {
 #[tokio::test]
 async fn log_ahead_of_its_head_begins_an_epoch() {
     let fixture = Fixture::of(Engine::Redis).await;
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     let id = publish(&*fixture.backplane, &incarnation, "a").await.unwrap();
     let ahead = format!("{}-{}", id.epoch, id.n + 5);
     let log = "ruang:{ruang_chat_utama}:log";
@@ -67,7 +67,7 @@ async fn log_ahead_of_its_head_begins_an_epoch() {
 #[tokio::test]
 async fn replica_refuses_messages() {
     let fixture = Fixture::of(Engine::Redis).await;
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     let primary = Redis::start().await;
     redis::command(fixture.redis.as_ref().unwrap(), &["REPLICAOF", "127.0.0.1", &primary.port().to_string()]).await;
     assert!(matches!(publish(&*fixture.backplane, &incarnation, "a").await, Err(PublishError::Unavailable(_))));
@@ -77,7 +77,7 @@ async fn replica_refuses_messages() {
 #[tokio::test]
 async fn scripts_flushed_are_loaded_again() {
     let fixture = Fixture::of(Engine::Redis).await;
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     publish(&*fixture.backplane, &incarnation, "a").await.unwrap();
     redis::command(fixture.redis.as_ref().unwrap(), &["SCRIPT", "FLUSH"]).await;
     assert!(publish(&*fixture.backplane, &incarnation, "b").await.is_ok());
@@ -86,7 +86,7 @@ async fn scripts_flushed_are_loaded_again() {
 #[tokio::test]
 async fn subscription_cut_sends_a_gap_and_continues() {
     let fixture = Fixture::of(Engine::Redis).await;
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     let mut subscriber = Subscriber::on(&*fixture.backplane).await;
     redis::command(fixture.redis.as_ref().unwrap(), &["CLIENT", "KILL", "TYPE", "pubsub"]).await;
     assert_eq!(subscriber.next_event().await, ruang::backplane::Event::Gap);
@@ -97,7 +97,7 @@ async fn subscription_cut_sends_a_gap_and_continues() {
 #[tokio::test]
 async fn redis_out_of_memory_refuses_messages_but_lets_people_leave() {
     let fixture = Fixture::of(Engine::Redis).await;
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     let id = publish(&*fixture.backplane, &incarnation, "a").await.unwrap();
     heartbeat(&*fixture.backplane, &incarnation, 2, &["sari"], &[]).await.unwrap();
     let redis = fixture.redis.as_ref().unwrap();

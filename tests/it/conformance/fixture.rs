@@ -21,6 +21,7 @@ pub const POLICY: RetentionPolicy = RetentionPolicy {
     history_age: None,
     name_hold: Duration::from_secs(60),
     messages: Rate::UNLIMITED,
+    lease: Duration::from_secs(5),
 };
 
 /// A backplane, and the Redis behind it if there is one.
@@ -58,6 +59,14 @@ impl Fixture {
         let incarnation = IncarnationId::random();
         heartbeat(&*self.backplane, &incarnation, 1, &[], &[]).await.expect("a first heartbeat");
         incarnation
+    }
+
+    /// An incarnation with a lease, holding nobody, and some sessions that own their names: it can publish for them.
+    pub async fn sender(&self) -> IncarnationId {
+        for name_key in ["sari", "budi", "sari budi", "p0", "p1", "p2", "p3"] {
+            self.backplane.claim(&name_key.into(), &session(name_key)).await.expect("a claim");
+        }
+        self.incarnation().await
     }
 
     /// A subscriber that receives every event from now on.
@@ -163,14 +172,12 @@ pub async fn heartbeat(
     adds: &[&str],
     dels: &[&str],
 ) -> Result<HeartbeatReply, HeartbeatError> {
-    let holds = |names: &[&str]| names.iter().map(|name_key| person(name_key)).collect();
+    let people = |names: &[&str]| names.iter().map(|name_key| person(name_key)).collect();
     backplane
         .heartbeat(Heartbeat {
-            incarnation: incarnation.clone(),
-            heartbeat_seq,
-            draining: false,
-            adds: holds(adds),
-            dels: holds(dels),
+            adds: people(adds),
+            dels: people(dels),
+            ..Heartbeat::new(incarnation.clone(), heartbeat_seq)
         })
         .await
 }

@@ -51,11 +51,10 @@ async fn stored_state_has_its_golden_form() {
     let backplane = &*fixture.backplane;
     heartbeat(backplane, &"inc1".into(), 1, &["sari", "budi"], &[]).await.unwrap();
     let drains = Heartbeat {
-        incarnation: "inc2".into(),
-        heartbeat_seq: 1,
         draining: true,
         adds: vec![person("sari")],
         dels: vec![person("budi")],
+        ..Heartbeat::new("inc2".into(), 1)
     };
     backplane.heartbeat(drains).await.unwrap();
     let id = publish(backplane, &"inc1".into(), "n1").await.unwrap();

@@ -82,8 +82,7 @@ async fn incarnation_renewed_since_is_not_reaped(fixture: Fixture) {
 
 async fn lease_draining_is_marked(fixture: Fixture) {
     let incarnation = fixture.incarnation().await;
-    let goodbye =
-        Heartbeat { incarnation: incarnation.clone(), heartbeat_seq: 2, draining: true, adds: vec![], dels: vec![] };
+    let goodbye = Heartbeat { draining: true, ..Heartbeat::new(incarnation.clone(), 2) };
     let leases = fixture.backplane.heartbeat(goodbye).await.unwrap().leases;
     assert_eq!((leases[0].heartbeat_seq, leases[0].stage), (2, Stage::Draining));
     assert_eq!(fixture.backplane.reap(&incarnation, 2).await, Ok(ReapOutcome::Done));
@@ -93,7 +92,7 @@ async fn person_moved_from_a_draining_incarnation_is_released(fixture: Fixture) 
     let (one, two) = (fixture.incarnation().await, fixture.incarnation().await);
     heartbeat(&*fixture.backplane, &one, 2, &["sari", "budi"], &[]).await.unwrap();
     let before = heartbeat(&*fixture.backplane, &two, 2, &["budi"], &[]).await.unwrap().position;
-    let goodbye = Heartbeat { incarnation: one.clone(), heartbeat_seq: 3, draining: true, adds: vec![], dels: vec![] };
+    let goodbye = Heartbeat { draining: true, ..Heartbeat::new(one.clone(), 3) };
     fixture.backplane.heartbeat(goodbye).await.unwrap();
     let moved = heartbeat(&*fixture.backplane, &two, 3, &["sari"], &[]).await.unwrap().position;
     assert_eq!(moved, before, "a move is no arrival");

@@ -21,7 +21,7 @@ on_both_engines! { Fixture::of =>
 }
 
 async fn ids_are_contiguous_from_one(fixture: Fixture) {
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     let first = publish(&*fixture.backplane, &incarnation, "a").await.unwrap();
     assert_eq!(first.n, 1);
     for n in 2..20 {
@@ -31,7 +31,7 @@ async fn ids_are_contiguous_from_one(fixture: Fixture) {
 }
 
 async fn nonce_repeated_returns_the_first_id(fixture: Fixture) {
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     let first = publish(&*fixture.backplane, &incarnation, "a").await.unwrap();
     publish(&*fixture.backplane, &incarnation, "b").await.unwrap();
     assert_eq!(publish(&*fixture.backplane, &incarnation, "a").await, Ok(first));
@@ -42,7 +42,7 @@ async fn nonce_repeated_returns_the_first_id(fixture: Fixture) {
 }
 
 async fn nonce_with_another_text_is_refused(fixture: Fixture) {
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     let first = publish(&*fixture.backplane, &incarnation, "a").await.unwrap();
     let other = fixture.backplane.publish(post(&incarnation, "sari", "a", "lain")).await;
     assert_eq!(other, Err(PublishError::BadNonce));
@@ -50,7 +50,7 @@ async fn nonce_with_another_text_is_refused(fixture: Fixture) {
 }
 
 async fn nonces_of_two_people_are_independent(fixture: Fixture) {
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     // The log divides name key and nonce by a space, and names contain spaces too.
     let ids = [("sari", "a"), ("budi", "a"), ("sari budi", "a"), ("sari", "budi-a")];
     let mut kept = BTreeSet::new();
@@ -61,7 +61,7 @@ async fn nonces_of_two_people_are_independent(fixture: Fixture) {
 }
 
 async fn publishers_at_once_share_one_order_without_holes(fixture: Fixture) {
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     let mut subscriber = fixture.subscriber().await;
     let senders = (0..4).map(|sender| {
         let (backplane, incarnation) = (fixture.other(), incarnation.clone());
@@ -86,7 +86,7 @@ async fn publishers_at_once_share_one_order_without_holes(fixture: Fixture) {
 }
 
 async fn message_times_never_decrease(fixture: Fixture) {
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     for n in 0..50 {
         publish(&*fixture.backplane, &incarnation, &format!("n{n}")).await.unwrap();
     }
@@ -102,6 +102,7 @@ mod trimming {
         history_age: None,
         name_hold: Duration::from_secs(60),
         messages: Rate::UNLIMITED,
+        lease: Duration::from_secs(5),
     };
 
     on_both_engines! { log_beyond_its_length_is_trimmed }
@@ -109,7 +110,7 @@ mod trimming {
     async fn log_beyond_its_length_is_trimmed(engine: Engine) {
         assert_ne!(FEW.history, POLICY.history);
         let fixture = Fixture::with(engine, FEW).await;
-        let incarnation = fixture.incarnation().await;
+        let incarnation = fixture.sender().await;
         let mut ids = vec![];
         for n in 0..400 {
             ids.push(publish(&*fixture.backplane, &incarnation, &format!("n{n}")).await.unwrap());
@@ -140,7 +141,7 @@ mod ageing {
 
     async fn log_beyond_its_age_is_trimmed_to_a_position(engine: Engine) {
         let fixture = Fixture::with(engine, BRIEF).await;
-        let incarnation = fixture.incarnation().await;
+        let incarnation = fixture.sender().await;
         let mut ids = vec![];
         for n in 0..20 {
             ids.push(publish(&*fixture.backplane, &incarnation, &format!("n{n}")).await.unwrap());

@@ -27,7 +27,7 @@ fn ban(name_key: &str, for_ms: u64) -> ModerationAction {
 }
 
 async fn message_deleted_keeps_only_its_position(fixture: Fixture) {
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     let mut ids = vec![];
     for nonce in ["a", "b", "c"] {
         ids.push(publish(&*fixture.backplane, &incarnation, nonce).await.unwrap());
@@ -53,7 +53,7 @@ async fn message_deleted_keeps_only_its_position(fixture: Fixture) {
 }
 
 async fn deletion_is_published_once_and_only_if_it_deletes(fixture: Fixture) {
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     let id = publish(&*fixture.backplane, &incarnation, "a").await.unwrap();
     let mut subscriber = fixture.subscriber().await;
     let unknown = Id::new(id.epoch, 99);
@@ -79,7 +79,7 @@ async fn deletion_is_published_once_and_only_if_it_deletes(fixture: Fixture) {
 }
 
 async fn ban_ends_the_session_and_refuses_the_name(fixture: Fixture) {
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     heartbeat(&*fixture.backplane, &incarnation, 2, &["sari", "budi"], &[]).await.unwrap();
     let mut subscriber = fixture.subscriber().await;
     assert_eq!(fixture.other().moderate(ban("sari", 60_000)).await, Ok(ModerationOutcome::Done));
@@ -105,7 +105,7 @@ async fn ban_expired_or_lifted_frees_the_name(fixture: Fixture) {
     );
     fixture.backplane.moderate(ban("budi", 60_000)).await.unwrap();
     // The name was free: only the ban refuses an old session.
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     assert_eq!(heartbeat(&*fixture.other(), &incarnation, 2, &["budi"], &[]).await.unwrap().refused, ["budi"]);
     eventually(SOON, "the ban expires", || async {
         match fixture.other().claim(&"sari".into(), &session("sari")).await.unwrap() {
@@ -124,7 +124,7 @@ async fn ban_expired_or_lifted_frees_the_name(fixture: Fixture) {
 }
 
 async fn ban_for_no_time_frees_the_name_at_once(fixture: Fixture) {
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     heartbeat(&*fixture.backplane, &incarnation, 2, &["sari"], &[]).await.unwrap();
     assert_eq!(fixture.other().moderate(ban("sari", 0)).await, Ok(ModerationOutcome::Done));
     assert!(fixture.backplane.read(None).await.unwrap().people.is_empty());
@@ -151,7 +151,7 @@ async fn rules_set_are_published_and_in_every_snapshot(fixture: Fixture) {
 }
 
 async fn action_applied_is_on_record(fixture: Fixture) {
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     let id = publish(&*fixture.backplane, &incarnation, "a").await.unwrap();
     let acts = [
         ModerationAction::Remove { ids: vec![id] },
@@ -169,7 +169,7 @@ async fn action_applied_is_on_record(fixture: Fixture) {
 }
 
 async fn slow_mode_holds_across_instances_and_ends_at_once(fixture: Fixture) {
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     let there = fixture.other();
     fixture.backplane.moderate(ModerationAction::Slow { interval_ms: 60_000 }).await.unwrap();
     let first = publish(&*fixture.backplane, &incarnation, "a").await;
@@ -195,7 +195,7 @@ mod pace {
             .redis
             .as_ref()
             .map_or_else(|| fixture.backplane.clone(), |redis| super::super::fixture::on(redis, FIVE));
-        let incarnation = fixture.incarnation().await;
+        let incarnation = fixture.sender().await;
         let began = std::time::Instant::now();
         let mut kept = 0;
         let mut refused = None;

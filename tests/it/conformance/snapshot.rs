@@ -20,7 +20,7 @@ on_both_engines! { Fixture::of =>
 }
 
 async fn send_messages(fixture: &Fixture, count: usize) -> Vec<Id> {
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     let mut ids = vec![];
     for n in 0..count {
         ids.push(publish(&*fixture.backplane, &incarnation, &format!("n{n}")).await.unwrap());
@@ -84,7 +84,7 @@ async fn snapshot_since_the_beginning_continues_it(fixture: Fixture) {
 
 async fn snapshot_holds_messages_people_and_position(fixture: Fixture) {
     let ids = send_messages(&fixture, 2).await;
-    let incarnation = fixture.incarnation().await;
+    let incarnation = fixture.sender().await;
     let position = heartbeat(&*fixture.backplane, &incarnation, 2, &["sari"], &[]).await.unwrap().position;
     let snapshot = fixture.backplane.read(None).await.unwrap();
     assert_eq!((snapshot.position, snapshot.position.head), (position, ids[1]));

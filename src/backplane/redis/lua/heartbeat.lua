@@ -1,7 +1,7 @@
 -- Renews an incarnation's lease, and adds and removes the people it holds.
--- KEYS: the room's, then the claim of the name of each person in `adds`, then of each in `dels`.
+-- KEYS: the room's, then the claim of each person's name: in `adds`, in `renewals`, in `dels`.
 -- args: incarnation, heartbeat_seq, draining, name_hold_ms, history_age_ms (absent: any age),
---   adds and dels (lists of people: who, name, tag).
+--   adds, renewals and dels (lists of people: who, name, tag).
 -- Returns: outcome 'stale' | 'gone' (epoch) | 'renewed' (position, refused name keys, leases by incarnation, time_us).
 local incarnation, seq = args.incarnation, args.heartbeat_seq
 
@@ -33,9 +33,16 @@ end
 
 local joined, left, refused = {}, {}, {}
 
-local function add(person, claim)
-  local owner = redis.call('GET', claim)
-  if (owner and owner ~= person.tag) or banned_ms(person.who) then
+local function refuses(person, owner, is_renewal)
+  if owner then
+    return owner ~= person.tag
+  end
+  -- A person who is no longer held, and has no claim, was removed with the session.
+  return is_renewal and not is_held(person.who, incarnation)
+end
+
+local function add(person, claim, is_renewal)
+  if refuses(person, redis.call('GET', claim), is_renewal) or banned_ms(person.who) then
     refused[#refused + 1] = person.who
     return
   end
@@ -62,8 +69,11 @@ end
 for i, person in ipairs(args.adds) do
   add(person, KEYS[10 + i])
 end
+for i, person in ipairs(args.renewals) do
+  add(person, KEYS[10 + #args.adds + i], true)
+end
 for i, person in ipairs(args.dels) do
-  remove(person, KEYS[10 + #args.adds + i])
+  remove(person, KEYS[10 + #args.adds + #args.renewals + i])
 end
 
 publish_presence(joined, left)

@@ -134,6 +134,11 @@ local function holders_of(name_key)
   end
 end
 
+local function is_held(name_key, incarnation)
+  local _, holders = holders_of(name_key)
+  return holders and (' ' .. holders .. ' '):find(' ' .. incarnation .. ' ', 1, true)
+end
+
 -- Removes an incarnation from a person's holders. Returns the name if it was the last holder.
 local function release(name_key, incarnation)
   local name, holders = holders_of(name_key)

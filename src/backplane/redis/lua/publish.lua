@@ -14,6 +14,10 @@ local owner = redis.call('GET', claim)
 if owner and owner ~= args.session then
   return '{"outcome":"ended"}'
 end
+-- A claim may expire while Redis does not reply. Its person is then still held, unless the session has ended.
+if not owner and not is_held(args.name_key, args.incarnation) then
+  return '{"outcome":"fenced"}'
+end
 
 -- A nonce has no space, so the last one divides.
 local key = args.name_key .. ' ' .. args.nonce

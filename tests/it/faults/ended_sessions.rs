@@ -1,0 +1,50 @@
+//! A session ends while an instance receives no events: nothing it held comes back through that instance.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::time::sleep_until;
+
+use super::scene::instances;
+use crate::kit::{Proxy, Redis, SOON, Transcript, WsClient, proxy::Whose, transcript::Moved};
+
+/// Long enough that an instance is unaware of missing events for 48 s.
+const LEASE: &str = "120s";
+/// A claim is renewed after a third of it.
+const NAME_HOLD: &str = "45s";
+/// After the end of the session: longer than any call is in flight.
+const LATER: Duration = Duration::from_secs(12);
+/// After the end of the session: its claim would have been renewed.
+const RENEWED: Duration = Duration::from_secs(18);
+
+#[tokio::test]
+async fn session_ended_unnoticed_neither_sends_nor_rejoins() {
+    let redis = Redis::start().await;
+    let direct = redis.url();
+    let proxy = Proxy::to(redis.port()).await;
+    let settings = || instances().instances(1).set("RUANG_LEASE", LEASE).set("RUANG_NAME_HOLD", NAME_HOLD);
+    let unaware = settings().start_on(Some(redis), &format!("redis://127.0.0.1:{}", proxy.port())).await;
+    let aware = settings().start_on(None, &direct).await;
+    let mut sari = unaware.guest(0, "sari").await;
+    let mut budi = aware.guest(0, "budi").await;
+    budi.sees(&["budi", "sari"]).await;
+
+    proxy.stall(Whose::Subscribers);
+    sari.http_client.moved_to(aware.base(0)).log_out().await.leads_to("/");
+    let ended = Instant::now();
+    let left = Moved::Out("sari".to_owned());
+    let moves = budi.expect("sari leaves", |heard| heard.moves.contains(&left)).await.moves.len();
+
+    sleep_until((ended + LATER).into()).await;
+    sari.send(json!({"type": "message", "nonce": "ghost", "text": "hantu"})).await;
+    let is_refused =
+        |heard: &Transcript| heard.acked("ghost").is_some() || !heard.errors.is_empty() || !heard.byes.is_empty();
+    let heard = sari.expect_within(SOON, "a refusal", is_refused).await;
+    assert_eq!(heard.acked("ghost"), None);
+
+    sleep_until((ended + RENEWED).into()).await;
+    WsClient::enter(&aware.http_client(0), "sari").await.say_kept("sari baru").await;
+    let heard = budi.hears("sari", "sari baru").await;
+    assert_eq!(heard.moves[moves..], [Moved::In("sari".to_owned())], "only the new session joins");
+    assert!(!heard.shows("sari", "hantu"));
+}
