@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::time::sleep_until;
 
 use super::scene::instances;
-use crate::kit::{Proxy, Redis, SOON, Transcript, WsClient, proxy::Whose, transcript::Moved};
+use crate::kit::{Proxy, Redis, SOON, Transcript, WsClient, proxy::Target, transcript::PresenceChange};
 
 /// Long enough that an instance is unaware of missing events for 48 s.
 const LEASE: &str = "120s";
@@ -21,19 +21,19 @@ const RENEWED: Duration = Duration::from_secs(18);
 async fn session_ended_unnoticed_neither_sends_nor_rejoins() {
     let redis = Redis::start().await;
     let direct = redis.url();
-    let proxy = Proxy::to(redis.port()).await;
+    let proxy = Proxy::start(redis.port()).await;
     let settings = || instances().instances(1).set("RUANG_LEASE", LEASE).set("RUANG_NAME_HOLD", NAME_HOLD);
     let unaware = settings().start_on(Some(redis), &format!("redis://127.0.0.1:{}", proxy.port())).await;
     let aware = settings().start_on(None, &direct).await;
-    let mut sari = unaware.guest(0, "sari").await;
-    let mut budi = aware.guest(0, "budi").await;
-    budi.sees(&["budi", "sari"]).await;
+    let mut sari = unaware.join(0, "sari").await;
+    let mut budi = aware.join(0, "budi").await;
+    budi.wait_for_members(&["budi", "sari"]).await;
 
-    proxy.stall(Whose::Subscribers);
-    sari.http_client.moved_to(aware.base(0)).log_out().await.leads_to("/");
+    proxy.stall(Target::Subscribers);
+    sari.http_client.with_base(aware.base(0)).log_out().await.leads_to("/");
     let ended = Instant::now();
-    let left = Moved::Out("sari".to_owned());
-    let moves = budi.expect("sari leaves", |heard| heard.moves.contains(&left)).await.moves.len();
+    let left = PresenceChange::Left("sari".to_owned());
+    let moves = budi.expect("sari leaves", |heard| heard.changes.contains(&left)).await.changes.len();
 
     sleep_until((ended + LATER).into()).await;
     sari.send(json!({"type": "message", "nonce": "ghost", "text": "hantu"})).await;
@@ -43,8 +43,8 @@ async fn session_ended_unnoticed_neither_sends_nor_rejoins() {
     assert_eq!(heard.acked("ghost"), None);
 
     sleep_until((ended + RENEWED).into()).await;
-    WsClient::enter(&aware.http_client(0), "sari").await.say_kept("sari baru").await;
-    let heard = budi.hears("sari", "sari baru").await;
-    assert_eq!(heard.moves[moves..], [Moved::In("sari".to_owned())], "only the new session joins");
+    WsClient::sign_in_and_join(&aware.http_client(0), "sari").await.send_acked("sari baru").await;
+    let heard = budi.wait_for_text("sari", "sari baru").await;
+    assert_eq!(heard.changes[moves..], [PresenceChange::Joined("sari".to_owned())], "only the new session joins");
     assert!(!heard.shows("sari", "hantu"));
 }

@@ -70,25 +70,25 @@ fn join() -> Vec<u8> {
 
 /// Holds a room whose instance is flooded against one beside which another server is flooded.
 async fn compare(engine: Engine, first: &[u8], flood: &[u8]) {
-    let (quiet, flooded) = (Cluster::as_it_comes(engine).await, Cluster::as_it_comes(engine).await);
+    let (quiet, flooded) = (Cluster::with_defaults(engine).await, Cluster::with_defaults(engine).await);
     let control = worst_latency(&quiet, &flooded, "banjir", first, flood).await;
-    let memory = flooded.instances[0].resident();
+    let memory = flooded.instances[0].resident_kib();
     let beside = worst_latency(&flooded, &flooded, "bandang", first, flood).await;
     let allowed = control.max(CONTROL_AT_LEAST) * 2;
     assert!(beside <= allowed, "a message took {beside:?} beside the flood, {control:?} with another server flooded");
-    let taken = flooded.instances[0].resident().saturating_sub(memory);
+    let taken = flooded.instances[0].resident_kib().saturating_sub(memory);
     assert!(taken <= TAKEN_AT_MOST, "{taken} KiB");
 }
 
 /// The longest that a message takes through `room` while somebody floods `target`.
 async fn worst_latency(room: &Cluster, target: &Cluster, intruder: &str, first: &[u8], flood: &[u8]) -> Duration {
-    let mut talker = room.guest(0, "sari").await;
+    let mut talker = room.join(0, "sari").await;
     let flood = Flood::start(target, intruder, first, flood).await;
     let (mut turns, mut worst) = (interval(FLOOD / MESSAGES), Duration::ZERO);
     for n in 1..=MESSAGES {
         turns.tick().await;
         let sent = Instant::now();
-        talker.say_kept(&format!("halo {n}")).await;
+        talker.send_acked(&format!("halo {n}")).await;
         worst = worst.max(sent.elapsed());
     }
     flood.stop().await;
@@ -102,7 +102,7 @@ struct Flood(JoinHandle<()>);
 impl Flood {
     async fn start(target: &Cluster, name: &str, first: &[u8], flood: &[u8]) -> Self {
         let intruder = target.http_client(0);
-        intruder.sign_in(name).await.leads_to("/chat");
+        intruder.sign_in(name).await.redirects_to("/chat");
         let (stream, _) = handshake(&intruder, "").await;
         let (first, flood) = (first.to_vec(), flood.repeat(64 * 1024 / flood.len() + 1));
         Self(tokio::spawn(run(stream, first, flood)))
