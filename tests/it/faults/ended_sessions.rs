@@ -30,7 +30,7 @@ async fn session_ended_unnoticed_neither_sends_nor_rejoins() {
     budi.wait_for_members(&["budi", "sari"]).await;
 
     proxy.stall(Target::Subscribers);
-    sari.http_client.with_base(aware.base(0)).log_out().await.leads_to("/");
+    sari.http_client.with_base(aware.base(0)).log_out().await.redirects_to("/");
     let ended = Instant::now();
     let left = PresenceChange::Left("sari".to_owned());
     let moves = budi.expect("sari leaves", |heard| heard.changes.contains(&left)).await.changes.len();
