@@ -7,8 +7,8 @@ use ruang::name::Name;
 fuzz_target!(|typed: &str| {
     let Ok(name) = Name::parse(typed) else { return };
     let again = Name::parse(name.shown()).expect("what is shown can be typed");
-    assert_eq!((again.shown(), again.who()), (name.shown(), name.who()));
-    assert!(!name.who().is_empty() && !name.who().chars().any(char::is_control), "{:?}", name.who());
+    assert_eq!((again.shown(), again.key()), (name.shown(), name.key()));
+    assert!(!name.key().is_empty() && !name.key().chars().any(char::is_control), "{:?}", name.key());
     assert_eq!(name.shown().trim(), name.shown());
     assert!(!name.shown().chars().any(char::is_control));
 });

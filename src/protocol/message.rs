@@ -40,7 +40,9 @@ impl Text {
     /// # Errors
     /// [`TextError`] when nothing or too much is left after normalisation.
     pub fn parse(raw: &str) -> Result<Self, TextError> {
-        let text = ComposingNormalizerBorrowed::new_nfc().normalize(&without_controls(raw)).trim().to_owned();
+        // In this order a text that was parsed parses to itself.
+        let composed = ComposingNormalizerBorrowed::new_nfc().normalize(&without_controls(raw)).into_owned();
+        let text = without_piles_of_marks(&composed).trim().to_owned();
         if !text.chars().any(is_drawn) {
             return Err(TextError::Empty);
         }
@@ -62,14 +64,18 @@ impl Text {
     }
 }
 
-/// The text with line ends as newlines, without other controls than tab, and without marks piled upon marks: those are drawn
-/// over the lines of others.
+/// The text with line ends as newlines, and without other controls than tab.
 fn without_controls(raw: &str) -> String {
-    let mut marks = 0;
     let lines = raw.replace("\r\n", "\n").replace('\r', "\n");
-    let kept = lines.chars().filter(|c| {
+    lines.chars().filter(|c| !c.is_control() || matches!(c, '\t' | '\n')).collect()
+}
+
+/// The text without marks that pile upon [`MARKS`] others: they are drawn over the lines of others.
+fn without_piles_of_marks(text: &str) -> String {
+    let mut marks = 0;
+    let kept = text.chars().filter(|c| {
         marks = if is_mark(*c) { marks + 1 } else { 0 };
-        marks <= MARKS && (!c.is_control() || matches!(c, '\t' | '\n'))
+        marks <= MARKS
     });
     kept.collect()
 }
@@ -138,5 +144,54 @@ impl Row {
 impl From<Message> for Row {
     fn from(message: Message) -> Self {
         Self::Message(Arc::new(message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parsed(raw: &str) -> String {
+        Text::parse(raw).map(|text| text.as_str().to_owned()).unwrap_or_default()
+    }
+
+    #[test]
+    fn control_characters_are_removed_and_layout_stays() {
+        assert_eq!(parsed("a\u{0}b\u{1b}[31mc\u{7f}\u{9b}d"), "ab[31mcd");
+        assert_eq!(parsed("fn main() {\r\n\tlet a  = 1;\r    b\n}"), "fn main() {\n\tlet a  = 1;\n    b\n}");
+    }
+
+    #[test]
+    fn text_with_nothing_to_see_is_empty() {
+        for raw in
+            ["\u{2800}", "\u{3164}", "\u{115f}\u{1160}", "\u{2064}", "\u{200b}\u{feff}", "\u{0}\u{1}", " \u{202e} "]
+        {
+            assert_eq!(Text::parse(raw), Err(TextError::Empty), "{raw:?}");
+        }
+        assert_eq!(parsed("👨\u{200d}👩\u{200d}👧"), "👨\u{200d}👩\u{200d}👧", "joiners are for something");
+    }
+
+    #[test]
+    fn marks_are_not_piled_higher_than_four() {
+        assert_eq!(parsed(&format!("z{}", "\u{335}".repeat(50))), format!("z{}", "\u{335}".repeat(4)));
+        assert_eq!(parsed("ที่ นี้ क्षि"), "ที่ นี้ क्षि");
+    }
+
+    #[test]
+    fn encoded_length_is_that_of_its_json() {
+        let text = Text::parse("a\"b\\c\td\ne é").expect("a text");
+        let json = serde_json::to_string(text.as_str()).expect("JSON");
+        assert_eq!(text.encoded_len(), json.len() - 2);
+    }
+
+    proptest! {
+        #[test]
+        fn parsed_text_parses_to_itself(raw in "[\\PC\\n\\t\u{0}\u{301}\u{93c}\u{958}\u{335} ]{0,60}") {
+            if let Ok(text) = Text::parse(&raw) {
+                prop_assert_eq!(Text::parse(text.as_str()), Ok(text.clone()));
+            }
+        }
     }
 }
