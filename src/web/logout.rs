@@ -31,6 +31,6 @@ pub async fn submit(
 
 /// The room first: a session deleted before could not be ended again.
 async fn end(web: &Web, signed_in: &SignedIn) -> bool {
-    let SignedIn { person, id } = signed_in;
+    let SignedIn { person, id, .. } = signed_in;
     web.room.end(&person.session, &person.name_key).await.is_ok() && web.sessions.delete(id).await.is_ok()
 }
