@@ -183,6 +183,8 @@ let welcomes = 0;
 const connection = new Connection({
   openSocket: () => new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`, "ruang.v1"),
   probe: api.probe,
+  explain: api.explain,
+  isHidden: () => document.hidden,
   getSince: () => timeline.since,
   onFrame: (frame, request) => {
     if (frame.type !== "welcome") return conversation.handleFrame(frame);
@@ -192,7 +194,7 @@ const connection = new Connection({
   onState: (change) => {
     if (change.state === "waiting" || change.state === "ended") conversation.handleDisconnect();
     status.show(change);
-    if (change.signedOut) location.replace("/");
+    if (change.state === "ended") location.replace("/");
   },
   backoff: new Backoff(),
 });
@@ -270,10 +272,10 @@ outboxView.onDiscard = (nonce) => {
 // Events of the browser.
 
 const checkConnection = () => connection.check();
-status.onRetry = checkConnection;
-addEventListener("online", checkConnection);
-addEventListener("offline", checkConnection);
-addEventListener("pageshow", checkConnection);
+status.onRetry = () => connection.connect();
+for (const event of ["online", "offline", "pageshow", "focus"]) addEventListener(event, checkConnection);
+document.addEventListener("resume", checkConnection);
+for (const event of ["pointerdown", "keydown", "input"]) addEventListener(event, () => connection.nudge(), { passive: true });
 addEventListener("focus", updatePresent);
 addEventListener("blur", updatePresent);
 document.addEventListener("visibilitychange", () => {

@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod collector;
 pub mod engines;
 pub mod front;
+pub mod gateway;
 pub mod http_client;
 pub mod https;
 pub mod instance;
