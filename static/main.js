@@ -3,6 +3,7 @@
 import * as alerts from "./alerts.js";
 import * as api from "./api.js";
 import { Backoff } from "./backoff.js";
+import { ChannelLocks } from "./channel_locks.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { Conversation } from "./conversation.js";
@@ -147,7 +148,8 @@ boxes.notify.addEventListener("change", async () => {
 // Writing.
 
 const tabOutbox = new TabOutbox({
-  locks: navigator.locks,
+  // Over http there are no Web Locks.
+  locks: navigator.locks ?? new ChannelLocks(),
   storage: local,
   session,
   prefix: `ruang.outbox/${person}/`,
