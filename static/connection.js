@@ -36,8 +36,8 @@ const CLOCK = {
 
 /**
  * Calls `onState` with { state }: "connecting", "online", "waiting" (with `until`; with a `reason` where one is known: "gateway",
- * "blocked", "crowded", "closed" or "unsubscribed"; `expected` where the instance announced a restart) or "ended": the
- * session is over. Calls `onFrame` with each frame that is not its own; for a welcome also with the join that it
+ * "blocked", "crowded", "closed" or "unsubscribed"; `expected` where the instance announced a restart) or "ended" (the
+ * session is over; `why` is "ended" or "expired"). Calls `onFrame` with each frame that is not its own; for a welcome also with the join that it
  * answers, { since }, or null. `openSocket` creates a WebSocket. `probe` asks over HTTP whether the server is there:
  * { isUp, reason, retryAfterMs }; `explain` why it refused a socket: { signedOut, reason, retryAfterMs }. `getSince`
  * returns the id to join from, `isHidden` whether the browser may slow down the page's timers.
@@ -278,14 +278,14 @@ export class Connection {
 
   #handleClose(code) {
     this.#forget();
-    if (code === SESSION_ENDED) return this.#end();
+    if (code === SESSION_ENDED) return this.#end("ended");
     if (FAULT_CODES.has(code) || code >= 4000) return this.#handleFailure("closed", this.#retryAfterMs);
     if (this.#isOpen) return this.#wait({ retryAfterMs: this.#retryAfterMs, expected: code === RESTART });
     // A browser does not reveal the status with which an upgrade was refused.
     this.#showWaiting(this.#clock.now());
     this.#use.explain().then(({ signedOut, reason = null, retryAfterMs = 0 }) => {
       if (this.#socket || this.#round) return;
-      if (signedOut) return this.#end();
+      if (signedOut) return this.#end("expired");
       if (reason) return this.#handleFailure(reason, retryAfterMs);
       this.#reason = null;
       this.#wait({ retryAfterMs });
@@ -313,9 +313,9 @@ export class Connection {
     this.#use.onState({ state: "waiting", until, reason, expected });
   }
 
-  #end() {
+  #end(why) {
     this.#hasEnded = true;
-    this.#use.onState({ state: "ended" });
+    this.#use.onState({ state: "ended", why });
   }
 
   #startTimer(name, ms, action) {

@@ -196,7 +196,8 @@ const connection = new Connection({
   onState: (change) => {
     if (change.state === "waiting" || change.state === "ended") conversation.handleDisconnect();
     status.show(change);
-    if (change.state === "ended") location.replace("/");
+    // The form says why; drafts and unsent messages stay in the storage for the same name.
+    if (change.state === "ended") location.replace(`/?why=${change.why}`);
   },
   backoff: new Backoff(),
 });

@@ -115,7 +115,7 @@ test("only_a_lost_session_ends_the_connection", async () => {
   await out.pass(600_000);
   out.connection.connect();
   assert.equal(out.sockets.length, 1);
-  assert.equal(out.state(), "ended");
+  assert.deepEqual(out.states.at(-1), { state: "ended", why: "ended" });
   for (const code of [1002, 1003, 1007, 1008, 1009, 1013, 1001, 1006, 1011, 4999, 3000]) {
     const world = join();
     world.socket().onclose({ code });
@@ -138,7 +138,7 @@ test("second_close_for_a_fault_is_explained", async () => {
 test("refused_upgrade_ends_only_when_signed_out", async () => {
   const out = connect({ answer: { signedOut: true } });
   await refuse(out);
-  assert.equal(out.state(), "ended");
+  assert.deepEqual(out.states.at(-1), { state: "ended", why: "expired" });
   const full = connect({ answer: { retryAfterMs: 2000 } });
   await refuse(full);
   full.answer = { isUp: true };

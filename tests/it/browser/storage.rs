@@ -62,3 +62,17 @@ async fn closed_http_tab_has_its_messages_sent_by_another() {
     sari.shows(TEXT, "tertinggal").await;
     assert_eq!(sari.texts(TEXT).await, ["tertinggal"]);
 }
+
+#[tokio::test]
+async fn session_end_leads_to_its_reason_and_keeps_what_was_typed() {
+    let (cluster, sari) = sari_alone().await;
+    sari.script("WebSocket.prototype.send = () => {}", vec![]).await;
+    sari.enter("#text", "belum terkirim").await;
+    sari.types("#text", "belum selesai").await;
+    sari.script("fetch('/logout', { method: 'POST' })", vec![]).await;
+    sari.is_at("/").await;
+    sari.comes_to("return location.search", "?why=ended").await;
+    signs_in(&sari, cluster.base(0), "sari").await;
+    sari.shows(TEXT, "belum terkirim").await;
+    sari.comes_to("return document.querySelector('#text').value", "belum selesai").await;
+}
