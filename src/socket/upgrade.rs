@@ -24,7 +24,7 @@ use tower_sessions::Session;
 use super::{
     Sockets,
     connection::{AuthenticatedClient, Connection},
-    connection_limit::ConnectionRefusal,
+    connection_limit::{ConnectionPermit, ConnectionRefusal},
     recent_sessions::KnownSession,
 };
 use crate::{
@@ -36,7 +36,8 @@ use crate::{
     websocket::accept_key,
 };
 
-/// Opens a WebSocket, if everything is in order; the checks come in the order of the protocol.
+/// Opens a WebSocket, if everything is in order; the checks come in the order of the protocol. A request that is no
+/// upgrade is refused as an upgrade would be: a page cannot read the status of a refused socket, but of this.
 pub(super) async fn open(
     State(sockets): State<Sockets>,
     Extension(session): Extension<Session>,
@@ -44,25 +45,23 @@ pub(super) async fn open(
 ) -> Response {
     let headers = request.headers();
     let peer = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
-    let Some(accept) = handshake(headers) else { return upgrade_required() };
+    let address = limit_key(sockets.0.site.proxies.client(peer, headers));
+    let Some(accept) = handshake(headers) else {
+        return admit(&sockets, address).map_or_else(Refusal::answer, |_| upgrade_required());
+    };
     if !sockets.0.site.allows_socket(headers, peer) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    let address = limit_key(sockets.0.site.proxies.client(peer, headers));
     let authenticate = match authenticate(&sockets, &session, address).await {
         Ok(authenticate) => authenticate,
         Err(not) => return not.into_response(),
     };
-    if sockets.0.draining.is_cancelled() {
-        return come_back(StatusCode::SERVICE_UNAVAILABLE, "draining");
-    }
-    if sockets.0.queue_memory.is_exceeded() {
-        return come_back(StatusCode::SERVICE_UNAVAILABLE, "overloaded");
-    }
-    let place = match sockets.0.connection_limit.take(address) {
+    let place = match admit(&sockets, address) {
         Ok(place) => place,
-        Err(ConnectionRefusal::Full) => return come_back(StatusCode::SERVICE_UNAVAILABLE, "full"),
-        Err(ConnectionRefusal::TooMany) => return come_back(StatusCode::TOO_MANY_REQUESTS, "too_many_connections"),
+        Err(refusal) => {
+            instruments().refused(refusal.reason);
+            return refusal.answer();
+        }
     };
     let offered = offers_subprotocol(headers);
     let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() else { return upgrade_required() };
@@ -72,6 +71,34 @@ pub(super) async fn open(
         drop(place);
     });
     switching(accept, offered)
+}
+
+/// Why there is no place for a socket at the moment.
+struct Refusal {
+    status: StatusCode,
+    /// For the metric.
+    reason: &'static str,
+}
+
+impl Refusal {
+    fn answer(self) -> Response {
+        (self.status, [(RETRY_AFTER, "2")]).into_response()
+    }
+}
+
+/// Acquires a place for a socket of this address.
+fn admit(sockets: &Sockets, address: IpAddr) -> Result<ConnectionPermit, Refusal> {
+    let unavailable = |reason| Refusal { status: StatusCode::SERVICE_UNAVAILABLE, reason };
+    if sockets.0.draining.is_cancelled() {
+        return Err(unavailable("draining"));
+    }
+    if sockets.0.queue_memory.is_exceeded() {
+        return Err(unavailable("overloaded"));
+    }
+    sockets.0.connection_limit.take(address).map_err(|refusal| match refusal {
+        ConnectionRefusal::Full => unavailable("full"),
+        ConnectionRefusal::TooMany => Refusal { status: StatusCode::TOO_MANY_REQUESTS, reason: "too_many_connections" },
+    })
 }
 
 /// Whose socket it is to be. What ends is listened for before it is looked up: so nothing falls between.
@@ -128,9 +155,4 @@ fn switching(accept: String, subprotocol: bool) -> Response {
 fn upgrade_required() -> Response {
     let headers = [(CONNECTION, "upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")];
     (StatusCode::UPGRADE_REQUIRED, headers).into_response()
-}
-
-fn come_back(status: StatusCode, reason: &'static str) -> Response {
-    instruments().refused(reason);
-    (status, [(RETRY_AFTER, "2")]).into_response()
 }
