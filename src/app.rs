@@ -158,7 +158,7 @@ fn wire(settings: &Settings, room: Room, store: Arc<dyn SessionStore>) -> (axum:
         site.clone(),
         socket::Options {
             messages: settings.message_rate(),
-            address_factor: 10,
+            senders_per_address: settings.senders_per_address,
             connections_per_address: settings.connections_per_address,
             max_connections: settings.max_connections,
             waiting_bytes: memory_limit::available() / QUEUE_SHARE,

@@ -1,18 +1,18 @@
-//! How many bytes may wait for slow clients, all of them together.
+//! Bounds the bytes that wait for slow clients, all together.
 
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
 };
 
-/// The bytes that wait, and how many may.
+/// The bytes that wait for all clients, and their limit.
 #[derive(Debug)]
 pub(super) struct QueueMemory {
-    most: usize,
+    limit: usize,
     waiting: AtomicUsize,
 }
 
-/// One connection's part of what waits; given back when dropped.
+/// One connection's share of the bytes that wait; released when dropped.
 #[derive(Debug)]
 pub(super) struct Reservation {
     queue_memory: Arc<QueueMemory>,
@@ -21,21 +21,21 @@ pub(super) struct Reservation {
 
 impl QueueMemory {
     /// Nothing waits yet.
-    pub(super) fn new(most: usize) -> Self {
-        Self { most, waiting: AtomicUsize::new(0) }
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, waiting: AtomicUsize::new(0) }
     }
 
-    /// Whether more waits than may: nobody new comes in then, and who has most of it goes.
+    /// Whether more bytes wait than the limit: new sockets are refused then, and the largest queues are dropped.
     pub(super) fn is_exceeded(&self) -> bool {
-        self.waiting() > self.most
+        self.waiting() > self.limit
     }
 
-    /// Bytes that wait.
+    /// The bytes that wait.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// A connection for which nothing waits.
+    /// Returns the empty reservation of a connection.
     pub(super) fn reservation(self: &Arc<Self>) -> Reservation {
         Reservation { queue_memory: Arc::clone(self), bytes: 0 }
     }
@@ -50,12 +50,12 @@ impl Reservation {
         self.queue_memory.is_exceeded()
     }
 
-    pub(super) fn add(&mut self, bytes: usize) {
+    pub(super) fn acquire(&mut self, bytes: usize) {
         self.bytes += bytes;
         self.queue_memory.waiting.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    pub(super) fn take(&mut self, bytes: usize) {
+    pub(super) fn release(&mut self, bytes: usize) {
         self.bytes -= bytes;
         self.queue_memory.waiting.fetch_sub(bytes, Ordering::Relaxed);
     }
@@ -63,6 +63,6 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.take(self.bytes);
+        self.release(self.bytes);
     }
 }
