@@ -3,7 +3,6 @@
 mod connection;
 mod connection_limit;
 mod frame_reader;
-mod queue_memory;
 mod rate_limit;
 mod recent_sessions;
 mod transport;
@@ -16,13 +15,15 @@ use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
-    connection::InboundPace, connection_limit::ConnectionLimit, queue_memory::QueueMemory, rate_limit::MessageLimits,
+    connection::InboundPace, connection_limit::ConnectionLimit, rate_limit::MessageLimits,
     recent_sessions::RecentSessions,
 };
-use crate::{origin::SitePolicy, rate::Rate, room::Room, session::Sessions, telemetry::InstanceStats};
+use crate::{
+    origin::SitePolicy, queue_memory::QueueMemory, rate::Rate, room::Room, session::Sessions, telemetry::InstanceStats,
+};
 
 /// What sockets may do.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// How often a session may send a message, all its tabs together.
     pub messages: Rate,
@@ -32,8 +33,8 @@ pub struct Options {
     pub connections_per_address: u32,
     /// Open sockets in all.
     pub max_connections: usize,
-    /// Bytes that may wait for slow clients, all together.
-    pub waiting_bytes: usize,
+    /// The bytes that wait for slow clients.
+    pub queue_memory: Arc<QueueMemory>,
 }
 
 /// All sockets of this instance; cheap to clone.
@@ -63,7 +64,7 @@ impl Sockets {
             sessions,
             site,
             connection_limit: Arc::new(connection_limit),
-            queue_memory: Arc::new(QueueMemory::new(options.waiting_bytes)),
+            queue_memory: options.queue_memory,
             message_limits: MessageLimits::new(options.messages, options.address_factor, options.max_connections),
             inbound_pace: InboundPace::of(options.messages),
             connections: TaskTracker::new(),

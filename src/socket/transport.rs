@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::queue_memory::Reservation;
+use crate::queue_memory::Reservation;
 use crate::{
     protocol::Bye,
     room::{Farewell, Recipient},
@@ -251,7 +251,7 @@ impl State {
             }
             if rest.len() < before {
                 self.stuck = Some(Instant::now());
-                self.reservation.take(before - rest.len());
+                self.reservation.release(before - rest.len());
                 self.bytes -= if counted { before - rest.len() } else { 0 };
             }
             if !rest.is_empty() {
@@ -289,7 +289,7 @@ impl State {
 
     fn clear(&mut self) {
         self.waiting = VecDeque::new();
-        self.reservation.take(self.reservation.bytes());
+        self.reservation.release(self.reservation.bytes());
         (self.bytes, self.stuck) = (0, None);
     }
 
