@@ -61,7 +61,7 @@ fn embed(folder: &str, templates: &str) -> Result<(), Box<dyn Error>> {
         fs::write(&gz, gzip(&bytes)?)?;
         writeln!(
             files,
-            "File {{ name: {name:?}, plain: include_bytes!({plain:?}), br: include_bytes!({br:?}), \
+            "Asset {{ name: {name:?}, plain: include_bytes!({plain:?}), br: include_bytes!({br:?}), \
              gzip: include_bytes!({gz:?}) }},"
         )?;
     }
@@ -69,7 +69,7 @@ fn embed(folder: &str, templates: &str) -> Result<(), Box<dyn Error>> {
     for byte in hash.finalize().iter().take(8) {
         write!(short, "{byte:02x}")?;
     }
-    let table = format!("const HASH: &str = {short:?};\nstatic FILES: &[File] = &[\n{files}];\n");
+    let table = format!("const HASH: &str = {short:?};\nstatic FILES: &[Asset] = &[\n{files}];\n");
     Ok(fs::write(out.join("assets.rs"), table)?)
 }
 

@@ -4,7 +4,6 @@ mod connection;
 mod connection_limit;
 mod frame_reader;
 mod message_limits;
-mod queue_memory;
 mod transport;
 mod upgrade;
 
@@ -14,17 +13,16 @@ use axum::{Router, routing::get};
 use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{
-    connection::InboundPace, connection_limit::ConnectionLimit, message_limits::MessageLimits,
-    queue_memory::QueueMemory,
+use self::{connection::InboundPace, connection_limit::ConnectionLimit, message_limits::MessageLimits};
+use crate::{
+    origin::SitePolicy, queue_memory::QueueMemory, rate::Rate, room::Room, session::Sessions, telemetry::InstanceStats,
 };
-use crate::{origin::SitePolicy, rate::Rate, room::Room, session::Sessions, telemetry::InstanceStats};
 
 /// A timer that fires this late shows that the whole process stood still: no client is to blame for that time.
 const STANDSTILL: Duration = Duration::from_secs(1);
 
 /// Limits of sockets.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Messages of one session, all its sockets together.
     pub messages: Rate,
@@ -34,8 +32,8 @@ pub struct Options {
     pub connections_per_address: u32,
     /// Open sockets in all. The server accepts more connections than that, so that a full room still serves pages.
     pub max_connections: usize,
-    /// Bytes that may wait for slow clients, all together.
-    pub waiting_bytes: usize,
+    /// The bytes that wait for slow clients.
+    pub queue_memory: Arc<QueueMemory>,
 }
 
 /// All sockets of this instance; cheap to clone.
@@ -58,15 +56,14 @@ struct SocketContext {
 impl Sockets {
     /// No sockets yet.
     pub fn new(room: Room, sessions: Sessions, site: SitePolicy, options: Options) -> Self {
-        let Options { messages, senders_per_address, connections_per_address, max_connections, waiting_bytes } =
-            options;
+        let Options { messages, senders_per_address, connections_per_address, max_connections, queue_memory } = options;
         Self(Arc::new(SocketContext {
             room,
             sessions,
             site,
             max_connections,
             connection_limit: Arc::new(ConnectionLimit::new(connections_per_address)),
-            queue_memory: Arc::new(QueueMemory::new(waiting_bytes)),
+            queue_memory,
             message_limits: MessageLimits::new(messages, senders_per_address, max_connections),
             inbound_pace: InboundPace::of(messages),
             connections: TaskTracker::new(),

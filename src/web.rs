@@ -22,7 +22,7 @@ mod tests;
 
 use std::{
     net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -33,9 +33,10 @@ use axum::{
     middleware,
     routing::{get, post},
 };
+use parking_lot::Mutex;
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
 
-use self::operator::Operator;
+use self::operator::OperatorAuth;
 pub use self::privacy::Retention;
 use crate::{
     address::limit_key,
@@ -47,19 +48,19 @@ use crate::{
     settings::Secret,
 };
 
-/// The longest that a request may take to be answered.
+/// How long a handler may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// Client addresses whose sign-ins are counted at a time.
-const ADDRESSES_COUNTED: usize = 10_000;
+/// The capacity of limiters by address.
+const ADDRESSES: usize = 10_000;
 
-/// What the site lets people do.
+/// Limits and features of the site.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Sign-ins that one address may try in a minute; 0 = unlimited.
+    /// Sign-ins per minute from one address; 0 = unlimited.
     pub sign_ins_per_minute: u32,
-    /// How long things are kept: people are told.
+    /// The retention settings that `/privacy` shows.
     pub retention: Retention,
-    /// What the operator proves to be the operator with; none: there is no operator.
+    /// The operator's token; `None`: there is no operator.
     pub operator_token: Option<Secret>,
 }
 
@@ -77,7 +78,7 @@ impl Default for Options {
     }
 }
 
-/// What the pages are made from; cheap to clone.
+/// The state of all handlers; cheap to clone.
 #[derive(Clone)]
 pub struct Web {
     room: Room,
@@ -85,7 +86,7 @@ pub struct Web {
     site: Arc<SitePolicy>,
     sign_ins: Arc<Mutex<KeyedLimiter<IpAddr>>>,
     retention: Retention,
-    operator: Option<Arc<Operator>>,
+    operator: Option<Arc<OperatorAuth>>,
 }
 
 impl Web {
@@ -93,18 +94,18 @@ impl Web {
     pub fn new(room: Room, sessions: Sessions, site: SitePolicy, options: Options) -> Self {
         let per_minute = f64::from(options.sign_ins_per_minute);
         let rate = Rate { per_second: per_minute / 60.0, burst: per_minute };
-        let sign_ins = Arc::new(Mutex::new(KeyedLimiter::new(rate, ADDRESSES_COUNTED)));
-        let operator = options.operator_token.map(|token| Arc::new(Operator::new(token, site.is_https())));
+        let sign_ins = Arc::new(Mutex::new(KeyedLimiter::new(rate, ADDRESSES)));
+        let operator = options.operator_token.map(|token| Arc::new(OperatorAuth::new(token, site.is_https())));
         Self { room, sessions, site: Arc::new(site), sign_ins, retention: options.retention, operator }
     }
 
-    /// Counts an attempt to sign in, or to be the operator.
+    /// Counts a sign-in of a person or the operator.
     ///
     /// # Errors
-    /// How long the client has to wait first.
+    /// How long the client has to wait.
     fn count_sign_in(&self, peer: IpAddr, headers: &HeaderMap) -> Result<(), Duration> {
         let client = limit_key(self.site.proxies.client(peer, headers));
-        self.sign_ins.lock().unwrap_or_else(PoisonError::into_inner).take(client, Instant::now())
+        self.sign_ins.lock().take(client, Instant::now())
     }
 }
 
@@ -125,11 +126,11 @@ pub fn router(web: Web) -> Router {
     let operator = if web.operator.is_some() { operator::router() } else { Router::new() };
     Router::new()
         .route("/", get(sign_in::form).post(sign_in::submit))
-        .route("/chat", get(chat::page))
-        .route("/privacy", get(privacy::page))
+        .route("/chat", get(chat::show))
+        .route("/privacy", get(privacy::show))
         .route("/logout", post(logout::submit))
-        .route("/api/messages", get(history::page))
-        .route("/api/members", get(members::page))
+        .route("/api/messages", get(history::list))
+        .route("/api/members", get(members::list))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/static/{hash}/{*path}", get(assets::serve))
@@ -137,9 +138,9 @@ pub fn router(web: Web) -> Router {
         .with_state(web)
 }
 
-/// What every request passes on its way to any route, `/ws` too: a log line, security headers, limits, its session.
+/// Adds what every request passes, `/ws` too: the access log, security headers, limits, the session.
 pub fn layers(router: Router, sessions: &Sessions, site: &SitePolicy) -> Router {
-    let headers = headers::Headers::new(site);
+    let headers = headers::SecurityHeaders::new(site);
     // The last is the outermost.
     router
         .fallback(error::not_found)

@@ -12,9 +12,10 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::{STANDSTILL, queue_memory::Reservation};
+use super::STANDSTILL;
 use crate::{
     protocol::Bye,
+    queue_memory::Reservation,
     room::{Farewell, Recipient},
     websocket::frame_length,
 };
@@ -254,7 +255,7 @@ impl State {
         let bytes = waiting.left().len();
         self.stalled_since.get_or_insert(waiting.since);
         self.counted_bytes += if waiting.counted { bytes } else { 0 };
-        self.reservation.acquire(bytes);
+        self.reservation.add(bytes);
         self.waiting.push_back(waiting);
     }
 

@@ -1,4 +1,4 @@
-//! One log line a request. It says nothing that people wrote: no query, no body, no path but the route's.
+//! One log line and one metric per request. Neither contains anything a person wrote: of the path only the route.
 
 use std::time::{Duration, Instant};
 
@@ -12,21 +12,21 @@ use tracing::{Instrument, Span};
 
 use crate::telemetry::{instruments, spans};
 
-/// Logs and traces each request: errors of ours as warnings, what machines ask all the time at debug and untraced.
+/// Logs and traces each request: server errors as warnings, probes and static files at debug level and untraced.
 pub async fn log(request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("-", MatchedPath::as_str);
-    let duration = if is_routine(route) { Span::none() } else { spans::request(&method, route) };
-    let response = next.run(request).instrument(duration.clone()).await;
+    let span = if is_routine(route) { Span::none() } else { spans::request(&method, route) };
+    let response = next.run(request).instrument(span.clone()).await;
     let status = response.status().as_u16();
-    spans::answered(&duration, status);
-    duration.in_scope(|| tell(&method, route, status, begun.elapsed()));
+    spans::answered(&span, status);
+    span.in_scope(|| record(&method, route, status, begun.elapsed()));
     response
 }
 
-fn tell(method: &Method, route: &str, status: u16, took: Duration) {
+fn record(method: &Method, route: &str, status: u16, took: Duration) {
     instruments().answered(method, route, status, took);
     let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     if is_routine(route) {

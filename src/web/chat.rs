@@ -1,4 +1,4 @@
-//! The room's page.
+//! `GET /chat`: the page of the room.
 
 use askama::Template;
 use axum::{
@@ -16,13 +16,13 @@ use crate::{
     session::{Alive, NotSignedIn, SignedIn},
 };
 
-/// Messages that are in the page already.
+/// Messages in the page as it is served.
 const NEWEST: usize = 50;
 /// Messages of one person that are closer than this (in milliseconds) form a group.
 const GROUP_MS: u64 = 5 * 60 * 1000;
 
 /// `GET /chat`: the room with its newest messages.
-pub async fn page(State(web): State<Web>, locale: Locale, signed_in: Result<SignedIn, NotSignedIn>) -> Response {
+pub async fn show(State(web): State<Web>, locale: Locale, signed_in: Result<SignedIn, NotSignedIn>) -> Response {
     let SignedIn { person, id, .. } = match signed_in {
         Ok(signed_in) => signed_in,
         Err(NotSignedIn::Nobody) => return Redirect::to("/").into_response(),
@@ -33,9 +33,9 @@ pub async fn page(State(web): State<Web>, locale: Locale, signed_in: Result<Sign
         Ok(Alive::No) => return Redirect::to("/").into_response(),
         Err(_) => return error::unavailable(locale),
     }
-    // Read before the page: what is sent in between comes after it.
+    // Read before the page: a message sent in between comes after it.
     let head = web.room.head();
-    // Without the newest messages the page is still good: the socket brings them.
+    // The page works without messages, too: the socket brings them.
     let newest = web.room.page(Cursor::Newest, NEWEST).await.unwrap_or_default();
     error::html(StatusCode::OK, &ChatPage::new(locale, &person.name, &newest, head))
 }
@@ -51,15 +51,15 @@ struct ChatPage<'a> {
     /// The position to join from; empty while the instance cannot know it.
     since: String,
     more: bool,
-    messages: Vec<Row<'a>>,
-    template_row: Row<'a>,
+    messages: Vec<MessageRow<'a>>,
+    template_row: MessageRow<'a>,
     text_chars: usize,
     script_texts: String,
 }
 
 /// A message as the page shows it. An empty one is the template that the script clones.
 #[derive(Default)]
-struct Row<'a> {
+struct MessageRow<'a> {
     id: String,
     at: u64,
     /// Empty where the message was deleted.
@@ -84,7 +84,7 @@ impl<'a> ChatPage<'a> {
         let texts = Texts::of(locale);
         let before = std::iter::once(None).chain(newest.rows.iter().map(Some));
         let messages: Vec<_> =
-            newest.rows.iter().zip(before).map(|(row, before)| Row::new(texts, you, row, before)).collect();
+            newest.rows.iter().zip(before).map(|(row, before)| MessageRow::new(texts, you, row, before)).collect();
         Self {
             texts,
             locale,
@@ -94,20 +94,20 @@ impl<'a> ChatPage<'a> {
             since: newest.rows.last().map(protocol::Row::id).or(head).map(|id| id.to_string()).unwrap_or_default(),
             more: newest.more,
             messages,
-            template_row: Row::default(),
+            template_row: MessageRow::default(),
             text_chars: TEXT_CHARS,
             script_texts: texts.script.json(),
         }
     }
 }
 
-impl<'a> Row<'a> {
+impl<'a> MessageRow<'a> {
     fn new(texts: &'static Texts, you: &str, row: &'a protocol::Row, before: Option<&protocol::Row>) -> Self {
         let (from, nonce, text) = match row.message() {
             Some(message) => (message.from.as_str(), message.nonce.as_str(), message.text.as_str()),
             None => ("", "", texts.script.removed),
         };
-        let (iso, clock) = times(row.at());
+        let (iso, clock) = format_time(row.at());
         Self {
             id: row.id().to_string(),
             at: row.at(),
@@ -142,13 +142,13 @@ fn hue(name: &str) -> u32 {
     name.chars().fold(0, |sum, character| (sum * 131 + u32::from(character)) % 9973) % 8
 }
 
-/// A moment in Unix milliseconds, for people, in UTC.
-pub fn clock(at: u64) -> String {
-    times(at).1
+/// Formats a Unix time in milliseconds for people, in UTC.
+pub fn format_clock(at: u64) -> String {
+    format_time(at).1
 }
 
-/// A moment in Unix milliseconds, for machines and for people.
-fn times(at: u64) -> (String, String) {
+/// Formats a Unix time in milliseconds: as ISO 8601, and for people.
+fn format_time(at: u64) -> (String, String) {
     let moment =
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(at) * 1_000_000).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let (year, month, day) = (moment.year(), u8::from(moment.month()), moment.day());
@@ -175,13 +175,13 @@ mod tests {
     }
 
     #[test]
-    fn the_page_names_the_id_to_join_from() {
+    fn page_names_the_id_to_join_from() {
         assert!(rendered(vec![message(1, "a", "x"), message(2, "b", "y")]).contains(r#"data-since="7-2""#));
         assert!(rendered(vec![]).contains(r#"data-since="""#));
     }
 
     #[test]
-    fn what_people_wrote_is_text_and_never_markup() {
+    fn message_text_is_never_markup() {
         let page = rendered(vec![message(1, "<b>", "</li><script>alert(1)</script>\"'")]);
         assert!(!page.contains("<script>alert"), "{page}");
         assert!(!page.contains("<b>"), "{page}");
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn where_a_message_was_deleted_the_page_says_so_and_nothing_else() {
+    fn deleted_message_shows_a_notice_only() {
         let page = rendered(vec![message(1, "sari", "rahasia").removed(), message(2, "adi", "y")]);
         assert!(page.contains("Pesan ini dihapus.") && page.contains(r#"data-id="7-1""#), "{page}");
         assert!(!page.contains("rahasia"), "{page}");
@@ -223,8 +223,8 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_written_for_machines_and_for_people() {
-        let (iso, clock) = times(1_764_000_000_042);
+    fn time_is_formatted_as_iso_and_for_people() {
+        let (iso, clock) = format_time(1_764_000_000_042);
         assert_eq!(iso, "2025-11-24T16:00:00.042Z");
         assert_eq!(clock, "2025-11-24 16:00 UTC");
     }

@@ -1,4 +1,4 @@
-//! What people and programs are told when a request cannot be served.
+//! Error pages and JSON errors.
 
 use std::any::Any;
 
@@ -15,7 +15,7 @@ use axum::{
 
 use super::{assets, locale::Locale, texts::Texts};
 
-/// Seconds after which it makes sense to ask again for what cannot be reached.
+/// `Retry-After` of a 503, in seconds.
 pub const RETRY_SECONDS: &str = "2";
 
 /// Renders a page.
@@ -23,23 +23,23 @@ pub fn html(status: StatusCode, page: &impl Template) -> Response {
     match page.render() {
         Ok(page) => (status, Html(page)).into_response(),
         Err(error) => {
-            tracing::error!(%error, "a page cannot be rendered");
+            tracing::error!(%error, "page failed to render");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
 }
 
-/// An error of the API.
+/// A JSON error.
 pub fn json(status: StatusCode, reason: &str) -> Response {
     (status, Json(serde_json::json!({ "error": reason }))).into_response()
 }
 
-/// The API's answer while the room cannot be reached.
+/// The JSON error while the room cannot be reached.
 pub fn json_unavailable() -> Response {
     with_retry_after(json(StatusCode::SERVICE_UNAVAILABLE, "the room cannot be reached"), RETRY_SECONDS)
 }
 
-/// Adds when to come again.
+/// Adds `Retry-After`.
 pub fn with_retry_after(mut response: Response, seconds: &str) -> Response {
     if let Ok(seconds) = HeaderValue::from_str(seconds) {
         response.headers_mut().insert(RETRY_AFTER, seconds);
@@ -52,12 +52,12 @@ pub async fn not_found(locale: Locale) -> Response {
     page(locale, StatusCode::NOT_FOUND, Texts::of(locale).errors.not_found)
 }
 
-/// A form that another site sent.
+/// A form sent by another site.
 pub fn foreign(locale: Locale) -> Response {
     page(locale, StatusCode::FORBIDDEN, Texts::of(locale).errors.foreign)
 }
 
-/// Sessions or the room cannot be reached.
+/// The session store or the room cannot be reached.
 pub fn unavailable(locale: Locale) -> Response {
     let page = page(locale, StatusCode::SERVICE_UNAVAILABLE, Texts::of(locale).errors.unavailable);
     with_retry_after(page, RETRY_SECONDS)
@@ -70,8 +70,8 @@ pub fn panicked(_cause: Box<dyn Any + Send>) -> Response {
     page(locale, StatusCode::INTERNAL_SERVER_ERROR, Texts::of(locale).errors.failed)
 }
 
-/// tower-sessions replaces a finished response by an empty 500 when it cannot save. Nothing of ours is an empty
-/// 500, so that is what it means: the store cannot be reached.
+/// Turns the empty 500 by which tower-sessions replaces a response whose session it cannot save into a 503 page. No other
+/// 500 here is empty.
 pub async fn session_unsaved(locale: Locale, response: Response<Body>) -> Response<Body> {
     let empty = response.body().size_hint().exact() == Some(0) && !response.headers().contains_key(CONTENT_TYPE);
     if response.status() == StatusCode::INTERNAL_SERVER_ERROR && empty { unavailable(locale) } else { response }
@@ -85,7 +85,7 @@ struct ErrorPage {
     base: String,
     title: &'static str,
     advice: &'static str,
-    /// The room could be there again at the same address: offer no other.
+    /// Reloading may help: show no link elsewhere.
     stay: bool,
 }
 

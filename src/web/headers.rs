@@ -1,4 +1,4 @@
-//! Headers that every response carries, to bound what a page can do and be made to do.
+//! Security headers of every response.
 
 use axum::{
     http::{HeaderName, HeaderValue, header},
@@ -7,15 +7,15 @@ use axum::{
 
 use crate::origin::SitePolicy;
 
-/// What a response that says nothing about caching gets: pages and answers are one person's.
+/// The default: pages and API responses are for one person.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// The headers of a site.
+/// The security headers of a site.
 #[derive(Clone)]
-pub struct Headers(Vec<(HeaderName, HeaderValue)>);
+pub struct SecurityHeaders(Vec<(HeaderName, HeaderValue)>);
 
-impl Headers {
-    /// The headers for a site that is reached as `site` says.
+impl SecurityHeaders {
+    /// Computes the headers; HSTS and the WebSocket's origin depend on the public URL.
     pub fn new(site: &SitePolicy) -> Self {
         let mut headers = vec![
             (header::CONTENT_SECURITY_POLICY, content_security_policy(site)),
@@ -35,7 +35,7 @@ impl Headers {
         Self(headers)
     }
 
-    /// Adds them to a response.
+    /// Adds the headers to a response.
     pub fn add_to(&self, mut response: Response) -> Response {
         let headers = response.headers_mut();
         for (name, value) in &self.0 {
@@ -50,14 +50,14 @@ impl Headers {
 }
 
 fn content_security_policy(site: &SitePolicy) -> HeaderValue {
-    // Older browsers do not take 'self' to mean the WebSocket of the same origin.
+    // In older browsers 'self' does not include the WebSocket of the same origin.
     let socket = site.public_url.as_ref().map(|url| format!(" {}", url.to_string().replacen("http", "ws", 1)));
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'{}; img-src 'self' data:; manifest-src 'self'; \
          base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
         socket.unwrap_or_default()
     );
-    // An origin is made of characters that a header may carry.
+    // An origin consists of characters that are valid in a header.
     HeaderValue::from_str(&policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
 }
 
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_policy_names_the_socket_of_a_known_site_and_allows_nothing_unsafe() {
+    fn policy_names_the_sites_socket_and_nothing_unsafe() {
         let site = SitePolicy { public_url: "https://chat.example.org".parse().ok(), ..SitePolicy::default() };
         let policy = content_security_policy(&site);
         let policy = policy.to_str().unwrap();

@@ -1,15 +1,15 @@
-//! Whether the instance lives, and whether it is fit for new people.
+//! Liveness and readiness.
 
 use axum::{extract::State, http::StatusCode};
 
 use crate::room::Room;
 
-/// `GET /healthz`: it answers, so it lives.
+/// `GET /healthz`: the process serves.
 pub async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: new people may be sent here.
+/// `GET /readyz`: a balancer may send new people here.
 pub async fn ready(State(room): State<Room>) -> (StatusCode, &'static str) {
     if room.ready() { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") }
 }

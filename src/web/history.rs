@@ -1,4 +1,4 @@
-//! Pages of history.
+//! `GET /api/messages`: the history, page by page.
 
 use axum::{
     Json,
@@ -16,60 +16,60 @@ use crate::{
     session::SignedIn,
 };
 
-/// What may be asked for.
+/// The query parameters.
 #[derive(Deserialize)]
-pub struct Asked {
+pub struct HistoryQuery {
     before: Option<Id>,
     after: Option<Id>,
     limit: Option<usize>,
 }
 
-/// A page.
+/// The response.
 #[derive(Serialize)]
-struct Answer<'a> {
-    messages: Vec<Entry<'a>>,
+struct HistoryPage<'a> {
+    messages: Vec<HistoryEntry<'a>>,
     more: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     trimmed: bool,
 }
 
-/// A message as the frame that the socket carries, or that there was one.
+/// A message like the socket's frame, or the position of a deleted one.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Entry<'a> {
+enum HistoryEntry<'a> {
     Message(ServerFrame<'a>),
     Removed { id: Id, removed: bool },
 }
 
 /// `GET /api/messages`.
-pub async fn page(
+pub async fn list(
     _signed_in: SignedIn,
     State(room): State<Room>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    query: Result<Query<HistoryQuery>, QueryRejection>,
 ) -> Response {
-    let Ok(Query(asked)) = asked else {
+    let Ok(Query(query)) = query else {
         return error::json(StatusCode::BAD_REQUEST, "before and after are ids like 7-42, limit is a number");
     };
-    let cursor = match (asked.before, asked.after) {
+    let cursor = match (query.before, query.after) {
         (Some(_), Some(_)) => return error::json(StatusCode::BAD_REQUEST, "give before or after, not both"),
         (Some(id), None) => Cursor::Before(id),
         (None, Some(id)) => Cursor::After(id),
         (None, None) => Cursor::Newest,
     };
-    let Some(limit) = limit(asked.limit) else {
+    let Some(limit) = limit(query.limit) else {
         return error::json(StatusCode::BAD_REQUEST, "limit is 1 to 200");
     };
     match room.page(cursor, limit).await {
-        Ok(page) => answer(&page),
+        Ok(page) => encode(&page),
         Err(_) => error::json_unavailable(),
     }
 }
 
-fn answer(page: &Page) -> Response {
+fn encode(page: &Page) -> Response {
     let entry = |row| match row {
-        &Row::Removed { id, .. } => Entry::Removed { id, removed: true },
-        row => Entry::Message(row.into()),
+        &Row::Removed { id, .. } => HistoryEntry::Removed { id, removed: true },
+        row => HistoryEntry::Message(row.into()),
     };
     let messages = page.rows.iter().map(entry).collect();
-    Json(Answer { messages, more: page.more, trimmed: page.trimmed }).into_response()
+    Json(HistoryPage { messages, more: page.more, trimmed: page.trimmed }).into_response()
 }

@@ -1,4 +1,4 @@
-//! The language of a page: what its reader chose, else what their browser prefers, else Indonesian.
+//! The language of a page: the reader's choice, else the browser's preference, else Indonesian.
 
 use axum::{
     extract::{FromRequestParts, Request},
@@ -14,10 +14,10 @@ use tower_sessions::cookie::Cookie;
 
 const COOKIE_NAME: &str = "ruang_lang";
 
-/// A language that pages are written in.
+/// A language of the pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Locale {
-    /// Bahasa Indonesia: what nobody has to choose.
+    /// Bahasa Indonesia, the default.
     #[default]
     Indonesian,
     /// English.
@@ -27,7 +27,7 @@ pub enum Locale {
 impl Locale {
     const ALL: [Self; 2] = [Self::Indonesian, Self::English];
 
-    /// The language's tag.
+    /// The language tag.
     pub const fn tag(self) -> &'static str {
         match self {
             Self::Indonesian => "id",
@@ -35,7 +35,7 @@ impl Locale {
         }
     }
 
-    /// The language's name in itself.
+    /// The language's own name.
     pub const fn own_name(self) -> &'static str {
         match self {
             Self::Indonesian => "Bahasa Indonesia",
@@ -43,7 +43,7 @@ impl Locale {
         }
     }
 
-    /// The language to switch to.
+    /// The other language, to switch to.
     pub const fn other(self) -> Self {
         match self {
             Self::Indonesian => Self::English,
@@ -51,28 +51,28 @@ impl Locale {
         }
     }
 
-    /// What `?lang=` chooses, if it names a language.
+    /// The language in `?lang=`, if it is a known one.
     fn chosen(uri: &Uri) -> Option<Self> {
         let mut pairs = uri.query()?.split('&').filter_map(|pair| pair.strip_prefix("lang="));
         pairs.next_back().and_then(Self::tagged)
     }
 
-    /// What was chosen earlier.
+    /// The language in the cookie.
     fn remembered(headers: &HeaderMap) -> Option<Self> {
         let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
         let mut cookies = lines.flat_map(Cookie::split_parse).filter_map(Result::ok);
         cookies.find(|cookie| cookie.name() == COOKIE_NAME).and_then(|cookie| Self::tagged(cookie.value()))
     }
 
-    /// What the browser prefers of the languages there are (RFC 9110, section 12.5.4).
+    /// The known language that the browser prefers most (RFC 9110, section 12.5.4).
     fn preferred(headers: &HeaderMap) -> Option<Self> {
         let lines = headers.get_all(ACCEPT_LANGUAGE).iter().filter_map(|line| line.to_str().ok());
         let mut best = None;
         for range in lines.flat_map(|line| line.split(',')) {
-            let (tag, weight) = weighed(range);
+            let (tag, weight) = parse_range(range);
             let language = tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
             let Some(locale) = Self::tagged(&language) else { continue };
-            // The earlier of two that are equally liked.
+            // Of equal weights the first wins.
             if weight > 0.0 && best.is_none_or(|(_, most)| weight > most) {
                 best = Some((locale, weight));
             }
@@ -94,14 +94,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Locale {
     }
 }
 
-/// A language range and its weight: `en-GB;q=0.8`.
-fn weighed(range: &str) -> (&str, f32) {
+/// Parses a language range with its weight: `en-GB;q=0.8`.
+fn parse_range(range: &str) -> (&str, f32) {
     let (tag, parameter) = range.split_once(';').unwrap_or((range, ""));
     let weight = parameter.trim().strip_prefix("q=").map_or(Some(1.0), |weight| weight.trim().parse().ok());
     (tag.trim(), weight.unwrap_or(0.0))
 }
 
-/// Remembers the language that a request chose, in a cookie: the switch is a link and needs no script.
+/// Stores the language of `?lang=` in a cookie: the switch is a link and needs no script.
 pub async fn remember(request: Request, next: Next) -> Response {
     let chosen = Locale::chosen(request.uri());
     let mut response = next.run(request).await;
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_chooses_the_language_and_nonsense_does_not() {
+    fn query_chooses_a_known_language_only() {
         for (uri, chosen) in [
             ("/", None),
             ("/?lang=en", Some(Locale::English)),
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_browser_is_asked_where_nobody_chose() {
+    fn accept_language_chooses_the_preferred_known_language() {
         for (accepted, preferred) in [
             ("", None),
             ("*", None),
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_choice_is_found_among_other_cookies() {
+    fn choice_is_found_among_other_cookies() {
         let mut headers = HeaderMap::new();
         assert_eq!(Locale::remembered(&headers), None);
         headers.append(COOKIE, HeaderValue::from_static("ruang=abc; ruang_lang=en; other"));

@@ -9,8 +9,8 @@ use axum::{
 use super::{Web, error, locale::Locale, peer::PeerIp};
 use crate::session::{NotSignedIn, SignedIn};
 
-/// `POST /logout`: out of the room on every instance, then out of the session. Whoever is told 303 is out; after a
-/// 503 they are still signed in, and may try again.
+/// `POST /logout`: ends the presence on every instance, then the session. 303: signed out. 503: still signed in, and it can
+/// be repeated.
 pub async fn submit(
     State(web): State<Web>,
     locale: Locale,
@@ -29,7 +29,7 @@ pub async fn submit(
     }
 }
 
-/// The room first: a session deleted before could not be ended again.
+/// Ends the presence first: after the session is deleted it could not be repeated.
 async fn end(web: &Web, signed_in: &SignedIn) -> bool {
     let SignedIn { person, id, .. } = signed_in;
     web.room.end(&person.session, &person.name_key).await.is_ok() && web.sessions.delete(id).await.is_ok()

@@ -1,4 +1,4 @@
-//! Who is here, as pages.
+//! `GET /api/members`: the people in the room, page by page.
 
 use axum::{
     Json,
@@ -11,29 +11,29 @@ use serde::Deserialize;
 use super::error;
 use crate::{room::Room, session::SignedIn};
 
-const LIMIT: usize = 50;
-const MOST: usize = 200;
+const DEFAULT_LIMIT: usize = 50;
+const MAX_LIMIT: usize = 200;
 
-/// What may be asked for.
+/// The query parameters.
 #[derive(Deserialize)]
-pub struct Asked {
+pub struct MembersQuery {
     after: Option<String>,
     limit: Option<usize>,
 }
 
 /// `GET /api/members`.
-pub async fn page(
+pub async fn list(
     _signed_in: SignedIn,
     State(room): State<Room>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    query: Result<Query<MembersQuery>, QueryRejection>,
 ) -> Response {
-    let Ok(Query(asked)) = asked else {
+    let Ok(Query(query)) = query else {
         return error::json(StatusCode::BAD_REQUEST, "after is a name, limit is a number");
     };
-    let Some(limit) = limit(asked.limit) else {
+    let Some(limit) = limit(query.limit) else {
         return error::json(StatusCode::BAD_REQUEST, "limit is 1 to 200");
     };
-    match room.members(asked.after.as_deref(), limit).await {
+    match room.members(query.after.as_deref(), limit).await {
         Ok(page) => {
             Json(serde_json::json!({ "members": page.names, "count": page.count, "more": page.more })).into_response()
         }
@@ -41,7 +41,7 @@ pub async fn page(
     }
 }
 
-/// How many to answer at most, if that is a number that may be asked for.
-pub fn limit(asked: Option<usize>) -> Option<usize> {
-    Some(asked.unwrap_or(LIMIT)).filter(|limit| (1..=MOST).contains(limit))
+/// Returns the requested or default page size; `None` if it is out of range.
+pub fn limit(requested: Option<usize>) -> Option<usize> {
+    Some(requested.unwrap_or(DEFAULT_LIMIT)).filter(|limit| (1..=MAX_LIMIT).contains(limit))
 }

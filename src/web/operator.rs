@@ -1,4 +1,4 @@
-//! The operator: who keeps order in the room, on a page and by HTTP.
+//! Moderation by the operator: a page, and an HTTP API.
 
 mod api;
 mod auth;
@@ -10,7 +10,7 @@ use axum::{
     routing::{get, post},
 };
 
-pub use self::auth::Operator;
+pub use self::auth::OperatorAuth;
 use self::command::ModerationCommand;
 use super::Web;
 use crate::{
@@ -18,31 +18,31 @@ use crate::{
     room::Room,
 };
 
-/// The routes that there are where there is an operator.
+/// The routes of an installation with an operator.
 pub fn router() -> Router<Web> {
     Router::new()
         .route("/operator", get(pages::show).post(pages::moderate))
-        .route("/operator/enter", post(pages::enter))
-        .route("/operator/leave", post(pages::leave))
-        .route("/api/operator", get(api::moderation_log).post(api::moderate))
+        .route("/operator/enter", post(pages::sign_in))
+        .route("/operator/leave", post(pages::sign_out))
+        .route("/api/operator", get(api::report).post(api::moderate))
 }
 
-/// Does what is demanded. A log line says what kind of act it was, and nothing that anybody wrote.
-async fn carry_out(room: &Room, command: ModerationCommand) -> Result<ModerationOutcome, Unavailable> {
+/// Executes a command. The log line has the kind of the action and nothing a person wrote.
+async fn execute(room: &Room, command: ModerationCommand) -> Result<ModerationOutcome, Unavailable> {
     let ModerationCommand { act, messages_of } = command;
     let kind = kind(&act);
-    let acted = room.moderate(act).await?;
+    let outcome = room.moderate(act).await?;
     let mut removed = ModerationOutcome::Nothing;
     if let Some(name) = messages_of {
         let mut ids = room.said_by(&name);
-        // The newest: that is what is at hand.
+        // The newest ones.
         let ids = ids.split_off(ids.len().saturating_sub(REMOVED_AT_ONCE));
         if !ids.is_empty() {
             removed = room.moderate(ModerationAction::Remove { ids }).await?;
         }
     }
-    let done = acted == ModerationOutcome::Done || removed == ModerationOutcome::Done;
-    tracing::info!(kind, done, "the operator acted");
+    let done = outcome == ModerationOutcome::Done || removed == ModerationOutcome::Done;
+    tracing::info!(kind, done, "moderation action");
     Ok(if done { ModerationOutcome::Done } else { ModerationOutcome::Nothing })
 }
 

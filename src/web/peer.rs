@@ -1,4 +1,4 @@
-//! The other end of the connection, as an extractor.
+//! The peer of the connection, as an extractor.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use axum::{
 
 use crate::server;
 
-/// The address that the connection comes from: a client's, or a proxy's.
+/// The address of the connection's other end: a client or a proxy.
 pub struct PeerIp(pub IpAddr);
 
 impl<S: Send + Sync> FromRequestParts<S> for PeerIp {
@@ -17,6 +17,6 @@ impl<S: Send + Sync> FromRequestParts<S> for PeerIp {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
         let peer = parts.extensions.get::<server::Peer>();
-        peer.map(|peer| Self(peer.0.ip())).ok_or((StatusCode::INTERNAL_SERVER_ERROR, "the peer is not known"))
+        peer.map(|peer| Self(peer.0.ip())).ok_or((StatusCode::INTERNAL_SERVER_ERROR, "unknown peer"))
     }
 }

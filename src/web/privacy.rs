@@ -1,4 +1,4 @@
-//! What is kept about people, and for how long.
+//! The page about stored data and its lifetimes.
 
 use std::time::Duration;
 
@@ -8,45 +8,45 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use super::{
     Web, assets, error,
     locale::Locale,
-    texts::{Texts, spoken},
+    texts::{Texts, format_duration},
 };
 
-/// How long things are kept, as far as the operator chose it.
+/// The retention settings, as shown to people.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
-    /// Messages kept.
+    /// Number of messages in the history.
     pub history: usize,
-    /// How old a kept message gets.
+    /// The largest age of a message, if limited.
     pub history_age: Option<Duration>,
-    /// How long a name is held for who left.
+    /// How long a name stays reserved after its person left.
     pub name_hold: Duration,
-    /// How long a session lives that nobody uses.
+    /// How long a session lives without use.
     pub session_idle: Duration,
     /// How long a session lives at most.
     pub session_max: Duration,
 }
 
-/// `GET /privacy`: the page that says so.
-pub async fn page(State(web): State<Web>, locale: Locale) -> Response {
+/// `GET /privacy`.
+pub async fn show(State(web): State<Web>, locale: Locale) -> Response {
     let texts = Texts::of(locale);
-    let told = web.retention.tell(texts);
-    error::html(StatusCode::OK, &Page { texts, locale, base: assets::base(), told })
+    let items = web.retention.describe(texts);
+    error::html(StatusCode::OK, &PrivacyPage { texts, locale, base: assets::base(), items })
 }
 
 #[derive(Template)]
 #[template(path = "privacy.html")]
-struct Page {
+struct PrivacyPage {
     texts: &'static Texts,
     locale: Locale,
     base: String,
-    /// Each thing that is kept: what, and why and how long.
-    told: Vec<(&'static str, String)>,
+    /// Stored data: title and description.
+    items: Vec<(&'static str, String)>,
 }
 
 impl Retention {
-    fn tell(self, texts: &Texts) -> Vec<(&'static str, String)> {
+    fn describe(self, texts: &Texts) -> Vec<(&'static str, String)> {
         let (privacy, units) = (&texts.privacy, &texts.units);
-        let time = |duration| spoken(duration, units);
+        let time = |duration| format_duration(duration, units);
         let messages = match self.history_age {
             Some(age) => privacy.messages_with_age.replace("{age}", &time(age)),
             None => privacy.messages.to_owned(),

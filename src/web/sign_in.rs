@@ -1,4 +1,4 @@
-//! Signing in: a name, and nothing else.
+//! Sign-in: a name and nothing else.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -16,7 +16,7 @@ use super::{
     Web, assets, error,
     locale::Locale,
     peer::PeerIp,
-    texts::{Texts, about},
+    texts::{Texts, format_rounded_up},
 };
 use crate::{
     backplane::{Claim, Person, SessionTag},
@@ -25,23 +25,23 @@ use crate::{
     telemetry::instruments,
 };
 
-/// What the form sends.
+/// The form fields.
 #[derive(Default, Deserialize)]
-pub struct Fields {
+pub struct SignInForm {
     #[serde(default)]
     username: String,
 }
 
-/// `GET /`: the form, or the room for who is signed in.
+/// `GET /`: the form, or a redirect to the room if the person is signed in.
 pub async fn form(locale: Locale, signed_in: Result<SignedIn, NotSignedIn>) -> Response {
     match signed_in {
-        Ok(_) => to_the_room(),
-        Err(NotSignedIn::Nobody) => Page::new(locale, "", None).answer(StatusCode::OK),
+        Ok(_) => redirect_to_room(),
+        Err(NotSignedIn::Nobody) => SignInPage::new(locale, "", None).respond(StatusCode::OK),
         Err(NotSignedIn::Unreadable) => error::unavailable(locale),
     }
 }
 
-/// `POST /`: into the room, or the form again with the reason why not.
+/// `POST /`: signs in, or shows the form again with the reason.
 pub async fn submit(
     State(web): State<Web>,
     locale: Locale,
@@ -49,68 +49,68 @@ pub async fn submit(
     headers: HeaderMap,
     signed_in: Result<SignedIn, NotSignedIn>,
     session: Session,
-    fields: Result<Form<Fields>, FormRejection>,
+    form: Result<Form<SignInForm>, FormRejection>,
 ) -> Response {
     if !web.site.allows_post(&headers, peer) {
         return error::foreign(locale);
     }
     match signed_in {
-        Ok(_) => return to_the_room(),
+        Ok(_) => return redirect_to_room(),
         Err(NotSignedIn::Unreadable) => return error::unavailable(locale),
         Err(NotSignedIn::Nobody) => {}
     }
-    let typed = match fields {
-        Ok(Form(fields)) => fields.username,
+    let typed = match form {
+        Ok(Form(form)) => form.username,
         Err(FormRejection::FailedToDeserializeForm(_) | FormRejection::FailedToDeserializeFormBody(_)) => String::new(),
         Err(rejection) => return rejection.into_response(),
     };
-    let refused = |refusal: Refusal| refusal.answer(locale, &typed);
+    let refused = |refusal: SignInRefusal| refusal.respond(locale, &typed);
     if let Err(wait) = web.count_sign_in(peer, &headers) {
-        return refused(Refusal::TooMany { seconds: wait.as_secs() + 1 });
+        return refused(SignInRefusal::TooMany { seconds: wait.as_secs() + 1 });
     }
     let name = match Name::parse(&typed) {
         Ok(name) => name,
-        Err(error) => return refused(Refusal::Name(error)),
+        Err(error) => return refused(SignInRefusal::Name(error)),
     };
-    match enter(&web, &session, &name).await {
+    match sign_in(&web, &session, &name).await {
         Ok(()) => {
             instruments().signed_in("entered");
-            to_the_room()
+            redirect_to_room()
         }
         Err(refusal) => refused(refusal),
     }
 }
 
-/// Takes the name, then begins the session: nobody is ever signed in under a name that is somebody else's.
-async fn enter(web: &Web, session: &Session, name: &Name) -> Result<(), Refusal> {
+/// Claims the name, then begins the session: a session never has a name that belongs to another one.
+async fn sign_in(web: &Web, session: &Session, name: &Name) -> Result<(), SignInRefusal> {
     let tag = SessionTag::random();
     match web.room.claim(name.key(), &tag).await {
         Ok(Claim::Mine) => {}
-        Ok(Claim::Held) => return Err(Refusal::Held),
-        Ok(Claim::Banned(left)) => return Err(Refusal::Banned { left }),
+        Ok(Claim::Held) => return Err(SignInRefusal::Held),
+        Ok(Claim::Banned(left)) => return Err(SignInRefusal::Banned { left }),
         Err(_) => {
-            // It may be taken all the same, later, for a session that nobody will have: let go of it after that.
+            // The claim may still succeed later, for a session that will not exist: release it after that.
             let (room, name_key) = (web.room.clone(), name.key().to_owned());
             tokio::spawn(async move { room.end(&tag, &name_key).await });
-            return Err(Refusal::Unavailable);
+            return Err(SignInRefusal::Unavailable);
         }
     }
     let person = Person { name: name.shown().to_owned(), name_key: name.key().clone(), session: tag };
     if web.sessions.begin(session, &person).await.is_err() {
-        // The name would stay held by a session that nobody has. If that fails too, the hold runs out by itself.
+        // Release the name. If that fails too, the claim expires.
         let _ = web.room.end(&person.session, &person.name_key).await;
-        return Err(Refusal::Unavailable);
+        return Err(SignInRefusal::Unavailable);
     }
     Ok(())
 }
 
-fn to_the_room() -> Response {
+fn redirect_to_room() -> Response {
     Redirect::to("/chat").into_response()
 }
 
-/// Why somebody is not let in.
+/// Why a sign-in is refused.
 #[derive(Clone, Copy)]
-enum Refusal {
+enum SignInRefusal {
     Name(NameError),
     Held,
     Banned { left: Duration },
@@ -118,26 +118,27 @@ enum Refusal {
     Unavailable,
 }
 
-impl Refusal {
-    /// The form again, with the reason beside what was typed.
-    fn answer(self, locale: Locale, typed: &str) -> Response {
-        instruments().signed_in(self.name());
+impl SignInRefusal {
+    /// The form again, with the typed name and the reason.
+    fn respond(self, locale: Locale, typed: &str) -> Response {
+        instruments().signed_in(self.outcome());
         let reason = self.reason(Texts::of(locale));
-        let page = Page::new(locale, typed, Some(&reason));
+        let page = SignInPage::new(locale, typed, Some(&reason));
         match self {
-            Self::Name(_) => page.answer(StatusCode::UNPROCESSABLE_ENTITY),
-            Self::Held => page.answer(StatusCode::CONFLICT),
-            Self::Banned { .. } => page.answer(StatusCode::FORBIDDEN),
+            Self::Name(_) => page.respond(StatusCode::UNPROCESSABLE_ENTITY),
+            Self::Held => page.respond(StatusCode::CONFLICT),
+            Self::Banned { .. } => page.respond(StatusCode::FORBIDDEN),
             Self::TooMany { seconds } => {
-                error::with_retry_after(page.answer(StatusCode::TOO_MANY_REQUESTS), &seconds.to_string())
+                error::with_retry_after(page.respond(StatusCode::TOO_MANY_REQUESTS), &seconds.to_string())
             }
             Self::Unavailable => {
-                error::with_retry_after(page.answer(StatusCode::SERVICE_UNAVAILABLE), error::RETRY_SECONDS)
+                error::with_retry_after(page.respond(StatusCode::SERVICE_UNAVAILABLE), error::RETRY_SECONDS)
             }
         }
     }
 
-    fn name(self) -> &'static str {
+    /// The outcome in metrics.
+    fn outcome(self) -> &'static str {
         match self {
             Self::Name(_) => "bad_name",
             Self::Held => "held",
@@ -150,7 +151,7 @@ impl Refusal {
     fn reason(self, texts: &Texts) -> Cow<'_, str> {
         let Texts { sign_in, units, .. } = texts;
         let reason = match self {
-            Self::Banned { left } => return sign_in.banned.replace("{left}", &about(left, units)).into(),
+            Self::Banned { left } => return sign_in.banned.replace("{left}", &format_rounded_up(left, units)).into(),
             Self::Name(NameError::Empty) => sign_in.empty,
             Self::Name(NameError::TooLong) => sign_in.too_long,
             Self::Name(NameError::Invisible) => sign_in.invisible,
@@ -166,7 +167,7 @@ impl Refusal {
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
-struct Page<'a> {
+struct SignInPage<'a> {
     texts: &'static Texts,
     locale: Locale,
     base: String,
@@ -174,12 +175,12 @@ struct Page<'a> {
     reason: Option<&'a str>,
 }
 
-impl<'a> Page<'a> {
+impl<'a> SignInPage<'a> {
     fn new(locale: Locale, typed: &'a str, reason: Option<&'a str>) -> Self {
         Self { texts: Texts::of(locale), locale, base: assets::base(), typed, reason }
     }
 
-    fn answer(&self, status: StatusCode) -> Response {
+    fn respond(&self, status: StatusCode) -> Response {
         error::html(status, self)
     }
 }

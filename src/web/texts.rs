@@ -6,7 +6,7 @@ mod id;
 
 use serde::Serialize;
 
-pub use self::duration::{about, spoken};
+pub use self::duration::{format_duration, format_rounded_up};
 use super::locale::Locale;
 
 /// All texts of the pages in one language.

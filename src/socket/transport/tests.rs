@@ -3,7 +3,7 @@ use std::sync::Arc;
 use tokio::{io::AsyncReadExt, net::TcpListener};
 
 use super::*;
-use crate::socket::queue_memory::QueueMemory;
+use crate::queue_memory::QueueMemory;
 
 /// A size that no socket takes at once.
 const HUGE: usize = 8 * 1024 * 1024;

@@ -1,4 +1,4 @@
-//! The operator's HTTP: `Authorization: Bearer <token>`, JSON in and out.
+//! `/api/operator`: moderation for programs. `Authorization: Bearer <token>`, JSON in and out.
 
 use axum::{
     Json,
@@ -8,65 +8,65 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{Operator, carry_out, command::Fields};
+use super::{OperatorAuth, command::ModerationForm, execute};
 use crate::{
     backplane::{ModerationAction, ModerationLog, ModerationOutcome},
     protocol::Rules,
     web::{Web, error, peer::PeerIp},
 };
 
-/// Everything that the operator looks at.
+/// The response of `GET`.
 #[derive(Serialize)]
-struct Answer {
+struct ModerationReport {
     rules: Rules,
-    bans: Vec<Banned>,
-    acts: Vec<Recorded>,
+    bans: Vec<BanEntry>,
+    acts: Vec<LogEntry>,
 }
 
 #[derive(Serialize)]
-struct Banned {
+struct BanEntry {
     name: String,
     /// In Unix milliseconds.
     until: u64,
 }
 
 #[derive(Serialize)]
-struct Recorded {
+struct LogEntry {
     /// In Unix milliseconds.
     at: u64,
     #[serde(flatten)]
     act: ModerationAction,
 }
 
-/// `GET /api/operator`: what is set, who is kept out, what was done.
-pub async fn moderation_log(State(web): State<Web>, PeerIp(peer): PeerIp, headers: HeaderMap) -> Response {
+/// `GET /api/operator`: the rules, the bans, the moderation log.
+pub async fn report(State(web): State<Web>, PeerIp(peer): PeerIp, headers: HeaderMap) -> Response {
     if let Some(refusal) = refused(&web, peer, &headers) {
         return refusal;
     }
     match web.room.moderation_log().await {
-        Ok(moderation_log) => Json(answer(web.room.rules(), moderation_log)).into_response(),
+        Ok(moderation_log) => Json(ModerationReport::new(web.room.rules(), moderation_log)).into_response(),
         Err(_) => error::json_unavailable(),
     }
 }
 
-/// `POST /api/operator`: does something.
+/// `POST /api/operator`: executes a moderation command.
 pub async fn moderate(
     State(web): State<Web>,
     PeerIp(peer): PeerIp,
     headers: HeaderMap,
-    fields: Result<Json<Fields>, JsonRejection>,
+    form: Result<Json<ModerationForm>, JsonRejection>,
 ) -> Response {
     if let Some(refusal) = refused(&web, peer, &headers) {
         return refusal;
     }
-    let Ok(Json(fields)) = fields else {
+    let Ok(Json(form)) = form else {
         return error::json(StatusCode::BAD_REQUEST, "the body is a JSON object, its Content-Type application/json");
     };
-    let command = match fields.command() {
+    let command = match form.command() {
         Ok(command) => command,
         Err(wrong) => return error::json(StatusCode::BAD_REQUEST, &wrong.to_string()),
     };
-    match carry_out(&web.room, command).await {
+    match execute(&web.room, command).await {
         Ok(ModerationOutcome::Done) => Json(serde_json::json!({ "done": true })).into_response(),
         Ok(ModerationOutcome::Nothing) => error::json(StatusCode::NOT_FOUND, "no such message, name or ban"),
         Err(_) => error::json_unavailable(),
@@ -75,7 +75,8 @@ pub async fn moderate(
 
 /// Wrong tokens are counted like attempts to sign in.
 fn refused(web: &Web, peer: std::net::IpAddr, headers: &HeaderMap) -> Option<Response> {
-    let known = web.operator.as_ref().zip(Operator::bearer(headers)).is_some_and(|(ours, token)| ours.knows(token));
+    let known =
+        web.operator.as_ref().zip(OperatorAuth::bearer(headers)).is_some_and(|(ours, token)| ours.is_token(token));
     if known {
         return None;
     }
@@ -88,10 +89,12 @@ fn refused(web: &Web, peer: std::net::IpAddr, headers: &HeaderMap) -> Option<Res
     Some(refusal)
 }
 
-fn answer(rules: Rules, ModerationLog { bans, acts }: ModerationLog) -> Answer {
-    Answer {
-        rules,
-        bans: bans.into_iter().map(|ban| Banned { name: ban.name, until: ban.until }).collect(),
-        acts: acts.into_iter().map(|record| Recorded { at: record.at, act: record.act }).collect(),
+impl ModerationReport {
+    fn new(rules: Rules, ModerationLog { bans, acts }: ModerationLog) -> Self {
+        Self {
+            rules,
+            bans: bans.into_iter().map(|ban| BanEntry { name: ban.name, until: ban.until }).collect(),
+            acts: acts.into_iter().map(|record| LogEntry { at: record.at, act: record.act }).collect(),
+        }
     }
 }

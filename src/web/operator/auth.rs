@@ -1,6 +1,6 @@
-//! How the operator proves to be the operator: by the token, or by a cookie that only who has the token can make.
+//! Authentication of the operator: by the token, or by a cookie signed with it.
 //!
-//! Nothing is stored: every instance that has the same token knows the cookie, and another token ends it.
+//! Nothing is stored: all instances with the same token accept the cookie, and a new token invalidates it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,52 +14,52 @@ use tower_sessions::cookie::{Cookie, SameSite, time};
 
 use crate::settings::Secret;
 
-/// How long the cookie is good for.
-const LASTS: Duration = Duration::from_secs(12 * 3600);
-/// What is authenticated to compare tokens.
+/// The lifetime of the cookie.
+const COOKIE_LIFETIME: Duration = Duration::from_secs(12 * 3600);
+/// The message that both tokens sign when they are compared.
 const TOKEN: &[u8] = b"token";
 
-/// Whoever has the token.
+/// Checks tokens and cookies of the operator.
 #[derive(Debug)]
-pub struct Operator {
+pub struct OperatorAuth {
     token: Secret,
     secure: bool,
 }
 
-impl Operator {
+impl OperatorAuth {
     /// `secure`: the public URL is https.
     pub fn new(token: Secret, secure: bool) -> Self {
         Self { token, secure }
     }
 
-    /// Whether this is the token. Takes as long for one that is nearly right as for any other.
-    pub fn knows(&self, token: &str) -> bool {
+    /// Whether this is the token. Takes constant time.
+    pub fn is_token(&self, token: &str) -> bool {
         let theirs = mac(token).chain_update(TOKEN).finalize().into_bytes();
         mac(self.token.expose()).chain_update(TOKEN).verify(&theirs).is_ok()
     }
 
-    /// The token of an `Authorization: Bearer …`.
+    /// Returns the token of an `Authorization: Bearer …` header.
     pub fn bearer(headers: &HeaderMap) -> Option<&str> {
         let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     }
 
-    /// Whether a request brings a cookie that is still good.
-    pub fn is_in(&self, headers: &HeaderMap) -> bool {
+    /// Whether a request has a valid cookie.
+    pub fn has_cookie(&self, headers: &HeaderMap) -> bool {
         let sent = headers.get_all(COOKIE).into_iter().filter_map(|line| line.to_str().ok());
         sent.flat_map(Cookie::split_parse)
             .filter_map(Result::ok)
-            .any(|cookie| cookie.name() == self.name() && self.is_good(cookie.value(), now()))
+            .any(|cookie| cookie.name() == self.name() && self.is_valid(cookie.value(), now()))
     }
 
-    /// The cookie, from now on.
+    /// Returns the `Set-Cookie` that signs the operator in.
     pub fn cookie(&self) -> HeaderValue {
-        let until = now() + LASTS.as_secs();
+        let until = now() + COOKIE_LIFETIME.as_secs();
         let value = format!("{until}.{}", hex(&self.signature(until).finalize().into_bytes()));
-        self.header(value, time::Duration::try_from(LASTS).unwrap_or_default())
+        self.header(value, time::Duration::try_from(COOKIE_LIFETIME).unwrap_or_default())
     }
 
-    /// What takes the cookie away.
+    /// Returns the `Set-Cookie` that removes the cookie.
     pub fn removal_cookie(&self) -> HeaderValue {
         self.header(String::new(), time::Duration::ZERO)
     }
@@ -68,7 +68,7 @@ impl Operator {
         if self.secure { "__Host-ruang-operator" } else { "ruang-operator" }
     }
 
-    fn is_good(&self, value: &str, now: u64) -> bool {
+    fn is_valid(&self, value: &str, now: u64) -> bool {
         let Some((until, signature)) = value.split_once('.') else { return false };
         let (Ok(until), Some(signature)) = (until.parse::<u64>(), unhex(signature)) else { return false };
         now < until && self.signature(until).verify_slice(&signature).is_ok()
@@ -85,13 +85,13 @@ impl Operator {
             .secure(self.secure)
             .same_site(SameSite::Strict)
             .max_age(max_age);
-        // Digits, letters and what a cookie is made of.
+        // The value consists of digits, letters and a dot.
         HeaderValue::try_from(cookie.build().to_string()).unwrap_or_else(|_| HeaderValue::from_static(""))
     }
 }
 
 fn mac(key: &str) -> Hmac<Sha256> {
-    Hmac::new_from_slice(key.as_bytes()).expect("a key of any length is good")
+    Hmac::new_from_slice(key.as_bytes()).expect("HMAC accepts keys of any length")
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -113,8 +113,8 @@ mod tests {
 
     const TOKEN: &str = "a token that nobody guesses";
 
-    fn operator() -> Operator {
-        Operator::new(TOKEN.into(), true)
+    fn operator() -> OperatorAuth {
+        OperatorAuth::new(TOKEN.into(), true)
     }
 
     fn value(cookie: &HeaderValue) -> String {
@@ -122,28 +122,28 @@ mod tests {
     }
 
     #[test]
-    fn the_token_is_known_and_no_other() {
-        assert!(operator().knows(TOKEN));
+    fn token_matches_exactly() {
+        assert!(operator().is_token(TOKEN));
         for other in ["", "a token", "a token that nobody guesses ", "A token that nobody guesses"] {
-            assert!(!operator().knows(other), "{other}");
+            assert!(!operator().is_token(other), "{other}");
         }
     }
 
     #[test]
-    fn the_cookie_is_good_until_it_runs_out_and_only_with_this_token() {
+    fn cookie_is_valid_until_it_expires_and_for_its_token_only() {
         let good = value(&operator().cookie());
         let until: u64 = good.split_once('.').unwrap().0.parse().unwrap();
-        assert!(operator().is_good(&good, until - 1));
-        assert!(!operator().is_good(&good, until));
-        assert!(!Operator::new("another token altogether".into(), true).is_good(&good, until - 1));
+        assert!(operator().is_valid(&good, until - 1));
+        assert!(!operator().is_valid(&good, until));
+        assert!(!OperatorAuth::new("another token altogether".into(), true).is_valid(&good, until - 1));
         let longer = good.replacen(&until.to_string(), &(until + 1).to_string(), 1);
         for forged in ["", ".", "1.", "x.00", &longer, &good[..good.len() - 2], &format!("{good}00"), "9999999999.zz"] {
-            assert!(!operator().is_good(forged, until - 1), "{forged}");
+            assert!(!operator().is_valid(forged, until - 1), "{forged}");
         }
     }
 
     #[test]
-    fn the_cookie_is_one_that_no_other_site_can_use() {
+    fn cookie_is_bound_to_this_site() {
         for cookie in [operator().cookie(), operator().removal_cookie()] {
             let cookie = cookie.to_str().unwrap();
             assert!(cookie.starts_with("__Host-ruang-operator="), "{cookie}");

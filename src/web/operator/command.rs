@@ -1,4 +1,4 @@
-//! What the operator asks for, as it comes from a form or a program.
+//! Moderation commands, as forms and programs send them.
 
 use std::time::Duration;
 
@@ -7,20 +7,19 @@ use thiserror::Error;
 
 use crate::{
     backplane::ModerationAction,
-    name::Name,
-    name::NameKey,
+    name::{Name, NameKey},
     protocol::{Id, Text},
 };
 
-/// The longest that a name is kept out.
-const BAN_AT_MOST: Duration = Duration::from_secs(365 * 86_400);
-/// The longest that anybody waits between two messages.
-const SLOW_AT_MOST: Duration = Duration::from_secs(3600);
+/// The longest ban.
+const MAX_BAN: Duration = Duration::from_secs(365 * 86_400);
+/// The longest interval of slow mode.
+const MAX_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// The fields, each of which may lack.
+/// The fields of all commands; each may be absent.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Fields {
+pub struct ModerationForm {
     act: String,
     id: String,
     name: String,
@@ -35,23 +34,23 @@ pub struct Fields {
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Flag {
-    Is(bool),
-    Says(String),
+    Bool(bool),
+    Text(String),
 }
 
-/// What is to be done.
+/// A valid command.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ModerationCommand {
     pub act: ModerationAction,
-    /// Whose messages at hand are to be deleted as well: a name as shown.
+    /// Delete the recent messages of this name, too.
     pub messages_of: Option<String>,
 }
 
-/// Why that cannot be done.
+/// The field that is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum CommandError {
     #[error("act is remove, ban, pardon, slow or announce")]
-    ModerationAction,
+    Act,
     #[error("id is a message's, like 7-42")]
     Id,
     #[error("name is one that people can have")]
@@ -64,11 +63,11 @@ pub enum CommandError {
     Text,
 }
 
-impl Fields {
-    /// Reads them.
+impl ModerationForm {
+    /// Parses the command.
     ///
     /// # Errors
-    /// What is wrong with them.
+    /// The first field that is not valid.
     pub fn command(self) -> Result<ModerationCommand, CommandError> {
         let mut messages_of = None;
         let act = match self.act.as_str() {
@@ -79,7 +78,7 @@ impl Fields {
                 ModerationAction::Ban {
                     name_key,
                     name,
-                    for_ms: millis(&self.lasting, BAN_AT_MOST).ok_or(CommandError::For)?,
+                    for_ms: millis(&self.lasting, MAX_BAN).ok_or(CommandError::For)?,
                 }
             }
             "pardon" => {
@@ -87,10 +86,10 @@ impl Fields {
                 ModerationAction::Unban { name_key, name }
             }
             "slow" => ModerationAction::Slow {
-                interval_ms: millis(&self.interval, SLOW_AT_MOST).ok_or(CommandError::Interval)?,
+                interval_ms: millis(&self.interval, MAX_INTERVAL).ok_or(CommandError::Interval)?,
             },
             "announce" => ModerationAction::Announce { text: text(&self.text)? },
-            _ => return Err(CommandError::ModerationAction),
+            _ => return Err(CommandError::Act),
         };
         Ok(ModerationCommand { act, messages_of })
     }
@@ -98,20 +97,20 @@ impl Fields {
 
 impl Default for Flag {
     fn default() -> Self {
-        Self::Is(false)
+        Self::Bool(false)
     }
 }
 
 impl Flag {
     fn is_set(&self) -> bool {
         match self {
-            Self::Is(set) => *set,
-            Self::Says(text) => matches!(text.as_str(), "on" | "true" | "1"),
+            Self::Bool(set) => *set,
+            Self::Text(text) => matches!(text.as_str(), "on" | "true" | "1"),
         }
     }
 }
 
-/// The key of a name, and the name as shown.
+/// Returns the key of a name and the name as shown.
 fn name(typed: &str) -> Result<(NameKey, String), CommandError> {
     let name = Name::parse(typed).map_err(|_| CommandError::Name)?;
     Ok((name.key().clone(), name.shown().to_owned()))
@@ -134,7 +133,7 @@ mod tests {
     use super::*;
 
     fn command(json: &str) -> Result<ModerationCommand, CommandError> {
-        serde_json::from_str::<Fields>(json).unwrap().command()
+        serde_json::from_str::<ModerationForm>(json).unwrap().command()
     }
 
     fn alone(act: ModerationAction) -> Result<ModerationCommand, CommandError> {
@@ -142,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn each_act_is_read() {
+    fn each_command_is_parsed() {
         let (name_key, name) = (NameKey::from("sari"), "Sari".to_owned());
         assert_eq!(
             command(r#"{"act":"remove","id":"7-42"}"#),
@@ -167,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn with_a_ban_messages_may_go_too() {
+    fn ban_may_delete_messages_too() {
         for flag in ["true", "\"on\"", "\"true\""] {
             let json = format!(r#"{{"act":"ban","name":"Sari","for":"1h","messages":{flag}}}"#);
             assert_eq!(command(&json).unwrap().messages_of.as_deref(), Some("Sari"));
@@ -175,10 +174,10 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_done_is_told() {
+    fn invalid_field_is_named() {
         for (json, wrong) in [
-            (r"{}", CommandError::ModerationAction),
-            (r#"{"act":"shout"}"#, CommandError::ModerationAction),
+            (r"{}", CommandError::Act),
+            (r#"{"act":"shout"}"#, CommandError::Act),
             (r#"{"act":"remove","id":"x"}"#, CommandError::Id),
             (r#"{"act":"ban","name":"","for":"1h"}"#, CommandError::Name),
             (r#"{"act":"ban","name":"Sari"}"#, CommandError::For),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Units;
 
 /// Formats a duration in the largest unit of which it is a whole number.
-pub fn spoken(duration: Duration, units: &Units) -> String {
+pub fn format_duration(duration: Duration, units: &Units) -> String {
     let seconds = duration.as_secs();
     let sizes = [(86_400, units.days), (3600, units.hours), (60, units.minutes), (1, units.seconds)];
     let whole = sizes.into_iter().find(|(size, _)| seconds > 0 && seconds.is_multiple_of(*size));
@@ -16,10 +16,10 @@ pub fn spoken(duration: Duration, units: &Units) -> String {
 }
 
 /// Formats a duration rounded up, in the largest unit of which it has at least one.
-pub fn about(duration: Duration, units: &Units) -> String {
+pub fn format_rounded_up(duration: Duration, units: &Units) -> String {
     let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
     let size = [86_400, 3600, 60].into_iter().find(|size| seconds >= *size).unwrap_or(1);
-    spoken(Duration::from_secs(seconds.div_ceil(size) * size), units)
+    format_duration(Duration::from_secs(seconds.div_ceil(size) * size), units)
 }
 
 #[cfg(test)]
@@ -30,7 +30,7 @@ mod tests {
     #[test]
     fn duration_is_written_in_its_largest_whole_unit() {
         let english = &Texts::of(Locale::English).units;
-        for (seconds, spoken_as) in [
+        for (seconds, expected) in [
             (0, "0 seconds"),
             (1, "1 second"),
             (90, "90 seconds"),
@@ -40,22 +40,22 @@ mod tests {
             (604_800, "7 days"),
             (86_400_000, "1,000 days"),
         ] {
-            assert_eq!(spoken(Duration::from_secs(seconds), english), spoken_as);
+            assert_eq!(format_duration(Duration::from_secs(seconds), english), expected);
         }
-        assert_eq!(spoken(Duration::from_secs(604_800), &Texts::of(Locale::Indonesian).units), "7 hari");
+        assert_eq!(format_duration(Duration::from_secs(604_800), &Texts::of(Locale::Indonesian).units), "7 hari");
     }
 
     #[test]
     fn rounded_duration_is_written_in_its_largest_unit() {
         let english = &Texts::of(Locale::English).units;
-        for (millis, said) in [
+        for (millis, expected) in [
             (1, "1 second"),
             (59_001, "1 minute"),
             (61_000, "2 minutes"),
             (3_600_000, "1 hour"),
             (90_000_000, "2 days"),
         ] {
-            assert_eq!(about(Duration::from_millis(millis), english), said);
+            assert_eq!(format_rounded_up(Duration::from_millis(millis), english), expected);
         }
     }
 }
