@@ -40,7 +40,7 @@ use super::{
 use crate::{
     backplane::{Person, Unavailable},
     protocol::{Bye, ErrorCode, Id, Nonce, ServerFrame},
-    room::{Ending, Farewell, JoinError, Membership, Recipient, Room, SayError},
+    room::{Ending, Farewell, JoinError, Membership, Recipient, Room, SendError},
     server::Stream,
     session::{Alive, Sessions, Unreadable},
     telemetry::instruments,
@@ -49,7 +49,7 @@ use crate::{
 
 /// How long the upgraded connection may take to appear after the response.
 const UPGRADE: Duration = Duration::from_secs(10);
-/// Within which time sessions are looked up that may all have gone at once, so that not all are at once.
+/// How soon a session that could not be looked up is looked up again, at a random time up to ten times as late.
 const RECHECKS: Duration = Duration::from_millis(500);
 
 /// A connection and what it is allowed.
@@ -100,7 +100,7 @@ struct Io {
 enum Answer {
     Joined(Result<Membership, JoinError>),
     CaughtUp(Result<(), Unavailable>),
-    Said(Nonce, Result<Id, SayError>),
+    Said(Nonce, Result<Id, SendError>),
 }
 
 /// How a connection ends.
@@ -246,8 +246,8 @@ impl Connection {
     async fn next_event(&mut self, transport: &Transport, need: TransportEvent) -> Result<(), Disconnect> {
         match need {
             TransportEvent::Farewell(farewell) => Err(self.close_in_order(transport, farewell).await),
-            TransportEvent::Recheck => {
-                self.timers.check_within(rand::rng().random_range(Duration::ZERO..RECHECKS), Instant::now());
+            TransportEvent::Recheck(spread) => {
+                self.timers.check_within(rand::rng().random_range(Duration::ZERO..=spread), Instant::now());
                 Ok(())
             }
             TransportEvent::Broken => Err(Disconnect::Lost),
@@ -288,14 +288,14 @@ impl Connection {
                 transport.send(ServerFrame::Ack { nonce: &nonce, id }.encode());
                 Ok(())
             }
-            Answer::Said(_, Err(SayError::Ended)) => Err(farewell(Bye::SessionEnded)),
-            Answer::Said(nonce, Err(SayError::BadNonce)) => {
+            Answer::Said(_, Err(SendError::Ended)) => Err(farewell(Bye::SessionEnded)),
+            Answer::Said(nonce, Err(SendError::BadNonce)) => {
                 self.refuse(transport, ErrorCode::BadNonce, Some(&nonce), None)
             }
-            Answer::Said(nonce, Err(SayError::Limited(wait))) => {
+            Answer::Said(nonce, Err(SendError::Limited(wait))) => {
                 self.refuse(transport, ErrorCode::RateLimited, Some(&nonce), Some(wait))
             }
-            Answer::Said(nonce, Err(SayError::Unavailable(_))) => {
+            Answer::Said(nonce, Err(SendError::Unavailable(_))) => {
                 self.refuse(transport, ErrorCode::Unavailable, Some(&nonce), None)
             }
         }

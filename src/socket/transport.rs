@@ -49,7 +49,7 @@ struct State {
     closed: bool,
     broken: bool,
     farewell: Option<Farewell>,
-    recheck: bool,
+    recheck: Option<Duration>,
 }
 
 struct Waiting {
@@ -66,8 +66,8 @@ struct Waiting {
 pub(super) enum TransportEvent {
     /// The room ends the connection.
     Farewell(Farewell),
-    /// The session may be gone.
-    Recheck,
+    /// The session may have ended: it must be looked up within this time.
+    Recheck(Duration),
     /// The connection broke.
     Broken,
     /// The client has read nothing for too long.
@@ -85,7 +85,7 @@ impl Transport {
             closed: false,
             broken: false,
             farewell: None,
-            recheck: false,
+            recheck: None,
         };
         Self { socket, state: Mutex::new(state), attention: Notify::new() }
     }
@@ -211,8 +211,8 @@ impl Recipient for Transport {
         self.attention.notify_one();
     }
 
-    fn recheck(&self) {
-        self.change(|state, _| state.recheck = true);
+    fn recheck(&self, spread: Duration) {
+        self.change(|state, _| state.recheck = Some(spread));
         self.attention.notify_one();
     }
 }
@@ -303,8 +303,8 @@ impl State {
             Ok(TransportEvent::Broken)
         } else if let Some(farewell) = self.farewell {
             Ok(TransportEvent::Farewell(farewell))
-        } else if std::mem::take(&mut self.recheck) {
-            Ok(TransportEvent::Recheck)
+        } else if let Some(spread) = self.recheck.take() {
+            Ok(TransportEvent::Recheck(spread))
         } else {
             Err(self.behind_at())
         }

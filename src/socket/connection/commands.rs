@@ -63,7 +63,7 @@ impl Connection {
                 let pong = ServerFrame::Pong { head }.encode();
                 // Not before what it speaks of: a client that lacks the newest message joins again.
                 match &self.membership {
-                    Some(membership) => membership.send(pong),
+                    Some(membership) => membership.send_frame(pong),
                     None => transport.send(pong),
                 }
                 Ok(())
@@ -80,7 +80,7 @@ impl Connection {
             return self.refuse(transport, ErrorCode::RateLimited, None, Some(wait));
         }
         self.asked = Some(if let Some(membership) = &self.membership {
-            let caught_up = membership.catch_up(since);
+            let caught_up = membership.rejoin(since);
             Box::pin(async move { Answer::CaughtUp(caught_up.await) })
         } else {
             let (room, person, recipient) = (self.room.clone(), self.person.clone(), Arc::clone(transport));
@@ -108,7 +108,7 @@ impl Connection {
             return self.refuse(transport, ErrorCode::RateLimited, Some(&nonce), Some(wait));
         }
         if let Some(membership) = &self.membership {
-            let said = membership.say(nonce.clone(), text);
+            let said = membership.send_message(nonce.clone(), text);
             self.asked = Some(Box::pin(async move { Answer::Said(nonce, said.await) }));
         }
         Ok(())

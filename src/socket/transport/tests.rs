@@ -93,8 +93,8 @@ async fn a_connection_that_broke_says_so_and_keeps_nothing() {
 #[tokio::test]
 async fn the_task_is_told_to_look_the_session_up() {
     let (transport, _client) = pair().await;
-    transport.recheck();
-    assert_eq!(transport.next_event().await, TransportEvent::Recheck);
+    transport.recheck(Duration::ZERO);
+    assert_eq!(transport.next_event().await, TransportEvent::Recheck(Duration::ZERO));
 }
 
 #[tokio::test]
