@@ -36,7 +36,7 @@ use self::{
 pub use self::{
     hub::JoinError,
     hub_state::Ending,
-    membership::{Membership, SendError},
+    membership::Membership,
     recipient::{Farewell, Recipient},
 };
 use crate::{

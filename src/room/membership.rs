@@ -1,7 +1,5 @@
 //! One connection's membership in the room. Dropping it leaves.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use tokio::time::timeout;
 use tracing::Instrument;
@@ -23,23 +21,6 @@ pub struct Membership {
     joined: JoinedConnection,
 }
 
-/// Why a message was not sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum SendError {
-    /// The nonce was used for another text.
-    #[error("the nonce was used for another text")]
-    BadNonce,
-    /// The name belongs to another session by now.
-    #[error("the name belongs to another session")]
-    Ended,
-    /// The person sends too often, here or elsewhere: wait for this long.
-    #[error("too many messages")]
-    Limited(Duration),
-    /// The outcome is unknown: send it again, under the same nonce.
-    #[error(transparent)]
-    Unavailable(#[from] Unavailable),
-}
-
 impl Membership {
     pub(super) fn new(room: Room, person: Person, joined: JoinedConnection) -> Self {
         Self { room, person, joined }
@@ -48,8 +29,12 @@ impl Membership {
     /// Sends a message to the room. Returns its id; the first one if the nonce was used for the same text before.
     ///
     /// # Errors
-    /// See [`SendError`].
-    pub fn send_message(&self, nonce: Nonce, text: Text) -> impl Future<Output = Result<Id, SendError>> + Send + use<> {
+    /// See [`PublishError`].
+    pub fn send_message(
+        &self,
+        nonce: Nonce,
+        text: Text,
+    ) -> impl Future<Output = Result<Id, PublishError>> + Send + use<> {
         let (room, person) = (self.room.clone(), self.person.clone());
         async move { room.publish(person, nonce, text).instrument(spans::saying()).await }
     }
@@ -82,26 +67,18 @@ impl Membership {
 }
 
 impl Room {
-    async fn publish(&self, person: Person, nonce: Nonce, text: Text) -> Result<Id, SendError> {
+    async fn publish(&self, person: Person, nonce: Nonce, text: Text) -> Result<Id, PublishError> {
         let trace = TraceParent::current();
         let post = Post { incarnation: self.state.status().incarnation, person, nonce, text, trace };
         let published = timeout(CALL_DEADLINE, self.backplane.publish(post)).await;
-        let published = published.unwrap_or(Err(PublishError::Unavailable(Unavailable)));
+        let published = published.unwrap_or(Err(Unavailable.into()));
         spans::said(published.as_ref().map_err(PublishError::name));
         match published {
-            Ok(id) => {
-                self.state.acknowledge(id);
-                Ok(id)
-            }
-            Err(PublishError::BadNonce) => Err(SendError::BadNonce),
-            Err(PublishError::Ended) => Err(SendError::Ended),
-            Err(PublishError::Limited(wait)) => Err(SendError::Limited(wait)),
-            Err(PublishError::Unavailable(unavailable)) => Err(unavailable.into()),
-            Err(PublishError::Fenced) => {
-                // The next heartbeat finds out whether the incarnation is dead.
-                let _ = self.commands.try_send(Command::Heartbeat);
-                Err(SendError::Unavailable(Unavailable))
-            }
+            Ok(id) => self.state.acknowledge(id),
+            // The next heartbeat finds out whether the incarnation is dead.
+            Err(PublishError::Fenced) => drop(self.commands.try_send(Command::Heartbeat)),
+            Err(_) => {}
         }
+        published
     }
 }

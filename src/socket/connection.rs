@@ -38,9 +38,9 @@ use super::{
     transport::{Transport, TransportEvent},
 };
 use crate::{
-    backplane::{Person, Unavailable},
+    backplane::{Person, PublishError, Unavailable},
     protocol::{Bye, ErrorCode, Id, Nonce, ServerFrame},
-    room::{Ending, Farewell, JoinError, Membership, Recipient, Room, SendError},
+    room::{Ending, Farewell, JoinError, Membership, Recipient, Room},
     server::Stream,
     session::{Alive, Sessions, Unreadable},
     telemetry::instruments,
@@ -100,7 +100,7 @@ struct Io {
 enum Answer {
     Joined(Result<Membership, JoinError>),
     CaughtUp(Result<(), Unavailable>),
-    Said(Nonce, Result<Id, SendError>),
+    Said(Nonce, Result<Id, PublishError>),
 }
 
 /// How a connection ends.
@@ -288,14 +288,14 @@ impl Connection {
                 transport.send(ServerFrame::Ack { nonce: &nonce, id }.encode());
                 Ok(())
             }
-            Answer::Said(_, Err(SendError::Ended)) => Err(farewell(Bye::SessionEnded)),
-            Answer::Said(nonce, Err(SendError::BadNonce)) => {
+            Answer::Said(_, Err(PublishError::Ended)) => Err(farewell(Bye::SessionEnded)),
+            Answer::Said(nonce, Err(PublishError::BadNonce)) => {
                 self.refuse(transport, ErrorCode::BadNonce, Some(&nonce), None)
             }
-            Answer::Said(nonce, Err(SendError::Limited(wait))) => {
+            Answer::Said(nonce, Err(PublishError::Limited(wait))) => {
                 self.refuse(transport, ErrorCode::RateLimited, Some(&nonce), Some(wait))
             }
-            Answer::Said(nonce, Err(SendError::Unavailable(_))) => {
+            Answer::Said(nonce, Err(PublishError::Fenced | PublishError::Unavailable(_))) => {
                 self.refuse(transport, ErrorCode::Unavailable, Some(&nonce), None)
             }
         }

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    backplane::{Lease as PeerLease, Position, Stage},
+    backplane::{Lease as PeerLease, Position, ReapOutcome, Stage},
     protocol::Id,
 };
 
