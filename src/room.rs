@@ -1,16 +1,16 @@
-//! The room as one instance keeps it open.
+//! The room, as one instance serves it.
 //!
-//! One task, the `hub`, follows the backplane's events and hands encoded frames to the connections. What it
-//! decides is decided by plain state machines beside it: `gap_detector` (what is next, what is missing), `recent`
-//! (messages at hand), `roster` (who is here), `local_members` (who is here through us), `failure_detector` (whose lease
-//! has run out), `typing`. Everybody else talks to it through [`Room`] and [`Membership`].
+//! One task, the `hub`, follows the backplane's events and passes encoded frames to the connections. Its decisions are made by
+//! plain state machines: `lease` (heartbeats, synchronisation, dead instances, draining), `gap_detector` (which event is
+//! next), `history_cache` (the newest messages), `roster` (people in the room), `local_members` (people of this instance),
+//! `moderation_state`, `typing`. Other modules use [`Room`] and [`Membership`].
 
-mod failure_detector;
 mod fanout;
 mod gap_detector;
 mod history_cache;
 mod hub;
 mod hub_state;
+mod lease;
 mod local_members;
 mod membership;
 mod moderation_state;
@@ -29,15 +29,14 @@ use tokio::{
 };
 
 use self::{
-    history_cache::{HistoryCache, ResumeFrom},
-    hub::{Command, Hub, Join, JoinedConnection, Refused},
+    history_cache::ResumeFrom,
+    hub::{Command, Hub, Join, JoinRefusal, JoinedConnection},
     hub_state::HubState,
-    roster::Roster,
 };
 pub use self::{
     hub::JoinError,
     hub_state::Ending,
-    membership::{Membership, SayError},
+    membership::Membership,
     recipient::{Farewell, Recipient},
 };
 use crate::{
@@ -50,42 +49,45 @@ use crate::{
     telemetry::InstanceStats,
 };
 
-/// How long anybody waits for an answer: after that it is not to be had.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// Commands that may wait for the hub.
+/// Deadline of every call to the backplane and to the hub.
+const CALL_DEADLINE: Duration = Duration::from_secs(2);
+/// How much longer than a join's own deadline its caller waits for the hub, which gives up by itself: were the caller first,
+/// the hub could let in a connection that was refused.
+const HUB_DEADLINE: Duration = Duration::from_secs(4);
+/// Most commands that wait for the hub.
 const COMMANDS_WAITING: usize = 1024;
 
-/// How a room is kept.
+/// The room's settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// How long somebody without a connection is still taken to be here.
+    /// How long a person without a connection stays in the room.
     pub leave_grace: Duration,
-    /// How long the people of an instance that fell silent are still taken to be here.
+    /// How long the people of a silent instance stay in the room.
     pub lease: Duration,
-    /// How long a name stays its owner's after they left.
+    /// How long a name stays claimed after its person left.
     pub name_hold: Duration,
-    /// How old a message gets before it is shown to nobody any more.
+    /// The age at which messages expire.
     pub history_age: Option<Duration>,
-    /// What clients are told to keep to.
+    /// The limits that clients are told.
     pub limits: Limits,
 }
 
-/// A handle to this instance's hub; cheap to clone. The hub ends with the last of them.
+/// A handle to this instance's hub; cheap to clone. The hub ends with the last handle.
 #[derive(Clone)]
 pub struct Room {
     commands: mpsc::Sender<Command>,
-    shared: Arc<HubState>,
+    state: Arc<HubState>,
     backplane: Arc<dyn Backplane>,
 }
 
-/// One page of the people here.
+/// One page of the people in the room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MembersPage {
     /// Names as shown, sorted by folded name.
     pub names: Vec<String>,
-    /// Everybody in the room.
+    /// The number of all people in the room.
     pub count: usize,
-    /// Whether there are more after the last name.
+    /// Whether more names follow.
     pub more: bool,
 }
 
@@ -93,14 +95,14 @@ impl Room {
     /// Opens the room: starts a hub on the current runtime.
     pub fn open(backplane: Arc<dyn Backplane>, options: Options) -> Self {
         let (commands, received) = mpsc::channel(COMMANDS_WAITING);
-        let shared = Arc::new(HubState::new(IncarnationId::random()));
-        let hub = Hub::new(Arc::clone(&backplane), options, Arc::clone(&shared), received);
+        let incarnation = IncarnationId::random();
+        let state = Arc::new(HubState::new(incarnation.clone()));
+        let hub = Hub::new(Arc::clone(&backplane), options, incarnation, Arc::clone(&state), received);
         tokio::spawn(hub.run());
-        Self { commands, shared, backplane }
+        Self { commands, state, backplane }
     }
 
-    /// Enters the room with one connection, once the others have been told of its person. The first thing that its
-    /// `recipient` is sent is the welcome.
+    /// Joins the room with one connection, once its person is announced. The `recipient` is sent the welcome first.
     ///
     /// # Errors
     /// See [`JoinError`]; after little more than 2 s at the latest.
@@ -110,30 +112,30 @@ impl Room {
         since: Option<Id>,
         recipient: Arc<dyn Recipient>,
     ) -> Result<Membership, JoinError> {
-        let until = Instant::now() + PATIENCE;
-        let since = timeout_at(until, self.find(since)).await.map_err(|_| Unavailable)??;
-        let mut entered = self.enter(&person, since, false, &recipient, until).await?;
-        if matches!(entered, Err(Refused::Contested)) {
-            let claimed = timeout_at(until, self.claim(&person.name_key, &person.session)).await;
-            if claimed.map_err(|_| Unavailable)?? != Claim::Mine {
+        let deadline = Instant::now() + CALL_DEADLINE;
+        let since = timeout_at(deadline, self.find(since)).await.map_err(|_| Unavailable)??;
+        let mut joined = self.send_join(&person, since, false, &recipient, deadline).await?;
+        if matches!(joined, Err(JoinRefusal::Contested)) {
+            let claim = timeout_at(deadline, self.claim(&person.name_key, &person.session)).await;
+            if claim.map_err(|_| Unavailable)?? != Claim::Mine {
                 return Err(JoinError::Ended);
             }
-            entered = self.enter(&person, since, true, &recipient, until).await?;
+            joined = self.send_join(&person, since, true, &recipient, deadline).await?;
         }
-        match entered {
-            Ok(entered) => Ok(Membership::new(self.clone(), person, entered)),
-            Err(Refused::Ended) => Err(JoinError::Ended),
-            Err(Refused::Contested | Refused::Unavailable) => Err(Unavailable.into()),
+        match joined {
+            Ok(joined) => Ok(Membership::new(self.clone(), person, joined)),
+            Err(JoinRefusal::Ended) => Err(JoinError::Ended),
+            Err(JoinRefusal::Contested | JoinRefusal::Unavailable) => Err(Unavailable.into()),
         }
     }
 
-    /// A page of history, from what is at hand where possible.
+    /// Returns a page of history, from the cache where possible.
     ///
     /// # Errors
-    /// [`Unavailable`] if the backplane had to be asked and did not answer.
+    /// [`Unavailable`] if the backplane was needed and did not reply.
     pub async fn page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable> {
-        let at_hand = if self.shared.is_synced() { self.shared.view().recent.page(cursor, limit) } else { None };
-        match at_hand {
+        let cached = if self.is_synced() { self.state.view().history.page(cursor, limit) } else { None };
+        match cached {
             Some(page) => Ok(page),
             None => bounded(self.backplane.page(cursor, limit)).await,
         }
@@ -142,26 +144,26 @@ impl Room {
     /// Returns a number that grows with every change of the recent history; `None` while the instance is not synced. Pages of
     /// recent messages that were read after it are as new as it says, or newer.
     pub fn history_revision(&self) -> Option<u64> {
-        self.shared.is_synced().then(|| self.shared.view().recent.revision())
+        self.state.status().synced.then(|| self.state.view().history.revision())
     }
 
-    /// Up to `limit` names after the name `after` (as shown; need not be present), sorted by folded name.
+    /// Returns up to `limit` names after the name `after` (as shown; it need not be in the room), sorted by folded name.
     ///
     /// # Errors
     /// [`Unavailable`] if the room is not in sync within 2 s.
     pub async fn members(&self, after: Option<&str>, limit: usize) -> Result<MembersPage, Unavailable> {
         self.in_sync().await?;
-        let view = self.shared.view();
+        let view = self.state.view();
         let mut names = view.roster.names(after, limit + 1);
         let more = names.len() > limit;
         names.truncate(limit);
         Ok(MembersPage { names, count: view.roster.count(), more })
     }
 
-    /// Takes a name for a session, or renews it.
+    /// Claims a name for a session, or renews the claim.
     ///
     /// # Errors
-    /// [`Unavailable`] if the backplane does not answer: the name may be taken or not.
+    /// [`Unavailable`] if the backplane does not reply: the outcome is unknown.
     pub async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
         bounded(self.backplane.claim(name_key, session)).await
     }
@@ -169,126 +171,127 @@ impl Room {
     /// Ends a session's presence and claim on every instance; its sockets close with 4001.
     ///
     /// # Errors
-    /// [`Unavailable`] if the backplane does not answer: do it again.
+    /// [`Unavailable`] if the backplane does not reply: call it again.
     pub async fn end(&self, session: &SessionTag, name_key: &NameKey) -> Result<(), Unavailable> {
         bounded(self.backplane.end(session, name_key)).await
     }
 
-    /// Does something for the room's order, on every instance.
+    /// Applies a moderation action on every instance.
     ///
     /// # Errors
-    /// [`Unavailable`] if the backplane does not answer: it may be done or not. Doing it again does no harm.
-    pub async fn moderate(&self, act: ModerationAction) -> Result<ModerationOutcome, Unavailable> {
-        bounded(self.backplane.moderate(act)).await
+    /// [`Unavailable`] if the backplane does not reply: the outcome is unknown, and repeating it does no harm.
+    pub async fn moderate(&self, action: ModerationAction) -> Result<ModerationOutcome, Unavailable> {
+        bounded(self.backplane.moderate(action)).await
     }
 
-    /// Who is kept out, and what was done.
+    /// Returns bans and past actions.
     ///
     /// # Errors
-    /// [`Unavailable`] if the backplane does not answer.
+    /// [`Unavailable`] if the backplane does not reply.
     pub async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
         bounded(self.backplane.moderation_log()).await
     }
 
-    /// What the operator has set for everybody.
+    /// The rules in force.
     pub fn rules(&self) -> Rules {
-        self.shared.view().moderation.rules.clone()
+        self.state.view().moderation.rules.clone()
     }
 
-    /// The newest messages of somebody, by their name as shown, oldest first: those at hand.
-    pub fn said_by(&self, name: &str) -> Vec<Id> {
-        self.shared.view().recent.said_by(name)
+    /// The newest messages of a person, by their name as shown, oldest first: those in the cache.
+    pub fn sent_by(&self, name: &str) -> Vec<Id> {
+        self.state.view().history.sent_by(name)
     }
 
     /// The newest position; none while the instance cannot know it.
     pub fn head(&self) -> Option<Id> {
-        let knows = self.shared.is_synced() && self.shared.is_answered();
-        self.shared.view().recent.head().filter(|_| knows)
+        let status = self.state.status();
+        self.state.view().history.head().filter(|_| status.synced && status.link_up)
     }
 
-    /// How this instance stands, as far as the room knows.
+    /// This instance's figures, as far as the room knows them.
     pub fn stats(&self) -> InstanceStats {
-        let view = self.shared.view();
+        let (status, view) = (self.state.status(), self.state.view());
         InstanceStats {
             people: view.roster.count(),
-            recent: view.recent.len(),
+            recent: view.history.len(),
             queued_hub: self.commands.max_capacity() - self.commands.capacity(),
             queued_backplane: self.backplane.waiting(),
             clock_ahead: self.clock_ahead(),
-            lease_age: self.shared.beaten().map(|beaten| beaten.elapsed()),
-            link_up: self.shared.is_answered(),
-            synced: self.shared.is_synced(),
-            ready: self.shared.is_ready(),
+            lease_age: status.accepted_at.map(|at| at.elapsed()),
+            link_up: status.link_up,
+            synced: status.synced,
+            ready: status.ready,
             ..InstanceStats::default()
         }
     }
 
     /// How far the room's clock is ahead of this machine's, in seconds.
     fn clock_ahead(&self) -> f64 {
-        let ours = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.backplane.now().as_secs_f64() - ours.as_secs_f64()
+        let own = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.backplane.now().as_secs_f64() - own.as_secs_f64()
     }
 
-    /// Whether everything that happened up to now is known here.
+    /// Whether every event up to now was received.
     pub fn is_synced(&self) -> bool {
-        self.shared.is_synced()
+        self.state.status().synced
     }
 
-    /// Fit for new people: the backplane is heard, and the instance is not draining.
+    /// Whether new people can join: events are received, and the instance is not draining.
     pub fn ready(&self) -> bool {
-        self.shared.is_ready()
+        self.state.status().ready
     }
 
-    /// Sessions that end from now on, anywhere.
+    /// Subscribes to sessions that end from now on, on any instance.
     pub fn endings(&self) -> broadcast::Receiver<Ending> {
-        self.shared.endings()
+        self.state.endings()
     }
 
-    /// Hands everybody over: says so to the other instances, then tells every connection to go elsewhere. Nobody
-    /// "leaves". Nobody can join any more.
+    /// Announces to the other instances that this one goes, then closes all connections with `restart`. Their people stay
+    /// in the room for now. New joins are refused.
     pub async fn drain(&self) {
         let (reply, done) = oneshot::channel();
         if self.send(Command::Drain { reply }).await.is_ok() {
-            let _ = timeout(PATIENCE * 2, done).await;
+            let _ = timeout(HUB_DEADLINE, done).await;
         }
     }
 
-    async fn enter(
+    async fn send_join(
         &self,
         person: &Person,
         since: ResumeFrom,
-        owns: bool,
+        owns_name: bool,
         recipient: &Arc<dyn Recipient>,
-        until: Instant,
-    ) -> Result<Result<JoinedConnection, Refused>, Unavailable> {
-        let (reply, answer) = oneshot::channel();
+        deadline: Instant,
+    ) -> Result<Result<JoinedConnection, JoinRefusal>, Unavailable> {
+        let (reply, joined) = oneshot::channel();
         let (person, recipient) = (person.clone(), Arc::clone(recipient));
-        self.send(Command::Join(Join { person, since, owns, recipient, until: until.into_std(), reply })).await?;
-        // The hub gives up at that time by itself: were it less patient here, it might let in who has been refused.
-        timeout(PATIENCE * 2, answer).await.map_err(|_| Unavailable)?.map_err(|_| Unavailable)
+        let join = Join { person, since, owns_name, recipient, deadline: deadline.into_std(), reply };
+        self.send(Command::Join(join)).await?;
+        timeout(HUB_DEADLINE, joined).await.map_err(|_| Unavailable)?.map_err(|_| Unavailable)
     }
 
-    /// Where a client was last, as far as that can be known.
+    /// Resolves the position that a client resumes from.
     async fn find(&self, since: Option<Id>) -> Result<ResumeFrom, Unavailable> {
         let Some(id) = since else { return Ok(ResumeFrom::Nothing) };
         self.in_sync().await?;
-        if !self.shared.view().recent.must_ask_for(id) {
+        if !self.state.view().history.may_be_older(id) {
             return Ok(ResumeFrom::At(id));
         }
-        let found = bounded(self.backplane.locate(id)).await?;
-        Ok(found.map_or(ResumeFrom::At(id), ResumeFrom::CatchingUp))
+        let ordinal = bounded(self.backplane.locate(id)).await?;
+        Ok(ordinal.map_or(ResumeFrom::At(id), ResumeFrom::Ordinal))
     }
 
     async fn in_sync(&self) -> Result<(), Unavailable> {
-        timeout(PATIENCE, self.shared.synced()).await.map_err(|_| Unavailable)
+        timeout(CALL_DEADLINE, self.state.synced()).await.map_err(|_| Unavailable)
     }
 
     async fn send(&self, command: Command) -> Result<(), Unavailable> {
-        let sent = timeout(PATIENCE, self.commands.send(command)).await;
+        let sent = timeout(CALL_DEADLINE, self.commands.send(command)).await;
         sent.map_err(|_| Unavailable)?.map_err(|_| Unavailable)
     }
 }
 
-async fn bounded<T>(answer: impl Future<Output = Result<T, Unavailable>>) -> Result<T, Unavailable> {
-    timeout(PATIENCE, answer).await.unwrap_or(Err(Unavailable))
+/// Waits for a call to the backplane, within its deadline.
+async fn bounded<T>(call: impl Future<Output = Result<T, Unavailable>>) -> Result<T, Unavailable> {
+    timeout(CALL_DEADLINE, call).await.unwrap_or(Err(Unavailable))
 }

@@ -1,7 +1,5 @@
-//! Decides what an event is to someone who has followed the room up to a position: the next step, old news, or
-//! the sign that something is missing.
-//!
-//! Plain and synchronous: this is where "a gap is never silent" is decided.
+//! Decides whether an event is the next one after a position, is stale, or shows that events are missing: no gap stays
+//! silent. Plain and synchronous.
 
 use std::{
     collections::VecDeque,
@@ -10,10 +8,9 @@ use std::{
 
 use crate::backplane::{Delta, Event, Position};
 
-/// How long a beat's answer may be ahead of what was heard before something must be missing.
-const PATIENCE: Duration = Duration::from_millis(500);
-
-/// Former epochs whose late events are told from those of a new one.
+/// How much later than a heartbeat's reply the events before it may arrive.
+const EVENT_DELAY: Duration = Duration::from_millis(500);
+/// Former epochs that are remembered, to recognise their late events.
 const FORMER_EPOCHS: usize = 8;
 
 /// Follows the room's events. Epochs are compared for equality only: a new one is smaller where the clock of Redis
@@ -21,31 +18,31 @@ const FORMER_EPOCHS: usize = 8;
 #[derive(Debug, Default)]
 pub struct GapDetector {
     at: Option<Position>,
-    /// Epochs that were followed before the current one.
+    /// Epochs before the current one.
     former: VecDeque<u64>,
-    /// A position known to exist, not yet reached, and since when it is known.
+    /// A position that exists and is not reached yet, and since when that is known.
     ahead: Option<(Position, Instant)>,
 }
 
-/// What an event is to a follower.
+/// What an event means at the current position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The next step: take it.
+    /// It is the next one.
     Next,
-    /// Known already: drop it.
+    /// It is known already.
     Stale,
-    /// Something before it is missing: read the room.
+    /// Events before it are missing: read the room.
     Gap,
 }
 
 impl GapDetector {
-    /// Where the follower is; none before the first reading.
+    /// The position reached; none before the first read.
     pub fn position(&self) -> Option<Position> {
         self.at
     }
 
-    /// Starts from, or jumps to, a position that was read.
-    pub fn arrive(&mut self, position: Position) {
+    /// Moves to a position that was read.
+    pub fn move_to(&mut self, position: Position) {
         if let Some(at) = self.at.filter(|at| at.epoch != position.epoch) {
             self.former.retain(|epoch| *epoch != position.epoch);
             self.former.push_back(at.epoch);
@@ -58,7 +55,7 @@ impl GapDetector {
         self.ahead = self.ahead.filter(|(ahead, _)| ahead.epoch == position.epoch && is_ahead(*ahead, position));
     }
 
-    /// Judges an event and, if it is the next step, takes it.
+    /// Judges an event, and moves on if it is the next one.
     pub fn follow(&mut self, event: &Event) -> Verdict {
         let verdict = self.judge(event);
         if verdict == Verdict::Next {
@@ -67,16 +64,16 @@ impl GapDetector {
         verdict
     }
 
-    /// Notes a position that was answered by the backplane.
-    pub fn hear_of(&mut self, position: Position, now: Instant) {
+    /// Notes a position from a reply of the backplane.
+    pub fn note_position(&mut self, position: Position, now: Instant) {
         if self.at.is_some_and(|at| is_ahead(position, at)) {
             self.ahead.get_or_insert((position, now));
         }
     }
 
-    /// Whether a position has been known for too long without being reached.
+    /// Whether the events up to a noted position are late.
     pub fn is_overdue(&self, now: Instant) -> bool {
-        self.ahead.is_some_and(|(_, since)| now.duration_since(since) >= PATIENCE)
+        self.ahead.is_some_and(|(_, since)| now.duration_since(since) >= EVENT_DELAY)
     }
 
     fn judge(&self, event: &Event) -> Verdict {
@@ -122,7 +119,7 @@ impl GapDetector {
     }
 }
 
-/// A change of presence raises `version` by one and nothing else.
+/// A change raises `version` by one and moves nothing else.
 fn judge_change(position: Position, at: Position) -> Verdict {
     if !is_ahead(position, at) {
         return Verdict::Stale;

@@ -1,6 +1,4 @@
-//! The newest messages, at hand: what reconnects and pages are answered from.
-//!
-//! Plain and synchronous. Always a contiguous end of the log.
+//! The newest messages of the log, without a hole: reconnects and pages are served from here. Plain and synchronous.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -22,26 +20,26 @@ pub const FIRST_PAGE: usize = 50;
 #[derive(Debug, Default)]
 pub struct HistoryCache {
     rows: VecDeque<EncodedMessage>,
-    /// Messages that the log had held before the first row.
+    /// How many messages the log had held before the first row.
     before: u64,
     /// Whether the log keeps messages older than the first row.
     older: bool,
     /// The position before the first row, where nothing older is kept and that position still is.
     start: Option<Id>,
-    /// Whether it was ever filled.
+    /// Whether the log was read.
     loaded: bool,
     /// Grows with every change.
     revision: u64,
 }
 
-/// A message, with its frame encoded once for all who will get it.
+/// A message, encoded once for all clients.
 #[derive(Clone, Debug)]
 pub struct EncodedMessage {
-    /// The message, or where one was deleted.
+    /// The message, or its deletion.
     pub row: Row,
-    /// Its WebSocket frame, as it goes over the wire.
+    /// Its WebSocket frame.
     pub frame: Bytes,
-    /// The same text, as it is put into a welcome.
+    /// The frame's JSON, for a welcome.
     pub raw: Arc<RawValue>,
 }
 
@@ -54,31 +52,31 @@ impl EncodedMessage {
     }
 }
 
-/// What a client that was last at some position is to be shown.
+/// The messages of a client's welcome.
 #[derive(Debug)]
 pub struct CatchUp<'a> {
-    /// Whether the rows continue what it has.
+    /// Whether the rows follow what the client has.
     pub recovered: bool,
-    /// How many messages came since, when they are more than the rows can be; none where that cannot be known.
+    /// How many messages the client missed that are not all in the rows; none if unknown.
     pub missed: Option<u64>,
     /// The rows, oldest first.
     pub rows: Vec<&'a EncodedMessage>,
 }
 
-/// Where a client was last, as far as that is known.
+/// The position that a client resumes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResumeFrom {
-    /// It comes for the first time.
+    /// It has none: a first visit.
     Nothing,
-    /// At this id, which may be at hand or lost.
+    /// After this id, which may be cached or lost.
     At(Id),
-    /// At an id no longer at hand but still in the log, as its n-th message ever.
-    CatchingUp(u64),
+    /// After the n-th message ever, which is in the log but no longer cached.
+    Ordinal(u64),
 }
 
 impl HistoryCache {
-    /// Starts anew from a reading, or continues with it.
-    pub fn take(&mut self, snapshot: &Snapshot, encoded: Vec<EncodedMessage>) {
+    /// Adds a snapshot's messages, or replaces all by them.
+    pub fn adopt(&mut self, snapshot: &Snapshot, encoded: Vec<EncodedMessage>) {
         self.revision += 1;
         if !(snapshot.continues && self.loaded) {
             *self = Self {
@@ -90,15 +88,15 @@ impl HistoryCache {
                 revision: self.revision,
             };
         }
-        for kept in encoded {
-            self.push(kept);
+        for message in encoded {
+            self.push(message);
         }
     }
 
     /// Adds the next message.
-    pub fn push(&mut self, kept: EncodedMessage) {
+    pub fn push(&mut self, message: EncodedMessage) {
         self.revision += 1;
-        self.rows.push_back(kept);
+        self.rows.push_back(message);
         if self.rows.len() > NEWEST {
             self.rows.pop_front();
             self.before += 1;
@@ -107,17 +105,17 @@ impl HistoryCache {
         }
     }
 
-    /// Lets go of what was said before `oldest`, in Unix milliseconds.
-    pub fn forget(&mut self, oldest: u64) {
-        while let Some(kept) = self.rows.pop_front_if(|kept| kept.row.at() < oldest) {
+    /// Drops messages sent before `oldest`, in Unix milliseconds.
+    pub fn trim_old(&mut self, oldest: u64) {
+        while let Some(cached) = self.rows.pop_front_if(|cached| cached.row.at() < oldest) {
             self.before += 1;
             self.older = false;
-            self.start = Some(kept.row.id());
+            self.start = Some(cached.row.id());
             self.revision += 1;
         }
     }
 
-    /// Deletes a message, if it is at hand: its position stays.
+    /// Deletes a cached message; its position stays.
     pub fn remove(&mut self, id: Id) {
         if let Some(index) = self.index(id) {
             self.rows[index] = EncodedMessage::new(self.rows[index].row.removed());
@@ -125,9 +123,9 @@ impl HistoryCache {
         }
     }
 
-    /// The messages at hand that somebody wrote, by their name as shown; oldest first.
-    pub fn said_by(&self, name: &str) -> Vec<Id> {
-        let messages = self.rows.iter().filter_map(|kept| kept.row.message());
+    /// The cached messages of a person, by their name as shown; oldest first.
+    pub fn sent_by(&self, name: &str) -> Vec<Id> {
+        let messages = self.rows.iter().filter_map(|cached| cached.row.message());
         messages.filter(|message| message.from == name).map(|message| message.id).collect()
     }
 
@@ -136,26 +134,26 @@ impl HistoryCache {
         self.revision
     }
 
-    /// How many are at hand.
+    /// The number of cached messages.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
     /// The newest position; none before the log was read.
     pub fn head(&self) -> Option<Id> {
-        self.rows.back().map(|kept| kept.row.id()).or(self.start)
+        self.rows.back().map(|cached| cached.row.id()).or(self.start)
     }
 
-    /// Whether asking the log about `id` could tell more than is known here.
-    pub fn must_ask_for(&self, id: Id) -> bool {
+    /// Whether `id` may be in the log but not here.
+    pub fn may_be_older(&self, id: Id) -> bool {
         self.older && self.rows.front().is_some_and(|first| id < first.row.id())
     }
 
-    /// What to show a client that was last at `since`.
+    /// The messages for a client that resumes from `since`.
     pub fn catch_up(&self, since: ResumeFrom) -> CatchUp<'_> {
         match since {
             ResumeFrom::Nothing => CatchUp { recovered: true, missed: Some(0), rows: self.newest() },
-            ResumeFrom::CatchingUp(seen) => {
+            ResumeFrom::Ordinal(seen) => {
                 let missed = (self.before + self.rows.len() as u64).saturating_sub(seen);
                 CatchUp { recovered: false, missed: Some(missed), rows: self.newest() }
             }
@@ -167,7 +165,7 @@ impl HistoryCache {
         }
     }
 
-    /// A page of history, if all of it is at hand.
+    /// A page of history, if all of it is cached.
     pub fn page(&self, cursor: Cursor, limit: usize) -> Option<Page> {
         let len = self.rows.len();
         let (range, more) = match cursor {
@@ -183,13 +181,13 @@ impl HistoryCache {
             }
         };
         let complete = range.len() == limit || !self.older || matches!(cursor, Cursor::After(_));
-        let rows = self.rows.range(range).map(|kept| kept.row.clone()).collect();
+        let rows = self.rows.range(range).map(|cached| cached.row.clone()).collect();
         (self.loaded && complete).then_some(Page { rows, more, trimmed: false })
     }
 
     fn continue_from(&self, first: usize) -> CatchUp<'_> {
         let missed = self.rows.len() - first;
-        let bytes: usize = self.rows.range(first..).map(|kept| kept.frame.len()).sum();
+        let bytes: usize = self.rows.range(first..).map(|cached| cached.frame.len()).sum();
         if missed <= MISSED_AT_MOST && bytes <= CATCH_UP_BYTES {
             return CatchUp { recovered: true, missed: Some(0), rows: self.rows.range(first..).collect() };
         }
@@ -198,8 +196,8 @@ impl HistoryCache {
 
     fn newest(&self) -> Vec<&EncodedMessage> {
         let mut bytes = 0;
-        let fits = |kept: &&EncodedMessage| {
-            bytes += kept.frame.len();
+        let fits = |cached: &&EncodedMessage| {
+            bytes += cached.frame.len();
             bytes <= CATCH_UP_BYTES
         };
         let mut rows: Vec<_> = self.rows.iter().rev().take(FIRST_PAGE).take_while(fits).collect();
@@ -208,7 +206,7 @@ impl HistoryCache {
     }
 
     fn index(&self, id: Id) -> Option<usize> {
-        self.rows.binary_search_by_key(&id, |kept| kept.row.id()).ok()
+        self.rows.binary_search_by_key(&id, |cached| cached.row.id()).ok()
     }
 }
 

@@ -1,14 +1,14 @@
-//! The task that follows the room and tells this instance's connections.
+//! The task that follows the room and serves this instance's connections.
 //!
-//! The I/O shell around the state machines: it takes events, commands, answers and the time, one after another.
+//! The I/O around the state machines: it takes commands, events, replies and the time, one after another, passes them to the
+//! state machines, and carries out what these decide.
 
 mod backplane_calls;
-mod backplane_health;
 mod boottime;
 mod delivery;
-mod incarnation;
 mod joining;
-mod lease;
+mod snapshot;
+mod welcome;
 
 use std::{
     collections::HashMap,
@@ -17,44 +17,51 @@ use std::{
 };
 
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use rand::Rng;
 use tokio::{
     sync::{mpsc, oneshot},
     time::{MissedTickBehavior, interval},
 };
 
 pub use self::joining::JoinError;
-pub(super) use self::joining::{Join, JoinedConnection, Refused};
-use self::{
-    backplane_calls::CallResult,
-    backplane_health::{BackplaneHealth, HealthTransition},
-    boottime::boottime,
-    incarnation::Incarnation,
-    joining::PendingJoin,
-    lease::HeartbeatTimers,
-};
+pub(super) use self::joining::{Join, JoinRefusal, JoinedConnection};
+use self::{backplane_calls::CallResult, boottime::boottime, joining::PendingJoin};
 use super::{
-    Options, ResumeFrom,
-    failure_detector::FailureDetector,
+    Options,
     fanout::Fanout,
-    gap_detector::GapDetector,
-    hub_state::HubState,
-    local_members::{ConnectionId, LocalMembers},
+    gap_detector::{GapDetector, Verdict},
+    history_cache::ResumeFrom,
+    hub_state::{Ending, HubState},
+    lease::{Action, Lease, Signal, Status},
+    local_members::{ConnectionId, LocalChanges, LocalMembers},
+    recipient::Farewell,
     typing::Typists,
 };
-use crate::backplane::{Backplane, Event, Person};
+use crate::{
+    backplane::{Backplane, Event, IncarnationId},
+    name::NameKey,
+    protocol::Bye,
+    telemetry::instruments,
+};
 
-/// How often merged changes are told, in both directions.
+/// How often merged changes are sent, to clients and to the backplane.
 const TICK: Duration = Duration::from_millis(100);
+/// A claim is renewed this often within the time that it lasts.
+const RENEWALS: u32 = 3;
+/// Within which time all sessions are looked up when any of them may have ended.
+const RECHECK_SPREAD: Duration = Duration::from_millis(500);
+/// After how long clients of a draining instance reconnect, in milliseconds: each at another time.
+const RECONNECT_MS: std::ops::Range<u64> = 100..2000;
 
-/// What the hub is asked.
+/// A command for the hub.
 pub(super) enum Command {
-    /// A connection enters.
+    /// Let a connection join.
     Join(Join),
-    /// A connection that is in wants a new welcome.
-    CatchUp { connection: ConnectionId, since: ResumeFrom },
-    /// Find out how things are with the lease, now.
+    /// Send a joined connection a new welcome.
+    Rejoin { connection: ConnectionId, since: ResumeFrom },
+    /// Send a heartbeat now: the incarnation is in doubt.
     Heartbeat,
-    /// Hand everybody over.
+    /// Move all clients to other instances.
     Drain { reply: oneshot::Sender<()> },
 }
 
@@ -62,75 +69,57 @@ pub(super) enum Command {
 pub(super) struct Hub {
     backplane: Arc<dyn Backplane>,
     options: Options,
-    shared: Arc<HubState>,
+    state: Arc<HubState>,
     commands: mpsc::Receiver<Command>,
     events: mpsc::Receiver<Event>,
-    hearing: SyncState,
-    gap_detector: GapDetector,
-    /// The connections that are in, and whose they are.
-    clients: HashMap<ConnectionId, Person>,
-    fanout: Arc<Fanout>,
-    entered: ConnectionId,
-    /// Joins that wait for the room to be in sync.
-    waiting: Vec<Join>,
-    /// Connections that wait for the others to be told of their person.
-    pending_joins: Vec<PendingJoin>,
-    local_members: LocalMembers,
-    /// When everybody was last told who came and went.
-    presence_told: Option<Instant>,
-    typists: Typists,
-    failure_detector: FailureDetector,
-    incarnation: Incarnation,
-    heartbeats: HeartbeatTimers,
-    health: BackplaneHealth,
-    /// At most one of each kind is under way.
+    /// Calls in flight, at most one of each kind.
     calls: FuturesUnordered<BoxFuture<'static, CallResult>>,
-    draining: Option<oneshot::Sender<()>>,
-    drained: bool,
-}
-
-/// How the hub stands to the events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum SyncState {
-    /// Nothing is heard yet: the gap that begins a subscription has not come.
-    Unsubscribed { since: Instant },
-    /// Something is missing: events wait until the room has been read.
-    CatchingUp { snapshot: bool, not_before: Instant },
-    /// Everything up to now is known.
-    Synced,
+    lease: Lease,
+    gap_detector: GapDetector,
+    fanout: Arc<Fanout>,
+    /// Joined connections, and the names of their people as shown.
+    clients: HashMap<ConnectionId, String>,
+    last_connection: ConnectionId,
+    /// Joins that wait until the room is in sync.
+    waiting: Vec<Join>,
+    /// Joins that wait until their person is announced.
+    pending: Vec<PendingJoin>,
+    members: LocalMembers,
+    /// The changes of the heartbeat in flight.
+    announcing: LocalChanges,
+    /// When clients were last sent a presence frame.
+    presence_sent_at: Option<Instant>,
+    typists: Typists,
+    drained: Option<oneshot::Sender<()>>,
 }
 
 impl Hub {
     pub(super) fn new(
         backplane: Arc<dyn Backplane>,
         options: Options,
-        shared: Arc<HubState>,
+        incarnation: IncarnationId,
+        state: Arc<HubState>,
         commands: mpsc::Receiver<Command>,
     ) -> Self {
-        let now = Instant::now();
         Self {
             events: backplane.subscribe(),
-            local_members: LocalMembers::new(options.leave_grace),
-            failure_detector: FailureDetector::new(options.lease),
-            incarnation: Incarnation::new(shared.incarnation()),
-            heartbeats: HeartbeatTimers::new(options.lease / 5),
-            health: BackplaneHealth::new(now),
+            calls: FuturesUnordered::new(),
+            lease: Lease::new(options.lease, incarnation, Instant::now(), boottime()),
+            gap_detector: GapDetector::default(),
+            fanout: Arc::new(Fanout::start()),
+            clients: HashMap::new(),
+            last_connection: 0,
+            waiting: vec![],
+            pending: vec![],
+            members: LocalMembers::new(options.leave_grace, options.name_hold / RENEWALS),
+            announcing: LocalChanges::default(),
+            presence_sent_at: None,
+            typists: Typists::default(),
+            drained: None,
             backplane,
             options,
-            shared,
+            state,
             commands,
-            hearing: SyncState::Unsubscribed { since: now },
-            gap_detector: GapDetector::default(),
-            clients: HashMap::new(),
-            fanout: Arc::new(Fanout::start()),
-            entered: 0,
-            waiting: vec![],
-            pending_joins: vec![],
-            presence_told: None,
-            typists: Typists::default(),
-            calls: FuturesUnordered::new(),
-            draining: None,
-            drained: false,
         }
     }
 
@@ -139,83 +128,165 @@ impl Hub {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let listens = !matches!(self.hearing, SyncState::CatchingUp { .. }) && !self.fanout.is_full();
+            let takes_events = self.lease.receives_events() && !self.fanout.is_full();
             tokio::select! {
                 command = self.commands.recv() => match command {
-                    Some(command) => self.obey(command, Instant::now()),
+                    Some(command) => self.on_command(command, Instant::now()),
                     None => return,
                 },
-                event = self.events.recv(), if listens => match event {
-                    Some(event) => self.hear(event, Instant::now()),
-                    None => self.resubscribe(Instant::now()),
-                },
-                Some(answer) = self.calls.next() => self.take(answer, Instant::now()),
-                _ = ticks.tick() => self.tick(Instant::now()),
+                Some(event) = self.events.recv(), if takes_events => self.on_event(event, Instant::now()),
+                Some(result) = self.calls.next() => self.on_result(result, Instant::now()),
+                _ = ticks.tick() => self.on_tick(Instant::now()),
             }
         }
     }
 
-    fn obey(&mut self, command: Command, now: Instant) {
+    fn on_command(&mut self, command: Command, now: Instant) {
         match command {
             Command::Join(join) => self.join_or_wait(join, now),
-            Command::CatchUp { connection, since } => self.welcome_again(connection, since, now),
-            Command::Heartbeat => self.heartbeat(now),
+            Command::Rejoin { connection, since } => self.welcome_again(connection, since, now),
+            Command::Heartbeat => self.signal(Signal::Changed, now),
             Command::Drain { reply } => {
-                self.draining = Some(reply);
-                self.shared.set_ready(false);
-                self.heartbeat(now);
+                self.drained = Some(reply);
+                self.signal(Signal::Drain, now);
             }
         }
     }
 
-    fn tick(&mut self, now: Instant) {
-        if self.drained {
+    fn on_event(&mut self, event: Event, now: Instant) {
+        if event == Event::Gap {
+            return self.fall_behind(Signal::Subscribed, now);
+        }
+        if !self.lease.is_subscribed() {
             return;
         }
-        if self.heartbeats.has_stalled(boottime(), self.options.lease) {
-            self.start_anew("this instance stood still for longer than its lease");
+        // These count even if the event is stale.
+        match &event {
+            Event::Ended { session, .. } => self.end_session(session, now),
+            Event::Heartbeat { incarnation, .. } if self.lease.is_own(incarnation) => self.signal(Signal::Echo, now),
+            _ => {}
         }
-        for (connection, name_key) in self.shared.take_departures() {
+        match self.gap_detector.follow(&event) {
+            Verdict::Next => self.deliver(event, now),
+            Verdict::Stale => {}
+            Verdict::Gap => self.fall_behind(Signal::Missing, now),
+        }
+    }
+
+    fn on_tick(&mut self, now: Instant) {
+        if self.lease.is_drained() {
+            return;
+        }
+        for (connection, name_key) in self.state.take_departures() {
             self.clients.remove(&connection);
             self.fanout.leave(connection);
-            self.local_members.leave(&name_key, connection, now);
+            self.members.leave(&name_key, connection, now);
         }
-        self.give_up_waiting(now);
-        self.welcome_all_arrived(now);
-        self.tell_changes(now);
-        self.forget_old();
-        self.beat_if_due(now);
-        self.check_hearing(now);
-        self.show_state(now);
+        let changed = self.members.has_changes(now);
+        let actions = self.lease.on_tick(now, boottime(), changed);
+        self.carry_out(actions, now);
+        if self.events.is_closed() && self.events.is_empty() {
+            self.signal(Signal::Unsubscribed, now);
+        }
+        if self.lease.is_synced() && self.gap_detector.is_overdue(now) {
+            self.fall_behind(Signal::Missing, now);
+        }
+        self.give_up_joins(now);
+        self.welcome_pending(now);
+        self.send_changes(now);
+        self.trim_history();
     }
 
-    /// What pages, probes and connections see of the hub's state.
-    fn show_state(&mut self, now: Instant) {
-        let synced = self.hearing == SyncState::Synced;
-        let answered = self.heartbeats.is_answered(now);
-        self.shared.set_synced(synced);
-        self.shared.set_answered(answered);
-        self.tell_outage(answered, now);
-        let stays = self.draining.is_none() && !self.drained;
-        self.shared.set_ready(synced && answered && self.heartbeats.is_echoed(now) && stays);
+    fn fall_behind(&mut self, signal: Signal, now: Instant) {
+        if self.gap_detector.position().is_some() {
+            instruments().gap_found();
+        }
+        self.signal(signal, now);
     }
 
-    fn tell_outage(&mut self, answered: bool, now: Instant) {
-        match self.health.observe(answered, now) {
-            Some(HealthTransition::Silent) => {
-                let why = self.backplane.last_error().unwrap_or_else(|| "no answer".to_owned());
-                tracing::warn!(why, "Redis does not answer: nobody can speak or sign in, and nothing is lost");
+    fn signal(&mut self, signal: Signal, now: Instant) {
+        let actions = self.lease.on_signal(now, signal);
+        self.carry_out(actions, now);
+    }
+
+    fn carry_out(&mut self, actions: Vec<Action>, now: Instant) {
+        self.state.set_status(self.lease.status(now));
+        for action in actions {
+            match action {
+                Action::Heartbeat { incarnation, heartbeat_seq, draining } => {
+                    self.call_heartbeat(incarnation, heartbeat_seq, draining, now);
+                }
+                Action::Confirm { refused } => self.confirm(&refused, now),
+                Action::Reap { incarnation, heartbeat_seq } => self.call_reap(incarnation, heartbeat_seq),
+                Action::Read => self.call_read(now),
+                Action::Resubscribe => {
+                    tracing::warn!("the subscription receives nothing: subscribing again");
+                    self.events = self.backplane.subscribe();
+                }
+                Action::Reannounce => self.reannounce(),
+                Action::StartOver(reason) => {
+                    tracing::warn!(connections = self.clients.len(), "closing all connections: {reason}");
+                    self.close_all();
+                    self.members.clear();
+                    self.reannounce();
+                }
+                Action::HandOver => {
+                    self.close_all();
+                    self.drained.take().map(|reply| reply.send(()));
+                }
+                Action::LogOutage => {
+                    let reason = self.backplane.last_error().unwrap_or_else(|| "no reply".to_owned());
+                    tracing::warn!(reason, "Redis does not reply: no messages or sign-ins until it does");
+                }
+                Action::LogRecovery(after) => tracing::info!(?after, "Redis replies again"),
             }
-            Some(HealthTransition::Answers(after)) => tracing::info!(?after, "Redis answers again"),
-            None => {}
+        }
+    }
+
+    /// The backplane has applied the changes of the last heartbeat.
+    fn confirm(&mut self, refused: &[NameKey], now: Instant) {
+        let changes = std::mem::take(&mut self.announcing);
+        self.members.confirm(&changes, now);
+        for person in changes.adds.iter().chain(&changes.renewals) {
+            if refused.contains(&person.name_key) {
+                self.turn_away(person);
+            }
+        }
+        self.welcome_announced(now);
+        // One heartbeat carries a part of many changes, and pending joins do not wait for the next tick.
+        if self.members.has_changes(now) && (changes.len() > 0 || !self.pending.is_empty()) {
+            self.signal(Signal::Changed, now);
+        }
+    }
+
+    /// A new incarnation announces the same people. Redis may have lost their sessions too, so these are looked up.
+    fn reannounce(&mut self) {
+        self.members.forget_confirmations();
+        self.state.publish_ending(Ending::Any);
+        self.fanout.recheck(RECHECK_SPREAD);
+    }
+
+    /// Closes all connections. Each client is sent another time to reconnect, so that they do not all arrive at once.
+    fn close_all(&mut self) {
+        let mut rng = rand::rng();
+        for (connection, _) in self.clients.drain() {
+            let retry_after_ms = Some(rng.random_range(RECONNECT_MS));
+            self.fanout.close(connection, Farewell { reason: Bye::Restart, retry_after_ms });
+        }
+        self.refuse_pending();
+    }
+
+    /// Closes one connection, if it is still there.
+    fn close(&mut self, connection: ConnectionId, reason: Bye, retry_after_ms: Option<u64>) {
+        if self.clients.remove(&connection).is_some() {
+            self.fanout.close(connection, Farewell { reason, retry_after_ms });
         }
     }
 }
 
 impl Drop for Hub {
-    /// Without its hub an instance is fit for nobody.
+    /// Without its hub an instance is not ready.
     fn drop(&mut self) {
-        self.shared.set_ready(false);
-        self.shared.set_synced(false);
+        self.state.set_status(Status::unready(self.state.status().incarnation));
     }
 }

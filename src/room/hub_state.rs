@@ -1,54 +1,48 @@
-//! What the hub shows to the rest of its instance, so that pages and connections need not ask it.
+//! The hub's state as the rest of its instance reads it, so that pages and connections need not ask the hub.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Instant,
-};
+use std::collections::BTreeMap;
 
+use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::{broadcast, watch};
 
-use super::{HistoryCache, Roster, local_members::ConnectionId, moderation_state::ModerationState};
+use super::{
+    history_cache::HistoryCache, lease::Status, local_members::ConnectionId, moderation_state::ModerationState,
+    roster::Roster,
+};
 use crate::{
     backplane::{IncarnationId, SessionTag},
     name::NameKey,
     protocol::Id,
 };
 
-/// Ended sessions that may wait to be heard of.
+/// Most ended sessions that wait for a subscriber.
 const ENDINGS_WAITING: usize = 256;
 
-/// Written by the hub, read by everybody. No lock is ever held over an await.
+/// Written by the hub, but for departures and acknowledged ids. No lock is held over an await.
 #[derive(Debug)]
 pub(super) struct HubState {
     view: RwLock<View>,
-    incarnation: RwLock<IncarnationId>,
-    departures: Mutex<Vec<(ConnectionId, NameKey)>>,
+    status: watch::Sender<Status>,
     endings: broadcast::Sender<Ending>,
-    synced: watch::Sender<bool>,
-    ready: AtomicBool,
-    answered: AtomicBool,
-    beaten: Mutex<Option<Instant>>,
-    /// By epoch.
+    /// Connections that are gone, and their people.
+    departures: Mutex<Vec<(ConnectionId, NameKey)>>,
+    /// The newest acknowledged message of each epoch.
     acknowledged: Mutex<BTreeMap<u64, Id>>,
 }
 
-/// What is heard of sessions that end.
+/// The end of sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// This one has ended.
+    /// This session has ended.
     Session(SessionTag),
-    /// Something may have been missed: any of them may have ended.
+    /// Events were missed: any session may have ended.
     Any,
 }
 
 /// The room as this instance knows it.
 #[derive(Debug, Default)]
 pub(super) struct View {
-    pub(super) recent: HistoryCache,
+    pub(super) history: HistoryCache,
     pub(super) roster: Roster,
     pub(super) moderation: ModerationState,
 }
@@ -57,120 +51,76 @@ impl HubState {
     pub(super) fn new(incarnation: IncarnationId) -> Self {
         Self {
             view: RwLock::default(),
-            incarnation: RwLock::new(incarnation),
-            departures: Mutex::default(),
+            status: watch::Sender::new(Status::unready(incarnation)),
             endings: broadcast::Sender::new(ENDINGS_WAITING),
-            synced: watch::Sender::new(false),
-            ready: AtomicBool::new(false),
-            answered: AtomicBool::new(false),
-            beaten: Mutex::new(None),
+            departures: Mutex::default(),
             acknowledged: Mutex::default(),
         }
     }
 
     pub(super) fn view(&self) -> RwLockReadGuard<'_, View> {
-        self.view.read().unwrap_or_else(PoisonError::into_inner)
+        self.view.read()
     }
 
     pub(super) fn view_mut(&self) -> RwLockWriteGuard<'_, View> {
-        self.view.write().unwrap_or_else(PoisonError::into_inner)
+        self.view.write()
     }
 
-    /// The incarnation to speak as.
-    pub(super) fn incarnation(&self) -> IncarnationId {
-        self.incarnation.read().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(super) fn status(&self) -> Status {
+        self.status.borrow().clone()
     }
 
-    pub(super) fn set_incarnation(&self, incarnation: IncarnationId) {
-        *self.incarnation.write().unwrap_or_else(PoisonError::into_inner) = incarnation;
+    pub(super) fn set_status(&self, status: Status) {
+        self.status.send_if_modified(|known| {
+            if known.ready != status.ready {
+                tracing::info!(ready = status.ready, "readiness changed");
+            }
+            let is_new = *known != status;
+            *known = status;
+            is_new
+        });
     }
 
-    /// Notes a connection that is gone. Each does so once: no more wait than there were connections.
+    /// Waits until every event up to now was received.
+    pub(super) async fn synced(&self) {
+        // The sender lives as long as self.
+        let _ = self.status.subscribe().wait_for(|status| status.synced).await;
+    }
+
+    /// Notes a connection that is gone. Each is noted once, so the list is no longer than there were connections.
     pub(super) fn depart(&self, connection: ConnectionId, name_key: NameKey) {
-        self.departures().push((connection, name_key));
+        self.departures.lock().push((connection, name_key));
     }
 
     pub(super) fn take_departures(&self) -> Vec<(ConnectionId, NameKey)> {
-        std::mem::take(&mut *self.departures())
+        std::mem::take(&mut *self.departures.lock())
     }
 
-    /// Sessions that end from now on.
+    /// Subscribes to sessions that end from now on.
     pub(super) fn endings(&self) -> broadcast::Receiver<Ending> {
         self.endings.subscribe()
     }
 
-    pub(super) fn tell_ending(&self, ending: Ending) {
-        // Often nobody listens.
+    pub(super) fn publish_ending(&self, ending: Ending) {
+        // It fails without subscribers.
         let _ = self.endings.send(ending);
     }
 
-    /// Whether everything up to now is known here.
-    pub(super) fn is_synced(&self) -> bool {
-        *self.synced.borrow()
-    }
-
-    pub(super) fn set_synced(&self, synced: bool) {
-        self.synced.send_if_modified(|was| std::mem::replace(was, synced) != synced);
-    }
-
-    /// Waits until everything is known here.
-    pub(super) async fn synced(&self) {
-        // The sender lives as long as self.
-        let _ = self.synced.subscribe().wait_for(|synced| *synced).await;
-    }
-
-    /// Fit for new people.
-    pub(super) fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn set_ready(&self, ready: bool) {
-        if self.ready.swap(ready, Ordering::Relaxed) != ready {
-            tracing::info!(ready, "readiness changed");
-        }
-    }
-
-    /// Whether the backplane answered lately: without that nobody knows what is newest.
-    pub(super) fn is_answered(&self) -> bool {
-        self.answered.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn set_answered(&self, answered: bool) {
-        self.answered.store(answered, Ordering::Relaxed);
-    }
-
-    /// When a beat was last answered.
-    pub(super) fn beaten(&self) -> Option<Instant> {
-        *self.beaten.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn set_beaten(&self, now: Instant) {
-        *self.beaten.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
-    }
-
-    /// Of each epoch the newest message that somebody here was told is kept, until it is
-    /// [accounted for](Self::account_for). One epoch's says nothing of another's: what came after a loss is there.
+    /// The newest acknowledged message of each epoch that is not [accounted for](Self::account_for). Epochs are separate:
+    /// that a message after a loss is in the log says nothing of those before.
     pub(super) fn acknowledged(&self) -> Vec<Id> {
-        self.newest_acknowledged().values().copied().collect()
+        self.acknowledged.lock().values().copied().collect()
     }
 
     pub(super) fn acknowledge(&self, id: Id) {
-        let mut newest = self.newest_acknowledged();
-        let newest = newest.entry(id.epoch).or_insert(id);
+        let mut acknowledged = self.acknowledged.lock();
+        let newest = acknowledged.entry(id.epoch).or_insert(id);
         *newest = id.max(*newest);
     }
 
-    /// They were heard, or their loss was told.
-    pub(super) fn account_for(&self, acknowledged: &[Id]) {
-        let is_accounted_for = |id: &Id| acknowledged.iter().any(|other| other.epoch == id.epoch && other >= id);
-        self.newest_acknowledged().retain(|_, id| !is_accounted_for(id));
-    }
-
-    fn newest_acknowledged(&self) -> MutexGuard<'_, BTreeMap<u64, Id>> {
-        self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn departures(&self) -> MutexGuard<'_, Vec<(ConnectionId, NameKey)>> {
-        self.departures.lock().unwrap_or_else(PoisonError::into_inner)
+    /// These messages were received as events, or their loss was announced.
+    pub(super) fn account_for(&self, ids: &[Id]) {
+        let is_accounted_for = |id: &Id| ids.iter().any(|other| other.epoch == id.epoch && other >= id);
+        self.acknowledged.lock().retain(|_, id| !is_accounted_for(id));
     }
 }

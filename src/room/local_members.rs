@@ -1,7 +1,5 @@
-//! Who is in the room through this instance: their sockets, their grace, and what the backplane is still to be
-//! told of it.
-//!
-//! Plain and synchronous.
+//! The people who are in the room through this instance: their connections, their grace, and the changes that the
+//! backplane does not know yet. Plain and synchronous.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,56 +14,40 @@ use crate::{
 /// Identifies a connection within one instance.
 pub type ConnectionId = u64;
 
-/// People of this instance, by uniqueness key.
+/// The people of this instance.
 #[derive(Debug)]
 pub struct LocalMembers {
-    people: BTreeMap<NameKey, LocalMember>,
+    members: BTreeMap<NameKey, LocalMember>,
     grace: Duration,
-    /// Before which there is nothing to tell the backplane, unless something happens; none if that is to be found out.
-    quiet_until: Option<Instant>,
+    renew_every: Duration,
+    /// No change is due before this time, unless something happens; `None` = compute it.
+    next_due: Option<Instant>,
 }
 
 #[derive(Debug)]
 struct LocalMember {
-    hold: Person,
+    person: Person,
     connections: BTreeSet<ConnectionId>,
-    /// When they are taken to have left; set while they have no connection.
-    away_until: Option<Instant>,
-    /// When the backplane last was told that they are here.
-    told: Told,
+    /// The end of the grace; set while the person has no connection.
+    leaves_at: Option<Instant>,
+    /// When the backplane last confirmed that it holds the person; none if it may not.
+    confirmed_at: Option<Instant>,
 }
 
-/// How it stands with a connection.
+/// How far a connection's person is announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InstanceStats {
-    /// The backplane is still to be told of its person.
-    Untold,
-    /// The backplane knows of its person.
-    Told,
-    /// It was ended, or displaced.
+pub enum Announcement {
+    /// The backplane does not hold the person yet.
+    Pending,
+    /// The backplane holds the person.
+    Confirmed,
+    /// The connection was ended, or displaced by another session.
     Gone,
 }
 
-/// What the backplane knows of an attendee.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
-    Nothing,
-    Present { renewed: Instant },
-}
-
-impl Told {
-    /// When the backplane is to be told.
-    fn due(self, now: Instant, renew: Duration) -> Instant {
-        match self {
-            Self::Nothing => now,
-            Self::Present { renewed } => renewed + renew,
-        }
-    }
-}
-
-/// Changes on their way to the backplane.
+/// Changes of the local members for one heartbeat.
 #[derive(Clone, Debug, Default)]
-pub struct Sent {
+pub struct LocalChanges {
     /// People held from now on.
     pub adds: Vec<Person>,
     /// People held already, whose claims are renewed.
@@ -74,7 +56,7 @@ pub struct Sent {
     pub dels: Vec<Person>,
 }
 
-impl Sent {
+impl LocalChanges {
     /// The number of people.
     pub fn len(&self) -> usize {
         self.adds.len() + self.renewals.len() + self.dels.len()
@@ -82,171 +64,160 @@ impl Sent {
 }
 
 impl LocalMembers {
-    /// Nobody, with the time that somebody without a connection stays.
-    pub fn new(grace: Duration) -> Self {
-        Self { people: BTreeMap::new(), grace, quiet_until: None }
+    /// No people. A person without a connection stays for `grace`; claims are renewed at `renew_every`.
+    pub fn new(grace: Duration, renew_every: Duration) -> Self {
+        Self { members: BTreeMap::new(), grace, renew_every, next_due: None }
     }
 
     /// Whether another session is here under the same name: one of the two has lost it.
-    pub fn is_contested(&self, hold: &Person) -> bool {
-        self.people.get(&hold.name_key).is_some_and(|attendee| attendee.hold.session != hold.session)
+    pub fn is_contested(&self, person: &Person) -> bool {
+        self.members.get(&person.name_key).is_some_and(|member| member.person.session != person.session)
     }
 
-    /// Somebody's connection enters, whose session owns the name. Answers connections of another session under it:
-    /// theirs no more.
-    pub fn enter(&mut self, hold: &Person, connection: ConnectionId) -> Vec<ConnectionId> {
-        self.quiet_until = None;
-        let attendee = self.people.entry(hold.name_key.clone()).or_insert_with(|| LocalMember::new(hold.clone()));
-        let mut displaced = vec![];
-        if attendee.hold.session != hold.session {
-            displaced = attendee.connections.iter().copied().collect();
-            *attendee = LocalMember::new(hold.clone());
-        }
-        attendee.connections.insert(connection);
-        attendee.away_until = None;
+    /// Adds a connection whose session owns the name. Returns the connections that it displaces: those of another session
+    /// under the same name.
+    pub fn enter(&mut self, person: &Person, connection: ConnectionId) -> Vec<ConnectionId> {
+        self.next_due = None;
+        let displaced = match self.members.get(&person.name_key) {
+            Some(member) if member.person.session != person.session => self.remove(&person.name_key),
+            _ => vec![],
+        };
+        let member = self.members.entry(person.name_key.clone()).or_insert_with(|| LocalMember {
+            person: person.clone(),
+            connections: BTreeSet::new(),
+            leaves_at: None,
+            confirmed_at: None,
+        });
+        member.connections.insert(connection);
+        member.leaves_at = None;
         displaced
     }
 
-    /// A connection is gone. With the last one the grace begins.
+    /// Removes a connection. With a person's last one their grace begins.
     pub fn leave(&mut self, name_key: &NameKey, connection: ConnectionId, now: Instant) {
-        self.quiet_until = None;
-        let Some(attendee) = self.people.get_mut(name_key) else { return };
-        if attendee.connections.remove(&connection) && attendee.connections.is_empty() {
-            attendee.away_until = Some(now + self.grace);
+        self.next_due = None;
+        let Some(member) = self.members.get_mut(name_key) else { return };
+        if member.connections.remove(&connection) && member.connections.is_empty() {
+            member.leaves_at = Some(now + self.grace);
         }
     }
 
-    /// A session has ended: its person leaves without grace. Answers their connections.
+    /// Ends a session: its person leaves without grace. Returns their connections.
     pub fn end(&mut self, session: &SessionTag, now: Instant) -> Vec<ConnectionId> {
-        self.quiet_until = None;
+        self.next_due = None;
         let mut connections = vec![];
-        for attendee in self.people.values_mut().filter(|attendee| attendee.hold.session == *session) {
-            connections.extend(std::mem::take(&mut attendee.connections));
-            attendee.away_until = Some(now);
-            attendee.told = Told::Nothing;
+        for member in self.members.values_mut().filter(|member| member.person.session == *session) {
+            connections.extend(std::mem::take(&mut member.connections));
+            (member.leaves_at, member.confirmed_at) = (Some(now), None);
         }
         connections
     }
 
-    /// Somebody's name turned out to be another session's: they were never here. Answers their connections.
-    pub fn refuse(&mut self, hold: &Person) -> Vec<ConnectionId> {
-        match self.people.get(&hold.name_key) {
-            Some(attendee) if attendee.hold.session == hold.session => {
-                self.people.remove(&hold.name_key).map(|attendee| attendee.connections.into_iter().collect())
+    /// Removes a person whose name belongs to another session. Returns their connections.
+    pub fn refuse(&mut self, person: &Person) -> Vec<ConnectionId> {
+        if self.find(person).is_some() { self.remove(&person.name_key) } else { vec![] }
+    }
+
+    /// How far the person of a connection is announced.
+    pub fn announcement(&self, person: &Person, connection: ConnectionId) -> Announcement {
+        match self.members.get(&person.name_key) {
+            Some(member) if member.person.session != person.session => Announcement::Gone,
+            Some(member) if !member.connections.contains(&connection) => Announcement::Gone,
+            Some(LocalMember { confirmed_at: Some(_), .. }) => Announcement::Confirmed,
+            Some(_) => Announcement::Pending,
+            None => Announcement::Gone,
+        }
+    }
+
+    /// Forgets the confirmations, as of `at`, of people whom the backplane does not hold. Returns their connections.
+    pub fn forget_unless(&mut self, is_held: impl Fn(&NameKey) -> bool, at: Instant) -> Vec<ConnectionId> {
+        self.next_due = None;
+        let mut connections = vec![];
+        for (name_key, member) in &mut self.members {
+            if member.confirmed_at.is_some_and(|confirmed_at| confirmed_at <= at) && !is_held(name_key) {
+                member.confirmed_at = None;
+                connections.extend(&member.connections);
             }
-            _ => None,
         }
-        .unwrap_or_default()
+        connections
     }
 
-    /// How it stands with a connection that entered.
-    pub fn stats(&self, hold: &Person, connection: ConnectionId) -> InstanceStats {
-        match self.people.get(&hold.name_key) {
-            Some(here) if here.hold.session == hold.session && here.connections.contains(&connection) => {
-                if here.told == Told::Nothing { InstanceStats::Untold } else { InstanceStats::Told }
-            }
-            _ => InstanceStats::Gone,
-        }
-    }
-
-    /// The backplane turned out not to know of somebody: it is to be told again if they come back.
-    pub fn forget_told(&mut self, name_key: &NameKey) {
-        self.quiet_until = None;
-        if let Some(attendee) = self.people.get_mut(name_key) {
-            attendee.told = Told::Nothing;
-        }
-    }
-
-    /// People that the backplane was told of.
-    pub fn told(&self) -> impl Iterator<Item = &Person> {
-        self.people.values().filter(|attendee| attendee.told != Told::Nothing).map(|attendee| &attendee.hold)
-    }
-
-    /// Connections of somebody.
-    pub fn connections(&self, name_key: &NameKey) -> Vec<ConnectionId> {
-        self.people.get(name_key).map(|attendee| attendee.connections.iter().copied().collect()).unwrap_or_default()
-    }
-
-    /// Whether there is anything to tell the backplane: see [`changes`](Self::changes). Cheap while nothing happens.
-    pub fn has_changes(&mut self, now: Instant, renew: Duration) -> bool {
-        if self.quiet_until.is_some_and(|until| now < until) {
+    /// Whether [`changes`](Self::changes) would return any. Cheap while nothing happens.
+    pub fn has_changes(&mut self, now: Instant) -> bool {
+        if self.next_due.is_some_and(|due| now < due) {
             return false;
         }
-        let next = self.people.values().map(|attendee| attendee.due(now, renew)).min();
-        self.quiet_until = Some(next.unwrap_or(now + renew));
-        next.is_some_and(|next| next <= now)
+        let due = self.members.values().map(|member| member.due(now, self.renew_every)).min();
+        self.next_due = Some(due.unwrap_or(now + self.renew_every));
+        due.is_some_and(|due| due <= now)
     }
 
-    /// What to tell the backplane next, if anything. Whoever was told longer ago than `renew` is told again, to
-    /// keep their claim. Arrivals are not taken as told before [`confirm`](Self::confirm); departures are in doubt
-    /// from now on.
-    pub fn changes(&mut self, now: Instant, renew: Duration) -> Option<Sent> {
-        let mut sent = Sent::default();
-        for attendee in self.people.values_mut() {
-            if sent.len() == CHANGES_AT_ONCE {
+    /// The next changes to send. Arrivals count once they are [confirmed](Self::confirm); a departure is in doubt from now on.
+    pub fn changes(&mut self, now: Instant) -> LocalChanges {
+        let mut changes = LocalChanges::default();
+        for member in self.members.values_mut() {
+            if changes.len() == CHANGES_AT_ONCE {
                 break;
             }
-            if attendee.is_gone(now) {
-                // Also somebody not known to be told of: what was sent before may have been taken.
-                attendee.told = Told::Nothing;
-                sent.dels.push(attendee.hold.clone());
-            } else if attendee.told == Told::Nothing {
-                sent.adds.push(attendee.hold.clone());
-            } else if attendee.told.due(now, renew) <= now {
-                sent.renewals.push(attendee.hold.clone());
+            if member.due(now, self.renew_every) > now {
+                continue;
+            }
+            if member.leaves_at.is_some_and(|at| at <= now) {
+                // Even if the arrival was never confirmed: the backplane may have applied it.
+                member.confirmed_at = None;
+                changes.dels.push(member.person.clone());
+            } else if member.confirmed_at.is_none() {
+                changes.adds.push(member.person.clone());
+            } else {
+                changes.renewals.push(member.person.clone());
             }
         }
-        (sent.len() > 0).then_some(sent)
+        changes
     }
 
-    /// The backplane took what was sent.
-    pub fn confirm(&mut self, sent: &Sent, now: Instant) {
-        self.quiet_until = None;
-        for hold in sent.adds.iter().chain(&sent.renewals) {
-            if let Some(attendee) = self.current(hold) {
-                attendee.told = Told::Present { renewed: now };
+    /// The backplane applied these changes.
+    pub fn confirm(&mut self, changes: &LocalChanges, now: Instant) {
+        self.next_due = None;
+        for person in changes.adds.iter().chain(&changes.renewals) {
+            if let Some(member) = self.find(person) {
+                member.confirmed_at = Some(now);
             }
         }
-        for hold in &sent.dels {
-            let Some(attendee) = self.current(hold) else { continue };
-            // Whoever came back while the departure was on its way is told of again.
-            if attendee.away_until.is_some() {
-                self.people.remove(&hold.name_key);
+        for person in &changes.dels {
+            // A person who returned while the departure was in flight stays, and is announced again.
+            if self.find(person).is_some_and(|member| member.leaves_at.is_some()) {
+                self.members.remove(&person.name_key);
             }
-        }
-    }
-
-    /// A new incarnation begins: the backplane is to be told of everybody again.
-    pub fn tell_again(&mut self) {
-        self.quiet_until = None;
-        for attendee in self.people.values_mut() {
-            attendee.told = Told::Nothing;
         }
     }
 
-    /// Everybody is cut off.
+    /// A new incarnation begins: all people must be announced again.
+    pub fn forget_confirmations(&mut self) {
+        self.next_due = None;
+        for member in self.members.values_mut() {
+            member.confirmed_at = None;
+        }
+    }
+
+    /// Removes all people.
     pub fn clear(&mut self) {
-        self.people.clear();
+        self.members.clear();
     }
 
-    fn current(&mut self, hold: &Person) -> Option<&mut LocalMember> {
-        self.people.get_mut(&hold.name_key).filter(|attendee| attendee.hold.session == hold.session)
+    fn find(&mut self, person: &Person) -> Option<&mut LocalMember> {
+        self.members.get_mut(&person.name_key).filter(|member| member.person.session == person.session)
+    }
+
+    fn remove(&mut self, name_key: &NameKey) -> Vec<ConnectionId> {
+        self.members.remove(name_key).map_or(vec![], |member| member.connections.into_iter().collect())
     }
 }
 
 impl LocalMember {
-    fn new(hold: Person) -> Self {
-        Self { hold, connections: BTreeSet::new(), away_until: None, told: Told::Nothing }
-    }
-
-    fn is_gone(&self, now: Instant) -> bool {
-        self.away_until.is_some_and(|until| until <= now)
-    }
-
-    /// When the backplane is to be told something of them.
-    fn due(&self, now: Instant, renew: Duration) -> Instant {
-        let told = self.told.due(now, renew);
-        self.away_until.map_or(told, |until| until.min(told))
+    /// When the backplane must be told something of the person.
+    fn due(&self, now: Instant, renew_every: Duration) -> Instant {
+        let renewal = self.confirmed_at.map_or(now, |at| at + renew_every);
+        self.leaves_at.map_or(renewal, |at| at.min(renewal))
     }
 }
 

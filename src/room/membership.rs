@@ -1,13 +1,11 @@
-//! One connection's place in the room. Dropping it leaves.
-
-use std::time::Duration;
+//! One connection's membership in the room. Dropping it leaves.
 
 use bytes::Bytes;
 use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::{
-    PATIENCE, Room,
+    CALL_DEADLINE, Room,
     hub::{Command, JoinedConnection},
 };
 use crate::{
@@ -16,50 +14,37 @@ use crate::{
     telemetry::{TraceParent, spans},
 };
 
-/// A connection in the room: says things, and hears everything through its [`Recipient`](super::Recipient).
+/// A connection in the room: sends messages, and receives frames through its [`Recipient`](super::Recipient).
 pub struct Membership {
     room: Room,
     person: Person,
-    entered: JoinedConnection,
-}
-
-/// Why something was not said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum SayError {
-    /// The nonce was used for another text.
-    #[error("the nonce was used for another text")]
-    BadNonce,
-    /// The name belongs to another session by now.
-    #[error("the name belongs to another session")]
-    Ended,
-    /// They speak too often, here or elsewhere: not before so long.
-    #[error("too many messages")]
-    Limited(Duration),
-    /// Whether it was said is not known: say it again, under the same nonce.
-    #[error(transparent)]
-    Unavailable(#[from] Unavailable),
+    joined: JoinedConnection,
 }
 
 impl Membership {
-    pub(super) fn new(room: Room, person: Person, entered: JoinedConnection) -> Self {
-        Self { room, person, entered }
+    pub(super) fn new(room: Room, person: Person, joined: JoinedConnection) -> Self {
+        Self { room, person, joined }
     }
 
-    /// Says something. Answers its id, the first one if the nonce was used for the same text before.
+    /// Sends a message to the room. Returns its id; the first one if the nonce was used for the same text before.
     ///
     /// # Errors
-    /// See [`SayError`].
-    pub fn say(&self, nonce: Nonce, text: Text) -> impl Future<Output = Result<Id, SayError>> + Send + use<> {
+    /// See [`PublishError`].
+    pub fn send_message(
+        &self,
+        nonce: Nonce,
+        text: Text,
+    ) -> impl Future<Output = Result<Id, PublishError>> + Send + use<> {
         let (room, person) = (self.room.clone(), self.person.clone());
         async move { room.publish(person, nonce, text).instrument(spans::saying()).await }
     }
 
-    /// Sends a frame to this connection alone, after everything that it was told before.
-    pub fn send(&self, frame: Bytes) {
-        self.entered.send(frame);
+    /// Sends a frame to this connection alone, after all frames that it was sent before.
+    pub fn send_frame(&self, frame: Bytes) {
+        self.joined.send(frame);
     }
 
-    /// Tells the others that this person types, or stopped. Ephemeral: nobody is told if it is lost.
+    /// Publishes that this person types, or stopped. Ephemeral: it may be lost.
     pub fn typing(&self, active: bool) -> impl Future<Output = ()> + Send + use<> {
         let typing = Typing { name_key: self.person.name_key.clone(), name: self.person.name.clone(), active };
         let room = self.room.clone();
@@ -68,40 +53,32 @@ impl Membership {
         }
     }
 
-    /// Joins again on the same connection: it is sent a new welcome, nobody else notices.
+    /// Joins again on the same connection: it is sent a new welcome, and other clients notice nothing.
     ///
     /// # Errors
     /// [`Unavailable`] if the room is not in sync within 2 s.
-    pub fn catch_up(&self, since: Option<Id>) -> impl Future<Output = Result<(), Unavailable>> + Send + use<> {
-        let (room, connection) = (self.room.clone(), self.entered.connection);
+    pub fn rejoin(&self, since: Option<Id>) -> impl Future<Output = Result<(), Unavailable>> + Send + use<> {
+        let (room, connection) = (self.room.clone(), self.joined.connection);
         async move {
             let since = room.find(since).await?;
-            room.send(Command::CatchUp { connection, since }).await
+            room.send(Command::Rejoin { connection, since }).await
         }
     }
 }
 
 impl Room {
-    async fn publish(&self, person: Person, nonce: Nonce, text: Text) -> Result<Id, SayError> {
+    async fn publish(&self, person: Person, nonce: Nonce, text: Text) -> Result<Id, PublishError> {
         let trace = TraceParent::current();
-        let post = Post { incarnation: self.shared.incarnation(), person, nonce, text, trace };
-        let published = timeout(PATIENCE, self.backplane.publish(post)).await;
-        let published = published.unwrap_or(Err(PublishError::Unavailable(Unavailable)));
+        let post = Post { incarnation: self.state.status().incarnation, person, nonce, text, trace };
+        let published = timeout(CALL_DEADLINE, self.backplane.publish(post)).await;
+        let published = published.unwrap_or(Err(Unavailable.into()));
         spans::said(published.as_ref().map_err(PublishError::name));
         match published {
-            Ok(id) => {
-                self.shared.acknowledge(id);
-                Ok(id)
-            }
-            Err(PublishError::BadNonce) => Err(SayError::BadNonce),
-            Err(PublishError::Ended) => Err(SayError::Ended),
-            Err(PublishError::Limited(wait)) => Err(SayError::Limited(wait)),
-            Err(PublishError::Unavailable(unavailable)) => Err(unavailable.into()),
-            Err(PublishError::Fenced) => {
-                // The hub finds out for itself what that means.
-                let _ = self.commands.try_send(Command::Heartbeat);
-                Err(SayError::Unavailable(Unavailable))
-            }
+            Ok(id) => self.state.acknowledge(id),
+            // The next heartbeat finds out whether the incarnation is dead.
+            Err(PublishError::Fenced) => drop(self.commands.try_send(Command::Heartbeat)),
+            Err(_) => {}
         }
+        published
     }
 }

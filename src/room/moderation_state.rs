@@ -1,48 +1,46 @@
-//! What the operator has done, as far as it lasts: what is set, and what was deleted.
-//!
-//! Plain and synchronous.
+//! The lasting effect of moderation: the rules in force, and the deleted messages. Plain and synchronous.
 
 use std::collections::BTreeSet;
 
 use crate::protocol::{Id, Rules};
 
-/// Most deletions that a client is told of which happened while it was away.
-const TOLD_AT_MOST: usize = 500;
+/// Most deletions sent to a client that resumes.
+const REMOVED_AT_MOST: usize = 500;
 
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub struct ModerationState {
-    /// What is set.
+    /// The rules in force.
     pub rules: Rules,
     removed: BTreeSet<Id>,
 }
 
-/// What is new to who knew the state before.
+/// The difference between two states.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ModerationChange {
-    /// Whether something else is set.
+    /// Whether the rules changed.
     pub rules: bool,
-    /// Messages that were deleted.
+    /// Messages deleted since.
     pub removed: Vec<Id>,
 }
 
 impl ModerationState {
-    /// Takes one act.
+    /// Applies one action.
     pub fn apply(&mut self, rules: Rules, removed: Vec<Id>) -> ModerationChange {
         let removed = removed.into_iter().filter(|id| self.removed.insert(*id)).collect();
         ModerationChange { rules: self.set(rules), removed }
     }
 
-    /// Takes the whole state.
+    /// Replaces the whole state.
     pub fn adopt(&mut self, rules: Rules, removed: &[Id]) -> ModerationChange {
         let before = std::mem::replace(&mut self.removed, removed.iter().copied().collect());
         let removed = removed.iter().copied().filter(|id| !before.contains(id)).collect();
         ModerationChange { rules: self.set(rules), removed }
     }
 
-    /// The newest deletions up to a position, oldest first.
-    pub fn up_to(&self, id: Id) -> Vec<Id> {
-        let mut ids: Vec<Id> = self.removed.range(..=id).rev().take(TOLD_AT_MOST).copied().collect();
+    /// The newest deletions at or before a position, oldest first.
+    pub fn removed_up_to(&self, id: Id) -> Vec<Id> {
+        let mut ids: Vec<Id> = self.removed.range(..=id).rev().take(REMOVED_AT_MOST).copied().collect();
         ids.reverse();
         ids
     }
@@ -65,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn each_act_is_news_once() {
+    fn each_action_is_a_change_once() {
         let mut moderation = ModerationState::default();
         assert_eq!(moderation.apply(Rules::default(), ids([3])), ModerationChange { rules: false, removed: ids([3]) });
         assert_eq!(moderation.apply(slow(), ids([3, 4])), ModerationChange { rules: true, removed: ids([4]) });
@@ -74,21 +72,21 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_state_replaces_what_was_known() {
+    fn adopted_state_replaces_the_known_one() {
         let mut moderation = ModerationState::default();
         moderation.apply(slow(), ids([1, 3]));
         assert_eq!(
             moderation.adopt(Rules::default(), &ids([3, 4])),
             ModerationChange { rules: true, removed: ids([4]) }
         );
-        assert_eq!(moderation.up_to(Id::new(9, 9)), ids([3, 4]), "what is no longer kept is forgotten");
+        assert_eq!(moderation.removed_up_to(Id::new(9, 9)), ids([3, 4]), "ids that left the log are forgotten");
     }
 
     #[test]
-    fn who_comes_back_is_told_of_the_newest_deletions_up_to_where_they_were() {
+    fn deletions_up_to_a_position_are_its_newest_500() {
         let mut moderation = ModerationState::default();
         moderation.apply(Rules::default(), ids(1..=600));
-        assert_eq!(moderation.up_to(Id::new(7, 550)), ids(51..=550));
-        assert_eq!(moderation.up_to(Id::new(6, 9)), []);
+        assert_eq!(moderation.removed_up_to(Id::new(7, 550)), ids(51..=550));
+        assert_eq!(moderation.removed_up_to(Id::new(6, 9)), []);
     }
 }

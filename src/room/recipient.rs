@@ -1,30 +1,32 @@
-//! A client as the room reaches it.
+//! A client, as the room reaches it.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::protocol::Bye;
 
-/// The way to one client. Nothing here waits: what cannot be sent at once is the implementation's to keep, within
-/// bounds of its own. Frames are WebSocket frames as they go over the wire, one or several in a row.
+/// Sends to one client, without ever waiting: frames that cannot be written at once are queued, within bounds of the
+/// implementation. Frames are WebSocket frames as they go over the wire, one or several in a row.
 pub trait Recipient: Send + Sync + 'static {
-    /// Sends frames. If too much waits already the client is to be cut instead: a hole must never be sent.
+    /// Sends frames. If too many are queued, the client is disconnected instead: frames are never skipped.
     fn send(&self, frames: Bytes);
 
     /// Sends a welcome, which counts towards no limit.
     fn welcome(&self, frame: Bytes);
 
-    /// Says `bye` after what waits already, and ends the connection. Nothing is sent afterwards.
+    /// Sends `bye` after the queued frames, and ends the connection. Later frames are dropped.
     fn close(&self, farewell: Farewell);
 
-    /// Has the client's session looked up soon: it may be gone.
-    fn recheck(&self);
+    /// Has the client's session looked up at a random time within `spread`: it may have ended.
+    fn recheck(&self, spread: Duration);
 }
 
-/// Why and how a connection is to end.
+/// Why a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Farewell {
-    /// Why.
+    /// The reason.
     pub reason: Bye,
-    /// When to come back, in milliseconds, if that is to be said.
+    /// When the client should reconnect, in milliseconds.
     pub retry_after_ms: Option<u64>,
 }

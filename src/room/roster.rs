@@ -1,7 +1,7 @@
-//! Who is in the room, as this instance shows it, and what is to be told about it.
+//! The people in the room as this instance shows them, and the changes that its clients do not know yet.
 //!
-//! Plain and synchronous. Changes merge until they are told, but a person's joins and leaves stay strictly in
-//! turn: a change that would cancel one not yet told has it told first.
+//! Plain and synchronous. Changes merge until they are sent, but a person's joins and leaves stay strictly in turn: a
+//! change that would cancel an unsent one has that sent first.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -14,26 +14,26 @@ use crate::{
     name::NameKey,
 };
 
-/// Everybody in the room, sorted by folded name.
+/// People in the room, sorted by folded name.
 #[derive(Debug, Default)]
 pub struct Roster {
     /// By (folded name, uniqueness key), the name as shown.
     people: BTreeMap<(String, NameKey), String>,
     /// By uniqueness key, the folded name.
     folded: HashMap<NameKey, String>,
-    /// People the backplane lost sight of, who leave at that time if they have not come back.
+    /// People whom the backplane has lost, and when they leave if they do not return.
     missing: HashMap<NameKey, Instant>,
-    untold: Changes,
+    unsent: Changes,
 }
 
-/// Who came and who went, by name as shown; nobody is in both.
+/// Names as shown of people who joined and left; no name is in both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// Those who came.
+    /// People who joined.
     pub joined: BTreeSet<String>,
-    /// Those who went.
+    /// People who left.
     pub left: BTreeSet<String>,
-    /// How many were here after that.
+    /// The number of people in the room after that.
     pub count: usize,
 }
 
@@ -45,10 +45,10 @@ impl Changes {
 }
 
 impl Roster {
-    /// Takes who came and went. Answers changes that must be told before these.
+    /// Applies joins and leaves. Returns changes that must be sent first.
     pub fn apply(&mut self, delta: &Delta) -> Option<Changes> {
-        let reverses = delta.joined.iter().any(|person| self.untold.left.contains(&person.name))
-            || delta.left.iter().any(|person| self.untold.joined.contains(&person.name));
+        let reverses = delta.joined.iter().any(|person| self.unsent.left.contains(&person.name))
+            || delta.left.iter().any(|person| self.unsent.joined.contains(&person.name));
         let first = if reverses { self.changes() } else { None };
         for person in &delta.joined {
             self.add(person);
@@ -59,51 +59,50 @@ impl Roster {
         first
     }
 
-    /// Takes the truth as it was read. Whoever is not in it leaves at once, or at `absent_until` if they have not
-    /// come back by then. Answers changes that must be told first.
-    pub fn adopt(&mut self, truth: &[Member], absent_until: Option<Instant>) -> Option<Changes> {
-        let known: BTreeSet<&str> = truth.iter().map(|person| person.name_key.as_str()).collect();
-        let gone: Vec<Member> = self.everybody().filter(|person| !known.contains(person.name_key.as_str())).collect();
-        let delta = Delta { joined: truth.to_vec(), left: vec![] };
-        match absent_until {
-            // Whoever is missing since an earlier reading keeps their time.
+    /// Replaces the people by those of a snapshot. Others leave at once, or at `leaves_at` if they have not returned by then.
+    /// Returns changes that must be sent first.
+    pub fn adopt(&mut self, people: &[Member], leaves_at: Option<Instant>) -> Option<Changes> {
+        let known: BTreeSet<&str> = people.iter().map(|person| person.name_key.as_str()).collect();
+        let gone: Vec<Member> = self.members().filter(|person| !known.contains(person.name_key.as_str())).collect();
+        let delta = Delta { joined: people.to_vec(), left: vec![] };
+        match leaves_at {
+            // People missing since an earlier snapshot keep their time.
             None => {
                 let left = gone.into_iter().filter(|person| !self.missing.contains_key(&person.name_key)).collect();
                 self.apply(&Delta { left, ..delta })
             }
-            Some(until) => {
+            Some(at) => {
                 let first = self.apply(&delta);
                 for person in gone {
-                    self.missing.entry(person.name_key).or_insert(until);
+                    self.missing.entry(person.name_key).or_insert(at);
                 }
                 first
             }
         }
     }
 
-    /// Lets those leave who have been missing for too long. Answers changes that must be told first.
+    /// Removes people who have been missing for too long. Returns changes that must be sent first.
     pub fn expire(&mut self, now: Instant) -> Option<Changes> {
-        if self.missing.values().all(|until| now < *until) {
+        if self.missing.values().all(|at| now < *at) {
             return None;
         }
-        let gone =
-            self.everybody().filter(|person| self.missing.get(&person.name_key).is_some_and(|until| *until <= now));
+        let gone = self.members().filter(|person| self.missing.get(&person.name_key).is_some_and(|at| *at <= now));
         let left = gone.collect();
         self.apply(&Delta { joined: vec![], left })
     }
 
-    /// What was not yet told, if anything.
+    /// The unsent changes, if any. They count as sent from now on.
     pub fn changes(&mut self) -> Option<Changes> {
-        let changes = Changes { count: self.count(), ..std::mem::take(&mut self.untold) };
+        let changes = Changes { count: self.count(), ..std::mem::take(&mut self.unsent) };
         Some(changes).filter(|changes| !changes.is_empty())
     }
 
-    /// How many people are here.
+    /// The number of people in the room.
     pub fn count(&self) -> usize {
         self.people.len()
     }
 
-    /// Whether somebody is here, by uniqueness key.
+    /// Whether a person is in the room.
     pub fn contains(&self, name_key: &NameKey) -> bool {
         self.folded.contains_key(name_key)
     }
@@ -120,7 +119,7 @@ impl Roster {
         rest.map(|(_, shown)| shown.clone()).take(limit).collect()
     }
 
-    fn everybody(&self) -> impl Iterator<Item = Member> + '_ {
+    fn members(&self) -> impl Iterator<Item = Member> + '_ {
         self.people.iter().map(|((_, name_key), name)| Member { name_key: name_key.clone(), name: name.clone() })
     }
 
@@ -132,14 +131,14 @@ impl Roster {
         let folded = name::folded(&person.name);
         self.folded.insert(person.name_key.clone(), folded.clone());
         self.people.insert((folded, person.name_key.clone()), person.name.clone());
-        self.untold.joined.insert(person.name.clone());
+        self.unsent.joined.insert(person.name.clone());
     }
 
     fn remove(&mut self, name_key: &NameKey) {
         self.missing.remove(name_key);
         let Some(folded) = self.folded.remove(name_key) else { return };
         if let Some(name) = self.people.remove(&(folded, name_key.to_owned())) {
-            self.untold.left.insert(name);
+            self.unsent.left.insert(name);
         }
     }
 }

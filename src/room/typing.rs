@@ -1,17 +1,17 @@
-//! Who types at the moment. Plain and synchronous.
+//! The people who type at the moment. Plain and synchronous.
 
 use std::time::{Duration, Instant};
 
 use crate::backplane::Typing;
 
-/// How long somebody is taken to type without saying so again.
+/// How long a person counts as typing after their last frame.
 const EXPIRY: Duration = Duration::from_secs(6);
-/// Most people remembered: more could not be shown anyway.
-const REMEMBERED: usize = 1000;
+/// Most people kept: more are not shown in any case.
+const CAPACITY: usize = 1000;
 /// Most names in a frame.
-const SHOWN: usize = 3;
+const NAMES: usize = 3;
 
-/// Everybody who types, in the order they began.
+/// People who type, in the order they began.
 #[derive(Debug, Default)]
 pub struct Typists {
     typists: Vec<(Typing, Instant)>,
@@ -19,7 +19,7 @@ pub struct Typists {
 }
 
 impl Typists {
-    /// Notes that somebody types, or stopped.
+    /// A person types, or stopped.
     pub fn note(&mut self, typing: Typing, now: Instant) {
         if !typing.active {
             return self.stop(&typing.name);
@@ -27,29 +27,29 @@ impl Typists {
         let until = now + EXPIRY;
         if let Some((_, expires)) = self.typists.iter_mut().find(|(known, _)| known.name_key == typing.name_key) {
             *expires = until;
-        } else if self.typists.len() < REMEMBERED {
+        } else if self.typists.len() < CAPACITY {
             self.typists.push((typing, until));
             self.changed = true;
         }
     }
 
-    /// Notes that somebody, by name as shown, has stopped: they spoke, or left.
+    /// A person, by name as shown, has stopped: they sent a message, or left.
     pub fn stop(&mut self, name: &str) {
-        self.keep(|typing, _| typing.name != name);
+        self.retain(|typing, _| typing.name != name);
     }
 
-    /// The whole state as (at most three names, how many), if it changed since it was last asked for.
+    /// The state, if it has changed since the last call.
     pub fn changes(&mut self, now: Instant) -> Option<(Vec<String>, usize)> {
-        self.keep(|_, expires| now < expires);
+        self.retain(|_, expires| now < expires);
         std::mem::take(&mut self.changed).then(|| self.state())
     }
 
-    /// The whole state as (at most three names, how many).
+    /// The whole state: at most three names, and the number of people.
     pub fn state(&self) -> (Vec<String>, usize) {
-        (self.typists.iter().take(SHOWN).map(|(typing, _)| typing.name.clone()).collect(), self.typists.len())
+        (self.typists.iter().take(NAMES).map(|(typing, _)| typing.name.clone()).collect(), self.typists.len())
     }
 
-    fn keep(&mut self, stays: impl Fn(&Typing, Instant) -> bool) {
+    fn retain(&mut self, stays: impl Fn(&Typing, Instant) -> bool) {
         let before = self.typists.len();
         self.typists.retain(|(typing, expires)| stays(typing, *expires));
         self.changed |= self.typists.len() != before;
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn the_state_is_told_once_and_only_when_it_changes() {
+    fn state_is_returned_once_after_each_change() {
         let (mut typists, now) = (Typists::default(), Instant::now());
         assert_eq!(typists.changes(now), None);
         typists.note(typing("a", true), now);
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn who_says_nothing_more_stops_by_themselves() {
+    fn person_without_further_frames_expires() {
         let (mut typists, now) = (Typists::default(), Instant::now());
         typists.note(typing("a", true), now);
         typists.changes(now);
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn three_are_named_and_all_are_counted() {
+    fn state_names_three_and_counts_all() {
         let (mut typists, now) = (Typists::default(), Instant::now());
         for name_key in ["a", "b", "c", "d"] {
             typists.note(typing(name_key, true), now);

@@ -37,9 +37,9 @@ use super::{
     transport::{Transport, TransportEvent},
 };
 use crate::{
-    backplane::{Person, Unavailable},
+    backplane::{Person, PublishError, Unavailable},
     protocol::{Bye, ErrorCode, Id, Nonce, ServerFrame},
-    room::{Ending, Farewell, JoinError, Membership, Recipient, Room, SayError},
+    room::{Ending, Farewell, JoinError, Membership, Recipient, Room},
     server::Stream,
     session::{Alive, Sessions, Unreadable},
     telemetry::instruments,
@@ -48,10 +48,8 @@ use crate::{
 
 /// How long the upgraded connection may take to appear after the response.
 const UPGRADE: Duration = Duration::from_secs(10);
-/// Time over which connections spread their look-ups, if all sessions may have ended at once.
-const RECHECK_SPREAD: Duration = Duration::from_millis(500);
 /// Time over which connections spread their next look-ups after one that failed.
-const RETRY_SPREAD: Duration = Duration::from_secs(5);
+const RETRY_SPREAD: std::ops::Range<Duration> = Duration::from_millis(500)..Duration::from_secs(5);
 
 /// A client's connection.
 pub(super) struct Connection {
@@ -100,7 +98,7 @@ struct Io {
 enum RoomReply {
     Joined(Result<Membership, JoinError>),
     Rejoined(Result<(), Unavailable>),
-    Published(Nonce, Result<Id, SayError>),
+    Published(Nonce, Result<Id, PublishError>),
 }
 
 /// How a connection ends.
@@ -243,8 +241,8 @@ impl Connection {
     async fn handle_event(&mut self, transport: &Transport, event: TransportEvent) -> Result<(), Disconnect> {
         match event {
             TransportEvent::Farewell(farewell) => Err(self.close_after_call(transport, farewell).await),
-            TransportEvent::Recheck => {
-                self.timers.check_within(rand::rng().random_range(Duration::ZERO..RECHECK_SPREAD), Instant::now());
+            TransportEvent::Recheck(spread) => {
+                self.timers.check_within(rand::rng().random_range(Duration::ZERO..=spread), Instant::now());
                 Ok(())
             }
             TransportEvent::Broken => Err(Disconnect::Lost),
@@ -287,10 +285,10 @@ impl Connection {
             }
             RoomReply::Published(nonce, Err(error)) => {
                 let (code, retry_after) = match error {
-                    SayError::Ended => return Err(farewell(Bye::SessionEnded)),
-                    SayError::BadNonce => (ErrorCode::BadNonce, None),
-                    SayError::Limited(wait) => (ErrorCode::RateLimited, Some(wait)),
-                    SayError::Unavailable(_) => (ErrorCode::Unavailable, None),
+                    PublishError::Ended => return Err(farewell(Bye::SessionEnded)),
+                    PublishError::BadNonce => (ErrorCode::BadNonce, None),
+                    PublishError::Limited(wait) => (ErrorCode::RateLimited, Some(wait)),
+                    PublishError::Fenced | PublishError::Unavailable(_) => (ErrorCode::Unavailable, None),
                 };
                 self.refuse(transport, code, Some(&nonce), retry_after)
             }
@@ -353,7 +351,7 @@ impl Connection {
             }
             // Unknown: looked up again soon, by each connection at another time.
             Err(Unreadable) => {
-                self.timers.check_within(rand::rng().random_range(RECHECK_SPREAD..RETRY_SPREAD), Instant::now());
+                self.timers.check_within(rand::rng().random_range(RETRY_SPREAD), Instant::now());
                 Ok(())
             }
         }

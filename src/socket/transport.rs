@@ -52,7 +52,7 @@ struct State {
     closed: bool,
     broken: bool,
     farewell: Option<Farewell>,
-    recheck: bool,
+    recheck: Option<Duration>,
 }
 
 /// Frames that wait, one or several.
@@ -69,9 +69,9 @@ struct Waiting {
 pub(super) enum TransportEvent {
     /// The room ends the connection.
     Farewell(Farewell),
-    /// The session may have ended.
-    Recheck,
-    /// The connection is broken.
+    /// The session may have ended: it must be looked up within this time.
+    Recheck(Duration),
+    /// The connection broke.
     Broken,
     /// The client reads too slowly.
     Stalled,
@@ -88,7 +88,7 @@ impl Transport {
             closed: false,
             broken: false,
             farewell: None,
-            recheck: false,
+            recheck: None,
         };
         Self { socket, state: Mutex::new(state), attention: Notify::new() }
     }
@@ -215,8 +215,8 @@ impl Recipient for Transport {
         self.attention.notify_one();
     }
 
-    fn recheck(&self) {
-        self.change(|state, _| state.recheck = true);
+    fn recheck(&self, spread: Duration) {
+        self.change(|state, _| state.recheck = Some(spread));
         self.attention.notify_one();
     }
 }
@@ -318,7 +318,7 @@ impl State {
             return Some(TransportEvent::Broken);
         }
         let farewell = self.farewell.map(TransportEvent::Farewell);
-        farewell.or_else(|| std::mem::take(&mut self.recheck).then_some(TransportEvent::Recheck))
+        farewell.or_else(|| self.recheck.take().map(TransportEvent::Recheck))
     }
 
     /// When the client is too slow, if something waits: it reads nothing, or so little that frames grow old. A welcome may

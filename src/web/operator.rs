@@ -34,7 +34,7 @@ async fn execute(room: &Room, command: ModerationCommand) -> Result<ModerationOu
     let outcome = room.moderate(act).await?;
     let mut removed = ModerationOutcome::Nothing;
     if let Some(name) = messages_of {
-        let mut ids = room.said_by(&name);
+        let mut ids = room.sent_by(&name);
         // The newest ones.
         let ids = ids.split_off(ids.len().saturating_sub(REMOVED_AT_ONCE));
         if !ids.is_empty() {

@@ -1,20 +1,20 @@
-//! How soon after one turn the next may begin: what arrives in between leaves in one write to each client.
+//! The rest between two turns of a shard: frames that arrive meanwhile leave in one write to each client.
 
 use std::time::Duration;
 
-/// Rest for each client that a turn was for: a write takes the kernel about a tenth of that.
+/// The rest per client: a write takes the kernel about a tenth of that.
 const REST_PER_CLIENT: Duration = Duration::from_micros(40);
-/// Longest rest. Below what a person notices, and half of what a page takes to draw.
+/// The longest rest for clients: below what a person notices, and half of what a page takes to draw.
 const REST_AT_MOST: Duration = Duration::from_millis(20);
 
-/// Bytes of frames for everybody that leave in one turn: what a client's send buffer takes.
+/// Bytes broadcast in one turn: a client's send buffer takes that much.
 pub(super) const CHUNK_BYTES: usize = 64 * 1024;
-/// Bytes per second that each client is sent while more waits than leaves in one turn: a line of 10 Mbit/s keeps up with it,
-/// and what a slower one lacks waits, bounded.
+/// Bytes per second to each client while more is queued than one turn broadcasts: a line of 10 Mbit/s keeps up, and for a
+/// slower one a bounded part is queued.
 const BYTES_PER_SECOND: f64 = 1_250_000.0;
 
-/// The time from the beginning of a turn that sent `bytes` to each of so many clients, to the next. In a calm room no turn
-/// ever waits for that, in a small one it is nothing.
+/// The time from the start of a turn that broadcast `bytes` to this many clients, to the next. In a calm room no turn ever
+/// waits for it, and in a small room it is nothing.
 pub(super) fn rest(clients: usize, bytes: usize) -> Duration {
     let of_clients = REST_PER_CLIENT.saturating_mul(u32::try_from(clients).unwrap_or(u32::MAX)).min(REST_AT_MOST);
     let of_bytes = if bytes < CHUNK_BYTES { 0.0 } else { bytes as f64 / BYTES_PER_SECOND };

@@ -10,17 +10,21 @@ use tracing::Span;
 use super::shard::ShardCommand;
 use crate::room::{local_members::ConnectionId, recipient::Recipient};
 
-/// Writes between two looks at whether other tasks want to run: about half a millisecond.
+/// Writes before other tasks may run: about half a millisecond.
 const WRITES_AT_ONCE: usize = 128;
 
-/// Clients, densely: a turn walks over all of them.
+/// Clients in a dense map: a broadcast walks over all of them.
 #[derive(Default)]
-pub(super) struct Connections(IndexMap<ConnectionId, Arc<dyn Recipient>>);
+pub(super) struct Connections {
+    clients: IndexMap<ConnectionId, Arc<dyn Recipient>>,
+    /// Writes since other tasks could run.
+    writes: usize,
+}
 
 impl Connections {
-    /// How many.
+    /// The number of clients.
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.clients.len()
     }
 
     /// Carries out commands, in order. Returns the bytes that were broadcast.
@@ -34,47 +38,62 @@ impl Connections {
                         .filter_map(ShardCommand::into_broadcast);
                     let (more, spans): (Vec<Bytes>, Vec<Span>) = more.unzip();
                     let batch = joined(frames, more);
-                    self.broadcast(&batch).await;
+                    self.for_each(|client| client.send(batch.clone())).await;
                     broadcast += batch.len();
-                    // What they trace is done.
+                    // Their traces end here.
                     drop((span, spans));
                 }
-                ShardCommand::Recheck => self.0.values().for_each(|member| member.recheck()),
-                ShardCommand::Enter(connection, recipient) => {
-                    self.0.insert(connection, recipient);
-                }
-                ShardCommand::Leave(connection) => {
-                    self.0.swap_remove(&connection);
-                }
-                ShardCommand::Send(connection, frames) => self.only(connection, |member| member.send(frames)),
-                ShardCommand::Welcome(connection, frame) => self.only(connection, |member| member.welcome(frame)),
-                ShardCommand::Close(connection, farewell) => {
-                    if let Some(member) = self.0.swap_remove(&connection) {
-                        member.close(farewell);
-                    }
+                ShardCommand::Recheck(spread) => self.for_each(|client| client.recheck(spread)).await,
+                command => {
+                    self.carry_out_for_one(command);
+                    self.count_write().await;
                 }
             }
         }
         broadcast
     }
 
-    async fn broadcast(&self, frames: &Bytes) {
-        for (i, member) in self.0.values().enumerate() {
-            if i % WRITES_AT_ONCE == WRITES_AT_ONCE - 1 {
-                yield_now().await;
+    fn carry_out_for_one(&mut self, command: ShardCommand) {
+        match command {
+            ShardCommand::Enter(connection, recipient) => {
+                self.clients.insert(connection, recipient);
             }
-            member.send(frames.clone());
+            ShardCommand::Leave(connection) => {
+                self.clients.swap_remove(&connection);
+            }
+            ShardCommand::Send(connection, frames) => self.with(connection, |client| client.send(frames)),
+            ShardCommand::Welcome(connection, frame) => self.with(connection, |client| client.welcome(frame)),
+            ShardCommand::Close(connection, farewell) => {
+                if let Some(client) = self.clients.swap_remove(&connection) {
+                    client.close(farewell);
+                }
+            }
+            ShardCommand::Broadcast(..) | ShardCommand::Recheck(_) => {}
         }
     }
 
-    fn only(&self, connection: ConnectionId, call: impl FnOnce(&dyn Recipient)) {
-        if let Some(member) = self.0.get(&connection) {
-            call(&**member);
+    async fn for_each(&mut self, call: impl Fn(&dyn Recipient)) {
+        for index in 0..self.clients.len() {
+            call(&*self.clients[index]);
+            self.count_write().await;
+        }
+    }
+
+    fn with(&self, connection: ConnectionId, call: impl FnOnce(&dyn Recipient)) {
+        if let Some(client) = self.clients.get(&connection) {
+            call(&**client);
+        }
+    }
+
+    async fn count_write(&mut self) {
+        self.writes += 1;
+        if self.writes.is_multiple_of(WRITES_AT_ONCE) {
+            yield_now().await;
         }
     }
 }
 
-/// Frames in one piece, so that each client gets them in one write.
+/// Joins frames, so that each client gets them in one write.
 fn joined(first: Bytes, more: Vec<Bytes>) -> Bytes {
     if more.is_empty() {
         return first;

@@ -1,9 +1,9 @@
-//! One core's part of the clients, and the task that writes to them.
+//! One core's share of the clients, and the task that writes to them.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tokio::{
     sync::Notify,
     time::{Instant, sleep_until},
@@ -19,102 +19,97 @@ use crate::room::{
     recipient::{Farewell, Recipient},
 };
 
-/// Bytes of frames for everybody beyond which the hub is to take on no more.
+/// Bytes of broadcast frames above which the hub must wait.
 const FULL_BYTES: usize = 4 * 1024 * 1024;
 
-/// What a shard is to do.
+/// A command for a shard.
 pub(super) enum ShardCommand {
-    /// A client hears everything from now on.
+    /// Add a client.
     Enter(ConnectionId, Arc<dyn Recipient>),
-    /// It hears nothing more.
+    /// Remove a client.
     Leave(ConnectionId),
-    /// Frames for everybody, and what traces that.
+    /// Send frames to all clients; their trace.
     Broadcast(Bytes, Span),
-    /// Frames for one.
+    /// Send frames to one client.
     Send(ConnectionId, Bytes),
-    /// A welcome for one.
+    /// Send a welcome to one client.
     Welcome(ConnectionId, Bytes),
-    /// The end for one.
+    /// End one client's connection.
     Close(ConnectionId, Farewell),
-    /// Everybody's session is to be looked up.
-    Recheck,
+    /// Have the sessions of all clients looked up within this time.
+    Recheck(Duration),
 }
 
-/// The orders of one shard. They are few: frames for everybody stop at [`FULL_BYTES`], and the others come a few per
-/// connection.
+/// The commands of one shard, in order.
 #[derive(Default)]
 pub(super) struct Shard {
-    commands: Mutex<ShardQueue>,
+    queue: Mutex<ShardQueue>,
     arrived: Notify,
 }
 
 #[derive(Default)]
 struct ShardQueue {
-    waiting: VecDeque<ShardCommand>,
-    /// Of frames for everybody.
+    commands: VecDeque<ShardCommand>,
+    /// Bytes of broadcast frames.
     bytes: usize,
     ended: bool,
 }
 
 impl Shard {
-    /// Works until [`end`](Self::end).
+    /// Runs until [`end`](Self::end).
     pub(super) async fn run(self: Arc<Self>) {
-        let mut members = Connections::default();
-        while let Some(commands) = self.next_orders().await {
+        let mut connections = Connections::default();
+        while let Some(commands) = self.next_turn().await {
             let began = Instant::now();
-            let broadcast = members.carry_out(commands).await;
+            let broadcast = connections.carry_out(commands).await;
             if broadcast > 0 {
-                sleep_until(began + rest(members.len(), broadcast)).await;
+                sleep_until(began + rest(connections.len(), broadcast)).await;
             }
         }
     }
 
-    /// Adds an order. Never waits.
-    pub(super) fn command(&self, command: ShardCommand) {
-        let mut commands = self.lock();
-        commands.bytes += command.broadcast_bytes();
-        commands.waiting.push_back(command);
-        drop(commands);
+    /// Queues a command, without waiting.
+    pub(super) fn queue(&self, command: ShardCommand) {
+        let mut queue = self.queue.lock();
+        queue.bytes += command.broadcast_bytes();
+        queue.commands.push_back(command);
+        drop(queue);
         self.arrived.notify_one();
     }
 
-    /// Ends the task, after what it has been ordered.
+    /// Ends the task after the queued commands.
     pub(super) fn end(&self) {
-        self.lock().ended = true;
+        self.queue.lock().ended = true;
         self.arrived.notify_one();
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.lock().bytes >= FULL_BYTES
+        self.queue.lock().bytes >= FULL_BYTES
     }
 
-    /// The commands of one turn, once there are any; none at the end.
-    async fn next_orders(&self) -> Option<Vec<ShardCommand>> {
+    /// Waits for the commands of the next turn; none at the end.
+    async fn next_turn(&self) -> Option<Vec<ShardCommand>> {
         loop {
             {
-                let mut commands = self.lock();
-                if !commands.waiting.is_empty() {
-                    return Some(commands.next_turn());
+                let mut queue = self.queue.lock();
+                if !queue.commands.is_empty() {
+                    return Some(queue.next_turn());
                 }
-                if commands.ended {
+                if queue.ended {
                     return None;
                 }
             }
             self.arrived.notified().await;
         }
     }
-
-    fn lock(&self) -> MutexGuard<'_, ShardQueue> {
-        self.commands.lock()
-    }
 }
 
 impl ShardQueue {
-    /// All that waits, or as much as has [`CHUNK_BYTES`] for everybody.
+    /// Takes all commands, or as many as broadcast [`CHUNK_BYTES`].
     fn next_turn(&mut self) -> Vec<ShardCommand> {
         let (mut bytes, mut turn) = (0, vec![]);
         while bytes < CHUNK_BYTES
-            && let Some(command) = self.waiting.pop_front()
+            && let Some(command) = self.commands.pop_front()
         {
             bytes += command.broadcast_bytes();
             turn.push(command);

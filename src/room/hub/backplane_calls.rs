@@ -1,90 +1,86 @@
-//! What the hub asks of the backplane, one of each kind at a time, and what comes back.
+//! The hub's calls to the backplane, one of each kind at a time, and their results.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::time::timeout;
 
-use super::{super::local_members::Sent, Hub, SyncState};
+use super::Hub;
 use crate::{
     backplane::{
         Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Position, ReapOutcome, Snapshot, Unavailable,
     },
     protocol::Id,
-    telemetry::instruments,
+    room::{CALL_DEADLINE, bounded, lease::Reply},
 };
 
-/// How long the hub waits for any answer.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// How long after a failed reading the next one is tried.
-const PAUSE: Duration = Duration::from_millis(100);
-
-/// An answer of the backplane, with what it was about.
+/// The result of a call, and what it was about.
 pub(super) enum CallResult {
-    /// A look at the room, from where we were when it was asked for, and what had been acknowledged by then.
-    Read { from: Option<Position>, acknowledged: Vec<Id>, result: Result<Snapshot, Unavailable> },
-    /// A beat.
-    Heartbeat { incarnation: IncarnationId, sent: Sent, result: Result<HeartbeatReply, HeartbeatError> },
-    /// A declaration of death.
-    Reap { incarnation: IncarnationId, result: Result<ReapOutcome, Unavailable> },
+    Read(ReadContext, Result<Snapshot, Unavailable>),
+    Heartbeat(IncarnationId, Result<HeartbeatReply, HeartbeatError>),
+    Reap(IncarnationId, Result<ReapOutcome, Unavailable>),
+}
+
+/// What was known when a read began.
+pub(super) struct ReadContext {
+    pub(super) began: Instant,
+    pub(super) position: Option<Position>,
+    /// Acknowledged messages that were not received as events yet.
+    pub(super) acknowledged: Vec<Id>,
 }
 
 impl Hub {
-    pub(super) fn take(&mut self, answer: CallResult, now: Instant) {
-        match answer {
-            CallResult::Read { from, acknowledged, result: Ok(snapshot) } if from == self.gap_detector.position() => {
-                self.take_reading(&snapshot, &acknowledged, now);
+    pub(super) fn on_result(&mut self, result: CallResult, now: Instant) {
+        let reply = match result {
+            CallResult::Read(context, Ok(snapshot)) if context.position == self.gap_detector.position() => {
+                return self.adopt_snapshot(&snapshot, &context, now);
             }
-            // It failed, or another subscription has moved us on meanwhile: taken now, it would be told twice.
-            CallResult::Read { .. } => {
-                self.hearing = SyncState::CatchingUp { snapshot: false, not_before: now + PAUSE }
+            // It failed, or it is about an earlier position: applied now, it would send messages twice.
+            CallResult::Read(..) => Reply::Read { applied: false },
+            CallResult::Heartbeat(incarnation, result) => {
+                if let Ok(reply) = &result {
+                    self.gap_detector.note_position(reply.position, now);
+                }
+                Reply::Heartbeat(incarnation, result)
             }
-            CallResult::Heartbeat { incarnation, sent, result } => self.take_beat(&incarnation, &sent, result, now),
-            CallResult::Reap { incarnation, result } => self.take_reap(&incarnation, result),
-        }
+            CallResult::Reap(incarnation, result) => Reply::Reap(incarnation, result),
+        };
+        let actions = self.lease.on_reply(now, reply);
+        self.carry_out(actions, now);
     }
 
-    /// Something is missing: the room is to be read from where we are.
-    pub(super) fn fall_behind(&mut self, now: Instant) {
-        if !matches!(self.hearing, SyncState::CatchingUp { .. }) {
-            self.hearing = SyncState::CatchingUp { snapshot: false, not_before: now };
-            self.shared.set_synced(false);
-            if self.gap_detector.position().is_some() {
-                instruments().gap_found();
-            }
-        }
-        self.read_if_due(now);
-    }
-
-    pub(super) fn read_if_due(&mut self, now: Instant) {
-        let SyncState::CatchingUp { snapshot: false, not_before } = self.hearing else { return };
-        if now < not_before {
-            return;
-        }
-        self.hearing = SyncState::CatchingUp { snapshot: true, not_before };
+    /// Reads the room from the current position.
+    pub(super) fn call_read(&mut self, now: Instant) {
         let backplane = self.backplane.clone();
-        let (from, acknowledged) = (self.gap_detector.position(), self.shared.acknowledged());
+        let (position, acknowledged) = (self.gap_detector.position(), self.state.acknowledged());
+        let context = ReadContext { began: now, position, acknowledged };
         self.calls.push(Box::pin(async move {
-            let snapshot = timeout(PATIENCE, backplane.read(from.map(|position| position.head))).await;
-            CallResult::Read { from, acknowledged, result: snapshot.unwrap_or(Err(Unavailable)) }
+            let since = context.position.map(|position| position.head);
+            CallResult::Read(context, bounded(backplane.read(since)).await)
         }));
     }
 
-    pub(super) fn send_beat(&mut self, beat: Heartbeat) {
-        let backplane = self.backplane.clone();
+    pub(super) fn call_heartbeat(&mut self, incarnation: IncarnationId, seq: u64, draining: bool, now: Instant) {
+        self.announcing = self.members.changes(now);
+        if draining {
+            // People who leave may be on their way to another instance: the lease decides.
+            self.announcing.dels.clear();
+        }
+        let (backplane, changes) = (self.backplane.clone(), self.announcing.clone());
         self.calls.push(Box::pin(async move {
-            let incarnation = beat.incarnation.clone();
-            let sent = Sent { adds: beat.adds.clone(), renewals: beat.renewals.clone(), dels: beat.dels.clone() };
-            let result = timeout(PATIENCE, backplane.heartbeat(beat)).await;
-            CallResult::Heartbeat { incarnation, sent, result: result.unwrap_or(Err(Unavailable.into())) }
+            let mut heartbeat = Heartbeat::new(incarnation.clone(), seq);
+            heartbeat.draining = draining;
+            (heartbeat.adds, heartbeat.renewals, heartbeat.dels) = (changes.adds, changes.renewals, changes.dels);
+            let result = timeout(CALL_DEADLINE, backplane.heartbeat(heartbeat)).await;
+            CallResult::Heartbeat(incarnation, result.unwrap_or(Err(Unavailable.into())))
         }));
     }
 
-    pub(super) fn send_reap(&mut self, incarnation: IncarnationId, heartbeat_seq: u64) {
+    pub(super) fn call_reap(&mut self, incarnation: IncarnationId, seq: u64) {
+        tracing::info!(incarnation = incarnation.as_str(), "an instance is dead: releasing its people");
         let backplane = self.backplane.clone();
         self.calls.push(Box::pin(async move {
-            let result =
-                timeout(PATIENCE, backplane.reap(&incarnation, heartbeat_seq)).await.unwrap_or(Err(Unavailable));
-            CallResult::Reap { incarnation, result }
+            let result = bounded(backplane.reap(&incarnation, seq)).await;
+            CallResult::Reap(incarnation, result)
         }));
     }
 }

@@ -1,9 +1,9 @@
-//! The time since boot, of which a suspended machine's sleep is a part.
+//! The time since boot, which goes on while the machine is suspended.
 
 use std::time::Duration;
 
-/// How long ago the machine was started, suspension included: `Instant` stands still meanwhile on Linux, and the
-/// others' leases do not (clock_gettime(2), `CLOCK_BOOTTIME`).
+/// Returns the time since boot. On Linux `Instant` stops during suspension, and the leases of other instances do not
+/// (clock_gettime(2), `CLOCK_BOOTTIME`).
 #[cfg(target_os = "linux")]
 pub(super) fn boottime() -> Duration {
     use rustix::time::{ClockId, clock_gettime};
@@ -11,7 +11,7 @@ pub(super) fn boottime() -> Duration {
     Duration::new(time.tv_sec.try_into().unwrap_or_default(), time.tv_nsec.try_into().unwrap_or_default())
 }
 
-/// Time that passed since this was first asked: other systems' `Instant` counts suspension, or nothing does.
+/// Returns the time since the first call: the `Instant` of other systems includes suspension, or no clock does.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn boottime() -> Duration {
     use std::{sync::OnceLock, time::Instant};

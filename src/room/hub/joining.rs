@@ -1,78 +1,75 @@
-//! Connections coming in, and what they are shown first.
+//! Connections that join.
 
 use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::{Hub, SyncState, TICK, delivery::removed_frames};
+use super::{Hub, TICK};
 use crate::{
     backplane::{Person, Unavailable},
     name::NameKey,
-    protocol::{Bye, HEARTBEAT, Members, ServerFrame, Welcome},
+    protocol::Bye,
     room::{
-        Farewell, Recipient, ResumeFrom,
         fanout::Fanout,
-        history_cache::CatchUp,
-        hub_state::{HubState, View},
-        local_members::{ConnectionId, InstanceStats},
+        history_cache::ResumeFrom,
+        hub_state::HubState,
+        lease::Signal,
+        local_members::{Announcement, ConnectionId},
+        recipient::Recipient,
     },
     telemetry::instruments,
 };
 
-/// People up to whose number all names are in a welcome.
-const NAMED_AT_MOST: usize = 200;
-
-/// A connection that wants to enter.
+/// A connection that wants to join.
 pub(in crate::room) struct Join {
     pub(in crate::room) person: Person,
     pub(in crate::room) since: ResumeFrom,
-    /// The name was just found to be the session's.
-    pub(in crate::room) owns: bool,
+    /// The session was just found to own the name.
+    pub(in crate::room) owns_name: bool,
     pub(in crate::room) recipient: Arc<dyn Recipient>,
-    /// When it is too late.
-    pub(in crate::room) until: Instant,
-    pub(in crate::room) reply: oneshot::Sender<Result<JoinedConnection, Refused>>,
+    pub(in crate::room) deadline: Instant,
+    pub(in crate::room) reply: oneshot::Sender<Result<JoinedConnection, JoinRefusal>>,
 }
 
-/// Why a connection does not enter.
+/// Why the hub refuses a join.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::room) enum Refused {
-    /// Another session is here under the name: find out first whose it is.
+pub(in crate::room) enum JoinRefusal {
+    /// Another session is here under the name: find out which one owns it.
     Contested,
-    /// The name is another session's.
+    /// The name belongs to another session.
     Ended,
-    /// The room cannot be entered at the moment.
+    /// The room is not in sync, or draining.
     Unavailable,
 }
 
-/// A connection whose person the others are being told of.
+/// A connection whose person is being announced.
 pub(super) struct PendingJoin {
     connection: ConnectionId,
     join: Join,
 }
 
-/// Why somebody cannot join.
+/// Why a connection cannot join.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum JoinError {
     /// The name belongs to another session by now.
     #[error("the name belongs to another session")]
     Ended,
-    /// The room cannot be entered at the moment.
+    /// The room cannot be joined at the moment.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
 
-/// A connection that is in. Dropping it leaves.
+/// A connection that has joined. Dropping it leaves.
 pub(in crate::room) struct JoinedConnection {
     pub(in crate::room) connection: ConnectionId,
     name_key: NameKey,
-    shared: Arc<HubState>,
+    state: Arc<HubState>,
     fanout: Arc<Fanout>,
 }
 
 impl JoinedConnection {
-    /// Sends frames to this connection, after everything that it was told before.
+    /// Sends frames to this connection, after all frames that it was sent before.
     pub(in crate::room) fn send(&self, frames: Bytes) {
         self.fanout.send(self.connection, frames);
     }
@@ -80,184 +77,113 @@ impl JoinedConnection {
 
 impl Drop for JoinedConnection {
     fn drop(&mut self) {
-        self.shared.depart(self.connection, std::mem::take(&mut self.name_key));
+        self.state.depart(self.connection, std::mem::take(&mut self.name_key));
     }
 }
 
 impl Hub {
     pub(super) fn join_or_wait(&mut self, join: Join, now: Instant) {
-        if self.draining.is_some() || self.drained {
-            join.refuse(Refused::Unavailable);
-        } else if self.hearing == SyncState::Synced {
+        if self.lease.is_draining() {
+            join.refuse(JoinRefusal::Unavailable);
+        } else if self.lease.is_synced() {
             self.join(join, now);
         } else {
             self.waiting.push(join);
         }
     }
 
-    /// Lets in whoever waited for the room to be in sync.
-    pub(super) fn let_in(&mut self, now: Instant) {
+    /// Lets in joins that waited until the room was in sync.
+    pub(super) fn admit_waiting(&mut self, now: Instant) {
         for join in std::mem::take(&mut self.waiting) {
             self.join_or_wait(join, now);
         }
     }
 
-    /// Welcomes whoever the others have been told of by now. While many come, that waits for the next tick: before a
-    /// welcome everybody is told of all changes, and that is to be once a tick at most.
-    pub(super) fn welcome_arrived(&mut self, now: Instant) {
-        if self.presence_told.is_none_or(|told| now.duration_since(told) >= TICK) {
-            self.welcome_all_arrived(now);
+    /// Welcomes connections whose person is announced. While many arrive that waits for the next tick, because each welcome
+    /// must come after all changes of presence, and these are sent once per tick at most.
+    pub(super) fn welcome_announced(&mut self, now: Instant) {
+        if self.presence_sent_at.is_none_or(|at| now.duration_since(at) >= TICK) {
+            self.welcome_pending(now);
         }
     }
 
-    pub(super) fn welcome_all_arrived(&mut self, now: Instant) {
-        for pending_joins in std::mem::take(&mut self.pending_joins) {
-            self.welcome_or_wait(pending_joins, now);
+    pub(super) fn welcome_pending(&mut self, now: Instant) {
+        for pending in std::mem::take(&mut self.pending) {
+            self.welcome_or_wait(pending, now);
         }
     }
 
-    /// Somebody's name turned out to be another session's: they do not arrive, and are not here.
-    pub(super) fn turn_away(&mut self, refused: &Person) {
-        for connection in self.local_members.refuse(refused) {
-            self.cut(connection, Farewell { reason: Bye::SessionEnded, retry_after_ms: None });
+    /// Removes a person whose name belongs to another session.
+    pub(super) fn turn_away(&mut self, person: &Person) {
+        for connection in self.members.refuse(person) {
+            self.close(connection, Bye::SessionEnded, None);
         }
-        let same = |pending_joins: &mut PendingJoin| pending_joins.join.person == *refused;
-        for pending_joins in self.pending_joins.extract_if(.., same) {
-            pending_joins.join.refuse(Refused::Ended);
-        }
-    }
-
-    pub(super) fn refuse_arriving(&mut self) {
-        for pending_joins in std::mem::take(&mut self.pending_joins) {
-            pending_joins.join.refuse(Refused::Unavailable);
+        for pending in self.pending.extract_if(.., |pending| pending.join.person == *person) {
+            pending.join.refuse(JoinRefusal::Ended);
         }
     }
 
-    pub(super) fn give_up_waiting(&mut self, now: Instant) {
-        for join in self.waiting.extract_if(.., |join| join.until <= now) {
-            join.refuse(Refused::Unavailable);
-        }
-        for pending_joins in self.pending_joins.extract_if(.., |pending_joins| pending_joins.join.until <= now) {
-            self.local_members.leave(&pending_joins.join.person.name_key, pending_joins.connection, now);
-            pending_joins.join.refuse(Refused::Unavailable);
+    pub(super) fn refuse_pending(&mut self) {
+        for pending in std::mem::take(&mut self.pending) {
+            pending.join.refuse(JoinRefusal::Unavailable);
         }
     }
 
-    pub(super) fn welcome_again(&mut self, connection: ConnectionId, since: ResumeFrom, now: Instant) {
-        // What was not yet told is in the welcome: afterwards it would be told twice.
-        self.tell_changes(now);
-        if let Some(person) = self.clients.get(&connection) {
-            let view = self.shared.view();
-            self.fanout.welcome(connection, self.welcome(&view, &person.name, &view.recent.catch_up(since)));
-            let removed = removed_before(&view, since);
-            drop(view);
-            if let Some(frames) = removed {
-                self.fanout.send(connection, frames);
-            }
-            if let Some(typing) = self.typing_frame(|_| true) {
-                self.fanout.send(connection, typing);
-            }
+    /// Refuses joins whose deadline has passed.
+    pub(super) fn give_up_joins(&mut self, now: Instant) {
+        for join in self.waiting.extract_if(.., |join| join.deadline <= now) {
+            join.refuse(JoinRefusal::Unavailable);
         }
-    }
-
-    /// Tells everybody that what they have does not continue: an unasked welcome replaces it.
-    pub(super) fn welcome_everybody(&self, missed: Option<u64>) {
-        let view = self.shared.view();
-        let mut catch_up = view.recent.catch_up(ResumeFrom::Nothing);
-        (catch_up.recovered, catch_up.missed) = (false, missed);
-        for (connection, person) in &self.clients {
-            self.fanout.welcome(*connection, self.welcome(&view, &person.name, &catch_up));
-        }
-    }
-
-    /// Ends one connection, if it is still there.
-    pub(super) fn cut(&mut self, connection: ConnectionId, farewell: Farewell) {
-        if self.clients.remove(&connection).is_some() {
-            self.fanout.close(connection, farewell);
+        for PendingJoin { connection, join } in self.pending.extract_if(.., |pending| pending.join.deadline <= now) {
+            self.members.leave(&join.person.name_key, connection, now);
+            join.refuse(JoinRefusal::Unavailable);
         }
     }
 
     fn join(&mut self, join: Join, now: Instant) {
-        if self.local_members.is_contested(&join.person) && !join.owns {
-            return join.refuse(Refused::Contested);
+        if self.members.is_contested(&join.person) && !join.owns_name {
+            return join.refuse(JoinRefusal::Contested);
         }
-        self.entered += 1;
-        let connection = self.entered;
-        for displaced in self.local_members.enter(&join.person, connection) {
-            self.cut(displaced, Farewell { reason: Bye::SessionEnded, retry_after_ms: None });
+        self.last_connection += 1;
+        let connection = self.last_connection;
+        for displaced in self.members.enter(&join.person, connection) {
+            self.close(displaced, Bye::SessionEnded, None);
         }
         self.welcome_or_wait(PendingJoin { connection, join }, now);
-        if !self.pending_joins.is_empty() {
-            self.heartbeat(now);
+        if !self.pending.is_empty() {
+            self.signal(Signal::Changed, now);
         }
     }
 
-    /// Before the others, and we ourselves, know of a person, that person sees and says nothing.
-    fn welcome_or_wait(&mut self, pending_joins: PendingJoin, now: Instant) {
-        let person = &pending_joins.join.person;
-        match self.local_members.stats(person, pending_joins.connection) {
-            InstanceStats::Told if self.shared.view().roster.contains(&person.name_key) => {
-                self.welcome_in(pending_joins, now);
-            }
-            InstanceStats::Told | InstanceStats::Untold => self.pending_joins.push(pending_joins),
-            InstanceStats::Gone => pending_joins.join.refuse(Refused::Ended),
+    /// A person is shown nothing, and sends nothing, before all instances know of them.
+    fn welcome_or_wait(&mut self, pending: PendingJoin, now: Instant) {
+        let person = &pending.join.person;
+        let is_in_roster = self.state.view().roster.contains(&person.name_key);
+        match self.members.announcement(person, pending.connection) {
+            Announcement::Confirmed if is_in_roster => self.welcome(pending, now),
+            Announcement::Confirmed | Announcement::Pending => self.pending.push(pending),
+            Announcement::Gone => pending.join.refuse(JoinRefusal::Ended),
         }
     }
 
-    fn welcome_in(&mut self, pending_joins: PendingJoin, now: Instant) {
-        let PendingJoin { connection, join } = pending_joins;
-        self.tell_changes(now);
-        let (welcome, removed) = {
-            let view = self.shared.view();
-            let catch_up = view.recent.catch_up(join.since);
-            (self.welcome(&view, &join.person.name, &catch_up), removed_before(&view, join.since))
-        };
+    fn welcome(&mut self, PendingJoin { connection, join }: PendingJoin, now: Instant) {
+        self.send_changes(now);
+        let (welcome, removed) = self.welcome_frames(&join.person.name, join.since);
         self.fanout.enter(connection, join.recipient, welcome);
-        if let Some(frames) = removed {
+        for frames in removed.into_iter().chain(self.typing_frame(1)) {
             self.fanout.send(connection, frames);
         }
-        if let Some(typing) = self.typing_frame(|count| count > 0) {
-            self.fanout.send(connection, typing);
-        }
-        let (name_key, shared, fanout) =
-            (join.person.name_key.clone(), Arc::clone(&self.shared), Arc::clone(&self.fanout));
-        let entered = JoinedConnection { connection, name_key, shared, fanout };
-        self.clients.insert(connection, join.person);
+        let (name_key, state, fanout) = (join.person.name_key, Arc::clone(&self.state), Arc::clone(&self.fanout));
+        self.clients.insert(connection, join.person.name);
         instruments().joined();
-        // Whoever gave up meanwhile departs by what is dropped here.
-        let _ = join.reply.send(Ok(entered));
-    }
-
-    fn welcome(&self, view: &View, you: &str, catch_up: &CatchUp<'_>) -> Bytes {
-        let count = view.roster.count();
-        let names = (count <= NAMED_AT_MOST).then(|| view.roster.names(None, NAMED_AT_MOST));
-        let messages: Vec<_> = catch_up.rows.iter().map(|kept| &*kept.raw).collect();
-        let welcome = Welcome {
-            you,
-            recovered: catch_up.recovered,
-            missed: catch_up.missed,
-            messages: &messages,
-            // A welcome follows a snapshot, which has a position.
-            head: view.recent.head().unwrap_or_default(),
-            members: Members { count, names: names.as_deref() },
-            rules: view.moderation.rules.set(),
-            limits: self.options.limits,
-            heartbeat_ms: u64::try_from(HEARTBEAT.as_millis()).unwrap_or(u64::MAX),
-        };
-        ServerFrame::Welcome(welcome).encode()
+        // If the caller has given up, the connection leaves when this is dropped.
+        let _ = join.reply.send(Ok(JoinedConnection { connection, name_key, state, fanout }));
     }
 }
 
 impl Join {
-    fn refuse(self, why: Refused) {
-        // Whoever asked may have given up.
-        let _ = self.reply.send(Err(why));
+    fn refuse(self, refusal: JoinRefusal) {
+        // The caller may have given up.
+        let _ = self.reply.send(Err(refusal));
     }
-}
-
-/// Tells a client of deletions among what it may have seen before.
-fn removed_before(view: &View, since: ResumeFrom) -> Option<Bytes> {
-    let ResumeFrom::At(id) = since else { return None };
-    let removed = view.moderation.up_to(id);
-    (!removed.is_empty()).then(|| removed_frames(&removed))
 }

@@ -16,30 +16,30 @@ fn left(name_key: &str) -> Delta {
     Delta { joined: vec![], left: vec![person(name_key)] }
 }
 
-fn told(joined: &[&str], left: &[&str], count: usize) -> Option<Changes> {
+fn changes(joined: &[&str], left: &[&str], count: usize) -> Option<Changes> {
     let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect();
     Some(Changes { joined: names(joined), left: names(left), count })
 }
 
 #[test]
-fn changes_merge_until_they_are_told() {
+fn changes_merge_until_they_are_sent() {
     let mut roster = Roster::default();
     assert_eq!(roster.apply(&joined("a")), None);
     assert_eq!(roster.apply(&joined("b")), None);
-    assert_eq!(roster.changes(), told(&["a", "b"], &[], 2));
+    assert_eq!(roster.changes(), changes(&["a", "b"], &[], 2));
     assert_eq!(roster.changes(), None);
 }
 
 #[test]
-fn a_change_that_reverses_one_has_it_told_first() {
+fn reversal_of_an_unsent_change_sends_it_first() {
     let mut roster = Roster::default();
     roster.apply(&joined("a"));
-    assert_eq!(roster.apply(&left("a")), told(&["a"], &[], 1));
-    assert_eq!(roster.changes(), told(&[], &["a"], 0));
+    assert_eq!(roster.apply(&left("a")), changes(&["a"], &[], 1));
+    assert_eq!(roster.changes(), changes(&[], &["a"], 0));
 }
 
 #[test]
-fn repeating_what_is_known_changes_nothing() {
+fn repeated_joins_and_leaves_change_nothing() {
     let mut roster = Roster::default();
     roster.apply(&joined("a"));
     roster.changes();
@@ -61,27 +61,27 @@ fn names_are_sorted_by_their_folded_form() {
 }
 
 #[test]
-fn whoever_a_lost_branch_forgot_leaves_only_if_they_stay_away() {
+fn person_missing_after_a_lost_branch_leaves_late() {
     let (mut roster, now) = (Roster::default(), Instant::now());
     let until = now + Duration::from_secs(5);
     roster.apply(&Delta { joined: vec![person("a"), person("b")], left: vec![] });
     roster.changes();
     roster.adopt(&[], Some(until));
     assert_eq!((roster.changes(), roster.count()), (None, 2));
-    // A second reading, of the new branch, says no more about them than the first.
+    // A second snapshot, of the new branch, changes nothing for them.
     roster.adopt(&[], None);
     assert_eq!((roster.changes(), roster.count()), (None, 2));
     roster.apply(&joined("a"));
     assert_eq!(roster.expire(now), None);
     roster.expire(until);
-    assert_eq!(roster.changes(), told(&[], &["b"], 1));
+    assert_eq!(roster.changes(), changes(&[], &["b"], 1));
     assert_eq!(roster.names(None, 9), ["a"]);
 }
 
 proptest! {
-    /// Whatever happens, each person's joins and leaves are told strictly in turn, and who was told of last is here.
+    /// Each person's joins and leaves are sent strictly in turn, and the last one sent is the truth.
     #[test]
-    fn joins_and_leaves_are_told_in_turn(steps in prop::collection::vec((0..4_usize, 0..4_u8), 0..100)) {
+    fn joins_and_leaves_are_sent_in_turn(steps in prop::collection::vec((0..4_usize, 0..4_u8), 0..100)) {
         let names = ["a", "b", "c", "d"];
         let (mut roster, now) = (Roster::default(), Instant::now());
         let mut shown = BTreeSet::new();

@@ -62,7 +62,7 @@ impl Connection {
                 let pong = ServerFrame::Pong { head: self.room.head() }.encode();
                 // In the room it follows the message that it names: a client that lacks the newest message joins again.
                 match &self.membership {
-                    Some(membership) => membership.send(pong),
+                    Some(membership) => membership.send_frame(pong),
                     None => transport.send(pong),
                 }
                 Ok(())
@@ -79,7 +79,7 @@ impl Connection {
             return self.refuse(transport, ErrorCode::RateLimited, None, Some(wait));
         }
         self.call = Some(if let Some(membership) = &self.membership {
-            let rejoined = membership.catch_up(since);
+            let rejoined = membership.rejoin(since);
             Box::pin(async move { RoomReply::Rejoined(rejoined.await) })
         } else {
             let (room, person, recipient) = (self.room.clone(), self.person.clone(), Arc::clone(transport));
@@ -101,7 +101,7 @@ impl Connection {
         if let Err(wait) = limits.admit(&self.person.session, self.address, text.encoded_len(), Instant::now()) {
             return self.refuse(transport, ErrorCode::RateLimited, Some(&nonce), Some(wait));
         }
-        let published = membership.say(nonce.clone(), text);
+        let published = membership.send_message(nonce.clone(), text);
         self.call = Some(Box::pin(async move { RoomReply::Published(nonce, published.await) }));
         Ok(())
     }

@@ -132,8 +132,8 @@ async fn broken_connection_is_reported_and_keeps_nothing() {
 #[tokio::test]
 async fn recheck_wakes_the_connection() {
     let (transport, _client) = pair().await;
-    transport.recheck();
-    assert_eq!(transport.next_event().await, TransportEvent::Recheck);
+    transport.recheck(Duration::ZERO);
+    assert_eq!(transport.next_event().await, TransportEvent::Recheck(Duration::ZERO));
 }
 
 #[tokio::test]

@@ -1,73 +1,75 @@
-use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use super::*;
 use crate::{protocol::Bye, room::recipient::Farewell};
 
-/// Remembers what it was sent.
+/// Records the calls it gets.
 #[derive(Default)]
-struct Ear(Mutex<Vec<String>>);
+struct Recorder(Mutex<Vec<String>>);
 
-impl Ear {
-    fn note(&self, what: String) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+impl Recorder {
+    fn record(&self, call: String) {
+        self.0.lock().push(call);
     }
 
-    fn heard(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn calls(&self) -> Vec<String> {
+        self.0.lock().clone()
     }
 }
 
-impl Recipient for Ear {
+impl Recipient for Recorder {
     fn send(&self, frames: Bytes) {
-        self.note(String::from_utf8_lossy(&frames).into());
+        self.record(String::from_utf8_lossy(&frames).into());
     }
 
     fn welcome(&self, frame: Bytes) {
-        self.note(format!("welcome {}", String::from_utf8_lossy(&frame)));
+        self.record(format!("welcome {}", String::from_utf8_lossy(&frame)));
     }
 
     fn close(&self, farewell: Farewell) {
-        self.note(format!("{:?}", farewell.reason));
+        self.record(format!("{:?}", farewell.reason));
     }
 
-    fn recheck(&self) {
-        self.note("recheck".into());
+    fn recheck(&self, _spread: Duration) {
+        self.record("recheck".into());
     }
 }
 
-fn tell(frames: &'static str) -> ShardCommand {
+fn broadcast(frames: &'static str) -> ShardCommand {
     ShardCommand::Broadcast(Bytes::from_static(frames.as_bytes()), Span::none())
 }
 
 #[tokio::test]
-async fn orders_are_carried_out_in_order_and_frames_in_a_row_leave_in_one_write() {
-    let (one, two) = (Arc::new(Ear::default()), Arc::new(Ear::default()));
-    let mut members = Connections::default();
+async fn commands_keep_order_and_broadcasts_in_a_row_are_joined() {
+    let (one, two) = (Arc::new(Recorder::default()), Arc::new(Recorder::default()));
+    let mut connections = Connections::default();
     let farewell = Farewell { reason: Bye::Restart, retry_after_ms: None };
     let commands = vec![
         ShardCommand::Enter(1, one.clone()),
-        tell("a"),
-        tell("b"),
+        broadcast("a"),
+        broadcast("b"),
         ShardCommand::Enter(2, two.clone()),
         ShardCommand::Welcome(2, Bytes::from_static(b"w")),
-        tell("c"),
+        broadcast("c"),
         ShardCommand::Send(1, Bytes::from_static(b"only")),
-        ShardCommand::Recheck,
+        ShardCommand::Recheck(Duration::ZERO),
         ShardCommand::Leave(2),
-        tell("d"),
+        broadcast("d"),
         ShardCommand::Close(1, farewell),
-        tell("e"),
+        broadcast("e"),
     ];
-    assert_eq!(members.carry_out(commands).await, "abcde".len());
-    assert_eq!(one.heard(), ["ab", "c", "only", "recheck", "d", "Restart"]);
-    assert_eq!(two.heard(), ["welcome w", "c", "recheck"]);
-    assert_eq!(members.len(), 0);
+    assert_eq!(connections.carry_out(commands).await, "abcde".len());
+    assert_eq!(one.calls(), ["ab", "c", "only", "recheck", "d", "Restart"]);
+    assert_eq!(two.calls(), ["welcome w", "c", "recheck"]);
+    assert_eq!(connections.len(), 0);
 }
 
 #[tokio::test]
 async fn commands_for_one_broadcast_nothing() {
-    let one = Arc::new(Ear::default());
-    let mut members = Connections::default();
+    let one = Arc::new(Recorder::default());
+    let mut connections = Connections::default();
     let commands = vec![ShardCommand::Enter(1, one), ShardCommand::Send(1, Bytes::from_static(b"one"))];
-    assert_eq!(members.carry_out(commands).await, 0);
+    assert_eq!(connections.carry_out(commands).await, 0);
 }

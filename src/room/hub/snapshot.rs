@@ -1,0 +1,122 @@
+//! Applying a snapshot of the room, step by step.
+
+use std::{collections::HashSet, time::Instant};
+
+use bytes::Bytes;
+
+use super::{Hub, backplane_calls::ReadContext};
+use crate::{
+    backplane::{Member, Snapshot},
+    name::NameKey,
+    protocol::{Bye, Id},
+    room::{
+        history_cache::EncodedMessage,
+        hub_state::Ending,
+        lease::{Reply, Signal},
+        moderation_state::ModerationChange,
+    },
+    telemetry::instruments,
+};
+
+/// How a snapshot relates to the messages that clients have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Continuity {
+    /// It is the first one.
+    First,
+    /// Its messages follow theirs.
+    Continues,
+    /// Messages are missing in between: their number, if known.
+    Gap { missed: Option<u64>, lost: bool },
+}
+
+impl Continuity {
+    fn of(snapshot: &Snapshot, context: &ReadContext) -> Self {
+        let Some(before) = context.position else { return Self::First };
+        let is_lost = |id: &Id| *id > before.head && !snapshot.has(*id);
+        // Acknowledged messages that were never received as events must be in it.
+        let lost = snapshot.continues && context.acknowledged.iter().any(is_lost);
+        if snapshot.continues && !lost {
+            return Self::Continues;
+        }
+        Self::Gap { missed: snapshot.missed.filter(|_| !lost), lost }
+    }
+}
+
+impl Hub {
+    /// Applies a snapshot, and sends clients what they miss; if it does not continue what they have, a new welcome.
+    pub(super) fn adopt_snapshot(&mut self, snapshot: &Snapshot, context: &ReadContext, now: Instant) {
+        let continuity = Continuity::of(snapshot, context);
+        // Events of ended sessions may be among those missed.
+        self.state.publish_ending(Ending::Any);
+        let frames = self.adopt_history(snapshot);
+        self.gap_detector.move_to(snapshot.position);
+        let actions = self.lease.on_reply(now, Reply::Read { applied: true });
+        self.adopt_people(snapshot, context, now);
+        let moderation = self.adopt_moderation(snapshot);
+        self.send_changes(now);
+        match continuity {
+            Continuity::First => {}
+            Continuity::Continues => self.send_missed(frames, &moderation),
+            Continuity::Gap { missed, lost } => {
+                tracing::warn!(missed = snapshot.missed, lost, "messages are missing: sending clients a new welcome");
+                self.welcome_everyone(missed);
+            }
+        }
+        self.state.account_for(&context.acknowledged);
+        self.close_forgotten(snapshot, context);
+        self.carry_out(actions, now);
+        if self.members.has_changes(now) {
+            self.signal(Signal::Changed, now);
+        }
+        self.welcome_announced(now);
+        self.admit_waiting(now);
+    }
+
+    /// Adds the messages to the history cache. Returns their frames.
+    fn adopt_history(&self, snapshot: &Snapshot) -> Vec<Bytes> {
+        let encoded: Vec<EncodedMessage> = snapshot.rows.iter().cloned().map(EncodedMessage::new).collect();
+        let frames = encoded.iter().map(|message| message.frame.clone()).collect();
+        self.state.view_mut().history.adopt(snapshot, encoded);
+        self.trim_history();
+        frames
+    }
+
+    /// Replaces the roster. After a change of epoch, people whom the backplane has lost stay for a lease: their instances
+    /// announce them again.
+    fn adopt_people(&mut self, snapshot: &Snapshot, context: &ReadContext, now: Instant) {
+        let people: Vec<Member> = snapshot.people.iter().map(|present| present.member.clone()).collect();
+        let is_new_epoch = context.position.is_some_and(|before| before.epoch != snapshot.position.epoch);
+        let leaves_at = is_new_epoch.then(|| now + self.options.lease);
+        let first = self.state.view_mut().roster.adopt(&people, leaves_at);
+        self.send_presence(first, now);
+    }
+
+    fn adopt_moderation(&self, snapshot: &Snapshot) -> ModerationChange {
+        let mut view = self.state.view_mut();
+        let change = view.moderation.adopt(snapshot.rules.clone(), &snapshot.removed);
+        view.remove(&change.removed);
+        change
+    }
+
+    fn send_missed(&self, frames: Vec<Bytes>, moderation: &ModerationChange) {
+        instruments().gap_filled();
+        for frame in frames {
+            self.broadcast(&frame);
+        }
+        self.send_moderation(moderation);
+    }
+
+    /// Closes connections of people whom the backplane does not know under this incarnation: their sessions ended while
+    /// events were missed. When they reconnect, their sessions are looked up.
+    fn close_forgotten(&mut self, snapshot: &Snapshot, context: &ReadContext) {
+        let epoch = snapshot.position.epoch;
+        let is_same_epoch = context.position.is_some_and(|before| before.epoch == epoch);
+        let Some(incarnation) = self.lease.incarnation_in(epoch).filter(|_| is_same_epoch) else { return };
+        let is_held = |present: &&crate::backplane::Present| present.held_by.contains(incarnation);
+        let held: HashSet<&NameKey> =
+            snapshot.people.iter().filter(is_held).map(|present| &present.member.name_key).collect();
+        for connection in self.members.forget_unless(|name_key| held.contains(name_key), context.began) {
+            self.close(connection, Bye::Restart, Some(0));
+        }
+    }
+}

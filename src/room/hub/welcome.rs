@@ -1,0 +1,71 @@
+//! Welcome frames.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::{Hub, delivery::removed_frames};
+use crate::{
+    protocol::{HEARTBEAT, Members, ServerFrame, Welcome},
+    room::{
+        history_cache::{CatchUp, ResumeFrom},
+        hub_state::View,
+        local_members::ConnectionId,
+    },
+};
+
+/// People in the room up to whom a welcome has all names.
+const NAMED_AT_MOST: usize = 200;
+
+impl Hub {
+    /// Sends a joined connection a new welcome.
+    pub(super) fn welcome_again(&mut self, connection: ConnectionId, since: ResumeFrom, now: Instant) {
+        // Unsent changes are in the welcome: they must not follow it.
+        self.send_changes(now);
+        let Some(name) = self.clients.get(&connection) else { return };
+        let (welcome, removed) = self.welcome_frames(name, since);
+        self.fanout.welcome(connection, welcome);
+        for frames in removed.into_iter().chain(self.typing_frame(0)) {
+            self.fanout.send(connection, frames);
+        }
+    }
+
+    /// Sends all clients a new welcome, which says that messages are missing.
+    pub(super) fn welcome_everyone(&self, missed: Option<u64>) {
+        let view = self.state.view();
+        let catch_up = CatchUp { recovered: false, missed, ..view.history.catch_up(ResumeFrom::Nothing) };
+        for (connection, name) in &self.clients {
+            self.fanout.welcome(*connection, self.welcome_frame(&view, name, &catch_up));
+        }
+    }
+
+    /// The welcome of a client that resumes from `since`, and the deletions of messages that it may have.
+    pub(super) fn welcome_frames(&self, name: &str, since: ResumeFrom) -> (Bytes, Option<Bytes>) {
+        let view = self.state.view();
+        let removed = match since {
+            ResumeFrom::At(id) => view.moderation.removed_up_to(id),
+            ResumeFrom::Nothing | ResumeFrom::Ordinal(_) => vec![],
+        };
+        let welcome = self.welcome_frame(&view, name, &view.history.catch_up(since));
+        (welcome, (!removed.is_empty()).then(|| removed_frames(&removed)))
+    }
+
+    fn welcome_frame(&self, view: &View, name: &str, catch_up: &CatchUp<'_>) -> Bytes {
+        let count = view.roster.count();
+        let names = (count <= NAMED_AT_MOST).then(|| view.roster.names(None, NAMED_AT_MOST));
+        let messages: Vec<_> = catch_up.rows.iter().map(|message| &*message.raw).collect();
+        let welcome = Welcome {
+            you: name,
+            recovered: catch_up.recovered,
+            missed: catch_up.missed,
+            messages: &messages,
+            // A welcome follows a snapshot, which has a position.
+            head: view.history.head().unwrap_or_default(),
+            members: Members { count, names: names.as_deref() },
+            rules: view.moderation.rules.set(),
+            limits: self.options.limits,
+            heartbeat_ms: u64::try_from(HEARTBEAT.as_millis()).unwrap_or(u64::MAX),
+        };
+        ServerFrame::Welcome(welcome).encode()
+    }
+}

@@ -1,0 +1,130 @@
+//! Detects dead incarnations by their leases. Each observer uses its own clock only.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use crate::backplane::{IncarnationId, Lease, Stage};
+
+/// How long the counter of a draining incarnation may stand still.
+const DRAIN_TIME: Duration = Duration::from_secs(15);
+
+/// The last observation of every incarnation's lease.
+#[derive(Debug)]
+pub(super) struct FailureDetector {
+    lease: Duration,
+    peers: HashMap<IncarnationId, Observation>,
+    observed_at: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Observation {
+    heartbeat_seq: u64,
+    stage: Stage,
+    unchanged_since: Instant,
+}
+
+impl FailureDetector {
+    /// No observations. An incarnation lives for `lease` after its last heartbeat.
+    pub(super) fn new(lease: Duration) -> Self {
+        Self { lease, peers: HashMap::new(), observed_at: None }
+    }
+
+    /// Observes all leases. After a long time without observations every counter counts as new: perhaps only this observer
+    /// was disconnected.
+    pub(super) fn observe(&mut self, leases: &[Lease], now: Instant) {
+        let is_first = self.observed_at.is_none_or(|at| now.duration_since(at) > self.lease / 2);
+        self.observed_at = Some(now);
+        let observations = leases.iter().map(|Lease { incarnation, heartbeat_seq, stage }| {
+            let before = self.peers.get(incarnation).filter(|peer| !is_first && peer.heartbeat_seq == *heartbeat_seq);
+            let unchanged_since = before.map_or(now, |peer| peer.unchanged_since);
+            (incarnation.clone(), Observation { heartbeat_seq: *heartbeat_seq, stage: *stage, unchanged_since })
+        });
+        self.peers = observations.collect();
+    }
+
+    /// Returns an incarnation other than `own` that was dead at the last observation, and its counter. Time since then does
+    /// not count: while our heartbeats fail, no incarnation dies.
+    pub(super) fn dead(&self, own: &IncarnationId) -> Option<(IncarnationId, u64)> {
+        let now = self.observed_at?;
+        let is_dead = |peer: &Observation| match peer.stage {
+            Stage::Dead => true,
+            Stage::Draining => now.duration_since(peer.unchanged_since) >= DRAIN_TIME,
+            Stage::Live => now.duration_since(peer.unchanged_since) >= self.lease - self.lease / 5,
+        };
+        let (incarnation, peer) = self.peers.iter().find(|(incarnation, peer)| *incarnation != own && is_dead(peer))?;
+        Some((incarnation.clone(), peer.heartbeat_seq))
+    }
+
+    /// Forgets an incarnation that was reaped, or proved to be alive.
+    pub(super) fn forget(&mut self, incarnation: &IncarnationId) {
+        self.peers.remove(incarnation);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEASE: Duration = Duration::from_secs(5);
+
+    fn lease(incarnation: &str, heartbeat_seq: u64, stage: Stage) -> Lease {
+        Lease { incarnation: incarnation.into(), heartbeat_seq, stage }
+    }
+
+    /// Observes once per second for `seconds`; `heartbeat_seq` is the other's counter at each second.
+    fn dead_after(seconds: u64, stage: Stage, heartbeat_seq: impl Fn(u64) -> u64) -> Option<(IncarnationId, u64)> {
+        let (mut detector, start) = (FailureDetector::new(LEASE), Instant::now());
+        for second in 0..=seconds {
+            detector.observe(&[lease("other", heartbeat_seq(second), stage)], start + Duration::from_secs(second));
+        }
+        detector.dead(&"own".into())
+    }
+
+    #[test]
+    fn peer_whose_counter_grows_is_alive() {
+        assert_eq!(dead_after(60, Stage::Live, |second| second), None);
+    }
+
+    #[test]
+    fn peer_whose_counter_stands_still_dies_within_a_lease() {
+        assert_eq!(dead_after(3, Stage::Live, |_| 7), None);
+        assert_eq!(dead_after(4, Stage::Live, |_| 7), Some(("other".into(), 7)));
+    }
+
+    #[test]
+    fn draining_peer_has_more_time() {
+        assert_eq!(dead_after(14, Stage::Draining, |_| 7), None);
+        assert_eq!(dead_after(15, Stage::Draining, |_| 7), Some(("other".into(), 7)));
+    }
+
+    #[test]
+    fn peer_already_declared_dead_is_dead_at_once() {
+        assert_eq!(dead_after(0, Stage::Dead, |_| 7), Some(("other".into(), 7)));
+    }
+
+    #[test]
+    fn observer_that_was_disconnected_begins_anew() {
+        let (mut detector, start) = (FailureDetector::new(LEASE), Instant::now());
+        detector.observe(&[lease("other", 7, Stage::Live)], start);
+        detector.observe(&[lease("other", 7, Stage::Live)], start + Duration::from_secs(60));
+        assert_eq!(detector.dead(&"own".into()), None);
+    }
+
+    #[test]
+    fn while_heartbeats_fail_no_peer_dies() {
+        let (mut detector, start) = (FailureDetector::new(LEASE), Instant::now());
+        for (second, heartbeat_seq) in [(0, 7), (1, 8), (20, 8), (21, 9)] {
+            detector.observe(&[lease("other", heartbeat_seq, Stage::Live)], start + Duration::from_secs(second));
+            assert_eq!(detector.dead(&"own".into()), None, "after {second} s");
+        }
+    }
+
+    #[test]
+    fn own_incarnation_is_never_dead() {
+        let (mut detector, now) = (FailureDetector::new(LEASE), Instant::now());
+        detector.observe(&[lease("own", 7, Stage::Dead)], now);
+        assert_eq!(detector.dead(&"own".into()), None);
+    }
+}
