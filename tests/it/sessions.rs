@@ -6,6 +6,7 @@ use ruang::{
     redis::{Options, RedisConnector},
     session::{MemorySessionStore, RedisSessionStore, session_key_prefix},
 };
+use tokio::task::JoinSet;
 use tower_sessions::{
     SessionStore,
     cookie::time::OffsetDateTime,
@@ -144,8 +145,12 @@ async fn ten_thousand_reads_at_once_wait_instead_of_failing() {
     let store = store_on(&redis, "ruang");
     let mut sari = record("sari");
     store.create(&mut sari).await.expect("created");
-    let reads = (0..10_000).map(|_| store.load(&sari.id));
-    let loaded = within(SOON, "all have their turn", futures_util::future::join_all(reads)).await;
+    let mut reads = JoinSet::new();
+    for _ in 0..10_000 {
+        let (store, id) = (Arc::clone(&store), sari.id);
+        reads.spawn(async move { store.load(&id).await });
+    }
+    let loaded = within(SOON, "all have their turn", reads.join_all()).await;
     let failed: Vec<_> = loaded.into_iter().filter(|answer| !matches!(answer, Ok(Some(_)))).collect();
     assert!(failed.is_empty(), "{} failed, the first with {:?}", failed.len(), failed[0]);
 }
