@@ -14,7 +14,7 @@ use axum::http::HeaderValue;
 use tower_sessions::{
     Expiry, Session, SessionManagerLayer, SessionStore,
     cookie::{Cookie, SameSite, time},
-    session::Id,
+    session::{Id, Record},
 };
 
 pub use self::{
@@ -103,12 +103,26 @@ impl Sessions {
         (self.options.idle / 4).min(MAX_TOUCH_INTERVAL)
     }
 
-    /// Restarts the idle time of a session, if it exists, within its maximum age.
+    /// Restarts the idle time of a session, if it exists, within its maximum age; before its first join, within two
+    /// minutes of its sign-in.
     ///
     /// # Errors
     /// [`Unreadable`] if the store does not answer: the session may be alive.
     pub async fn touch(&self, id: &Id) -> Result<Alive, Unreadable> {
-        let Some(record) = self.store.load(id).await.map_err(|_| Unreadable)? else { return Ok(Alive::No) };
+        self.touch_with(id, |_| {}).await
+    }
+
+    /// Like [`touch`](Self::touch), for a session whose person has joined the room.
+    ///
+    /// # Errors
+    /// See [`touch`](Self::touch).
+    pub async fn touch_joined(&self, id: &Id) -> Result<Alive, Unreadable> {
+        self.touch_with(id, bounded::mark_joined).await
+    }
+
+    async fn touch_with(&self, id: &Id, change: impl FnOnce(&mut Record) + Send) -> Result<Alive, Unreadable> {
+        let Some(mut record) = self.store.load(id).await.map_err(|_| Unreadable)? else { return Ok(Alive::No) };
+        change(&mut record);
         self.store.save(&record).await.map_err(|_| Unreadable)?;
         Ok(Alive::Yes)
     }

@@ -14,8 +14,13 @@ use tower_sessions::{
 const DEADLINE: Duration = Duration::from_secs(5);
 /// The field of a record with the Unix second of its sign-in.
 const BEGUN: &str = "begun";
+/// The field of a record whose person has joined the room.
+pub(super) const JOINED: &str = "joined";
+/// How long a session lives until its first join. Short: a flood of sign-ins must not fill the store.
+const UNJOINED: Duration = Duration::from_secs(120);
 
-/// A store whose saves set a record's expiry to the idle time from now, but never past its maximum age.
+/// A store whose saves set a record's expiry to the idle time from now, but never past its maximum age. Until its
+/// person has joined the room, a session lives for [`UNJOINED`] from its sign-in.
 #[derive(Clone, Debug)]
 pub struct Bounded {
     store: Arc<dyn SessionStore>,
@@ -31,7 +36,8 @@ impl Bounded {
     fn expiry(&self, record: &Record, now: OffsetDateTime) -> OffsetDateTime {
         let begun = record.data.get(BEGUN).and_then(serde_json::Value::as_i64);
         let begun = begun.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok()).unwrap_or(now);
-        (now + self.idle).min(begun + self.max)
+        let last = if record.data.contains_key(JOINED) { self.max } else { UNJOINED.min(self.max) };
+        (now + self.idle).min(begun + last)
     }
 }
 
@@ -59,6 +65,11 @@ impl SessionStore for Bounded {
     }
 }
 
+/// Marks a session as one whose person has joined the room.
+pub(super) fn mark_joined(record: &mut Record) {
+    record.data.insert(JOINED.to_owned(), true.into());
+}
+
 /// Bounds a call by the [`DEADLINE`].
 async fn within<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
     match tokio::time::timeout(DEADLINE, call).await {
@@ -79,9 +90,23 @@ mod tests {
         let mut record = Record { id: Id::default(), data: std::collections::HashMap::default(), expiry_date: begun };
         record.data.insert(BEGUN.to_owned(), begun.unix_timestamp().into());
         let after = |seconds| begun + Duration::from_secs(seconds);
+        mark_joined(&mut record);
         assert_eq!(bounded.expiry(&record, after(0)), after(100));
         assert_eq!(bounded.expiry(&record, after(120)), after(220));
         assert_eq!(bounded.expiry(&record, after(200)), after(250));
+    }
+
+    #[test]
+    fn expiry_is_two_minutes_after_sign_in_until_the_first_join() {
+        let hours = |hours: u64| Duration::from_secs(hours * 3600);
+        let bounded = Bounded::new(Arc::new(MemorySessionStore::default()), hours(12), hours(24));
+        let begun = OffsetDateTime::from_unix_timestamp(1_764_000_000).unwrap();
+        let mut record = Record { id: Id::default(), data: std::collections::HashMap::default(), expiry_date: begun };
+        record.data.insert(BEGUN.to_owned(), begun.unix_timestamp().into());
+        assert_eq!(bounded.expiry(&record, begun), begun + UNJOINED);
+        assert_eq!(bounded.expiry(&record, begun + UNJOINED / 2), begun + UNJOINED, "use alone does not extend it");
+        mark_joined(&mut record);
+        assert_eq!(bounded.expiry(&record, begun + UNJOINED / 2), begun + UNJOINED / 2 + hours(12));
     }
 
     #[tokio::test(start_paused = true)]

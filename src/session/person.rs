@@ -12,6 +12,7 @@ use tower_sessions::{
     session_store,
 };
 
+use super::bounded::JOINED;
 use crate::backplane::Person;
 
 /// The field of a record with its person.
@@ -25,6 +26,8 @@ pub struct SignedIn {
     pub person: Person,
     /// The session's id, to [`touch`](super::Sessions::touch) and [`delete`](super::Sessions::delete) it by: a secret.
     pub id: Id,
+    /// Whether the person has joined the room in this session.
+    pub has_joined: bool,
 }
 
 /// Why a request has no signed-in person.
@@ -60,8 +63,10 @@ impl SignedIn {
             }
             session::Error::Store(_) => NotSignedIn::Unreadable,
         })?;
+        // It is loaded now.
+        let has_joined = session.get_value(JOINED).await.is_ok_and(|joined| joined.is_some());
         match (person, session.id()) {
-            (Some(person), Some(id)) => Ok(Self { person, id }),
+            (Some(person), Some(id)) => Ok(Self { person, id, has_joined }),
             _ => Err(NotSignedIn::Nobody),
         }
     }

@@ -59,6 +59,8 @@ pub(super) struct Connection {
     sessions: Sessions,
     person: Person,
     session: SessionId,
+    /// Whether the session is known to have joined; until then it lives for minutes only.
+    has_joined: bool,
     /// Where the client comes from, as limits count it.
     address: IpAddr,
     limits: ClientLimits,
@@ -80,6 +82,8 @@ pub(super) struct AuthenticatedClient {
     pub(super) known: KnownSession,
     /// Their session.
     pub(super) id: SessionId,
+    /// Whether it has joined before.
+    pub(super) has_joined: bool,
     /// Where they come from, as limits know it.
     pub(super) address: IpAddr,
     /// Sessions that ended since this one was known to be alive.
@@ -131,7 +135,7 @@ fn farewell(reason: Bye) -> Disconnect {
 impl Connection {
     pub(super) fn new(sockets: &Sockets, client: AuthenticatedClient) -> Self {
         let now = Instant::now();
-        let AuthenticatedClient { known: KnownSession { person, touch }, id, address, endings } = client;
+        let AuthenticatedClient { known: KnownSession { person, touch }, id, has_joined, address, endings } = client;
         Self {
             sockets: sockets.clone(),
             room: sockets.0.room.clone(),
@@ -139,6 +143,7 @@ impl Connection {
             address,
             person,
             session: id,
+            has_joined,
             limits: ClientLimits::default(),
             timers: Timers::new(now, touch, sockets.0.sessions.touch_every()),
             draining: sockets.0.draining.clone(),
@@ -265,6 +270,11 @@ impl Connection {
         match answer {
             Answer::Joined(Ok(membership)) => {
                 self.membership = Some(membership);
+                if !self.has_joined {
+                    // Instead of a check from before the join.
+                    self.checking = None;
+                    self.check_session();
+                }
                 self.take_last_endings()
             }
             Answer::CaughtUp(Ok(())) => Ok(()),
@@ -332,19 +342,29 @@ impl Connection {
 
     /// Whoever comes back soon need not be looked up.
     fn remember(&self) {
+        if !self.has_joined {
+            return;
+        }
         let known = KnownSession { person: self.person.clone(), touch: self.timers.next_check() };
         self.sockets.0.recent_sessions.remember(self.session, known, Instant::now());
     }
 
     fn check_session(&mut self) {
-        let (sessions, id) = (self.sessions.clone(), self.session);
-        self.checking.get_or_insert_with(|| Box::pin(async move { sessions.touch(&id).await }));
+        let (sessions, id, has_joined) = (self.sessions.clone(), self.session, self.membership.is_some());
+        self.checking.get_or_insert_with(|| {
+            Box::pin(
+                async move { if has_joined { sessions.touch_joined(&id).await } else { sessions.touch(&id).await } },
+            )
+        });
     }
 
     async fn take_check(&mut self, alive: Result<Alive, Unreadable>) -> Result<(), Disconnect> {
         match alive {
             Ok(Alive::No) => {}
-            Ok(_) => return Ok(()),
+            Ok(Alive::Yes) => {
+                self.has_joined |= self.membership.is_some();
+                return Ok(());
+            }
             // It may have ended: asked again soon, by each connection at another time.
             Err(Unreadable) => {
                 self.timers.check_within(rand::rng().random_range(RECHECKS..RECHECKS * 10), Instant::now());

@@ -85,11 +85,11 @@ async fn authenticate(
     if let Some(id) = known
         && let Some(known) = sockets.0.recent_sessions.find(&id, Instant::now())
     {
-        return Ok(AuthenticatedClient { known, id, address, endings });
+        return Ok(AuthenticatedClient { known, id, has_joined: true, address, endings });
     }
-    let SignedIn { person, id } = SignedIn::of(session).await?;
+    let SignedIn { person, id, has_joined } = SignedIn::of(session).await?;
     let touch = Instant::now() + sockets.0.sessions.touch_every();
-    Ok(AuthenticatedClient { known: KnownSession { person, touch }, id, address, endings })
+    Ok(AuthenticatedClient { known: KnownSession { person, touch }, id, has_joined, address, endings })
 }
 
 /// What proves to the client that it was understood, if this is an upgrade to the one version there is.

@@ -23,7 +23,7 @@ const GROUP_MS: u64 = 5 * 60 * 1000;
 
 /// `GET /chat`: the room with its newest messages.
 pub async fn show(State(web): State<Web>, locale: Locale, signed_in: Result<SignedIn, NotSignedIn>) -> Response {
-    let SignedIn { person, id } = match signed_in {
+    let SignedIn { person, id, .. } = match signed_in {
         Ok(signed_in) => signed_in,
         Err(NotSignedIn::Nobody) => return Redirect::to("/").into_response(),
         Err(NotSignedIn::Unreadable) => return error::unavailable(locale),

@@ -31,6 +31,6 @@ pub async fn submit(
 
 /// Ends the presence first: after the session is deleted it could not be repeated.
 async fn end(web: &Web, signed_in: &SignedIn) -> bool {
-    let SignedIn { person, id } = signed_in;
+    let SignedIn { person, id, .. } = signed_in;
     web.room.end(&person.session, &person.name_key).await.is_ok() && web.sessions.delete(id).await.is_ok()
 }

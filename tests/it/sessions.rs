@@ -13,7 +13,10 @@ use tower_sessions::{
     session::{Id, Record},
 };
 
-use crate::kit::{Redis, SOON, redis, wait::within};
+use crate::kit::{
+    Cluster, Engine, Redis, SOON, WsClient, redis,
+    wait::{eventually, within},
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -153,6 +156,36 @@ async fn ten_thousand_reads_at_once_wait_instead_of_failing() {
     let loaded = within(SOON, "all have their turn", reads.join_all()).await;
     let failed: Vec<_> = loaded.into_iter().filter(|answer| !matches!(answer, Ok(Some(_)))).collect();
     assert!(failed.is_empty(), "{} failed, the first with {:?}", failed.len(), failed[0]);
+}
+
+#[tokio::test]
+async fn session_lives_two_minutes_until_its_first_join() {
+    let mut cluster = Cluster::of(Engine::Redis).start().await;
+    let http_client = cluster.http_client(0);
+    http_client.sign_in("sari").await.leads_to("/chat");
+    http_client.get("/chat").await.is(200);
+    let key = session_key(cluster.redis()).await;
+    assert!((1..=120).contains(&ttl(cluster.redis(), &key).await), "reading the page does not extend it");
+
+    let mut sari = WsClient::connect(&http_client).await;
+    assert!(ttl(cluster.redis(), &key).await <= 120, "nor does a socket");
+    sari.join(None).await;
+    let redis = cluster.redis();
+    eventually(SOON, "the session lives longer", || async {
+        let ttl = ttl(redis, &key).await;
+        if ttl > 3600 { Ok(()) } else { Err(ttl.to_string()) }
+    })
+    .await;
+}
+
+async fn session_key(redis: &Redis) -> String {
+    let prefix = session_key_prefix("ruang");
+    keys(redis).await.into_iter().find(|key| key.starts_with(&prefix)).expect("a session")
+}
+
+/// Seconds until a key expires.
+async fn ttl(redis: &Redis, key: &str) -> i64 {
+    redis::command(redis, &["TTL", key]).await.trim().parse().expect("a number")
 }
 
 #[tokio::test]
