@@ -160,9 +160,9 @@ async fn ten_thousand_reads_at_once_wait_instead_of_failing() {
 
 #[tokio::test]
 async fn session_lives_two_minutes_until_its_first_join() {
-    let mut cluster = Cluster::of(Engine::Redis).start().await;
+    let mut cluster = Cluster::builder(Engine::Redis).start().await;
     let http_client = cluster.http_client(0);
-    http_client.sign_in("sari").await.leads_to("/chat");
+    http_client.sign_in("sari").await.redirects_to("/chat");
     http_client.get("/chat").await.is(200);
     let key = session_key(cluster.redis()).await;
     assert!((1..=120).contains(&ttl(cluster.redis(), &key).await), "reading the page does not extend it");
