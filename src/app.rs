@@ -23,6 +23,7 @@ use self::shutdown::StopSignals;
 use crate::{
     backplane::{Backplane, RetentionPolicy, memory::MemoryBackplane, redis::RedisBackplane},
     protocol::{Limits, TEXT_CHARS},
+    queue_memory::QueueMemory,
     redis::{ConnectError, Keys, MemoryMonitor, RedisConnector},
     room::{self, Room},
     server,
@@ -166,16 +167,17 @@ fn wire(
         store,
         session::Options { idle: settings.session_idle, max: settings.session_max, secure: site.is_https() },
     );
+    let queue_memory = Arc::new(QueueMemory::new(memory_limit::available() / QUEUE_SHARE));
     let sockets = Sockets::new(
         room.clone(),
         sessions.clone(),
         site.clone(),
         socket::Options {
             messages: settings.message_rate(),
-            address_factor: 10,
+            senders_per_address: settings.senders_per_address,
             connections_per_address: settings.connections_per_address,
             max_connections: settings.max_connections,
-            waiting_bytes: memory_limit::available() / QUEUE_SHARE,
+            queue_memory: Arc::clone(&queue_memory),
         },
     );
     let options = web::Options {

@@ -63,7 +63,6 @@ mod event_sender;
 mod identity;
 mod log;
 mod moderation;
-mod pace;
 mod presence;
 mod snapshot;
 
@@ -81,7 +80,6 @@ pub use self::{
         ACTS_KEPT, ACTS_SHOWN, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord,
         REMOVED_AT_ONCE,
     },
-    pace::Pace,
     presence::{Claim, Heartbeat, HeartbeatReply, Lease, Person, Present, ReapOutcome, Stage},
     snapshot::{Position, Snapshot},
 };

@@ -13,7 +13,7 @@
 //! | [`backplane`] | what instances share: a contract, and the engines `memory` and `redis` |
 //! | [`redis`], [`origin`] | one supervised connection and the names of all keys; allowed origins |
 //! | [`server`], [`telemetry`], [`protocol`] | the listening socket; log, metrics and traces; frames, ids and close codes |
-//! | [`name`], [`address`], [`rate`], [`websocket`] | rules without I/O; RFC 6455 is one of them |
+//! | [`name`], [`address`], [`rate`], [`websocket`], [`queue_memory`] | rules without I/O; RFC 6455 is one of them |
 #![warn(missing_docs)]
 #![forbid(unsafe_code)]
 
@@ -23,6 +23,7 @@ pub mod backplane;
 pub mod name;
 pub mod origin;
 pub mod protocol;
+pub mod queue_memory;
 pub mod rate;
 pub mod redis;
 pub mod room;

@@ -164,6 +164,14 @@ impl<K: Hash + Eq + Clone> KeyedLimiter<K> {
         self.limiters.entry(key).or_default().take_many(self.pace, cost, now)
     }
 
+    /// Whether `cost` events of `key` may happen, without counting them.
+    ///
+    /// # Errors
+    /// How long until they may.
+    pub fn check(&self, key: &K, cost: u64, now: Instant) -> Result<(), Duration> {
+        self.limiters.get(key).copied().unwrap_or_default().take_many(self.pace, cost, now)
+    }
+
     /// How many keys are remembered.
     pub fn len(&self) -> usize {
         self.limiters.len()

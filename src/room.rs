@@ -139,6 +139,12 @@ impl Room {
         }
     }
 
+    /// Returns a number that grows with every change of the recent history; `None` while the instance is not synced. Pages of
+    /// recent messages that were read after it are as new as it says, or newer.
+    pub fn history_revision(&self) -> Option<u64> {
+        self.shared.is_synced().then(|| self.shared.view().recent.revision())
+    }
+
     /// Up to `limit` names after the name `after` (as shown; need not be present), sorted by folded name.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! response may stay unread.
 
 mod accept;
+mod linger;
 mod stream;
 
 #[cfg(test)]
@@ -34,7 +35,8 @@ pub struct Options {
     pub header_timeout: Duration,
     /// The largest head of a request in bytes, at least 8192.
     pub header_bytes: usize,
-    /// How long a write may be blocked by a client that does not read, before the connection is cut.
+    /// How long a client may take to read a response, and what is left of it when the connection ends, before the connection
+    /// is reset.
     pub write_timeout: Duration,
     /// How long requests may run after the shutdown began.
     pub drain: Duration,

@@ -114,9 +114,13 @@ pub struct Settings {
     #[arg(long, env = "RUANG_SIGN_INS_PER_MINUTE_TOTAL", value_name = "N", help_heading = LIMITS)]
     #[arg(default_value = "30000", value_parser = value::count::<u32>(0, 10_000_000))]
     pub sign_ins_per_minute_total: u32,
+    /// The messages of so many sessions may come from one address (IPv6: one /64); 0 = unlimited
+    #[arg(long, env = "RUANG_SENDERS_PER_ADDRESS", value_name = "N", help_heading = LIMITS)]
+    #[arg(default_value = "10", value_parser = value::count::<u32>(0, 1_000_000))]
+    pub senders_per_address: u32,
     /// Open sockets from one address (IPv6: one /64); 0 = unlimited
     #[arg(long, env = "RUANG_CONNECTIONS_PER_ADDRESS", value_name = "N", help_heading = LIMITS)]
-    #[arg(default_value = "100", value_parser = value::count::<u32>(0, 1_000_000))]
+    #[arg(default_value = "1000", value_parser = value::count::<u32>(0, 1_000_000))]
     pub connections_per_address: u32,
 
     /// Number of messages in the history, at least 100

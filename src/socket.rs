@@ -1,11 +1,9 @@
-//! WebSockets: who may open one, and what one connection does until it ends.
+//! WebSockets: the upgrade, the limits, and the life of one connection.
 
 mod connection;
 mod connection_limit;
 mod frame_reader;
-mod queue_memory;
-mod rate_limit;
-mod recent_sessions;
+mod message_limits;
 mod transport;
 mod upgrade;
 
@@ -15,25 +13,27 @@ use axum::{Router, routing::get};
 use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{
-    connection::InboundPace, connection_limit::ConnectionLimit, queue_memory::QueueMemory, rate_limit::MessageLimits,
-    recent_sessions::RecentSessions,
+use self::{connection::InboundPace, connection_limit::ConnectionLimit, message_limits::MessageLimits};
+use crate::{
+    origin::SitePolicy, queue_memory::QueueMemory, rate::Rate, room::Room, session::Sessions, telemetry::InstanceStats,
 };
-use crate::{origin::SitePolicy, rate::Rate, room::Room, session::Sessions, telemetry::InstanceStats};
 
-/// What sockets may do.
-#[derive(Clone, Copy, Debug)]
+/// A timer that fires this late shows that the whole process stood still: no client is to blame for that time.
+const STANDSTILL: Duration = Duration::from_secs(1);
+
+/// Limits of sockets.
+#[derive(Clone, Debug)]
 pub struct Options {
-    /// How often a session may send a message, all its tabs together.
+    /// Messages of one session, all its sockets together.
     pub messages: Rate,
-    /// How many times a session's messages an address may send, all its sessions together.
-    pub address_factor: u32,
-    /// Open sockets from one address; 0 = unlimited.
+    /// How many sessions' messages one address may send, all its sessions together; 0 = unlimited.
+    pub senders_per_address: u32,
+    /// Open sockets of one address; 0 = unlimited.
     pub connections_per_address: u32,
-    /// Open sockets in all.
+    /// Open sockets in all. The server accepts more connections than that, so that a full room still serves pages.
     pub max_connections: usize,
-    /// Bytes that may wait for slow clients, all together.
-    pub waiting_bytes: usize,
+    /// The bytes that wait for slow clients.
+    pub queue_memory: Arc<QueueMemory>,
 }
 
 /// All sockets of this instance; cheap to clone.
@@ -44,11 +44,11 @@ struct SocketContext {
     room: Room,
     sessions: Sessions,
     site: SitePolicy,
+    max_connections: usize,
     connection_limit: Arc<ConnectionLimit>,
     queue_memory: Arc<QueueMemory>,
     message_limits: MessageLimits,
     inbound_pace: InboundPace,
-    recent_sessions: RecentSessions,
     connections: TaskTracker,
     draining: CancellationToken,
 }
@@ -56,41 +56,48 @@ struct SocketContext {
 impl Sockets {
     /// No sockets yet.
     pub fn new(room: Room, sessions: Sessions, site: SitePolicy, options: Options) -> Self {
-        let connection_limit = ConnectionLimit::new(options.max_connections, options.connections_per_address);
+        let Options { messages, senders_per_address, connections_per_address, max_connections, queue_memory } = options;
         Self(Arc::new(SocketContext {
-            recent_sessions: RecentSessions::new(room.endings(), options.max_connections),
             room,
             sessions,
             site,
-            connection_limit: Arc::new(connection_limit),
-            queue_memory: Arc::new(QueueMemory::new(options.waiting_bytes)),
-            message_limits: MessageLimits::new(options.messages, options.address_factor, options.max_connections),
-            inbound_pace: InboundPace::of(options.messages),
+            max_connections,
+            connection_limit: Arc::new(ConnectionLimit::new(connections_per_address)),
+            queue_memory,
+            message_limits: MessageLimits::new(messages, senders_per_address, max_connections),
+            inbound_pace: InboundPace::of(messages),
             connections: TaskTracker::new(),
             draining: CancellationToken::new(),
         }))
     }
 
-    /// How this instance stands.
+    /// Returns the gauges of this instance, those of its room included.
     pub fn stats(&self) -> InstanceStats {
-        let shared = &self.0;
+        let context = &self.0;
         InstanceStats {
-            connections: shared.connections.len(),
-            connections_limit: shared.connection_limit.most(),
-            waiting_bytes: shared.queue_memory.waiting(),
-            draining: shared.draining.is_cancelled(),
-            ..shared.room.stats()
+            connections: context.connections.len(),
+            connections_limit: context.max_connections,
+            waiting_bytes: context.queue_memory.waiting(),
+            draining: context.draining.is_cancelled(),
+            ..context.room.stats()
         }
     }
 
-    /// Lets nobody in any more, hands everybody over to other instances, and waits for them to go: at most
-    /// `patience`. Answers how many were left.
-    pub async fn drain(&self, patience: Duration) -> usize {
+    /// Refuses new sockets, sends all clients to other instances, and waits until they have gone: at most `limit`.
+    /// Returns how many are left.
+    pub async fn drain(&self, limit: Duration) -> usize {
         self.0.draining.cancel();
         self.0.room.drain().await;
         self.0.connections.close();
-        let _ = timeout(patience, self.0.connections.wait()).await;
+        let _ = timeout(limit, self.0.connections.wait()).await;
         self.0.connections.len()
+    }
+}
+
+impl SocketContext {
+    /// Whether there are as many sockets as there may be. The server's own limit is the hard one.
+    fn is_full(&self) -> bool {
+        self.connections.len() >= self.max_connections
     }
 }
 

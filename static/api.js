@@ -2,6 +2,8 @@
 
 const PAGE = 100;
 const TIMEOUT_MS = 5000;
+/** Long enough for a slow network; meanwhile further probes are sent. */
+const PROBE_TIMEOUT_MS = 12_000;
 
 /** Fetches the messages before an id, or the newest ones, oldest first: { messages, more }. */
 export async function fetchMessages(before) {
@@ -14,20 +16,56 @@ export async function fetchMembers() {
   return readJson(await request("/api/members?limit=200"));
 }
 
-/** Finds out why no WebSocket could be opened: { signedOut } or { retryAfterMs }. */
+/** Asks whether the server is there: { isUp }, or { reason, retryAfterMs } where a gateway or the server says why not. */
 export async function probe() {
   try {
-    const response = await request("/api/members?limit=1");
-    if (response.status === 401) return { signedOut: true };
-    return { retryAfterMs: Number(response.headers.get("retry-after") ?? 0) * 1000 || 0 };
+    const response = await request("/readyz", PROBE_TIMEOUT_MS);
+    if (isGateway(response)) return { reason: "gateway" };
+    return response.status < 500 ? { isUp: true } : { retryAfterMs: retryAfter(response) };
   } catch {
-    return { retryAfterMs: 0 };
+    return {};
   }
 }
 
+/**
+ * Finds out why no WebSocket was opened: { signedOut }, or { reason, retryAfterMs } with the reason "gateway",
+ * "crowded" (too many sockets of this address), "blocked" (something refuses sockets on the way), "closed" (the
+ * server has no such path: another version), or none.
+ */
+export async function explain() {
+  try {
+    const session = await request("/api/members?limit=1");
+    if (isGateway(session)) return { reason: "gateway" };
+    if (session.status === 401) return { signedOut: true };
+    if (session.status >= 500) return { retryAfterMs: retryAfter(session) };
+    return explainSocket(await request("/ws"));
+  } catch {
+    return {};
+  }
+}
+
+/** To a request that is no upgrade the server answers 426, unless it would refuse an upgrade as well. */
+function explainSocket(response) {
+  const retryAfterMs = retryAfter(response);
+  if (isGateway(response)) return { reason: "gateway" };
+  if (response.status === 429) return { reason: "crowded", retryAfterMs };
+  if (response.status === 503) return { retryAfterMs };
+  return { reason: response.status === 404 ? "closed" : "blocked" };
+}
+
+/** A gateway in front of the room answers with a redirect to its own sign-in, or with a 401 that is not the room's. */
+function isGateway({ type, status, headers }) {
+  const isOurs = (headers.get("content-type") ?? "").startsWith("application/json");
+  return type === "opaqueredirect" || (status === 401 && !isOurs);
+}
+
+function retryAfter({ headers }) {
+  return Number(headers.get("retry-after") ?? 0) * 1000 || 0;
+}
+
 /** On a dead network `fetch` alone would stay pending for minutes. */
-function request(path) {
-  return fetch(path, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+function request(path, timeoutMs = TIMEOUT_MS) {
+  return fetch(path, { cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(timeoutMs) });
 }
 
 async function readJson(response) {

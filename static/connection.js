@@ -1,17 +1,32 @@
-// The WebSocket of the page: joins, pings, and reconnects for as long as the page lives.
+// The WebSocket of the page: joins, pings, and reconnects for as long as the page lives. Only a lost session ends it.
 
 import { compareIds } from "./id.js";
 
 const WELCOME_TIMEOUT_MS = 10_000;
 const PING_INTERVAL_MS = 20_000;
 const PONG_TIMEOUT_MS = 10_000;
+/** After an event that hints at a dead connection, the pong must come sooner. */
+const CHECK_TIMEOUT_MS = 2_500;
 const REJOIN_DELAY_MS = 1_000;
 const UNAVAILABLE_DELAY_MS = 2_000;
 
+/** A probe that takes longer gets company: its packets may have been lost while the server was away. */
+const PROBE_INTERVAL_MS = 3_000;
+const MAX_PROBES = 4;
+/** While nothing answers over HTTP, probes come at least this often. */
+const LONGEST_PROBE_DELAY_MS = 3_500;
+/** Clicks and keystrokes try no more often than this. */
+const NUDGE_INTERVAL_MS = 1_000;
+/** How often the clock is read, and the jump that shows that the device slept or the browser was frozen. */
+const WATCH_INTERVAL_MS = 1_000;
+const WAKE_MS = 8_000;
+
 const SESSION_ENDED = 4001;
 const RESTART = 1012;
-/** After these close codes a new connection would fail in the same way. */
-const FINAL_CODES = new Set([1002, 1003, 1007, 1008, 1009]);
+/** The server found a fault in what this page sent, or speaks a later protocol: the current page may do better. */
+const FAULT_CODES = new Set([1002, 1003, 1007, 1008, 1009]);
+/** A reason is shown from this failure on: the first may be chance. */
+const FAILURES_TO_EXPLAIN = 2;
 
 const CLOCK = {
   set: (action, ms) => setTimeout(action, ms),
@@ -20,11 +35,12 @@ const CLOCK = {
 };
 
 /**
- * Calls `onState` with { state }: "connecting", "online", "waiting" (with `until`; `unsubscribed` where the instance does
- * not receive the room's messages, `expected` where it announced a restart) or "ended" (with `signedOut`). Calls `onFrame`
- * with each frame that is not its own; for a welcome also with the join that it answers, { since }, or null. `openSocket`
- * creates a WebSocket; `probe` finds out why none opened: { signedOut } or { retryAfterMs }; `getSince` returns the id
- * to join from.
+ * Calls `onState` with { state }: "connecting", "online", "waiting" (with `until`; with a `reason` where one is known: "gateway",
+ * "blocked", "crowded", "closed" or "unsubscribed"; `expected` where the instance announced a restart) or "ended" (the
+ * session is over; `why` is "ended" or "expired"). Calls `onFrame` with each frame that is not its own; for a welcome also with the join that it
+ * answers, { since }, or null. `openSocket` creates a WebSocket. `probe` asks over HTTP whether the server is there:
+ * { isUp, reason, retryAfterMs }; `explain` why it refused a socket: { signedOut, reason, retryAfterMs }. `getSince`
+ * returns the id to join from, `isHidden` whether the browser may slow down the page's timers.
  */
 export class Connection {
   #use;
@@ -39,19 +55,121 @@ export class Connection {
   #retryAfterMs = 0;
   #isUnsubscribed = false;
   #hasEnded = false;
+  /** The first socket needs no probe: the page itself has just been loaded. */
+  #needsProbe = false;
+  /** Identifies the probes whose answers count; null while there are none. */
+  #round = null;
+  #probes = 0;
+  /** The last probe found no server. */
+  #wasDown = false;
+  #triedAt = -Infinity;
+  /** The server asked not to come back before. */
+  #notBefore = -Infinity;
+  #heardAt = -Infinity;
+  /** Sockets in a row that were refused or closed for a fault, and why the last one was. */
+  #failures = 0;
+  #reason = null;
 
-  constructor({ clock = CLOCK, ...use }) {
-    this.#use = use;
+  constructor({ clock = CLOCK, isHidden = () => false, ...use }) {
+    this.#use = { isHidden, ...use };
     this.#clock = clock;
+    this.#watch(clock.now());
   }
 
-  /** Connects, unless there is a connection or the server has ended it for good. */
+  /** Connects at once, unless there is a connection or the session is over. */
   connect() {
     if (this.#socket || this.#hasEnded) return;
     this.#stopTimers();
+    this.#triedAt = this.#clock.now();
+    if (this.#needsProbe) this.#probe();
+    else this.#open();
+  }
+
+  /** The network or the user may be back: connects soon, or checks with a ping whether the connection is alive. */
+  check() {
+    if (!this.#isJoined) return this.#nudge();
+    if (this.#timers.has("check")) return;
+    this.send({ type: "ping" });
+    this.#startTimer("check", CHECK_TIMEOUT_MS, () => this.#drop({ atOnce: true }));
+  }
+
+  /** The user does something: connects soon. A connection that has been silent for too long is checked. */
+  nudge() {
+    if (!this.#isJoined) this.#nudge();
+    else if (this.#clock.now() - this.#heardAt > PING_INTERVAL_MS + CHECK_TIMEOUT_MS) this.check();
+  }
+
+  /** Sends a frame; returns false while the connection does not take any. */
+  send(frame) {
+    if (!this.#isJoined || this.#socket?.readyState !== 1) return false;
+    this.#socket.send(JSON.stringify(frame));
+    return true;
+  }
+
+  #nudge() {
+    const now = this.#clock.now();
+    if (now < this.#notBefore || now - this.#triedAt < NUDGE_INTERVAL_MS) return;
+    this.connect();
+  }
+
+  /** Timers stand still while a device sleeps; a clock that jumps shows that it did. */
+  #watch(last) {
+    this.#clock.set(() => {
+      if (this.#hasEnded) return;
+      const now = this.#clock.now();
+      this.#watch(now);
+      if (now - last > WAKE_MS) this.#handleWake();
+    }, WATCH_INTERVAL_MS);
+  }
+
+  /** The server has given up a silent connection meanwhile, or soon will. In a hidden page the timers may only be slow. */
+  #handleWake() {
+    if (this.#isJoined && !this.#use.isHidden()) this.#drop({ atOnce: true });
+    else this.check();
+  }
+
+  /** A round of probes: the first answer ends it, and so does the failure of all. */
+  #probe() {
+    this.#startTimer("probe", PROBE_INTERVAL_MS, () => this.#probe());
+    if (this.#round !== null && this.#probes >= MAX_PROBES) return;
+    const round = (this.#round ??= {});
+    this.#probes += 1;
+    this.#use.probe().then((answer) => {
+      if (this.#round !== round) return;
+      this.#probes -= 1;
+      if (answer.isUp || answer.reason || answer.retryAfterMs || this.#probes === 0) this.#handleProbe(answer);
+    });
+  }
+
+  #handleProbe({ isUp, reason = null, retryAfterMs = 0 }) {
+    this.#endRound();
+    if (isUp) {
+      // The delays have grown while there was no server; probes have spread the pages.
+      if (this.#wasDown) this.#use.backoff.reset();
+      this.#wasDown = false;
+      return this.#open();
+    }
+    this.#wasDown = true;
+    this.#reason = reason;
+    this.#wait({ retryAfterMs, longestMs: LONGEST_PROBE_DELAY_MS });
+  }
+
+  #endRound() {
+    this.#round = null;
+    this.#probes = 0;
+    this.#stopTimer("probe");
+  }
+
+  #open() {
     this.#reset();
-    this.#use.onState({ state: "connecting" });
-    const socket = this.#use.openSocket();
+    this.#use.onState({ state: "connecting", reason: this.#reason });
+    let socket;
+    try {
+      socket = this.#use.openSocket();
+    } catch {
+      // Policies of the browser or its extensions may forbid sockets.
+      return this.#handleFailure("blocked", 0);
+    }
     this.#socket = socket;
     socket.onopen = () => {
       this.#isOpen = true;
@@ -62,27 +180,13 @@ export class Connection {
     this.#startTimer("welcome", WELCOME_TIMEOUT_MS, () => this.#drop());
   }
 
-  /** The network or the user is back: connects at once, or checks with a ping whether the connection is alive. */
-  check() {
-    this.connect();
-    if (!this.#isJoined || this.#timers.has("pong")) return;
-    this.#stopTimer("ping");
-    this.#ping();
-  }
-
-  /** Sends a frame; returns false while the connection does not take any. */
-  send(frame) {
-    if (!this.#isJoined || this.#socket?.readyState !== 1) return false;
-    this.#socket.send(JSON.stringify(frame));
-    return true;
-  }
-
   #reset() {
     this.#isOpen = false;
     this.#isJoined = false;
     this.#joins = [];
     this.#lastJoin = null;
     this.#retryAfterMs = 0;
+    this.#notBefore = -Infinity;
     this.#isUnsubscribed = false;
   }
 
@@ -97,6 +201,9 @@ export class Connection {
 
   #receive(data) {
     const frame = JSON.parse(data);
+    this.#heardAt = this.#clock.now();
+    // Whatever arrives shows that the connection is alive.
+    this.#stopTimer("check");
     if (frame.type === "welcome") return this.#handleWelcome(frame);
     if (frame.type === "pong") return this.#handlePong(frame.head);
     if (frame.type === "bye") this.#retryAfterMs = frame.retry_after_ms ?? 0;
@@ -107,6 +214,7 @@ export class Connection {
   #handleWelcome(frame) {
     const request = this.#requestOf(frame);
     this.#isJoined = true;
+    this.#reason = null;
     this.#stopTimer("welcome");
     if (!this.#timers.has("ping")) this.#schedulePing();
     this.#use.onState({ state: "online" });
@@ -143,7 +251,8 @@ export class Connection {
       return this.#drop();
     }
     this.#use.backoff.reset();
-    // An empty room has no newest message.
+    this.#failures = 0;
+    // An instance that lost its place does not know the newest position.
     if (head === null) return;
     const isBehind = () => this.#use.getSince() === null || compareIds(head, this.#use.getSince()) > 0;
     // The message may be on its way; if it does not arrive, it was lost.
@@ -151,38 +260,62 @@ export class Connection {
   }
 
   /** Abandons a socket without waiting for its close event: on a dead network that takes minutes. */
-  #drop() {
+  #drop({ atOnce = false } = {}) {
     const socket = this.#socket;
-    this.#handleClose(1006);
+    this.#forget();
     socket.close();
+    if (!atOnce) return this.#wait();
+    this.#showWaiting(this.#clock.now());
+    this.connect();
+  }
+
+  #forget() {
+    this.#socket = null;
+    this.#isJoined = false;
+    this.#needsProbe = true;
+    this.#stopTimers();
   }
 
   #handleClose(code) {
-    this.#socket = null;
-    this.#isJoined = false;
-    this.#stopTimers();
-    if (code === SESSION_ENDED) return this.#end({ signedOut: true });
-    if (FINAL_CODES.has(code)) return this.#end({ signedOut: false });
-    if (this.#isOpen) return this.#wait(this.#retryAfterMs, code === RESTART);
+    this.#forget();
+    if (code === SESSION_ENDED) return this.#end("ended");
+    if (FAULT_CODES.has(code) || code >= 4000) return this.#handleFailure("closed", this.#retryAfterMs);
+    if (this.#isOpen) return this.#wait({ retryAfterMs: this.#retryAfterMs, expected: code === RESTART });
     // A browser does not reveal the status with which an upgrade was refused.
-    this.#use.onState({ state: "waiting", until: this.#clock.now(), unsubscribed: false });
-    this.#use.probe().then(({ signedOut, retryAfterMs }) => {
-      if (this.#socket) return;
-      if (signedOut) this.#end({ signedOut: true });
-      else this.#wait(retryAfterMs ?? 0);
+    this.#showWaiting(this.#clock.now());
+    this.#use.explain().then(({ signedOut, reason = null, retryAfterMs = 0 }) => {
+      if (this.#socket || this.#round) return;
+      if (signedOut) return this.#end("expired");
+      if (reason) return this.#handleFailure(reason, retryAfterMs);
+      this.#reason = null;
+      this.#wait({ retryAfterMs });
     });
   }
 
-  #wait(retryAfterMs, expected = false) {
-    const ms = this.#use.backoff.next(retryAfterMs);
-    const until = this.#clock.now() + ms;
-    this.#use.onState({ state: "waiting", until, unsubscribed: this.#isUnsubscribed, expected });
+  /** The server is there, but gives no usable connection. */
+  #handleFailure(reason, retryAfterMs) {
+    this.#needsProbe = true;
+    this.#failures += 1;
+    this.#reason = this.#failures >= FAILURES_TO_EXPLAIN || reason === "gateway" ? reason : null;
+    this.#wait({ retryAfterMs });
+  }
+
+  #wait({ retryAfterMs = 0, longestMs, expected = false } = {}) {
+    const now = this.#clock.now();
+    const ms = this.#use.backoff.next(retryAfterMs, longestMs);
+    this.#notBefore = now + retryAfterMs;
+    this.#showWaiting(now + ms, expected);
     this.#startTimer("retry", ms, () => this.connect());
   }
 
-  #end({ signedOut }) {
+  #showWaiting(until, expected = false) {
+    const reason = this.#isUnsubscribed ? "unsubscribed" : this.#reason;
+    this.#use.onState({ state: "waiting", until, reason, expected });
+  }
+
+  #end(why) {
     this.#hasEnded = true;
-    this.#use.onState({ state: "ended", signedOut });
+    this.#use.onState({ state: "ended", why });
   }
 
   #startTimer(name, ms, action) {

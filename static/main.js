@@ -3,6 +3,7 @@
 import * as alerts from "./alerts.js";
 import * as api from "./api.js";
 import { Backoff } from "./backoff.js";
+import { ChannelLocks } from "./channel_locks.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { Conversation } from "./conversation.js";
@@ -147,7 +148,8 @@ boxes.notify.addEventListener("change", async () => {
 // Writing.
 
 const tabOutbox = new TabOutbox({
-  locks: navigator.locks,
+  // Over http there are no Web Locks.
+  locks: navigator.locks ?? new ChannelLocks(),
   storage: local,
   session,
   prefix: `ruang.outbox/${person}/`,
@@ -183,6 +185,8 @@ let welcomes = 0;
 const connection = new Connection({
   openSocket: () => new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`, "ruang.v1"),
   probe: api.probe,
+  explain: api.explain,
+  isHidden: () => document.hidden,
   getSince: () => timeline.since,
   onFrame: (frame, request) => {
     if (frame.type !== "welcome") return conversation.handleFrame(frame);
@@ -192,7 +196,8 @@ const connection = new Connection({
   onState: (change) => {
     if (change.state === "waiting" || change.state === "ended") conversation.handleDisconnect();
     status.show(change);
-    if (change.signedOut) location.replace("/");
+    // The form says why; drafts and unsent messages stay in the storage for the same name.
+    if (change.state === "ended") location.replace(`/?why=${change.why}`);
   },
   backoff: new Backoff(),
 });
@@ -270,10 +275,10 @@ outboxView.onDiscard = (nonce) => {
 // Events of the browser.
 
 const checkConnection = () => connection.check();
-status.onRetry = checkConnection;
-addEventListener("online", checkConnection);
-addEventListener("offline", checkConnection);
-addEventListener("pageshow", checkConnection);
+status.onRetry = () => connection.connect();
+for (const event of ["online", "offline", "pageshow", "focus"]) addEventListener(event, checkConnection);
+document.addEventListener("resume", checkConnection);
+for (const event of ["pointerdown", "keydown", "input"]) addEventListener(event, () => connection.nudge(), { passive: true });
 addEventListener("focus", updatePresent);
 addEventListener("blur", updatePresent);
 document.addEventListener("visibilitychange", () => {

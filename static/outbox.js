@@ -13,6 +13,8 @@ const FRESH_MS = 60 * 60_000;
  */
 export class Outbox {
   #entries = [];
+  /** The nonces of the stored entries. */
+  #stored = new Set();
   #storage;
   #key;
   #createNonce;
@@ -46,6 +48,7 @@ export class Outbox {
 
   /** Returns the entry to send now and marks it as sent; undefined while another is in flight. */
   next() {
+    this.#yieldAdopted();
     if (this.#entries.some((entry) => entry.state === "sent")) return undefined;
     for (const entry of this.#entries) if (this.#isUnsure(entry)) this.refuse(entry.nonce, "unsure");
     const entry = this.#entries.find((entry) => entry.state === "waiting");
@@ -136,10 +139,19 @@ export class Outbox {
     return entry;
   }
 
-  #store() {
-    const pending = this.#entries.filter((entry) => entry.state !== "acknowledged");
-    if (pending.length > 0) return this.#storage.writeJson(this.#key, pending);
+  /** Another tab took this one, while it was frozen, for closed (see TabOutbox): it has sent what was stored. */
+  #yieldAdopted() {
+    if (this.#storage.readJson(this.#key, [])?.adoptedAt === undefined) return;
+    this.#entries = this.#entries.filter(({ nonce }) => !this.#stored.has(nonce));
     this.#storage.remove(this.#key);
+  }
+
+  #store() {
+    this.#yieldAdopted();
+    const pending = this.#entries.filter((entry) => entry.state !== "acknowledged");
+    if (pending.length > 0 && !this.#storage.writeJson(this.#key, pending)) return false;
+    if (pending.length === 0) this.#storage.remove(this.#key);
+    this.#stored = new Set(pending.map(({ nonce }) => nonce));
     return true;
   }
 }

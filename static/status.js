@@ -6,6 +6,15 @@ import { formatText } from "./texts.js";
 const QUIET_MS = 1000;
 const QUIET_RESTART_MS = 8000;
 
+/** The texts of a Connection's reasons. */
+const REASONS = {
+  gateway: "gateway",
+  blocked: "sockets_blocked",
+  crowded: "address_crowded",
+  closed: "stopped",
+  unsubscribed: "unsubscribed",
+};
+
 /** Shows the states of a Connection. `onRetry` is called when the user does not want to wait. */
 export class StatusLine {
   #body;
@@ -13,6 +22,7 @@ export class StatusLine {
   #text;
   #count;
   #action;
+  #link;
   #texts;
   #ticker;
   #waitingSince = null;
@@ -26,6 +36,7 @@ export class StatusLine {
     this.#text = document.getElementById("status-text");
     this.#count = document.getElementById("status-count");
     this.#action = document.getElementById("status-action");
+    this.#link = document.getElementById("status-link");
     this.#texts = texts;
   }
 
@@ -33,7 +44,7 @@ export class StatusLine {
     clearInterval(this.#ticker);
     this.#body.dataset.connection = change.state;
     if (change.state === "online") return this.#showOnline();
-    if (change.state === "ended") return this.#showEnd(change);
+    if (change.state === "ended") return this.#showText(this.#texts.signed_out);
     if (this.#waitingSince === null) {
       this.#waitingSince = Date.now();
       this.#quietMs = change.expected ? QUIET_RESTART_MS : QUIET_MS;
@@ -56,21 +67,21 @@ export class StatusLine {
     this.#showAction(this.#texts.reload, () => location.reload());
   }
 
-  #showWaiting({ state, until, unsubscribed }) {
+  #showWaiting({ state, until, reason }) {
     if (Date.now() - this.#waitingSince < this.#quietMs) return;
-    if (state === "connecting") return this.#showText(this.#texts.connecting);
+    if (state === "connecting" && !reason) return this.#showText(this.#texts.connecting);
     const seconds = Math.ceil((until - Date.now()) / 1000);
-    const { offline, offline_here: deviceOffline, offline_in: countdown } = this.#texts;
     // The countdown is hidden from screen readers, which would read out each second.
-    const count = seconds > 0 ? formatText(countdown, { seconds }) : "";
-    const reason = unsubscribed ? this.#texts.unsubscribed : navigator.onLine ? offline : deviceOffline;
-    this.#showText(reason, count);
-    this.#showAction(this.#texts.retry, () => this.onRetry());
+    this.#showText(this.#explain(reason), seconds > 0 ? formatText(this.#texts.offline_in, { seconds }) : "");
+    // A link, because the gateway's own page has to open; it leads back here.
+    if (reason === "gateway") this.#showLink(this.#texts.gateway_link);
+    else if (reason === "closed") this.#showAction(this.#texts.reload, () => location.reload());
+    else this.#showAction(this.#texts.retry, () => this.onRetry());
   }
 
-  #showEnd({ signedOut }) {
-    this.#showText(signedOut ? this.#texts.signed_out : this.#texts.stopped);
-    this.#showAction(this.#texts.reload, () => location.reload());
+  #explain(reason) {
+    const { offline, offline_here: deviceOffline } = this.#texts;
+    return this.#texts[REASONS[reason]] ?? (navigator.onLine ? offline : deviceOffline);
   }
 
   #showText(text, count = "") {
@@ -78,6 +89,13 @@ export class StatusLine {
     if (this.#text.textContent !== text) this.#text.textContent = text;
     this.#count.textContent = count;
     if (count === "") this.#action.hidden = true;
+    this.#link.hidden = true;
+  }
+
+  #showLink(text) {
+    this.#action.hidden = true;
+    this.#link.hidden = false;
+    if (this.#link.textContent !== text) this.#link.textContent = text;
   }
 
   #showAction(text, action) {

@@ -1,7 +1,10 @@
 // Chooses which of the stored outboxes belongs to this tab. A tab holds its outbox by a Web Lock for as long as it lives:
-// so no two tabs send the same message, and the outbox of a closed tab is found and sent.
+// so no two tabs send the same message, and the outbox of a closed tab is found and sent. Over http the tabs ask each other
+// instead (channel_locks.js): a frozen tab cannot answer, so a mark tells it later that another has sent its messages.
 
 const RELOAD_MS = 1000;
+/** A mark that an outbox was adopted is kept for this long: a tab may be frozen meanwhile. */
+const MARK_MS = 7 * 24 * 3_600_000;
 
 /** `prefix` begins the storage keys of all outboxes of one person; `session` is the storage of this tab alone. */
 export class TabOutbox {
@@ -10,13 +13,15 @@ export class TabOutbox {
   #session;
   #prefix;
   #createId;
+  #now;
 
-  constructor({ locks, storage, session, prefix, createId = randomId }) {
+  constructor({ locks, storage, session, prefix, createId = randomId, now = Date.now }) {
     this.#locks = locks;
     this.#storage = storage;
     this.#session = session;
     this.#prefix = prefix;
     this.#createId = createId;
+    this.#now = now;
   }
 
   /** Acquires this tab's outbox and returns its key: the one from before a reload, unless a copy of the tab holds it. */
@@ -32,17 +37,22 @@ export class TabOutbox {
 
   /** Moves the entries of outboxes whose tab is gone to `adopt`, which returns whether it could store them. */
   async adoptAbandoned(adopt) {
-    if (!this.#locks) return;
     for (const key of this.#storage.keys(this.#prefix)) {
       await this.#locks.request(key, { ifAvailable: true }, (lock) => {
         if (!lock) return;
         const entries = this.#storage.readJson(key, []);
+        if (entries.adoptedAt !== undefined) return this.#forget(key, entries);
         const stored = adopt(entries);
         this.#storage.remove(key);
+        if (this.#locks.canLose && entries.length > 0) this.#storage.writeJson(key, { adoptedAt: this.#now() });
         // A full storage has room again for what has just been removed.
         if (!stored) adopt([]);
       });
     }
+  }
+
+  #forget(key, { adoptedAt }) {
+    if (!(this.#now() - adoptedAt < MARK_MS)) this.#storage.remove(key);
   }
 
   /** Removes every outbox of the person, when they sign out. */
@@ -50,9 +60,8 @@ export class TabOutbox {
     for (const key of this.#storage.keys(this.#prefix)) this.#storage.remove(key);
   }
 
-  /** Resolves to whether the lock was acquired; the page holds it until it closes. Without Web Locks (http) it always is. */
+  /** Resolves to whether the lock was acquired; the page holds it until it closes. */
   #lock(id, options) {
-    if (!this.#locks) return Promise.resolve(true);
     return new Promise((resolve) => {
       const holdForever = () => new Promise(() => resolve(true));
       this.#locks.request(this.#prefix + id, options, holdForever).catch(() => resolve(false));

@@ -56,7 +56,10 @@ fn defaults_apply_without_settings() {
     assert!(settings.operator_token.is_none() && settings.telemetry.traces.is_none());
     assert!(settings.trusted_proxies.0.is_empty());
     assert_eq!((settings.messages_per_second, settings.messages_burst), (5, 10));
-    assert_eq!((settings.sign_ins_per_minute, settings.connections_per_address), (30, 100));
+    assert_eq!(
+        (settings.sign_ins_per_minute, settings.connections_per_address, settings.senders_per_address),
+        (30, 1000, 10)
+    );
     assert_eq!((settings.max_connections, settings.history, settings.history_age), (900, 10_000, None));
     let seconds = [settings.leave_grace, settings.lease, settings.name_hold, settings.drain_timeout];
     assert_eq!(seconds.map(|duration| duration.as_secs()), [5, 5, 900, 25]);

@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 use self::{log::Log, message_rates::MessageRates, presence::Presence, subscribers::Subscribers};
 use super::{
     ACTS_KEPT, ACTS_SHOWN, Backplane, Ban, Claim, Cursor, Delta, Event, Heartbeat, HeartbeatError, HeartbeatReply,
-    IncarnationId, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, Pace, Page, Position, Post,
+    IncarnationId, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, Page, Position, Post,
     PublishError, ReapOutcome, RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable,
 };
 use crate::{
@@ -83,7 +83,7 @@ impl Backplane for MemoryBackplane {
             }
             return duplicate;
         }
-        let pace = Pace::of(state.policy.messages).slowed(state.rules.slow_ms);
+        let pace = message_rates::pace(state.policy.messages, state.rules.slow_ms);
         state.message_rates.admit(&post.person.name_key, pace, Instant::now()).map_err(PublishError::Limited)?;
         let prev = state.log.head();
         let version = state.presence.version();

@@ -43,6 +43,11 @@ impl Keys {
         self.key("people")
     }
 
+    /// The people whom an incarnation holds, and perhaps some whom it no longer does: hash of name key to nothing.
+    pub fn held(&self, incarnation: &str) -> String {
+        self.key(&format!("held:{incarnation}"))
+    }
+
     /// The channel of live events.
     pub fn live(&self) -> String {
         self.key("live")

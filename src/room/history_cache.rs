@@ -30,6 +30,8 @@ pub struct HistoryCache {
     start: Option<Id>,
     /// Whether it was ever filled.
     loaded: bool,
+    /// Grows with every change.
+    revision: u64,
 }
 
 /// A message, with its frame encoded once for all who will get it.
@@ -77,6 +79,7 @@ pub enum ResumeFrom {
 impl HistoryCache {
     /// Starts anew from a reading, or continues with it.
     pub fn take(&mut self, snapshot: &Snapshot, encoded: Vec<EncodedMessage>) {
+        self.revision += 1;
         if !(snapshot.continues && self.loaded) {
             *self = Self {
                 rows: VecDeque::new(),
@@ -84,6 +87,7 @@ impl HistoryCache {
                 older: snapshot.older,
                 start: snapshot.start,
                 loaded: true,
+                revision: self.revision,
             };
         }
         for kept in encoded {
@@ -93,6 +97,7 @@ impl HistoryCache {
 
     /// Adds the next message.
     pub fn push(&mut self, kept: EncodedMessage) {
+        self.revision += 1;
         self.rows.push_back(kept);
         if self.rows.len() > NEWEST {
             self.rows.pop_front();
@@ -108,6 +113,7 @@ impl HistoryCache {
             self.before += 1;
             self.older = false;
             self.start = Some(kept.row.id());
+            self.revision += 1;
         }
     }
 
@@ -115,6 +121,7 @@ impl HistoryCache {
     pub fn remove(&mut self, id: Id) {
         if let Some(index) = self.index(id) {
             self.rows[index] = EncodedMessage::new(self.rows[index].row.removed());
+            self.revision += 1;
         }
     }
 
@@ -122,6 +129,11 @@ impl HistoryCache {
     pub fn said_by(&self, name: &str) -> Vec<Id> {
         let messages = self.rows.iter().filter_map(|kept| kept.row.message());
         messages.filter(|message| message.from == name).map(|message| message.id).collect()
+    }
+
+    /// Returns a number that grows with every change: pages with the same one are equal.
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// How many are at hand.

@@ -13,6 +13,8 @@ use super::Stream;
 
 /// The pause when the system has no file descriptor or memory for another connection.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
+/// Bytes that the kernel keeps unsent for one connection before writes block. By default it keeps megabytes.
+const UNSENT_BYTES: u32 = 64 * 1024;
 /// TCP keepalive: idle time, interval and number of probes. A silent peer is dead after two minutes.
 const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(60), Duration::from_secs(15), 4);
 
@@ -73,11 +75,14 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-/// Sends small frames at once (no Nagle), and detects vanished peers. The connection works without either.
+/// Sends small frames at once (no Nagle), detects vanished peers, and bounds the kernel's memory. The connection works
+/// without any of these.
 fn tune(socket: &TcpStream) {
     let (time, interval, retries) = KEEPALIVE;
     let keepalive = TcpKeepalive::new().with_time(time).with_interval(interval).with_retries(retries);
-    let tuned = socket.set_nodelay(true).and_then(|()| SockRef::from(socket).set_tcp_keepalive(&keepalive));
+    let options = SockRef::from(socket);
+    let tuned = socket.set_nodelay(true).and_then(|()| options.set_tcp_keepalive(&keepalive));
+    let tuned = tuned.and_then(|()| options.set_tcp_notsent_lowat(UNSENT_BYTES));
     if let Err(error) = tuned {
         tracing::debug!(%error, "socket options refused");
     }

@@ -3,7 +3,7 @@ use std::time::Instant;
 use axum::{Extension, routing::get};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     sync::Notify,
     task::JoinHandle,
     time::timeout,
@@ -13,6 +13,8 @@ use tokio_util::sync::DropGuard;
 use super::*;
 
 const SOON: Duration = Duration::from_secs(5);
+/// More than kernels keep.
+const LARGE: usize = 1024 * 1024;
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
 struct TestServer {
@@ -35,6 +37,13 @@ impl TestServer {
 
     async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.expect("a connection")
+    }
+
+    /// A client whose kernel takes little of a response.
+    async fn connect_with_small_buffer(&self) -> TcpStream {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(4096).expect("a socket option");
+        socket.connect(self.address).await.expect("a connection")
     }
 
     async fn ended(self) -> Served {
@@ -135,6 +144,46 @@ async fn unread_response_is_cut() {
     some(&mut client).await;
     // It ends by itself, long before the drain would end it.
     assert_eq!(server.ended().await, Served { unfinished: 0 });
+}
+
+#[tokio::test]
+async fn slow_reader_is_reset_at_the_deadline() {
+    let server = TestServer::start(Router::new().route("/", get(async || vec![0_u8; LARGE])), quick()).await;
+    let mut client = server.connect_with_small_buffer().await;
+    client.write_all(GET).await.expect("sent");
+    let (begun, mut read) = (Instant::now(), 0);
+    let error = loop {
+        match timeout(SOON, client.read(&mut [0; 1024])).await.expect("it goes on or ends") {
+            Ok(0) => panic!("closed in order after {read} bytes"),
+            Ok(more) => read += more,
+            Err(error) => break error,
+        }
+        assert!(begun.elapsed() < SOON, "progress does not extend the deadline: {read} bytes");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+}
+
+#[tokio::test]
+async fn unread_response_leaves_nothing_in_the_kernel() {
+    // All of it is in the kernel's memory before the connection ends.
+    let options = Options { write_timeout: Duration::from_millis(200), ..quick() };
+    let server = TestServer::start(Router::new().route("/", get(async || vec![0_u8; 48 * 1024])), options).await;
+    let mut client = server.connect_with_small_buffer().await;
+    client.write_all(GET).await.expect("sent");
+    some(&mut client).await;
+    let begun = Instant::now();
+    while kernel_knows(server.address, client.local_addr().expect("an address")) {
+        assert!(begun.elapsed() < SOON, "the kernel still has it");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Whether the server's side of a connection exists.
+fn kernel_knows(server: SocketAddr, client: SocketAddr) -> bool {
+    let ends = [server, client].map(|end| format!("0100007F:{:04X}", end.port()));
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("Linux");
+    table.lines().any(|line| line.contains(&ends.join(" ")))
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! The life of one connection: one task, from the upgrade to the close frame. What the room sends goes past it,
-//! straight into the socket; it reads, answers, and sees to what did not fit.
+//! The life of one connection: one task, from the upgrade to the close frame. Frames of the room are written straight into the
+//! socket by the room's own tasks; this task reads, replies, and writes what the socket did not take at once.
 
 mod commands;
 mod limits;
@@ -33,8 +33,7 @@ use self::{
 };
 use super::{
     Sockets,
-    frame_reader::{FrameReader, Read},
-    recent_sessions::KnownSession,
+    frame_reader::{FrameReader, ReadSize},
     transport::{Transport, TransportEvent},
 };
 use crate::{
@@ -49,10 +48,12 @@ use crate::{
 
 /// How long the upgraded connection may take to appear after the response.
 const UPGRADE: Duration = Duration::from_secs(10);
-/// Within which time sessions are looked up that may all have gone at once, so that not all are at once.
-const RECHECKS: Duration = Duration::from_millis(500);
+/// Time over which connections spread their look-ups, if all sessions may have ended at once.
+const RECHECK_SPREAD: Duration = Duration::from_millis(500);
+/// Time over which connections spread their next look-ups after one that failed.
+const RETRY_SPREAD: Duration = Duration::from_secs(5);
 
-/// A connection and what it is allowed.
+/// A client's connection.
 pub(super) struct Connection {
     sockets: Sockets,
     room: Room,
@@ -61,67 +62,66 @@ pub(super) struct Connection {
     session: SessionId,
     /// Whether the session is known to have joined; until then it lives for minutes only.
     has_joined: bool,
-    /// Where the client comes from, as limits count it.
+    /// The client's address, as limits count it.
     address: IpAddr,
     limits: ClientLimits,
     timers: Timers,
     draining: CancellationToken,
-    /// Sessions that end, as long as this one is not in the room, where it would be told.
+    /// Sessions that end, until the connection has joined: after that the room closes it.
     endings: Option<broadcast::Receiver<Ending>>,
     membership: Option<Membership>,
-    /// What was asked of the room. Nothing more is read until it is answered, so that order is kept.
-    asked: Option<BoxFuture<'static, Answer>>,
-    /// What is being told of the person's typing.
-    telling: Option<BoxFuture<'static, ()>>,
-    /// Whether the session still exists.
-    checking: Option<BoxFuture<'static, Result<Alive, Unreadable>>>,
+    /// A call of the room. No input is read until it has returned, so that replies keep the order.
+    call: Option<BoxFuture<'static, RoomReply>>,
+    /// A typing note on its way.
+    typing_call: Option<BoxFuture<'static, ()>>,
+    /// A look-up of the session.
+    session_check: Option<BoxFuture<'static, Result<Alive, Unreadable>>>,
 }
 
-/// Whose connection it is.
+/// A client whose session was looked up.
 pub(super) struct AuthenticatedClient {
-    pub(super) known: KnownSession,
-    /// Their session.
+    pub(super) person: Person,
     pub(super) id: SessionId,
     /// Whether it has joined before.
     pub(super) has_joined: bool,
-    /// Where they come from, as limits know it.
+    /// The client's address, as limits count it.
     pub(super) address: IpAddr,
-    /// Sessions that ended since this one was known to be alive.
+    /// Sessions that end, from before the look-up on.
     pub(super) endings: broadcast::Receiver<Ending>,
 }
 
-/// The two ways of a connection.
+/// Both directions of a connection.
 struct Io {
     frame_reader: FrameReader,
     transport: Arc<Transport>,
 }
 
-/// What the room answers.
-enum Answer {
+/// What a call of the room returns.
+enum RoomReply {
     Joined(Result<Membership, JoinError>),
-    CaughtUp(Result<(), Unavailable>),
-    Said(Nonce, Result<Id, SayError>),
+    Rejoined(Result<(), Unavailable>),
+    Published(Nonce, Result<Id, SayError>),
 }
 
 /// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Disconnect {
-    /// The client closed, with this code: it is answered in kind.
-    Answered(Option<u16>),
-    /// We say why and close.
+    /// The client closed, with this code; the reply has the same.
+    ByClient(Option<u16>),
+    /// The server sends `bye` and closes.
     Farewell(Farewell),
-    /// We close with a code alone.
+    /// The server closes with this code.
     Code(u16),
-    /// There is nobody to say anything to.
+    /// The connection is lost.
     Lost,
 }
 
 impl Disconnect {
-    /// In a word, for who counts.
+    /// The label of the metric.
     fn reason(self) -> &'static str {
         match self {
             Self::Farewell(farewell) => farewell.reason.name(),
-            Self::Answered(_) => "client",
+            Self::ByClient(_) => "client",
             Self::Code(_) => "protocol",
             Self::Lost => "lost",
         }
@@ -134,57 +134,55 @@ fn farewell(reason: Bye) -> Disconnect {
 
 impl Connection {
     pub(super) fn new(sockets: &Sockets, client: AuthenticatedClient) -> Self {
-        let now = Instant::now();
-        let AuthenticatedClient { known: KnownSession { person, touch }, id, has_joined, address, endings } = client;
+        let AuthenticatedClient { person, id, has_joined, address, endings } = client;
+        let context = &sockets.0;
         Self {
             sockets: sockets.clone(),
-            room: sockets.0.room.clone(),
-            sessions: sockets.0.sessions.clone(),
-            address,
+            room: context.room.clone(),
+            sessions: context.sessions.clone(),
             person,
             session: id,
             has_joined,
+            address,
             limits: ClientLimits::default(),
-            timers: Timers::new(now, touch, sockets.0.sessions.touch_every()),
-            draining: sockets.0.draining.clone(),
+            timers: Timers::new(Instant::now(), context.sessions.touch_every()),
+            draining: context.draining.clone(),
             endings: Some(endings),
             membership: None,
-            asked: None,
-            telling: None,
-            checking: None,
+            call: None,
+            typing_call: None,
+            session_check: None,
         }
     }
 
-    /// Runs until either side ends it. Boxed: else the task would have room for it again wherever it is handed on.
+    /// Runs until either side closes. Boxed, because a task reserves memory for a future wherever it is moved.
     pub(super) async fn run(mut self: Box<Self>, upgrade: OnUpgrade) {
         let Ok(Ok(upgraded)) = timeout(UPGRADE, upgrade).await else { return };
-        // It is ours: the server knows no other kind of connection.
+        // The server has no other kind of connection.
         let Ok(Parts { io, read_buf, .. }) = upgraded.downcast::<TokioIo<Stream>>() else { return };
-        let (socket, _place) = io.into_inner().into_parts();
+        let (socket, _permit) = io.into_inner().into_parts();
         let transport = Arc::new(Transport::new(socket, self.sockets.0.queue_memory.reservation()));
         let mut io = Io { frame_reader: FrameReader::new(&read_buf), transport: Arc::clone(&transport) };
-        // Even empty it keeps the 8 KiB that the request was read into.
+        // Even empty it keeps the 8 KiB of the request's buffer.
         drop(read_buf);
-        let began = Instant::now();
+        let opened_at = Instant::now();
         let session = self.person.session.clone();
         tracing::debug!(?session, "socket open");
         let end = self.serve(&mut io).await;
         if end == farewell(Bye::SessionEnded) {
-            // Also one that only lost its name: it would be sent away again and again. It may be gone already.
+            // It may exist: a session that only lost its name would be refused at every join.
             let _ = self.sessions.delete(&self.session).await;
-        } else {
-            self.remember();
         }
-        // Whoever waits for the farewell is no longer in the room.
+        // The connection leaves the room before it waits for the client to read the end.
         drop((self, io));
         match end {
-            Disconnect::Answered(code) => transport.finish(close_frame(code)).await,
+            Disconnect::ByClient(code) => transport.finish(close_frame(code)).await,
             Disconnect::Farewell(farewell) => transport.finish(goodbye(farewell)).await,
             Disconnect::Code(code) => transport.finish(close_frame(Some(code))).await,
             Disconnect::Lost => transport.abandon(),
         }
         instruments().closed(end.reason());
-        tracing::info!(?session, ?end, seconds = began.elapsed().as_secs(), "socket closed");
+        tracing::info!(?session, ?end, seconds = opened_at.elapsed().as_secs(), "socket closed");
     }
 
     async fn serve(&mut self, io: &mut Io) -> Disconnect {
@@ -195,46 +193,45 @@ impl Connection {
         }
     }
 
-    /// Waits for one thing to happen, and does what follows from it.
+    /// Waits for one event, and handles it.
     async fn turn(&mut self, io: &mut Io) -> Result<(), Disconnect> {
         let Io { frame_reader, transport } = io;
-        let is_free = self.asked.is_none();
-        if is_free && let Some(came) = frame_reader.next() {
-            // While input waits, other tasks and the socket's own events still get their turn.
+        let is_free = self.call.is_none();
+        if is_free && let Some(inbound) = frame_reader.next() {
+            // Other tasks run while input is pending.
             consume_budget().await;
-            return self.receive(transport, came);
+            return self.receive(transport, inbound);
         }
         let reads = is_free && !self.timers.is_paused();
         let outside = self.membership.is_none();
         tokio::select! {
-            need = transport.next_event() => self.next_event(transport, need).await,
-            answer = async { self.asked.as_mut().expect("checked below").await }, if !is_free => {
-                self.asked = None;
-                self.tell_answer(transport, answer)
+            event = transport.next_event() => self.handle_event(transport, event).await,
+            reply = async { self.call.as_mut().expect("checked below").await }, if !is_free => {
+                self.call = None;
+                self.handle_reply(transport, reply)
             }
-            alive = async { self.checking.as_mut().expect("checked below").await }, if self.checking.is_some() => {
-                self.checking = None;
-                self.take_check(alive).await
+            alive = async { self.session_check.as_mut().expect("checked below").await }, if self.session_check.is_some() => {
+                self.session_check = None;
+                self.handle_check(alive).await
             }
-            () = async { self.telling.as_mut().expect("checked below").await }, if self.telling.is_some() => {
-                self.telling = None;
+            () = async { self.typing_call.as_mut().expect("checked below").await }, if self.typing_call.is_some() => {
+                self.typing_call = None;
                 Ok(())
             }
-            read = frame_reader.read(transport), if reads => self.charge(read),
+            size = frame_reader.read(transport), if reads => self.charge(size),
             () = self.draining.cancelled(), if outside => Err(farewell(Bye::Restart)),
-            ended = async { self.endings.as_mut().expect("checked below").recv().await }, if self.endings.is_some() => {
-                self.take_ending(ended)
+            ending = async { self.endings.as_mut().expect("checked below").recv().await }, if self.endings.is_some() => {
+                self.handle_ending(ending)
             }
-            due = self.timers.due(outside && is_free) => self.on_time(transport, due),
+            due = self.timers.due(outside && is_free) => self.handle_due(transport, due),
         }
     }
 
-    /// Counts what was read. After too much of it nothing more is read for a while, so that TCP holds the client up; a
-    /// client that goes on like that is cut.
-    fn charge(&mut self, read: Read) -> Result<(), Disconnect> {
+    /// Counts a read. A client that sends too much is not read for a while, so that TCP slows it down; one that goes on is
+    /// disconnected.
+    fn charge(&mut self, size: ReadSize) -> Result<(), Disconnect> {
         let now = Instant::now();
-        let pace = self.sockets.0.inbound_pace;
-        if let Some(pause) = self.limits.charge_input(pace, read.frames, read.bytes, now) {
+        if let Some(pause) = self.limits.charge_input(self.sockets.0.inbound_pace, size.frames, size.bytes, now) {
             if self.limits.is_one_pause_too_many(pause, now) {
                 return Err(farewell(Bye::Policy));
             }
@@ -243,11 +240,11 @@ impl Connection {
         Ok(())
     }
 
-    async fn next_event(&mut self, transport: &Transport, need: TransportEvent) -> Result<(), Disconnect> {
-        match need {
-            TransportEvent::Farewell(farewell) => Err(self.close_in_order(transport, farewell).await),
+    async fn handle_event(&mut self, transport: &Transport, event: TransportEvent) -> Result<(), Disconnect> {
+        match event {
+            TransportEvent::Farewell(farewell) => Err(self.close_after_call(transport, farewell).await),
             TransportEvent::Recheck => {
-                self.timers.check_within(rand::rng().random_range(Duration::ZERO..RECHECKS), Instant::now());
+                self.timers.check_within(rand::rng().random_range(Duration::ZERO..RECHECK_SPREAD), Instant::now());
                 Ok(())
             }
             TransportEvent::Broken => Err(Disconnect::Lost),
@@ -255,82 +252,76 @@ impl Connection {
         }
     }
 
-    /// What was asked before is still answered.
-    async fn close_in_order(&mut self, transport: &Transport, farewell: Farewell) -> Disconnect {
-        if let Some(asked) = self.asked.take() {
-            let answer = asked.await;
-            if let Err(end) = self.tell_answer(transport, answer) {
+    /// Replies to the call in flight first.
+    async fn close_after_call(&mut self, transport: &Transport, farewell: Farewell) -> Disconnect {
+        if let Some(call) = self.call.take() {
+            let reply = call.await;
+            if let Err(end) = self.handle_reply(transport, reply) {
                 return end;
             }
         }
         Disconnect::Farewell(farewell)
     }
 
-    fn tell_answer(&mut self, transport: &Transport, answer: Answer) -> Result<(), Disconnect> {
-        match answer {
-            Answer::Joined(Ok(membership)) => {
+    fn handle_reply(&mut self, transport: &Transport, reply: RoomReply) -> Result<(), Disconnect> {
+        match reply {
+            RoomReply::Joined(Ok(membership)) => {
                 self.membership = Some(membership);
                 if !self.has_joined {
                     // Instead of a check from before the join.
-                    self.checking = None;
+                    self.session_check = None;
                     self.check_session();
                 }
-                self.take_last_endings()
+                self.handle_last_endings()
             }
-            Answer::CaughtUp(Ok(())) => Ok(()),
-            Answer::CaughtUp(Err(Unavailable)) => self.refuse(transport, ErrorCode::Unavailable, None, None),
-            Answer::Joined(Err(JoinError::Ended)) => Err(farewell(Bye::SessionEnded)),
-            Answer::Joined(Err(JoinError::Unavailable(_))) => {
-                self.timers.expect_join(Instant::now());
+            RoomReply::Joined(Err(JoinError::Ended)) => Err(farewell(Bye::SessionEnded)),
+            RoomReply::Joined(Err(JoinError::Unavailable(_))) => {
+                self.timers.restart_join(Instant::now());
                 self.refuse(transport, ErrorCode::Unavailable, None, None)
             }
-            Answer::Said(nonce, Ok(id)) => {
+            RoomReply::Rejoined(Ok(())) => Ok(()),
+            RoomReply::Rejoined(Err(Unavailable)) => self.refuse(transport, ErrorCode::Unavailable, None, None),
+            RoomReply::Published(nonce, Ok(id)) => {
                 transport.send(ServerFrame::Ack { nonce: &nonce, id }.encode());
                 Ok(())
             }
-            Answer::Said(_, Err(SayError::Ended)) => Err(farewell(Bye::SessionEnded)),
-            Answer::Said(nonce, Err(SayError::BadNonce)) => {
-                self.refuse(transport, ErrorCode::BadNonce, Some(&nonce), None)
-            }
-            Answer::Said(nonce, Err(SayError::Limited(wait))) => {
-                self.refuse(transport, ErrorCode::RateLimited, Some(&nonce), Some(wait))
-            }
-            Answer::Said(nonce, Err(SayError::Unavailable(_))) => {
-                self.refuse(transport, ErrorCode::Unavailable, Some(&nonce), None)
+            RoomReply::Published(nonce, Err(error)) => {
+                let (code, retry_after) = match error {
+                    SayError::Ended => return Err(farewell(Bye::SessionEnded)),
+                    SayError::BadNonce => (ErrorCode::BadNonce, None),
+                    SayError::Limited(wait) => (ErrorCode::RateLimited, Some(wait)),
+                    SayError::Unavailable(_) => (ErrorCode::Unavailable, None),
+                };
+                self.refuse(transport, code, Some(&nonce), retry_after)
             }
         }
     }
 
-    fn on_time(&mut self, transport: &Transport, due: Due) -> Result<(), Disconnect> {
+    fn handle_due(&mut self, transport: &Transport, due: Due) -> Result<(), Disconnect> {
         match due {
-            Due::Ping => {
-                transport.send(ping_frame());
-                Ok(())
-            }
-            Due::Check => {
-                self.check_session();
-                Ok(())
-            }
-            Due::Join => Err(farewell(Bye::Policy)),
-            Due::Silence => Err(farewell(Bye::Silent)),
-            Due::Nothing => Ok(()),
+            Due::Ping => transport.send(ping_frame()),
+            Due::Check => self.check_session(),
+            Due::Join => return Err(farewell(Bye::Policy)),
+            Due::Silence => return Err(farewell(Bye::Silent)),
+            Due::Nothing => {}
         }
+        Ok(())
     }
 
-    /// What ended before the room knew of this connection: from now on it is told.
-    fn take_last_endings(&mut self) -> Result<(), Disconnect> {
+    /// Handles sessions that ended before the room knew this connection: from now on the room closes it.
+    fn handle_last_endings(&mut self) -> Result<(), Disconnect> {
         let Some(mut endings) = self.endings.take() else { return Ok(()) };
         loop {
             match endings.try_recv() {
-                Ok(ending) => self.take_ending(Ok(ending))?,
-                Err(TryRecvError::Lagged(missed)) => self.take_ending(Err(RecvError::Lagged(missed)))?,
+                Ok(ending) => self.handle_ending(Ok(ending))?,
+                Err(TryRecvError::Lagged(missed)) => self.handle_ending(Err(RecvError::Lagged(missed)))?,
                 Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(()),
             }
         }
     }
 
-    fn take_ending(&mut self, ended: Result<Ending, RecvError>) -> Result<(), Disconnect> {
-        match ended {
+    fn handle_ending(&mut self, ending: Result<Ending, RecvError>) -> Result<(), Disconnect> {
+        match ending {
             Ok(Ending::Session(session)) if session == self.person.session => Err(farewell(Bye::SessionEnded)),
             Ok(Ending::Session(_)) => Ok(()),
             Ok(Ending::Any) | Err(_) => {
@@ -340,44 +331,36 @@ impl Connection {
         }
     }
 
-    /// Whoever comes back soon need not be looked up.
-    fn remember(&self) {
-        if !self.has_joined {
-            return;
-        }
-        let known = KnownSession { person: self.person.clone(), touch: self.timers.next_check() };
-        self.sockets.0.recent_sessions.remember(self.session, known, Instant::now());
-    }
-
     fn check_session(&mut self) {
         let (sessions, id, has_joined) = (self.sessions.clone(), self.session, self.membership.is_some());
-        self.checking.get_or_insert_with(|| {
+        self.session_check.get_or_insert_with(|| {
             Box::pin(
                 async move { if has_joined { sessions.touch_joined(&id).await } else { sessions.touch(&id).await } },
             )
         });
     }
 
-    async fn take_check(&mut self, alive: Result<Alive, Unreadable>) -> Result<(), Disconnect> {
+    async fn handle_check(&mut self, alive: Result<Alive, Unreadable>) -> Result<(), Disconnect> {
         match alive {
-            Ok(Alive::No) => {}
             Ok(Alive::Yes) => {
                 self.has_joined |= self.membership.is_some();
-                return Ok(());
+                Ok(())
             }
-            // It may have ended: asked again soon, by each connection at another time.
+            Ok(Alive::No) => {
+                // It expired, or was deleted in the store: it ends on every instance.
+                let _ = self.room.end(&self.person.session, &self.person.name_key).await;
+                Err(farewell(Bye::SessionEnded))
+            }
+            // Unknown: looked up again soon, by each connection at another time.
             Err(Unreadable) => {
-                self.timers.check_within(rand::rng().random_range(RECHECKS..RECHECKS * 10), Instant::now());
-                return Ok(());
+                self.timers.check_within(rand::rng().random_range(RECHECK_SPREAD..RETRY_SPREAD), Instant::now());
+                Ok(())
             }
         }
-        // It has expired, or somebody ended it: either way it is to end everywhere.
-        let _ = self.room.end(&self.person.session, &self.person.name_key).await;
-        Err(farewell(Bye::SessionEnded))
     }
 }
 
-/// A `bye` and the close frame that goes with it, in one piece.
+/// A `bye` and its close frame, in one piece.
 fn goodbye(Farewell { reason, retry_after_ms }: Farewell) -> bytes::Bytes {
     let bye = ServerFrame::Bye { reason, retry_after_ms }.encode();
     [bye, close_frame(Some(reason.code() as u16))].concat().into()

@@ -1,82 +1,50 @@
-//! How many sockets there may be, in all and from one address.
+//! Limits the open sockets of one address.
 
-use std::{
-    collections::HashMap,
-    net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
-/// Places for sockets.
+use parking_lot::Mutex;
+
+/// The open sockets of each address.
 #[derive(Debug)]
 pub(super) struct ConnectionLimit {
-    most: usize,
-    most_per_address: u32,
-    taken: Mutex<Taken>,
-}
-
-#[derive(Debug, Default)]
-struct Taken {
-    all: usize,
+    per_address: u32,
     /// Only addresses that have any.
-    by_address: HashMap<IpAddr, u32>,
+    open: Mutex<HashMap<IpAddr, u32>>,
 }
 
-/// A place for one socket, given back when dropped.
+/// One socket of an address; releases its place when dropped.
 #[derive(Debug)]
 pub(super) struct ConnectionPermit {
     connection_limit: Arc<ConnectionLimit>,
     address: IpAddr,
 }
 
-/// Why there is no place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ConnectionRefusal {
-    /// The instance has no more.
-    Full,
-    /// The address has as many as it may.
-    TooMany,
-}
-
 impl ConnectionLimit {
-    /// `most` in all and `most_per_address` from one; 0 of the latter is unlimited.
-    pub(super) fn new(most: usize, most_per_address: u32) -> Self {
-        Self { most, most_per_address, taken: Mutex::default() }
+    /// At most `per_address` sockets of one address; 0 = unlimited.
+    pub(super) fn new(per_address: u32) -> Self {
+        Self { per_address, open: Mutex::default() }
     }
 
-    /// How many there are in all.
-    pub(super) fn most(&self) -> usize {
-        self.most
-    }
-
-    /// Takes a place for a socket from an address.
-    pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Result<ConnectionPermit, ConnectionRefusal> {
-        let mut taken = self.lock();
-        let here = taken.by_address.get(&address).copied().unwrap_or_default();
-        if self.most_per_address > 0 && here >= self.most_per_address {
-            return Err(ConnectionRefusal::TooMany);
+    /// Returns a permit for one more socket, or `None` if the address has as many as it may.
+    pub(super) fn acquire(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionPermit> {
+        let mut open = self.open.lock();
+        let count = open.get(&address).copied().unwrap_or_default();
+        if self.per_address > 0 && count >= self.per_address {
+            return None;
         }
-        if taken.all >= self.most {
-            return Err(ConnectionRefusal::Full);
-        }
-        taken.all += 1;
-        taken.by_address.insert(address, here + 1);
-        drop(taken);
-        Ok(ConnectionPermit { connection_limit: Arc::clone(self), address })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+        open.insert(address, count + 1);
+        drop(open);
+        Some(ConnectionPermit { connection_limit: Arc::clone(self), address })
     }
 }
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let mut taken = self.connection_limit.lock();
-        taken.all -= 1;
-        if let Some(here) = taken.by_address.get_mut(&self.address) {
-            *here -= 1;
-            if *here == 0 {
-                taken.by_address.remove(&self.address);
+        let mut open = self.connection_limit.open.lock();
+        if let Some(count) = open.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.address);
             }
         }
     }
@@ -87,23 +55,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_run_out_and_come_back() {
-        let connection_limit = Arc::new(ConnectionLimit::new(2, 0));
-        let address = IpAddr::from([127, 0, 0, 1]);
-        let first = connection_limit.take(address).unwrap();
-        let _second = connection_limit.take(address).unwrap();
-        assert_eq!(connection_limit.take(address).unwrap_err(), ConnectionRefusal::Full);
-        drop(first);
-        assert!(connection_limit.take(address).is_ok());
+    fn address_at_its_limit_leaves_other_addresses_alone() {
+        let limit = Arc::new(ConnectionLimit::new(1));
+        let permit = limit.acquire(IpAddr::from([10, 0, 0, 1])).expect("the first");
+        assert!(limit.acquire(IpAddr::from([10, 0, 0, 1])).is_none());
+        assert!(limit.acquire(IpAddr::from([10, 0, 0, 2])).is_some());
+        drop(permit);
+        assert!(limit.open.lock().is_empty());
     }
 
     #[test]
-    fn one_address_does_not_take_the_places_of_others() {
-        let connection_limit = Arc::new(ConnectionLimit::new(9, 1));
-        let one = connection_limit.take(IpAddr::from([10, 0, 0, 1])).unwrap();
-        assert_eq!(connection_limit.take(IpAddr::from([10, 0, 0, 1])).unwrap_err(), ConnectionRefusal::TooMany);
-        assert!(connection_limit.take(IpAddr::from([10, 0, 0, 2])).is_ok());
-        drop(one);
-        assert!(connection_limit.lock().by_address.is_empty());
+    fn limit_of_zero_is_unlimited() {
+        let limit = Arc::new(ConnectionLimit::new(0));
+        let permits: Vec<_> = (0..1000).map_while(|_| limit.acquire(IpAddr::from([10, 0, 0, 1]))).collect();
+        assert_eq!(permits.len(), 1000);
     }
 }

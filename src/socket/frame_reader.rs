@@ -1,4 +1,4 @@
-//! The way in of one connection: what was read and is not yet dealt with.
+//! Reads a connection's frames, and keeps those that are not handled yet.
 
 use std::{collections::VecDeque, io};
 
@@ -8,88 +8,88 @@ use crate::{
     websocket::{Decoder, Received, Violation},
 };
 
-/// Bytes that are read at once.
+/// The size of one read, in bytes.
 const READ_BYTES: usize = 4096;
 
-/// Frames in the order in which they came. While the client is silent it holds nothing.
+/// The frames of one connection, in order. It holds no buffer while the client is silent.
 pub(super) struct FrameReader {
     decoder: Decoder,
-    waiting: VecDeque<Inbound>,
+    pending: VecDeque<Inbound>,
 }
 
-/// How much one read brought.
+/// The size of one read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Read {
-    /// Whole frames, fragments among them.
+pub(super) struct ReadSize {
+    /// Whole frames, fragments included.
     pub(super) frames: usize,
     pub(super) bytes: usize,
 }
 
-/// What came.
+/// One thing that a client sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Inbound {
     /// A whole message or control frame.
     Frame(Received),
-    /// Something that is against the rules.
-    Broken(Violation),
+    /// Input that violates RFC 6455.
+    Violation(Violation),
     /// The end of the stream, without a close frame.
     Closed,
 }
 
 impl FrameReader {
-    /// With what was read beyond the upgrade.
-    pub(super) fn new(read: &[u8]) -> Self {
-        let mut frame_reader = Self { decoder: Decoder::new(FRAME_BYTES), waiting: VecDeque::new() };
-        if !read.is_empty() {
-            frame_reader.decode(read);
+    /// Starts with the input that followed the upgrade request.
+    pub(super) fn new(input: &[u8]) -> Self {
+        let mut frame_reader = Self { decoder: Decoder::new(FRAME_BYTES), pending: VecDeque::new() };
+        if !input.is_empty() {
+            frame_reader.decode(input);
         }
         frame_reader
     }
 
-    /// The next thing that came and is not yet dealt with.
+    /// Returns the next thing that was read and is not handled yet.
     pub(super) fn next(&mut self) -> Option<Inbound> {
-        let next = self.waiting.pop_front();
-        if self.waiting.is_empty() {
-            self.waiting = VecDeque::new();
+        let next = self.pending.pop_front();
+        if self.pending.is_empty() {
+            self.pending = VecDeque::new();
         }
         next
     }
 
-    /// Waits for more, and reads it. Cancel-safe: nothing is read without being kept.
-    pub(super) async fn read(&mut self, socket: &Transport) -> Read {
-        match socket.readable().await {
-            Ok(()) => self.read_once(socket),
+    /// Waits for input, and reads it once. Cancel-safe: all that was read is kept.
+    pub(super) async fn read(&mut self, transport: &Transport) -> ReadSize {
+        match transport.readable().await {
+            Ok(()) => self.read_once(transport),
             Err(_) => self.close(),
         }
     }
 
-    /// The buffer lives only here: a silent client has none.
-    fn read_once(&mut self, socket: &Transport) -> Read {
+    /// Reads into a buffer on the stack, so that a silent client costs none.
+    fn read_once(&mut self, transport: &Transport) -> ReadSize {
         let mut buffer = [0; READ_BYTES];
-        match socket.try_read(&mut buffer) {
+        match transport.try_read(&mut buffer) {
             Ok(0) => self.close(),
-            Ok(read) => self.decode(&buffer[..read]),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Read::default(),
+            Ok(bytes) => self.decode(&buffer[..bytes]),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => ReadSize::default(),
             Err(_) => self.close(),
         }
     }
 
-    fn close(&mut self) -> Read {
-        self.waiting.push_back(Inbound::Closed);
-        Read::default()
+    fn close(&mut self) -> ReadSize {
+        self.pending.push_back(Inbound::Closed);
+        ReadSize::default()
     }
 
-    fn decode(&mut self, read: &[u8]) -> Read {
-        let waiting = &mut self.waiting;
-        let fed = self.decoder.feed(read, |received| {
-            let goes_on = !matches!(received, Received::Close(_) | Received::Binary);
-            waiting.push_back(Inbound::Frame(received));
-            goes_on
+    fn decode(&mut self, input: &[u8]) -> ReadSize {
+        let pending = &mut self.pending;
+        let decoded = self.decoder.feed(input, |received| {
+            let continues = !matches!(received, Received::Close(_) | Received::Binary);
+            pending.push_back(Inbound::Frame(received));
+            continues
         });
-        let frames = fed.unwrap_or_else(|violation| {
-            waiting.push_back(Inbound::Broken(violation));
+        let frames = decoded.unwrap_or_else(|violation| {
+            pending.push_back(Inbound::Violation(violation));
             0
         });
-        Read { frames, bytes: read.len() }
+        ReadSize { frames, bytes: input.len() }
     }
 }

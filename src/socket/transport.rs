@@ -1,9 +1,10 @@
-//! The TCP stream of one connection, read and written; frames that the socket does not take at once wait in a bounded queue.
+//! The TCP stream of one connection, for reading and writing. Frames that the socket does not take at once wait in a bounded
+//! queue.
 
 use std::{collections::VecDeque, io, net::Shutdown, time::Duration};
 
 use bytes::Bytes;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use socket2::SockRef;
 use tokio::{
     net::TcpStream,
@@ -11,29 +12,31 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::queue_memory::Reservation;
+use super::STANDSTILL;
 use crate::{
     protocol::Bye,
+    queue_memory::Reservation,
     room::{Farewell, Recipient},
     websocket::frame_length,
 };
 
-/// Most bytes of frames that may wait for one connection, its first welcome not counted: what a burst of a full room is.
-/// Whether a client is too slow is decided by age; this bounds memory.
-const WAITING_BYTES: usize = 1024 * 1024;
-/// How long a client may leave everything unread that is written to it, and how old what waits for it may get.
-const BEHIND: Duration = Duration::from_secs(10);
-/// Bytes that may wait for one connection even when too many wait for all.
+/// The largest number of bytes that may wait for one connection, its first welcome not counted: a burst of a full room.
+/// This bounds memory; whether a client is too slow is decided by age.
+const QUEUE_BYTES: usize = 1024 * 1024;
+/// How long a client may read nothing of what is written to it, and the largest age of a frame that waits.
+const STALL: Duration = Duration::from_secs(10);
+/// Bytes that may wait for one connection even if too many wait for all.
 const FAIR_BYTES: usize = 16 * 1024;
-/// How long all that waits may take at the end, and then the frame that has begun and the last word.
+/// The time for all that waits at the end, and then again for the frame that has begun and the last frames.
 const LINGER: Duration = Duration::from_secs(1);
-/// Bytes of a client that are read and thrown away so that it gets to see our close frame.
+/// Bytes of a client that are read and discarded so that it receives the close frame.
 const LINGER_BYTES: usize = 256 * 1024;
 
-/// A socket, and what waits for it. Anybody may write; the connection's own task sees to what is left over.
+/// A socket, and the frames that wait for it. Any task may send; the connection's own task writes what waits.
 pub(super) struct Transport {
     socket: TcpStream,
     state: Mutex<State>,
+    /// Wakes the connection's task.
     attention: Notify,
 }
 
@@ -41,36 +44,36 @@ struct State {
     waiting: VecDeque<Waiting>,
     /// All bytes that wait.
     reservation: Reservation,
-    /// Bytes that wait and count.
-    bytes: usize,
-    /// Since when nothing could be written, while something waits.
-    stuck: Option<Instant>,
-    /// No more is taken: the goodbye is being said, or there is nobody to say it to.
+    /// Bytes that wait and count towards [`QUEUE_BYTES`].
+    counted_bytes: usize,
+    /// The time of the last write, while something waits.
+    stalled_since: Option<Instant>,
+    /// No more frames are accepted: the connection is closing or lost.
     closed: bool,
     broken: bool,
     farewell: Option<Farewell>,
     recheck: bool,
 }
 
+/// Frames that wait, one or several.
 struct Waiting {
-    /// Whole frames, one or several.
-    whole: Bytes,
-    /// Those of their bytes that are not written yet.
     frames: Bytes,
+    /// How many of their bytes are written.
+    written: usize,
     counted: bool,
     since: Instant,
 }
 
-/// What the connection's task is wanted for.
+/// Why the connection's task is woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TransportEvent {
     /// The room ends the connection.
     Farewell(Farewell),
-    /// The session may be gone.
+    /// The session may have ended.
     Recheck,
-    /// The connection broke.
+    /// The connection is broken.
     Broken,
-    /// The client has read nothing for too long.
+    /// The client reads too slowly.
     Stalled,
 }
 
@@ -80,8 +83,8 @@ impl Transport {
         let state = State {
             waiting: VecDeque::new(),
             reservation,
-            bytes: 0,
-            stuck: None,
+            counted_bytes: 0,
+            stalled_since: None,
             closed: false,
             broken: false,
             farewell: None,
@@ -90,31 +93,36 @@ impl Transport {
         Self { socket, state: Mutex::new(state), attention: Notify::new() }
     }
 
-    /// Waits until there is something to read, or the end.
+    /// Waits until there is input, or the end of it.
     pub(super) async fn readable(&self) -> io::Result<()> {
         self.socket.readable().await
     }
 
-    /// Reads what there is into `into`, without waiting. 0 at the end.
-    pub(super) fn try_read(&self, into: &mut [u8]) -> io::Result<usize> {
-        self.socket.try_read(into)
+    /// Reads available input into `buffer`. Returns the number of bytes, 0 at the end of the stream, and the error
+    /// `WouldBlock` if there is no input yet: it never waits.
+    pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.try_read(buffer)
     }
 
-    /// Waits until the connection's task is needed, and writes what waits whenever there is room. Cancel-safe.
+    /// Writes what waits whenever the socket has room, until the connection's task is needed. Cancel-safe.
     pub(super) async fn next_event(&self) -> TransportEvent {
         loop {
-            let until = match self.lock().need() {
-                Ok(need) => return need,
-                Err(until) => until,
+            let deadline = {
+                let mut state = self.state.lock();
+                if let Some(event) = state.take_event() {
+                    return event;
+                }
+                state.stall_deadline()
             };
-            let Some(until) = until else {
+            let Some(deadline) = deadline else {
                 self.attention.notified().await;
                 continue;
             };
             tokio::select! {
-                writable = timeout_at(until, self.socket.writable()) => match writable {
-                    Ok(Ok(())) => self.lock().drain(&self.socket),
+                writable = timeout_at(deadline, self.socket.writable()) => match writable {
+                    Ok(Ok(())) => self.state.lock().drain(&self.socket),
                     Ok(Err(_)) => return TransportEvent::Broken,
+                    Err(_) if deadline.elapsed() >= STANDSTILL => self.state.lock().restart_ages(),
                     Err(_) => return TransportEvent::Stalled,
                 },
                 () = self.attention.notified() => {}
@@ -122,44 +130,44 @@ impl Transport {
         }
     }
 
-    /// Sends the last frames and closes, all within a few seconds. If the client does not take all that waits, it gets the
-    /// rest of the frame that has begun and the last frames; if it does not take these either, the connection is reset: no
-    /// frame ever ends in the middle.
+    /// Sends the last frames and closes, all within a few seconds. If the client does not read all that waits, it gets the
+    /// rest of the frame that has begun and the last frames. If it does not read these either, the connection is reset: a
+    /// frame is never followed by another before its end.
     pub(super) async fn finish(&self, last: Bytes) {
         {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             state.push(&self.socket, last.clone(), false);
             state.closed = true;
         }
         if timeout(LINGER, self.drained()).await.is_err() {
-            self.lock().keep_only(last);
+            self.state.lock().keep_only(last);
             if timeout(LINGER, self.drained()).await.is_err() {
                 let _ = SockRef::from(&self.socket).set_linger(Some(Duration::ZERO));
                 return self.abandon();
             }
         }
-        self.let_go().await;
+        self.shut_down().await;
     }
 
-    /// Forgets what waits: there is nobody to send it to.
+    /// Discards what waits: the client is gone.
     pub(super) fn abandon(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.closed = true;
         state.clear();
     }
 
     async fn drained(&self) {
-        while self.lock().stuck.is_some() {
+        while self.state.lock().stalled_since.is_some() {
             if self.socket.writable().await.is_err() {
                 return;
             }
-            self.lock().drain(&self.socket);
+            self.state.lock().drain(&self.socket);
         }
     }
 
-    /// Closing a TCP connection with input unread resets it, and the client may lose what we said last: so our side is
-    /// closed first, and input is thrown away for a moment.
-    async fn let_go(&self) {
+    /// Closes the writing side first, then discards input for a moment: closing a TCP connection with unread input resets it,
+    /// and the client could lose the last frames.
+    async fn shut_down(&self) {
         let _ = SockRef::from(&self.socket).shutdown(Shutdown::Write);
         let discard = async {
             let mut left = LINGER_BYTES;
@@ -175,12 +183,8 @@ impl Transport {
         self.abandon();
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
-    }
-
     fn change(&self, change: impl FnOnce(&mut State, &TcpStream)) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if !state.closed && state.farewell.is_none() {
             let was_idle = !state.wants_attention();
             change(&mut state, &self.socket);
@@ -199,7 +203,7 @@ impl Recipient for Transport {
     }
 
     fn welcome(&self, frame: Bytes) {
-        // One may wait uncounted: who asks for more and reads none of it keeps no more for that.
+        // One welcome may wait uncounted: a client that asks for more and reads none holds no more memory than that.
         self.change(|state, socket| {
             let counted = state.waiting.iter().any(|waiting| !waiting.counted);
             state.push(socket, frame, counted);
@@ -218,115 +222,135 @@ impl Recipient for Transport {
 }
 
 impl State {
-    /// Writes what fits now; the rest waits.
+    /// Writes as many bytes as the socket takes now; the rest waits, or ends the connection.
     fn push(&mut self, socket: &TcpStream, frames: Bytes, counted: bool) {
-        let whole = frames.clone();
-        let frames = if self.waiting.is_empty() { self.write(socket, frames) } else { frames };
-        if frames.is_empty() || self.broken {
+        let written = if self.waiting.is_empty() { self.write(socket, &frames) } else { 0 };
+        let left = frames.len() - written;
+        if left == 0 || self.broken {
             return;
         }
-        if counted && self.bytes + frames.len() > WAITING_BYTES {
-            // What waits is still sent if the client takes it: it ends with the goodbye, not with a hole.
-            self.farewell.get_or_insert(Farewell { reason: Bye::TooSlow, retry_after_ms: None });
-            return;
+        let waiting = Waiting { frames, written, counted, since: Instant::now() };
+        match self.refusal(left, counted) {
+            None => self.queue(waiting),
+            Some(reason) => {
+                // What waits is still sent, and the frame that has begun is finished: the stream ends between two frames.
+                self.farewell.get_or_insert(Farewell { reason, retry_after_ms: None });
+                if let Some(begun) = waiting.begun_frame() {
+                    self.queue(begun);
+                }
+            }
         }
-        if self.reservation.is_exceeded() && self.reservation.bytes() + frames.len() > FAIR_BYTES {
-            self.farewell.get_or_insert(Farewell { reason: Bye::Overloaded, retry_after_ms: None });
-            return;
-        }
-        let now = Instant::now();
-        self.stuck.get_or_insert(now);
-        self.bytes += if counted { frames.len() } else { 0 };
-        self.reservation.add(frames.len());
-        self.waiting.push_back(Waiting { whole, frames, counted, since: now });
     }
 
-    /// Writes what waits, as much as fits now.
+    /// Why so many bytes more may not wait.
+    fn refusal(&self, bytes: usize, counted: bool) -> Option<Bye> {
+        if counted && self.counted_bytes + bytes > QUEUE_BYTES {
+            return Some(Bye::TooSlow);
+        }
+        let is_unfair = self.reservation.is_exceeded() && self.reservation.bytes() + bytes > FAIR_BYTES;
+        is_unfair.then_some(Bye::Overloaded)
+    }
+
+    fn queue(&mut self, waiting: Waiting) {
+        let bytes = waiting.left().len();
+        self.stalled_since.get_or_insert(waiting.since);
+        self.counted_bytes += if waiting.counted { bytes } else { 0 };
+        self.reservation.add(bytes);
+        self.waiting.push_back(waiting);
+    }
+
+    /// Writes what waits, as much as the socket takes now.
     fn drain(&mut self, socket: &TcpStream) {
-        while let Some(Waiting { whole, frames, counted, since }) = self.waiting.pop_front() {
-            let before = frames.len();
-            let rest = self.write(socket, frames);
+        while let Some(mut first) = self.waiting.pop_front() {
+            let written = self.write(socket, first.left());
             if self.broken {
                 return;
             }
-            if rest.len() < before {
-                self.stuck = Some(Instant::now());
-                self.reservation.take(before - rest.len());
-                self.bytes -= if counted { before - rest.len() } else { 0 };
+            if written > 0 {
+                self.stalled_since = Some(Instant::now());
+                self.reservation.release(written);
+                self.counted_bytes -= if first.counted { written } else { 0 };
+                first.written += written;
             }
-            if !rest.is_empty() {
-                self.waiting.push_front(Waiting { whole, frames: rest, counted, since });
+            if !first.left().is_empty() {
+                self.waiting.push_front(first);
                 return;
             }
         }
         self.clear();
     }
 
-    /// Answers what did not fit.
-    fn write(&mut self, socket: &TcpStream, mut frames: Bytes) -> Bytes {
-        match socket.try_write(&frames) {
-            Ok(written) => frames.split_off(written),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => frames,
+    /// Returns the number of bytes that the socket took.
+    fn write(&mut self, socket: &TcpStream, bytes: &[u8]) -> usize {
+        match socket.try_write(bytes) {
+            Ok(written) => written,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(_) => {
                 self.broken = true;
                 self.clear();
-                frames
+                0
             }
         }
     }
 
-    /// Drops what waits, but for the rest of a frame that has begun, and adds the last frames.
+    /// Drops what waits, except for the rest of a frame that has begun, and adds the last frames.
     fn keep_only(&mut self, last: Bytes) {
-        let begun = self.waiting.front().map_or(Bytes::new(), Waiting::rest_of_begun_frame);
+        let begun = self.waiting.front().and_then(Waiting::begun_frame);
         self.clear();
-        let now = Instant::now();
-        for frames in [begun, last].into_iter().filter(|frames| !frames.is_empty()) {
-            self.reservation.add(frames.len());
-            self.waiting.push_back(Waiting { whole: frames.clone(), frames, counted: false, since: now });
+        let last = Waiting { frames: last, written: 0, counted: false, since: Instant::now() };
+        for waiting in begun.into_iter().chain([last]) {
+            self.queue(waiting);
         }
-        self.stuck = Some(now);
     }
 
     fn clear(&mut self) {
         self.waiting = VecDeque::new();
-        self.reservation.take(self.reservation.bytes());
-        (self.bytes, self.stuck) = (0, None);
+        self.reservation.release(self.reservation.bytes());
+        (self.counted_bytes, self.stalled_since) = (0, None);
     }
 
     fn wants_attention(&self) -> bool {
-        self.broken || self.stuck.is_some() || self.farewell.is_some()
+        self.broken || self.stalled_since.is_some() || self.farewell.is_some()
     }
 
-    /// What the task is needed for; else until when what waits must be on its way, if anything does.
-    fn need(&mut self) -> Result<TransportEvent, Option<Instant>> {
+    fn take_event(&mut self) -> Option<TransportEvent> {
         if self.broken {
-            Ok(TransportEvent::Broken)
-        } else if let Some(farewell) = self.farewell {
-            Ok(TransportEvent::Farewell(farewell))
-        } else if std::mem::take(&mut self.recheck) {
-            Ok(TransportEvent::Recheck)
-        } else {
-            Err(self.behind_at())
+            return Some(TransportEvent::Broken);
         }
+        let farewell = self.farewell.map(TransportEvent::Farewell);
+        farewell.or_else(|| std::mem::take(&mut self.recheck).then_some(TransportEvent::Recheck))
     }
 
-    /// When the client is behind: it takes nothing, or takes so little that what waits grows old. A welcome may be long
-    /// for a slow line, and only has to go on.
-    fn behind_at(&self) -> Option<Instant> {
+    /// When the client is too slow, if something waits: it reads nothing, or so little that frames grow old. A welcome may
+    /// be long for a slow line: it only has to make progress.
+    fn stall_deadline(&self) -> Option<Instant> {
         let oldest = self.waiting.front().filter(|waiting| waiting.counted).map(|waiting| waiting.since);
-        let since = self.stuck.map(|stuck| oldest.map_or(stuck, |oldest| oldest.min(stuck)));
-        since.map(|since| since + BEHIND)
+        let since = self.stalled_since.map(|stalled| oldest.map_or(stalled, |oldest| oldest.min(stalled)));
+        since.map(|since| since + STALL)
+    }
+
+    /// Gives the client its time again: this process stood still, and the client may have read meanwhile.
+    fn restart_ages(&mut self) {
+        let now = Instant::now();
+        self.stalled_since = self.stalled_since.map(|_| now);
+        self.waiting.iter_mut().for_each(|waiting| waiting.since = now);
     }
 }
 
 impl Waiting {
-    fn rest_of_begun_frame(&self) -> Bytes {
-        let written = self.whole.len() - self.frames.len();
+    /// The bytes that are not written yet.
+    fn left(&self) -> &[u8] {
+        &self.frames[self.written..]
+    }
+
+    /// The frames up to the end of the one that is written in part, if there is one.
+    fn begun_frame(&self) -> Option<Self> {
         let mut end = 0;
-        while end < written {
-            end += frame_length(&self.whole[end..]);
+        while end < self.written {
+            end += frame_length(&self.frames[end..]);
         }
-        self.whole.slice(written..end.min(self.whole.len()))
+        let frames = self.frames.slice(..end.min(self.frames.len()));
+        (frames.len() > self.written).then_some(Self { frames, ..*self })
     }
 }
 

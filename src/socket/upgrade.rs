@@ -1,9 +1,6 @@
-//! `GET /ws`: who may open a WebSocket, and the handshake (RFC 6455, section 4.2).
+//! `GET /ws`: checks whether the client may open a WebSocket, and does the handshake (RFC 6455, section 4.2).
 
-use std::{
-    net::{IpAddr, Ipv4Addr},
-    time::Instant,
-};
+use std::net::{IpAddr, Ipv4Addr};
 
 use axum::{
     Extension,
@@ -22,10 +19,9 @@ use hyper::upgrade::OnUpgrade;
 use tower_sessions::Session;
 
 use super::{
-    Sockets,
+    SocketContext, Sockets,
     connection::{AuthenticatedClient, Connection},
-    connection_limit::ConnectionRefusal,
-    recent_sessions::KnownSession,
+    connection_limit::ConnectionPermit,
 };
 use crate::{
     address::limit_key,
@@ -36,73 +32,94 @@ use crate::{
     websocket::accept_key,
 };
 
-/// Opens a WebSocket, if everything is in order; the checks come in the order of the protocol.
+/// Opens a WebSocket, or refuses it. The checks are in the order of the protocol. A request that is no upgrade is refused as
+/// an upgrade would be: a page cannot read the status of a refused socket, but of this.
 pub(super) async fn open(
     State(sockets): State<Sockets>,
     Extension(session): Extension<Session>,
     mut request: Request,
 ) -> Response {
+    let context = &sockets.0;
     let headers = request.headers();
     let peer = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
-    let Some(accept) = handshake(headers) else { return upgrade_required() };
-    if !sockets.0.site.allows_socket(headers, peer) {
+    let address = limit_key(context.site.proxies.client(peer, headers));
+    let Some(accept) = handshake(headers) else {
+        return admit(context, address).map_or_else(Refusal::into_response, |_| upgrade_required());
+    };
+    if !context.site.allows_socket(headers, peer) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    let address = limit_key(sockets.0.site.proxies.client(peer, headers));
-    let authenticate = match authenticate(&sockets, &session, address).await {
-        Ok(authenticate) => authenticate,
-        Err(not) => return not.into_response(),
+    let client = match authenticate(&sockets, &session, address).await {
+        Ok(client) => client,
+        Err(not_signed_in) => return not_signed_in.into_response(),
     };
-    if sockets.0.draining.is_cancelled() {
-        return come_back(StatusCode::SERVICE_UNAVAILABLE, "draining");
-    }
-    if sockets.0.queue_memory.is_exceeded() {
-        return come_back(StatusCode::SERVICE_UNAVAILABLE, "overloaded");
-    }
-    let place = match sockets.0.connection_limit.take(address) {
-        Ok(place) => place,
-        Err(ConnectionRefusal::Full) => return come_back(StatusCode::SERVICE_UNAVAILABLE, "full"),
-        Err(ConnectionRefusal::TooMany) => return come_back(StatusCode::TOO_MANY_REQUESTS, "too_many_connections"),
+    let permit = match admit(context, address) {
+        Ok(permit) => permit,
+        Err(refusal) => {
+            instruments().refused(refusal.reason);
+            return refusal.into_response();
+        }
     };
     let offered = offers_subprotocol(headers);
     let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() else { return upgrade_required() };
-    let connection = Box::new(Connection::new(&sockets, authenticate));
-    sockets.0.connections.spawn(async move {
+    let connection = Box::new(Connection::new(&sockets, client));
+    context.connections.spawn(async move {
         connection.run(upgrade).await;
-        drop(place);
+        drop(permit);
     });
     switching(accept, offered)
 }
 
-/// Whose socket it is to be. What ends is listened for before it is looked up: so nothing falls between.
+/// Why there is no place for a socket at the moment.
+struct Refusal {
+    status: StatusCode,
+    /// For the metric.
+    reason: &'static str,
+}
+
+impl Refusal {
+    fn into_response(self) -> Response {
+        (self.status, [(RETRY_AFTER, "2")]).into_response()
+    }
+}
+
+/// Acquires a place for a socket of this address.
+fn admit(context: &SocketContext, address: IpAddr) -> Result<ConnectionPermit, Refusal> {
+    let unavailable = |reason| Refusal { status: StatusCode::SERVICE_UNAVAILABLE, reason };
+    if context.draining.is_cancelled() {
+        return Err(unavailable("draining"));
+    }
+    if context.queue_memory.is_exceeded() {
+        return Err(unavailable("overloaded"));
+    }
+    let too_many = || Refusal { status: StatusCode::TOO_MANY_REQUESTS, reason: "too_many_connections" };
+    let permit = context.connection_limit.acquire(address).ok_or_else(too_many)?;
+    if context.is_full() { Err(unavailable("full")) } else { Ok(permit) }
+}
+
+/// Looks up the client's session. The receiver of endings is created first, so that no end is missed.
 async fn authenticate(
     sockets: &Sockets,
     session: &Session,
     address: IpAddr,
 ) -> Result<AuthenticatedClient, NotSignedIn> {
     let endings = sockets.0.room.endings();
-    let known = session.id().filter(|_| sockets.0.room.is_synced());
-    if let Some(id) = known
-        && let Some(known) = sockets.0.recent_sessions.find(&id, Instant::now())
-    {
-        return Ok(AuthenticatedClient { known, id, has_joined: true, address, endings });
-    }
     let SignedIn { person, id, has_joined } = SignedIn::of(session).await?;
-    let touch = Instant::now() + sockets.0.sessions.touch_every();
-    Ok(AuthenticatedClient { known: KnownSession { person, touch }, id, has_joined, address, endings })
+    Ok(AuthenticatedClient { person, id, has_joined, address, endings })
 }
 
-/// What proves to the client that it was understood, if this is an upgrade to the one version there is.
+/// Returns the `Sec-WebSocket-Accept` of an upgrade to version 13, or `None` if the request is no such upgrade.
 fn handshake(headers: &HeaderMap) -> Option<String> {
-    let asks = has_token(headers, CONNECTION.as_str(), "upgrade") && has_token(headers, UPGRADE.as_str(), "websocket");
+    let is_upgrade =
+        has_token(headers, CONNECTION.as_str(), "upgrade") && has_token(headers, UPGRADE.as_str(), "websocket");
     let version = headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
     let accept = accept_key(headers.get(SEC_WEBSOCKET_KEY)?.as_bytes());
-    accept.filter(|_| asks && version)
+    accept.filter(|_| is_upgrade && version)
 }
 
 fn has_token(headers: &HeaderMap, name: &str, token: &str) -> bool {
     let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|reservation| reservation.trim().eq_ignore_ascii_case(token))
+    values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
 }
 
 fn offers_subprotocol(headers: &HeaderMap) -> bool {
@@ -128,9 +145,4 @@ fn switching(accept: String, subprotocol: bool) -> Response {
 fn upgrade_required() -> Response {
     let headers = [(CONNECTION, "upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")];
     (StatusCode::UPGRADE_REQUIRED, headers).into_response()
-}
-
-fn come_back(status: StatusCode, reason: &'static str) -> Response {
-    instruments().refused(reason);
-    (status, [(RETRY_AFTER, "2")]).into_response()
 }

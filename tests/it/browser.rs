@@ -1,6 +1,7 @@
 //! The page in a real Chromium.
 
 mod alerts;
+mod away;
 mod conversation;
 mod everyone;
 mod light;
@@ -9,6 +10,7 @@ mod order;
 mod payloads;
 mod people;
 mod reading;
+mod refused;
 mod storage;
 mod text;
 mod writing;

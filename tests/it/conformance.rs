@@ -9,4 +9,5 @@ mod leases;
 mod log;
 mod moderation;
 mod presence;
+mod reaping;
 mod snapshot;

@@ -6,6 +6,7 @@ pub mod browser;
 pub mod cluster;
 pub mod collector;
 pub mod engines;
+pub mod gateway;
 pub mod haproxy;
 pub mod http_client;
 pub mod https;

@@ -1,18 +1,23 @@
-//! When each person may send their next message.
+//! Limits one person's messages. `redis/lua/publish.lua` is the same in Lua.
 
 use std::{
     collections::HashMap,
     time::{Duration, Instant},
 };
 
-use crate::{backplane::Pace, name::NameKey};
+use crate::{
+    name::NameKey,
+    rate::{Pace, Rate},
+};
 
+/// Tolerance: messages that waited in a network arrive closer together than they were sent.
+const SLACK_NS: u64 = 50_000_000;
 /// Time between two removals of people who may send anyway.
-const SWEEP_US: u64 = 1_000_000;
+const SWEEP_NS: u64 = 1_000_000_000;
 
+/// When each person's next message is due, in nanoseconds since a start.
 pub(super) struct MessageRates {
     began: Instant,
-    /// In microseconds since then.
     due: HashMap<NameKey, u64>,
     swept: u64,
 }
@@ -27,13 +32,62 @@ impl MessageRates {
     /// # Errors
     /// The time until it is admitted.
     pub(super) fn admit(&mut self, name_key: &NameKey, pace: Pace, now: Instant) -> Result<(), Duration> {
-        let now = u64::try_from(now.duration_since(self.began).as_micros()).unwrap_or(u64::MAX);
-        if now - self.swept >= SWEEP_US {
+        let now = u64::try_from(now.duration_since(self.began).as_nanos()).unwrap_or(u64::MAX);
+        if now - self.swept >= SWEEP_NS {
             self.due.retain(|_, due| *due > now);
             self.swept = now;
         }
-        let due = pace.admit(self.due.get(name_key).copied().unwrap_or_default(), now)?;
-        self.due.insert(name_key.to_owned(), due);
+        let due = self.due.get(name_key).copied().unwrap_or_default();
+        // Further ahead than this pace allows: the pace was slower when it was set, so it no longer counts.
+        let due = if due > now + pace.every + pace.ahead { now } else { due };
+        self.due.insert(name_key.clone(), pace.take(due, now, 1)?);
         Ok(())
+    }
+}
+
+/// Returns the slower of a limit and one message every so many milliseconds.
+pub(super) fn pace(limit: Rate, slow_ms: u64) -> Pace {
+    let (limit, slow) = (limit.pace(), Pace { every: slow_ms.saturating_mul(1_000_000), ahead: 0 });
+    let pace = if slow.every > limit.every { slow } else { limit };
+    Pace { ahead: pace.ahead + SLACK_NS.min(pace.every), ..pace }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIVE: Rate = Rate { per_second: 5.0, burst: 10.0 };
+    const MS: Duration = Duration::from_millis(1);
+
+    /// Sari's messages, and the time at which she begins.
+    fn sari() -> (MessageRates, NameKey, Instant) {
+        let now = Instant::now();
+        (MessageRates::new(now), "sari".into(), now)
+    }
+
+    #[test]
+    fn burst_is_admitted_at_once_then_the_rate_holds() {
+        let (mut rates, sari, now) = sari();
+        for _ in 0..10 {
+            assert_eq!(rates.admit(&sari, pace(FIVE, 0), now), Ok(()));
+        }
+        assert_eq!(rates.admit(&sari, pace(FIVE, 0), now), Err(MS * 150), "200 ms less the tolerance");
+        assert_eq!(rates.admit(&sari, pace(FIVE, 0), now + MS * 150), Ok(()));
+    }
+
+    #[test]
+    fn limit_of_zero_admits_everything() {
+        let (mut rates, sari, now) = sari();
+        assert!((0..100).all(|_| rates.admit(&sari, pace(Rate::UNLIMITED, 0), now).is_ok()));
+    }
+
+    #[test]
+    fn slow_mode_admits_one_per_interval_and_ends_at_once() {
+        let (mut rates, sari, now) = sari();
+        assert_eq!(rates.admit(&sari, pace(FIVE, 30_000), now), Ok(()));
+        assert!(rates.admit(&sari, pace(FIVE, 30_000), now + MS * 29_000).is_err());
+        assert_eq!(rates.admit(&sari, pace(FIVE, 30_000), now + MS * 30_000), Ok(()));
+        assert_eq!(rates.admit(&sari, pace(FIVE, 0), now + MS * 30_000), Ok(()), "slow mode is over");
+        assert_eq!(pace(FIVE, 100), pace(FIVE, 0), "the limit is slower");
     }
 }

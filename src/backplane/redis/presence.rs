@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fred::{interfaces::ClientLike, types::CustomCommand};
+use fred::interfaces::HashesInterface;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -66,13 +66,15 @@ struct ReapArgument<'a> {
 #[serde(tag = "outcome", rename_all = "snake_case")]
 enum ReapReply {
     Alive,
-    Done,
+    Forgotten,
+    More,
 }
 
 impl RedisBackplane {
     pub(super) async fn renew_lease(&self, heartbeat: &Heartbeat) -> Result<HeartbeatReply, HeartbeatError> {
         let people = heartbeat.adds.iter().chain(&heartbeat.renewals).chain(&heartbeat.dels);
-        let keys = self.keys.with_own(people.map(|person| self.keys.name(&person.name_key)));
+        let claims = people.map(|person| self.keys.name(&person.name_key));
+        let keys = self.keys.with_own(std::iter::once(self.keys.held(heartbeat.incarnation.as_str())).chain(claims));
         let argument = HeartbeatArgument {
             incarnation: heartbeat.incarnation.as_str(),
             heartbeat_seq: heartbeat.heartbeat_seq,
@@ -95,62 +97,62 @@ impl RedisBackplane {
         }
     }
 
-    /// Marks an incarnation as dead, then walks through the people and releases its own in portions, so that no call
-    /// keeps Redis busy for long.
+    /// Marks an incarnation as dead, then releases its people in portions, so that no call keeps Redis busy for long.
     pub(super) async fn reap_all(
         &self,
         incarnation: &IncarnationId,
         heartbeat_seq: u64,
     ) -> Result<ReapOutcome, Unavailable> {
-        if self.reap_some(incarnation, heartbeat_seq, &[], false).await? == ReapOutcome::Alive {
-            return Ok(ReapOutcome::Alive);
+        if let Some(outcome) = self.reap_some(incarnation, heartbeat_seq, &[], false).await? {
+            return Ok(outcome);
         }
-        let mut cursor = "0".to_owned();
         loop {
-            let (next, names) = self.scan_held_by(incarnation, cursor).await?;
-            for portion in names.chunks(CHANGES_AT_ONCE) {
-                self.reap_some(incarnation, heartbeat_seq, portion, false).await?;
+            let names = self.held_by(incarnation).await?;
+            let last = names.is_empty();
+            let portions = if last { vec![names.as_slice()] } else { names.chunks(CHANGES_AT_ONCE).collect() };
+            for portion in portions {
+                if let Some(outcome) = self.reap_some(incarnation, heartbeat_seq, portion, last).await? {
+                    return Ok(outcome);
+                }
             }
-            if next == "0" {
-                return self.reap_some(incarnation, heartbeat_seq, &[], true).await;
-            }
-            cursor = next;
         }
     }
 
+    /// Returns the outcome of reaping; none while there is more to do.
     async fn reap_some(
         &self,
         incarnation: &IncarnationId,
         heartbeat_seq: u64,
         names: &[NameKey],
         last: bool,
-    ) -> Result<ReapOutcome, Unavailable> {
-        let keys = self.keys.with_own(names.iter().map(|name_key| self.keys.name(name_key)));
+    ) -> Result<Option<ReapOutcome>, Unavailable> {
+        let claims = names.iter().map(|name_key| self.keys.name(name_key));
+        let keys = self.keys.with_own(std::iter::once(self.keys.held(incarnation.as_str())).chain(claims));
         let name_hold_ms = in_millis(self.policy.name_hold);
         let argument = ReapArgument { incarnation: incarnation.as_str(), heartbeat_seq, name_hold_ms, names, last };
         Ok(match self.scripts.run(&self.scripts.reap, keys, &argument).await? {
-            ReapReply::Alive => ReapOutcome::Alive,
-            ReapReply::Done => ReapOutcome::Done,
+            ReapReply::Alive => Some(ReapOutcome::Alive),
+            ReapReply::Forgotten => Some(ReapOutcome::Done),
+            ReapReply::More => None,
         })
     }
 
-    /// One step through the people: the next cursor, and the name keys held by `incarnation`.
-    async fn scan_held_by(
-        &self,
-        incarnation: &IncarnationId,
-        cursor: String,
-    ) -> Result<(String, Vec<NameKey>), Unavailable> {
-        let people = self.keys.people();
-        let command = CustomCommand::new("HSCAN", people.as_str(), false);
-        let args = vec![people, cursor, "COUNT".to_owned(), CHANGES_AT_ONCE.to_string()];
-        let (next, people): (String, HashMap<String, String>) =
-            self.scripts.client().custom(command, args).await.map_err(|error| unavailable("HSCAN", &error))?;
+    /// Reads the name keys that an incarnation holds, in no order: instances that reap the same one share the work.
+    async fn held_by(&self, incarnation: &IncarnationId) -> Result<Vec<NameKey>, Unavailable> {
+        let key = self.keys.held(incarnation.as_str());
+        let held: HashMap<String, String> =
+            self.reads.hgetall(key).await.map_err(|error| unavailable("HGETALL", &error))?;
+        if !held.is_empty() {
+            return Ok(held.into_keys().filter(|name_key| !name_key.is_empty()).map(NameKey::from).collect());
+        }
+        // An incarnation of a version that keeps no such hash, or one that is reaped.
+        let people: HashMap<String, String> =
+            self.reads.hgetall(self.keys.people()).await.map_err(|error| unavailable("HGETALL", &error))?;
         let is_held = |stored: &str| {
             let holders = stored.split_once('\n').map(|(_, holders)| holders).unwrap_or_default();
             holders.split(' ').any(|holder| holder == incarnation.as_str())
         };
-        let names = people.into_iter().filter(|(_, stored)| is_held(stored)).map(|(name_key, _)| name_key.into());
-        Ok((next, names.collect()))
+        Ok(people.into_iter().filter(|(_, stored)| is_held(stored)).map(|(name_key, _)| name_key.into()).collect())
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{RedisBackplane, body, reply::millis};
 use crate::{
-    backplane::{NONCE_MEMORY, Pace, Post, PublishError},
+    backplane::{NONCE_MEMORY, Post, PublishError},
     protocol::Id,
     telemetry::instruments,
 };
@@ -46,7 +46,7 @@ impl RedisBackplane {
     pub(super) async fn publish_post(&self, post: &Post) -> Result<Id, PublishError> {
         let name_key = &post.person.name_key;
         let keys = self.keys.with_own([self.keys.name(name_key), self.keys.pace(name_key)]);
-        let pace = Pace::of(self.policy.messages);
+        let pace = self.policy.messages.pace();
         let argument = Argument {
             incarnation: post.incarnation.as_str(),
             session: post.person.session.as_str(),
@@ -55,8 +55,8 @@ impl RedisBackplane {
             fingerprint: post.fingerprint(),
             history: self.policy.history,
             nonce_memory_us: u64::try_from(NONCE_MEMORY.as_micros()).unwrap_or(u64::MAX),
-            every_us: pace.every,
-            ahead_us: pace.ahead,
+            every_us: pace.every / 1000,
+            ahead_us: pace.ahead / 1000,
         };
         let body = Some(body::write(post));
         let (id, is_new) = match self.scripts.run_with(&self.scripts.publish, keys, &argument, body).await? {

@@ -1,11 +1,11 @@
-//! What a client sends, and what follows from it.
+//! Handles the frames that a client sends.
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use super::{Answer, Connection, Disconnect, farewell};
+use super::{Connection, Disconnect, RoomReply, farewell};
 use crate::{
     protocol::{Bye, ClientFrame, CloseCode, ErrorCode, Id, Malformed, Nonce, ServerFrame, Text, TextError},
     room::Recipient,
@@ -15,16 +15,16 @@ use crate::{
 };
 
 impl Connection {
-    pub(super) fn receive(&mut self, transport: &Arc<Transport>, came: Inbound) -> Result<(), Disconnect> {
-        let received = match came {
+    pub(super) fn receive(&mut self, transport: &Arc<Transport>, inbound: Inbound) -> Result<(), Disconnect> {
+        let received = match inbound {
             Inbound::Frame(received) => received,
-            Inbound::Broken(violation) => return Err(Disconnect::Code(violation.code())),
+            Inbound::Violation(violation) => return Err(Disconnect::Code(violation.code())),
             Inbound::Closed => return Err(Disconnect::Lost),
         };
-        self.timers.note_heard(Instant::now());
+        self.timers.note_frame(Instant::now());
         match received {
             Received::Text(text) => match ClientFrame::parse(&text) {
-                Ok(frame) => self.obey(transport, frame),
+                Ok(frame) => self.handle(transport, frame),
                 Err(Malformed { nonce }) => self.refuse(transport, ErrorCode::BadFrame, nonce.as_ref(), None),
             },
             Received::Ping(payload) => {
@@ -33,11 +33,11 @@ impl Connection {
             }
             Received::Pong => Ok(()),
             Received::Binary => Err(Disconnect::Code(CloseCode::Binary as u16)),
-            Received::Close(code) => Err(Disconnect::Answered(code)),
+            Received::Close(code) => Err(Disconnect::ByClient(code)),
         }
     }
 
-    /// Says that something was not accepted; too much of that ends the connection.
+    /// Sends an error. Too many errors end the connection.
     pub(super) fn refuse(
         &mut self,
         transport: &Transport,
@@ -45,7 +45,7 @@ impl Connection {
         nonce: Option<&Nonce>,
         retry_after: Option<Duration>,
     ) -> Result<(), Disconnect> {
-        // Rounded up: whoever waits that long is let through.
+        // Rounded up: a client that waits that long is admitted.
         let retry_after_ms = retry_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX) + 1);
         instruments().refused(code.name());
         transport.send(ServerFrame::Error { code, nonce, retry_after_ms }.encode());
@@ -55,21 +55,20 @@ impl Connection {
         Ok(())
     }
 
-    fn obey(&mut self, transport: &Arc<Transport>, frame: ClientFrame) -> Result<(), Disconnect> {
+    fn handle(&mut self, transport: &Arc<Transport>, frame: ClientFrame) -> Result<(), Disconnect> {
         match frame {
             ClientFrame::Join { since } => self.join(transport, since),
             ClientFrame::Ping => {
-                let head = self.room.head();
-                let pong = ServerFrame::Pong { head }.encode();
-                // Not before what it speaks of: a client that lacks the newest message joins again.
+                let pong = ServerFrame::Pong { head: self.room.head() }.encode();
+                // In the room it follows the message that it names: a client that lacks the newest message joins again.
                 match &self.membership {
                     Some(membership) => membership.send(pong),
                     None => transport.send(pong),
                 }
                 Ok(())
             }
-            ClientFrame::Message { nonce, text } => self.say(transport, nonce, &text),
-            ClientFrame::Typing { active } => self.type_on(transport, active),
+            ClientFrame::Message { nonce, text } => self.publish(transport, nonce, &text),
+            ClientFrame::Typing { active } => self.note_typing(transport, active),
         }
     }
 
@@ -79,49 +78,42 @@ impl Connection {
         {
             return self.refuse(transport, ErrorCode::RateLimited, None, Some(wait));
         }
-        self.asked = Some(if let Some(membership) = &self.membership {
-            let caught_up = membership.catch_up(since);
-            Box::pin(async move { Answer::CaughtUp(caught_up.await) })
+        self.call = Some(if let Some(membership) = &self.membership {
+            let rejoined = membership.catch_up(since);
+            Box::pin(async move { RoomReply::Rejoined(rejoined.await) })
         } else {
             let (room, person, recipient) = (self.room.clone(), self.person.clone(), Arc::clone(transport));
-            Box::pin(async move { Answer::Joined(room.join(person, since, recipient).await) })
+            Box::pin(async move { RoomReply::Joined(room.join(person, since, recipient).await) })
         });
         Ok(())
     }
 
-    fn say(&mut self, transport: &Arc<Transport>, nonce: Nonce, text: &str) -> Result<(), Disconnect> {
-        if self.membership.is_none() {
+    fn publish(&mut self, transport: &Arc<Transport>, nonce: Nonce, text: &str) -> Result<(), Disconnect> {
+        let Some(membership) = &self.membership else {
             return self.refuse(transport, ErrorCode::NotJoined, Some(&nonce), None);
-        }
+        };
         let text = match Text::parse(text) {
             Ok(text) => text,
-            Err(error) => {
-                let code = match error {
-                    TextError::Empty => ErrorCode::Empty,
-                    TextError::TooLong => ErrorCode::TooLong,
-                };
-                return self.refuse(transport, code, Some(&nonce), None);
-            }
+            Err(TextError::Empty) => return self.refuse(transport, ErrorCode::Empty, Some(&nonce), None),
+            Err(TextError::TooLong) => return self.refuse(transport, ErrorCode::TooLong, Some(&nonce), None),
         };
         let limits = &self.sockets.0.message_limits;
-        if let Err(wait) = limits.take(&self.person.session, self.address, text.encoded_len(), Instant::now()) {
+        if let Err(wait) = limits.admit(&self.person.session, self.address, text.encoded_len(), Instant::now()) {
             return self.refuse(transport, ErrorCode::RateLimited, Some(&nonce), Some(wait));
         }
-        if let Some(membership) = &self.membership {
-            let said = membership.say(nonce.clone(), text);
-            self.asked = Some(Box::pin(async move { Answer::Said(nonce, said.await) }));
-        }
+        let published = membership.say(nonce.clone(), text);
+        self.call = Some(Box::pin(async move { RoomReply::Published(nonce, published.await) }));
         Ok(())
     }
 
-    fn type_on(&mut self, transport: &Arc<Transport>, active: bool) -> Result<(), Disconnect> {
+    fn note_typing(&mut self, transport: &Arc<Transport>, active: bool) -> Result<(), Disconnect> {
         let Some(membership) = &self.membership else {
             return self.refuse(transport, ErrorCode::NotJoined, None, None);
         };
-        // Too often says nothing new: it is dropped, not punished.
+        // A note that comes too soon is ignored: it is no news.
         if self.limits.is_typing_news(active, Instant::now()) {
-            let typing = membership.typing(active);
-            self.telling.get_or_insert_with(|| Box::pin(typing));
+            let noted = membership.typing(active);
+            self.typing_call.get_or_insert_with(|| Box::pin(noted));
         }
         Ok(())
     }

@@ -1,34 +1,34 @@
-//! How often one client may do what. Plain and synchronous.
+//! What one client may send. Plain and synchronous.
 
 use std::time::{Duration, Instant};
 
 use crate::rate::{Limiter, Pace, Rate};
 
-/// Errors that end the connection: the tenth at once, or more than nine a minute for longer.
+/// Errors: the tenth at once is too many, or more than nine per minute for longer.
 const ERRORS: Pace = Pace { every: 60_000_000_000 / 9, ahead: 8 * (60_000_000_000 / 9) };
-/// Joins of a client that is in the room already.
+/// Joins of a client that is in the room.
 const REJOINS: Pace = Pace { every: 1_000_000_000, ahead: 0 };
-/// Notes that the client's person types.
+/// Typing notes.
 const TYPING: Pace = Pace { every: 3_000_000_000, ahead: 0 };
-/// Milliseconds in which nothing was read of a client because it sends too much: ten seconds at once, or a tenth of its time.
+/// Milliseconds in which reading is paused: ten seconds at once, or a tenth of the time.
 const PAUSES: Pace = Pace { every: 10_000_000, ahead: 100_000_000_000 };
-/// The least of frames per second that a client may send in the long run, whatever the limit on messages.
-const FRAMES_PER_SECOND: f64 = 200.0;
-/// Frames per second where messages are unlimited.
-const MANY_FRAMES_PER_SECOND: f64 = 5000.0;
-/// Frames for each message: what it is typed with, pings, fragments.
+/// The least number of frames per second that a client may send in the long run, whatever the limit on messages.
+const MIN_FRAMES_PER_SECOND: f64 = 200.0;
+/// Frames per second if messages are unlimited.
+const FRAMES_PER_SECOND_UNLIMITED: f64 = 5000.0;
+/// Frames for each message that a client may send: typing, pings and fragments are frames too.
 const FRAMES_PER_MESSAGE: f64 = 4.0;
-/// Bytes for each frame that a client may send in the long run. A frame may be longer, but not all of them.
+/// The mean length of frames, in bytes, that a client may send in the long run.
 const BYTES_PER_FRAME: f64 = 1024.0;
 
-/// What every client's input may be, frames of each kind and in each state alike.
+/// The pace of every client's input: frames of any kind, in any state.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::socket) struct InboundPace {
     frames: Pace,
     bytes: Pace,
 }
 
-/// One client's limiters.
+/// The limiters of one client.
 #[derive(Debug, Default)]
 pub(super) struct ClientLimits {
     frames: Limiter,
@@ -41,17 +41,17 @@ pub(super) struct ClientLimits {
 }
 
 impl InboundPace {
-    /// For clients that may send so many messages.
+    /// The pace of clients that may send so many messages.
     pub(in crate::socket) fn of(messages: Rate) -> Self {
-        let enough = (messages.per_second * FRAMES_PER_MESSAGE).max(FRAMES_PER_SECOND);
-        let per_second = if messages.is_unlimited() { MANY_FRAMES_PER_SECOND } else { enough };
+        let limited = (messages.per_second * FRAMES_PER_MESSAGE).max(MIN_FRAMES_PER_SECOND);
+        let per_second = if messages.is_unlimited() { FRAMES_PER_SECOND_UNLIMITED } else { limited };
         let frames = Rate { per_second, burst: per_second };
         Self { frames: frames.pace(), bytes: frames.times(BYTES_PER_FRAME).pace() }
     }
 }
 
 impl ClientLimits {
-    /// Counts input that was read. Returns how long nothing more is to be read, if that is too much.
+    /// Counts a read. Returns how long reading is to be paused, if it was too much.
     pub(super) fn charge_input(
         &mut self,
         pace: InboundPace,
@@ -65,26 +65,26 @@ impl ClientLimits {
         frames.max(bytes)
     }
 
-    /// Counts a pause. Returns whether the client has been paused for too long: it does not mean to stop.
+    /// Counts a pause. Returns whether the client has been paused for too long.
     pub(super) fn is_one_pause_too_many(&mut self, pause: Duration, now: Instant) -> bool {
         let ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         self.pauses.charge(PAUSES, ms, now).is_some()
     }
 
-    /// Counts an error. Returns whether it is one too many.
+    /// Counts an error. Returns whether there are too many.
     pub(super) fn is_one_error_too_many(&mut self, now: Instant) -> bool {
         self.errors.take(ERRORS, now).is_err()
     }
 
-    /// Lets a client that is in the room join again.
+    /// Admits another join of a client that is in the room.
     ///
     /// # Errors
-    /// How long until it may.
+    /// The time until it may be admitted.
     pub(super) fn rejoin(&mut self, now: Instant) -> Result<(), Duration> {
         self.rejoins.take(REJOINS, now)
     }
 
-    /// Whether a note that the person types, or stopped, is new to others.
+    /// Whether a typing note is new to the other clients.
     pub(super) fn is_typing_news(&mut self, active: bool, now: Instant) -> bool {
         if active {
             let is_news = self.typing.take(TYPING, now).is_ok();
@@ -144,16 +144,15 @@ mod tests {
     }
 
     #[test]
-    fn flood_that_goes_on_is_cut_and_one_that_stops_is_not() {
-        let (mut limits, start) = (ClientLimits::default(), Instant::now());
-        let mut cut_after = |pause: Duration, every: Duration| {
+    fn long_flood_is_cut_and_a_short_one_is_not() {
+        let (pause, start) = (Duration::from_secs(1), Instant::now());
+        let cut_after = |every: Duration| {
+            let mut limits = ClientLimits::default();
             (0..100).find(|n| limits.is_one_pause_too_many(pause, start + every * *n))
         };
-        assert_eq!(cut_after(Duration::from_secs(1), Duration::from_secs(60)), None);
-        let mut limits = ClientLimits::default();
-        let cut =
-            (0..100).find(|n| limits.is_one_pause_too_many(Duration::from_secs(1), start + Duration::from_secs(*n)));
-        assert!(cut.is_some_and(|seconds| (9..=13).contains(&seconds)), "{cut:?}");
+        assert_eq!(cut_after(Duration::from_secs(60)), None);
+        let seconds = cut_after(pause);
+        assert!(seconds.is_some_and(|seconds| (9..=13).contains(&seconds)), "{seconds:?}");
     }
 
     #[test]

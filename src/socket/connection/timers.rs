@@ -1,19 +1,17 @@
-//! What a connection does by the clock: one timer for all of it.
+//! Everything that a connection does at certain times, with one timer.
 
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep_until;
 
-use crate::protocol::HEARTBEAT;
+use crate::{protocol::HEARTBEAT, socket::STANDSTILL};
 
 /// How long a client may take to join.
 const JOIN: Duration = Duration::from_secs(10);
-/// How long a client may say nothing at all.
+/// How long a client may send nothing at all.
 const SILENCE: Duration = Duration::from_secs(60);
-/// A timer that fires later than this was held up: the whole process stood still, and input may wait unread.
-const STANDSTILL: Duration = Duration::from_secs(1);
 
-/// When what is due.
+/// The times at which something is due.
 #[derive(Debug)]
 pub(super) struct Timers {
     ping: Instant,
@@ -21,92 +19,91 @@ pub(super) struct Timers {
     check_every: Duration,
     join: Instant,
     silence: Instant,
-    /// Until when no input is read.
+    /// The time until which no input is read.
     paused: Option<Instant>,
 }
 
-/// What is due.
+/// Something that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
-    /// Ask the client whether it is there.
+    /// Send a ping.
     Ping,
-    /// Ask whether the session is there.
+    /// Look up the session.
     Check,
-    /// No join came in time.
+    /// The client has not joined in time.
     Join,
-    /// Nothing came for too long.
+    /// The client has sent nothing for too long.
     Silence,
     /// Nothing: a pause has ended, or the process stood still.
     Nothing,
 }
 
 impl Timers {
-    /// For a connection that begins now, whose session is to be looked up at `check`, and so often from then on.
-    pub(super) fn new(now: Instant, check: Instant, check_every: Duration) -> Self {
-        Self { ping: now + HEARTBEAT, check, check_every, join: now + JOIN, silence: now + SILENCE, paused: None }
+    /// For a connection that starts now, and looks up its session at this interval.
+    pub(super) fn new(now: Instant, check_every: Duration) -> Self {
+        Self {
+            ping: now + HEARTBEAT,
+            check: now + check_every,
+            check_every,
+            join: now + JOIN,
+            silence: now + SILENCE,
+            paused: None,
+        }
     }
 
-    /// Has the session looked up within a time.
-    pub(super) fn check_within(&mut self, time: Duration, now: Instant) {
-        self.check = self.check.min(now + time);
+    /// Advances the next look-up of the session to `delay` from now.
+    pub(super) fn check_within(&mut self, delay: Duration, now: Instant) {
+        self.check = self.check.min(now + delay);
     }
 
-    /// When the session is to be looked up next.
-    pub(super) fn next_check(&self) -> Instant {
-        self.check
-    }
-
-    /// Something was heard.
-    pub(super) fn note_heard(&mut self, now: Instant) {
+    /// Notes a frame of the client.
+    pub(super) fn note_frame(&mut self, now: Instant) {
         self.silence = now + SILENCE;
     }
 
-    /// A join may take as long again from now on.
-    pub(super) fn expect_join(&mut self, now: Instant) {
+    /// Gives the client its time to join again.
+    pub(super) fn restart_join(&mut self, now: Instant) {
         self.join = now + JOIN;
     }
 
-    /// Reads no input for a time.
-    pub(super) fn pause(&mut self, time: Duration, now: Instant) {
-        self.paused = Some(now + time);
+    /// Pauses reading.
+    pub(super) fn pause(&mut self, pause: Duration, now: Instant) {
+        self.paused = Some(now + pause);
     }
 
-    /// Whether no input is read at the moment.
+    /// Whether reading is paused.
     pub(super) fn is_paused(&self) -> bool {
         self.paused.is_some()
     }
 
-    /// Waits for what is due next; a join only if one is awaited. What repeats is set anew.
-    pub(super) async fn due(&mut self, awaits_join: bool) -> Due {
-        let (at, due) = self.next(awaits_join);
+    /// Waits for what is due next, a join only if one is expected. Cancel-safe.
+    pub(super) async fn due(&mut self, expects_join: bool) -> Due {
+        let (at, due) = self.next(expects_join);
         sleep_until(at.into()).await;
         self.fire(at, due, Instant::now())
     }
 
-    fn next(&self, awaits_join: bool) -> (Instant, Due) {
-        let join = awaits_join.then_some((self.join, Due::Join));
+    fn next(&self, expects_join: bool) -> (Instant, Due) {
+        let join = expects_join.then_some((self.join, Due::Join));
         let pause = self.paused.map(|until| (until, Due::Nothing));
-        let all = [(self.silence, Due::Silence), (self.ping, Due::Ping), (self.check, Due::Check)];
-        let next = all.into_iter().chain(join).chain(pause).min_by_key(|(at, _)| *at);
-        next.unwrap_or((self.silence, Due::Silence))
+        let others = [(self.ping, Due::Ping), (self.check, Due::Check)];
+        let earlier = others.into_iter().chain(join).chain(pause).filter(|(at, _)| *at < self.silence);
+        earlier.min_by_key(|(at, _)| *at).unwrap_or((self.silence, Due::Silence))
     }
 
-    /// Sets anew what repeats. If the timer is very late, the client is given its time again: what it sent meanwhile is not
-    /// read yet.
+    /// Restarts what repeats. If the timer is late because the process stood still, the client gets its time again: what it
+    /// sent meanwhile is not read yet.
     fn fire(&mut self, at: Instant, due: Due, now: Instant) -> Due {
         let stood_still = now.duration_since(at) >= STANDSTILL;
+        if stood_still {
+            self.note_frame(now);
+            self.restart_join(now);
+        }
         match due {
             Due::Ping => self.ping = now + HEARTBEAT,
             Due::Check => self.check = now + self.check_every,
             Due::Nothing => self.paused = None,
-            Due::Silence if stood_still => {
-                self.note_heard(now);
-                return Due::Nothing;
-            }
-            Due::Join if stood_still => {
-                self.expect_join(now);
-                return Due::Nothing;
-            }
+            Due::Join | Due::Silence if stood_still => return Due::Nothing,
             Due::Join | Due::Silence => {}
         }
         due
@@ -118,10 +115,10 @@ mod tests {
     use super::*;
 
     fn timers(start: Instant) -> Timers {
-        Timers::new(start, start + SILENCE * 10, SILENCE * 10)
+        Timers::new(start, SILENCE * 10)
     }
 
-    /// Fires what is due up to `end`, each with a delay. Returns what the connection is told of.
+    /// Fires what is due up to `end`, each with a delay. Returns what the connection is told.
     fn fired(timers: &mut Timers, end: Instant, late: Duration) -> Vec<Due> {
         let mut fired = vec![];
         while let (at, due) = timers.next(false)
@@ -137,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn silent_client_is_found_after_a_minute() {
+    fn silent_client_is_noticed_after_a_minute() {
         let start = Instant::now();
         assert_eq!(fired(&mut timers(start), start + SILENCE, Duration::ZERO).last(), Some(&Due::Silence));
         assert!(!fired(&mut timers(start), start + SILENCE / 2, Duration::ZERO).contains(&Due::Silence));
@@ -150,6 +147,17 @@ mod tests {
         assert!(!fired(&mut timers, start + SILENCE, frozen).contains(&Due::Silence));
         let woken = start + SILENCE + frozen;
         assert_eq!(fired(&mut timers, woken + SILENCE * 2, Duration::ZERO).last(), Some(&Due::Silence));
+    }
+
+    #[test]
+    fn any_late_timer_gives_the_client_its_time_again() {
+        let start = Instant::now();
+        let mut timers = timers(start);
+        // Frozen from before the first ping until a moment before the silence would be due.
+        let woken = start + SILENCE - Duration::from_millis(1);
+        assert_eq!(timers.fire(start + HEARTBEAT, Due::Ping, woken), Due::Ping);
+        assert!(!fired(&mut timers, woken + SILENCE / 2, Duration::ZERO).contains(&Due::Silence));
+        assert!(timers.join >= woken + JOIN);
     }
 
     #[test]

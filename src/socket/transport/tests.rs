@@ -3,10 +3,15 @@ use std::sync::Arc;
 use tokio::{io::AsyncReadExt, net::TcpListener};
 
 use super::*;
-use crate::socket::queue_memory::QueueMemory;
+use crate::queue_memory::QueueMemory;
 
-/// A frame that no socket takes whole.
+/// A size that no socket takes at once.
 const HUGE: usize = 8 * 1024 * 1024;
+const TOO_SLOW: TransportEvent = farewell(Bye::TooSlow);
+
+const fn farewell(reason: Bye) -> TransportEvent {
+    TransportEvent::Farewell(Farewell { reason, retry_after_ms: None })
+}
 
 async fn pair() -> (Arc<Transport>, TcpStream) {
     pair_within(&Arc::new(QueueMemory::new(usize::MAX))).await
@@ -20,24 +25,26 @@ async fn pair_within(queue_memory: &Arc<QueueMemory>) -> (Arc<Transport>, TcpStr
     (Arc::new(Transport::new(server, queue_memory.reservation())), client)
 }
 
-/// Fills the socket, so that whatever comes next has to wait.
+/// Fills the socket, so that anything later has to wait.
 fn fill(transport: &Transport) {
     transport.welcome(vec![b'.'; HUGE].into());
 }
 
+/// A frame with a payload of this size.
+fn frame(size: usize) -> Bytes {
+    [vec![0x82, 127], (size as u64).to_be_bytes().to_vec(), vec![b'x'; size]].concat().into()
+}
+
 #[tokio::test]
-async fn what_does_not_fit_follows_in_order_and_then_the_last_word() {
+async fn waiting_frames_follow_in_order_then_the_last_ones() {
     let (transport, mut client) = pair().await;
     fill(&transport);
     transport.send(Bytes::from_static(b"one"));
     transport.send(Bytes::from_static(b"two"));
-    let attending = Arc::clone(&transport);
+    let server = Arc::clone(&transport);
     let finished = tokio::spawn(async move {
-        assert_eq!(
-            attending.next_event().await,
-            TransportEvent::Farewell(Farewell { reason: Bye::Restart, retry_after_ms: None })
-        );
-        attending.finish(Bytes::from_static(b"bye")).await;
+        assert_eq!(server.next_event().await, farewell(Bye::Restart));
+        server.finish(Bytes::from_static(b"bye")).await;
     });
     let mut all = vec![0; HUGE];
     client.read_exact(&mut all).await.unwrap();
@@ -51,16 +58,13 @@ async fn what_does_not_fit_follows_in_order_and_then_the_last_word() {
 }
 
 #[tokio::test]
-async fn too_much_waiting_ends_the_connection_and_leaves_no_hole() {
+async fn full_queue_ends_the_connection_without_a_hole() {
     let (transport, mut client) = pair().await;
     fill(&transport);
-    let frame = Bytes::from(vec![b'x'; WAITING_BYTES]);
-    transport.send(frame.clone());
+    let waiting = Bytes::from(vec![b'x'; QUEUE_BYTES]);
+    transport.send(waiting.clone());
     transport.send(Bytes::from_static(b"too much"));
-    assert_eq!(
-        transport.next_event().await,
-        TransportEvent::Farewell(Farewell { reason: Bye::TooSlow, retry_after_ms: None })
-    );
+    assert_eq!(transport.next_event().await, TOO_SLOW);
     transport.send(Bytes::from_static(b"nor this"));
     let reading = tokio::spawn(async move {
         let mut all = vec![];
@@ -68,122 +72,148 @@ async fn too_much_waiting_ends_the_connection_and_leaves_no_hole() {
         all.len()
     });
     transport.finish(Bytes::from_static(b"bye")).await;
-    assert_eq!(reading.await.unwrap(), HUGE + frame.len() + 3);
-}
-
-#[tokio::test(start_paused = true)]
-async fn whoever_reads_nothing_for_too_long_is_behind() {
-    let (transport, _client) = pair().await;
-    fill(&transport);
-    let began = Instant::now();
-    assert_eq!(transport.next_event().await, TransportEvent::Stalled);
-    assert!(began.elapsed() >= BEHIND);
+    assert_eq!(reading.await.unwrap(), HUGE + waiting.len() + 3);
 }
 
 #[tokio::test]
-async fn a_connection_that_broke_says_so_and_keeps_nothing() {
+async fn refused_batch_still_ends_with_its_begun_frame() {
+    let (transport, mut client) = pair().await;
+    let batch = [frame(1000).as_ref(), frame(501).as_ref()].concat().repeat(HUGE / 1000);
+    transport.send(batch.clone().into());
+    assert_eq!(transport.next_event().await, TOO_SLOW, "more than may wait");
+    let reading = tokio::spawn(async move {
+        let mut all = vec![];
+        client.read_to_end(&mut all).await.unwrap();
+        all
+    });
+    transport.finish(Bytes::from_static(b"bye")).await;
+    let all = reading.await.unwrap();
+    let sent = all.strip_suffix(b"bye").expect("the last frames");
+    assert!(batch.starts_with(sent));
+    let mut end = 0;
+    while end < sent.len() {
+        end += frame_length(&sent[end..]);
+    }
+    assert_eq!(end, sent.len(), "the last frames follow a whole one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_that_reads_nothing_for_ten_seconds_is_stalled() {
+    let (transport, _client) = pair().await;
+    fill(&transport);
+    let start = Instant::now();
+    assert_eq!(transport.next_event().await, TransportEvent::Stalled);
+    assert!(start.elapsed() >= STALL);
+}
+
+#[tokio::test(start_paused = true)]
+async fn standstill_of_the_process_stalls_no_client() {
+    let (transport, _client) = pair().await;
+    fill(&transport);
+    let start = Instant::now();
+    let server = Arc::clone(&transport);
+    let event = tokio::spawn(async move { server.next_event().await });
+    tokio::task::yield_now().await;
+    tokio::time::advance(STALL + STANDSTILL).await;
+    assert_eq!(event.await.unwrap(), TransportEvent::Stalled);
+    assert!(start.elapsed() >= STALL * 2 + STANDSTILL, "it had its time again");
+}
+
+#[tokio::test]
+async fn broken_connection_is_reported_and_keeps_nothing() {
     let (transport, client) = pair().await;
     fill(&transport);
     drop(client);
     assert_eq!(transport.next_event().await, TransportEvent::Broken);
-    transport.send(Bytes::from_static(b"to nobody"));
-    assert!(transport.lock().waiting.is_empty());
+    transport.send(Bytes::from_static(b"lost"));
+    assert!(transport.state.lock().waiting.is_empty());
 }
 
 #[tokio::test]
-async fn the_task_is_told_to_look_the_session_up() {
+async fn recheck_wakes_the_connection() {
     let (transport, _client) = pair().await;
     transport.recheck();
     assert_eq!(transport.next_event().await, TransportEvent::Recheck);
 }
 
 #[tokio::test]
-async fn a_welcome_on_top_of_one_that_waits_counts() {
+async fn second_welcome_counts_while_the_first_one_waits() {
     let (transport, _client) = pair().await;
     fill(&transport);
-    transport.welcome(vec![b'x'; WAITING_BYTES].into());
-    assert_eq!(transport.lock().bytes, WAITING_BYTES);
+    transport.welcome(vec![b'x'; QUEUE_BYTES].into());
+    assert_eq!(transport.state.lock().counted_bytes, QUEUE_BYTES);
     transport.welcome(Bytes::from_static(b"one more"));
-    assert_eq!(
-        transport.next_event().await,
-        TransportEvent::Farewell(Farewell { reason: Bye::TooSlow, retry_after_ms: None })
-    );
+    assert_eq!(transport.next_event().await, TOO_SLOW);
 }
 
 #[tokio::test]
-async fn whoever_takes_a_little_now_and_then_is_behind_all_the_same() {
+async fn client_that_reads_a_little_is_judged_by_the_oldest_frame() {
     let (transport, _client) = pair().await;
-    // As much as the kernel takes, then what waits and counts.
-    while transport.lock().waiting.is_empty() {
-        transport.send(vec![b'x'; WAITING_BYTES].into());
+    // The socket's buffer first, then a frame that waits and counts.
+    while transport.state.lock().waiting.is_empty() {
+        transport.send(vec![b'x'; QUEUE_BYTES].into());
     }
-    let mut state = transport.lock();
+    let mut state = transport.state.lock();
     let since = state.waiting[0].since;
-    state.stuck = Some(since + BEHIND / 2);
-    assert_eq!(state.behind_at(), Some(since + BEHIND), "by what waits, not by what was taken last");
+    state.stalled_since = Some(since + STALL / 2);
+    assert_eq!(state.stall_deadline(), Some(since + STALL), "by age, not by the last write");
     state.waiting[0].counted = false;
-    assert_eq!(state.behind_at(), Some(since + BEHIND + BEHIND / 2), "a welcome only has to go on");
+    assert_eq!(state.stall_deadline(), Some(since + STALL + STALL / 2), "a welcome only has to make progress");
 }
 
 #[tokio::test]
-async fn when_too_much_waits_for_all_those_go_who_have_most_of_it() {
+async fn exceeded_queue_memory_ends_the_largest_queues() {
     let queue_memory = Arc::new(QueueMemory::new(HUGE / 2));
     let (greedy, _client) = pair_within(&queue_memory).await;
     greedy.welcome(vec![b'.'; 2 * HUGE].into());
     assert!(queue_memory.is_exceeded());
     let (modest, _other) = pair_within(&queue_memory).await;
-    let frame = Bytes::from(vec![b'x'; 1024]);
-    while modest.lock().farewell.is_none() {
-        modest.send(frame.clone());
+    let small = frame(1014);
+    while modest.state.lock().farewell.is_none() {
+        modest.send(small.clone());
     }
-    assert_eq!(
-        modest.lock().reservation.bytes().next_multiple_of(1024),
-        FAIR_BYTES,
-        "until then it keeps what is fair"
-    );
-    assert_eq!(
-        modest.next_event().await,
-        TransportEvent::Farewell(Farewell { reason: Bye::Overloaded, retry_after_ms: None })
-    );
+    let waiting = modest.state.lock().reservation.bytes();
+    assert_eq!(waiting.next_multiple_of(1024), FAIR_BYTES, "a fair share may wait");
+    assert_eq!(modest.next_event().await, farewell(Bye::Overloaded));
     drop(greedy);
-    assert!(!queue_memory.is_exceeded(), "what nobody waits for is given back");
+    assert!(!queue_memory.is_exceeded(), "a dropped connection releases its share");
 }
 
 #[test]
-fn rest_of_a_begun_frame_ends_with_the_frame() {
+fn begun_frame_ends_with_its_last_byte() {
     let frames: Vec<u8> = [vec![0x81, 3], b"one".to_vec(), vec![0x81, 126, 0, 200], vec![b'x'; 200]].concat();
     let rest = |written| {
-        let whole = Bytes::from(frames.clone());
-        let frames = whole.slice(written..);
-        Waiting { whole, frames, counted: true, since: Instant::now() }.rest_of_begun_frame().len()
+        let waiting = Waiting { frames: frames.clone().into(), written, counted: true, since: Instant::now() };
+        waiting.begun_frame().map(|begun| begun.left().len())
     };
-    assert_eq!((rest(0), rest(1), rest(5), rest(6), rest(200)), (0, 4, 0, 203, 9));
+    assert_eq!([0, 1, 5, 6, 200, 209].map(rest), [None, Some(4), None, Some(203), Some(9), None]);
 }
 
 #[tokio::test]
-async fn slow_client_gets_the_begun_frame_and_the_last_word() {
+async fn slow_client_gets_the_begun_frame_and_the_last_ones() {
     let (transport, mut client) = pair().await;
-    let frame =
-        |size: usize| Bytes::from([vec![0x82, 127], (size as u64).to_be_bytes().to_vec(), vec![b'x'; size]].concat());
     transport.welcome(frame(HUGE));
     transport.send(frame(1000));
-    let finishing = Arc::clone(&transport);
-    let finishing = tokio::spawn(async move { finishing.finish(Bytes::from_static(b"bye")).await });
-    // The client takes nothing until the server has given up on all but the begun frame.
+    let server = Arc::clone(&transport);
+    let finished = tokio::spawn(async move { server.finish(Bytes::from_static(b"bye")).await });
+    // The client reads only once the server has dropped all other frames.
     let mut polls = tokio::time::interval(Duration::from_millis(10));
-    while transport.lock().waiting.back().is_none_or(|last| last.frames != "bye") || transport.lock().waiting.len() > 2
-    {
+    let is_dropped = || {
+        let state = transport.state.lock();
+        state.waiting.len() == 2 && state.waiting.back().is_some_and(|last| last.frames == "bye")
+    };
+    while !is_dropped() {
         polls.tick().await;
     }
     let mut all = vec![];
     client.read_to_end(&mut all).await.unwrap();
-    assert_eq!(all.len(), frame(HUGE).len() + 3, "the frame that has not begun is left out");
+    assert_eq!(all.len(), frame(HUGE).len() + 3, "the frame that has not begun is dropped");
     assert!(all.ends_with(b"xbye"));
-    finishing.await.unwrap();
+    finished.await.unwrap();
 }
 
 #[tokio::test]
-async fn client_that_takes_nothing_at_the_end_is_reset() {
+async fn client_that_reads_nothing_at_the_end_is_reset() {
     let (transport, mut client) = pair().await;
     fill(&transport);
     transport.finish(Bytes::from_static(b"bye")).await;

@@ -2,6 +2,7 @@
 
 mod axe;
 mod devtools;
+mod freeze;
 mod make;
 
 use std::{fs, path::Path, process::Command, time::Duration};

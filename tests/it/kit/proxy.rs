@@ -58,7 +58,7 @@ struct Weather {
     half_open: HashSet<u64>,
     /// Those that are open, and whether they subscribed.
     open: Vec<(u64, Arc<AtomicBool>)>,
-    /// How much later Redis' answers come.
+    /// How much later answers come.
     delay: Duration,
     /// Raised to end everything that is open now.
     storms: u64,
@@ -97,7 +97,12 @@ impl Proxy {
         });
     }
 
-    /// Has Redis' answers come this much later.
+    /// Never again passes anything through the connections that are open; new ones are fine.
+    pub fn half_open(&self) {
+        self.weather.send_modify(|weather| weather.half_open = weather.open.iter().map(|(id, _)| *id).collect());
+    }
+
+    /// Has answers come this much later.
     pub fn delay(&self, by: Duration) {
         self.weather.send_modify(|weather| weather.delay = by);
     }

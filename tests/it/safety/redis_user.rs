@@ -37,6 +37,7 @@ async fn shipped_redis_user_may_do_exactly_what_the_room_needs() {
         instance.wait_for_readyz(200, SOON).await;
     }
     chat(&cluster).await;
+    lose_instance(&mut cluster).await;
     let trim = ["ACL", "DRYRUN", "ruang", "XTRIM", "ruang:{ruang_chat_utama}:log", "MINID", "1-1"];
     assert_eq!(admin(cluster.redis(), &trim).await.trim(), "OK", "where messages have an age");
     let denied = admin(cluster.redis(), &["ACL", "LOG"]).await;
@@ -88,6 +89,15 @@ async fn chat(cluster: &Cluster) {
     for client in [sari, budi] {
         client.http_client.log_out().await.redirects_to("/");
     }
+}
+
+/// An instance dies: the other reads the room and releases its people.
+async fn lose_instance(cluster: &mut Cluster) {
+    let mut sari = cluster.join(0, "sari").await;
+    let _budi = cluster.join(1, "budi").await;
+    sari.wait_for_members(&["budi", "sari"]).await;
+    cluster.instances[1].kill();
+    sari.wait_for_members(&["sari"]).await;
 }
 
 /// The shipped file with a password put in, as docs/redis.md says.

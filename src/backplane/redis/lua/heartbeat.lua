@@ -1,9 +1,11 @@
 -- Renews an incarnation's lease, and adds and removes the people it holds.
--- KEYS: the room's, then the claim of each person's name: in `adds`, in `renewals`, in `dels`.
+-- KEYS: the room's, then the people whom the incarnation holds, then the claim of each person's name: in `adds`, in
+--   `renewals`, in `dels`.
 -- args: incarnation, heartbeat_seq, draining, name_hold_ms, history_age_ms (absent: any age),
 --   adds, renewals and dels (lists of people: who, name, tag).
 -- Returns: outcome 'stale' | 'gone' (epoch) | 'renewed' (position, refused name keys, leases by incarnation, time_us).
 local incarnation, seq = args.incarnation, args.heartbeat_seq
+local held = KEYS[11]
 
 local lease = redis.call('HGET', leases, incarnation)
 if lease then
@@ -17,6 +19,12 @@ elseif seq ~= 1 then
   return cjson.encode({ outcome = 'gone', epoch = digits(room.epoch) })
 end
 redis.call('HSET', leases, incarnation, digits(seq) .. (args.draining and 'd' or ''))
+
+-- Only a hash that exists from the first heartbeat on is complete. It expires if an older version reaps the incarnation.
+if seq == 1 then
+  redis.call('HSET', held, '', '')
+end
+local is_complete = redis.call('PEXPIRE', held, 86400000) == 1
 
 -- Adds this incarnation to the holders of a person, in place of those that drain: the person has moved on from them,
 -- and need not stay listed there.
@@ -47,6 +55,9 @@ local function add(person, claim, is_renewal)
     return
   end
   redis.call('SET', claim, person.tag, 'PX', args.name_hold_ms)
+  if is_complete then
+    redis.call('HSET', held, person.who, '')
+  end
   local name, holders = holders_of(person.who)
   if not name then
     redis.call('HSET', people, person.who, person.name .. '\n' .. incarnation)
@@ -60,6 +71,7 @@ local function remove(person, claim)
   if redis.call('GET', claim) == person.tag then
     redis.call('PEXPIRE', claim, args.name_hold_ms)
   end
+  redis.call('HDEL', held, person.who)
   local name = release(person.who, incarnation)
   if name then
     left[#left + 1] = { person.who, name }
@@ -67,13 +79,13 @@ local function remove(person, claim)
 end
 
 for i, person in ipairs(args.adds) do
-  add(person, KEYS[10 + i])
+  add(person, KEYS[11 + i])
 end
 for i, person in ipairs(args.renewals) do
-  add(person, KEYS[10 + #args.adds + i], true)
+  add(person, KEYS[11 + #args.adds + i], true)
 end
 for i, person in ipairs(args.dels) do
-  remove(person, KEYS[10 + #args.adds + #args.renewals + i])
+  remove(person, KEYS[11 + #args.adds + #args.renewals + i])
 end
 
 publish_presence(joined, left)

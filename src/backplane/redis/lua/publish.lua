@@ -32,7 +32,7 @@ for _, generation in pairs(nonces) do
   end
 end
 
--- Microseconds until the sender's turn; 0 takes it. The same algorithm as pace.rs.
+-- Microseconds until the sender's turn; 0 takes it. The same algorithm as memory/message_rates.rs.
 local function take_turn()
   local slow = tonumber(redis.call('HGET', rules, 'slow') or '0') * 1000
   local every, ahead = args.every_us, args.ahead_us

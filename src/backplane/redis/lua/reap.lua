@@ -1,9 +1,14 @@
--- Declares an incarnation dead, and releases some of the people it held.
--- KEYS: the room's, then the claim of each name in `names`.
--- args: incarnation, heartbeat_seq, name_hold_ms, names (name keys to release), last (nobody is left after this call).
--- Returns: outcome 'alive' | 'done'.
+-- Declares an incarnation dead, and releases some of the people it holds, or forgets it once it holds nobody.
+-- KEYS: the room's, then the people whom the incarnation holds, then the claim of each name in `names`.
+-- args: incarnation, heartbeat_seq, name_hold_ms, names (name keys to release), last (forget the incarnation).
+-- Returns: outcome 'alive' | 'more' (it may hold people) | 'forgotten' (nothing is left of it).
+local held = KEYS[11]
+
 local lease = redis.call('HGET', leases, args.incarnation)
-if lease and lease:sub(-1) ~= 'x' then
+if not lease then
+  return '{"outcome":"forgotten"}'
+end
+if lease:sub(-1) ~= 'x' then
   if tonumber(lease:match('^%d+')) ~= args.heartbeat_seq then
     return '{"outcome":"alive"}'
   end
@@ -12,14 +17,21 @@ end
 
 local left = {}
 for i, name_key in ipairs(args.names) do
-  redis.call('PEXPIRE', KEYS[10 + i], args.name_hold_ms)
-  local name = release(name_key, args.incarnation)
-  if name then
-    left[#left + 1] = { name_key, name }
+  -- Released already if another instance was faster, or if the session ended.
+  if is_held(name_key, args.incarnation) then
+    redis.call('PEXPIRE', KEYS[11 + i], args.name_hold_ms)
+    local name = release(name_key, args.incarnation)
+    if name then
+      left[#left + 1] = { name_key, name }
+    end
   end
+  redis.call('HDEL', held, name_key)
 end
 publish_presence({}, left)
-if args.last then
+-- A failover may have brought people back. The hash has one field of its own.
+if args.last and #redis.call('HGETALL', held) <= 2 then
   redis.call('HDEL', leases, args.incarnation)
+  redis.call('UNLINK', held)
+  return '{"outcome":"forgotten"}'
 end
-return '{"outcome":"done"}'
+return '{"outcome":"more"}'

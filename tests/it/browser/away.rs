@@ -1,0 +1,75 @@
+//! Away and back: a page returns by itself, soon, with what it missed and what waited. The network is 100 ms long.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+use super::{CONNECTION, TEXT, alone, network, signs_in};
+use crate::kit::{Browser, proxy::Target};
+
+const LATENCY: Duration = Duration::from_millis(100);
+/// Longer than a page takes for a hiccup.
+const FROZEN: Duration = Duration::from_secs(12);
+/// Long enough for delays between attempts to have grown.
+const AWAY: Duration = Duration::from_secs(25);
+
+#[tokio::test]
+async fn frozen_browser_is_back_within_3_s_of_waking() {
+    let cluster = alone().await;
+    let (network, base) = network(&cluster).await;
+    network.delay(LATENCY);
+    let sari = Browser::start("id").await;
+    signs_in(&sari, &base, "sari").await;
+    let mut budi = cluster.join(0, "budi").await;
+    network.stall(Target::All);
+    sari.enter("#text", "ditulis sebelum tidur").await;
+    sari.freeze();
+    // As with a network that has forgotten the connection: its end is not announced.
+    network.half_open();
+    network.heal();
+    network.delay(LATENCY);
+    budi.send_acked("selagi tidur").await;
+    sleep(FROZEN).await;
+    let woken = Instant::now();
+    sari.thaw();
+    sari.shows(TEXT, "selagi tidur").await;
+    sari.shows(TEXT, "ditulis sebelum tidur").await;
+    let took = woken.elapsed();
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    budi.wait_for_text("sari", "ditulis sebelum tidur").await;
+}
+
+#[tokio::test]
+async fn page_is_back_within_5_s_of_the_servers_return() {
+    let cluster = alone().await;
+    let (network, base) = network(&cluster).await;
+    network.delay(LATENCY);
+    let sari = Browser::start("id").await;
+    signs_in(&sari, &base, "sari").await;
+    network.cut(Target::All);
+    sari.comes_to(CONNECTION, "waiting").await;
+    sleep(AWAY).await;
+    network.heal();
+    network.delay(LATENCY);
+    let returned = Instant::now();
+    sari.comes_to(CONNECTION, "online").await;
+    let took = returned.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[tokio::test]
+async fn page_that_waits_connects_at_a_keystroke() {
+    let cluster = alone().await;
+    let (network, base) = network(&cluster).await;
+    let sari = Browser::start("id").await;
+    signs_in(&sari, &base, "sari").await;
+    // From now on no timer of the page fires.
+    sari.script("window.setTimeout = () => 0", vec![]).await;
+    network.cut(Target::All);
+    sari.comes_to(CONNECTION, "waiting").await;
+    network.heal();
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(sari.script(CONNECTION, vec![]).await, "waiting");
+    sari.types("#text", "h").await;
+    sari.comes_to(CONNECTION, "online").await;
+}
