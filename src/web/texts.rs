@@ -50,6 +50,7 @@ pub struct SignIn {
     pub held: &'static str,
     pub banned: &'static str,
     pub too_many: &'static str,
+    pub full: &'static str,
     pub unavailable: &'static str,
 }
 

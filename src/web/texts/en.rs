@@ -20,6 +20,7 @@ pub(super) static TEXTS: Texts = Texts {
         held: "Somebody else is using this name. Try another one.",
         banned: "The operator has blocked this name for another {left}. Try another one, or come back later.",
         too_many: "Too many attempts. Wait a moment and try again.",
+        full: "The room has no space for more people at the moment. Try again in a few minutes.",
         unavailable: "The room cannot be reached at the moment. Try again shortly.",
     },
     chat: Chat {
