@@ -2,6 +2,10 @@
 //!
 //! [`Settings`] declares every setting with its names, its default and its help. An invalid value ends the start with
 //! one line that names the setting, the value and what is accepted.
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "the help texts of clap are doc comments, and addresses have brackets"
+)]
 
 mod command;
 mod file;
