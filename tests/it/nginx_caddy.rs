@@ -10,7 +10,7 @@ use reqwest::Method;
 
 use crate::kit::{
     Cluster, Engine, HttpClient, Response, SOON, WsClient, eventually,
-    nginx_caddy::{Kind, WebServer},
+    nginx_caddy::{WebServer, WebServerKind},
 };
 
 /// Longer than the server's pings are apart.
@@ -24,13 +24,13 @@ macro_rules! through_each {
         mod nginx {
             $(#[tokio::test]
             async fn $case() {
-                super::$case($crate::kit::nginx_caddy::Kind::Nginx).await;
+                super::$case($crate::kit::nginx_caddy::WebServerKind::Nginx).await;
             })+
         }
         mod caddy {
             $(#[tokio::test]
             async fn $case() {
-                super::$case($crate::kit::nginx_caddy::Kind::Caddy).await;
+                super::$case($crate::kit::nginx_caddy::WebServerKind::Caddy).await;
             })+
         }
     };
@@ -51,7 +51,7 @@ async fn two() -> Cluster {
     of.set("RUANG_SIGN_INS_PER_MINUTE", "6").start().await
 }
 
-async fn chat_reaches_every_instance(kind: Kind) {
+async fn chat_reaches_every_instance(kind: WebServerKind) {
     let cluster = two().await;
     let web_server = WebServer::start(&cluster, kind).await;
     let names = ["adi", "budi", "citra", "dewi"];
@@ -70,7 +70,7 @@ async fn chat_reaches_every_instance(kind: Kind) {
     clients[0].http_client.get("/api/messages").await.is(200);
 }
 
-async fn idle_socket_stays_open(kind: Kind) {
+async fn idle_socket_stays_open(kind: WebServerKind) {
     let cluster = two().await;
     let web_server = WebServer::start(&cluster, kind).await;
     let mut sari = WsClient::sign_in_and_join(&HttpClient::new(web_server.base()), "sari").await;
@@ -82,7 +82,7 @@ async fn idle_socket_stays_open(kind: Kind) {
     assert_eq!(transcript.welcomes.len(), 1, "on the same connection");
 }
 
-async fn draining_instance_gets_no_requests_and_clients_resume(kind: Kind) {
+async fn draining_instance_gets_no_requests_and_clients_resume(kind: WebServerKind) {
     let mut cluster = two().await;
     let web_server = WebServer::start(&cluster, kind).await;
     let mut sari = WsClient::sign_in_and_join(&HttpClient::new(web_server.base()), "sari").await;
@@ -97,7 +97,7 @@ async fn draining_instance_gets_no_requests_and_clients_resume(kind: Kind) {
     assert_eq!(back.transcript().last_welcome()["recovered"], true);
 }
 
-async fn no_ready_instance_still_answers_503_with_retry_after(kind: Kind) {
+async fn no_ready_instance_still_answers_503_with_retry_after(kind: WebServerKind) {
     let mut cluster = two().await;
     let web_server = WebServer::start(&cluster, kind).await;
     let sari = HttpClient::new(web_server.base());
@@ -128,7 +128,7 @@ fn away(response: &Response) -> Result<(), String> {
     if is_own { Ok(()) } else { Err(format!("{response:?}")) }
 }
 
-async fn full_instances_refuse_sockets_with_retry_after_not_pages(kind: Kind) {
+async fn full_instances_refuse_sockets_with_retry_after_not_pages(kind: WebServerKind) {
     let cluster = Cluster::builder(Engine::Redis).instances(2).set("RUANG_MAX_CONNECTIONS", "1").start().await;
     let web_server = WebServer::start(&cluster, kind).await;
     let _inside = (cluster.join(0, "adi").await, cluster.join(1, "budi").await);
@@ -141,7 +141,7 @@ async fn full_instances_refuse_sockets_with_retry_after_not_pages(kind: Kind) {
     }
 }
 
-async fn killed_instance_fails_no_page(kind: Kind) {
+async fn killed_instance_fails_no_page(kind: WebServerKind) {
     let mut cluster = two().await;
     let web_server = WebServer::start(&cluster, kind).await;
     cluster.instances[0].kill();
@@ -150,7 +150,7 @@ async fn killed_instance_fails_no_page(kind: Kind) {
     }
 }
 
-async fn limits_apply_to_the_seen_address_and_cross_site_is_403(kind: Kind) {
+async fn limits_apply_to_the_seen_address_and_cross_site_is_403(kind: WebServerKind) {
     let cluster = two().await;
     let web_server = WebServer::start(&cluster, kind).await;
     let from = |last: u8| HttpClient::from_address(web_server.base(), Some(IpAddr::from([127, 0, 0, last])));
@@ -176,7 +176,7 @@ async fn limits_apply_to_the_seen_address_and_cross_site_is_403(kind: Kind) {
 #[tokio::test]
 async fn nginx_retries_a_full_instance_on_another() {
     let cluster = Cluster::builder(Engine::Redis).instances(2).set("RUANG_MAX_CONNECTIONS", "3").start().await;
-    let web_server = WebServer::start(&cluster, Kind::Nginx).await;
+    let web_server = WebServer::start(&cluster, WebServerKind::Nginx).await;
     let mut inside = vec![];
     for name in ["adi", "budi", "citra"] {
         inside.push(cluster.join(0, name).await);
@@ -189,7 +189,7 @@ async fn nginx_retries_a_full_instance_on_another() {
 #[tokio::test]
 async fn nginx_workers_have_descriptors_for_all_connections() {
     let cluster = two().await;
-    let web_server = WebServer::start(&cluster, Kind::Nginx).await;
+    let web_server = WebServer::start(&cluster, WebServerKind::Nginx).await;
     let workers = web_server.worker_descriptor_limits();
     assert!(
         !workers.is_empty() && workers.iter().all(|files| *files > 16_384),
@@ -200,7 +200,7 @@ async fn nginx_workers_have_descriptors_for_all_connections() {
 #[tokio::test]
 async fn caddy_error_log_has_no_query_strings() {
     let mut cluster = two().await;
-    let web_server = WebServer::start(&cluster, Kind::Caddy).await;
+    let web_server = WebServer::start(&cluster, WebServerKind::Caddy).await;
     for instance in &mut cluster.instances {
         instance.kill();
     }

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use crate::{
     http_client::HttpClient,
-    transcript::{ChatMessage, PresenceChange, Transcript},
+    transcript::{ChatMessage, Transcript},
     ws_client::WsClient,
 };
 
@@ -155,10 +155,7 @@ impl Person {
 
     fn remember(&mut self, transcript: &Transcript) {
         self.transcript.extend(transcript.messages.clone());
-        self.gone.extend(transcript.changes.iter().filter_map(|moved| match moved {
-            PresenceChange::Left(name) => Some(name.clone()),
-            PresenceChange::Joined(_) => None,
-        }));
+        self.gone.extend(transcript.leaves().into_iter().map(str::to_owned));
     }
 
     /// Says what is still to be said.

@@ -65,7 +65,7 @@ async fn message_is_one_trace_from_sender_to_every_instance() {
     for span in &delivered {
         assert_eq!((&span.parent, span.kind), (&said.id, SpanKind::Consumer));
         assert_eq!(&span.attributes["messaging.message.id"], id);
-        assert!(span.began >= said.began, "{span:?}");
+        assert!(span.started_at >= said.started_at, "{span:?}");
         assert_eq!(span.resource["service.name"], "ruang");
         assert_eq!(span.resource["service.version"], env!("CARGO_PKG_VERSION"));
     }

@@ -27,7 +27,7 @@ on_both_engines! {
 async fn reset_socket_leaves_after_the_grace(engine: Engine) {
     let cluster = Cluster::builder(engine).set("RUANG_LEAVE_GRACE", "250ms").start().await;
     let mut budi = cluster.join(0, "budi").await;
-    let sari = signed_in(&cluster, "sari").await;
+    let sari = cluster.sign_in(0, "sari").await;
     for _ in 0..3 {
         let (stream, _) = joined(&sari).await;
         budi.wait_for_members(&["budi", "sari"]).await;
@@ -41,7 +41,7 @@ async fn reset_socket_leaves_after_the_grace(engine: Engine) {
 async fn client_without_pongs_is_closed_after_a_minute() {
     let cluster = Cluster::with_defaults(Engine::Memory).await;
     let mut budi = cluster.join(0, "budi").await;
-    let (mut stream, began) = joined(&signed_in(&cluster, "sari").await).await;
+    let (mut stream, began) = joined(&cluster.sign_in(0, "sari").await).await;
     let mut all = vec![];
     within(SILENCE + LATE, "the end", stream.read_to_end(&mut all)).await.expect("an end in order");
     let lasted = began.elapsed();
@@ -58,7 +58,7 @@ async fn non_reading_client_is_closed_and_others_are_not_slowed(engine: Engine) 
     let cluster =
         Cluster::builder(engine).set("RUANG_MESSAGES_PER_SECOND", "0").set("RUANG_LEAVE_GRACE", "250ms").start().await;
     let (mut sari, mut budi) = (cluster.join(0, "sari").await, cluster.join(0, "budi").await);
-    let http_client = signed_in(&cluster, "tuli").await;
+    let http_client = cluster.sign_in(0, "tuli").await;
     let mut deaf = stalled_client(&http_client).await;
     sari.wait_for_members(&["budi", "sari", "tuli"]).await;
     let began = Instant::now();
@@ -76,12 +76,6 @@ async fn non_reading_client_is_closed_and_others_are_not_slowed(engine: Engine) 
     // All that it was sent is in order; what it was not sent it will ask for.
     let _ = within(SOON, "the rest", deaf.read_to_end(&mut rest)).await;
     assert!(rest.len() > 256 * 1024, "{} bytes", rest.len());
-}
-
-async fn signed_in(cluster: &Cluster, name: &str) -> HttpClient {
-    let http_client = cluster.http_client(0);
-    http_client.sign_in(name).await.redirects_to("/chat");
-    http_client
 }
 
 async fn joined(http_client: &HttpClient) -> (TcpStream, Instant) {

@@ -1,6 +1,6 @@
 //! Who is here, told truly and without noise.
 
-use crate::kit::{Cluster, Engine, WsClient, engines::on_both_engines, transcript::PresenceChange};
+use crate::kit::{Cluster, Engine, WsClient, engines::on_both_engines};
 
 on_both_engines! {
     joins_and_leaves_reach_all,
@@ -23,10 +23,7 @@ async fn joins_and_leaves_reach_all(engine: Engine) {
     citra.leave().await;
     for client in [&mut sari, &mut budi] {
         let transcript = client.wait_for_members(&["budi", "sari"]).await;
-        assert_eq!(
-            moves_of(&transcript.changes, "citra"),
-            [PresenceChange::Joined("citra".into()), PresenceChange::Left("citra".into())]
-        );
+        assert_eq!(transcript.changes_of("citra"), ["joined", "left"]);
     }
 }
 
@@ -49,9 +46,9 @@ async fn second_tab_is_no_second_person(engine: Engine) {
     second.leave().await;
     // A person who comes and goes in between shows that the tab would have been told by now.
     cluster.join(0, "citra").await.leave().await;
-    let gone = |transcript: &crate::kit::Transcript| transcript.changes.contains(&PresenceChange::Left("citra".into()));
+    let gone = |transcript: &crate::kit::Transcript| transcript.has_left("citra");
     let transcript = sari.expect("citra came and went", gone).await;
-    assert_eq!(moves_of(&transcript.changes, "budi"), [PresenceChange::Joined("budi".into())]);
+    assert_eq!(transcript.changes_of("budi"), ["joined"]);
     budi.send_text("masih di sini").await;
     sari.wait_for_text("budi", "masih di sini").await;
 }
@@ -66,9 +63,9 @@ async fn reconnect_within_the_grace_is_not_announced(engine: Engine) {
     let mut back = WsClient::connect_and_join(&http_client).await;
     // Longer than the grace of the first connection: its end would have been told by now.
     cluster.join(0, "citra").await.leave().await;
-    let gone = |transcript: &crate::kit::Transcript| transcript.changes.contains(&PresenceChange::Left("citra".into()));
+    let gone = |transcript: &crate::kit::Transcript| transcript.has_left("citra");
     let transcript = sari.expect("citra came and went", gone).await;
-    assert_eq!(moves_of(&transcript.changes, "budi"), [PresenceChange::Joined("budi".into())]);
+    assert_eq!(transcript.changes_of("budi"), ["joined"]);
     back.send_text("kembali").await;
     sari.wait_for_text("budi", "kembali").await;
 }
@@ -104,15 +101,6 @@ async fn return_after_a_leave_is_announced(engine: Engine) {
     sari.wait_for_members(&["sari"]).await;
     let _back = WsClient::connect_and_join(&http_client).await;
     let transcript = sari.wait_for_members(&["budi", "sari"]).await;
-    let expected = [
-        PresenceChange::Joined("budi".into()),
-        PresenceChange::Left("budi".into()),
-        PresenceChange::Joined("budi".into()),
-    ];
-    assert_eq!(moves_of(&transcript.changes, "budi"), expected);
-}
-
-fn moves_of(changes: &[PresenceChange], name: &str) -> Vec<PresenceChange> {
-    let of = |moved: &&PresenceChange| matches!(moved, PresenceChange::Joined(who) | PresenceChange::Left(who) if who == name);
-    changes.iter().filter(of).cloned().collect()
+    let expected = ["joined", "left", "joined"];
+    assert_eq!(transcript.changes_of("budi"), expected);
 }
