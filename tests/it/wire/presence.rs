@@ -1,4 +1,4 @@
-//! Who is here, told truly and without noise.
+//! Joins and leaves: correct, once, and without those of short reconnects.
 
 use crate::kit::{Cluster, Engine, WsClient, engines::on_both_engines};
 
@@ -33,7 +33,11 @@ async fn join_is_announced_before_the_first_message(engine: Engine) {
     let mut budi = cluster.join(0, "budi").await;
     budi.send_text("halo").await;
     let transcript = sari.wait_for_text("budi", "halo").await;
-    assert!(transcript.members.contains("budi"), "the message came before its sender: {:?}", transcript.frames);
+    assert!(
+        transcript.members.contains("budi"),
+        "the message arrived before its sender's join: {:?}",
+        transcript.frames
+    );
 }
 
 async fn second_tab_is_no_second_person(engine: Engine) {
@@ -44,10 +48,10 @@ async fn second_tab_is_no_second_person(engine: Engine) {
     let mut second = WsClient::connect_and_join(&budi.http_client).await;
     assert_eq!(second.wait_for_members(&["budi", "sari"]).await.count, 2);
     second.leave().await;
-    // A person who comes and goes in between shows that the tab would have been told by now.
+    // Another person's join and leave shows that enough time has passed.
     cluster.join(0, "citra").await.leave().await;
-    let gone = |transcript: &crate::kit::Transcript| transcript.has_left("citra");
-    let transcript = sari.expect("citra came and went", gone).await;
+    let has_left = |transcript: &crate::kit::Transcript| transcript.has_left("citra");
+    let transcript = sari.expect("citra has left", has_left).await;
     assert_eq!(transcript.changes_of("budi"), ["joined"]);
     budi.send_text("masih di sini").await;
     sari.wait_for_text("budi", "masih di sini").await;
@@ -61,10 +65,10 @@ async fn reconnect_within_the_grace_is_not_announced(engine: Engine) {
     let http_client = budi.http_client.clone();
     budi.leave().await;
     let mut back = WsClient::connect_and_join(&http_client).await;
-    // Longer than the grace of the first connection: its end would have been told by now.
+    // Longer than the grace of the first connection.
     cluster.join(0, "citra").await.leave().await;
-    let gone = |transcript: &crate::kit::Transcript| transcript.has_left("citra");
-    let transcript = sari.expect("citra came and went", gone).await;
+    let has_left = |transcript: &crate::kit::Transcript| transcript.has_left("citra");
+    let transcript = sari.expect("citra has left", has_left).await;
     assert_eq!(transcript.changes_of("budi"), ["joined"]);
     back.send_text("kembali").await;
     sari.wait_for_text("budi", "kembali").await;
@@ -78,7 +82,7 @@ async fn leave_is_announced_after_the_grace(engine: Engine) {
     budi.leave().await;
     sari.send_acked("budi masih dihitung").await;
     let transcript = sari.catch_up().await;
-    assert!(transcript.members.contains("budi"), "a grace is no absence: {:?}", transcript.changes);
+    assert!(transcript.members.contains("budi"), "a person within the grace is present: {:?}", transcript.changes);
     sari.wait_for_members(&["sari"]).await;
 }
 
