@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(300);
 
 /// What one of them does.
 #[derive(Clone, Copy, Debug)]
-enum Harm {
+enum Attack {
     /// Pings by the hundred, none of whose answers is read.
     Pings,
     /// Bytes that are no frames.
@@ -45,23 +45,23 @@ enum Harm {
     Resets,
 }
 
-const ALL: [Harm; 10] = [
-    Harm::Pings,
-    Harm::Noise,
-    Harm::Deaf,
-    Harm::Parts,
-    Harm::Dribble,
-    Harm::Mistakes,
-    Harm::Pages,
-    Harm::Head,
-    Harm::Names,
-    Harm::Resets,
+const ALL: [Attack; 10] = [
+    Attack::Pings,
+    Attack::Noise,
+    Attack::Deaf,
+    Attack::Parts,
+    Attack::Dribble,
+    Attack::Mistakes,
+    Attack::Pages,
+    Attack::Head,
+    Attack::Names,
+    Attack::Resets,
 ];
 
 /// Starts this many against one instance. They end when the set is dropped.
-pub fn against(base: &str, how_many: usize) -> JoinSet<()> {
+pub fn start(base: &str, count: usize) -> JoinSet<()> {
     let mut all = JoinSet::new();
-    for i in 0..how_many {
+    for i in 0..count {
         let base = base.to_owned();
         all.spawn(async move {
             for round in 0_u64.. {
@@ -74,32 +74,32 @@ pub fn against(base: &str, how_many: usize) -> JoinSet<()> {
     all
 }
 
-async fn attempt(harm: Harm, base: &str, i: usize, round: u64) -> std::io::Result<()> {
-    if matches!(harm, Harm::Head | Harm::Resets) {
-        return without_a_session(harm, base).await;
+async fn attempt(attack: Attack, base: &str, i: usize, round: u64) -> std::io::Result<()> {
+    if matches!(attack, Attack::Head | Attack::Resets) {
+        return without_a_session(attack, base).await;
     }
     let http_client = HttpClient::new(base);
-    let name = if matches!(harm, Harm::Names) { shape(i, round) } else { format!("jahat {i}") };
+    let name = if matches!(attack, Attack::Names) { shape(i, round) } else { format!("jahat {i}") };
     let signed_in = http_client.request(Method::POST, "/").form(&[("username", name.as_str())]).send().await;
-    if matches!(harm, Harm::Names) || !signed_in.is_ok_and(|response| response.status().as_u16() == 303) {
+    if matches!(attack, Attack::Names) || !signed_in.is_ok_and(|response| response.status().as_u16() == 303) {
         let _ = http_client.request(Method::POST, "/logout").send().await;
         return Ok(());
     }
-    if matches!(harm, Harm::Pages) {
+    if matches!(attack, Attack::Pages) {
         for path in ["/api/messages?limit=200", "/chat", "/api/members?limit=200"].repeat(10) {
             let _ = http_client.try_get(path).await;
         }
     } else {
-        on_a_socket(harm, &http_client).await?;
+        on_a_socket(attack, &http_client).await?;
     }
     let _ = http_client.request(Method::POST, "/logout").send().await;
     Ok(())
 }
 
-async fn without_a_session(harm: Harm, base: &str) -> std::io::Result<()> {
+async fn without_a_session(attack: Attack, base: &str) -> std::io::Result<()> {
     let mut stream = TcpStream::connect(base.trim_start_matches("http://")).await?;
     stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nX: ").await?;
-    if matches!(harm, Harm::Resets) {
+    if matches!(attack, Attack::Resets) {
         return socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
     }
     loop {
@@ -108,36 +108,36 @@ async fn without_a_session(harm: Harm, base: &str) -> std::io::Result<()> {
     }
 }
 
-async fn on_a_socket(harm: Harm, http_client: &HttpClient) -> std::io::Result<()> {
+async fn on_a_socket(attack: Attack, http_client: &HttpClient) -> std::io::Result<()> {
     let (mut stream, head) = try_handshake(http_client, "").await?;
     if !head.starts_with("HTTP/1.1 101 ") {
         return Ok(());
     }
     let join = masked(0x81, br#"{"type":"join"}"#);
-    match harm {
-        Harm::Pings => {
+    match attack {
+        Attack::Pings => {
             stream.write_all(&join).await?;
             for _ in 0..10 {
                 stream.write_all(&masked(0x89, &[b'p'; 100]).repeat(100)).await?;
                 sleep(Duration::from_millis(200)).await;
             }
         }
-        Harm::Noise => stream.write_all(&(0..=255).cycle().take(4096).collect::<Vec<u8>>()).await?,
-        Harm::Deaf => {
+        Attack::Noise => stream.write_all(&(0..=255).cycle().take(4096).collect::<Vec<u8>>()).await?,
+        Attack::Deaf => {
             for _ in 0..15 {
                 stream.write_all(&join).await?;
                 sleep(Duration::from_millis(1100)).await;
             }
             return socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
         }
-        Harm::Parts => {
+        Attack::Parts => {
             stream.write_all(&masked(0x01, b"{")).await?;
             for _ in 0..100 {
                 stream.write_all(&masked(0x00, &[b' '; 100]).repeat(20)).await?;
                 sleep(Duration::from_millis(20)).await;
             }
         }
-        Harm::Dribble => {
+        Attack::Dribble => {
             for byte in join.iter().chain(&masked(0x81, json!({"type": "ping"}).to_string().as_bytes())) {
                 stream.write_all(&[*byte]).await?;
                 sleep(Duration::from_secs(1)).await;
