@@ -54,7 +54,9 @@ fn embed(folder: &str, templates: &str) -> Result<(), Box<dyn Error>> {
         mix(&mut hash, &name, &fs::read(plain)?);
     }
     for (name, plain) in sorted(&root.join(folder))? {
-        let bytes = fs::read(&plain)?;
+        let bytes = without_comments(&name, fs::read(&plain)?);
+        let plain = out.join(&name);
+        fs::write(&plain, &bytes)?;
         mix(&mut hash, &name, &bytes);
         let (br, gz) = (out.join(format!("{name}.br")), out.join(format!("{name}.gz")));
         fs::write(&br, brotli(&bytes)?)?;
@@ -71,6 +73,28 @@ fn embed(folder: &str, templates: &str) -> Result<(), Box<dyn Error>> {
     }
     let table = format!("const HASH: &str = {short:?};\nstatic FILES: &[Asset] = &[\n{files}];\n");
     Ok(fs::write(out.join("assets.rs"), table)?)
+}
+
+/// Leaves out the lines of scripts and style sheets that are comments: a page's first load has none of them.
+fn without_comments(name: &str, bytes: Vec<u8>) -> Vec<u8> {
+    let text = match String::from_utf8(bytes) {
+        Ok(text) if name.ends_with(".js") || name.ends_with(".css") => text,
+        Ok(text) => return text.into_bytes(),
+        Err(binary) => return binary.into_bytes(),
+    };
+    let (mut kept, mut in_block) = (String::with_capacity(text.len()), false);
+    for line in text.lines() {
+        let code = line.trim();
+        let begins = in_block || code.starts_with("/*");
+        let ends = begins && code.ends_with("*/");
+        let is_comment = begins || (name.ends_with(".js") && code.starts_with("//"));
+        in_block = begins && !ends;
+        if !is_comment {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    kept.into_bytes()
 }
 
 /// Returns the files of a folder, sorted by name.

@@ -50,6 +50,7 @@ pub struct SignIn {
     pub held: &'static str,
     pub banned: &'static str,
     pub too_many: &'static str,
+    pub full: &'static str,
     pub unavailable: &'static str,
 }
 
@@ -196,6 +197,7 @@ pub struct Script {
     pub mute: &'static str,
     pub empty: &'static str,
     pub unread: &'static str,
+    pub unread_counted: Counted,
     pub show_more: &'static str,
     pub show_less: &'static str,
     pub gap: &'static str,

@@ -20,6 +20,7 @@ pub(super) static TEXTS: Texts = Texts {
         held: "Somebody else is using this name. Try another one.",
         banned: "The operator has blocked this name for another {left}. Try another one, or come back later.",
         too_many: "Too many attempts. Wait a moment and try again.",
+        full: "The room has no space for more people at the moment. Try again in a few minutes.",
         unavailable: "The room cannot be reached at the moment. Try again shortly.",
     },
     chat: Chat {
@@ -135,6 +136,9 @@ pub(super) static TEXTS: Texts = Texts {
         mute: "Mute",
         empty: "No messages yet. Say hello!",
         unread: "New since you left",
+        unread_counted: Counted {
+            one: "↑ {count} message since you left", other: "↑ {count} messages since you left"
+        },
         show_more: "Show more",
         show_less: "Show less",
         gap: "Some messages were missed.",

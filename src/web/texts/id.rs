@@ -20,6 +20,7 @@ pub(super) static TEXTS: Texts = Texts {
         held: "Nama ini sedang dipakai orang lain. Coba nama lain.",
         banned: "Nama ini diblokir pengelola selama {left} lagi. Coba nama lain, atau kembali nanti.",
         too_many: "Terlalu banyak percobaan. Tunggu sebentar, lalu coba lagi.",
+        full: "Ruang obrolan sedang penuh. Coba lagi beberapa menit lagi.",
         unavailable: "Ruang obrolan sedang tidak dapat diakses. Coba lagi beberapa saat lagi.",
     },
     chat: Chat {
@@ -138,6 +139,7 @@ pub(super) static TEXTS: Texts = Texts {
         mute: "Bisukan",
         empty: "Belum ada pesan. Mulailah menyapa!",
         unread: "Belum dibaca",
+        unread_counted: Counted::always("↑ {count} pesan sejak Anda pergi"),
         show_more: "Tampilkan semua",
         show_less: "Ringkas",
         gap: "Sebagian pesan terlewat.",
