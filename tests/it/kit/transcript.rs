@@ -135,11 +135,11 @@ impl Transcript {
 
     /// Returns the names of the people whose leave was received, in order.
     pub fn leaves(&self) -> Vec<&str> {
-        let left = |change| match change {
-            &PresenceChange::Left(ref name) => Some(name.as_str()),
-            &PresenceChange::Joined(_) => None,
-        };
-        self.changes.iter().filter_map(left).collect()
+        let leaves = self.changes.iter().filter_map(|change| match change {
+            PresenceChange::Left(name) => Some(name.as_str()),
+            PresenceChange::Joined(_) => None,
+        });
+        leaves.collect()
     }
 
     /// Returns whether this person's leave was received.

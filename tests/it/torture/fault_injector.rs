@@ -83,7 +83,7 @@ impl FaultInjector {
             }
             Fault::KillSubscribers => self.send_to_redis(&["CLIENT", "KILL", "TYPE", "pubsub"], from).await,
             Fault::KillClients => {
-                self.send_to_redis(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"], from).await
+                self.send_to_redis(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"], from).await;
             }
             Fault::ForgetScripts => self.send_to_redis(&["SCRIPT", "FLUSH"], from).await,
         }

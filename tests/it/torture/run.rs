@@ -6,9 +6,10 @@ use std::{
     time::Duration,
 };
 
+use tempfile::NamedTempFile;
 use tokio::time::{self, Instant};
 
-use crate::kit::{Cluster, Engine, HttpClient, transcript::ChatMessage};
+use crate::kit::{Cluster, Engine, HttpClient, operator::token_file, transcript::ChatMessage};
 
 use super::{
     connection::{NAME_PREFIX, message_from, participants_in},
@@ -41,7 +42,8 @@ struct Run {
 
 /// Runs the torture, from the first sign-in to the last check.
 pub async fn run(options: &Options) -> Record {
-    let cluster = start(options).await;
+    let token = token_file();
+    let cluster = start(options, &token).await;
     let soak = if options.hostile > 0 { Some(Soak::begin(&cluster.instances[0], options.hostile).await) } else { None };
     let (began, addresses) = (Instant::now(), Arc::new(Mutex::new(Vec::new())));
     let fault_injector = FaultInjector::new(cluster, options, Arc::clone(&addresses), began);
@@ -74,12 +76,12 @@ pub async fn run(options: &Options) -> Record {
     run.finish().await
 }
 
-async fn start(options: &Options) -> Cluster {
+async fn start(options: &Options, token: &NamedTempFile) -> Cluster {
     let millis = |time: Duration| format!("{}ms", time.as_millis());
     let settings = Cluster::builder(Engine::Redis).instances(options.instances);
     let settings = settings.set("RUANG_LEASE", &millis(options.lease)).set("RUANG_LEAVE_GRACE", &millis(options.grace));
     let settings = settings.set("RUANG_MESSAGES_PER_SECOND", "0").set("RUANG_CONNECTIONS_PER_ADDRESS", "0");
-    settings.set("RUANG_HISTORY", "1000000").start().await
+    settings.set("RUANG_HISTORY", "1000000").with_operator(token).start().await
 }
 
 impl Run {

@@ -12,6 +12,11 @@ use super::{Violation, ViolationKind, excerpt};
 /// Highest number of missed messages in a welcome.
 const WELCOME_LIMIT: usize = 500;
 
+/// Bytes of missed messages that surely fit into a welcome, which carries 128 KiB.
+const WELCOME_BYTES: usize = 112 * 1024;
+/// Bytes of a message besides its text.
+const MESSAGE_BYTES: usize = 200;
+
 /// The log, by id and by sender and nonce.
 struct Log<'a> {
     entries: &'a [ChatMessage],
@@ -103,7 +108,7 @@ impl Reader<'_> {
             // More missed messages than a welcome carries are a justified gap.
             let missed =
                 self.next.take().zip(messages.last().and_then(|message| self.log.places.get(message.id.as_str())));
-            if missed.is_none_or(|(next, last)| last + 1 - next <= WELCOME_LIMIT) {
+            if missed.and_then(|(next, last)| self.log.entries.get(next..=*last)).is_none_or(fits_welcome) {
                 self.report(i, ViolationKind::NeedlessGap, "was told of a gap without a loss".to_owned());
             }
         }
@@ -154,6 +159,13 @@ impl Reader<'_> {
         let (at, what) = (self.history.events[i].0, format!("{} {what}", self.history.name()));
         self.found.push(Violation { kind, at, what, shown_by: excerpt(self.history, i) });
     }
+}
+
+/// Returns whether a welcome carries these messages.
+fn fits_welcome(missed: &[ChatMessage]) -> bool {
+    let bytes =
+        |message: &ChatMessage| serde_json::Value::from(message.text.as_str()).to_string().len() + MESSAGE_BYTES;
+    missed.len() <= WELCOME_LIMIT && missed.iter().map(bytes).sum::<usize>() <= WELCOME_BYTES
 }
 
 impl Event {

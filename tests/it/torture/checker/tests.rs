@@ -105,6 +105,17 @@ fn announced_gap_beyond_the_welcome_limit_passes() {
 }
 
 #[test]
+fn announced_gap_beyond_the_welcome_bytes_passes() {
+    let back = (Moment::from_secs(3), bringing(false, 20..=20, &["adi"]));
+    let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), cut(2), connected(2), back, over(9)];
+    let mut record = record(20, &[("adi", &adi)]);
+    for message in &mut record.log[1..19] {
+        message.text = "\u{1f642}".repeat(2000);
+    }
+    check_finds(&record, &[]);
+}
+
+#[test]
 fn repeated_join_or_leave_is_out_of_turn() {
     let twice = [welcome(0, true, 0, &["adi"]), came(1, "budi", 2), came(2, "budi", 2), over(100)];
     let budi = [welcome(1, true, 0, &["adi", "budi"]), over(100)];
