@@ -38,8 +38,9 @@ async fn reconnect_storm_adds_few_redis_calls() {
     }
     println!("{STORM} reconnects: {before:?} → {after:?}");
     assert!(after.reads - before.reads <= 4, "log reads: {before:?} → {after:?}");
+    let lookups = after.sessions - before.sessions;
+    assert!(lookups <= STORM + 4, "one session look-up per client: {before:?} → {after:?}");
     // Two instances send heartbeats once per second and on changes.
-    assert!(after.sessions - before.sessions <= 4, "session look-ups: {before:?} → {after:?}");
     assert!(after.scripts - before.scripts <= STORM / 4, "scripts: {before:?} → {after:?}");
     assert_eq!(adi.transcript().leaves(), [""; 0]);
 }
