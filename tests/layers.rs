@@ -1,4 +1,4 @@
-//! Imports go one way: a module names only modules of layers below its own. rustc accepts import cycles; this test does
+//! Imports point downward: a module names only modules of layers below its own. rustc accepts import cycles; this test does
 //! not. The layers are those of the table in `src/lib.rs`.
 
 use std::{
@@ -12,7 +12,7 @@ fn every_module_has_one_layer() {
     let listed: Vec<String> = layers().concat();
     let modules: BTreeSet<String> = sources().iter().map(|file| module_of(file)).collect();
     assert_eq!(modules, listed.iter().cloned().collect());
-    assert_eq!(modules.len(), listed.len(), "a module twice: {listed:?}");
+    assert_eq!(modules.len(), listed.len(), "a module is listed twice: {listed:?}");
 }
 
 #[test]
@@ -45,13 +45,13 @@ fn imports_are_found_in_every_form() {
     assert_eq!(imports(text), ["backplane", "name", "room", "web"].map(str::to_owned).into());
 }
 
-/// The layers from the top, each with its modules. The binary's file is a module of its own.
+/// Returns the layers from the top, each with its modules. The binary's file is a separate module.
 fn layers() -> Vec<Vec<String>> {
     let map = include_str!("../src/lib.rs");
     map.lines().filter_map(|line| line.strip_prefix("//! | ")).skip(1).map(modules_in_row).collect()
 }
 
-/// The names in backticks of a row's first cell.
+/// Returns the names in backticks in a row's first cell.
 fn modules_in_row(row: &str) -> Vec<String> {
     let cell = row.trim_start_matches("| ").split(" | ").next().unwrap_or_default();
     cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
@@ -83,7 +83,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
-/// The top-level modules that a file names. Tests and comments may name what they like.
+/// Returns the top-level modules that a file names, except in tests and comments.
 fn imports(text: &str) -> BTreeSet<String> {
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(text);
     let code: String = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
@@ -97,7 +97,7 @@ fn imports(text: &str) -> BTreeSet<String> {
     found
 }
 
-/// The first name of each path in the rest of a braced group.
+/// Returns the first name of each path in the rest of a braced group.
 fn first_names(group: &str) -> Vec<String> {
     let (mut depth, mut names, mut path) = (1, vec![], String::new());
     for character in group.chars() {

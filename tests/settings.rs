@@ -1,4 +1,4 @@
-//! The settings as people give them: to the program itself.
+//! Settings from flags, environment and file, as the program reads them.
 
 use std::{
     fs,
@@ -10,14 +10,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ruang::settings::{Command as Asked, Loaded, Settings, SettingsError};
+use ruang::settings::{Command as Subcommand, Loaded, Settings, SettingsError};
 use tempfile::TempDir;
 
 const DESCRIPTORS: usize = 1000;
 
 fn load(args: &[&str], env: &[(&str, &str)]) -> Result<Loaded, SettingsError> {
     let args = ["ruang"].iter().chain(args).map(Into::into);
-    let env = |name: &str| env.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+    let env = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
     Settings::load(args, &env, DESCRIPTORS)
 }
 
@@ -26,14 +26,14 @@ fn settings(args: &[&str], env: &[(&str, &str)]) -> Settings {
 }
 
 fn refusal(args: &[&str], env: &[(&str, &str)]) -> String {
-    let error = load(args, env).expect_err("it should be refused");
+    let error = load(args, env).expect_err("an error");
     assert_eq!(error.exit_code(), 2);
     let line = error.to_string();
     assert_eq!(line.lines().count(), 1, "{line}");
     line
 }
 
-/// A file with this content, and the folder that goes away with it.
+/// Creates a file with this content in a temporary folder, which is deleted on drop.
 fn file(content: &str) -> (TempDir, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let path: PathBuf = folder.path().join("file");
@@ -49,7 +49,7 @@ fn ruang(args: &[&str], env: &[(&str, &str)]) -> Output {
 #[test]
 fn defaults_apply_without_settings() {
     let loaded = load(&[], &[]).expect("the defaults");
-    assert_eq!(loaded.command, Asked::Run);
+    assert_eq!(loaded.command, Subcommand::Run);
     let settings = loaded.settings;
     assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
     assert!(settings.redis_url.is_none() && settings.public_url.is_none() && settings.metrics_listen.is_none());
@@ -92,11 +92,11 @@ fn empty_variable_is_unset() {
 fn flags_are_accepted_before_and_after_a_command() {
     for args in [["check", "--listen", "[::1]:9"], ["--listen", "[::1]:9", "check"]] {
         let loaded = load(&args, &[]).expect("settings");
-        assert_eq!(loaded.command, Asked::Check);
+        assert_eq!(loaded.command, Subcommand::Check);
         assert_eq!(loaded.settings.listen.to_string(), "[::1]:9");
     }
-    assert_eq!(load(&["run"], &[]).expect("settings").command, Asked::Run);
-    assert_eq!(load(&["healthcheck"], &[]).expect("settings").command, Asked::Healthcheck);
+    assert_eq!(load(&["run"], &[]).expect("settings").command, Subcommand::Run);
+    assert_eq!(load(&["healthcheck"], &[]).expect("settings").command, Subcommand::Healthcheck);
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn multi_line_value_is_reported_on_one_line() {
 
 #[test]
 fn invalid_file_line_is_reported_with_its_number() {
-    for (content, number, told) in [
+    for (content, number, part) in [
         ("RUANG_HISTROY=100", 1, "RUANG_HISTROY"),
         ("# fine\nRUANG_HISTORY=100\nhalo", 3, "NAME=value"),
         ("RUANG_HISTORY=100\nRUANG_HISTORY=200", 2, "second time"),
@@ -170,7 +170,7 @@ fn invalid_file_line_is_reported_with_its_number() {
     ] {
         let (_folder, path) = file(content);
         let line = refusal(&["--config", &path], &[]);
-        assert!(line.starts_with(&format!("{path:?} line {number}: ")) && line.contains(told), "{line}");
+        assert!(line.starts_with(&format!("{path:?} line {number}: ")) && line.contains(part), "{line}");
     }
     assert!(refusal(&["--config", "/nowhere/file"], &[]).contains("No such file"));
 }
@@ -202,7 +202,7 @@ fn redis_url_is_checked_at_start() {
     }
 }
 
-/// A certificate of nobody's.
+/// A certificate without a known authority.
 const AUTHORITY: &str = include_str!("authority.pem");
 
 #[test]
@@ -216,8 +216,8 @@ fn redis_files_are_checked_at_start() {
     let (_broken_folder, broken) = file("-----BEGIN CERTIFICATE-----\nhalo\n");
     let refused = refusal(&["--redis-url", "rediss://redis", "--redis-ca-file", &broken], &[]);
     assert!(refused.starts_with(&format!("--redis-ca-file {broken:?}: expected ")), "{refused}");
-    let nameless = refusal(&["--redis-url", "redis-sentinel://redis"], &[]);
-    assert!(nameless.contains("sentinel service name"), "{nameless}");
+    let without_service = refusal(&["--redis-url", "redis-sentinel://redis"], &[]);
+    assert!(without_service.contains("sentinel service name"), "{without_service}");
 
     assert!(refusal(&["--redis-password-file", &password], &[]).contains("REDIS_URL"));
     let both = ["--redis-url", "redis://:other@redis", "--redis-password-file", &password];
@@ -252,7 +252,7 @@ fn zero_rate_or_burst_is_unlimited() {
     assert!(settings(&["--messages-per-second", "0"], &[]).message_rate().is_unlimited());
     let no_burst = settings(&["--messages-burst", "0"], &[]);
     assert!(no_burst.message_rate().is_unlimited());
-    assert_eq!(no_burst.messages_per_second, 0, "which is what clients are told");
+    assert_eq!(no_burst.messages_per_second, 0, "clients receive this number");
     assert!(!settings(&[], &[]).message_rate().is_unlimited());
 }
 
@@ -300,11 +300,11 @@ fn version_has_the_commit_and_help_lists_every_setting() {
 #[test]
 fn compose_file_passes_every_setting() {
     let compose = include_str!("../docker-compose.yml");
-    // The image says where to listen, and files have to be mounted first.
-    let its_own = |name: &str| name.ends_with("_FILE") || ["RUANG_CONFIG", "RUANG_LISTEN"].contains(&name);
+    // The image sets the listen address; files must be mounted first.
+    let is_excluded = |name: &str| name.ends_with("_FILE") || ["RUANG_CONFIG", "RUANG_LISTEN"].contains(&name);
     for setting in load(&[], &[]).expect("the defaults").effective {
-        let there = compose.contains(&format!("\n      {}:", setting.name));
-        assert!(there != its_own(setting.name), "{}", setting.name);
+        let is_passed = compose.contains(&format!("\n      {}:", setting.name));
+        assert!(is_passed != is_excluded(setting.name), "{}", setting.name);
     }
 }
 
@@ -343,7 +343,7 @@ fn healthcheck_succeeds_only_on_200() {
         });
         let output = ruang(&["healthcheck", "--listen", &address], &[]);
         assert_eq!(output.status.code(), Some(code), "{answer}");
-        assert!(instance.join().expect("it was asked").starts_with("GET /healthz HTTP/1.1\r\n"));
+        assert!(instance.join().expect("a request").starts_with("GET /healthz HTTP/1.1\r\n"));
     }
 }
 
@@ -351,9 +351,9 @@ fn healthcheck_succeeds_only_on_200() {
 fn healthcheck_fails_on_a_stuck_or_stopped_instance() {
     let stuck = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = stuck.local_addr().expect("an address").to_string();
-    let begun = Instant::now();
+    let started = Instant::now();
     assert_eq!(ruang(&["healthcheck"], &[("RUANG_LISTEN", &address)]).status.code(), Some(1));
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(started.elapsed() < Duration::from_secs(5));
     drop(stuck);
     assert_eq!(ruang(&["healthcheck"], &[("RUANG_LISTEN", &address)]).status.code(), Some(1));
 }
@@ -384,11 +384,11 @@ fn opentelemetry_variables_are_validated() {
 
 #[test]
 fn traces_and_metrics_are_switched_off_separately() {
-    let of = |off: &'static str| {
+    let enabled_without = |off: &'static str| {
         let all = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://otlp.example.org");
         let telemetry = settings(&[], &[all, (off, "none")]).telemetry;
         (telemetry.traces.is_some(), telemetry.metrics.collector.is_some())
     };
-    assert_eq!(of("OTEL_TRACES_EXPORTER"), (false, true));
-    assert_eq!(of("OTEL_METRICS_EXPORTER"), (true, false));
+    assert_eq!(enabled_without("OTEL_TRACES_EXPORTER"), (false, true));
+    assert_eq!(enabled_without("OTEL_METRICS_EXPORTER"), (true, false));
 }

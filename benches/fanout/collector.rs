@@ -1,4 +1,4 @@
-//! Takes whatever OpenTelemetry sends over HTTP, and forgets it.
+//! An OTLP collector over HTTP that discards what it receives.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -6,19 +6,19 @@ use std::{
     thread,
 };
 
-/// Starts one on a thread of its own, for as long as this process lives; answers where it listens.
+/// Starts a collector on a thread for the life of this process; returns its URL.
 pub fn start() -> io::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let endpoint = format!("http://{}", listener.local_addr()?);
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
-            thread::spawn(move || answer(stream));
+            thread::spawn(move || serve(stream));
         }
     });
     Ok(endpoint)
 }
 
-fn answer(stream: TcpStream) -> io::Result<()> {
+fn serve(stream: TcpStream) -> io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut writer = stream;
     loop {

@@ -1,4 +1,4 @@
-//! The benchmark's end of a generator.
+//! The benchmark's side of a generator.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -9,17 +9,17 @@ use std::{
 };
 
 use crate::{
-    generator::order::{Answer, Load, Measured, Open, Opened, Order, Stormed},
+    generator::request::{Load, LoadResult, Open, OpenResult, Reply, Request, StormResult},
     process::{Failure, Process},
 };
 
-/// What any order may take beyond the time that it says it takes.
-const ALLOWANCE: Duration = Duration::from_secs(120);
+/// Time that a request may take beyond its own duration.
+const TOLERANCE: Duration = Duration::from_secs(120);
 
-/// A generator that runs.
+/// A running generator.
 pub struct Driver {
-    orders: ChildStdin,
-    answers: Receiver<String>,
+    requests: ChildStdin,
+    replies: Receiver<String>,
     _process: Process,
 }
 
@@ -30,70 +30,70 @@ impl Driver {
         let mut process =
             Process::spawn_with(&command, |command| command.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
         let child = process.child();
-        let (Some(orders), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+        let (Some(requests), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err("the generator has no pipes".into());
         };
-        let (heard, answers) = sync_channel(1);
+        let (sender, replies) = sync_channel(1);
         thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
-                if heard.send(line).is_err() {
+                if sender.send(line).is_err() {
                     return;
                 }
             }
         });
-        Ok(Self { orders, answers, _process: process })
+        Ok(Self { requests, replies, _process: process })
     }
 
-    pub fn open(&mut self, open: Open) -> Result<Opened, Failure> {
+    pub fn open(&mut self, open: Open) -> Result<OpenResult, Failure> {
         let limit = Duration::from_secs_f64(open.over_seconds);
-        match self.ask(&Order::Open(open), limit)? {
-            Answer::Opened(opened) => Ok(opened),
+        match self.request(&Request::Open(open), limit)? {
+            Reply::OpenResult(opened) => Ok(opened),
             other => Err(unexpected(&other)),
         }
     }
 
-    pub fn load(&mut self, load: Load) -> Result<Measured, Failure> {
+    pub fn load(&mut self, load: Load) -> Result<LoadResult, Failure> {
         let limit = Duration::from_secs_f64(load.warm_seconds + load.seconds);
-        match self.ask(&Order::Load(load), limit)? {
-            Answer::Measured(measured) => Ok(measured),
+        match self.request(&Request::Load(load), limit)? {
+            Reply::LoadResult(measured) => Ok(measured),
             other => Err(unexpected(&other)),
         }
     }
 
-    pub fn storm(&mut self, load: Load) -> Result<Stormed, Failure> {
+    pub fn storm(&mut self, load: Load) -> Result<StormResult, Failure> {
         let limit = Duration::from_secs_f64(load.warm_seconds + load.seconds);
-        match self.ask(&Order::Storm(load), limit)? {
-            Answer::Stormed(stormed) => Ok(stormed),
+        match self.request(&Request::Storm(load), limit)? {
+            Reply::StormResult(stormed) => Ok(stormed),
             other => Err(unexpected(&other)),
         }
     }
 
-    pub fn slow(&mut self, open: Open) -> Result<Opened, Failure> {
-        match self.ask(&Order::Slow(open), Duration::ZERO)? {
-            Answer::Opened(opened) => Ok(opened),
+    pub fn slow(&mut self, open: Open) -> Result<OpenResult, Failure> {
+        match self.request(&Request::Slow(open), Duration::ZERO)? {
+            Reply::OpenResult(opened) => Ok(opened),
             other => Err(unexpected(&other)),
         }
     }
 
-    /// Clients that mean harm.
-    pub fn hostile(&mut self, open: Open) -> Result<Opened, Failure> {
-        match self.ask(&Order::Hostile(open), Duration::ZERO)? {
-            Answer::Opened(opened) => Ok(opened),
+    /// Starts hostile clients.
+    pub fn hostile(&mut self, open: Open) -> Result<OpenResult, Failure> {
+        match self.request(&Request::Hostile(open), Duration::ZERO)? {
+            Reply::OpenResult(opened) => Ok(opened),
             other => Err(unexpected(&other)),
         }
     }
 
-    fn ask(&mut self, order: &Order, limit: Duration) -> Result<Answer, Failure> {
-        serde_json::to_writer(&mut self.orders, order)?;
-        writeln!(self.orders)?;
-        let answer = self.answers.recv_timeout(limit + ALLOWANCE);
-        match serde_json::from_str(&answer.map_err(|error| format!("the generator does not answer: {error}"))?)? {
-            Answer::Failed(why) => Err(format!("generator: {why}").into()),
-            answer => Ok(answer),
+    fn request(&mut self, request: &Request, limit: Duration) -> Result<Reply, Failure> {
+        serde_json::to_writer(&mut self.requests, request)?;
+        writeln!(self.requests)?;
+        let reply = self.replies.recv_timeout(limit + TOLERANCE);
+        match serde_json::from_str(&reply.map_err(|error| format!("no reply of the generator: {error}"))?)? {
+            Reply::Failed(why) => Err(format!("generator: {why}").into()),
+            reply => Ok(reply),
         }
     }
 }
 
-fn unexpected(answer: &Answer) -> Failure {
-    format!("not what the generator was asked: {answer:?}").into()
+fn unexpected(reply: &Reply) -> Failure {
+    format!("unexpected reply of the generator: {reply:?}").into()
 }

@@ -1,5 +1,5 @@
-//! What the kernel charges for handing one message to very many sockets, and nothing besides: one thread, one poll, a
-//! frame is built once and written once a client a turn of the loop. No Redis, no sessions, no limits.
+//! The floor: the kernel's cost of passing one message to very many sockets and nothing else: one thread, one poll; a frame is
+//! built once and written once per client and loop. No Redis, no sessions, no limits.
 
 use std::{
     io::{self, BufRead, ErrorKind, Read, Write},
@@ -25,27 +25,27 @@ const HANDSHAKE_GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 struct Floor {
     listener: TcpListener,
     clients: Vec<Client>,
-    /// Frames that this turn of the loop has to write to everybody.
+    /// Frames to write to all clients in this loop.
     frames: Vec<u8>,
 }
 
 struct Client {
     stream: TcpStream,
-    stage: Stage,
+    state: ConnectionState,
     unread: Vec<u8>,
-    /// What the socket had no room for.
+    /// Bytes that the socket did not accept.
     unsent: Vec<u8>,
 }
 
 #[derive(PartialEq)]
-enum Stage {
+enum ConnectionState {
     Upgrading,
     Open,
     Present,
-    Gone,
+    Closed,
 }
 
-/// Serves on a port of the system's choice, which the first line of standard output tells, until standard input ends.
+/// Serves on a free port, printed as the first line of standard output, until it is killed.
 pub fn run() -> Result<(), process::Failure> {
     process::raise_descriptors();
     let mut poll = Poll::new()?;
@@ -62,14 +62,14 @@ pub fn run() -> Result<(), process::Failure> {
         for event in &events {
             match event.token() {
                 LISTENER => floor.accept(poll.registry())?,
-                Token(at) => floor.attend(at, event.is_readable(), event.is_writable(), &mut scratch),
+                Token(at) => floor.on_event(at, event.is_readable(), event.is_writable(), &mut scratch),
             }
         }
         floor.write_all();
     }
 }
 
-/// The address that a floor tells in its first line.
+/// Reads the address from a floor's first line.
 pub fn address(output: &mut impl BufRead) -> Result<std::net::SocketAddr, process::Failure> {
     let mut line = String::new();
     output.read_line(&mut line)?;
@@ -86,18 +86,23 @@ impl Floor {
             };
             stream.set_nodelay(true)?;
             registry.register(&mut stream, Token(self.clients.len()), Interest::READABLE | Interest::WRITABLE)?;
-            self.clients.push(Client { stream, stage: Stage::Upgrading, unread: Vec::new(), unsent: Vec::new() });
+            self.clients.push(Client {
+                stream,
+                state: ConnectionState::Upgrading,
+                unread: Vec::new(),
+                unsent: Vec::new(),
+            });
         }
     }
 
-    fn attend(&mut self, at: usize, readable: bool, writable: bool, scratch: &mut [u8]) {
+    fn on_event(&mut self, at: usize, readable: bool, writable: bool, scratch: &mut [u8]) {
         let client = &mut self.clients[at];
         if writable && !client.unsent.is_empty() {
             let unsent = std::mem::take(&mut client.unsent);
             client.write(&unsent);
         }
-        if readable && client.stage != Stage::Gone && client.read(scratch, &mut self.frames).is_err() {
-            client.stage = Stage::Gone;
+        if readable && client.state != ConnectionState::Closed && client.read(scratch, &mut self.frames).is_err() {
+            client.state = ConnectionState::Closed;
         }
     }
 
@@ -105,7 +110,7 @@ impl Floor {
         if self.frames.is_empty() {
             return;
         }
-        for client in self.clients.iter_mut().filter(|client| client.stage == Stage::Present) {
+        for client in self.clients.iter_mut().filter(|client| client.state == ConnectionState::Present) {
             client.write(&self.frames);
         }
         self.frames.clear();
@@ -120,7 +125,7 @@ impl Client {
         match self.stream.write(bytes) {
             Ok(sent) => self.unsent.extend(&bytes[sent..]),
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.unsent.extend(bytes),
-            Err(_) => self.stage = Stage::Gone,
+            Err(_) => self.state = ConnectionState::Closed,
         }
     }
 
@@ -132,10 +137,10 @@ impl Client {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),
             }
-            if self.stage == Stage::Upgrading {
+            if self.state == ConnectionState::Upgrading {
                 self.upgrade();
             }
-            while self.stage != Stage::Upgrading && self.take_frame(frames)? {}
+            while self.state != ConnectionState::Upgrading && self.take_frame(frames)? {}
         }
     }
 
@@ -144,18 +149,18 @@ impl Client {
         let head = String::from_utf8_lossy(&self.unread[..end]).into_owned();
         let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap_or_default();
         let accept = STANDARD.encode(Sha1::from(format!("{key}{HANDSHAKE_GUID}")).digest().bytes());
-        let answer = format!(
+        let reply = format!(
             "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Accept: {accept}\r\n\r\n"
         );
         self.unread.drain(..end + 4);
-        self.stage = Stage::Open;
-        self.write(answer.as_bytes());
+        self.state = ConnectionState::Open;
+        self.write(reply.as_bytes());
     }
 
-    /// Takes one frame off what was read: a join is answered, a message goes to everybody as it came.
+    /// Removes one frame from the input: a join gets a welcome, a message is sent to all clients unchanged.
     fn take_frame(&mut self, frames: &mut Vec<u8>) -> io::Result<bool> {
-        // The mask's key comes before the payload, where an unmasked frame would begin its own.
+        // The mask's key precedes the payload.
         let Some((opcode, begin, end)) = first_frame(&self.unread) else { return Ok(false) };
         if self.unread.len() < end + 4 {
             return Ok(false);
@@ -167,7 +172,7 @@ impl Client {
         match opcode {
             Opcode::Close => return Err(ErrorKind::ConnectionReset.into()),
             Opcode::Data if payload.starts_with(br#"{"type":"join""#) => {
-                self.stage = Stage::Present;
+                self.state = ConnectionState::Present;
                 self.write(&unmasked(br#"{"type":"welcome"}"#));
             }
             Opcode::Data => frames.extend(unmasked(&payload)),

@@ -1,12 +1,12 @@
-//! The load: very many clients on one thread, as cheap a received frame as can be, so that it is the servers' cost that
-//! shows. It is a process of its own and does what it is told in lines of JSON on its standard input.
+//! The load generator: very many clients on one thread, with minimal work per received frame, so that the servers' cost
+//! dominates. A separate process that reads requests as lines of JSON from its standard input.
 
 mod client;
 pub mod dialect;
 mod histogram;
 mod hostile;
 mod opening;
-pub mod order;
+pub mod request;
 mod resp;
 mod sign_in;
 mod slow;
@@ -23,17 +23,17 @@ use std::{
 use mio::{Events, Poll};
 
 use self::{
-    client::{Client, Stage},
+    client::{Client, ConnectionState},
     histogram::Histogram,
-    order::{Answer, Load, Measured, Order, Own},
+    request::{GeneratorStats, Load, LoadResult, Reply, Request},
     stamp::Stamp,
     tally::Tally,
 };
 use crate::process;
 
-/// How often it looks how late it is.
+/// Interval of the probes of its own lag.
 const PROBE: Duration = Duration::from_millis(5);
-/// How long deliveries of the last messages may take.
+/// Limit for deliveries of the last messages.
 const STRAGGLERS: Duration = Duration::from_secs(5);
 const EVENTS: usize = 1024;
 const SCRATCH: usize = 64 * 1024;
@@ -52,22 +52,22 @@ struct Generator {
     probe: Instant,
 }
 
-/// Does what standard input says until it ends.
+/// Handles requests from standard input until it ends.
 pub fn run() -> Result<(), process::Failure> {
     process::raise_descriptors();
     let mut generator = Generator::new()?;
-    let mut answers = io::stdout().lock();
+    let mut replies = io::stdout().lock();
     for line in io::stdin().lock().lines() {
-        let order = serde_json::from_str(&line?)?;
-        let answer = generator.obey(order).unwrap_or_else(|error| Answer::Failed(error.to_string()));
-        serde_json::to_writer(&mut answers, &answer)?;
-        writeln!(answers)?;
-        answers.flush()?;
+        let request = serde_json::from_str(&line?)?;
+        let reply = generator.handle(request).unwrap_or_else(|error| Reply::Failed(error.to_string()));
+        serde_json::to_writer(&mut replies, &reply)?;
+        writeln!(replies)?;
+        replies.flush()?;
     }
     Ok(())
 }
 
-/// When messages are due.
+/// The schedule of messages.
 struct Schedule {
     began: Instant,
     rate: f64,
@@ -79,7 +79,7 @@ impl Schedule {
         Self { began: Instant::now(), rate, sent: 0 }
     }
 
-    /// The moment of the next message, if there are any.
+    /// Returns when the next message is due, if any.
     fn due(&self) -> Option<Instant> {
         (self.rate > 0.0).then(|| self.began + Duration::from_secs_f64(self.sent as f64 / self.rate))
     }
@@ -100,17 +100,17 @@ impl Generator {
         })
     }
 
-    fn obey(&mut self, order: Order) -> io::Result<Answer> {
-        match order {
-            Order::Open(open) => self.open(&open).map(Answer::Opened),
-            Order::Load(load) => self.load(&load).map(Answer::Measured),
-            Order::Storm(load) => self.storm(&load).map(Answer::Stormed),
-            Order::Slow(open) => slow::begin(&open).map(Answer::Opened),
-            Order::Hostile(open) => hostile::begin(&open).map(Answer::Opened),
+    fn handle(&mut self, request: Request) -> io::Result<Reply> {
+        match request {
+            Request::Open(open) => self.open(&open).map(Reply::OpenResult),
+            Request::Load(load) => self.load(&load).map(Reply::LoadResult),
+            Request::Storm(load) => self.storm(&load).map(Reply::StormResult),
+            Request::Slow(open) => slow::begin(&open).map(Reply::OpenResult),
+            Request::Hostile(open) => hostile::begin(&open).map(Reply::OpenResult),
         }
     }
 
-    fn load(&mut self, load: &Load) -> io::Result<Measured> {
+    fn load(&mut self, load: &Load) -> io::Result<LoadResult> {
         let before = self.present;
         let mut schedule = Schedule::new(load.rate);
         self.tally.clear(self.next);
@@ -118,11 +118,11 @@ impl Generator {
         self.tally.clear(self.next);
         let meter = Meter::start(self, &load.watch)?;
         self.send_until(meter.began + Duration::from_secs_f64(load.seconds), load, &mut schedule)?;
-        let (cpu, seconds, own) = meter.stop(self, &load.watch)?;
+        let (cpu, seconds, stats) = meter.stop(self, &load.watch)?;
         let (deliveries, bytes, sent) = (self.tally.deliveries, self.tally.bytes, self.next - self.tally.first());
         let (latency, cross) = (self.tally.latency(), self.tally.cross());
         self.await_stragglers()?;
-        Ok(Measured {
+        Ok(LoadResult {
             seconds,
             clients: self.present,
             sent,
@@ -134,11 +134,11 @@ impl Generator {
             latency,
             cross,
             last: self.tally.last(self.present),
-            own,
+            stats,
         })
     }
 
-    /// Sends what is due and takes what comes, until then.
+    /// Sends due messages and handles events until `end`.
     fn send_until(&mut self, end: Instant, load: &Load, schedule: &mut Schedule) -> io::Result<()> {
         loop {
             let now = Instant::now();
@@ -147,44 +147,44 @@ impl Generator {
             }
             while let Some(due) = schedule.due().filter(|due| *due <= now) {
                 self.lag.record(now.duration_since(due).as_nanos() as u64);
-                self.say(schedule.sent as usize % load.senders, load)?;
+                self.send_message(schedule.sent as usize % load.senders, load)?;
                 schedule.sent += 1;
             }
-            self.turn(schedule.due().map_or(end, |due| due.min(end)))?;
+            self.poll_once(schedule.due().map_or(end, |due| due.min(end)))?;
         }
     }
 
-    /// Lets the sender of this index say something. Senders are spread evenly over the clients.
-    fn say(&mut self, sender: usize, load: &Load) -> io::Result<()> {
+    /// Sends a message from the sender of this index. Senders are spread evenly over the clients.
+    fn send_message(&mut self, sender: usize, load: &Load) -> io::Result<()> {
         let at = sender * (self.clients.len() / load.senders).max(1) % self.clients.len();
         let client = &mut self.clients[at];
-        if client.stage != Stage::Present {
-            return Err(io::Error::other("a client that should send was cut"));
+        if client.state != ConnectionState::Present {
+            return Err(io::Error::other("a sender was disconnected"));
         }
         let stamp = Stamp { number: self.next, target: client.target, sent: self.tally.now() };
         self.tally.sent(stamp);
         self.next += 1;
-        client.send(&client.dialect.saying(stamp.number, &stamp.text(load.text_bytes)))
+        client.send(&client.dialect.message(stamp.number, &stamp.text(load.text_bytes)))
     }
 
-    /// Waits for events until then at the latest, and handles what has come.
-    fn turn(&mut self, until: Instant) -> io::Result<()> {
+    /// Waits for events until `until` and handles them.
+    fn poll_once(&mut self, until: Instant) -> io::Result<()> {
         let now = Instant::now();
         if now >= self.probe {
             self.lag.record(now.duration_since(self.probe).as_nanos() as u64);
             self.probe = now + PROBE;
         }
-        let patience = until.min(self.probe).saturating_duration_since(now);
-        match self.poll.poll(&mut self.events, Some(patience)) {
+        let progress = until.min(self.probe).saturating_duration_since(now);
+        match self.poll.poll(&mut self.events, Some(progress)) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             other => other?,
         }
         for event in &self.events {
             let client = &mut self.clients[event.token().0];
-            let was_present = client.stage == Stage::Present;
+            let was_present = client.state == ConnectionState::Present;
             if client.on_event(event, &mut self.scratch, &mut self.tally) {
                 self.present -= usize::from(was_present);
-                self.present += usize::from(client.stage == Stage::Present);
+                self.present += usize::from(client.state == ConnectionState::Present);
             }
         }
         Ok(())
@@ -193,17 +193,17 @@ impl Generator {
     fn await_stragglers(&mut self) -> io::Result<()> {
         let end = Instant::now() + STRAGGLERS;
         while self.tally.missing(self.present) > 0 && Instant::now() < end {
-            self.turn(end)?;
+            self.poll_once(end)?;
         }
         Ok(())
     }
 }
 
-/// Reads at both ends of a measurement what was used between them.
+/// Measures CPU usage between two moments.
 struct Meter {
     began: Instant,
     cpu: Vec<f64>,
-    own: f64,
+    stats: f64,
 }
 
 impl Meter {
@@ -211,14 +211,14 @@ impl Meter {
         generator.lag = Histogram::default();
         generator.probe = Instant::now() + PROBE;
         let cpu = watch.iter().map(|pid| process::cpu_seconds(*pid)).collect::<io::Result<_>>()?;
-        Ok(Self { began: Instant::now(), cpu, own: process::cpu_seconds(std::process::id())? })
+        Ok(Self { began: Instant::now(), cpu, stats: process::cpu_seconds(std::process::id())? })
     }
 
-    fn stop(self, generator: &Generator, watch: &[u32]) -> io::Result<(Vec<f64>, f64, Own)> {
+    fn stop(self, generator: &Generator, watch: &[u32]) -> io::Result<(Vec<f64>, f64, GeneratorStats)> {
         let seconds = self.began.elapsed().as_secs_f64();
         let used = |(pid, before): (&u32, f64)| Ok(process::cpu_seconds(*pid)? - before);
         let cpu = watch.iter().zip(self.cpu).map(used).collect::<io::Result<_>>()?;
-        let share = (process::cpu_seconds(std::process::id())? - self.own) / seconds;
-        Ok((cpu, seconds, Own { cpu: share, lag_p99: generator.lag.quantile(0.99) }))
+        let share = (process::cpu_seconds(std::process::id())? - self.stats) / seconds;
+        Ok((cpu, seconds, GeneratorStats { cpu: share, lag_p99: generator.lag.quantile(0.99) }))
     }
 }

@@ -1,5 +1,5 @@
-//! What it costs to hand one message to very many sockets, measured against what the kernel charges for that alone:
-//! `cargo bench --bench fanout`. What is measured and how to read it: docs/benchmark.md.
+//! Measures the cost of passing one message to very many sockets, compared with the kernel's cost alone:
+//! `cargo bench --bench fanout`. See docs/benchmark.md.
 
 mod collector;
 mod driver;
@@ -13,7 +13,7 @@ mod process;
 mod redis;
 mod report;
 mod rows;
-mod stage;
+mod setup;
 mod wait;
 
 use std::process::ExitCode;
@@ -23,18 +23,18 @@ use clap::{Parser, Subcommand};
 use self::{options::Options, process::Failure, report::Report};
 
 #[derive(Parser)]
-#[command(about = "Measures the fan-out of ruang against the kernel's own price.")]
+#[command(about = "Measures the fan-out of ruang against the kernel's own cost.")]
 struct Command {
     #[command(subcommand)]
     role: Option<Role>,
     #[command(flatten)]
     options: Options,
-    /// Said by cargo bench.
+    /// Passed by cargo bench.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// What this program is when it starts itself.
+/// The role of a child process of this program.
 #[derive(Subcommand)]
 enum Role {
     #[command(hide = true)]
@@ -70,7 +70,7 @@ fn measure(options: &Options) -> Result<(), Failure> {
     if descriptors < 12_000 {
         eprintln!("fanout: only {descriptors} descriptors a process (ulimit -Hn): rows with 10,000 clients will fail");
     }
-    // Only of this run.
+    // The log of this run only.
     let _absent = std::fs::remove_file(process::SERVERS_LOG);
     let mut report = Report::default();
     for row in options.rows() {
@@ -79,7 +79,7 @@ fn measure(options: &Options) -> Result<(), Failure> {
             Ok(lines) => report.lines.extend(lines),
             Err(error) => report.lines.push(report::Line::failed(row.name, &error)),
         }
-        // After every row: what was measured is not lost with what fails or is stopped.
+        // After every row, so that a later failure loses no result.
         report.write(&options.out)?;
         plot::write(&report, &options.out)?;
     }

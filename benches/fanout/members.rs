@@ -1,4 +1,4 @@
-//! Who an instance says is in the room.
+//! The members of the room according to an instance.
 
 use std::{
     io::{self, Read, Write},
@@ -8,7 +8,7 @@ use std::{
 
 use serde::Deserialize;
 
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+const RESPONSE_LIMIT: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
 struct Page {
@@ -16,7 +16,7 @@ struct Page {
     more: bool,
 }
 
-/// All names, page by page.
+/// Returns all names, read page by page.
 pub fn names(target: SocketAddr, cookie: &str) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     loop {
@@ -31,13 +31,13 @@ pub fn names(target: SocketAddr, cookie: &str) -> io::Result<Vec<String>> {
 fn page(target: SocketAddr, cookie: &str, after: Option<&String>) -> io::Result<Page> {
     let after = after.map(|name| format!("&after={name}")).unwrap_or_default();
     let mut stream = TcpStream::connect(target)?;
-    stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+    stream.set_read_timeout(Some(RESPONSE_LIMIT))?;
     let request = format!(
         "GET /api/members?limit=200{after} HTTP/1.1\r\nHost: {target}\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
     );
     stream.write_all(request.as_bytes())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
-    serde_json::from_str(body).map_err(|error| io::Error::other(format!("{target} does not tell who is here: {error}")))
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply)?;
+    let body = reply.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
+    serde_json::from_str(body).map_err(|error| io::Error::other(format!("{target} does not list the members: {error}")))
 }

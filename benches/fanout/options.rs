@@ -1,4 +1,4 @@
-//! What is measured, and with how much patience.
+//! Options of the command line.
 
 use std::path::PathBuf;
 
@@ -6,10 +6,10 @@ use clap::Args;
 
 use crate::{
     rows::{ALL, PEERS, Row},
-    stage::Kind,
+    setup::ServerKind,
 };
 
-/// Chosen on the command line.
+/// Options of the command line.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
     /// Rows to measure; all but peers without it
@@ -18,13 +18,13 @@ pub struct Options {
     /// Build and measure peers as well
     #[arg(long)]
     pub peers: bool,
-    /// As many clients in every room, instead of what the row is about
+    /// Number of clients in every row, instead of the row's own
     #[arg(long)]
     pub clients: Option<usize>,
-    /// Short and once: to see that it works, not for figures
+    /// One short round: to test the benchmark, not for figures
     #[arg(long)]
     pub quick: bool,
-    /// How often floor and ruang are measured in turn; the medians count
+    /// Number of rounds of floor and ruang in turn; the medians count
     #[arg(long, default_value_t = 3)]
     pub rounds: usize,
     /// Seconds of each measurement
@@ -45,7 +45,7 @@ impl Options {
         ALL.iter().filter(|row| named(row) || unnamed(row) || (self.peers && row.name == PEERS)).collect()
     }
 
-    /// How many clients a row has that is about so many.
+    /// Returns the number of clients of a row with this default.
     pub fn clients(&self, clients: usize) -> usize {
         self.clients.unwrap_or(clients)
     }
@@ -58,8 +58,8 @@ impl Options {
         if self.quick { 3.0 } else { self.seconds }
     }
 
-    /// So many instances of the program that is measured.
-    pub fn ruang(&self, instances: usize) -> Kind {
-        Kind::Ruang { instances, program: self.ruang.clone(), settings: Vec::new() }
+    /// Returns this many instances of the measured program.
+    pub fn ruang(&self, instances: usize) -> ServerKind {
+        ServerKind::Ruang { instances, program: self.ruang.clone(), settings: Vec::new() }
     }
 }

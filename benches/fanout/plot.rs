@@ -1,4 +1,4 @@
-//! What a delivery costs whom, as a picture.
+//! A chart of the cost per delivery.
 
 use std::{fmt::Write, fs, path::Path};
 
@@ -11,7 +11,7 @@ const ROW: usize = 26;
 const BARS_AT: usize = 250;
 const BARS_LONG: f64 = 380.0;
 
-/// Writes `fanout.svg` into the directory, if there is anything to show.
+/// Writes `fanout.svg` into the directory, if there are costs to show.
 pub fn write(report: &Report, out: &Path) -> Result<(), Failure> {
     let costs = report.lines.iter().filter(|line| line.is_cost() && matches!(line.row, "calm" | "peers"));
     let costs = costs.filter_map(|line| Some((name(line), line.value?))).collect::<Vec<_>>();
@@ -25,16 +25,16 @@ fn name(line: &Line) -> &str {
     line.what.trim().split(':').next().unwrap_or_default()
 }
 
-/// Bars beside names, readable on a light and on a dark page.
+/// Draws bars with names, readable on light and dark pages.
 fn picture(costs: &[(&str, f64)]) -> String {
-    let most = costs.iter().map(|cost| cost.1).fold(f64::MIN_POSITIVE, f64::max);
+    let largest = costs.iter().map(|cost| cost.1).fold(f64::MIN_POSITIVE, f64::max);
     let height = (costs.len() + 1) * ROW + 10;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"720\" height=\"{height}\" font-family=\"sans-serif\" \
          font-size=\"14\" fill=\"#888\">\n<text x=\"8\" y=\"18\">CPU of the servers per delivery, µs (less is better)</text>\n"
     );
     for (at, (name, cost)) in costs.iter().enumerate() {
-        let (top, long) = ((at + 1) * ROW + 4, cost / most * BARS_LONG);
+        let (top, long) = ((at + 1) * ROW + 4, cost / largest * BARS_LONG);
         let (line, end) = (top + 15, BARS_AT as f64 + long + 8.0);
         let _ = writeln!(svg, "<text x=\"8\" y=\"{line}\">{name}</text>");
         let _ = writeln!(

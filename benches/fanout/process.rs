@@ -1,4 +1,4 @@
-//! Processes: starting them so that none outlives the benchmark, and what they have used.
+//! Child processes that do not outlive the benchmark, and their resource usage.
 
 use std::{
     error::Error,
@@ -10,13 +10,13 @@ use std::{
 
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit};
 
-/// Why a row cannot be measured, in words for who runs the benchmark.
+/// The reason why a row cannot be measured.
 pub type Failure = Box<dyn Error + Send + Sync>;
 
-/// What servers say, run after run.
+/// The file with the servers' output.
 pub const SERVERS_LOG: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/fanout-servers.log");
 
-/// A child that ends with its owner, even if that is killed.
+/// A child process that ends with its owner, even if that is killed.
 pub struct Process {
     child: Child,
 }
@@ -29,7 +29,7 @@ impl Process {
         Self::spawn_with(command, |command| command.stdin(Stdio::null()).stdout(log).stderr(again))
     }
 
-    /// Starts a program with what `pipes` gives it.
+    /// Starts a program with standard streams set by `pipes`.
     pub fn spawn_with(command: &Command, pipes: impl FnOnce(&mut Command) -> &mut Command) -> Result<Self, Failure> {
         let mut guarded = Command::new(std::env::current_exe()?);
         guarded.arg("guard").arg(command.get_program()).args(command.get_args());
@@ -47,12 +47,12 @@ impl Process {
         self.child.id()
     }
 
-    /// The child itself, for its pipes.
+    /// Returns the child, for its pipes.
     pub fn child(&mut self) -> &mut Child {
         &mut self.child
     }
 
-    /// Whether it has ended by itself, which nothing here is meant to.
+    /// Returns whether it has ended, which no process here should.
     pub fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
     }
@@ -65,7 +65,7 @@ impl Drop for Process {
     }
 }
 
-/// Becomes the program, and dies with whoever started it. Answers only if that fails.
+/// Executes the program, which the kernel kills when the parent exits. Returns only on failure.
 pub fn guard(program: &[String]) -> Failure {
     raise_descriptors();
     if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
@@ -76,16 +76,16 @@ pub fn guard(program: &[String]) -> Failure {
     format!("{name} does not start: {error}").into()
 }
 
-/// Seconds of CPU, user's and system's, that a process has used.
+/// Returns the user and system CPU seconds of a process.
 pub fn cpu_seconds(pid: u32) -> io::Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The name in parentheses may hold anything.
+    // The name in parentheses may contain any character.
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
     let ticks = fields.skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum::<f64>();
     Ok(ticks / rustix::param::clock_ticks_per_second() as f64)
 }
 
-/// Bytes of memory that a process has in use.
+/// Returns the resident memory of a process in bytes.
 pub fn resident_bytes(pid: u32) -> io::Result<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
@@ -93,15 +93,15 @@ pub fn resident_bytes(pid: u32) -> io::Result<f64> {
     Ok(kibibytes.map_err(io::Error::other)? * 1024.0)
 }
 
-/// How many descriptors a process has open.
+/// Returns the number of open descriptors of a process.
 pub fn descriptors(pid: u32) -> io::Result<usize> {
     Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count())
 }
 
-/// Lets this process and its children open as many descriptors as the system allows it, and answers how many.
+/// Raises the descriptor limit of this process and its children to the hard limit; returns the limit.
 pub fn raise_descriptors() -> u64 {
     let limit = getrlimit(Resource::Nofile);
-    // Where it is refused, what was allowed before still is.
+    // On failure the previous limit applies.
     let _refused = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }

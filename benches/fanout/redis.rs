@@ -1,4 +1,4 @@
-//! A real Redis of the benchmark's own.
+//! A real Redis for the benchmark.
 
 use std::{
     collections::BTreeMap,
@@ -15,9 +15,9 @@ use crate::{
     wait,
 };
 
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+const RESPONSE_LIMIT: Duration = Duration::from_secs(5);
 
-/// A redis-server that writes its file as it does where ruang is run, gone when dropped.
+/// A redis-server with an append-only file as in production; stopped on drop.
 pub struct Redis {
     process: Process,
     address: SocketAddr,
@@ -33,7 +33,7 @@ impl Redis {
         command.args(["--save", "", "--appendonly", "yes", "--maxmemory-policy", "noeviction"]);
         let process = Process::spawn(&command)?;
         let redis = Self { process, address: (Ipv4Addr::LOCALHOST, port).into(), _dir: dir };
-        wait::until("redis-server answers", || redis.ask("PING").is_ok_and(|answer| answer.contains("PONG")))?;
+        wait::until("redis-server replies", || redis.request("PING").is_ok_and(|reply| reply.contains("PONG")))?;
         Ok(redis)
     }
 
@@ -49,9 +49,9 @@ impl Redis {
         format!("redis://{}", self.address)
     }
 
-    /// How often each command was called since the start.
+    /// Returns the number of calls of each command since the start.
     pub fn calls(&self) -> Result<BTreeMap<String, u64>, Failure> {
-        let info = self.ask("INFO commandstats")?;
+        let info = self.request("INFO commandstats")?;
         let calls = info.lines().filter_map(|line| {
             let (name, figures) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
             Some((name.to_owned(), figures.split(',').next()?.parse().ok()?))
@@ -59,17 +59,17 @@ impl Redis {
         Ok(calls.collect())
     }
 
-    /// The text that a command answers, on a connection of its own.
-    fn ask(&self, command: &str) -> Result<String, Failure> {
-        let mut stream = TcpStream::connect_timeout(&self.address, ANSWER_WITHIN)?;
-        stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+    /// Sends a command on a new connection and returns the reply.
+    fn request(&self, command: &str) -> Result<String, Failure> {
+        let mut stream = TcpStream::connect_timeout(&self.address, RESPONSE_LIMIT)?;
+        stream.set_read_timeout(Some(RESPONSE_LIMIT))?;
         stream.write_all(format!("{command}\r\n").as_bytes())?;
-        let mut answer = BufReader::new(stream);
+        let mut reply = BufReader::new(stream);
         let mut line = String::new();
-        answer.read_line(&mut line)?;
+        reply.read_line(&mut line)?;
         let Some(length) = line.strip_prefix('$') else { return Ok(line) };
         let mut text = vec![0; length.trim().parse()?];
-        answer.read_exact(&mut text)?;
+        reply.read_exact(&mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 }

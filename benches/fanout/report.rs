@@ -1,4 +1,4 @@
-//! What was measured, as a table for people and as JSON for programs.
+//! The results, as a table and as JSON.
 
 use std::{fmt, fs, path::Path};
 
@@ -6,32 +6,32 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    generator::order::{Measured, Own},
+    generator::request::{GeneratorStats, LoadResult},
     process::Failure,
 };
 
-/// All lines so far.
+/// All results so far.
 #[derive(Default, Serialize)]
 pub struct Report {
     pub lines: Vec<Line>,
 }
 
-/// One figure beside what it should be.
+/// One figure with its bar and aim.
 #[derive(Serialize)]
 pub struct Line {
     /// The row it belongs to.
     pub row: &'static str,
     pub what: String,
-    /// Nothing where it could not be measured.
+    /// `None` if it could not be measured.
     pub value: Option<f64>,
     pub unit: &'static str,
-    /// What must be kept, and what would be good: at most so much. A line without is for information.
+    /// Highest acceptable and highest desired value. A line without them is information.
     pub bar: Option<f64>,
     pub aim: Option<f64>,
-    /// Why the figure means nothing, or why it is missed whatever the figure.
+    /// Reasons why the figure is invalid, or why the bar is missed at any value.
     pub refused: Vec<String>,
     pub missed: Vec<String>,
-    /// What it was made of.
+    /// The raw measurements.
     pub detail: Value,
 }
 
@@ -41,7 +41,7 @@ impl Line {
         Self { row, what, value, unit, bar: None, aim: None, refused: Vec::new(), missed: Vec::new(), detail: none }
     }
 
-    /// A row that came to nothing.
+    /// Returns the line of a row that failed.
     pub fn failed(row: &'static str, error: &Failure) -> Self {
         let mut line = Self::new(row, "failed", 0.0, "");
         line.refused.push(error.to_string());
@@ -53,44 +53,44 @@ impl Line {
         self
     }
 
-    pub fn made_of(mut self, detail: impl Serialize) -> Self {
+    pub fn with_detail(mut self, detail: impl Serialize) -> Self {
         self.detail = serde_json::to_value(detail).unwrap_or_default();
         self
     }
 
-    /// Refuses the figure if the generator could not keep up, or if not everything was delivered.
-    pub fn checked(mut self, measured: &[Measured]) -> Self {
+    /// Marks the figure as invalid if the generator could not keep up or deliveries are missing.
+    pub fn checked(mut self, measured: &[LoadResult]) -> Self {
         for one in measured {
-            self = self.unless_saturated(&one.own);
+            self = self.unless_saturated(&one.stats);
             if one.missing != 0 {
-                self.refused.push(format!("{} deliveries missing (below zero: doubled)", one.missing));
+                self.refused.push(format!("{} deliveries missing (negative: duplicated)", one.missing));
             }
             if one.lost > 0 {
-                self.refused.push(format!("{} clients were cut", one.lost));
+                self.refused.push(format!("{} clients were disconnected", one.lost));
             }
         }
         self
     }
 
-    /// Refuses the figure if the generator could not keep up.
-    pub fn unless_saturated(mut self, own: &Own) -> Self {
-        if !own.kept_up() {
-            let Own { cpu, lag_p99 } = own;
+    /// Marks the figure as invalid if the generator could not keep up.
+    pub fn unless_saturated(mut self, stats: &GeneratorStats) -> Self {
+        if !stats.kept_up() {
+            let GeneratorStats { cpu, lag_p99 } = stats;
             self.refused
                 .push(format!("the generator did not keep up ({:.0} % of a core, {lag_p99:.0} ms late)", cpu * 100.0));
         }
         self
     }
 
-    /// Misses the bar, whatever the figure, unless this is so.
-    pub fn only_if(mut self, is_so: bool, else_why: impl Into<String>) -> Self {
-        if !is_so {
-            self.missed.push(else_why.into());
+    /// Misses the bar at any value unless the condition holds.
+    pub fn require(mut self, condition: bool, reason: impl Into<String>) -> Self {
+        if !condition {
+            self.missed.push(reason.into());
         }
         self
     }
 
-    /// Whether it tells what a delivery costs, and may be believed.
+    /// Returns whether this is a valid cost per delivery.
     pub fn is_cost(&self) -> bool {
         self.refused.is_empty() && self.what.contains("CPU per delivery (")
     }
@@ -136,7 +136,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// The middle one.
+/// Returns the median.
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values = values.into_iter().collect::<Vec<_>>();
     values.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! The rows of the report, each with what it promises.
+//! The rows of the report.
 
 mod hostile;
 mod idle;
@@ -14,16 +14,16 @@ mod telemetry;
 
 use crate::{options::Options, process::Failure, report::Line};
 
-/// Something to measure.
+/// A row to measure.
 pub struct Row {
     pub name: &'static str,
     pub measure: fn(&Options) -> Result<Vec<Line>, Failure>,
 }
 
-/// The row that needs other programs built, and so is measured only when it is asked for.
+/// The row that builds other programs; measured only on request.
 pub const PEERS: &str = "peers";
 
-/// In the order in which they are measured.
+/// All rows, in the order of measurement.
 pub const ALL: &[Row] = &[
     Row { name: "calm", measure: steady::calm },
     Row { name: "crowd", measure: steady::crowd },

@@ -1,10 +1,10 @@
-//! However the bytes of a connection are cut, the same frames come of them, and none is larger than allowed.
+//! The decoder returns the same frames however the bytes are split, and none is larger than allowed.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use ruang::websocket::{Decoder, Received, Violation};
 
-const MOST: usize = 1024;
+const LIMIT: usize = 1024;
 
 fuzz_target!(|input: &[u8]| {
     let Some((size, bytes)) = input.split_first() else { return };
@@ -12,7 +12,7 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(whole, read(bytes, usize::from(*size) + 1), "in pieces of {}", usize::from(*size) + 1);
     for received in &whole.0 {
         match received {
-            Received::Text(text) => assert!(text.len() <= MOST),
+            Received::Text(text) => assert!(text.len() <= LIMIT),
             Received::Ping(payload) => assert!(payload.len() <= 125),
             Received::Close(Some(code)) => assert!((1000..5000).contains(code), "{code}"),
             Received::Close(None) | Received::Pong | Received::Binary => {}
@@ -21,11 +21,11 @@ fuzz_target!(|input: &[u8]| {
 });
 
 fn read(bytes: &[u8], size: usize) -> (Vec<Received>, Result<(), Violation>) {
-    let (mut decoder, mut received) = (Decoder::new(MOST), vec![]);
+    let (mut decoder, mut received) = (Decoder::new(LIMIT), vec![]);
     for piece in bytes.chunks(size) {
         let mut goes_on = true;
         let fed = decoder.feed(piece, |whole| {
-            // What comes after these is not to be read.
+            // Later bytes must not be read.
             goes_on = !matches!(whole, Received::Close(_) | Received::Binary);
             received.push(whole);
             goes_on

@@ -1,4 +1,4 @@
-//! A name that is taken is taken again as shown, under the same key; and nothing invisible is in it.
+//! An accepted name is accepted again as shown, with the same key, and has no invisible characters.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -6,7 +6,7 @@ use ruang::name::Name;
 
 fuzz_target!(|typed: &str| {
     let Ok(name) = Name::parse(typed) else { return };
-    let again = Name::parse(name.shown()).expect("what is shown can be typed");
+    let again = Name::parse(name.shown()).expect("a shown name is valid");
     assert_eq!((again.shown(), again.key()), (name.shown(), name.key()));
     assert!(!name.key().is_empty() && !name.key().chars().any(char::is_control), "{:?}", name.key());
     assert_eq!(name.shown().trim(), name.shown());

@@ -1,4 +1,4 @@
-//! A frame that is understood obeys the protocol, and says the same when it is read back.
+//! A parsed frame follows the protocol and is the same when parsed again.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -30,5 +30,5 @@ fuzz_target!(|input: &str| {
 fn check_text(typed: &str) {
     let Ok(text) = Text::parse(typed) else { return };
     assert!((1..=TEXT_CHARS).contains(&text.as_str().chars().count()));
-    assert_eq!(Text::parse(text.as_str()), Ok(text.clone()), "what is kept can be said again");
+    assert_eq!(Text::parse(text.as_str()), Ok(text.clone()), "a stored text is valid");
 }

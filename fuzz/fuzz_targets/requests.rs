@@ -1,6 +1,6 @@
-//! Whatever a request says of itself, it is answered without a fault of ours, and nobody is let in who has no session.
+//! Every request gets a response that is not a 500, and none without a session is let in.
 //!
-//! The first line is the method and the path, then come headers until an empty line, then the body.
+//! The first line is the method and the path; headers follow until an empty line, then the body.
 #![no_main]
 
 use std::{
@@ -16,10 +16,10 @@ use axum::{
 };
 use libfuzzer_sys::fuzz_target;
 use ruang::{
-    rate::Rate,
     backplane::{RetentionPolicy, memory::MemoryBackplane},
     origin::SitePolicy,
     protocol::{Limits, TEXT_CHARS},
+    rate::Rate,
     room::{self, Room},
     server::Peer,
     session::{self, MemorySessionStore, Sessions},
@@ -38,10 +38,10 @@ fuzz_target!(|input: &[u8]| {
     let Some(request) = request(input) else { return };
     let is_for_members = request.uri().path().starts_with("/api/");
     let (runtime, router) = &*SITE;
-    let response = runtime.block_on(router.clone().oneshot(request)).expect("an answer");
+    let response = runtime.block_on(router.clone().oneshot(request)).expect("a response");
     let status = response.status();
     assert_ne!(status, StatusCode::INTERNAL_SERVER_ERROR);
-    assert!(!is_for_members || !status.is_success(), "nobody is signed in: {status}");
+    assert!(!is_for_members || !status.is_success(), "there is no session: {status}");
     assert!(response.headers().contains_key("content-security-policy"));
 });
 

@@ -1,6 +1,6 @@
-//! Whatever people set, the program starts with it or says on one line what is wrong.
+//! Any settings are either loaded or refused with one line.
 //!
-//! A line is a flag (`--name=value`) or a variable (`NAME=value`). Files are left alone.
+//! A line is a flag (`--name=value`) or a variable (`NAME=value`). Settings that name files are left out.
 #![no_main]
 
 use std::ffi::OsString;
@@ -27,7 +27,7 @@ fuzz_target!(|input: &str| {
             assert!(settings.max_connections > 0 && settings.history >= 100);
             assert!(!settings.lease.is_zero() && !settings.session_max.is_zero());
         }
-        Err(told) if told.exit_code() == 0 => {}
+        Err(output) if output.exit_code() == 0 => {}
         Err(error) => {
             let line = error.to_string();
             assert!(!line.is_empty() && !line.contains(['\n', '\r', '\u{1b}']), "{line:?}");

@@ -1,4 +1,4 @@
-//! Three instances on one Redis: one room.
+//! Several instances on one Redis.
 
 mod faults;
 mod one_room;

@@ -1,6 +1,6 @@
-//! Commands in the documents do what these say: each is tried by a test, or says why not.
+//! Commands in the documents work as described: each block is run by a test or states why not.
 //!
-//! Before every block of commands stands `<!-- tried by FILE -->` or `<!-- not tried: WHY -->`.
+//! Each block of commands follows `<!-- tried by FILE -->` or `<!-- not tried: REASON -->`.
 
 use std::{
     fs,
@@ -40,8 +40,8 @@ fn every_internal_link_has_a_target() {
         for link in links(&text).filter(|link| !link.contains("://")) {
             let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
             let target = if path.is_empty() { file.clone() } else { file.with_file_name(path) };
-            let is_there = target.exists() && (anchor.is_empty() || anchors(&target).any(|known| known == anchor));
-            if !is_there {
+            let exists = target.exists() && (anchor.is_empty() || anchors(&target).any(|found| found == anchor));
+            if !exists {
                 wrong.push(format!("{}: {link}", file.display()));
             }
         }
@@ -55,10 +55,10 @@ async fn cargo_run_opens_a_room() {
     assert!(commands.contains(&"cargo run".to_owned()), "{commands:?}");
     let mut command = Command::new("cargo");
     command.args(["run", "--locked"]).current_dir(root()).env("RUANG_LISTEN", "127.0.0.1:0");
-    // What cargo tells a test of its package would have dependencies built anew that look at that.
+    // The variables that cargo sets for a test would rebuild dependencies that read them.
     for (name, _) in std::env::vars_os() {
-        let told = ["CARGO_PKG_", "CARGO_MANIFEST_", "OUT_DIR", "RUANG_COMMIT"];
-        if told.iter().any(|part| name.to_string_lossy().starts_with(part)) {
+        let prefixes = ["CARGO_PKG_", "CARGO_MANIFEST_", "OUT_DIR", "RUANG_COMMIT"];
+        if prefixes.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
             command.env_remove(name);
         }
     }
@@ -112,8 +112,8 @@ async fn redis_backup_is_restored_as_documented_with_a_gap() {
     assert!(sh(&data, restore).status().expect("it runs").success());
     cluster.redis().restart().await;
 
-    let told = |transcript: &Transcript| transcript.welcomes.len() == 2;
-    let transcript = sari.expect("a gap", told).await;
+    let has_second_welcome = |transcript: &Transcript| transcript.welcomes.len() == 2;
+    let transcript = sari.expect("a gap", has_second_welcome).await;
     assert_eq!(transcript.last_welcome()["recovered"], false);
     assert_eq!(transcript.texts(), ["sebelum"]);
     assert_ne!(sari.send_acked("lagi").await, lost);
@@ -151,13 +151,14 @@ fn links(text: &str) -> impl Iterator<Item = &str> {
     text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link)
 }
 
-/// The names under which a forge shows the headings of a document.
+/// Returns the anchors of a document's headings, as forges name them.
 fn anchors(file: &Path) -> impl Iterator<Item = String> {
     let text = fs::read_to_string(file).unwrap_or_default();
     let headings: Vec<String> = text.lines().filter(|line| line.starts_with('#')).map(str::to_lowercase).collect();
     headings.into_iter().map(|heading| {
-        let kept = heading.trim_start_matches(['#', ' ']).chars().filter(|c| c.is_alphanumeric() || " -".contains(*c));
-        kept.collect::<String>().replace(' ', "-")
+        let anchor =
+            heading.trim_start_matches(['#', ' ']).chars().filter(|c| c.is_alphanumeric() || " -".contains(*c));
+        anchor.collect::<String>().replace(' ', "-")
     })
 }
 
@@ -165,21 +166,23 @@ fn is_mark(line: &str) -> bool {
     let Some(mark) = line.strip_prefix("<!-- ").and_then(|line| line.strip_suffix(" -->")) else { return false };
     match (mark.strip_prefix("tried by "), mark.strip_prefix("not tried: ")) {
         (Some(file), _) => root().join(file).exists(),
-        (_, why) => why.is_some_and(|why| why.len() > 10),
+        (_, reason) => reason.is_some_and(|reason| reason.len() > 10),
     }
 }
 
-/// The commands of the block that speaks of this, without what is said of them.
-fn block(file: &str, of: &str) -> Vec<String> {
+/// Returns the commands of the block that contains this text, without their comments.
+fn block(file: &str, part: &str) -> Vec<String> {
     let text = fs::read_to_string(root().join(file)).expect("a document");
     let blocks = text.split(BEGIN).skip(1).filter_map(|rest| rest.split("```").next());
-    let block =
-        blocks.into_iter().find(|block| block.contains(of)).unwrap_or_else(|| panic!("{file} has none of {of}"));
+    let block = blocks
+        .into_iter()
+        .find(|block| block.contains(part))
+        .unwrap_or_else(|| panic!("{file} has no block with {part}"));
     let commands = block.lines().map(|line| line.split("  #").next().unwrap_or_default().trim().to_owned());
     commands.filter(|command| !command.is_empty()).collect()
 }
 
-/// A command as somebody types it, who has `ruang` on their path.
+/// Returns a shell command with `ruang` on the path.
 fn sh(dir: &Path, command: &str) -> Command {
     let program = Path::new(env!("CARGO_BIN_EXE_ruang")).parent().expect("a folder").display().to_string();
     let mut sh = Command::new("sh");

@@ -1,4 +1,4 @@
-//! What becomes of a conversation when something happens to Redis, or to the way there.
+//! A conversation during failures of Redis and of the network to it.
 
 mod clocks;
 mod durability;

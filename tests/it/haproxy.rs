@@ -1,4 +1,4 @@
-//! The same room through the balancer that the project ships, nothing sticky about it.
+//! The room through the shipped HAProxy configuration, without sticky sessions.
 
 use std::{fs, net::IpAddr, process::Command, time::Duration};
 
@@ -21,9 +21,9 @@ async fn chat_through_haproxy_reaches_every_instance() {
         client.send_text("halo semua").await;
     }
     let all = |transcript: &crate::kit::Transcript| transcript.messages.len() == names.len();
-    let expected = clients[0].expect("everybody's greeting", all).await.messages;
+    let expected = clients[0].expect("all greetings", all).await.messages;
     for client in &mut clients {
-        assert_eq!(client.expect("everybody's greeting", all).await.messages, expected);
+        assert_eq!(client.expect("all greetings", all).await.messages, expected);
     }
 }
 
@@ -55,8 +55,8 @@ async fn no_ready_instance_still_answers_503_with_retry_after() {
     for instance in &cluster.instances {
         instance.wait_for_readyz(503, SOON).await;
     }
-    // The balancer's own 503 has no Retry-After; an instance's has.
-    eventually(SOON, "an instance answers, not the balancer", || async {
+    // HAProxy's own 503 has no Retry-After; an instance's has.
+    eventually(SOON, "a response of an instance, not of HAProxy", || async {
         let response = sari.get("/chat").await;
         if (response.status, response.header("retry-after")) == (503, Some("2")) {
             Ok(())
@@ -83,8 +83,8 @@ async fn limits_apply_to_the_client_address_haproxy_saw() {
         from(2).sign_in(name).await.redirects_to("/chat");
     }
     from(2).sign_in("citra").await.is(429);
-    let pretending = from(2).request(Method::POST, "/").header("x-forwarded-for", "127.0.0.9");
-    Response::to(pretending.form(&[("username", "citra")])).await.is(429);
+    let forged = from(2).request(Method::POST, "/").header("x-forwarded-for", "127.0.0.9");
+    Response::to(forged.form(&[("username", "citra")])).await.is(429);
     from(3).sign_in("citra").await.redirects_to("/chat");
 }
 
@@ -152,11 +152,11 @@ async fn tls_cookie_is_secure_and_plain_http_redirects() {
     assert!(response.starts_with("HTTP/1.1 303 "), "{response}");
     let cookie = response.lines().find_map(|line| line.strip_prefix("set-cookie: ")).expect("a cookie");
     assert!(cookie.starts_with("__Host-ruang=") && cookie.split("; ").any(|flag| flag == "Secure"), "{cookie}");
-    let strict = response.lines().filter(|line| line.starts_with("strict-transport-security: "));
-    assert_eq!(strict.count(), 1, "{response}");
+    let hsts = response.lines().filter(|line| line.starts_with("strict-transport-security: "));
+    assert_eq!(hsts.count(), 1, "{response}");
     sign_in("budi", "127.0.0.8").await;
     let third = sign_in("citra", "127.0.0.9").await;
-    assert!(third.starts_with("HTTP/1.1 429 "), "what a client writes of its address does not count: {third}");
+    assert!(third.starts_with("HTTP/1.1 429 "), "the client's own forwarding header is ignored: {third}");
 
     let plain = HttpClient::new(haproxy.base()).get("/chat?a=b").await;
     plain.is(308);
@@ -170,7 +170,7 @@ async fn browser_chats_over_tls_with_every_instance() {
     let settings = Cluster::builder(Engine::Redis).instances(2).set("RUANG_TRUSTED_PROXIES", "127.0.0.1/32");
     let cluster = settings.set("RUANG_PUBLIC_URL", https.url()).start().await;
     let haproxy = Haproxy::start_with_tls(&cluster, &https).await;
-    let (mut adi, mut budi) = (inside(&cluster, 0, "adi").await, inside(&cluster, 1, "budi").await);
+    let (mut adi, mut budi) = (join_directly(&cluster, 0, "adi").await, join_directly(&cluster, 1, "budi").await);
     let sari = Browser::start("id").await;
     sari.open(haproxy.base()).await;
     sari.enter("#username", "sari").await;
@@ -184,8 +184,8 @@ async fn browser_chats_over_tls_with_every_instance() {
     sari.comes_to("return document.querySelectorAll('#timeline .message .text').length", 3).await;
 }
 
-/// Somebody at an instance itself, which takes its cookie for one of https.
-async fn inside(cluster: &Cluster, instance: usize, name: &str) -> WsClient {
+/// Joins at an instance directly; its cookie is one of https and is passed by hand.
+async fn join_directly(cluster: &Cluster, instance: usize, name: &str) -> WsClient {
     let http_client = cluster.http_client(instance);
     let response = http_client.sign_in(name).await;
     let cookie = response.header("set-cookie").and_then(|cookie| cookie.split(';').next()).expect("a cookie");
@@ -197,7 +197,7 @@ async fn inside(cluster: &Cluster, instance: usize, name: &str) -> WsClient {
 #[test]
 fn haproxy_configuration_has_no_warnings() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/haproxy/haproxy.cfg");
-    let checked = Command::new("haproxy").args(["-c", "-f", file]).output().expect("haproxy");
-    let said = String::from_utf8_lossy(&checked.stderr).into_owned();
-    assert!(checked.status.success() && !said.contains("WARNING"), "{said}");
+    let output = Command::new("haproxy").args(["-c", "-f", file]).output().expect("haproxy");
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && !errors.contains("WARNING"), "{errors}");
 }

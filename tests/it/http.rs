@@ -1,4 +1,4 @@
-//! Pages, API and health, as the HTTP part of the protocol says; on both engines.
+//! The HTTP part of the protocol: pages, API and health, on both engines.
 
 mod api;
 mod assets;

@@ -1,5 +1,5 @@
-//! What every black-box test is built from: real processes that end with their test, people who chat through the
-//! public routes only, and waits that say what they waited for.
+//! Building blocks of the black-box tests: real processes that end with their test, clients that use public routes only, and
+//! waits with a deadline and a description.
 
 pub mod authority;
 pub mod browser;

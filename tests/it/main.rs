@@ -1,10 +1,10 @@
-//! The black-box tests: the real binary, spoken to as anybody would, alone and among real Redis, HAProxy and Chromium.
+//! Black-box tests of the real binary, alone and with real Redis, HAProxy, Chromium and others.
 //!
-//! One binary, so that it links once. `kit` starts and stops what a test needs; each other module is one side of the
-//! program as `docs/protocol.md` promises it; `faults` takes Redis away in every way we know.
-//! `conformance` holds the engines to the contract of the backplane.
+//! One test binary, so that it links once. `kit` starts and stops the processes a test needs. Each other module covers one
+//! part of the program as `docs/protocol.md` describes it; `faults` injects Redis and network failures.
+//! `conformance` checks both engines against the contract of the backplane.
 
-#![allow(clippy::unwrap_used, reason = "in a test that is how it fails")]
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod browser;
 mod cli;

@@ -1,4 +1,4 @@
-//! The same room through nginx and through Caddy, as shipped.
+//! The room through the shipped nginx and Caddy configurations.
 
 use std::{
     net::IpAddr,
@@ -10,27 +10,27 @@ use reqwest::Method;
 
 use crate::kit::{
     Cluster, Engine, HttpClient, Response, SOON, WsClient, eventually,
-    nginx_caddy::{Kind, WebServer},
+    nginx_caddy::{WebServer, WebServerKind},
 };
 
-/// Longer than the server's pings are apart.
+/// Longer than the interval of the server's pings.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// An instance asks Redis for a while before it says that Redis is away; nothing else may take any time.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// An instance waits for Redis before it responds with 503; nothing else may delay the response.
+const RESPONSE_LIMIT: Duration = Duration::from_secs(4);
 
 macro_rules! through_each {
     ($($case:ident),+ $(,)?) => {
         mod nginx {
             $(#[tokio::test]
             async fn $case() {
-                super::$case($crate::kit::nginx_caddy::Kind::Nginx).await;
+                super::$case($crate::kit::nginx_caddy::WebServerKind::Nginx).await;
             })+
         }
         mod caddy {
             $(#[tokio::test]
             async fn $case() {
-                super::$case($crate::kit::nginx_caddy::Kind::Caddy).await;
+                super::$case($crate::kit::nginx_caddy::WebServerKind::Caddy).await;
             })+
         }
     };
@@ -46,13 +46,13 @@ through_each! {
     killed_instance_fails_no_page,
 }
 
-async fn two() -> Cluster {
-    let of = Cluster::builder(Engine::Redis).instances(2).set("RUANG_TRUSTED_PROXIES", "127.0.0.1/32");
-    of.set("RUANG_SIGN_INS_PER_MINUTE", "6").start().await
+async fn two_instances() -> Cluster {
+    let builder = Cluster::builder(Engine::Redis).instances(2).set("RUANG_TRUSTED_PROXIES", "127.0.0.1/32");
+    builder.set("RUANG_SIGN_INS_PER_MINUTE", "6").start().await
 }
 
-async fn chat_reaches_every_instance(kind: Kind) {
-    let cluster = two().await;
+async fn chat_reaches_every_instance(kind: WebServerKind) {
+    let cluster = two_instances().await;
     let web_server = WebServer::start(&cluster, kind).await;
     let names = ["adi", "budi", "citra", "dewi"];
     let mut clients = vec![];
@@ -64,26 +64,26 @@ async fn chat_reaches_every_instance(kind: Kind) {
         client.send_text("halo semua").await;
     }
     for client in &mut clients {
-        client.expect("everybody's greeting", |transcript| transcript.messages.len() == names.len()).await;
+        client.expect("all greetings", |transcript| transcript.messages.len() == names.len()).await;
     }
     clients[0].http_client.get("/chat").await.is(200);
     clients[0].http_client.get("/api/messages").await.is(200);
 }
 
-async fn idle_socket_stays_open(kind: Kind) {
-    let cluster = two().await;
+async fn idle_socket_stays_open(kind: WebServerKind) {
+    let cluster = two_instances().await;
     let web_server = WebServer::start(&cluster, kind).await;
     let mut sari = WsClient::sign_in_and_join(&HttpClient::new(web_server.base()), "sari").await;
     let mut budi = cluster.join(0, "budi").await;
-    // The pause is what is tried.
+    // The idle time under test.
     tokio::time::sleep(IDLE).await;
     budi.send_text("masih ada?").await;
     let transcript = sari.wait_for_text("budi", "masih ada?").await;
-    assert_eq!(transcript.welcomes.len(), 1, "on the same connection");
+    assert_eq!(transcript.welcomes.len(), 1, "the connection is the same");
 }
 
-async fn draining_instance_gets_no_requests_and_clients_resume(kind: Kind) {
-    let mut cluster = two().await;
+async fn draining_instance_gets_no_requests_and_clients_resume(kind: WebServerKind) {
+    let mut cluster = two_instances().await;
     let web_server = WebServer::start(&cluster, kind).await;
     let mut sari = WsClient::sign_in_and_join(&HttpClient::new(web_server.base()), "sari").await;
     let seen = sari.send_acked("sebelum").await;
@@ -97,8 +97,8 @@ async fn draining_instance_gets_no_requests_and_clients_resume(kind: Kind) {
     assert_eq!(back.transcript().last_welcome()["recovered"], true);
 }
 
-async fn no_ready_instance_still_answers_503_with_retry_after(kind: Kind) {
-    let mut cluster = two().await;
+async fn no_ready_instance_still_answers_503_with_retry_after(kind: WebServerKind) {
+    let mut cluster = two_instances().await;
     let web_server = WebServer::start(&cluster, kind).await;
     let sari = HttpClient::new(web_server.base());
     sari.sign_in("sari").await.redirects_to("/chat");
@@ -106,14 +106,17 @@ async fn no_ready_instance_still_answers_503_with_retry_after(kind: Kind) {
     for instance in &cluster.instances {
         instance.wait_for_readyz(503, SOON).await;
     }
-    eventually(SOON, "an instance answers, not the web server", || async { away(&sari.get("/chat").await) }).await;
+    eventually(SOON, "a response of an instance, not of the web server", || async {
+        check_unavailable(&sari.get("/chat").await)
+    })
+    .await;
     let began = Instant::now();
     for response in join_all((0..10).map(|_| sari.get("/chat"))).await {
-        away(&response).unwrap();
+        check_unavailable(&response).unwrap();
     }
     let took = began.elapsed();
-    assert!(took < PATIENCE, "nobody waits for more than one instance: {took:?}");
-    away(&HttpClient::new(web_server.base()).sign_in("budi").await).expect("a form comes through");
+    assert!(took < RESPONSE_LIMIT, "a request waits for one instance only: {took:?}");
+    check_unavailable(&HttpClient::new(web_server.base()).sign_in("budi").await).expect("a form is forwarded");
     cluster.redis().restart().await;
     for instance in &cluster.instances {
         instance.wait_for_readyz(200, SOON).await;
@@ -122,27 +125,27 @@ async fn no_ready_instance_still_answers_503_with_retry_after(kind: Kind) {
     WsClient::connect_and_join(&sari).await.send_acked("lagi").await;
 }
 
-/// An instance's own answer while Redis is away.
-fn away(response: &Response) -> Result<(), String> {
-    let is_own = (response.status, response.header("retry-after")) == (503, Some("2"));
-    if is_own { Ok(()) } else { Err(format!("{response:?}")) }
+/// Checks for an instance's own response while Redis is down.
+fn check_unavailable(response: &Response) -> Result<(), String> {
+    let is_of_instance = (response.status, response.header("retry-after")) == (503, Some("2"));
+    if is_of_instance { Ok(()) } else { Err(format!("{response:?}")) }
 }
 
-async fn full_instances_refuse_sockets_with_retry_after_not_pages(kind: Kind) {
+async fn full_instances_refuse_sockets_with_retry_after_not_pages(kind: WebServerKind) {
     let cluster = Cluster::builder(Engine::Redis).instances(2).set("RUANG_MAX_CONNECTIONS", "1").start().await;
     let web_server = WebServer::start(&cluster, kind).await;
-    let _inside = (cluster.join(0, "adi").await, cluster.join(1, "budi").await);
+    let _clients = (cluster.join(0, "adi").await, cluster.join(1, "budi").await);
     let citra = HttpClient::new(web_server.base());
     citra.sign_in("citra").await.redirects_to("/chat");
     for _ in 0..5 {
-        let refused = WsClient::try_connect(&citra, &[]).await.err().expect("no room");
+        let refused = WsClient::try_connect(&citra, &[]).await.err().expect("a refusal");
         assert!(refused.status == 503 && refused.headers.contains_key("retry-after"), "{refused:?}");
         citra.get("/chat").await.is(200);
     }
 }
 
-async fn killed_instance_fails_no_page(kind: Kind) {
-    let mut cluster = two().await;
+async fn killed_instance_fails_no_page(kind: WebServerKind) {
+    let mut cluster = two_instances().await;
     let web_server = WebServer::start(&cluster, kind).await;
     cluster.instances[0].kill();
     for _ in 0..20 {
@@ -150,22 +153,22 @@ async fn killed_instance_fails_no_page(kind: Kind) {
     }
 }
 
-async fn limits_apply_to_the_seen_address_and_cross_site_is_403(kind: Kind) {
-    let cluster = two().await;
+async fn limits_apply_to_the_seen_address_and_cross_site_is_403(kind: WebServerKind) {
+    let cluster = two_instances().await;
     let web_server = WebServer::start(&cluster, kind).await;
     let from = |last: u8| HttpClient::from_address(web_server.base(), Some(IpAddr::from([127, 0, 0, last])));
     let mut refused = 0;
     for n in 0..20 {
         refused += u32::from(from(2).sign_in(&format!("adi {n}")).await.status == 429);
     }
-    assert!(refused >= 8, "six a minute on each of two instances, and a little more as time goes by: {refused}");
+    assert!(refused >= 8, "six per minute on each of two instances, and a few more over time: {refused}");
     for n in 0..4 {
-        let pretending = from(2).request(Method::POST, "/").header("x-forwarded-for", format!("127.0.0.{}", 9 + n));
-        let response = Response::to(pretending.form(&[("username", format!("budi {n}"))])).await;
+        let forged = from(2).request(Method::POST, "/").header("x-forwarded-for", format!("127.0.0.{}", 9 + n));
+        let response = Response::to(forged.form(&[("username", format!("budi {n}"))])).await;
         assert!(response.status == 429 || response.status == 303, "{response:?}");
         refused += u32::from(response.status == 429);
     }
-    assert!(refused >= 10, "what a client writes of its address does not count: {refused}");
+    assert!(refused >= 10, "the client's own forwarding header is ignored: {refused}");
     from(3).sign_in("citra").await.redirects_to("/chat");
     let form = || from(4).request(Method::POST, "/").form(&[("username", "dewi")]);
     let foreign = form().header("origin", "http://evil.example").header("x-forwarded-host", "evil.example");
@@ -176,31 +179,31 @@ async fn limits_apply_to_the_seen_address_and_cross_site_is_403(kind: Kind) {
 #[tokio::test]
 async fn nginx_retries_a_full_instance_on_another() {
     let cluster = Cluster::builder(Engine::Redis).instances(2).set("RUANG_MAX_CONNECTIONS", "3").start().await;
-    let web_server = WebServer::start(&cluster, Kind::Nginx).await;
-    let mut inside = vec![];
+    let web_server = WebServer::start(&cluster, WebServerKind::Nginx).await;
+    let mut clients = vec![];
     for name in ["adi", "budi", "citra"] {
-        inside.push(cluster.join(0, name).await);
+        clients.push(cluster.join(0, name).await);
     }
     for name in ["dewi", "eka", "fitri"] {
-        inside.push(WsClient::sign_in_and_join(&HttpClient::new(web_server.base()), name).await);
+        clients.push(WsClient::sign_in_and_join(&HttpClient::new(web_server.base()), name).await);
     }
 }
 
 #[tokio::test]
 async fn nginx_workers_have_descriptors_for_all_connections() {
-    let cluster = two().await;
-    let web_server = WebServer::start(&cluster, Kind::Nginx).await;
+    let cluster = two_instances().await;
+    let web_server = WebServer::start(&cluster, WebServerKind::Nginx).await;
     let workers = web_server.worker_descriptor_limits();
     assert!(
         !workers.is_empty() && workers.iter().all(|files| *files > 16_384),
-        "worker_connections, and more: {workers:?}"
+        "more than worker_connections: {workers:?}"
     );
 }
 
 #[tokio::test]
 async fn caddy_error_log_has_no_query_strings() {
-    let mut cluster = two().await;
-    let web_server = WebServer::start(&cluster, Kind::Caddy).await;
+    let mut cluster = two_instances().await;
+    let web_server = WebServer::start(&cluster, WebServerKind::Caddy).await;
     for instance in &mut cluster.instances {
         instance.kill();
     }

@@ -1,4 +1,4 @@
-//! What an operator sees: metrics, the dashboard and alerts made of them, traces.
+//! Metrics, the dashboard, alerts and traces.
 
 mod alerts;
 mod metrics;
@@ -6,7 +6,7 @@ mod traces;
 
 use crate::kit::{Cluster, Engine, cluster::ClusterBuilder};
 
-/// Instances on one Redis that tell their metrics.
-fn told(instances: usize) -> ClusterBuilder {
+/// Builds instances on one Redis that serve metrics.
+fn with_metrics(instances: usize) -> ClusterBuilder {
     Cluster::builder(Engine::Redis).instances(instances).set("RUANG_METRICS_LISTEN", "127.0.0.1:0")
 }

@@ -1,4 +1,4 @@
-//! What strangers try, and what an operator's secrets are kept from.
+//! Hostile clients, exhausted resources, secrets in logs, and access to Redis.
 
 mod abuse;
 mod exhaustion;

@@ -14,9 +14,19 @@ use tower_sessions::{
 };
 
 use crate::kit::{
-    Cluster, Engine, Redis, SOON, WsClient, redis,
+    Cluster, Engine, Redis, SOON, WsClient,
+    engines::on_both_engines,
+    redis::command,
     wait::{eventually, within},
 };
+
+on_both_engines! {
+    Fixture::open =>
+    saved_record_is_loaded_and_a_deleted_one_is_not,
+    save_does_not_revive_a_deleted_record,
+    create_under_a_used_id_takes_a_new_one,
+    expired_record_is_gone,
+}
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -37,67 +47,66 @@ fn store_on(redis: &Redis, namespace: &str) -> Arc<dyn SessionStore> {
 }
 
 async fn keys(redis: &Redis) -> Vec<String> {
-    redis::command(redis, &["KEYS", "*"]).await.lines().map(str::to_owned).collect()
+    command(redis, &["KEYS", "*"]).await.lines().map(str::to_owned).collect()
 }
 
-async fn saved_record_is_loaded_and_a_deleted_one_is_not(store: Arc<dyn SessionStore>) {
+/// The session store of an engine.
+struct Fixture {
+    store: Arc<dyn SessionStore>,
+    _redis: Option<Redis>,
+}
+
+impl Fixture {
+    async fn open(engine: Engine) -> Self {
+        match engine {
+            Engine::Memory => Self { store: Arc::new(MemorySessionStore::default()), _redis: None },
+            Engine::Redis => {
+                let redis = Redis::start().await;
+                Self { store: store_on(&redis, "ruang"), _redis: Some(redis) }
+            }
+        }
+    }
+}
+
+async fn saved_record_is_loaded_and_a_deleted_one_is_not(fixture: Fixture) {
+    let store = &fixture.store;
     let mut sari = record("sari");
     store.create(&mut sari).await.expect("created");
-    assert_eq!(store.load(&sari.id).await.expect("an answer"), Some(sari.clone()));
+    assert_eq!(store.load(&sari.id).await.expect("a reply"), Some(sari.clone()));
     sari.data.insert("visits".to_owned(), 2.into());
     store.save(&sari).await.expect("saved");
-    assert_eq!(store.load(&sari.id).await.expect("an answer"), Some(sari.clone()));
+    assert_eq!(store.load(&sari.id).await.expect("a reply"), Some(sari.clone()));
     store.delete(&sari.id).await.expect("deleted");
-    assert_eq!(store.load(&sari.id).await.expect("an answer"), None);
+    assert_eq!(store.load(&sari.id).await.expect("a reply"), None);
     store.delete(&sari.id).await.expect("deleted already");
 }
 
-async fn save_does_not_revive_a_deleted_record(store: Arc<dyn SessionStore>) {
+async fn save_does_not_revive_a_deleted_record(fixture: Fixture) {
+    let store = &fixture.store;
     let mut sari = record("sari");
     store.create(&mut sari).await.expect("created");
     store.delete(&sari.id).await.expect("deleted");
     store.save(&sari).await.expect("the session has ended, which is no failure");
-    assert_eq!(store.load(&sari.id).await.expect("an answer"), None);
+    assert_eq!(store.load(&sari.id).await.expect("a reply"), None);
 }
 
-async fn create_under_a_used_id_takes_a_new_one(store: Arc<dyn SessionStore>) {
+async fn create_under_a_used_id_takes_a_new_one(fixture: Fixture) {
+    let store = &fixture.store;
     let mut sari = record("sari");
     store.create(&mut sari).await.expect("created");
     let mut budi = Record { id: sari.id, ..record("budi") };
     store.create(&mut budi).await.expect("created");
     assert_ne!(budi.id, sari.id);
     for record in [sari, budi] {
-        assert_eq!(store.load(&record.id).await.expect("an answer"), Some(record));
+        assert_eq!(store.load(&record.id).await.expect("a reply"), Some(record));
     }
 }
 
-async fn expired_record_is_gone(store: Arc<dyn SessionStore>) {
+async fn expired_record_is_gone(fixture: Fixture) {
+    let store = &fixture.store;
     let mut sari = Record { expiry_date: expiry(Duration::ZERO) - HOUR, ..record("sari") };
     store.create(&mut sari).await.expect("created");
-    assert_eq!(store.load(&sari.id).await.expect("an answer"), None);
-}
-
-/// Runs each case on both stores.
-macro_rules! cases {
-    ($($case:ident)*) => {
-        mod memory {
-            use super::*;
-            $(#[tokio::test] async fn $case() { super::$case(Arc::new(MemorySessionStore::default())).await; })*
-        }
-        mod redis_store {
-            use super::*;
-            $(#[tokio::test] async fn $case() {
-                let redis = Redis::start().await;
-                super::$case(store_on(&redis, "ruang")).await;
-            })*
-        }
-    };
-}
-cases! {
-    saved_record_is_loaded_and_a_deleted_one_is_not
-    save_does_not_revive_a_deleted_record
-    create_under_a_used_id_takes_a_new_one
-    expired_record_is_gone
+    assert_eq!(store.load(&sari.id).await.expect("a reply"), None);
 }
 
 #[tokio::test]
@@ -113,7 +122,7 @@ async fn every_session_key_begins_with_the_prefix() {
         let prefix = session_key_prefix(namespace);
         assert_eq!(keys.len(), 2, "{keys:?}");
         assert!(keys.iter().all(|key| key.len() == 22 && key.starts_with(&prefix)), "{prefix}: {keys:?}");
-        redis::command(&redis, &["FLUSHALL"]).await;
+        command(&redis, &["FLUSHALL"]).await;
     }
 }
 
@@ -123,9 +132,9 @@ async fn namespaces_do_not_share_sessions() {
     let (one, other) = (store_on(&redis, "one"), store_on(&redis, "other"));
     let mut sari = record("sari");
     one.create(&mut sari).await.expect("created");
-    assert_eq!(other.load(&sari.id).await.expect("an answer"), None);
+    assert_eq!(other.load(&sari.id).await.expect("a reply"), None);
     other.delete(&sari.id).await.expect("nothing to delete");
-    assert_eq!(one.load(&sari.id).await.expect("an answer"), Some(sari));
+    assert_eq!(one.load(&sari.id).await.expect("a reply"), Some(sari));
 }
 
 #[tokio::test]
@@ -137,8 +146,8 @@ async fn stored_session_does_not_reveal_the_cookie() {
     let key = keys(&redis).await.remove(0);
     let stored = key.parse::<Id>().expect("an id");
     assert_ne!(stored, sari.id);
-    assert_eq!(store.load(&stored).await.expect("an answer"), None, "the key is no cookie");
-    let body = redis::command(&redis, &["--raw", "GET", &key]).await;
+    assert_eq!(store.load(&stored).await.expect("a reply"), None, "the key is not a cookie");
+    let body = command(&redis, &["--raw", "GET", &key]).await;
     assert!(body.contains("sari") && !body.contains(&sari.id.to_string()), "{body:?}");
 }
 
@@ -153,8 +162,8 @@ async fn ten_thousand_reads_at_once_wait_instead_of_failing() {
         let (store, id) = (Arc::clone(&store), sari.id);
         reads.spawn(async move { store.load(&id).await });
     }
-    let loaded = within(SOON, "all have their turn", reads.join_all()).await;
-    let failed: Vec<_> = loaded.into_iter().filter(|answer| !matches!(answer, Ok(Some(_)))).collect();
+    let loaded = within(SOON, "all reads", reads.join_all()).await;
+    let failed: Vec<_> = loaded.into_iter().filter(|read| !matches!(read, Ok(Some(_)))).collect();
     assert!(failed.is_empty(), "{} failed, the first with {:?}", failed.len(), failed[0]);
 }
 
@@ -185,7 +194,7 @@ async fn session_key(redis: &Redis) -> String {
 
 /// Seconds until a key expires.
 async fn ttl(redis: &Redis, key: &str) -> i64 {
-    redis::command(redis, &["TTL", key]).await.trim().parse().expect("a number")
+    command(redis, &["TTL", key]).await.trim().parse().expect("a number")
 }
 
 #[tokio::test]
@@ -193,5 +202,5 @@ async fn store_without_redis_fails_within_its_deadline() {
     let redis = Redis::stopped();
     let store = store_on(&redis, "ruang");
     let response = tokio::time::timeout(Duration::from_secs(5), store.create(&mut record("sari"))).await;
-    assert!(response.expect("an answer in time").is_err());
+    assert!(response.expect("a result in time").is_err());
 }

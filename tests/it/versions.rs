@@ -1,5 +1,5 @@
-//! Two versions of the program in one cluster, as they are during an update, and during one that is taken back.
-//! `tests/versions` builds the other one; without it this version is updated by itself.
+//! Two versions of the program in one cluster, as during an update or a rollback.
+//! `tests/versions` builds the other one; without it both are this version.
 
 use std::time::Duration;
 
@@ -7,10 +7,9 @@ use crate::kit::{
     Cluster, Engine, SOON, WsClient,
     cluster::ClusterBuilder,
     operator::{TOKEN, token_file},
-    transcript::PresenceChange,
 };
 
-/// How long an instance may take to hand its people over.
+/// Limit of a drain.
 const DRAINED: Duration = Duration::from_secs(30);
 
 #[tokio::test]
@@ -18,7 +17,7 @@ async fn update_to_this_version_is_seamless() {
     let token = token_file();
     let mut cluster = settings(&token).start().await;
     let old = cluster.add_program(&other_program()).await;
-    carries_over(&mut cluster, old).await;
+    replace_instance(&mut cluster, old).await;
 }
 
 #[tokio::test]
@@ -26,10 +25,10 @@ async fn rollback_to_the_other_version_is_seamless() {
     let token = token_file();
     let mut cluster = settings(&token).start().await;
     cluster.add_program(&other_program()).await;
-    carries_over(&mut cluster, 0).await;
+    replace_instance(&mut cluster, 0).await;
 }
 
-/// As much as this version has to say to another: messages are traced too, though nobody takes the traces.
+/// Enables every feature that adds to envelopes: messages are traced too, without a collector.
 fn settings(token: &tempfile::NamedTempFile) -> ClusterBuilder {
     Cluster::builder(Engine::Redis)
         .set("RUANG_MESSAGES_PER_SECOND", "0")
@@ -37,11 +36,11 @@ fn settings(token: &tempfile::NamedTempFile) -> ClusterBuilder {
         .set("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
 }
 
-/// Sari, at the instance that goes, and budi, at the one that stays, chat before and after.
-async fn carries_over(cluster: &mut Cluster, goes: usize) {
-    let stays = 1 - goes;
-    let mut sari = cluster.join(goes, "sari").await;
-    let mut budi = cluster.join(stays, "budi").await;
+/// Sari, at the instance that is replaced, and budi, at the other, chat before and after.
+async fn replace_instance(cluster: &mut Cluster, replaced: usize) {
+    let kept = 1 - replaced;
+    let mut sari = cluster.join(replaced, "sari").await;
+    let mut budi = cluster.join(kept, "budi").await;
     for client in [&mut sari, &mut budi] {
         client.wait_for_members(&["budi", "sari"]).await;
     }
@@ -53,23 +52,23 @@ async fn carries_over(cluster: &mut Cluster, goes: usize) {
         client.wait_for_text("budi", "budi 19").await;
     }
     assert_eq!(sari.transcript().texts(), budi.transcript().texts());
-    // What the other version may not know of is nothing to it.
-    let announced = cluster.http_client(0).request(reqwest::Method::POST, "/api/operator");
+    // The other version ignores what it does not know.
+    let request = cluster.http_client(0).request(reqwest::Method::POST, "/api/operator");
     let act = serde_json::json!({"act": "announce", "text": "Sebentar."});
-    announced.header("authorization", format!("Bearer {TOKEN}")).json(&act).send().await.expect("an answer");
+    request.header("authorization", format!("Bearer {TOKEN}")).json(&act).send().await.expect("a response");
     sari.send_acked("setelah itu").await;
     budi.wait_for_text("sari", "setelah itu").await;
 
     let last = sari.transcript().messages.last().expect("a message").id.clone();
-    cluster.instances[goes].terminate();
+    cluster.instances[replaced].terminate();
     sari.wait_for_bye(DRAINED, "restart", 1012).await;
-    let mut sari = WsClient::rejoin(&sari.http_client.with_base(cluster.instances[stays].base()), &last).await;
+    let mut sari = WsClient::rejoin(&sari.http_client.with_base(cluster.instances[kept].base()), &last).await;
     assert_eq!(sari.transcript().last_welcome()["recovered"], true);
     sari.send_acked("aku kembali").await;
     let transcript = budi.wait_for_text("sari", "aku kembali").await;
-    assert!(!transcript.changes.contains(&PresenceChange::Left("sari".to_owned())), "{:?}", transcript.changes);
-    assert_eq!(transcript.welcomes.len(), 1, "budi missed nothing");
-    assert!(cluster.instances[goes].wait_for_exit(SOON * 4).await.success());
+    assert!(!transcript.has_left("sari"), "{:?}", transcript.changes);
+    assert_eq!(transcript.welcomes.len(), 1, "budi has no gap");
+    assert!(cluster.instances[replaced].wait_for_exit(SOON * 4).await.success());
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test has no settings: the program comes with the command")]

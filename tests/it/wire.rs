@@ -1,4 +1,4 @@
-//! The WebSocket, rule by rule, as its part of the protocol says; on both engines.
+//! The WebSocket part of the protocol, rule by rule, on both engines.
 
 mod closing;
 mod empty_room;

@@ -1,4 +1,4 @@
-//! People who talk through whatever is done to the installation, and come back as a page does when they are sent away.
+//! Clients that chat during changes to the installation and reconnect as a page does.
 
 use std::{
     collections::HashSet,
@@ -12,191 +12,183 @@ use tokio::time::sleep;
 
 use crate::{
     http_client::HttpClient,
-    transcript::{ChatMessage, PresenceChange, Transcript},
+    transcript::{ChatMessage, Transcript},
     ws_client::WsClient,
 };
 
-/// Between an answer and what is said, or tried, next.
-const BREATH: Duration = Duration::from_millis(200);
-/// Longer than any answer takes, and than a failover.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Pause between a reply and the next send.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Longer than any reply or failover takes.
+const LIMIT: Duration = Duration::from_secs(60);
 
-/// Somebody with an outbox, and a memory over all their connections.
-pub struct Person {
+/// A client with an outbox and a history over all its connections.
+pub struct Chatter {
     name: String,
     http_client: HttpClient,
     client: WsClient,
-    transcript: Vec<ChatMessage>,
-    gone: Vec<String>,
-    said: usize,
+    received: Vec<ChatMessage>,
+    left: Vec<String>,
+    sent: usize,
     pending: Option<(String, Instant)>,
-    kept: Vec<(String, String)>,
+    acked: Vec<(String, String)>,
     longest: Duration,
-    moved: usize,
+    reconnects: usize,
 }
 
-/// Has these people talk, beginning with a file that is made, for as long as it is there; nothing may be lost, doubled or
-/// out of order, and nobody may be seen to come or go.
+/// Lets clients with these names chat while a file, created here, exists. No message may be lost, duplicated or reordered,
+/// and no client may leave.
 pub async fn talk(url: &str, names: &[String], file: &Path) {
-    let mut people = Vec::new();
+    let mut chatters = Vec::new();
     for name in names {
-        people.push(Person::enter(url, name).await);
+        chatters.push(Chatter::sign_in(url, name).await);
     }
-    for person in &mut people {
+    for chatter in &mut chatters {
         let all = |transcript: &Transcript| names.iter().all(|name| transcript.members.contains(name));
-        person.client.expect("everybody is here", all).await;
+        chatter.client.expect("all members", all).await;
     }
-    std::fs::write(file, "").expect("a file to begin with");
-    join_all(people.iter_mut().map(|person| person.talk_while(file))).await;
-    for person in &mut people {
-        person.finish().await;
+    std::fs::write(file, "").expect("the file");
+    join_all(chatters.iter_mut().map(|chatter| chatter.talk_while(file))).await;
+    for chatter in &mut chatters {
+        chatter.finish().await;
     }
-    let kept: HashSet<(String, String)> = people.iter().flat_map(|person| person.kept.clone()).collect();
-    for person in &mut people {
-        person.hear(&kept).await;
-        person.judge(names, &kept);
+    let acked: HashSet<(String, String)> = chatters.iter().flat_map(|chatter| chatter.acked.clone()).collect();
+    for chatter in &mut chatters {
+        chatter.receive_all(&acked).await;
+        chatter.check(names, &acked);
     }
-    assert!(people.iter().all(|person| !person.kept.is_empty()), "everybody has said something");
-    let orders: Vec<Vec<&str>> = people.iter().map(|person| person.ids_of(&kept)).collect();
-    assert!(orders.iter().all(|order| *order == orders[0]), "one order everywhere");
-    let moved: Vec<usize> = people.iter().map(|person| person.moved).collect();
-    let longest = people.iter().map(|person| person.longest).max().unwrap_or_default();
+    assert!(chatters.iter().all(|chatter| !chatter.acked.is_empty()), "every client has sent a message");
+    let orders: Vec<Vec<&str>> = chatters.iter().map(|chatter| chatter.ids_of(&acked)).collect();
+    assert!(orders.iter().all(|order| *order == orders[0]), "one order for all");
+    let reconnects: Vec<usize> = chatters.iter().map(|chatter| chatter.reconnects).collect();
+    let longest = chatters.iter().map(|chatter| chatter.longest).max().unwrap_or_default();
     println!(
-        "{} messages kept and heard by {} people, who came back {moved:?} times; the longest that one took to be kept: {longest:.1?}",
-        kept.len(),
-        people.len()
+        "{} messages acknowledged and received by {} clients, which reconnected {reconnects:?} times; longest ack: {longest:.1?}",
+        acked.len(),
+        chatters.len()
     );
 }
 
-impl Person {
-    async fn enter(url: &str, name: &str) -> Self {
+impl Chatter {
+    async fn sign_in(url: &str, name: &str) -> Self {
         let http_client = HttpClient::new(url);
         let client = WsClient::sign_in_and_join(&http_client, name).await;
         Self {
             name: name.to_owned(),
             http_client,
             client,
-            transcript: Vec::new(),
-            gone: Vec::new(),
-            said: 0,
+            received: Vec::new(),
+            left: Vec::new(),
+            sent: 0,
             pending: None,
-            kept: Vec::new(),
+            acked: Vec::new(),
             longest: Duration::ZERO,
-            moved: 0,
+            reconnects: 0,
         }
     }
 
     async fn talk_while(&mut self, file: &Path) {
         while file.exists() {
-            self.say_something().await;
-            sleep(BREATH).await;
+            self.send_once().await;
+            sleep(PAUSE).await;
         }
     }
 
-    /// Sends what is in the outbox, or something new, once.
-    async fn say_something(&mut self) {
+    /// Sends the pending message or a new one, once.
+    async fn send_once(&mut self) {
         if self.client.transcript().closed.is_some() {
-            self.come_back().await;
+            self.reconnect().await;
         }
         let (text, began) = self.pending.take().unwrap_or_else(|| {
-            self.said += 1;
-            (format!("{} {}", self.name, self.said), Instant::now())
+            self.sent += 1;
+            (format!("{} {}", self.name, self.sent), Instant::now())
         });
         let errors = self.client.transcript().errors.len();
-        // The text is its own nonce: whoever hears it twice was told twice.
+        // The text is its own nonce, so that a duplicate shows.
         self.client.send_with_nonce(&text.replace(' ', "-"), &text).await;
         let nonce = text.replace(' ', "-");
-        let answered = |transcript: &Transcript| {
+        let is_answered = |transcript: &Transcript| {
             transcript.acked(&nonce).is_some() || transcript.errors.len() > errors || transcript.closed.is_some()
         };
-        let transcript = self.client.expect_within(PATIENCE, "an answer", answered).await;
+        let transcript = self.client.expect_within(LIMIT, "a reply", is_answered).await;
         match transcript.acked(&nonce) {
             Some(id) => {
                 self.longest = self.longest.max(began.elapsed());
-                self.kept.push((text, id.to_owned()));
+                self.acked.push((text, id.to_owned()));
             }
             None => self.pending = Some((text, began)),
         }
     }
 
-    /// Comes back on a new connection, after where the last one was.
-    async fn come_back(&mut self) {
+    /// Reconnects and resumes after the last message.
+    async fn reconnect(&mut self) {
         let transcript = self.client.transcript();
-        let asked_to_wait = transcript.byes.last().and_then(|bye| bye["retry_after_ms"].as_u64()).unwrap_or(0);
+        let retry_after = transcript.byes.last().and_then(|bye| bye["retry_after_ms"].as_u64()).unwrap_or(0);
         self.remember(&transcript);
-        sleep(Duration::from_millis(asked_to_wait)).await;
+        sleep(Duration::from_millis(retry_after)).await;
         let began = Instant::now();
         loop {
-            assert!(began.elapsed() < PATIENCE, "{} cannot come back", self.name);
-            if self.tries_to_join().await {
-                self.moved += 1;
+            assert!(began.elapsed() < LIMIT, "{} cannot reconnect", self.name);
+            if self.try_to_join().await {
+                self.reconnects += 1;
                 return;
             }
-            sleep(BREATH).await;
+            sleep(PAUSE).await;
         }
     }
 
-    async fn tries_to_join(&mut self) -> bool {
+    async fn try_to_join(&mut self) -> bool {
         let origin = self.http_client.base().to_owned();
         let Ok(mut client) = WsClient::try_connect(&self.http_client, &[("origin", &origin)]).await else {
             return false;
         };
-        let since = self.transcript.last().map(|said| said.id.clone());
+        let since = self.received.last().map(|message| message.id.clone());
         client.send(json!({"type": "join", "since": since})).await;
-        let answered = |transcript: &Transcript| {
+        let is_answered = |transcript: &Transcript| {
             transcript.welcomes.len() + transcript.errors.len() > 0 || transcript.closed.is_some()
         };
-        let transcript = client.expect_within(PATIENCE, "an answer to a join", answered).await;
+        let transcript = client.expect_within(LIMIT, "a reply to a join", is_answered).await;
         let Some(welcome) = transcript.welcomes.first() else { return false };
-        assert!(since.is_none() || welcome["recovered"] == true, "{} missed something: {welcome}", self.name);
+        assert!(since.is_none() || welcome["recovered"] == true, "{} has a gap: {welcome}", self.name);
         self.client = client;
         true
     }
 
     fn remember(&mut self, transcript: &Transcript) {
-        self.transcript.extend(transcript.messages.clone());
-        self.gone.extend(transcript.changes.iter().filter_map(|moved| match moved {
-            PresenceChange::Left(name) => Some(name.clone()),
-            PresenceChange::Joined(_) => None,
-        }));
+        self.received.extend(transcript.messages.clone());
+        self.left.extend(transcript.leaves().into_iter().map(str::to_owned));
     }
 
-    /// Says what is still to be said.
+    /// Sends the pending message.
     async fn finish(&mut self) {
         let began = Instant::now();
         while self.pending.is_some() || self.client.transcript().closed.is_some() {
-            assert!(began.elapsed() < PATIENCE, "{} cannot say {:?}", self.name, self.pending);
-            self.say_something().await;
+            assert!(began.elapsed() < LIMIT, "{} cannot send {:?}", self.name, self.pending);
+            self.send_once().await;
         }
     }
 
-    /// Waits until everything that was kept is heard here.
-    async fn hear(&mut self, kept: &HashSet<(String, String)>) {
-        let before: HashSet<&String> = self.transcript.iter().map(|said| &said.id).collect();
+    /// Waits until all acknowledged messages are received.
+    async fn receive_all(&mut self, acked: &HashSet<(String, String)>) {
+        let before: HashSet<&String> = self.received.iter().map(|message| &message.id).collect();
         let all = |transcript: &Transcript| {
-            let now: HashSet<&String> = transcript.messages.iter().map(|said| &said.id).collect();
-            kept.iter().all(|(_, id)| before.contains(id) || now.contains(id))
+            let now: HashSet<&String> = transcript.messages.iter().map(|message| &message.id).collect();
+            acked.iter().all(|(_, id)| before.contains(id) || now.contains(id))
         };
-        let transcript = self.client.expect("everything that was kept is heard", all).await;
+        let transcript = self.client.expect("all acknowledged messages", all).await;
         self.remember(&transcript);
     }
 
-    fn judge(&self, names: &[String], kept: &HashSet<(String, String)>) {
-        let ours: Vec<&ChatMessage> = self.transcript.iter().filter(|said| names.contains(&said.from)).collect();
-        let once: HashSet<&str> = ours.iter().map(|said| said.text.as_str()).collect();
-        assert_eq!(once.len(), ours.len(), "{} heard something twice", self.name);
-        assert_eq!(
-            ours.len(),
-            kept.len(),
-            "{} heard what nobody was told is kept, or did not hear what was",
-            self.name
-        );
-        let left: Vec<&String> = self.gone.iter().filter(|name| names.contains(name)).collect();
+    fn check(&self, names: &[String], acked: &HashSet<(String, String)>) {
+        let ours: Vec<&ChatMessage> = self.received.iter().filter(|message| names.contains(&message.from)).collect();
+        let once: HashSet<&str> = ours.iter().map(|message| message.text.as_str()).collect();
+        assert_eq!(once.len(), ours.len(), "{} received a message twice", self.name);
+        assert_eq!(ours.len(), acked.len(), "{} received other messages than the acknowledged ones", self.name);
+        let left: Vec<&String> = self.left.iter().filter(|name| names.contains(name)).collect();
         assert!(left.is_empty(), "{} saw {left:?} leave", self.name);
     }
 
-    fn ids_of(&self, kept: &HashSet<(String, String)>) -> Vec<&str> {
-        let kept: HashSet<&String> = kept.iter().map(|(_, id)| id).collect();
-        self.transcript.iter().filter(|said| kept.contains(&said.id)).map(|said| said.id.as_str()).collect()
+    fn ids_of(&self, acked: &HashSet<(String, String)>) -> Vec<&str> {
+        let acked: HashSet<&String> = acked.iter().map(|(_, id)| id).collect();
+        self.received.iter().filter(|message| acked.contains(&message.id)).map(|message| message.id.as_str()).collect()
     }
 }

@@ -8,39 +8,39 @@ use std::{
 use mio::{Interest, Registry, Token, event::Event, net::TcpStream};
 
 use super::{
-    dialect::{Dialect, Heard},
+    dialect::{Dialect, Incoming},
     tally::Tally,
 };
 
-/// How far a connection has come.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub enum ConnectionState {
     Connecting,
     Upgrading,
     Joining,
     Present,
-    Gone,
+    Closed,
 }
 
 /// A client of a server.
 pub struct Client {
-    pub stage: Stage,
+    pub state: ConnectionState,
     pub dialect: Dialect,
-    /// Where it connects, and the index of that among the targets.
+    /// The server's address, and its index among the targets.
     pub address: SocketAddr,
     pub target: u64,
     pub cookie: String,
-    /// The number of the newest message it has, plus one; and the server's id of it, kept only by who comes back.
+    /// The number of its newest message plus one, and that message's id for a reconnect.
     pub next: u64,
     pub since: Option<String>,
     stream: TcpStream,
-    /// The beginning of a frame whose end has not come.
+    /// The start of an incomplete frame.
     unread: Vec<u8>,
     unsent: Vec<u8>,
 }
 
 impl Client {
-    /// Begins to connect.
+    /// Starts to connect.
     pub fn connect(
         address: SocketAddr,
         target: u64,
@@ -52,7 +52,7 @@ impl Client {
         let stream = register(TcpStream::connect(address)?, registry, token)?;
         let (unread, unsent) = (Vec::new(), Vec::new());
         Ok(Self {
-            stage: Stage::Connecting,
+            state: ConnectionState::Connecting,
             dialect,
             address,
             target,
@@ -65,31 +65,31 @@ impl Client {
         })
     }
 
-    /// Begins anew: the old connection is closed without a word.
+    /// Starts a new connection and drops the old one.
     pub fn reconnect(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         self.stream = register(TcpStream::connect(self.address)?, registry, token)?;
         self.unread = Vec::new();
         self.unsent = Vec::new();
-        self.stage = Stage::Connecting;
+        self.state = ConnectionState::Connecting;
         Ok(())
     }
 
     /// Closes the connection at once.
     pub fn cut(&mut self) {
         let _gone = self.stream.shutdown(std::net::Shutdown::Both);
-        self.stage = Stage::Gone;
+        self.state = ConnectionState::Closed;
     }
 
-    /// Does what the event allows, and answers whether the stage is another now.
+    /// Handles an event; returns whether the state has changed.
     pub fn on_event(&mut self, event: &Event, scratch: &mut [u8], tally: &mut Tally) -> bool {
-        let before = self.stage;
+        let before = self.state;
         if self.step(event, scratch, tally).is_err() {
-            self.stage = Stage::Gone;
+            self.state = ConnectionState::Closed;
         }
-        self.stage != before
+        self.state != before
     }
 
-    /// Sends these bytes, or keeps what does not fit.
+    /// Sends these bytes; queues those that the socket does not accept.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         if !self.unsent.is_empty() {
             self.unsent.extend(bytes);
@@ -101,11 +101,11 @@ impl Client {
     }
 
     fn step(&mut self, event: &Event, scratch: &mut [u8], tally: &mut Tally) -> io::Result<()> {
-        if self.stage == Stage::Gone {
+        if self.state == ConnectionState::Closed {
             return Ok(());
         }
-        if self.stage == Stage::Connecting && event.is_writable() {
-            self.greet()?;
+        if self.state == ConnectionState::Connecting && event.is_writable() {
+            self.open_connection()?;
         }
         if !self.unsent.is_empty() && event.is_writable() {
             let sent = written(self.stream.write(&self.unsent))?;
@@ -117,16 +117,16 @@ impl Client {
         Ok(())
     }
 
-    fn greet(&mut self) -> io::Result<()> {
+    fn open_connection(&mut self) -> io::Result<()> {
         if let Some(error) = self.stream.take_error()? {
             return Err(error);
         }
-        self.stage = if self.dialect.upgrades() { Stage::Upgrading } else { Stage::Joining };
-        let greeting = self.dialect.greeting(&self.address.to_string(), &self.cookie);
-        self.send(&greeting)
+        self.state = if self.dialect.upgrades() { ConnectionState::Upgrading } else { ConnectionState::Joining };
+        let opening = self.dialect.opening(&self.address.to_string(), &self.cookie);
+        self.send(&opening)
     }
 
-    /// A read that does not fill the buffer has emptied the socket: no second one is needed to learn that.
+    /// Reads until a read does not fill the buffer, which has then emptied the socket.
     fn read(&mut self, scratch: &mut [u8], tally: &mut Tally) -> io::Result<()> {
         loop {
             let read = match self.stream.read(scratch) {
@@ -143,7 +143,7 @@ impl Client {
                 let mut bytes = std::mem::take(&mut self.unread);
                 bytes.extend(&scratch[..read]);
                 let used = self.consume(&bytes, tally)?;
-                // Nothing is kept of a buffer that is empty: there are ten thousand of them.
+                // An empty buffer is freed: there are ten thousand of them.
                 if used < bytes.len() {
                     bytes.drain(..used);
                     self.unread = bytes;
@@ -157,28 +157,28 @@ impl Client {
 
     fn consume(&mut self, bytes: &[u8], tally: &mut Tally) -> io::Result<usize> {
         let mut used = 0;
-        if self.stage == Stage::Upgrading {
+        if self.state == ConnectionState::Upgrading {
             let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(0) };
             if !bytes.starts_with(b"HTTP/1.1 101") {
                 return Err(io::Error::other(String::from_utf8_lossy(&bytes[..end]).into_owned()));
             }
             used = end + 4;
-            self.stage = Stage::Joining;
-            let joining = self.dialect.joining(self.since.as_deref());
-            self.send(&joining)?;
+            self.state = ConnectionState::Joining;
+            let join = self.dialect.join(self.since.as_deref());
+            self.send(&join)?;
         }
-        while let Some((heard, length)) = self.dialect.heard(&bytes[used..]) {
+        while let Some((incoming, length)) = self.dialect.incoming(&bytes[used..]) {
             used += length;
-            match heard {
-                Heard::Message(payload) => tally.message(payload, self.target, &mut self.next),
-                Heard::Presence(payload) => tally.presence_bytes += payload.len() as u64,
-                Heard::Joined(payload) => {
-                    self.stage = Stage::Present;
+            match incoming {
+                Incoming::Message(payload) => tally.message(payload, self.target, &mut self.next),
+                Incoming::Presence(payload) => tally.presence_bytes += payload.len() as u64,
+                Incoming::Joined(payload) => {
+                    self.state = ConnectionState::Present;
                     tally.welcome(payload, &mut self.next);
                 }
-                Heard::Ask(answer) => self.send(&answer)?,
-                Heard::Ended => return Err(ErrorKind::ConnectionReset.into()),
-                Heard::Other => {}
+                Incoming::Reply(reply) => self.send(&reply)?,
+                Incoming::Ended => return Err(ErrorKind::ConnectionReset.into()),
+                Incoming::Other => {}
             }
         }
         Ok(used)

@@ -1,4 +1,4 @@
-//! What clients of each kind of server say and hear.
+//! The protocols of the measured servers, as far as clients need them.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
@@ -8,12 +8,12 @@ use super::{
     websocket::{self, Opcode},
 };
 
-/// How a server is spoken to.
+/// The protocol of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Dialect {
     /// Protocol 1 of ruang, signed in.
     Ruang,
-    /// The same frames without a session: the floor, and peers that pass on what they are given.
+    /// The same frames without a session: the floor and peers.
     Plain,
     /// The event `message` of socket.io's default namespace, on a bare WebSocket.
     SocketIo,
@@ -21,31 +21,31 @@ pub enum Dialect {
     Redis,
 }
 
-/// What a server said.
+/// Data received from a server.
 #[derive(Debug)]
-pub enum Heard<'a> {
+pub enum Incoming<'a> {
     /// A message to the room.
     Message(&'a [u8]),
-    /// The client is in the room now, or again.
+    /// The client is in the room.
     Joined(&'a [u8]),
-    /// Who came and went.
+    /// Joins and leaves.
     Presence(&'a [u8]),
-    /// Something that wants these bytes as its answer.
-    Ask(Vec<u8>),
-    /// The server is done with this client.
+    /// A frame to reply to with these bytes.
+    Reply(Vec<u8>),
+    /// The server closes the connection.
     Ended,
     /// Anything else.
     Other,
 }
 
 impl Dialect {
-    /// Whether a connection begins as HTTP.
+    /// Returns whether a connection starts with an HTTP upgrade.
     pub fn upgrades(self) -> bool {
         self != Self::Redis
     }
 
-    /// The first bytes on a new connection.
-    pub fn greeting(self, host: &str, cookie: &str) -> Vec<u8> {
+    /// Returns the first bytes of a new connection.
+    pub fn opening(self, host: &str, cookie: &str) -> Vec<u8> {
         let path = match self {
             Self::Redis => return b"HELLO 3\r\nSUBSCRIBE bench\r\n".to_vec(),
             Self::SocketIo => "/socket.io/?EIO=4&transport=websocket",
@@ -60,8 +60,8 @@ impl Dialect {
         .into_bytes()
     }
 
-    /// What enters the room once the WebSocket is open; empty where the server speaks first.
-    pub fn joining(self, since: Option<&str>) -> Vec<u8> {
+    /// Returns the join after the upgrade; empty if the server starts.
+    pub fn join(self, since: Option<&str>) -> Vec<u8> {
         let join = match (self, since) {
             (Self::SocketIo | Self::Redis, _) => return Vec::new(),
             (Self::Ruang | Self::Plain, Some(since)) => format!(r#"{{"type":"join","since":"{since}"}}"#),
@@ -71,59 +71,59 @@ impl Dialect {
     }
 
     /// A message to the room.
-    pub fn saying(self, nonce: u64, text: &str) -> Vec<u8> {
-        let said = match self {
+    pub fn message(self, nonce: u64, text: &str) -> Vec<u8> {
+        let message = match self {
             Self::Redis => return format!("PUBLISH bench {text}\r\n").into_bytes(),
             Self::SocketIo => format!(r#"42["message","{text}"]"#),
             Self::Ruang | Self::Plain => format!(r#"{{"type":"message","nonce":"{nonce}","text":"{text}"}}"#),
         };
-        websocket::masked(Opcode::Data, said.as_bytes())
+        websocket::masked(Opcode::Data, message.as_bytes())
     }
 
-    /// The first thing said in these bytes and their length, if it is there to its end.
-    pub fn heard(self, bytes: &[u8]) -> Option<(Heard<'_>, usize)> {
+    /// Parses the first complete frame; returns it and its length.
+    pub fn incoming(self, bytes: &[u8]) -> Option<(Incoming<'_>, usize)> {
         if self == Self::Redis {
             let end = resp::first_value(bytes)?;
             return Some((redis_heard(&bytes[..end]), end));
         }
         let (opcode, begin, end) = websocket::first_frame(bytes)?;
         let payload = &bytes[begin..end];
-        let heard = match opcode {
+        let incoming = match opcode {
             Opcode::Data if self == Self::SocketIo => socket_io_heard(payload),
             Opcode::Data => room_heard(payload),
-            Opcode::Ping => Heard::Ask(websocket::masked(Opcode::Pong, payload)),
-            Opcode::Close => Heard::Ended,
-            Opcode::Pong => Heard::Other,
+            Opcode::Ping => Incoming::Reply(websocket::masked(Opcode::Pong, payload)),
+            Opcode::Close => Incoming::Ended,
+            Opcode::Pong => Incoming::Other,
         };
-        Some((heard, end))
+        Some((incoming, end))
     }
 }
 
-fn room_heard(payload: &[u8]) -> Heard<'_> {
+fn room_heard(payload: &[u8]) -> Incoming<'_> {
     match payload.get(9) {
-        Some(b'm') if payload.starts_with(br#"{"type":"message""#) => Heard::Message(payload),
-        Some(b'w') if payload.starts_with(br#"{"type":"welcome""#) => Heard::Joined(payload),
-        Some(b'p') if payload.starts_with(br#"{"type":"presence""#) => Heard::Presence(payload),
-        _ => Heard::Other,
+        Some(b'm') if payload.starts_with(br#"{"type":"message""#) => Incoming::Message(payload),
+        Some(b'w') if payload.starts_with(br#"{"type":"welcome""#) => Incoming::Joined(payload),
+        Some(b'p') if payload.starts_with(br#"{"type":"presence""#) => Incoming::Presence(payload),
+        _ => Incoming::Other,
     }
 }
 
-fn socket_io_heard(payload: &[u8]) -> Heard<'_> {
+fn socket_io_heard(payload: &[u8]) -> Incoming<'_> {
     match payload {
-        [b'4', b'2', ..] => Heard::Message(payload),
-        [b'4', b'0', ..] => Heard::Joined(payload),
-        [b'0', ..] => Heard::Ask(websocket::masked(Opcode::Data, b"40")),
-        [b'2', ..] => Heard::Ask(websocket::masked(Opcode::Data, b"3")),
-        _ => Heard::Other,
+        [b'4', b'2', ..] => Incoming::Message(payload),
+        [b'4', b'0', ..] => Incoming::Joined(payload),
+        [b'0', ..] => Incoming::Reply(websocket::masked(Opcode::Data, b"40")),
+        [b'2', ..] => Incoming::Reply(websocket::masked(Opcode::Data, b"3")),
+        _ => Incoming::Other,
     }
 }
 
-fn redis_heard(value: &[u8]) -> Heard<'_> {
+fn redis_heard(value: &[u8]) -> Incoming<'_> {
     if value.starts_with(b">3\r\n$7\r\nmessage") {
-        Heard::Message(value)
+        Incoming::Message(value)
     } else if value.starts_with(b">3\r\n$9\r\nsubscribe") {
-        Heard::Joined(value)
+        Incoming::Joined(value)
     } else {
-        Heard::Other
+        Incoming::Other
     }
 }

@@ -1,4 +1,4 @@
-//! Durations by their size, to within three per cent.
+//! A histogram of durations with an error of at most three per cent.
 
 /// Buckets for each power of two.
 const FINE: u32 = 32;
@@ -22,7 +22,7 @@ impl Histogram {
         self.total += 1;
     }
 
-    /// In milliseconds, what this share of all durations does not exceed; zero if there are none.
+    /// Returns the quantile of this share in milliseconds; zero without durations.
     pub fn quantile(&self, share: f64) -> f64 {
         let mut left = (self.total as f64 * share).ceil() as u64;
         for (bucket, count) in self.counts.iter().enumerate() {

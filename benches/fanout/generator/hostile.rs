@@ -1,4 +1,4 @@
-//! Clients that mean harm: many on one thread, each with a vice of its own, at a bounded rate.
+//! Hostile clients: many on one thread, each with one attack at a bounded rate.
 
 use std::{
     io::{self, Read, Write},
@@ -9,32 +9,32 @@ use std::{
 
 use super::{
     dialect::Dialect,
-    order::{Open, Opened, Own},
+    request::{GeneratorStats, Open, OpenResult},
     sign_in::sign_in,
     websocket::{Opcode, masked},
 };
 
-/// Beyond the numbers of all other clients.
+/// The first number of their names, beyond those of all other clients.
 const NUMBER: usize = 2_000_000;
-/// How often each does harm.
-const EVERY: Duration = Duration::from_millis(200);
-/// How many may come back in one round, so that it stays bounded.
-const BACK_AT_ONCE: usize = 20;
+/// Interval of each client's attack.
+const INTERVAL: Duration = Duration::from_millis(200);
+/// Highest number of reconnects in one round.
+const RECONNECTS_PER_ROUND: usize = 20;
 
 struct Hostile {
-    vice: usize,
+    attack: usize,
     target: SocketAddr,
     cookie: String,
     stream: Option<TcpStream>,
 }
 
-/// Opens them, evenly over the targets, on a thread of their own that goes on until the process ends.
-pub(super) fn begin(open: &Open) -> io::Result<Opened> {
+/// Opens the clients, evenly over the targets, on a thread that runs until the process ends.
+pub(super) fn begin(open: &Open) -> io::Result<OpenResult> {
     let cookies = sign_in(&open.targets, NUMBER, open.count)?;
     let cookie = cookies.first().cloned().unwrap_or_default();
     let make = |(i, cookie)| {
         let target = open.targets[i % open.targets.len()];
-        Hostile { vice: i / open.targets.len(), target, cookie, stream: None }
+        Hostile { attack: i / open.targets.len(), target, cookie, stream: None }
     };
     let mut all: Vec<Hostile> = cookies.into_iter().enumerate().map(make).collect();
     for hostile in &mut all {
@@ -43,37 +43,37 @@ pub(super) fn begin(open: &Open) -> io::Result<Opened> {
     thread::spawn(move || {
         loop {
             let began = Instant::now();
-            let mut back = BACK_AT_ONCE;
+            let mut back = RECONNECTS_PER_ROUND;
             for hostile in &mut all {
                 if hostile.stream.is_none() && back > 0 {
                     back -= 1;
-                    // It is tried again in the next round.
+                    // The next round tries again.
                     let _refused = hostile.connect();
-                } else if hostile.harm().is_err() {
+                } else if hostile.attack().is_err() {
                     hostile.stream = None;
                 }
             }
-            thread::park_timeout(EVERY.saturating_sub(began.elapsed()));
+            thread::park_timeout(INTERVAL.saturating_sub(began.elapsed()));
         }
     });
-    Ok(Opened { seconds: 0.0, bytes: 0, presence_bytes: 0, own: Own::default(), cookie })
+    Ok(OpenResult { seconds: 0.0, bytes: 0, presence_bytes: 0, stats: GeneratorStats::default(), cookie })
 }
 
 impl Hostile {
-    /// Upgrades and joins; what is answered is not waited for.
+    /// Upgrades and joins without waiting for responses.
     fn connect(&mut self) -> io::Result<()> {
         let mut stream = TcpStream::connect(self.target)?;
         stream.set_nodelay(true)?;
-        stream.write_all(&Dialect::Ruang.greeting(&self.target.to_string(), &self.cookie))?;
-        stream.write_all(&Dialect::Ruang.joining(None))?;
+        stream.write_all(&Dialect::Ruang.opening(&self.target.to_string(), &self.cookie))?;
+        stream.write_all(&Dialect::Ruang.join(None))?;
         stream.set_nonblocking(true)?;
         self.stream = Some(stream);
         Ok(())
     }
 
-    fn harm(&mut self) -> io::Result<()> {
+    fn attack(&mut self) -> io::Result<()> {
         let Some(stream) = &mut self.stream else { return Ok(()) };
-        match self.vice % 5 {
+        match self.attack % 5 {
             // Pings, twenty at once.
             0 => {
                 write(stream, &masked(Opcode::Ping, b"ping").repeat(20))?;
@@ -84,14 +84,14 @@ impl Hostile {
                 write(stream, &masked(Opcode::Data, b"{\"type\":\"shout\"}"))?;
                 drain(stream)
             }
-            // A new join every time, most of which are refused.
+            // A new join every time; most are refused.
             2 => {
-                write(stream, &Dialect::Ruang.joining(None))?;
+                write(stream, &Dialect::Ruang.join(None))?;
                 drain(stream)
             }
-            // A byte of a frame at a time.
+            // A frame byte by byte.
             3 => write(stream, &[0x81]),
-            // Nothing is ever read.
+            // Pings, without ever reading.
             _ => write(stream, &masked(Opcode::Data, b"{\"type\":\"ping\"}")),
         }
     }
@@ -104,7 +104,7 @@ fn write(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Throws away what has come; an error at the end of the stream.
+/// Discards received data; an error at the end of the stream.
 fn drain(stream: &mut TcpStream) -> io::Result<()> {
     let mut scratch = [0; 16 * 1024];
     loop {

@@ -1,4 +1,4 @@
-//! Opening clients and waiting until they are in the room.
+//! Opens clients and waits until they are in the room.
 
 use std::{
     io,
@@ -11,18 +11,18 @@ use super::{
     Generator, Meter,
     client::Client,
     dialect::Dialect,
-    order::{Open, Opened},
+    request::{Open, OpenResult},
     sign_in::sign_in,
 };
 
-/// How many are on their way at a time: within what servers let wait to be accepted.
-pub(super) const ON_THE_WAY: usize = 256;
-/// How long nobody may get in before it is given up.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Highest number of clients that are connecting: within the servers' accept queues.
+pub(super) const MAX_OPENING: usize = 256;
+/// Time without a new client after which opening fails.
+const NO_PROGRESS_LIMIT: Duration = Duration::from_secs(20);
 
 impl Generator {
     /// Opens more clients.
-    pub(super) fn open(&mut self, open: &Open) -> io::Result<Opened> {
+    pub(super) fn open(&mut self, open: &Open) -> io::Result<OpenResult> {
         let first = self.clients.len();
         let mut cookies = vec![String::new(); open.count];
         if open.dialect == Dialect::Ruang {
@@ -32,23 +32,23 @@ impl Generator {
         self.tally.clear(self.next);
         let meter = Meter::start(self, &[])?;
         let pace = if open.over_seconds > 0.0 { open.count as f64 / open.over_seconds } else { f64::INFINITY };
-        let mut patience = Patience::new();
+        let mut progress = ProgressLimit::new();
         let mut cookies = cookies.into_iter();
         let (began, wanted) = (Instant::now(), self.present + open.count);
         let there_before = self.present;
         while self.present < wanted {
             let entered = self.present - there_before;
-            let allowed = (began.elapsed().as_secs_f64() * pace + 1.0).min((entered + ON_THE_WAY) as f64) as usize;
+            let allowed = (began.elapsed().as_secs_f64() * pace + 1.0).min((entered + MAX_OPENING) as f64) as usize;
             while self.clients.len() - first < allowed
                 && let Some(cookie) = cookies.next()
             {
                 self.begin(open, cookie)?;
             }
-            self.turn(Instant::now() + Duration::from_millis(5))?;
-            patience.while_growing(self.present)?;
+            self.poll_once(Instant::now() + Duration::from_millis(5))?;
+            progress.while_growing(self.present)?;
         }
-        let (_, seconds, own) = meter.stop(self, &[])?;
-        Ok(Opened { seconds, bytes: self.tally.bytes, presence_bytes: self.tally.presence_bytes, own, cookie })
+        let (_, seconds, stats) = meter.stop(self, &[])?;
+        Ok(OpenResult { seconds, bytes: self.tally.bytes, presence_bytes: self.tally.presence_bytes, stats, cookie })
     }
 
     fn begin(&mut self, open: &Open, cookie: String) -> io::Result<()> {
@@ -62,13 +62,13 @@ impl Generator {
     }
 }
 
-/// Gives up when a number no longer grows.
-pub(super) struct Patience {
+/// Fails when a number stops growing.
+pub(super) struct ProgressLimit {
     grown: Instant,
     number: usize,
 }
 
-impl Patience {
+impl ProgressLimit {
     pub(super) fn new() -> Self {
         Self { grown: Instant::now(), number: 0 }
     }
@@ -77,8 +77,10 @@ impl Patience {
         if number != self.number {
             *self = Self { grown: Instant::now(), number };
         }
-        if self.grown.elapsed() > PATIENCE {
-            return Err(io::Error::other(format!("only {number} clients are in the room, and no more come")));
+        if self.grown.elapsed() > NO_PROGRESS_LIMIT {
+            return Err(io::Error::other(format!(
+                "only {number} clients are in the room, and the number does not grow"
+            )));
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
-//! As much of Redis' protocol as it takes to see where an answer ends.
+//! Enough of RESP to find the end of a reply.
 
-/// The length of the first value, if all of it is there.
+/// Returns the length of the first value, if complete.
 pub fn first_value(bytes: &[u8]) -> Option<usize> {
     let line = bytes.windows(2).position(|pair| pair == b"\r\n")? + 2;
     let count = || std::str::from_utf8(&bytes[1..line - 2]).ok()?.parse::<i64>().ok();

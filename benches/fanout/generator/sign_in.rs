@@ -1,4 +1,4 @@
-//! Sessions for clients, got the way a browser gets them.
+//! Signs clients in through the form, as a browser does.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -7,13 +7,13 @@ use std::{
     time::Duration,
 };
 
-/// How many sign in at a time.
-const AT_A_TIME: usize = 8;
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// Number of threads that sign in.
+const WORKERS: usize = 8;
+const RESPONSE_LIMIT: Duration = Duration::from_secs(10);
 
-/// The cookies of this many new people, numbered from `first`.
+/// Signs in this many people, numbered from `first`; returns their cookies.
 pub fn sign_in(targets: &[SocketAddr], first: usize, count: usize) -> io::Result<Vec<String>> {
-    let share = count.div_ceil(AT_A_TIME).max(1);
+    let share = count.div_ceil(WORKERS).max(1);
     let numbers = (first..first + count).collect::<Vec<_>>();
     thread::scope(|scope| {
         let works = numbers.chunks(share).enumerate().map(|(worker, numbers)| {
@@ -32,12 +32,12 @@ pub fn sign_in(targets: &[SocketAddr], first: usize, count: usize) -> io::Result
 fn cookies(target: SocketAddr, numbers: &[usize]) -> io::Result<Vec<String>> {
     let stream = TcpStream::connect(target)?;
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(ANSWER_WITHIN))?;
-    let mut answers = BufReader::new(stream.try_clone()?);
-    numbers.iter().map(|number| cookie(&stream, &mut answers, target, *number)).collect()
+    stream.set_read_timeout(Some(RESPONSE_LIMIT))?;
+    let mut replies = BufReader::new(stream.try_clone()?);
+    numbers.iter().map(|number| cookie(&stream, &mut replies, target, *number)).collect()
 }
 
-fn cookie(mut stream: &TcpStream, answers: &mut impl BufRead, target: SocketAddr, number: usize) -> io::Result<String> {
+fn cookie(mut stream: &TcpStream, replies: &mut impl BufRead, target: SocketAddr, number: usize) -> io::Result<String> {
     let form = format!("username=tamu{number}");
     let request = format!(
         "POST / HTTP/1.1\r\nHost: {target}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
@@ -46,10 +46,10 @@ fn cookie(mut stream: &TcpStream, answers: &mut impl BufRead, target: SocketAddr
     );
     stream.write_all(request.as_bytes())?;
     let (mut status, mut cookie, mut length) = (String::new(), None, 0);
-    answers.read_line(&mut status)?;
+    replies.read_line(&mut status)?;
     loop {
         let mut line = String::new();
-        answers.read_line(&mut line)?;
+        replies.read_line(&mut line)?;
         let Some((name, value)) = line.trim_end().split_once(": ") else { break };
         match name.to_ascii_lowercase().as_str() {
             "set-cookie" => cookie = value.split(';').next().map(ToOwned::to_owned),
@@ -57,6 +57,6 @@ fn cookie(mut stream: &TcpStream, answers: &mut impl BufRead, target: SocketAddr
             _ => {}
         }
     }
-    io::copy(&mut answers.take(length), &mut io::sink())?;
-    cookie.ok_or_else(|| io::Error::other(format!("tamu{number} was not let in: {}", status.trim_end())))
+    io::copy(&mut replies.take(length), &mut io::sink())?;
+    cookie.ok_or_else(|| io::Error::other(format!("tamu{number} cannot sign in: {}", status.trim_end())))
 }

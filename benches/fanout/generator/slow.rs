@@ -1,4 +1,4 @@
-//! A client that hardly reads.
+//! A client that reads one byte per second.
 
 use std::{
     io::{self, Read, Write},
@@ -10,46 +10,46 @@ use std::{
 use socket2::{Domain, Socket, Type};
 
 use super::{
-    order::{Open, Opened, Own},
+    request::{GeneratorStats, Open, OpenResult},
     sign_in::sign_in,
 };
 
-/// As little as the system lets a socket take in ahead of its reader.
+/// Requests the smallest receive buffer.
 const RECEIVE_BUFFER: usize = 1;
-/// As on Ethernet. With loopback's own of 64 KiB the server's system keeps megabytes for one socket.
+/// Segment size of Ethernet. With loopback's 64 KiB the server's kernel buffers megabytes for one socket.
 const SEGMENT: u32 = 1460;
-/// Beyond the numbers of all other clients.
+/// The number of its name, beyond those of all other clients.
 const NUMBER: usize = 1_000_000;
 
-/// Joins as one more client of the first target and reads a byte a second from then on, on a thread of its own.
-pub(super) fn begin(open: &Open) -> io::Result<Opened> {
+/// Joins at the first target and reads one byte per second on a separate thread.
+pub(super) fn begin(open: &Open) -> io::Result<OpenResult> {
     let cookie = sign_in(&open.targets, NUMBER, 1)?.remove(0);
     let target = open.targets[0];
     let mut stream = connect(target)?;
-    stream.write_all(&open.dialect.greeting(&target.to_string(), &cookie))?;
-    skip_answer(&mut stream)?;
-    stream.write_all(&open.dialect.joining(None))?;
+    stream.write_all(&open.dialect.opening(&target.to_string(), &cookie))?;
+    skip_response(&mut stream)?;
+    stream.write_all(&open.dialect.join(None))?;
     thread::spawn(move || {
         while matches!(stream.read(&mut [0]), Ok(1..)) {
             thread::park_timeout(Duration::from_secs(1));
         }
     });
-    Ok(Opened { seconds: 0.0, bytes: 0, presence_bytes: 0, own: Own::default(), cookie })
+    Ok(OpenResult { seconds: 0.0, bytes: 0, presence_bytes: 0, stats: GeneratorStats::default(), cookie })
 }
 
-fn skip_answer(stream: &mut TcpStream) -> io::Result<()> {
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"\r\n\r\n") {
+fn skip_response(stream: &mut TcpStream) -> io::Result<()> {
+    let mut reply = Vec::new();
+    while !reply.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
         stream.read_exact(&mut byte)?;
-        answer.extend(byte);
+        reply.extend(byte);
     }
-    if answer.starts_with(b"HTTP/1.1 101") { Ok(()) } else { Err(io::Error::other("the slow client was not let in")) }
+    if reply.starts_with(b"HTTP/1.1 101") { Ok(()) } else { Err(io::Error::other("the slow client was refused")) }
 }
 
 fn connect(target: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(target), Type::STREAM, None)?;
-    // Before it connects: the window is agreed on then.
+    // Before the connect, which negotiates the window.
     socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
     socket.set_tcp_mss(SEGMENT)?;
     socket.connect(&target.into())?;

@@ -1,25 +1,25 @@
-//! What a measured text carries: which message it is, where its sender is connected, and when it was sent.
+//! The stamp in a measured text: number of the message, server of its sender, and time.
 
 use std::fmt::Write;
 
-/// Begins a stamp; occurs nowhere else in what servers wrap a text in.
+/// Starts a stamp; does not occur elsewhere in the servers' frames.
 const MARK: u8 = b'@';
-/// Hexadecimal digits of the number, the place and the time.
+/// Hexadecimal digits of the number, the server and the time.
 const DIGITS: [usize; 3] = [8, 2, 16];
 
-/// The mark of one message.
+/// The stamp of one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
-    /// Grows by one with each message that a generator sends.
+    /// The number of the message, counted by the generator.
     pub number: u64,
-    /// The index of the server that its sender is connected to.
+    /// The index of the sender's server.
     pub target: u64,
-    /// Nanoseconds since the generator began.
+    /// Nanoseconds since the generator's start.
     pub sent: u64,
 }
 
 impl Stamp {
-    /// A text of this many bytes that carries the stamp.
+    /// Returns a text of this many bytes with the stamp.
     pub fn text(self, bytes: usize) -> String {
         let mut text = String::with_capacity(bytes);
         let _ = write!(text, "{}{:08x}{:02x}{:016x}", MARK as char, self.number, self.target, self.sent);
@@ -29,7 +29,7 @@ impl Stamp {
         text
     }
 
-    /// The first stamp in what a server sent, and what follows it.
+    /// Finds the first stamp; returns it and the rest.
     pub fn find(bytes: &[u8]) -> Option<(Self, &[u8])> {
         let begin = bytes.iter().position(|byte| *byte == MARK)? + 1;
         let mut rest = &bytes[begin..];

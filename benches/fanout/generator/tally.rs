@@ -1,12 +1,12 @@
-//! What all clients of a generator have received.
+//! Counts of the frames that all clients of a generator received.
 
 use std::time::Instant;
 
 use serde::Deserialize;
 
-use super::{histogram::Histogram, order::Latency, stamp::Stamp};
+use super::{histogram::Histogram, request::Latency, stamp::Stamp};
 
-/// Counts since they were last cleared, on one clock.
+/// Counts since the last clear, on one clock.
 pub struct Tally {
     began: Instant,
     pub deliveries: u64,
@@ -14,12 +14,12 @@ pub struct Tally {
     pub presence_bytes: u64,
     latency: Histogram,
     cross: Histogram,
-    /// Messages from this number on, with how often each was delivered, and when last.
+    /// Messages from this number on: deliveries, and time of the last.
     first: u64,
     spread: Vec<Spread>,
-    /// Deliveries out of turn. Means something only while one client sends.
+    /// Deliveries out of order; meaningful while only one client sends.
     pub wrong: u64,
-    /// The server's ids of messages, kept while clients may have to come back.
+    /// The ids of messages, stored if clients reconnect.
     pub ids: Option<Vec<String>>,
     pub recovered: usize,
 }
@@ -61,18 +61,18 @@ impl Tally {
         }
     }
 
-    /// Nanoseconds on the clock of the stamps.
+    /// Returns the nanoseconds on the stamps' clock.
     pub fn now(&self) -> u64 {
         self.began.elapsed().as_nanos() as u64
     }
 
-    /// Begins a measurement. Messages before this number are deliveries, but nothing else is told of them.
+    /// Starts a measurement. Messages before this number only count as deliveries.
     pub fn clear(&mut self, first: u64) {
         let ids = self.ids.take();
         *self = Self { began: self.began, first, ids, ..Self::new() };
     }
 
-    /// Remembers that a message was sent.
+    /// Records a sent message.
     pub fn sent(&mut self, stamp: Stamp) {
         self.spread.push(Spread { sent: stamp.sent, last: stamp.sent, count: 0 });
     }
@@ -82,10 +82,10 @@ impl Tally {
         let Some((stamp, _)) = Stamp::find(payload) else { return };
         let now = self.now();
         self.deliveries += 1;
-        let taken = now.saturating_sub(stamp.sent);
-        self.latency.record(taken);
+        let latency = now.saturating_sub(stamp.sent);
+        self.latency.record(latency);
         if stamp.target != target {
-            self.cross.record(taken);
+            self.cross.record(latency);
         }
         if let Some(spread) = stamp.number.checked_sub(self.first).and_then(|at| self.spread.get_mut(at as usize)) {
             spread.count += 1;
@@ -96,7 +96,7 @@ impl Tally {
         self.note_id(stamp.number, payload);
     }
 
-    /// Takes what a server says to who joins. Only ruang says anything in it.
+    /// Counts the messages of a welcome; only those of ruang have any.
     pub fn welcome(&mut self, payload: &[u8], next: &mut u64) {
         if self.ids.is_none() {
             return;
@@ -111,12 +111,12 @@ impl Tally {
         }
     }
 
-    /// The server's id of a message by its number.
+    /// Returns the id of a message by its number.
     pub fn id(&self, number: u64) -> Option<&str> {
         self.ids.as_ref()?.get(number as usize).map(String::as_str).filter(|id| !id.is_empty())
     }
 
-    /// The number of the first message since the counts were cleared.
+    /// Returns the number of the first message since the clear.
     pub fn first(&self) -> u64 {
         self.first
     }
@@ -129,7 +129,7 @@ impl Tally {
         summary(&self.cross)
     }
 
-    /// Of the messages that all of these clients have: how long it took until the last of them had it.
+    /// Returns the latency to the last client, of messages that this many clients received.
     pub fn last(&self, clients: usize) -> Latency {
         let mut times = Histogram::default();
         for spread in self.spread.iter().filter(|spread| spread.count == clients) {
@@ -138,7 +138,7 @@ impl Tally {
         summary(&times)
     }
 
-    /// Deliveries that have not come, if each message goes to each of these clients.
+    /// Returns the missing deliveries if each message goes to this many clients.
     pub fn missing(&self, clients: usize) -> i64 {
         self.spread.iter().map(|spread| clients as i64 - spread.count as i64).sum()
     }

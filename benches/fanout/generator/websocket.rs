@@ -1,19 +1,19 @@
-//! As much of RFC 6455 as a client needs that only counts.
+//! Enough of RFC 6455 for a client that counts frames.
 
-/// What a frame carries.
+/// The kind of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opcode {
     /// Text or binary.
     Data,
-    /// The other side is done.
+    /// A close frame.
     Close,
-    /// To be answered.
+    /// A ping, which needs a pong.
     Ping,
-    /// Nothing to do.
+    /// A pong.
     Pong,
 }
 
-/// Where the payload of the first frame begins and ends, if all of the frame is there.
+/// Returns opcode, start and end of the first frame's payload, if complete.
 pub fn first_frame(bytes: &[u8]) -> Option<(Opcode, usize, usize)> {
     let (first, second) = (*bytes.first()?, *bytes.get(1)?);
     let (begin, long) = match second & 0x7f {
@@ -31,7 +31,7 @@ pub fn first_frame(bytes: &[u8]) -> Option<(Opcode, usize, usize)> {
     (bytes.len() >= end).then_some((opcode, begin, end))
 }
 
-/// A frame as clients send them. The key of the mask is zero, which costs the server the same as any other.
+/// Builds a client's frame. The mask is zero, which costs the server the same as any other.
 pub fn masked(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     let code = match opcode {
         Opcode::Data => 0x81,
@@ -46,7 +46,7 @@ pub fn masked(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// A text frame as servers send them.
+/// Builds a server's text frame.
 pub fn unmasked(payload: &[u8]) -> Vec<u8> {
     let mut frame = header(0x81, payload.len());
     frame.extend(payload);

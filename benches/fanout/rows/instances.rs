@@ -7,15 +7,15 @@ use crate::{
     options::Options,
     process::Failure,
     report::{Line, median},
-    stage::{Pace, Stage},
+    setup::{Pace, Setup},
 };
 
-/// A thousand clients on four instances, beside as many on one.
+/// A thousand clients on four instances, compared with as many on one.
 pub fn instances(options: &Options) -> Result<Vec<Line>, Failure> {
     const ROW: &str = "instances";
     let clients = options.clients(1000);
-    let mut one = Stage::with_clients(&options.ruang(1), clients)?;
-    let mut four = Stage::with_clients(&options.ruang(4), clients)?;
+    let mut one = Setup::with_clients(&options.ruang(1), clients)?;
+    let mut four = Setup::with_clients(&options.ruang(4), clients)?;
     let pace = Pace { rate: 20.0, senders: 20.min(clients), seconds: options.seconds() };
     let (mut alone, mut together) = (Vec::new(), Vec::new());
     for _ in 0..options.rounds() {
@@ -27,6 +27,6 @@ pub fn instances(options: &Options) -> Result<Vec<Line>, Failure> {
         .at_most(1.15, 1.05)
         .checked(&alone)
         .checked(&together)
-        .made_of(json!({ "one": alone, "four": together }));
+        .with_detail(json!({ "one": alone, "four": together }));
     Ok(vec![line, cost(ROW, "1 instance", &one, &alone), cost(ROW, "4 instances", &four, &together)])
 }

@@ -1,4 +1,4 @@
-//! How long it takes until the last of very many clients has a message.
+//! The time until the last of very many clients has a message.
 
 use serde_json::json;
 
@@ -6,18 +6,18 @@ use crate::{
     options::Options,
     process::Failure,
     report::{Line, median},
-    stage::{Kind, Pace, Stage},
+    setup::{Pace, ServerKind, Setup},
 };
 
-/// Seldom enough that a message is with everybody before the next one.
+/// Low enough that all clients have a message before the next one.
 const RATE: f64 = 1.0;
 
-/// One message to ten thousand clients, again and again.
+/// One message at a time to ten thousand clients.
 pub fn last(options: &Options) -> Result<Vec<Line>, Failure> {
     const ROW: &str = "last";
     let clients = options.clients(10_000);
-    let mut floor = Stage::with_clients(&Kind::Floor, clients)?;
-    let mut ruang = Stage::with_clients(&options.ruang(2), clients)?;
+    let mut floor = Setup::with_clients(&ServerKind::Floor, clients)?;
+    let mut ruang = Setup::with_clients(&options.ruang(2), clients)?;
     let pace = Pace { rate: RATE, senders: 20.min(clients), seconds: options.seconds() };
     let (mut least, mut ours) = (Vec::new(), Vec::new());
     for _ in 0..options.rounds() {
@@ -28,5 +28,5 @@ pub fn last(options: &Options) -> Result<Vec<Line>, Failure> {
     let (floor, ruang) = [&least, &ours].map(|all| median(all.iter().map(|one| one.last.p50))).into();
     let what = format!("last of {clients} clients has it ÷ floor's ({ruang:.1} ÷ {floor:.1} ms)");
     let line = Line::new(ROW, what, median(ratios), "").at_most(1.3, 1.1).checked(&least).checked(&ours);
-    Ok(vec![line.made_of(json!({ "floor": least, "ruang": ours }))])
+    Ok(vec![line.with_detail(json!({ "floor": least, "ruang": ours }))])
 }

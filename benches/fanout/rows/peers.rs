@@ -1,4 +1,4 @@
-//! What others pay for the same.
+//! The cost of other programs.
 
 use serde_json::json;
 
@@ -8,18 +8,18 @@ use crate::{
     peers,
     process::Failure,
     report::{Line, median},
-    stage::{Kind, Pace, Stage},
+    setup::{Pace, ServerKind, Setup},
 };
 
-/// A thousand clients, twenty messages a second, on two instances of each peer, in turn with the floor.
+/// A thousand clients, twenty messages per second, on two instances of each peer, in turn with the floor.
 pub fn peers(options: &Options) -> Result<Vec<Line>, Failure> {
     const ROW: &str = "peers";
     let clients = options.clients(1000);
     let pace = Pace { rate: 20.0, senders: SENDERS.min(clients), seconds: options.seconds() };
-    let mut floor = Stage::with_clients(&Kind::Floor, clients)?;
+    let mut floor = Setup::with_clients(&ServerKind::Floor, clients)?;
     let mut lines = Vec::new();
     for (name, kind) in peers::build()? {
-        let mut peer = Stage::with_clients(&kind, clients)?;
+        let mut peer = Setup::with_clients(&kind, clients)?;
         let (mut least, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..options.rounds() {
             least.push(floor.run(pace)?);
@@ -28,7 +28,7 @@ pub fn peers(options: &Options) -> Result<Vec<Line>, Failure> {
         let ratios = theirs.iter().zip(&least).map(|(theirs, least)| peer.cost(theirs) / floor.cost(least));
         let what = format!("{name}: ratio to the floor, {clients} × 20 msg/s");
         let line = Line::new(ROW, what, median(ratios), "").checked(&least).checked(&theirs);
-        lines.push(line.made_of(json!({ "floor": least, "peer": theirs })));
+        lines.push(line.with_detail(json!({ "floor": least, "peer": theirs })));
         lines.push(cost(ROW, name, &peer, &theirs));
     }
     Ok(lines)

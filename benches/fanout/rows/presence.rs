@@ -1,22 +1,22 @@
-//! What it costs to tell everybody who came, as more come.
+//! The cost of announcing joins as the room grows.
 
 use serde_json::json;
 
-use crate::{options::Options, process::Failure, report::Line, stage::Stage};
+use crate::{options::Options, process::Failure, report::Line, setup::Setup};
 
 const SIZES: [usize; 5] = [100, 300, 1000, 3000, 10_000];
-/// The same for every number of people: a server that sends a frame for each of them is found out by that.
+/// The same for every size: a server that sends one frame per join then shows quadratic growth.
 const JOINING_SECONDS: f64 = 20.0;
-/// How much longer the joining may take until the numbers are no longer of the same kind.
+/// Factor by which joining may take longer before the sizes are not comparable.
 const SLACK: f64 = 1.25;
 
-/// N people join a room within the same time, for N from a hundred to ten thousand.
+/// N people join within the same time, for N from a hundred to ten thousand.
 pub fn presence(options: &Options) -> Result<Vec<Line>, Failure> {
     const ROW: &str = "presence";
     let over = if options.quick { 5.0 } else { JOINING_SECONDS };
     let (mut points, mut late) = (Vec::new(), None);
     for size in SIZES.into_iter().filter(|size| *size <= options.clients(10_000)) {
-        let mut ruang = Stage::empty(&options.ruang(2))?;
+        let mut ruang = Setup::empty(&options.ruang(2))?;
         let opened = ruang.add(size, over)?;
         if opened.seconds > over * SLACK {
             late = Some(format!("{size} people took {:.0} s to join, not {over:.0}", opened.seconds));
@@ -27,12 +27,12 @@ pub fn presence(options: &Options) -> Result<Vec<Line>, Failure> {
     let mut line =
         Line::new(ROW, "bytes of presence for N joins, slope of log against log N", slope(logs.collect()), "")
             .at_most(1.1, 1.05)
-            .made_of(json!(points));
+            .with_detail(json!(points));
     line.refused.extend(late);
     Ok(vec![line])
 }
 
-/// Of the line that fits best.
+/// Returns the slope of the regression line.
 fn slope(points: Vec<(f64, f64)>) -> f64 {
     let count = points.len() as f64;
     let middle = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;

@@ -1,4 +1,4 @@
-//! What one client that hardly reads costs the others.
+//! The cost of one slow client for the others.
 
 use std::{
     thread,
@@ -11,20 +11,20 @@ use crate::{
     options::Options,
     process::{self, Failure},
     report::{Line, median},
-    stage::{Pace, Stage},
+    setup::{Pace, Setup},
     wait,
 };
 
-/// Fast enough that the system's own buffers are soon full.
+/// High enough to fill the kernel's buffers soon.
 const RATE: f64 = 50.0;
-/// Until the slow client must be gone: those buffers, then the ten seconds of the protocol.
-const CUT_WITHIN: Duration = Duration::from_secs(60);
+/// Limit until the slow client is disconnected: those buffers, then the protocol's ten seconds.
+const DISCONNECT_LIMIT: Duration = Duration::from_secs(60);
 
-/// A thousand clients, with and without one more that reads a byte a second.
+/// A thousand clients, with and without another that reads one byte per second.
 pub fn slow(options: &Options) -> Result<Vec<Line>, Failure> {
     const ROW: &str = "slow";
     let clients = options.clients(1000);
-    let mut ruang = Stage::with_clients(&options.ruang(2), clients)?;
+    let mut ruang = Setup::with_clients(&options.ruang(2), clients)?;
     let pace = Pace { rate: RATE, senders: 20.min(clients), seconds: 4.0 };
     let without = (0..options.rounds().max(2)).map(|_| ruang.run(pace)).collect::<Result<Vec<_>, _>>()?;
     let ids = ruang.server_ids();
@@ -34,7 +34,7 @@ pub fn slow(options: &Options) -> Result<Vec<Line>, Failure> {
     let began = Instant::now();
     let watcher = thread::spawn(move || {
         let is_cut = || descriptors(&ids).is_ok_and(|now| now <= open).then(|| began.elapsed());
-        wait::within(CUT_WITHIN, "the slow client is cut", is_cut)
+        wait::within(DISCONNECT_LIMIT, "the slow client is disconnected", is_cut)
     });
     let mut with = vec![ruang.run(pace)?];
     while !watcher.is_finished() {
@@ -45,10 +45,10 @@ pub fn slow(options: &Options) -> Result<Vec<Line>, Failure> {
     let what = format!("p99 of {clients} beside a slow client ÷ without ({beside:.1} ÷ {quiet:.1} ms)");
     let line = Line::new(ROW, what, beside / quiet, "")
         .at_most(1.1, 1.02)
-        .only_if(cut.is_ok(), format!("the slow client was not cut within {CUT_WITHIN:?}"))
+        .require(cut.is_ok(), format!("the slow client was not disconnected within {DISCONNECT_LIMIT:?}"))
         .checked(&without)
         .checked(&with)
-        .made_of(json!({ "without": without, "with": with }));
+        .with_detail(json!({ "without": without, "with": with }));
     let seconds = cut.unwrap_or_default().as_secs_f64();
     Ok(vec![line, Line::new(ROW, "  the slow client is cut after", seconds, "s")])
 }

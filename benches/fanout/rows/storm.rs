@@ -1,36 +1,36 @@
-//! Everybody is cut at once and comes back.
+//! All clients are disconnected at once and reconnect.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::json;
 
 use crate::{
-    generator::order::Stormed,
+    generator::request::StormResult,
     members,
     options::Options,
     process::Failure,
     report::Line,
-    stage::{ATTEMPTS, Pace, Stage},
+    setup::{ATTEMPTS, Pace, Setup},
     wait,
 };
 
 /// Commands that read the log of messages.
 const LOG_READS: [&str; 3] = ["xrange", "xrevrange", "xread"];
-/// How long rosters may differ, with some allowance for asking.
+/// Time within which rosters become equal, with a tolerance for the requests.
 const ROSTERS_WITHIN: Duration = Duration::from_secs(10);
 
-/// Ten thousand clients lose their connection while somebody goes on talking.
+/// Ten thousand clients lose their connection while one client keeps sending.
 pub fn storm(options: &Options) -> Result<Vec<Line>, Failure> {
     const ROW: &str = "storm";
     let clients = options.clients(10_000);
-    let mut ruang = Stage::with_clients(&options.ruang(2), clients)?;
+    let mut ruang = Setup::with_clients(&options.ruang(2), clients)?;
     let cookie = ruang.opened.as_ref().map(|opened| opened.cookie.clone()).unwrap_or_default();
-    let (mut stormed, mut calls) = one_storm(&mut ruang)?;
+    let (mut stormed, mut calls) = run_storm(&mut ruang)?;
     for _ in 1..ATTEMPTS {
-        if stormed.own.kept_up() {
+        if stormed.stats.kept_up() {
             break;
         }
-        (stormed, calls) = one_storm(&mut ruang)?;
+        (stormed, calls) = run_storm(&mut ruang)?;
     }
     let targets = &ruang.targets;
     let equal = wait::within(ROSTERS_WITHIN, "rosters are equal", || {
@@ -42,10 +42,10 @@ pub fn storm(options: &Options) -> Result<Vec<Line>, Failure> {
     let lost = stormed.clients.saturating_sub(stormed.recovered);
     let back = Line::new(ROW, format!("{clients} cut at once and back"), stormed.seconds, "s")
         .at_most(6.0, 3.0)
-        .only_if(lost == 0, format!("{lost} clients did not recover what they missed"))
-        .only_if(stormed.wrong == 0, format!("{} messages came twice, out of turn or never", stormed.wrong))
-        .only_if(equal.is_ok(), "the rosters are not equal and full")
-        .unless_saturated(&stormed.own);
+        .require(lost == 0, format!("{lost} clients did not recover the missed messages"))
+        .require(stormed.wrong == 0, format!("{} messages came twice, out of order or never", stormed.wrong))
+        .require(equal.is_ok(), "the rosters are not equal and full")
+        .unless_saturated(&stormed.stats);
     let all = calls.values().sum::<u64>();
     let each = Line::new(
         ROW,
@@ -53,13 +53,13 @@ pub fn storm(options: &Options) -> Result<Vec<Line>, Failure> {
         all as f64 / clients as f64,
         "",
     );
-    let log =
-        Line::new(ROW, "  reads of the log in Redis, any number of clients", reads as f64, "").made_of(json!(calls));
-    Ok(vec![back.made_of(stormed), log, each])
+    let log = Line::new(ROW, "  reads of the log in Redis, any number of clients", reads as f64, "")
+        .with_detail(json!(calls));
+    Ok(vec![back.with_detail(stormed), log, each])
 }
 
-/// What became of it, and what Redis was asked meanwhile.
-fn one_storm(ruang: &mut Stage) -> Result<(Stormed, BTreeMap<String, u64>), Failure> {
+/// Runs a storm; returns its result and the number of Redis commands meanwhile.
+fn run_storm(ruang: &mut Setup) -> Result<(StormResult, BTreeMap<String, u64>), Failure> {
     let redis = ruang.redis.as_ref().ok_or("no Redis")?;
     let before = redis.calls()?;
     let load = ruang.load(Pace { rate: 5.0, senders: 1, seconds: 2.0 });

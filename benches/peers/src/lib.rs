@@ -1,22 +1,22 @@
-//! What all peers have in common: where they listen, and where their Redis is.
+//! Shared by all peers: listen address and Redis.
 
 use std::error::Error;
 
 use axum::{Router, serve::ListenerExt};
 use tokio::net::TcpListener;
 
-/// Why a peer ends.
+/// The error of a peer.
 pub type Failure = Box<dyn Error + Send + Sync>;
 
-/// The Redis that instances share.
+/// Returns the URL of the shared Redis.
 pub fn redis_url() -> Result<String, Failure> {
     Ok(std::env::var("REDIS_URL")?)
 }
 
-/// Serves where the benchmark says.
+/// Serves at the benchmark's address.
 pub async fn serve(router: Router) -> Result<(), Failure> {
     let listener = TcpListener::bind(std::env::var("RUANG_LISTEN")?).await?;
-    // As any chat would: else the kernel holds small frames back.
+    // As any chat: otherwise the kernel delays small frames.
     let listener = listener.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });

@@ -14,7 +14,7 @@ async fn sockets_blocked_on_the_way_are_named() {
     let cluster = alone().await;
     let (network, _) = network(&cluster).await;
     let gateway = Gateway::to(network.port(), LATENCY).await;
-    gateway.answer("/ws", "403 Forbidden");
+    gateway.respond_with("/ws", "403 Forbidden");
     let sari = enters(&gateway.base()).await;
     sari.shows("#status-text", "diblokir di tengah jalan").await;
     sari.is_accessible("sockets are blocked").await;
@@ -31,7 +31,7 @@ async fn gateway_that_wants_a_sign_in_is_named_with_a_link() {
     let gateway = Gateway::to(network.port(), LATENCY).await;
     let sari = enters(&gateway.base()).await;
     sari.comes_to(CONNECTION, "online").await;
-    gateway.answer("/", "302 Found\r\nlocation: http://localhost:1/login");
+    gateway.respond_with("/", "302 Found\r\nlocation: http://localhost:1/login");
     network.cut(Target::All);
     sari.comes_to(CONNECTION, "waiting").await;
     network.heal();

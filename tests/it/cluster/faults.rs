@@ -1,4 +1,4 @@
-//! Redis that stops answering, and comes back.
+//! Redis stops responding and returns.
 
 use std::time::{Duration, Instant};
 
@@ -14,18 +14,18 @@ async fn send_to_a_frozen_redis_is_unavailable_then_acked_once() {
     cluster.redis().pause();
     sari.send_with_nonce("sekali", "selama").await;
     let unknown = |transcript: &crate::kit::Transcript| !transcript.errors.is_empty();
-    let transcript = sari.expect_within(Duration::from_millis(2500), "unavailable, within 2 s", unknown).await;
+    let transcript = sari.expect_within(Duration::from_millis(2500), "unavailable within 2 s", unknown).await;
     assert_eq!(
         (transcript.errors[0]["code"].as_str(), transcript.errors[0]["nonce"].as_str()),
         (Some("unavailable"), Some("sekali"))
     );
     cluster.redis().resume();
     let resumed = Instant::now();
-    sends_until_acked(&mut sari, "sekali", "selama").await;
+    send_until_acked(&mut sari, "sekali", "selama").await;
     let texts = |transcript: &crate::kit::Transcript| transcript.texts() == ["sebelum", "selama"];
     budi.expect("exactly once", texts).await;
     assert!(resumed.elapsed() < Duration::from_secs(4), "it took {:?}", resumed.elapsed());
-    assert_eq!(budi.transcript().count, 2, "nobody was swept up meanwhile");
+    assert_eq!(budi.transcript().count, 2, "no person was removed");
 }
 
 #[tokio::test]
@@ -37,27 +37,23 @@ async fn outage_longer_than_the_lease_makes_no_one_leave() {
     sari.wait_for_members(&["budi", "sari"]).await;
     let changes = budi.transcript().changes.len() + sari.transcript().changes.len();
     cluster.redis().pause();
-    // Sends are unknown after 2 s each: four of them outlast the lease of 5 s.
+    // Each send times out after 2 s: four of them outlast the lease of 5 s.
     for n in 1..=4 {
         sari.send_with_nonce("sekali", "selama").await;
         sari.expect("unavailable", |transcript| transcript.errors.len() == n).await;
     }
     cluster.redis().resume();
-    sends_until_acked(&mut sari, "sekali", "selama").await;
+    send_until_acked(&mut sari, "sekali", "selama").await;
     budi.wait_for_text("sari", "selama").await;
     sari.send_acked("sesudah").await;
     for client in [&mut budi, &mut sari] {
         let transcript = client.wait_for_text("sari", "sesudah").await;
-        assert_eq!(
-            (transcript.count, transcript.welcomes.len()),
-            (2, 1),
-            "the same socket, and everybody is still here"
-        );
+        assert_eq!((transcript.count, transcript.welcomes.len()), (2, 1), "the same socket and the same people");
     }
     assert_eq!(
         budi.transcript().changes.len() + sari.transcript().changes.len(),
         changes,
-        "nobody was said to come or go"
+        "no join or leave was announced"
     );
 }
 
@@ -69,9 +65,9 @@ async fn pages_are_503_without_redis_and_sessions_survive() {
     cluster.redis().kill();
     for path in ["/chat", "/api/members", "/api/messages"] {
         let response = sari.http_client.get(path).await;
-        // Members may be known without Redis, but whose session this is may not.
+        // Members may be known without Redis, but the session is not.
         assert_eq!((response.status, response.header("retry-after")), (503, Some("2")), "{path}: {response:?}");
-        assert!(response.header("set-cookie").is_none(), "a cookie is never cleared for it: {response:?}");
+        assert!(response.header("set-cookie").is_none(), "the cookie is not cleared: {response:?}");
     }
     let refused = WsClient::try_connect(&sari.http_client, &[]).await.err().expect("no session can be read");
     assert_eq!(refused.status, 503);
@@ -85,11 +81,11 @@ async fn pages_are_503_without_redis_and_sessions_survive() {
     let mut budi = cluster.join(1, "budi").await;
     budi.send_acked("sesudah").await;
     let transcript = sari.wait_for_text("budi", "sesudah").await;
-    assert_eq!(transcript.texts(), ["sebelum", "sesudah"], "the same socket goes on, and nothing is missing");
+    assert_eq!(transcript.texts(), ["sebelum", "sesudah"], "the same socket continues without a gap");
 }
 
-/// As a client does: the same nonce until it is acknowledged.
-async fn sends_until_acked(client: &mut WsClient, nonce: &str, text: &str) {
+/// Repeats a message with the same nonce until it is acknowledged, as a client does.
+async fn send_until_acked(client: &mut WsClient, nonce: &str, text: &str) {
     let deadline = Instant::now() + SOON;
     while client.transcript().acked(nonce).is_none() {
         assert!(Instant::now() < deadline, "never acknowledged: {:?}", client.transcript().errors);
@@ -97,6 +93,6 @@ async fn sends_until_acked(client: &mut WsClient, nonce: &str, text: &str) {
         client.send_with_nonce(nonce, text).await;
         let answered =
             |transcript: &crate::kit::Transcript| transcript.acked(nonce).is_some() || transcript.errors.len() > errors;
-        client.expect("an answer", answered).await;
+        client.expect("a reply", answered).await;
     }
 }

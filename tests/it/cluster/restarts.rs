@@ -1,10 +1,10 @@
-//! Instances that go, with and without a goodbye.
+//! Instances that are killed, drained or frozen.
 
 use std::time::Duration;
 
-use crate::kit::{Cluster, Engine, SOON, WsClient, transcript::PresenceChange};
+use crate::kit::{Cluster, Engine, SOON, WsClient};
 
-/// Short, so that its end is soon.
+/// Short, to keep the tests fast.
 const LEASE: Duration = Duration::from_secs(2);
 
 #[tokio::test]
@@ -20,9 +20,9 @@ async fn people_of_a_killed_instance_leave_once_within_its_lease() {
     let limit = LEASE + Duration::from_secs(1);
     for watcher in &mut watchers {
         let gone = |transcript: &crate::kit::Transcript| transcript.members.len() == 2 && transcript.count == 2;
-        let transcript = watcher.expect_within(limit, "the dead instance's people are gone", gone).await;
+        let transcript = watcher.expect_within(limit, "the killed instance's people have left", gone).await;
         for name in ["sari", "dewi"] {
-            let gone = transcript.changes.iter().filter(|moved| **moved == PresenceChange::Left(name.into())).count();
+            let gone = transcript.leaves().into_iter().filter(|left| *left == name).count();
             assert_eq!(gone, 1, "{name}: {:?}", transcript.changes);
         }
     }
@@ -37,17 +37,15 @@ async fn rejoin_within_the_lease_of_a_killed_instance_is_no_leave() {
     watcher.wait_for_members(&["adi", "sari"]).await;
     let seen = sari.send_acked("sebelum").await;
     cluster.instances[0].kill();
-    let mut moved = WsClient::rejoin(&sari.http_client.with_base(cluster.base(2)), &seen).await;
-    // Somebody comes now and goes: once their grace (longer than the lease) is over, so is the dead lease.
+    let mut rejoined = WsClient::rejoin(&sari.http_client.with_base(cluster.base(2)), &seen).await;
+    // Another client joins and leaves: its grace is longer than the lease, which has thus expired when the leave is announced.
     watcher.send_acked("sesudah").await;
-    moved.wait_for_text("adi", "sesudah").await;
+    rejoined.wait_for_text("adi", "sesudah").await;
     cluster.join(2, "dewi").await.leave().await;
-    let dewi_left =
-        |transcript: &crate::kit::Transcript| transcript.changes.contains(&PresenceChange::Left("dewi".into()));
+    let dewi_left = |transcript: &crate::kit::Transcript| transcript.has_left("dewi");
     let transcript = watcher.expect_within(SOON, "a grace and a lease have passed", dewi_left).await;
-    let of_sari: Vec<_> = transcript.changes.iter().filter(|moved| is_of(moved, "sari")).collect();
-    assert_eq!(of_sari, [&PresenceChange::Joined("sari".into())], "neither left nor came again");
-    moved.send_acked("masih di sini").await;
+    assert_eq!(transcript.changes_of("sari"), ["joined"], "no leave and no second join");
+    rejoined.send_acked("masih di sini").await;
     watcher.wait_for_text("sari", "masih di sini").await;
 }
 
@@ -72,8 +70,7 @@ async fn rolling_restart_loses_no_message_and_announces_no_leave() {
     let mut late = cluster.join(3, "dewi").await;
     late.wait_for_members(&["adi", "dewi", "sari"]).await;
     let transcript = watcher.wait_for_members(&["adi", "dewi", "sari"]).await;
-    let of_sari: Vec<_> = transcript.changes.iter().filter(|moved| is_of(moved, "sari")).collect();
-    assert_eq!(of_sari, [&PresenceChange::Joined("sari".into())], "a rolling restart is neither a leave nor a join");
+    assert_eq!(transcript.changes_of("sari"), ["joined"], "a restart is neither a leave nor a join");
     assert_eq!(transcript.texts(), ["sebelum 0", "sementara 0", "sebelum 1", "sementara 1"]);
 }
 
@@ -83,7 +80,7 @@ async fn draining_instance_is_not_ready() {
     let mut sari = cluster.join(0, "sari").await;
     cluster.instances[0].terminate();
     sari.wait_for_bye(SOON, "restart", 1012).await;
-    // Whoever asks while it drains hears that it is not fit for new people; soon nobody answers at all.
+    // A draining instance is not ready; soon after it does not respond at all.
     assert_ne!(cluster.instances[0].status("/readyz").await, Ok(200));
     assert!(cluster.instances[0].wait_for_exit(SOON).await.success());
     assert_eq!(cluster.instances[1].status("/readyz").await, Ok(200));
@@ -103,7 +100,7 @@ async fn resumed_instance_drops_its_input_and_its_people() {
     cluster.instances[0].wait_for_readyz(200, SOON).await;
     watcher.send_acked("akhir").await;
     let transcript = watcher.wait_for_text("adi", "akhir").await;
-    assert_eq!(transcript.texts(), ["akhir"], "unread input of a reaped instance is dropped");
+    assert_eq!(transcript.texts(), ["akhir"], "unread input of an expired instance is dropped");
     let back = WsClient::connect_and_join(&sari.http_client).await;
     assert_eq!(watcher.wait_for_members(&["adi", "sari"]).await.count, 2);
     drop(back);
@@ -112,8 +109,4 @@ async fn resumed_instance_drops_its_input_and_its_people() {
 async fn with_lease() -> Cluster {
     let settings = Cluster::builder(Engine::Redis).instances(3).set("RUANG_LEASE", "2s").set("RUANG_LEAVE_GRACE", "3s");
     settings.start().await
-}
-
-fn is_of(moved: &PresenceChange, name: &str) -> bool {
-    matches!(moved, PresenceChange::Joined(who) | PresenceChange::Left(who) if who == name)
 }

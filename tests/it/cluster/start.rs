@@ -15,7 +15,7 @@ async fn instance_started_before_redis_serves_once_redis_is_up() {
     http_client.get("/").await.is(200);
     let refused = http_client.sign_in("sari").await;
     assert_eq!(refused.is(503).header("retry-after"), Some("2"));
-    crate::kit::eventually(SOON, "the log says what it waits for", || async {
+    crate::kit::eventually(SOON, "the log names Redis", || async {
         let log = instance.log();
         if log.to_lowercase().contains("redis") { Ok(()) } else { Err(log) }
     })

@@ -22,10 +22,10 @@ async fn chat_survives_clock_jumps_of_an_hour() {
     for jump in ["+3600\n", "-3600\n", "+0\n"] {
         fs::write(&clock, jump).unwrap();
         eventually(SOON, "the clock has jumped", || clocks_agree(&scene, jump == "+0\n")).await;
-        scene.lasts(Duration::from_secs(2)).await;
-        assert!(scene.speakers.iter().all(|speaker| speaker.unavailable == 0), "nobody notices");
+        scene.chat_for(Duration::from_secs(2)).await;
+        assert!(scene.speakers.iter().all(|speaker| speaker.unavailable == 0), "no send is unavailable");
     }
-    scene.goes_on().await;
+    scene.check_recovery().await;
 }
 
 #[tokio::test]
@@ -41,17 +41,17 @@ async fn retention_and_latency_use_the_clock_of_redis() {
         let mut sari = WsClient::sign_in_and_join(&HttpClient::new(instance.base()), &format!("sari {i}")).await;
         let id = sari.send_acked("baru saja").await;
         let page = sari.http_client.get("/api/messages").await.json();
-        assert!(page["messages"].as_array().unwrap().iter().any(|kept| kept["id"] == *id), "{page}");
-        let told = HttpClient::new(&format!("http://{}", metrics_address(instance))).get("/metrics").await.body;
-        let slow = value(&told, "ruang_message_delivery_duration_seconds_sum", "");
+        assert!(page["messages"].as_array().unwrap().iter().any(|message| message["id"] == *id), "{page}");
+        let metrics = HttpClient::new(&format!("http://{}", metrics_address(instance))).get("/metrics").await.body;
+        let slow = value(&metrics, "ruang_message_delivery_duration_seconds_sum", "");
         assert!(slow < 10.0, "{slow}");
-        let told_ahead = value(&told, "ruang_clock_offset_seconds", "");
-        assert!((told_ahead - ahead).abs() < 5.0, "{told_ahead}");
+        let offset = value(&metrics, "ruang_clock_offset_seconds", "");
+        assert!((offset - ahead).abs() < 5.0, "{offset}");
     }
 }
 
-/// Adds an instance whose wall clock is as far ahead as a file says.
-async fn add_with_clock(cluster: &mut Cluster, clock: &Path, besides: &[(&str, &str)]) {
+/// Adds an instance whose wall clock has the offset written in a file.
+async fn add_with_clock(cluster: &mut Cluster, clock: &Path, more: &[(&str, &str)]) {
     let url = cluster.redis().url();
     let library = libfaketime();
     let settings = [
@@ -61,17 +61,17 @@ async fn add_with_clock(cluster: &mut Cluster, clock: &Path, besides: &[(&str, &
         ("LD_PRELOAD", &library),
         ("FAKETIME_TIMESTAMP_FILE", clock.to_str().unwrap()),
         ("FAKETIME_NO_CACHE", "1"),
-        // A jump of the wall clock: the monotonic one knows of none.
+        // Only the wall clock jumps, not the monotonic one.
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
     ];
-    let settings = settings.iter().chain(besides).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let settings = settings.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let settings: Vec<(String, String)> = settings.collect();
-    let jumpy = Instance::start("the instance with a clock of its own", &settings).await;
-    jumpy.wait_for_readyz(200, SOON).await;
-    cluster.instances.push(jumpy);
+    let instance = Instance::start("instance with a fake clock", &settings).await;
+    instance.wait_for_readyz(200, SOON).await;
+    cluster.instances.push(instance);
 }
 
-/// Whether the hours of what both instances logged last are the same, as they should be.
+/// Checks whether the hours of both instances' last log lines are equal, as expected.
 async fn clocks_agree(scene: &Scene, expected: bool) -> Result<(), String> {
     let mut hours = Vec::new();
     for (i, instance) in scene.cluster.instances.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! How far an acknowledged message is kept, by what Redis was told: what is lost is announced, and never more than that.
+//! How durable acknowledged messages are, by configuration of Redis. A loss is announced and bounded;
 //! `docs/redis.md` has the table.
 
 use std::{
@@ -9,115 +9,115 @@ use std::{
 use super::{Scene, scene::instances};
 use crate::kit::{Redis, SOON, Transcript, redis, sentinel::Sentinels};
 
-/// How long people speak before something happens.
-const SPEAKING: Duration = Duration::from_secs(2);
-/// What a busy machine may add to a bound.
-const ALLOWANCE: Duration = Duration::from_millis(1500);
+/// Time that clients chat before the failure.
+const CHATTING: Duration = Duration::from_secs(2);
+/// Tolerance of each bound on a busy machine.
+const TOLERANCE: Duration = Duration::from_millis(1500);
 
 #[tokio::test]
 async fn redis_killed_with_fsync_always_loses_nothing() {
-    assert_eq!(killed(&["--appendfsync", "always"]).await, Duration::ZERO);
+    assert_eq!(kill_redis(&["--appendfsync", "always"]).await, Duration::ZERO);
 }
 
 #[tokio::test]
 async fn redis_killed_with_fsync_everysec_loses_at_most_one_second() {
-    let lost = killed(&["--appendfsync", "everysec"]).await;
-    assert!(lost <= Duration::from_secs(1) + ALLOWANCE, "{lost:?}");
+    let lost = kill_redis(&["--appendfsync", "everysec"]).await;
+    assert!(lost <= Duration::from_secs(1) + TOLERANCE, "{lost:?}");
 }
 
 #[tokio::test]
 async fn failover_to_a_lagging_replica_announces_the_loss() {
-    let lost = failed_over(&[], SPEAKING).await;
-    assert!(lost > Duration::ZERO, "without a bound for its lag the primary acknowledges alone");
+    let lost = fail_over(&[], CHATTING).await;
+    assert!(lost > Duration::ZERO, "without a bound on the lag the primary acknowledges alone");
 }
 
 #[tokio::test]
 async fn primary_with_min_replicas_stops_acking_without_its_replica() {
     let lag = ["--min-replicas-to-write", "1", "--min-replicas-max-lag", "1"];
-    let lost = failed_over(&lag, SPEAKING * 3).await;
+    let lost = fail_over(&lag, CHATTING * 3).await;
     // Redis counts whole seconds.
-    assert!(lost <= Duration::from_secs(2) + ALLOWANCE, "{lost:?}");
+    assert!(lost <= Duration::from_secs(2) + TOLERANCE, "{lost:?}");
 }
 
 #[tokio::test]
 async fn lost_message_that_was_acked_but_not_delivered_is_a_gap() {
     let mut scene = Scene::on(Redis::start_with(&["--appendfsync", "always"]).await, "").await;
-    let kept = scene.redis().aof_position();
+    let position = scene.redis().aof_position();
     scene.proxy().half_open_subscribers();
     scene.speakers[0].client.send_acked("tak terdengar").await;
     scene.redis().kill();
-    scene.redis().truncate_aof(&kept);
-    // What she says as soon as it is back is kept, in a new epoch: no reason to think that all was.
+    scene.redis().truncate_aof(&position);
+    // Her next message is stored in a new epoch, which must not hide the loss.
     let back = scene.cluster.redis().restart();
-    tokio::join!(back, scene.speakers[0].speak_kept(1, SOON, SOON));
+    tokio::join!(back, scene.speakers[0].chat_until_acked(1, SOON, SOON));
 
     let sari = &mut scene.speakers[0].client;
-    let transcript = sari.expect("the loss is told", |transcript| transcript.welcomes.len() == 2).await;
+    let transcript = sari.expect("the loss is announced", |transcript| transcript.welcomes.len() == 2).await;
     assert_eq!(transcript.last_welcome()["recovered"], false);
-    assert!(!transcript.texts().contains(&"tak terdengar"), "it is lost: {:?}", transcript.texts());
-    // Told once: what comes next continues.
+    assert!(!transcript.texts().contains(&"tak terdengar"), "the message is lost: {:?}", transcript.texts());
+    // Announced once: later messages continue.
     redis::command(scene.redis(), &["CLIENT", "KILL", "TYPE", "pubsub"]).await;
     let sari = &mut scene.speakers[0].client;
     sari.send_acked("lagi").await;
     assert_eq!(sari.wait_for_text("sari", "lagi").await.welcomes.len(), 2);
 }
 
-/// Kills Redis while people speak. Answers over what time acknowledged messages were lost.
-async fn killed(setting: &[&str]) -> Duration {
+/// Kills Redis while clients chat. Returns how much time's acknowledged messages were lost.
+async fn kill_redis(setting: &[&str]) -> Duration {
     let redis = Redis::start_with(setting).await;
     let url = redis.url();
     let cluster = instances().start_on(Some(redis), &url).await;
     let mut scene = Scene::of(cluster, None).await;
     let began = Instant::now();
-    scene.lasts(SPEAKING).await;
+    scene.chat_for(CHATTING).await;
     scene.redis().kill();
-    let spoke = began.elapsed();
+    let chatted = began.elapsed();
     scene.redis().restart().await;
-    lost(&mut scene, spoke).await
+    lost(&mut scene, chatted).await
 }
 
-/// Kills the replica, lets people speak for a time, kills the primary, and has the replica promoted that is back.
-async fn failed_over(primary: &[&str], speaking: Duration) -> Duration {
+/// Kills the replica, lets clients chat, kills the primary, restarts the replica and waits for its promotion.
+async fn fail_over(primary: &[&str], chatting: Duration) -> Duration {
     let mut sentinels = Sentinels::start_with(primary).await;
     let cluster = instances().start_on(None, &sentinels.url()).await;
     let mut scene = Scene::of(cluster, None).await;
     sentinels.replica.kill();
     let began = Instant::now();
-    scene.lasts(speaking).await;
+    scene.chat_for(chatting).await;
     sentinels.primary.kill();
-    let spoke = began.elapsed();
+    let chatted = began.elapsed();
     sentinels.replica.restart().await;
     sentinels.wait_for_failover().await;
-    lost(&mut scene, spoke).await
+    lost(&mut scene, chatted).await
 }
 
-/// What is missing from the log of what was acknowledged, in time: everybody speaks about as often all the time that
-/// they are acknowledged. If anything is missing, everybody is told.
-async fn lost(scene: &mut Scene, spoke: Duration) -> Duration {
+/// Returns the acknowledged messages that are missing in the log, as time: clients send at a steady rate while they are
+/// acknowledged. Fails unless a loss is announced to every client.
+async fn lost(scene: &mut Scene, chatted: Duration) -> Duration {
     let mut missing = 0;
-    let mut kept = 0;
+    let mut acked = 0;
     for speaker in &mut scene.speakers {
-        speaker.speak_kept(1, SOON, SOON).await;
-        // An ack may be a little ahead of what the instance itself has heard.
-        let (newest, _) = speaker.kept.last().expect("just kept").clone();
+        speaker.chat_until_acked(1, SOON, SOON).await;
+        // An ack may precede the delivery at the instance.
+        let (newest, _) = speaker.acked.last().expect("an acknowledged message").clone();
         speaker.client.wait_for_text(speaker.name, &newest).await;
         let log = speaker.client.http_client.get("/api/messages?limit=200").await.is(200).json();
         let log: HashSet<_> = log["messages"]
             .as_array()
             .expect("a page")
             .iter()
-            .filter_map(|said| said["id"].as_str())
+            .filter_map(|message| message["id"].as_str())
             .map(str::to_owned)
             .collect();
-        let gone = speaker.kept.iter().filter(|(_, id)| !log.contains(id)).count();
-        let told = |transcript: &Transcript| transcript.welcomes.len() == if gone > 0 { 2 } else { 1 };
-        let transcript = speaker.client.expect_within(SOON, "a loss is announced, and nothing else is", told).await;
-        assert_eq!(transcript.last_welcome()["recovered"] == false, gone > 0, "{:?}", transcript.last_welcome());
-        missing += gone;
-        kept += speaker.kept.len();
+        let lost_here = speaker.acked.iter().filter(|(_, id)| !log.contains(id)).count();
+        let is_announced = |transcript: &Transcript| transcript.welcomes.len() == if lost_here > 0 { 2 } else { 1 };
+        let transcript = speaker.client.expect_within(SOON, "exactly a loss is announced", is_announced).await;
+        assert_eq!(transcript.last_welcome()["recovered"] == false, lost_here > 0, "{:?}", transcript.last_welcome());
+        missing += lost_here;
+        acked += speaker.acked.len();
     }
-    let rate = f64::from(u32::try_from(kept).expect("few")) / spoke.as_secs_f64();
+    let rate = f64::from(u32::try_from(acked).expect("few")) / chatted.as_secs_f64();
     let lost = Duration::from_secs_f64(f64::from(u32::try_from(missing).expect("few")) / rate);
-    println!("{missing} of {kept} acknowledged messages are lost: about {lost:?} of {spoke:?}");
+    println!("{missing} of {acked} acknowledged messages are lost: about {lost:?} of {chatted:?}");
     lost
 }

@@ -33,18 +33,23 @@ async fn session_ended_unnoticed_neither_sends_nor_rejoins() {
     sari.http_client.with_base(aware.base(0)).log_out().await.redirects_to("/");
     let ended = Instant::now();
     let left = PresenceChange::Left("sari".to_owned());
-    let moves = budi.expect("sari leaves", |heard| heard.changes.contains(&left)).await.changes.len();
+    let changes = budi.expect("sari leaves", |transcript| transcript.changes.contains(&left)).await.changes.len();
 
     sleep_until((ended + LATER).into()).await;
     sari.send(json!({"type": "message", "nonce": "ghost", "text": "hantu"})).await;
-    let is_refused =
-        |heard: &Transcript| heard.acked("ghost").is_some() || !heard.errors.is_empty() || !heard.byes.is_empty();
-    let heard = sari.expect_within(SOON, "a refusal", is_refused).await;
-    assert_eq!(heard.acked("ghost"), None);
+    let is_refused = |transcript: &Transcript| {
+        transcript.acked("ghost").is_some() || !transcript.errors.is_empty() || !transcript.byes.is_empty()
+    };
+    let transcript = sari.expect_within(SOON, "a refusal", is_refused).await;
+    assert_eq!(transcript.acked("ghost"), None);
 
     sleep_until((ended + RENEWED).into()).await;
     WsClient::sign_in_and_join(&aware.http_client(0), "sari").await.send_acked("sari baru").await;
-    let heard = budi.wait_for_text("sari", "sari baru").await;
-    assert_eq!(heard.changes[moves..], [PresenceChange::Joined("sari".to_owned())], "only the new session joins");
-    assert!(!heard.shows("sari", "hantu"));
+    let transcript = budi.wait_for_text("sari", "sari baru").await;
+    assert_eq!(
+        transcript.changes[changes..],
+        [PresenceChange::Joined("sari".to_owned())],
+        "only the new session joins"
+    );
+    assert!(!transcript.shows("sari", "hantu"));
 }

@@ -26,7 +26,7 @@ async fn flush_after_a_clock_step_lets_people_join_and_talk() {
 }
 
 #[tokio::test]
-async fn room_lost_after_a_clock_step_delivers_every_acknowledged_message() {
+async fn lost_room_after_a_clock_step_delivers_all_acked_messages() {
     let mut scene = scene_an_hour_ahead().await;
     let keys = ["meta", "log", "said:0", "said:1", "people", "leases"];
     let keys = keys.map(|key| format!("ruang:{{ruang_chat_utama}}:{key}"));
@@ -36,10 +36,10 @@ async fn room_lost_after_a_clock_step_delivers_every_acknowledged_message() {
     for speaker in &mut scene.speakers {
         let transcript = speaker.client.expect_within(RESUMED, "an unasked welcome", is_announced).await;
         assert_eq!(transcript.last_welcome()["recovered"], false);
-        speaker.kept.clear();
+        speaker.acked.clear();
     }
     for speaker in &mut scene.speakers {
-        speaker.speak_kept(3, RESUMED, RESUMED).await;
+        speaker.chat_until_acked(3, RESUMED, RESUMED).await;
     }
     scene.hear_all(RESUMED).await;
 }

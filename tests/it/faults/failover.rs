@@ -1,4 +1,4 @@
-//! More than one Redis: a primary that dies under its sentinels, and a cluster.
+//! Failover of a primary with Sentinel, and of a master of a Redis Cluster.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::kit::{
     sentinel::{PASSWORD, Sentinels},
 };
 
-/// What the keys of the room have in common.
+/// The hash tag of the room's keys.
 const ROOM: &str = "{ruang_chat_utama}";
 
 #[tokio::test]
@@ -20,9 +20,9 @@ async fn chat_survives_a_sentinel_failover() {
     let cluster = instances().start_on(None, &sentinels.url()).await;
     let mut scene = Scene::of(cluster, None).await;
     sentinels.primary.kill();
-    scene.lasts(Duration::from_secs(2)).await;
+    scene.chat_for(Duration::from_secs(2)).await;
     sentinels.wait_for_failover().await;
-    scene.goes_on().await;
+    scene.check_recovery().await;
 }
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn chat_survives_a_sentinel_failover_with_passwords() {
     let scene = Scene::of(cluster, None).await;
     sentinels.primary.kill();
     sentinels.wait_for_failover().await;
-    scene.goes_on().await;
+    scene.check_recovery().await;
 }
 
 #[tokio::test]
@@ -46,9 +46,9 @@ async fn chat_works_on_a_redis_cluster_of_three_masters() {
     let masters = RedisCluster::start().await;
     let cluster = instances().start_on(None, &masters.url()).await;
     let mut scene = Scene::of(cluster, None).await;
-    scene.lasts(Duration::from_secs(3)).await;
-    assert!(scene.speakers.iter().all(|speaker| speaker.unavailable == 0), "all goes well");
-    scene.goes_on().await;
+    scene.chat_for(Duration::from_secs(3)).await;
+    assert!(scene.speakers.iter().all(|speaker| speaker.unavailable == 0), "no send is unavailable");
+    scene.check_recovery().await;
 }
 
 #[tokio::test]
@@ -58,11 +58,11 @@ async fn chat_survives_a_redis_cluster_failover() {
     let cluster = instances().start_on(None, &masters.url()).await;
     let mut scene = Scene::of(cluster, None).await;
     masters.master_of(ROOM).await.kill();
-    scene.lasts(Duration::from_secs(2)).await;
+    scene.chat_for(Duration::from_secs(2)).await;
     eventually(SOON, "the replica is promoted", || async {
         let role = command(&replica, &["ROLE"]).await;
         if role.starts_with("master") { Ok(()) } else { Err(role) }
     })
     .await;
-    scene.goes_on().await;
+    scene.check_recovery().await;
 }

@@ -1,4 +1,4 @@
-//! Commands are answered, but what the others say is not heard.
+//! Commands work, but the subscription does not.
 
 use std::time::Duration;
 
@@ -11,28 +11,28 @@ const A_WHILE: Duration = Duration::from_secs(4);
 async fn refused_subscription_is_noticed_and_recovered() {
     let mut scene = Scene::open().await;
     scene.proxy().cut(Target::Subscribers);
-    scene.is_noticed().await;
-    scene.lasts(A_WHILE).await;
+    scene.wait_until_not_ready().await;
+    scene.chat_for(A_WHILE).await;
     scene.proxy().heal();
-    scene.goes_on().await;
+    scene.check_recovery().await;
 }
 
 #[tokio::test]
 async fn stalled_subscription_is_noticed_and_recovered() {
     let mut scene = Scene::open().await;
     scene.proxy().stall(Target::Subscribers);
-    scene.is_noticed().await;
-    scene.lasts(A_WHILE).await;
+    scene.wait_until_not_ready().await;
+    scene.chat_for(A_WHILE).await;
     scene.proxy().heal();
-    scene.goes_on().await;
+    scene.check_recovery().await;
 }
 
 #[tokio::test]
 async fn half_open_subscription_is_noticed_and_replaced() {
     let scene = Scene::open().await;
     scene.proxy().half_open_subscribers();
-    scene.is_noticed().await;
-    scene.goes_on().await;
+    scene.wait_until_not_ready().await;
+    scene.check_recovery().await;
 }
 
 #[tokio::test]
@@ -40,9 +40,9 @@ async fn chat_survives_a_killed_subscription() {
     let mut scene = Scene::open().await;
     for _ in 0..3 {
         redis::command(scene.redis(), &["CLIENT", "KILL", "TYPE", "pubsub"]).await;
-        scene.lasts(Duration::from_secs(1)).await;
+        scene.chat_for(Duration::from_secs(1)).await;
     }
-    scene.goes_on().await;
+    scene.check_recovery().await;
 }
 
 #[tokio::test]
@@ -53,8 +53,8 @@ async fn chat_survives_the_output_buffer_limit_of_a_subscription() {
     let flood = "for _ = 1, 200 do redis.call('PUBLISH', ARGV[1], string.rep('x', 2000)) end";
     for _ in 0..3 {
         redis::command(scene.redis(), &["EVAL", flood, "0", "ruang:{ruang_chat_utama}:live"]).await;
-        scene.lasts(Duration::from_secs(1)).await;
+        scene.chat_for(Duration::from_secs(1)).await;
     }
     scene.redis().wait_for_log("overcoming of output buffer limits").await;
-    scene.goes_on().await;
+    scene.check_recovery().await;
 }

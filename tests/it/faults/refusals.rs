@@ -1,4 +1,4 @@
-//! Redis answers, but says no.
+//! Redis responds with errors.
 
 use std::time::Duration;
 
@@ -14,30 +14,30 @@ async fn chat_survives_a_script_flush() {
     let mut scene = Scene::open().await;
     for _ in 0..4 {
         redis::command(scene.redis(), &["SCRIPT", "FLUSH"]).await;
-        scene.lasts(Duration::from_millis(500)).await;
+        scene.chat_for(Duration::from_millis(500)).await;
     }
-    assert!(scene.speakers.iter().all(|speaker| speaker.unavailable == 0), "nobody notices");
-    scene.goes_on().await;
+    assert!(scene.speakers.iter().all(|speaker| speaker.unavailable == 0), "no send is unavailable");
+    scene.check_recovery().await;
 }
 
 #[tokio::test]
 async fn chat_survives_redis_out_of_memory() {
     let mut scene = Scene::open().await;
     redis::command(scene.redis(), &["CONFIG", "SET", "maxmemory", "1"]).await;
-    scene.lasts(LONG).await;
+    scene.chat_for(LONG).await;
     redis::command(scene.redis(), &["CONFIG", "SET", "maxmemory", "0"]).await;
-    scene.goes_on().await;
+    scene.check_recovery().await;
 }
 
 #[tokio::test]
 async fn chat_survives_redis_demoted_to_a_replica_and_back() {
     let mut scene = Scene::open().await;
-    // Of somebody who is not there, or it would take over their data.
-    let nobody = free_port().to_string();
-    redis::command(scene.redis(), &["REPLICAOF", "127.0.0.1", &nobody]).await;
-    scene.lasts(LONG).await;
+    // A primary that does not exist: Redis would copy the data of a real one.
+    let unused_port = free_port().to_string();
+    redis::command(scene.redis(), &["REPLICAOF", "127.0.0.1", &unused_port]).await;
+    scene.chat_for(LONG).await;
     redis::command(scene.redis(), &["REPLICAOF", "NO", "ONE"]).await;
-    scene.goes_on().await;
+    scene.check_recovery().await;
 }
 
 #[tokio::test]
@@ -46,9 +46,9 @@ async fn chat_survives_revoked_redis_permissions() {
     redis::command(&redis, &["ACL", "SETUSER", "ruang", "on", ">rahasia", "~*", "&*", "+@all"]).await;
     let mut scene = Scene::on(redis, "ruang:rahasia@").await;
     redis::command(scene.redis(), &["ACL", "SETUSER", "ruang", "-@all", "resetchannels"]).await;
-    scene.lasts(LONG).await;
+    scene.chat_for(LONG).await;
     redis::command(scene.redis(), &["ACL", "SETUSER", "ruang", "+@all", "allchannels"]).await;
-    scene.goes_on().await;
+    scene.check_recovery().await;
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn chat_survives_a_deleted_redis_user() {
     redis::command(&redis, &create).await;
     let mut scene = Scene::on(redis, "ruang:rahasia@").await;
     redis::command(scene.redis(), &["ACL", "DELUSER", "ruang"]).await;
-    scene.lasts(A_WHILE).await;
+    scene.chat_for(A_WHILE).await;
     redis::command(scene.redis(), &create).await;
-    scene.goes_on().await;
+    scene.check_recovery().await;
 }

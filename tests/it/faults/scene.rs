@@ -1,4 +1,4 @@
-//! Two people who chat through two instances, and what must hold for them whatever happens to Redis.
+//! Two clients that chat through two instances, and the invariants during any failure.
 
 use std::{
     collections::HashSet,
@@ -10,23 +10,20 @@ use futures_util::future::join_all;
 use tokio::time::sleep;
 
 use super::speaker::Speaker;
-use crate::kit::{
-    Cluster, Engine, HttpClient, Proxy, Redis, SOON, Transcript, WsClient, cluster::ClusterBuilder,
-    transcript::PresenceChange,
-};
+use crate::kit::{Cluster, Engine, HttpClient, Proxy, Redis, SOON, Transcript, WsClient, cluster::ClusterBuilder};
 
-/// Within what a request, or a message, is answered whatever happens.
-const ANSWERED: Duration = Duration::from_secs(2);
-/// Within what all goes on once Redis is back.
+/// Deadline of a reply to any request or message.
+const REPLIED: Duration = Duration::from_secs(2);
+/// Deadline of recovery once Redis is back.
 const RESUMED: Duration = Duration::from_secs(3);
-/// Within what a deaf instance is out of `/readyz`.
+/// Deadline until an instance without a subscription is not ready.
 const NOTICED: Duration = Duration::from_secs(5);
-/// What a busy machine may add to each.
-const ALLOWANCE: Duration = Duration::from_millis(1500);
-/// Between two rounds of requests.
+/// Tolerance of each deadline on a busy machine.
+const TOLERANCE: Duration = Duration::from_millis(1500);
+/// Pause between two rounds of requests.
 const PAUSE: Duration = Duration::from_millis(200);
-/// People who signed in to see whether that is answered.
-static SIGNED_IN: AtomicU64 = AtomicU64::new(1);
+/// Counter of the names that sign in.
+static NEXT_NAME: AtomicU64 = AtomicU64::new(1);
 
 /// Instances that reach Redis through a proxy, with sari at the first and budi at the second.
 pub struct Scene {
@@ -36,7 +33,7 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Opens the room on a Redis as it comes.
+    /// Opens the room on a Redis with default settings.
     pub async fn open() -> Self {
         Self::on(Redis::start().await, "").await
     }
@@ -49,14 +46,14 @@ impl Scene {
         Self::of(cluster, Some(proxy)).await
     }
 
-    /// Begins the conversation.
+    /// Starts the conversation.
     pub async fn of(cluster: Cluster, proxy: Option<Proxy>) -> Self {
         let sari = Speaker::enter(&cluster.http_client(0), "sari").await;
         let budi = Speaker::enter(&cluster.http_client(1), "budi").await;
         let mut scene = Self { cluster, proxy, speakers: vec![sari, budi] };
         for speaker in &mut scene.speakers {
             speaker.client.wait_for_members(&["budi", "sari"]).await;
-            speaker.speak_kept(2, SOON, SOON).await;
+            speaker.chat_until_acked(2, SOON, SOON).await;
         }
         scene.hear_all(SOON).await;
         scene
@@ -70,80 +67,78 @@ impl Scene {
         self.proxy.as_ref().expect("there is a proxy")
     }
 
-    /// Has everybody chat and ask for pages for this long: whatever happens, everything is answered in time.
-    pub async fn lasts(&mut self, time: Duration) {
+    /// Lets both clients chat and request pages for this time; every reply must be in time.
+    pub async fn chat_for(&mut self, time: Duration) {
         let end = Instant::now() + time;
-        let asking = self.speakers.iter().map(|speaker| speaker.client.http_client.clone()).collect::<Vec<_>>();
-        let asking = join_all(asking.into_iter().map(|http_client| ask_until(http_client, end)));
-        let speaking = self.speakers.iter_mut().map(|speaker| speaker.speak_until(end, ANSWERED + ALLOWANCE));
-        let (slowest, _) = tokio::join!(asking, join_all(speaking));
-        let said = self.speakers.iter().map(|speaker| (speaker.slowest, speaker.unavailable)).collect::<Vec<_>>();
-        println!("slowest pages {slowest:?}, slowest answers to messages and how many were unavailable {said:?}");
+        let requests = self.speakers.iter().map(|speaker| speaker.client.http_client.clone()).collect::<Vec<_>>();
+        let requests = join_all(requests.into_iter().map(|http_client| request_until(http_client, end)));
+        let chatting = self.speakers.iter_mut().map(|speaker| speaker.chat_until(end, REPLIED + TOLERANCE));
+        let (slowest, _) = tokio::join!(requests, join_all(chatting));
+        let replies = self.speakers.iter().map(|speaker| (speaker.slowest, speaker.unavailable)).collect::<Vec<_>>();
+        println!("slowest pages {slowest:?}, slowest replies to messages and number of `unavailable` {replies:?}");
     }
 
-    /// Every instance says in time that it is not fit for new people.
-    pub async fn is_noticed(&self) {
+    /// Waits until every instance is not ready, within the deadline.
+    pub async fn wait_until_not_ready(&self) {
         let began = Instant::now();
         for instance in &self.cluster.instances {
-            instance.wait_for_readyz(503, (NOTICED + ALLOWANCE).saturating_sub(began.elapsed())).await;
+            instance.wait_for_readyz(503, (NOTICED + TOLERANCE).saturating_sub(began.elapsed())).await;
         }
         println!("noticed after {:?}", began.elapsed());
     }
 
-    /// Redis is back, by now: soon all goes on, on the same sockets, as if nothing had happened.
-    pub async fn goes_on(mut self) {
-        let (began, limit) = (Instant::now(), RESUMED + ALLOWANCE);
-        let speaking = self.speakers.iter_mut().map(|speaker| speaker.speak_kept(2, limit, ANSWERED + ALLOWANCE));
-        join_all(speaking).await;
+    /// Checks the recovery after Redis is back: on the same sockets, in time, without a loss.
+    pub async fn check_recovery(mut self) {
+        let (began, limit) = (Instant::now(), RESUMED + TOLERANCE);
+        let chatting = self.speakers.iter_mut().map(|speaker| speaker.chat_until_acked(2, limit, REPLIED + TOLERANCE));
+        join_all(chatting).await;
         self.hear_all(limit.saturating_sub(began.elapsed())).await;
         for instance in &self.cluster.instances {
             instance.wait_for_readyz(200, limit.saturating_sub(began.elapsed())).await;
         }
         println!("resumed after {:?}", began.elapsed());
-        self.nothing_was_lost_or_doubled().await;
-        self.nobody_left().await;
+        self.check_messages().await;
+        self.check_members().await;
     }
 
-    /// Waits until everybody hears everything that was acknowledged.
+    /// Waits until both clients have received all acknowledged messages.
     pub async fn hear_all(&mut self, limit: Duration) {
         let began = Instant::now();
-        let kept: Vec<(String, String)> = self.speakers.iter().flat_map(|speaker| speaker.kept.clone()).collect();
+        let acked: Vec<(String, String)> = self.speakers.iter().flat_map(|speaker| speaker.acked.clone()).collect();
         for speaker in &mut self.speakers {
             let all = |transcript: &Transcript| {
                 let transcript: HashSet<_> = transcript.messages.iter().map(|said| (&said.text, &said.id)).collect();
-                kept.iter().all(|(text, id)| transcript.contains(&(text, id)))
+                acked.iter().all(|(text, id)| transcript.contains(&(text, id)))
             };
             let left = limit.saturating_sub(began.elapsed());
-            speaker.client.expect_within(left, "everything acknowledged is heard, under its id", all).await;
+            speaker.client.expect_within(left, "all acknowledged messages with their ids", all).await;
         }
     }
 
-    async fn nothing_was_lost_or_doubled(&mut self) {
+    async fn check_messages(&mut self) {
         let first = self.speakers[0].client.catch_up().await;
         for speaker in &mut self.speakers {
             let transcript = speaker.client.catch_up().await;
-            assert_eq!(transcript.messages, first.messages, "one order everywhere");
+            assert_eq!(transcript.messages, first.messages, "one order for all");
             let once: HashSet<_> = transcript.messages.iter().map(|said| &said.text).collect();
-            assert_eq!(once.len(), transcript.messages.len(), "once each: {:?}", transcript.texts());
-            assert_eq!(
-                transcript.welcomes.len(),
-                1,
-                "nothing was lost, so nothing is to be noticed: {:?}",
-                transcript.welcomes
-            );
+            assert_eq!(once.len(), transcript.messages.len(), "no duplicates: {:?}", transcript.texts());
+            assert_eq!(transcript.welcomes.len(), 1, "no gap is announced without a loss: {:?}", transcript.welcomes);
             let log = speaker.client.http_client.get("/api/messages?limit=200").await.is(200).json();
             let ids: Vec<_> = log["messages"].as_array().expect("a page").iter().map(|said| &said["id"]).collect();
-            assert_eq!(ids, transcript.ids(), "what was heard is what is kept");
+            assert_eq!(ids, transcript.ids(), "received messages equal the stored ones");
         }
     }
 
-    async fn nobody_left(&mut self) {
+    async fn check_members(&mut self) {
         for speaker in &mut self.speakers {
             let transcript = speaker.client.wait_for_members(&["budi", "sari"]).await;
-            let gone = transcript.changes.iter().any(|moved| matches!(moved, PresenceChange::Left(_)));
-            assert!(!gone && transcript.changes.len() <= 2, "nobody came or went: {:?}", transcript.changes);
+            assert!(
+                transcript.leaves().is_empty() && transcript.changes.len() <= 2,
+                "no join or leave: {:?}",
+                transcript.changes
+            );
             let members = speaker.client.http_client.get("/api/members").await.is(200).json();
-            assert_eq!(members["members"], serde_json::json!(["budi", "sari"]), "the rosters are equal");
+            assert_eq!(members["members"], serde_json::json!(["budi", "sari"]), "both see the same members");
         }
         for instance in &self.cluster.instances {
             assert!(!instance.log().contains("panicked"), "{}", instance.log());
@@ -151,36 +146,36 @@ impl Scene {
     }
 }
 
-/// Two instances without a limit on messages.
+/// Builds two instances without a limit on messages.
 pub fn instances() -> ClusterBuilder {
     Cluster::builder(Engine::Redis).instances(2).set("RUANG_MESSAGES_PER_SECOND", "0")
 }
 
-/// Asks for every kind of page until then, and answers how long the slowest took.
-async fn ask_until(http_client: HttpClient, end: Instant) -> Duration {
+/// Requests every kind of page until `end`; returns the longest duration.
+async fn request_until(http_client: HttpClient, end: Instant) -> Duration {
     let mut slowest = Duration::ZERO;
     while Instant::now() < end {
         for path in ["/chat", "/api/members", "/api/messages", "/readyz", "/healthz"] {
             let began = Instant::now();
             let response = http_client.get(path).await;
-            slowest = slowest.max(in_time(path, began, &response));
+            slowest = slowest.max(check_duration(path, began, &response));
             assert!(response.status == 200 || (response.status == 503 && path != "/healthz"), "{path}: {response:?}");
         }
         let began = Instant::now();
-        let second_tab = joins(&http_client).await;
-        slowest = slowest.max(in_time("/ws", began, &second_tab));
+        let second_tab = open_second_tab(&http_client).await;
+        slowest = slowest.max(check_duration("/ws", began, &second_tab));
         let began = Instant::now();
-        let name = format!("tamu {}", SIGNED_IN.fetch_add(1, Ordering::Relaxed));
+        let name = format!("tamu {}", NEXT_NAME.fetch_add(1, Ordering::Relaxed));
         let response = HttpClient::new(http_client.base()).sign_in(&name).await;
-        slowest = slowest.max(in_time("POST /", began, &response));
+        slowest = slowest.max(check_duration("POST /", began, &response));
         assert!([303, 503].contains(&response.status), "{response:?}");
         sleep(PAUSE).await;
     }
     slowest
 }
 
-/// Opens a second tab: it is let in or told why not, each time at once.
-async fn joins(http_client: &HttpClient) -> &'static str {
+/// Opens a second tab; it is welcomed or refused, both in time.
+async fn open_second_tab(http_client: &HttpClient) -> &'static str {
     match WsClient::try_connect(http_client, &[("origin", http_client.base())]).await {
         Err(refused) => {
             assert_eq!(refused.status, 503, "{refused:?}");
@@ -188,16 +183,16 @@ async fn joins(http_client: &HttpClient) -> &'static str {
         }
         Ok(mut tab) => {
             tab.send(serde_json::json!({"type": "join"})).await;
-            let answered = |transcript: &Transcript| transcript.welcomes.len() + transcript.errors.len() > 0;
-            let transcript = tab.expect_within(SOON, "an answer to a join", answered).await;
+            let is_answered = |transcript: &Transcript| transcript.welcomes.len() + transcript.errors.len() > 0;
+            let transcript = tab.expect_within(SOON, "a reply to a join", is_answered).await;
             assert!(transcript.errors.iter().all(|error| error["code"] == "unavailable"), "{:?}", transcript.errors);
             if transcript.errors.is_empty() { "welcomed" } else { "unavailable" }
         }
     }
 }
 
-fn in_time(what: &str, began: Instant, response: &impl std::fmt::Debug) -> Duration {
+fn check_duration(what: &str, began: Instant, response: &impl std::fmt::Debug) -> Duration {
     let took = began.elapsed();
-    assert!(took <= ANSWERED + ALLOWANCE, "{what} took {took:?}: {response:?}");
+    assert!(took <= REPLIED + TOLERANCE, "{what} took {took:?}: {response:?}");
     took
 }

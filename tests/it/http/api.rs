@@ -1,4 +1,4 @@
-//! History and people, a page at a time.
+//! History and members, page by page.
 
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ async fn request_without_a_session_is_401_in_json(engine: Engine) {
 async fn history_is_paged_in_both_directions(engine: Engine) {
     let cluster = Cluster::builder(engine).set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
     let mut sari = cluster.join(0, "sari").await;
-    let ids = say_many(&mut sari, 7).await;
+    let ids = send_many(&mut sari, 7).await;
     let newest = page(&sari.http_client, "limit=3").await;
     assert_eq!((texts(&newest), newest["more"].as_bool()), (vec!["5", "6", "7"], Some(true)));
     let before = page(&sari.http_client, &format!("before={}&limit=3", ids[4])).await;
@@ -52,7 +52,7 @@ async fn empty_room_has_an_empty_history(engine: Engine) {
 async fn page_limit_is_50_by_default(engine: Engine) {
     let cluster = Cluster::builder(engine).set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
     let mut sari = cluster.join(0, "sari").await;
-    say_many(&mut sari, 60).await;
+    send_many(&mut sari, 60).await;
     assert_eq!(texts(&page(&sari.http_client, "").await).len(), 50);
     assert_eq!(texts(&page(&sari.http_client, "limit=200").await).len(), 60);
     assert_eq!(texts(&page(&sari.http_client, "limit=1").await), ["60"]);
@@ -78,7 +78,7 @@ async fn unknown_cursor_returns_stored_messages_as_trimmed(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let mut sari = cluster.join(0, "sari").await;
     sari.send_acked("halo").await;
-    // From a branch of history long before this one.
+    // Of an epoch long before this one.
     let after = page(&sari.http_client, "after=1-1").await;
     assert_eq!((texts(&after), &after["trimmed"]), (vec!["halo"], &json!(true)), "{after}");
     let before = page(&sari.http_client, "before=1-1").await;
@@ -112,16 +112,16 @@ async fn member_within_the_grace_is_listed(engine: Engine) {
     sari.wait_for_members(&["budi", "sari"]).await;
     budi.leave().await;
     let members = sari.http_client.get("/api/members").await.json();
-    assert_eq!(members["members"], json!(["budi", "sari"]), "a grace is no absence");
+    assert_eq!(members["members"], json!(["budi", "sari"]), "a member within the grace is present");
 }
 
-/// Says "1" to "count", and answers their ids.
-async fn say_many(client: &mut WsClient, count: usize) -> Vec<String> {
+/// Sends the texts "1" to "count" and returns their ids.
+async fn send_many(client: &mut WsClient, count: usize) -> Vec<String> {
     let mut ids = Vec::new();
     for i in 1..=count {
         ids.push(client.send_acked(&i.to_string()).await);
     }
-    // Kept is not yet at hand: pages come from what the instance has heard, and so does the head.
+    // Pages show what the instance has received, as the head does: a message is acknowledged before that.
     while client.catch_up().await.pongs.last() != Some(&ids.last().cloned()) {}
     ids
 }

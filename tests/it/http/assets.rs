@@ -19,10 +19,10 @@ async fn assets_under_the_current_hash_are_immutable(engine: Engine) {
         response.is(200);
         let cached = response.header("cache-control").unwrap_or_default();
         assert!(cached.contains("immutable"), "{path}: {cached:?}");
-        let kind = response.header("content-type").unwrap_or_default();
-        let kinds = ["text/css", "text/javascript", "image/", "application/manifest+json"];
-        let right = kinds.iter().any(|right| kind.starts_with(right));
-        assert!(right, "{path}: {kind:?}");
+        let content_type = response.header("content-type").unwrap_or_default();
+        let types = ["text/css", "text/javascript", "image/", "application/manifest+json"];
+        let is_known = types.iter().any(|prefix| content_type.starts_with(prefix));
+        assert!(is_known, "{path}: {content_type:?}");
     }
 }
 
@@ -34,10 +34,10 @@ async fn assets_are_compressed_on_request(engine: Engine) {
     assert_eq!(plain.header("content-encoding"), None);
     for encoding in ["br", "gzip"] {
         let request = http_client.request(Method::GET, &path).header("accept-encoding", encoding);
-        let packed = request.send().await.expect("an answer");
-        assert_eq!(packed.headers()["content-encoding"], encoding);
-        assert!(packed.headers()["vary"].to_str().is_ok_and(|vary| vary.contains("accept-encoding")));
-        let length = packed.bytes().await.expect("a body").len();
+        let compressed = request.send().await.expect("an answer");
+        assert_eq!(compressed.headers()["content-encoding"], encoding);
+        assert!(compressed.headers()["vary"].to_str().is_ok_and(|vary| vary.contains("accept-encoding")));
+        let length = compressed.bytes().await.expect("a body").len();
         assert!(length * 2 < plain.body.len(), "{encoding}: {length} of {}", plain.body.len());
     }
 }
@@ -48,9 +48,9 @@ async fn assets_under_another_hash_are_current_and_not_cached(engine: Engine) {
     let path = assets_of(&http_client).await.remove(0);
     let current = http_client.get(&path).await;
     let file = path.splitn(4, '/').nth(3).expect("a file below the hash");
-    let other = http_client.get(&format!("/static/0123456789abcdef/{file}")).await;
-    assert_eq!(other.is(200).body, current.body);
-    assert_eq!(other.header("cache-control"), Some("no-store"));
+    let under_other_hash = http_client.get(&format!("/static/0123456789abcdef/{file}")).await;
+    assert_eq!(under_other_hash.is(200).body, current.body);
+    assert_eq!(under_other_hash.header("cache-control"), Some("no-store"));
 }
 
 async fn unknown_asset_is_404(engine: Engine) {
@@ -64,11 +64,11 @@ async fn unknown_asset_is_404(engine: Engine) {
     }
 }
 
-/// The assets that the form's page names.
+/// Returns the paths of the assets of the sign-in page.
 async fn assets_of(http_client: &HttpClient) -> Vec<String> {
     let page = http_client.get("/").await.body;
-    let named = page.split('"').filter(|part| part.starts_with("/static/")).map(str::to_owned);
-    let named: Vec<_> = named.collect();
-    assert!(!named.is_empty(), "the page names no asset: {page}");
-    named
+    let assets = page.split('"').filter(|part| part.starts_with("/static/")).map(str::to_owned);
+    let assets: Vec<_> = assets.collect();
+    assert!(!assets.is_empty(), "the page has no assets: {page}");
+    assets
 }

@@ -1,4 +1,4 @@
-//! Requests that another site's page makes in a person's name.
+//! Cross-site requests.
 
 use reqwest::{Method, RequestBuilder};
 
@@ -14,13 +14,13 @@ on_both_engines! {
 
 async fn cross_site_post_is_403(engine: Engine) {
     let cluster = Cluster::builder(engine).start().await;
-    let port_off = cluster.base(0).replace("127.0.0.1:", "127.0.0.1:1");
+    let other_port = cluster.base(0).replace("127.0.0.1:", "127.0.0.1:1");
     let foreign = [
         ("sec-fetch-site", "cross-site"),
         ("sec-fetch-site", "same-site"),
         ("origin", "https://evil.example"),
         ("origin", "null"),
-        ("origin", &port_off),
+        ("origin", &other_port),
     ];
     for (header, value) in foreign {
         for path in ["/", "/logout"] {

@@ -1,4 +1,4 @@
-//! Alive, and fit for new people.
+//! Liveness, readiness, and the address on standard output.
 
 use crate::kit::{Cluster, Engine, engines::on_both_engines};
 
@@ -24,7 +24,7 @@ async fn stdout_is_one_line_with_the_address(engine: Engine) {
     assert_eq!(cluster.instances[0].stdout(), expected);
 }
 
-/// Without Redis everything works, but another instance would be another room: that is said.
+/// Without Redis everything works, but another instance is another room.
 #[tokio::test]
 async fn memory_engine_logs_that_instances_are_separate_rooms() {
     let cluster = Cluster::with_defaults(Engine::Memory).await;

@@ -1,4 +1,4 @@
-//! Which language a page is in.
+//! The language of a page.
 
 use reqwest::Method;
 
@@ -11,7 +11,7 @@ on_both_engines! {
 
 async fn page_language_follows_accept_language(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
-    let asked = [
+    let cases = [
         (None, "id"),
         (Some("id"), "id"),
         (Some("en"), "en"),
@@ -24,7 +24,7 @@ async fn page_language_follows_accept_language(engine: Engine) {
         (Some("*"), "id"),
         (Some(";;q=,,"), "id"),
     ];
-    for (header, language) in asked {
+    for (header, language) in cases {
         let mut request = cluster.http_client(0).request(Method::GET, "/");
         if let Some(header) = header {
             request = request.header("accept-language", header);

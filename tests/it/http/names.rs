@@ -1,4 +1,4 @@
-//! What may be a name, and how it is shown.
+//! Which names are accepted, and how they are shown.
 
 use crate::kit::{Cluster, Engine, WsClient, engines::on_both_engines};
 

@@ -1,4 +1,4 @@
-//! The room's page, methods and paths that are not there, and what every page carries.
+//! The chat page, wrong methods, unknown paths, and headers of every page.
 
 use reqwest::Method;
 
@@ -25,9 +25,9 @@ async fn chat_page_holds_newest_messages_and_the_resume_id(engine: Engine) {
     let id = sari.send_acked("<b>halo</b> & apa kabar").await;
     sari.wait_for_text("sari", "<b>halo</b> & apa kabar").await;
     let page = sari.http_client.get("/chat").await;
-    assert!(page.body.contains("apa kabar"), "the message is in the page: {}", page.body);
-    assert!(!page.body.contains("<b>halo</b>"), "as text, not as markup: {}", page.body);
-    assert!(page.body.contains(&id), "so is its id, to join from: {}", page.body);
+    assert!(page.body.contains("apa kabar"), "the page has the message: {}", page.body);
+    assert!(!page.body.contains("<b>halo</b>"), "the message is escaped: {}", page.body);
+    assert!(page.body.contains(&id), "the page has the id to resume from: {}", page.body);
 }
 
 async fn wrong_methods_are_405_with_allow(engine: Engine) {
@@ -79,10 +79,10 @@ async fn pages_are_compressed_on_request(engine: Engine) {
     let plain = sari.get("/chat").await;
     assert_eq!(plain.header("content-encoding"), None);
     let request = sari.request(Method::GET, "/chat").header("accept-encoding", "gzip");
-    let packed = request.send().await.expect("an answer");
-    assert_eq!(packed.headers()["content-encoding"], "gzip");
-    assert!(packed.headers()["vary"].to_str().is_ok_and(|vary| vary.contains("accept-encoding")));
-    let length = packed.bytes().await.expect("a body").len();
+    let compressed = request.send().await.expect("an answer");
+    assert_eq!(compressed.headers()["content-encoding"], "gzip");
+    assert!(compressed.headers()["vary"].to_str().is_ok_and(|vary| vary.contains("accept-encoding")));
+    let length = compressed.bytes().await.expect("a body").len();
     assert!(length * 2 < plain.body.len(), "{length} of {}", plain.body.len());
 }
 

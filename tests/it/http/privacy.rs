@@ -1,4 +1,4 @@
-//! The page that says what is kept.
+//! The privacy page.
 
 use reqwest::Method;
 
@@ -6,28 +6,29 @@ use crate::kit::{Cluster, Engine, Response};
 
 #[tokio::test]
 async fn privacy_page_states_retention_in_both_languages() {
-    let set = [
+    let settings = [
         ("RUANG_HISTORY", "5000"),
         ("RUANG_HISTORY_AGE", "30d"),
         ("RUANG_NAME_HOLD", "10m"),
         ("RUANG_SESSION_IDLE", "2h"),
         ("RUANG_SESSION_MAX", "1d"),
     ];
-    let of = set.iter().fold(Cluster::builder(Engine::Memory), |of, (name, value)| of.set(name, value));
-    let cluster = of.start().await;
+    let builder =
+        settings.iter().fold(Cluster::builder(Engine::Memory), |builder, (name, value)| builder.set(name, value));
+    let cluster = builder.start().await;
     let page = in_language(&cluster, "en").await;
-    for told in [
+    for part in [
         "5,000 of the newest messages",
         "for 30 days at most",
         "yours for 10 minutes",
         "away for 2 hours",
         "after 1 day in",
     ] {
-        assert!(page.contains(told), "{told}: {page}");
+        assert!(page.contains(part), "{part}: {page}");
     }
     let page = in_language(&cluster, "id").await;
-    for told in ["5.000 pesan", "paling lama 30 hari", "selama 10 menit", "selama 2 jam", "setelah 1 hari"] {
-        assert!(page.contains(told), "{told}: {page}");
+    for part in ["5.000 pesan", "paling lama 30 hari", "selama 10 menit", "selama 2 jam", "setelah 1 hari"] {
+        assert!(page.contains(part), "{part}: {page}");
     }
 }
 
@@ -36,7 +37,7 @@ async fn privacy_page_without_an_age_promises_none() {
     let cluster = Cluster::with_defaults(Engine::Memory).await;
     let page = in_language(&cluster, "en").await;
     assert!(page.contains("About 10,000 of the newest messages are stored; older ones are deleted."), "{page}");
-    assert!(!page.contains('{'), "every gap is filled: {page}");
+    assert!(!page.contains('{'), "no placeholder is left: {page}");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! From the form to a session, and back out.
+//! Sign-in and sign-out.
 
 use reqwest::Method;
 
@@ -80,13 +80,13 @@ async fn sign_in_with_a_session_keeps_the_first_name(engine: Engine) {
 async fn used_name_is_409_in_any_case_and_alphabet(engine: Engine) {
     let cluster = Cluster::builder(engine).start().await;
     cluster.http_client(0).sign_in("Sari Dewi").await.redirects_to("/chat");
-    // The last is written with Cyrillic а and е.
+    // The last name has Cyrillic а and е.
     for name in ["Sari Dewi", "sari dewi", "SARI DEWI", "  Sari   Dewi ", "S\u{430}ri D\u{435}wi"] {
-        let stranger = cluster.http_client(0);
-        let response = stranger.sign_in(name).await;
+        let other = cluster.http_client(0);
+        let response = other.sign_in(name).await;
         response.is(409);
-        shows_the_form_with_a_reason(&response);
-        assert!(stranger.cookie().is_none_or(|cookie| !cookie.contains("ruang=")), "no session: {name:?}");
+        check_form_error(&response);
+        assert!(other.cookie().is_none_or(|cookie| !cookie.contains("ruang=")), "no session: {name:?}");
     }
 }
 
@@ -96,10 +96,10 @@ async fn invalid_name_is_422_and_keeps_the_input(engine: Engine) {
     for name in ["", "   ", "\u{200b}\u{200d}", "\u{2800}", "\u{202e}iras", "sa\u{0}ri", "sa\nri", &long] {
         let response = cluster.http_client(0).sign_in(name).await;
         assert_eq!(response.status, 422, "{name:?}: {response:?}");
-        shows_the_form_with_a_reason(&response);
+        check_form_error(&response);
     }
     let response = cluster.http_client(0).sign_in(&long).await;
-    assert!(response.body.contains(&format!("value=\"{long}\"")), "what was typed is kept: {}", response.body);
+    assert!(response.body.contains(&format!("value=\"{long}\"")), "the input is kept: {}", response.body);
     let without_the_field = cluster.http_client(0).request(Method::POST, "/").form(&[("name", "sari")]);
     Response::to(without_the_field).await.is(422);
 }
@@ -121,8 +121,8 @@ async fn sign_ins_over_the_limit_are_429_with_retry_after(engine: Engine) {
     response.is(429);
     let seconds: u64 = response.header("retry-after").expect("Retry-After").parse().expect("seconds");
     assert!((1..=60).contains(&seconds), "{seconds}");
-    shows_the_form_with_a_reason(&response);
-    assert!(response.body.contains("value=\"one more\""), "what was typed is kept: {}", response.body);
+    check_form_error(&response);
+    assert!(response.body.contains("value=\"one more\""), "the input is kept: {}", response.body);
 }
 
 async fn sign_out_ends_the_session_and_frees_the_name(engine: Engine) {
@@ -133,9 +133,9 @@ async fn sign_out_ends_the_session_and_frees_the_name(engine: Engine) {
     response.redirects_to("/");
     let removal = session_cookie(&response, "ruang");
     assert!(removal.iter().any(|part| part == "Max-Age=0" || part.starts_with("Expires=")), "{removal:?}");
-    // The old cookie, kept by a thief, is worth nothing.
-    let stolen = cluster.http_client(0).request(Method::GET, "/chat").header("cookie", cookie);
-    Response::to(stolen).await.redirects_to("/");
+    // The old cookie is no session any more.
+    let replayed = cluster.http_client(0).request(Method::GET, "/chat").header("cookie", cookie);
+    Response::to(replayed).await.redirects_to("/");
     cluster.http_client(0).sign_in("sari").await.redirects_to("/chat");
 }
 
@@ -157,7 +157,7 @@ async fn oversized_form_is_413(engine: Engine) {
     cluster.http_client(0).sign_in(&"a".repeat(33 * 1024)).await.is(413);
 }
 
-/// The parts of the cookie of this name that an answer sets.
+/// Returns the parts of the cookie of this name that a response sets.
 #[track_caller]
 fn session_cookie(response: &Response, name: &str) -> Vec<String> {
     let set = response.headers.get_all("set-cookie").iter().map(|value| value.to_str().expect("ASCII"));
@@ -166,29 +166,32 @@ fn session_cookie(response: &Response, name: &str) -> Vec<String> {
     cookie.split(';').map(|part| part.trim().to_owned()).collect()
 }
 
-/// Fails unless the page is the form, its field tied to a reason.
+/// Fails unless the page is the form with an error message linked to its field.
 #[track_caller]
-fn shows_the_form_with_a_reason(response: &Response) {
-    assert!(response.header("content-type").is_some_and(|kind| kind.starts_with("text/html")), "{response:?}");
+fn check_form_error(response: &Response) {
+    assert!(
+        response.header("content-type").is_some_and(|content_type| content_type.starts_with("text/html")),
+        "{response:?}"
+    );
     assert!(response.body.contains("name=\"username\""), "{}", response.body);
-    let reason = response.body.split("aria-describedby=\"").nth(1).and_then(|rest| rest.split('"').next());
-    let reason = reason.unwrap_or_else(|| panic!("the field names no reason: {}", response.body));
-    for id in reason.split_whitespace() {
-        assert!(response.body.contains(&format!("id=\"{id}\"")), "nothing has the id {id:?}: {}", response.body);
+    let ids = response.body.split("aria-describedby=\"").nth(1).and_then(|rest| rest.split('"').next());
+    let ids = ids.unwrap_or_else(|| panic!("the field has no error message: {}", response.body));
+    for id in ids.split_whitespace() {
+        assert!(response.body.contains(&format!("id=\"{id}\"")), "no element has the id {id:?}: {}", response.body);
     }
-    assert!(response.body.contains("aria-invalid=\"true\""), "the field is not marked: {}", response.body);
+    assert!(response.body.contains("aria-invalid=\"true\""), "the field is not marked as invalid: {}", response.body);
 }
 
-/// A name is held for a while when its session has no socket any more, then anybody may have it.
+/// A name stays reserved for a while after its session's last socket, then it is free.
 #[tokio::test]
 async fn name_is_free_after_the_name_hold() {
     let cluster = Cluster::builder(Engine::Redis).set("RUANG_NAME_HOLD", "1s").set("RUANG_LEAVE_GRACE", "250ms");
     let cluster = cluster.start().await;
     cluster.join(0, "sari").await.leave().await;
-    let late: HttpClient = cluster.http_client(0);
-    late.sign_in("sari").await.is(409);
+    let second: HttpClient = cluster.http_client(0);
+    second.sign_in("sari").await.is(409);
     eventually(SOON, "the name is free", || async {
-        let response = late.sign_in("sari").await;
+        let response = second.sign_in("sari").await;
         if response.status == 303 { Ok(()) } else { Err(response.status.to_string()) }
     })
     .await;

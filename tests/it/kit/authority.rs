@@ -1,4 +1,4 @@
-//! Certificates of the test's own.
+//! A certificate authority for tests.
 
 use std::{
     path::{Path, PathBuf},
@@ -9,11 +9,11 @@ use tempfile::TempDir;
 
 use super::process::scratch;
 
-/// An authority that has certified one server.
+/// A certificate authority and the certificate of one server.
 pub struct Authority(TempDir, Vec<PathBuf>);
 
 impl Authority {
-    /// Makes one, and a certificate for a server of this name.
+    /// Creates the authority and a certificate for a server of this name.
     pub fn new(name: &str) -> Self {
         let dir = scratch();
         let extensions = format!("basicConstraints=CA:FALSE\nsubjectAltName=DNS:{name}\n");
@@ -32,15 +32,15 @@ impl Authority {
         Self(dir, files)
     }
 
-    /// Where `ca.pem`, `server.pem` or `server.key` is.
+    /// Returns the path of `ca.pem`, `server.pem` or `server.key`.
     pub fn path(&self, file: &str) -> &str {
         let found = self.1.iter().find(|path| path.ends_with(file));
         found.and_then(|path| path.to_str()).unwrap_or_else(|| panic!("{file} in {:?}", self.0))
     }
 }
 
-fn openssl(dir: &Path, words: &str) {
-    let output = Command::new("openssl").args(words.split_whitespace()).current_dir(dir).output();
+fn openssl(dir: &Path, arguments: &str) {
+    let output = Command::new("openssl").args(arguments.split_whitespace()).current_dir(dir).output();
     let output = output.expect("openssl runs: tests/run installs it");
-    assert!(output.status.success(), "{words}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
 }

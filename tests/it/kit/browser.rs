@@ -18,8 +18,8 @@ use super::{
     wait::{eventually, within},
 };
 
-/// A browser needs longer than a server.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A browser is slower than a server.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A browser with a profile of its own. Dropping it ends the browser with its driver.
 pub struct Browser {
@@ -29,38 +29,38 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts one that asks for pages in this language.
+    /// Starts a browser with this preferred language.
     pub async fn start(language: &str) -> Self {
         let (make, profile) = (Make::chosen(), scratch());
         let mut driver = Process::spawn(make.driver(), &mut make.command(profile.path()));
-        let line = driver.wait_for_line(make.ready(), PATIENCE).await;
+        let line = driver.wait_for_line(make.ready(), TIMEOUT).await;
         let port = line.rsplit([' ', ':']).next().unwrap_or_default().trim_end_matches('.').to_owned();
         let mut builder = ClientBuilder::new(HttpConnector::new());
         builder.capabilities(make.capabilities(language, profile.path()));
         let driver_at = format!("http://127.0.0.1:{port}");
-        let page = within(PATIENCE, "the browser starts", builder.connect(&driver_at)).await.expect("a session");
+        let page = within(TIMEOUT, "the browser starts", builder.connect(&driver_at)).await.expect("a session");
         page.set_window_size(1100, 760).await.expect("a window");
         Self { page, _profile: profile, _driver: driver }
     }
 
     /// Opens an address.
     pub async fn open(&self, url: &str) {
-        within(PATIENCE, "the page loads", self.page.goto(url)).await.expect("a page");
+        within(TIMEOUT, "the page loads", self.page.goto(url)).await.expect("a page");
     }
 
-    /// Loads the page anew.
+    /// Reloads the page.
     pub async fn reload(&self) {
-        within(PATIENCE, "the page reloads", self.page.refresh()).await.expect("a page");
+        within(TIMEOUT, "the page reloads", self.page.refresh()).await.expect("a page");
     }
 
-    /// The path of the page that is open.
+    /// Returns the path of the open page.
     pub async fn path(&self) -> String {
         self.page.current_url().await.expect("an address").path().to_owned()
     }
 
-    /// Waits until the page that is open has this path.
+    /// Waits until the open page has this path.
     pub async fn is_at(&self, path: &str) {
-        eventually(PATIENCE, &format!("the page is {path}"), || async {
+        eventually(TIMEOUT, &format!("the page is {path}"), || async {
             let found = self.path().await;
             if found == path { Ok(()) } else { Err(found) }
         })
@@ -69,52 +69,52 @@ impl Browser {
 
     /// Types into the element, then presses Enter.
     pub async fn enter(&self, css: &str, text: &str) {
-        let element = within(PATIENCE, css, self.page.wait().for_element(Locator::Css(css))).await.expect(css);
+        let element = within(TIMEOUT, css, self.page.wait().for_element(Locator::Css(css))).await.expect(css);
         let keys = format!("{text}{}", char::from(Key::Enter));
-        within(PATIENCE, "typing", element.send_keys(&keys)).await.expect("an element that takes keys");
+        within(TIMEOUT, "typing", element.send_keys(&keys)).await.expect("an element that takes keys");
     }
 
-    /// Types into the element, and nothing more.
+    /// Types into the element without pressing Enter.
     pub async fn types(&self, css: &str, keys: &str) {
-        let element = within(PATIENCE, css, self.page.wait().for_element(Locator::Css(css))).await.expect(css);
-        within(PATIENCE, "typing", element.send_keys(keys)).await.expect("an element that takes keys");
+        let element = within(TIMEOUT, css, self.page.wait().for_element(Locator::Css(css))).await.expect(css);
+        within(TIMEOUT, "typing", element.send_keys(keys)).await.expect("an element that takes keys");
     }
 
-    /// Presses keys where the focus is.
+    /// Sends keys to the focused element.
     pub async fn presses(&self, keys: &str) {
-        let focused = within(PATIENCE, "the focus", self.page.active_element()).await.expect("a focus");
-        within(PATIENCE, "typing", focused.send_keys(keys)).await.expect("an element that takes keys");
+        let focused = within(TIMEOUT, "the focus", self.page.active_element()).await.expect("a focus");
+        within(TIMEOUT, "typing", focused.send_keys(keys)).await.expect("an element that takes keys");
     }
 
-    /// Opens an address in a tab of its own, and goes there; answers the tab before.
+    /// Opens an address in a new tab and switches to it; returns the previous tab.
     pub async fn opens_tab(&self, url: &str) -> WindowHandle {
         let before = self.page.window().await.expect("a window");
-        let tab = within(PATIENCE, "a tab", self.page.new_window(true)).await.expect("a tab").handle;
+        let tab = within(TIMEOUT, "a tab", self.page.new_window(true)).await.expect("a tab").handle;
         self.page.switch_to_window(tab).await.expect("the new tab");
         self.open(url).await;
         before
     }
 
-    /// Goes to a tab.
+    /// Switches to a tab.
     pub async fn goes_to(&self, tab: WindowHandle) {
         self.page.switch_to_window(tab).await.expect("a tab");
     }
 
-    /// Goes back to the page before.
+    /// Goes back in the history.
     pub async fn back(&self) {
-        within(PATIENCE, "the page before", self.page.back()).await.expect("a page");
+        within(TIMEOUT, "the page before", self.page.back()).await.expect("a page");
     }
 
-    /// Closes the tab that is open, and goes to another.
+    /// Closes the open tab and switches to another.
     pub async fn closes_tab(&self, then: WindowHandle) {
         self.page.close_window().await.expect("a tab that closes");
         self.goes_to(then).await;
     }
 
-    /// Waits until what a script returns is so.
+    /// Waits until a script returns the wanted value.
     pub async fn comes_to(&self, script: &str, wanted: impl Into<Value>) {
         let wanted = wanted.into();
-        eventually(PATIENCE, &format!("{script} is {wanted}"), || async {
+        eventually(TIMEOUT, &format!("{script} is {wanted}"), || async {
             let found = self.script(script, vec![]).await;
             if found == wanted { Ok(()) } else { Err(found.to_string()) }
         })
@@ -123,57 +123,57 @@ impl Browser {
 
     /// Clicks the element.
     pub async fn click(&self, css: &str) {
-        let element = within(PATIENCE, css, self.page.wait().for_element(Locator::Css(css))).await.expect(css);
-        within(PATIENCE, "a click", element.click()).await.expect("an element to click");
+        let element = within(TIMEOUT, css, self.page.wait().for_element(Locator::Css(css))).await.expect(css);
+        within(TIMEOUT, "a click", element.click()).await.expect("an element to click");
     }
 
-    /// What a script returns.
+    /// Returns the result of a script.
     pub async fn script(&self, script: &str, arguments: Vec<Value>) -> Value {
-        within(PATIENCE, "a script", self.page.execute(script, arguments)).await.expect("a script that runs")
+        within(TIMEOUT, "a script", self.page.execute(script, arguments)).await.expect("a script that runs")
     }
 
-    /// What a script hands to its last argument, a function, when it is done.
+    /// Returns the value that a script passes to its callback, its last argument.
     pub async fn script_that_waits(&self, script: &str) -> Value {
-        within(PATIENCE, "a script", self.page.execute_async(script, vec![])).await.expect("a script that ends")
+        within(TIMEOUT, "a script", self.page.execute_async(script, vec![])).await.expect("a script that ends")
     }
 
-    /// The texts of all elements that match, as shown.
+    /// Returns the visible texts of all matching elements.
     pub async fn texts(&self, css: &str) -> Vec<String> {
         let script = "return Array.from(document.querySelectorAll(arguments[0]), e => e.innerText.trim())";
         let found = self.script(script, vec![json!(css)]).await;
-        // A page that is just being left answers nothing.
+        // A page that is being left returns null.
         serde_json::from_value::<Option<_>>(found).expect("a list of texts").unwrap_or_default()
     }
 
     /// Waits until an element that matches contains the text.
     pub async fn shows(&self, css: &str, text: &str) {
-        eventually(PATIENCE, &format!("{css} shows {text:?}"), || async {
+        eventually(TIMEOUT, &format!("{css} shows {text:?}"), || async {
             let texts = self.texts(css).await;
             if texts.iter().any(|shown| shown.contains(text)) { Ok(()) } else { Err(format!("{texts:?}")) }
         })
         .await;
     }
 
-    /// How many elements match.
+    /// Returns the number of matching elements.
     pub async fn count(&self, css: &str) -> usize {
         self.texts(css).await.len()
     }
 
-    /// Writes what is seen to a file, as PNG.
+    /// Saves a screenshot as PNG.
     pub async fn picture(&self, file: &Path) {
-        let png = within(PATIENCE, "a picture", self.page.screenshot()).await.expect("a picture");
+        let png = within(TIMEOUT, "a picture", self.page.screenshot()).await.expect("a picture");
         fs::create_dir_all(file.parent().expect("a folder")).expect("a folder for pictures");
         fs::write(file, png).expect("a file for the picture");
     }
 
-    /// Ends the session as a person does who closes the window.
+    /// Closes the window, which ends the session.
     pub async fn close(self) {
-        within(PATIENCE, "the browser ends", self.page.clone().close()).await.expect("an end");
+        within(TIMEOUT, "the browser ends", self.page.clone().close()).await.expect("an end");
     }
 }
 
 impl Drop for Browser {
-    /// A browser outlives a driver that is killed: whatever runs on this profile ends with the test.
+    /// A browser outlives its killed driver: kills every process that uses this profile.
     fn drop(&mut self) {
         let profile = self._profile.path().to_string_lossy().into_owned();
         let _ = Command::new("pkill").args(["-KILL", "-f", &profile]).status();

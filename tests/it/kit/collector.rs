@@ -1,4 +1,4 @@
-//! An OpenTelemetry collector of the test's own: takes OTLP over HTTP and keeps it.
+//! An OpenTelemetry collector for tests: receives OTLP over HTTP and stores it.
 
 use std::{
     collections::BTreeMap,
@@ -24,16 +24,16 @@ use tokio_rustls::TlsAcceptor;
 
 use super::authority::Authority;
 
-/// A collector, listening until it is dropped.
+/// A collector that listens until it is dropped.
 pub struct Collector {
     endpoint: String,
-    taken: Arc<Mutex<Taken>>,
+    received: Arc<Mutex<Telemetry>>,
     serving: AbortHandle,
 }
 
-/// What was taken.
+/// The received spans and metric names.
 #[derive(Default)]
-struct Taken {
+struct Telemetry {
     spans: Vec<Span>,
     metrics: Vec<String>,
 }
@@ -41,31 +41,31 @@ struct Taken {
 /// A finished span.
 #[derive(Clone, Debug)]
 pub struct Span {
-    /// Its trace, in hex.
+    /// The trace id, in hex.
     pub trace: String,
-    /// Its id, in hex.
+    /// The span id, in hex.
     pub id: String,
-    /// The id of its parent, in hex; empty if it begins the trace.
+    /// The parent's span id, in hex; empty for a root span.
     pub parent: String,
-    /// What it is called.
+    /// The name.
     pub name: String,
-    /// What it is.
+    /// The kind.
     pub kind: SpanKind,
-    /// What is said of it.
+    /// The attributes.
     pub attributes: BTreeMap<String, String>,
-    /// What is said of the process that it was in.
+    /// The attributes of its process.
     pub resource: BTreeMap<String, String>,
-    /// When it began, in ns of the Unix epoch.
-    pub began: u64,
+    /// The start, in ns since the Unix epoch.
+    pub started_at: u64,
 }
 
 impl Collector {
-    /// Starts one.
+    /// Starts a collector.
     pub async fn start() -> Self {
         Self::start_with(None).await
     }
 
-    /// Starts one that is spoken to over TLS, as `localhost`.
+    /// Starts a collector that serves TLS as `localhost`.
     pub async fn start_over_tls(authority: &Authority) -> Self {
         let certificates = CertificateDer::pem_file_iter(authority.path("server.pem")).expect("a file");
         let certificates = certificates.collect::<Result<_, _>>().expect("certificates");
@@ -81,30 +81,30 @@ impl Collector {
         let port = listener.local_addr().expect("an address").port();
         let endpoint =
             if tls.is_some() { format!("https://localhost:{port}") } else { format!("http://127.0.0.1:{port}") };
-        let taken = Arc::new(Mutex::new(Taken::default()));
+        let received = Arc::new(Mutex::new(Telemetry::default()));
         let router = Router::new()
-            .route("/v1/traces", post(take_traces))
-            .route("/v1/metrics", post(take_metrics))
-            .with_state(Arc::clone(&taken));
+            .route("/v1/traces", post(receive_traces))
+            .route("/v1/metrics", post(receive_metrics))
+            .with_state(Arc::clone(&received));
         let serving = tokio::spawn(serve(listener, tls, router)).abort_handle();
-        Self { endpoint, taken, serving }
+        Self { endpoint, received, serving }
     }
 
-    /// What `OTEL_EXPORTER_OTLP_ENDPOINT` is to be.
+    /// Returns the value for `OTEL_EXPORTER_OTLP_ENDPOINT`.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// All spans that came, in order of their beginning.
+    /// Returns all received spans in start order.
     pub fn spans(&self) -> Vec<Span> {
-        let mut spans = self.taken.lock().unwrap_or_else(PoisonError::into_inner).spans.clone();
-        spans.sort_by_key(|span| span.began);
+        let mut spans = self.received.lock().unwrap_or_else(PoisonError::into_inner).spans.clone();
+        spans.sort_by_key(|span| span.started_at);
         spans
     }
 
-    /// The names of all metrics that came.
+    /// Returns the names of all received metrics.
     pub fn metrics(&self) -> Vec<String> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner).metrics.clone()
+        self.received.lock().unwrap_or_else(PoisonError::into_inner).metrics.clone()
     }
 }
 
@@ -120,7 +120,7 @@ async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router) 
         match tls.clone() {
             None => drop(tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service))),
             Some(tls) => drop(tokio::spawn(async move {
-                // Whoever does not trust it hangs up.
+                // A client that does not trust the certificate hangs up.
                 let Ok(stream) = tls.accept(stream).await else { return };
                 let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
             })),
@@ -128,7 +128,7 @@ async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router) 
     }
 }
 
-async fn take_traces(State(taken): State<Arc<Mutex<Taken>>>, headers: HeaderMap, body: Bytes) {
+async fn receive_traces(State(received): State<Arc<Mutex<Telemetry>>>, headers: HeaderMap, body: Bytes) {
     assert_eq!(headers["content-type"], "application/x-protobuf");
     let request = ExportTraceServiceRequest::decode(body).expect("well-formed traces");
     let spans = request.resource_spans.into_iter().flat_map(|of| {
@@ -141,19 +141,19 @@ async fn take_traces(State(taken): State<Arc<Mutex<Taken>>>, headers: HeaderMap,
             kind: span.kind(),
             attributes: attributes(&span.attributes),
             resource: resource.clone(),
-            began: span.start_time_unix_nano,
+            started_at: span.start_time_unix_nano,
             name: span.name,
         })
     });
-    taken.lock().unwrap_or_else(PoisonError::into_inner).spans.extend(spans);
+    received.lock().unwrap_or_else(PoisonError::into_inner).spans.extend(spans);
 }
 
-async fn take_metrics(State(taken): State<Arc<Mutex<Taken>>>, headers: HeaderMap, body: Bytes) {
+async fn receive_metrics(State(received): State<Arc<Mutex<Telemetry>>>, headers: HeaderMap, body: Bytes) {
     assert_eq!(headers["content-type"], "application/x-protobuf");
     let request = ExportMetricsServiceRequest::decode(body).expect("well-formed metrics");
     let scopes = request.resource_metrics.into_iter().flat_map(|of| of.scope_metrics);
     let names = scopes.flat_map(|scope| scope.metrics).map(|metric| metric.name);
-    taken.lock().unwrap_or_else(PoisonError::into_inner).metrics.extend(names);
+    received.lock().unwrap_or_else(PoisonError::into_inner).metrics.extend(names);
 }
 
 fn attributes(given: &[KeyValue]) -> BTreeMap<String, String> {

@@ -41,7 +41,7 @@ impl Gateway {
     }
 
     /// Answers requests whose path begins so with a status and headers, from now on.
-    pub fn answer(&self, path: &str, head: &str) {
+    pub fn respond_with(&self, path: &str, head: &str) {
         self.rules.send_modify(|rules| rules.push((path.to_owned(), head.to_owned())));
     }
 
@@ -77,8 +77,8 @@ async fn connect(mut client: TcpStream, target: u16, latency: Duration, rules: w
     let path = head.split(' ').nth(1).unwrap_or_default();
     let own = rules.borrow().iter().find(|(prefix, _)| path.starts_with(prefix)).map(|(_, head)| head.clone());
     if let Some(own) = own {
-        let answer = format!("HTTP/1.1 {own}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-        let _ = client.write_all(answer.as_bytes()).await;
+        let response = format!("HTTP/1.1 {own}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        let _ = client.write_all(response.as_bytes()).await;
         return;
     }
     let Ok(mut server) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await else { return };

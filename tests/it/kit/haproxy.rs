@@ -20,7 +20,7 @@ pub struct Haproxy {
     process: Process,
 }
 
-/// What it is told additions what is shipped.
+/// Additions to the shipped configuration.
 #[derive(Default)]
 struct Additions<'a> {
     lines: &'a str,
@@ -28,27 +28,27 @@ struct Additions<'a> {
 }
 
 impl Haproxy {
-    /// Starts it, and waits until it passes requests to an instance.
+    /// Starts HAProxy and waits until it forwards requests to an instance.
     pub async fn start(cluster: &Cluster) -> Self {
         Self::spawn(cluster, Additions::default()).await
     }
 
-    /// The same with these lines in its frontend, before any other.
+    /// Starts it with these lines first in its frontend.
     pub async fn start_with_lines(cluster: &Cluster, lines: &str) -> Self {
         Self::spawn(cluster, Additions { lines, ..Additions::default() }).await
     }
 
-    /// The same over TLS; its plain port sends people there.
+    /// Starts it with TLS; its plain port redirects to https.
     pub async fn start_with_tls(cluster: &Cluster, https: &Https) -> Self {
         Self::spawn(cluster, Additions { https: Some(https), ..Additions::default() }).await
     }
 
-    /// Where it listens without TLS.
+    /// Returns the base URL of the plain port.
     pub fn base(&self) -> &str {
         &self.base
     }
 
-    /// What it has logged.
+    /// Returns the log.
     pub fn log(&self) -> String {
         [self.process.stdout(), self.process.stderr()].concat().join("\n")
     }
@@ -64,7 +64,7 @@ impl Haproxy {
         command.arg("-db").arg("-f").arg(&file).env_remove("RUANG_PUBLIC_URL");
         if let Some(https) = additions.https {
             let file = dir.path().join("tls.cfg");
-            fs::write(&file, https.in_place_of_shipped(&shipped("tls.cfg"))).expect("a file");
+            fs::write(&file, https.adapt(&shipped("tls.cfg"))).expect("a file");
             command.arg("-f").arg(&file).env("RUANG_PUBLIC_URL", https.url());
         }
         let process = Process::spawn("haproxy", &mut command);
@@ -73,16 +73,16 @@ impl Haproxy {
         })
         .await;
         let haproxy = Self { base: format!("http://127.0.0.1:{port}"), _dir: dir, process };
-        haproxy.passes(additions.https).await;
+        haproxy.wait_until_forwarding(additions.https).await;
         haproxy
     }
 
-    async fn passes(&self, https: Option<&Https>) {
-        eventually(SOON, "HAProxy passes requests", || async {
+    async fn wait_until_forwarding(&self, https: Option<&Https>) {
+        eventually(SOON, "HAProxy forwards requests", || async {
             let response = HttpClient::new(&self.base).try_get("/readyz").await.map_err(|error| error.to_string())?;
             match (response.status, https) {
                 (200, None) => Ok(()),
-                (308, Some(https)) => https.passes().await,
+                (308, Some(https)) => https.check_readyz().await,
                 (status, _) => Err(status.to_string()),
             }
         })
@@ -90,13 +90,13 @@ impl Haproxy {
     }
 }
 
-/// A file of the configuration under test.
+/// Reads a file of the configuration under test.
 fn shipped(file: &str) -> String {
     let path = format!("{}/deploy/haproxy/{file}", env!("CARGO_MANIFEST_DIR"));
     fs::read_to_string(path).expect("the shipped configuration")
 }
 
-/// The shipped configuration, but for where it listens and that servers are named rather than found through DNS.
+/// Adapts the shipped configuration: local ports, and named servers instead of DNS.
 fn for_local_servers(shipped: &str, port: u16, health: u16, servers: &[&str], lines: &str) -> String {
     let line = |line: &str| {
         if let Some(rest) = line.trim_start().strip_prefix("server-template ") {

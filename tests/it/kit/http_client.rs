@@ -1,4 +1,4 @@
-//! Somebody with a cookie jar, who has the pages only.
+//! An HTTP client with a cookie jar.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use reqwest::{
 use rustls::crypto::{CryptoProvider, ring};
 use serde_json::Value;
 
-/// A browser without a window: cookies are kept, redirects are shown rather than followed.
+/// An HTTP client of one person: stores cookies and does not follow redirects.
 #[derive(Clone)]
 pub struct HttpClient {
     base: String,
@@ -19,7 +19,7 @@ pub struct HttpClient {
     http: Client,
 }
 
-/// What came back.
+/// A complete response.
 #[derive(Debug)]
 pub struct Response {
     /// The status code.
@@ -31,14 +31,14 @@ pub struct Response {
 }
 
 impl HttpClient {
-    /// Somebody new, at an instance or a balancer.
+    /// Creates a client without a session for an instance or a proxy.
     pub fn new(base: &str) -> Self {
         Self::from_address(base, None)
     }
 
-    /// Somebody new who comes from this local address.
+    /// Creates a client without a session that connects from this local address.
     pub fn from_address(base: &str, local: Option<std::net::IpAddr>) -> Self {
-        // There may be one already.
+        // An error means that a provider is installed already.
         let _ = CryptoProvider::install_default(ring::default_provider());
         let jar = Arc::new(Jar::default());
         let http = Client::builder()
@@ -52,78 +52,78 @@ impl HttpClient {
         Self { base: base.to_owned(), jar, http }
     }
 
-    /// The same person, with the same cookies, at another instance.
+    /// Returns a client with the same cookies for another instance.
     pub fn with_base(&self, base: &str) -> Self {
         Self { base: base.to_owned(), ..self.clone() }
     }
 
-    /// Where they are.
+    /// Returns the base URL.
     pub fn base(&self) -> &str {
         &self.base
     }
 
-    /// The value of the `Cookie` header they would send.
+    /// Returns the value of the `Cookie` header that the client sends.
     pub fn cookie(&self) -> Option<String> {
         let url = Url::parse(&self.base).expect("an address");
         Some(self.jar.cookies(&url)?.to_str().expect("a cookie of ASCII").to_owned())
     }
 
-    /// A request still to be sent.
+    /// Builds a request without sending it.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base))
     }
 
-    /// GET.
+    /// Sends a GET request.
     pub async fn get(&self, path: &str) -> Response {
         Response::to(self.request(Method::GET, path)).await
     }
 
-    /// GET from a server that may not be there.
+    /// Sends a GET request to a server that may be down.
     pub async fn try_get(&self, path: &str) -> reqwest::Result<Response> {
         Response::try_to(self.request(Method::GET, path)).await
     }
 
-    /// POST of the sign-in form.
+    /// Posts the sign-in form.
     pub async fn sign_in(&self, username: &str) -> Response {
         Response::to(self.request(Method::POST, "/").form(&[("username", username)])).await
     }
 
-    /// POST of the sign-out form.
+    /// Posts the sign-out form.
     pub async fn log_out(&self) -> Response {
         Response::to(self.request(Method::POST, "/logout")).await
     }
 }
 
 impl Response {
-    /// Sends a request, and waits for all of the answer.
+    /// Sends a request and waits for the complete response.
     pub async fn to(request: RequestBuilder) -> Self {
-        Self::try_to(request).await.unwrap_or_else(|error| panic!("no answer: {error:?}"))
+        Self::try_to(request).await.unwrap_or_else(|error| panic!("no response: {error:?}"))
     }
 
-    /// Sends a request; an error where there is no whole answer.
+    /// Sends a request; an error if there is no complete response.
     pub async fn try_to(request: RequestBuilder) -> reqwest::Result<Self> {
         let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         Ok(Self { status, headers, body: response.text().await? })
     }
 
-    /// A header's value, if it is there.
+    /// Returns the value of a header, if present.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().expect("a header of ASCII"))
     }
 
-    /// The body as JSON.
+    /// Parses the body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("not JSON ({error}): {self:?}"))
     }
 
-    /// Fails unless it is a 303 to this path.
+    /// Fails unless this is a 303 to this path.
     #[track_caller]
     pub fn redirects_to(&self, path: &str) {
         assert_eq!((self.status, self.header("location")), (303, Some(path)), "{self:?}");
     }
 
-    /// Fails unless it has this status.
+    /// Fails unless the status is this one.
     #[track_caller]
     pub fn is(&self, status: u16) -> &Self {
         assert_eq!(self.status, status, "{self:?}");
@@ -131,7 +131,7 @@ impl Response {
     }
 }
 
-/// A path with one parameter, whatever is in it.
+/// Appends one percent-encoded query parameter to a path.
 pub fn with_query(path: &str, name: &str, value: &str) -> String {
     let url = Url::parse_with_params(&format!("http://localhost{path}"), [(name, value)]).expect("an address");
     format!("{path}?{}", url.query().unwrap_or_default())

@@ -1,4 +1,4 @@
-//! An address of https, and what is asked there by curl, which trusts its authority and no other.
+//! An https address, and requests to it by curl, which trusts only the test's authority.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use super::{
     wait::{SOON, within},
 };
 
-/// A port of localhost with a certificate for it.
+/// A port of localhost and its certificate.
 pub struct Https {
     port: u16,
     authority: Authority,
@@ -19,7 +19,7 @@ pub struct Https {
 }
 
 impl Https {
-    /// Has the certificate made, as `deploy/haproxy/tls.cfg` asks for it.
+    /// Creates the certificate in the format that `deploy/haproxy/tls.cfg` needs.
     pub fn new() -> Self {
         let (port, dir, authority) = (free_port(), scratch(), Authority::new("localhost"));
         let parts = ["server.pem", "server.key"].map(|part| fs::read_to_string(authority.path(part)).expect("a part"));
@@ -27,12 +27,12 @@ impl Https {
         Self { port, authority, dir, url: format!("https://localhost:{port}") }
     }
 
-    /// What people type.
+    /// Returns the public URL.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The head of the answer and what follows it, for curl with these arguments.
+    /// Runs curl with these arguments and returns head and body of the response.
     pub async fn curl(&self, path: &str, arguments: &[&str]) -> Result<String, String> {
         let mut command = tokio::process::Command::new("curl");
         command.args(["--silent", "--show-error", "--include", "--cacert"]).arg(self.authority.path("ca.pem"));
@@ -42,14 +42,14 @@ impl Https {
         if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
     }
 
-    /// Whether an instance answers there.
-    pub(super) async fn passes(&self) -> Result<(), String> {
+    /// Checks that `/readyz` returns 200.
+    pub(super) async fn check_readyz(&self) -> Result<(), String> {
         let response = self.curl("/readyz", &[]).await?;
         if response.starts_with("HTTP/1.1 200 ") { Ok(()) } else { Err(response) }
     }
 
-    /// The shipped configuration, but for where it listens and where the certificate is.
-    pub(super) fn in_place_of_shipped(&self, shipped: &str) -> String {
+    /// Adapts the shipped configuration: local port and path of the certificate.
+    pub(super) fn adapt(&self, shipped: &str) -> String {
         let port = format!("bind 127.0.0.1:{}", self.port);
         let text =
             shipped.replace("bind :8443", &port).replace("/etc/ruang/tls", &self.dir.path().display().to_string());

@@ -12,9 +12,9 @@ use super::{
     wait::{SOON, eventually},
 };
 
-/// Which web server.
+/// The kind of web server.
 #[derive(Clone, Copy, Debug)]
-pub enum Kind {
+pub enum WebServerKind {
     /// `deploy/nginx/nginx.conf`
     Nginx,
     /// `deploy/caddy/Caddyfile`
@@ -29,30 +29,32 @@ pub struct WebServer {
 }
 
 impl WebServer {
-    /// Starts it, and waits until it passes requests to an instance.
-    pub async fn start(cluster: &Cluster, kind: Kind) -> Self {
+    /// Starts it and waits until it forwards requests to an instance.
+    pub async fn start(cluster: &Cluster, kind: WebServerKind) -> Self {
         let (dir, port) = (scratch(), free_port());
         let servers: Vec<_> = cluster.instances.iter().map(|instance| instance.address()).collect();
         let (file, text) = match kind {
-            Kind::Nginx => (dir.path().join("nginx.conf"), nginx(port, &servers, &dir.path().display().to_string())),
-            Kind::Caddy => (dir.path().join("Caddyfile"), caddy(port, &servers)),
+            WebServerKind::Nginx => {
+                (dir.path().join("nginx.conf"), nginx(port, &servers, &dir.path().display().to_string()))
+            }
+            WebServerKind::Caddy => (dir.path().join("Caddyfile"), caddy(port, &servers)),
         };
         fs::write(&file, text).expect("a file");
-        // With the descriptors that a service manager gives.
+        // With the descriptor limit of a service manager.
         let mut command = Command::new("sh");
         command.args(["-euc", "ulimit -S -n 1024; exec \"$@\"", "sh"]);
         match kind {
-            Kind::Nginx => {
+            WebServerKind::Nginx => {
                 command.args(["/usr/sbin/nginx", "-p"]).arg(dir.path()).args(["-e", "stderr", "-c"]).arg(&file)
             }
-            Kind::Caddy => {
+            WebServerKind::Caddy => {
                 let caddy = ["caddy", "run", "--adapter", "caddyfile", "--config"];
                 command.args(caddy).arg(&file).env("HOME", dir.path())
             }
         };
         let process = Process::spawn("web server", &mut command);
         let web_server = Self { base: format!("http://127.0.0.1:{port}"), _dir: dir, process };
-        eventually(SOON, "it passes requests", || async {
+        eventually(SOON, "the web server forwards requests", || async {
             let response =
                 HttpClient::new(&web_server.base).try_get("/readyz").await.map_err(|error| error.to_string())?;
             if response.status == 200 { Ok(()) } else { Err(response.status.to_string()) }
@@ -61,19 +63,19 @@ impl WebServer {
         web_server
     }
 
-    /// Where it listens.
+    /// Returns the base URL.
     pub fn base(&self) -> &str {
         &self.base
     }
 
-    /// What it has logged.
+    /// Returns the log.
     pub fn log(&self) -> String {
         self.process.stderr().join("\n")
     }
 
-    /// How many descriptors each of its workers may open.
+    /// Returns the descriptor limit of each worker.
     pub fn worker_descriptor_limits(&self) -> Vec<u64> {
-        self.workers().into_iter().map(may_open).collect()
+        self.workers().into_iter().map(descriptor_limit).collect()
     }
 
     fn workers(&self) -> Vec<i32> {
@@ -84,7 +86,7 @@ impl WebServer {
 }
 
 impl Drop for WebServer {
-    /// nginx's workers outlive a master that is killed.
+    /// nginx's workers outlive a killed master.
     fn drop(&mut self) {
         let workers = self.workers();
         self.process.kill();
@@ -94,13 +96,13 @@ impl Drop for WebServer {
     }
 }
 
-fn may_open(pid: i32) -> u64 {
+fn descriptor_limit(pid: i32) -> u64 {
     let limits = fs::read_to_string(format!("/proc/{pid}/limits")).expect("it runs");
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).expect("a limit");
     line.split_whitespace().next().and_then(|soft| soft.parse().ok()).expect("a number")
 }
 
-/// The shipped configuration, but for where it listens, who its servers are, and files in a directory of the test's own.
+/// Adapts the shipped configuration: local port, servers, and files in a temporary directory.
 fn nginx(port: u16, servers: &[&str], dir: &str) -> String {
     let shipped = include_str!("../../../deploy/nginx/nginx.conf");
     let line = |line: &str| match line.trim_start().strip_prefix("server app1:8080") {
@@ -111,7 +113,7 @@ fn nginx(port: u16, servers: &[&str], dir: &str) -> String {
     let mut text: String = shipped.lines().map(line).collect();
     text = text.replace("listen 8080;", &format!("listen 127.0.0.1:{port};"));
     let paths =
-        ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|what| format!("    {what}_temp_path {dir}/{what};"));
+        ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|kind| format!("    {kind}_temp_path {dir}/{kind};"));
     assert!(text.contains(servers[0]), "the shipped configuration names app1 and app2: {text}");
     text = text.replace("http {\n", &format!("http {{\n{}\n", paths.join("\n")));
     format!("pid {dir}/nginx.pid;\n{text}")

@@ -1,4 +1,4 @@
-//! A child process whose output is kept, and which ends with its test.
+//! A child process that ends with its test and whose output is stored.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -15,10 +15,10 @@ use tokio::sync::watch;
 
 use super::wait::eventually;
 
-/// Lines of each stream that a failing test prints.
+/// Number of lines of each stream that a failing test prints.
 const SHOWN_ON_FAILURE: usize = 80;
 
-/// A running program. Dropping it kills it; if the test failed, its last lines are printed.
+/// A running program. Dropping it kills it and, if the test failed, prints its last lines.
 pub struct Process {
     name: String,
     child: Child,
@@ -27,12 +27,12 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a program without input. `name` is what messages call it.
+    /// Starts a program without input. `name` appears in failure messages.
     pub fn spawn(name: &str, command: &mut Command) -> Self {
         Self::start(name, command.stdin(Stdio::null()))
     }
 
-    /// Starts a program with the input that the command has.
+    /// Starts a program with the command's standard input.
     pub fn start(name: &str, command: &mut Command) -> Self {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| {
@@ -43,45 +43,45 @@ impl Process {
         Self { name: name.to_owned(), child, stdout, stderr }
     }
 
-    /// The first line of standard output that contains `part`, waited for.
+    /// Waits for the first line of standard output that contains `part` and returns it.
     pub async fn wait_for_line(&mut self, part: &str, limit: Duration) -> String {
         let found = |lines: &Vec<String>| lines.iter().any(|line| line.contains(part));
         let waited = tokio::time::timeout(limit, self.stdout.wait_for(found)).await.map(|waited| waited.is_ok());
         let what = match waited {
             Ok(true) => return self.stdout().into_iter().find(|line| line.contains(part)).expect("just found"),
             Ok(false) => "ended before it printed".to_owned(),
-            Err(_) => format!("did not, within {limit:?}, print"),
+            Err(_) => format!("did not print within {limit:?}:"),
         };
         panic!("{} {what} {part:?}\n{}", self.name, self.output())
     }
 
-    /// Everything printed to standard output so far.
+    /// Returns the lines of standard output so far.
     pub fn stdout(&self) -> Vec<String> {
         self.stdout.borrow().clone()
     }
 
-    /// Everything printed to standard error so far.
+    /// Returns the lines of standard error so far.
     pub fn stderr(&self) -> Vec<String> {
         self.stderr.borrow().clone()
     }
 
-    /// The process' id.
+    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Sends a signal; one to a process that has ended goes nowhere.
+    /// Sends a signal; no effect on a process that has ended.
     pub fn signal(&self, signal: Signal) {
         let _ = kill_process(Pid::from_child(&self.child), signal);
     }
 
-    /// Kills it and waits for its end.
+    /// Kills the process and waits for its exit.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// Waits for it to end by itself.
+    /// Waits for the process to exit.
     pub async fn wait_for_exit(&mut self, limit: Duration) -> ExitStatus {
         let name = format!("{} ends", self.name);
         let child = &mut self.child;
@@ -107,14 +107,14 @@ impl Drop for Process {
     }
 }
 
-/// A port that was free a moment ago: below those that the system hands out, where no other process comes across it.
+/// Returns a port that was free a moment ago, below the ephemeral range, so that the system does not assign it.
 pub fn free_port() -> u16 {
     let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     std::iter::repeat_with(|| rand::random_range(15_000..32_000)).take(1000).find(is_free).expect("a free port")
 }
 
-/// A directory for a process of the test's own, gone when dropped: in memory where that is to be had, because a disk
-/// that is busy with something else answers nobody for seconds.
+/// Creates a temporary directory, in memory if possible: a disk busy with other work can delay a test's process for
+/// seconds.
 pub fn scratch() -> TempDir {
     let memory = Path::new("/dev/shm");
     let dir = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
@@ -122,16 +122,16 @@ pub fn scratch() -> TempDir {
 }
 
 fn lines_of(pipe: impl Read + Send + 'static) -> watch::Receiver<Vec<String>> {
-    let (lines, transcript) = watch::channel(Vec::new());
+    let (lines, received) = watch::channel(Vec::new());
     thread::spawn(move || {
         for line in BufReader::new(pipe).lines().map_while(Result::ok) {
             lines.send_modify(|lines| lines.push(line));
         }
     });
-    transcript
+    received
 }
 
-/// Where Debian keeps the library of `faketime`, whatever the machine is.
+/// Returns the path of Debian's `faketime` library on any architecture.
 pub fn libfaketime() -> String {
     let folders = std::fs::read_dir("/usr/lib").unwrap().filter_map(Result::ok);
     let files = folders.map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"));

@@ -1,4 +1,4 @@
-//! The network between instances and Redis, as bad as a test wants it.
+//! A TCP proxy between instances and Redis that injects network faults.
 
 use std::{
     collections::HashSet,
@@ -22,98 +22,98 @@ use tokio::{
     time::{Instant, interval, sleep_until},
 };
 
-/// Connections at once: more are not accepted.
+/// Highest number of open connections.
 const CONNECTIONS: usize = 256;
-/// Pieces that wait in one direction of a connection; the sender then waits too.
-const PIECES: usize = 64;
-/// The longest piece.
-const PIECE: usize = 16 * 1024;
-/// How a connection is known to be a subscriber's.
+/// Highest number of chunks that wait in one direction of a connection.
+const CHUNKS: usize = 64;
+/// Highest chunk size in bytes.
+const CHUNK_BYTES: usize = 16 * 1024;
+/// The command that marks a connection as a subscriber's.
 const SUBSCRIBE: &[u8] = b"SUBSCRIBE\r\n";
 
-/// A TCP proxy on a port of its own. It stops, and its connections end, when it is dropped.
+/// A TCP proxy on a free port. Dropping it stops it and ends its connections.
 pub struct Proxy {
     port: u16,
-    weather: watch::Sender<Weather>,
+    state: watch::Sender<State>,
     serving: JoinHandle<()>,
 }
 
-/// Which connections a fault is about.
+/// The connections that a fault applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// All.
     All,
-    /// Those on which SUBSCRIBE was said.
+    /// Those that sent SUBSCRIBE.
     Subscribers,
 }
 
-/// What happens to connections at the moment.
+/// The active faults and the open connections.
 #[derive(Clone, Debug, Default)]
-struct Weather {
-    /// Open, but nothing passes.
+struct State {
+    /// Open, but no data passes.
     stalled: Option<Target>,
-    /// Ended as soon as they are known to be of this kind.
+    /// Reset as soon as they are known to be of this kind.
     cut: Option<Target>,
-    /// Connections through which nothing will ever pass again.
+    /// Ids of connections through which no data passes any more.
     half_open: HashSet<u64>,
-    /// Those that are open, and whether they subscribed.
+    /// Ids of open connections, and whether they subscribed.
     open: Vec<(u64, Arc<AtomicBool>)>,
-    /// How much later answers come.
+    /// Delay of the target's replies.
     delay: Duration,
-    /// Raised to end everything that is open now.
-    storms: u64,
+    /// Incremented to reset all open connections.
+    resets: u64,
 }
 
 impl Proxy {
-    /// Passes everything to this port.
+    /// Starts a proxy to this port.
     pub async fn start(target: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let port = listener.local_addr().expect("its address").port();
-        let weather = watch::Sender::new(Weather::default());
-        let serving = tokio::spawn(serve(listener, target, weather.clone()));
-        Self { port, weather, serving }
+        let state = watch::Sender::new(State::default());
+        let serving = tokio::spawn(serve(listener, target, state.clone()));
+        Self { port, state, serving }
     }
 
-    /// Where it listens on 127.0.0.1.
+    /// Returns its port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Leaves connections open, but passes nothing.
-    pub fn stall(&self, whose: Target) {
-        self.weather.send_modify(|weather| weather.stalled = Some(whose));
+    /// Keeps connections open, but passes no data.
+    pub fn stall(&self, target: Target) {
+        self.state.send_modify(|state| state.stalled = Some(target));
     }
 
-    /// Ends connections, old and new.
-    pub fn cut(&self, whose: Target) {
-        self.weather.send_modify(|weather| weather.cut = Some(whose));
+    /// Resets connections, old and new.
+    pub fn cut(&self, target: Target) {
+        self.state.send_modify(|state| state.cut = Some(target));
     }
 
-    /// Never again passes anything through those connections that subscribed before; new ones are fine.
+    /// Blocks present subscriber connections for ever; new ones work.
     pub fn half_open_subscribers(&self) {
-        self.weather.send_modify(|weather| {
-            let subscribed = weather.open.iter().filter(|(_, subscribed)| subscribed.load(Ordering::Relaxed));
-            weather.half_open = subscribed.map(|(id, _)| *id).collect();
+        self.state.send_modify(|state| {
+            let subscribed = state.open.iter().filter(|(_, subscribed)| subscribed.load(Ordering::Relaxed));
+            state.half_open = subscribed.map(|(id, _)| *id).collect();
         });
     }
 
-    /// Never again passes anything through the connections that are open; new ones are fine.
+    /// Blocks all open connections for ever; new ones work.
     pub fn half_open(&self) {
-        self.weather.send_modify(|weather| weather.half_open = weather.open.iter().map(|(id, _)| *id).collect());
+        self.state.send_modify(|state| state.half_open = state.open.iter().map(|(id, _)| *id).collect());
     }
 
-    /// Has answers come this much later.
+    /// Delays the target's replies.
     pub fn delay(&self, by: Duration) {
-        self.weather.send_modify(|weather| weather.delay = by);
+        self.state.send_modify(|state| state.delay = by);
     }
 
-    /// Does it and resets every connection at this rhythm, until it is done.
-    pub async fn reset_every<T>(&self, rhythm: Duration, during: impl Future<Output = T>) -> T {
-        let mut ticks = interval(rhythm);
+    /// Runs a future and resets every connection at this interval until it completes.
+    pub async fn reset_every<T>(&self, every: Duration, during: impl Future<Output = T>) -> T {
+        let mut ticks = interval(every);
         let resets = async {
             loop {
                 ticks.tick().await;
-                self.weather.send_modify(|weather| weather.storms += 1);
+                self.state.send_modify(|state| state.resets += 1);
             }
         };
         tokio::select! {
@@ -122,10 +122,10 @@ impl Proxy {
         }
     }
 
-    /// Lets everything pass again; what was stalled goes on.
+    /// Removes all faults; stalled data is delivered.
     pub fn heal(&self) {
-        self.weather.send_modify(|weather| {
-            (weather.stalled, weather.cut, weather.delay) = (None, None, Duration::ZERO);
+        self.state.send_modify(|state| {
+            (state.stalled, state.cut, state.delay) = (None, None, Duration::ZERO);
         });
     }
 }
@@ -136,7 +136,7 @@ impl Drop for Proxy {
     }
 }
 
-async fn serve(listener: TcpListener, target: u16, weather: watch::Sender<Weather>) {
+async fn serve(listener: TcpListener, target: u16, state: watch::Sender<State>) {
     let mut open = JoinSet::new();
     let mut last_id = 0;
     loop {
@@ -144,114 +144,111 @@ async fn serve(listener: TcpListener, target: u16, weather: watch::Sender<Weathe
             accepted = listener.accept(), if open.len() < CONNECTIONS => {
                 let Ok((client, _)) = accepted else { continue };
                 last_id += 1;
-                open.spawn(connect(last_id, client, target, weather.clone()));
+                open.spawn(connect(last_id, client, target, state.clone()));
             }
             Some(_) = open.join_next() => {}
         }
     }
 }
 
-/// Passes one connection until either side, or the weather, ends it. It then ends with a reset.
-async fn connect(id: u64, client: TcpStream, target: u16, weather: watch::Sender<Weather>) {
+/// Forwards one connection until either side or a fault ends it, then resets it.
+async fn connect(id: u64, client: TcpStream, target: u16, state: watch::Sender<State>) {
     let Ok(redis) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await else { return };
     for stream in [&client, &redis] {
         let _ = (stream.set_nodelay(true), stream.set_zero_linger());
     }
     let subscribed = Arc::new(AtomicBool::new(false));
-    weather.send_modify(|weather| weather.open.push((id, Arc::clone(&subscribed))));
-    let sky = Sky { id, subscribed, weather: weather.subscribe(), changes: weather.clone() };
+    state.send_modify(|state| state.open.push((id, Arc::clone(&subscribed))));
+    let faults = ConnectionFaults { id, subscribed, state: state.subscribe(), changes: state.clone() };
     let ((from_client, to_client), (from_redis, to_redis)) = (client.into_split(), redis.into_split());
     tokio::select! {
-        () = pass(from_client, to_redis, sky.clone(), Way::Asking) => {}
-        () = pass(from_redis, to_client, sky.clone(), Way::Answering) => {}
-        () = sky.strikes() => {}
+        () = forward(from_client, to_redis, faults.clone(), Direction::ToRedis) => {}
+        () = forward(from_redis, to_client, faults.clone(), Direction::ToClient) => {}
+        () = faults.wait_for_reset() => {}
     }
-    weather.send_modify(|weather| weather.open.retain(|(open, _)| *open != id));
+    state.send_modify(|state| state.open.retain(|(open, _)| *open != id));
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Asking,
-    Answering,
+enum Direction {
+    ToRedis,
+    ToClient,
 }
 
-/// Passes one direction, in order, each piece when its time has come.
-async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut sky: Sky, way: Way) {
-    let (pieces, mut waiting) = mpsc::channel::<(Instant, Vec<u8>)>(PIECES);
-    let listening = sky.clone();
+/// Forwards one direction in order, each chunk after its delay.
+async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut faults: ConnectionFaults, direction: Direction) {
+    let (chunks, mut waiting) = mpsc::channel::<(Instant, Vec<u8>)>(CHUNKS);
+    let reader = faults.clone();
     let reading = async move {
-        let mut piece = vec![0; PIECE];
-        while let Ok(length @ 1..) = from.read(&mut piece).await {
-            if way == Way::Asking {
-                listening.listen(&piece[..length]);
+        let mut chunk = vec![0; CHUNK_BYTES];
+        while let Ok(length @ 1..) = from.read(&mut chunk).await {
+            if direction == Direction::ToRedis {
+                reader.detect_subscriber(&chunk[..length]);
             }
-            let delay = if way == Way::Answering { listening.delay() } else { Duration::ZERO };
-            if pieces.send((Instant::now() + delay, piece[..length].to_vec())).await.is_err() {
+            let delay = if direction == Direction::ToClient { reader.delay() } else { Duration::ZERO };
+            if chunks.send((Instant::now() + delay, chunk[..length].to_vec())).await.is_err() {
                 return;
             }
         }
     };
     let writing = async {
-        while let Some((due, piece)) = waiting.recv().await {
+        while let Some((due, chunk)) = waiting.recv().await {
             sleep_until(due).await;
-            sky.clears().await;
-            if to.write_all(&piece).await.is_err() {
+            faults.wait_until_passable().await;
+            if to.write_all(&chunk).await.is_err() {
                 return;
             }
         }
     };
     tokio::select! {
         () = writing => {}
-        // What was read is still passed.
+        // The end of reading does not discard chunks that wait.
         () = async { reading.await; pending().await } => {}
     }
 }
 
-/// The weather as one connection has it.
+/// The faults as they apply to one connection.
 #[derive(Clone)]
-struct Sky {
+struct ConnectionFaults {
     id: u64,
     subscribed: Arc<AtomicBool>,
-    weather: watch::Receiver<Weather>,
-    changes: watch::Sender<Weather>,
+    state: watch::Receiver<State>,
+    changes: watch::Sender<State>,
 }
 
-impl Sky {
+impl ConnectionFaults {
     fn delay(&self) -> Duration {
-        self.weather.borrow().delay
+        self.state.borrow().delay
     }
 
-    /// Notes what kind of connection it is, by what is said on it.
-    fn listen(&self, said: &[u8]) {
-        if said.windows(SUBSCRIBE.len()).any(|words| words.eq_ignore_ascii_case(SUBSCRIBE)) {
+    /// Marks the connection as a subscriber's if this data contains SUBSCRIBE.
+    fn detect_subscriber(&self, data: &[u8]) {
+        if data.windows(SUBSCRIBE.len()).any(|window| window.eq_ignore_ascii_case(SUBSCRIBE)) {
             self.changes.send_modify(|_| self.subscribed.store(true, Ordering::Relaxed));
         }
     }
 
-    /// Returns once something may pass.
-    async fn clears(&mut self) {
+    async fn wait_until_passable(&mut self) {
         let (id, subscribed) = (self.id, Arc::clone(&self.subscribed));
-        let passes = move |weather: &Weather| {
+        let is_passable = move |state: &State| {
             let subscribed = subscribed.load(Ordering::Relaxed);
-            let is_cut = concerns(weather.cut, subscribed);
-            !is_cut && !concerns(weather.stalled, subscribed) && !weather.half_open.contains(&id)
+            let is_cut = applies(state.cut, subscribed);
+            !is_cut && !applies(state.stalled, subscribed) && !state.half_open.contains(&id)
         };
         // The sender outlives its connections.
-        let _ = self.weather.wait_for(passes).await;
+        let _ = self.state.wait_for(is_passable).await;
     }
 
-    /// Returns once the connection is to end.
-    async fn strikes(mut self) {
-        let storms = self.weather.borrow().storms;
-        let strikes = move |weather: &Weather| {
-            weather.storms != storms || concerns(weather.cut, self.subscribed.load(Ordering::Relaxed))
-        };
-        let _ = self.weather.wait_for(strikes).await;
+    async fn wait_for_reset(mut self) {
+        let resets = self.state.borrow().resets;
+        let is_reset =
+            move |state: &State| state.resets != resets || applies(state.cut, self.subscribed.load(Ordering::Relaxed));
+        let _ = self.state.wait_for(is_reset).await;
     }
 }
 
-fn concerns(whose: Option<Target>, subscribed: bool) -> bool {
-    match whose {
+fn applies(target: Option<Target>, subscribed: bool) -> bool {
+    match target {
         Some(Target::All) => true,
         Some(Target::Subscribers) => subscribed,
         None => false,

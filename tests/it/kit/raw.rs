@@ -1,4 +1,4 @@
-//! A WebSocket without a library: bytes that no well-behaved client would send.
+//! A WebSocket without a library, to send bytes that no well-behaved client sends.
 
 use socket2::{Domain, Socket, Type};
 use tokio::{
@@ -13,13 +13,13 @@ use super::{
 
 const CLOSE: u8 = 0x8;
 
-/// A TCP connection on which the upgrade has been done.
+/// A TCP connection after the upgrade.
 pub struct RawSocket {
     stream: TcpStream,
 }
 
 impl RawSocket {
-    /// Upgrades with the visitor's session.
+    /// Connects and upgrades with the client's session.
     pub async fn connect(http_client: &HttpClient) -> Self {
         let (stream, head) = handshake(http_client, "").await;
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
@@ -32,20 +32,20 @@ impl RawSocket {
         self.stream.write_all(bytes).await.expect("the server reads");
     }
 
-    /// Sends bytes to a server that may not want them any more.
+    /// Sends bytes to a server that may have closed the connection.
     ///
     /// # Errors
-    /// That it does not.
+    /// The server has closed the connection.
     pub async fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.stream.write_all(bytes).await
     }
 
-    /// The next frame's opcode and payload; none at the end of the stream.
+    /// Returns the next frame's opcode and payload; `None` at the end of the stream.
     pub async fn next(&mut self) -> Option<(u8, Vec<u8>)> {
         within(SOON, "a frame", self.frame()).await
     }
 
-    /// Reads frames until the close frame, and answers its code.
+    /// Reads frames until the close frame and returns its code.
     pub async fn close_code(&mut self) -> Option<u16> {
         within(SOON, "a close frame", async {
             loop {
@@ -73,41 +73,41 @@ impl RawSocket {
     }
 }
 
-/// A client's frame: masked with zeros, so the payload stays legible.
+/// Builds a client's frame, masked with zeros so that the payload stays legible.
 pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     let short = u8::try_from(payload.len()).ok().filter(|length| *length < 126).expect("a short payload");
     [&[first, 0x80 | short, 0, 0, 0, 0], payload].concat()
 }
 
-/// Asks for an upgrade with these header lines besides, and answers the head of what came back.
-pub async fn handshake(http_client: &HttpClient, more: &str) -> (TcpStream, String) {
-    let upgraded = within(SOON, "the upgrade is answered", try_handshake(http_client, more)).await;
-    upgraded.expect("the server listens and answers")
+/// Requests an upgrade with these additional header lines and returns the head of the response.
+pub async fn handshake(http_client: &HttpClient, headers: &str) -> (TcpStream, String) {
+    let upgraded = within(SOON, "a response to the upgrade", try_handshake(http_client, headers)).await;
+    upgraded.expect("the server responds")
 }
 
-/// The same, with a server that may not be there or not want to.
+/// Does the same with a server that may be down or may close the connection.
 ///
 /// # Errors
-/// What kept it from answering.
-pub async fn try_handshake(http_client: &HttpClient, more: &str) -> std::io::Result<(TcpStream, String)> {
+/// The error of the connection.
+pub async fn try_handshake(http_client: &HttpClient, headers: &str) -> std::io::Result<(TcpStream, String)> {
     let stream = TcpStream::connect(http_client.base().trim_start_matches("http://")).await?;
-    upgrade_on(stream, http_client, more).await
+    upgrade_on(stream, http_client, headers).await
 }
 
-/// Asks for an upgrade on a connection that is there.
+/// Requests an upgrade on an open connection.
 ///
 /// # Errors
-/// What kept the server from answering.
+/// The error of the connection.
 pub async fn upgrade_on(
     mut stream: TcpStream,
     http_client: &HttpClient,
-    more: &str,
+    headers: &str,
 ) -> std::io::Result<(TcpStream, String)> {
     let address = http_client.base().trim_start_matches("http://");
     let cookie = http_client.cookie().unwrap_or_default();
     let request = format!(
         "GET /ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nCookie: {cookie}\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{more}\r\n"
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
     );
     stream.write_all(request.as_bytes()).await?;
     let mut head = Vec::new();
@@ -117,7 +117,8 @@ pub async fn upgrade_on(
     Ok((stream, String::from_utf8_lossy(&head).into_owned()))
 }
 
-/// A socket that has joined and is never read. It takes in as little as the system allows, as on Ethernet.
+/// Returns a socket that has joined and is never read. Its receive buffer is the smallest the system allows, with the
+/// segment size of Ethernet.
 pub async fn stalled_client(http_client: &HttpClient) -> TcpStream {
     let address: std::net::SocketAddr = http_client.base().trim_start_matches("http://").parse().expect("an address");
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");

@@ -1,4 +1,4 @@
-//! A real Redis of the test's own.
+//! A real Redis for one test.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use super::{
     wait::{SOON, within},
 };
 
-/// A redis-server with an append-only file in a directory of its own, both gone when dropped.
+/// A redis-server with an append-only file in a temporary directory. Dropping it removes both.
 pub struct Redis {
     port: u16,
     dir: TempDir,
@@ -22,21 +22,21 @@ pub struct Redis {
     process: Option<Process>,
 }
 
-/// A moment of its append-only file.
+/// A position in its append-only file.
 pub struct AofPosition {
     file: PathBuf,
     length: u64,
 }
 
 impl Redis {
-    /// Starts one and waits until it serves.
+    /// Starts Redis and waits until it serves.
     pub async fn start() -> Self {
         let mut redis = Self::stopped();
         redis.restart().await;
         redis
     }
 
-    /// Starts one with these arguments besides, and waits until it serves.
+    /// Starts Redis with these additional arguments and waits until it serves.
     pub async fn start_with(arguments: &[&str]) -> Self {
         let mut redis = Self::stopped();
         redis.arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
@@ -44,28 +44,28 @@ impl Redis {
         redis
     }
 
-    /// An address at which nothing listens yet: [`restart`](Self::restart) starts it.
+    /// Reserves an address without a server: [`restart`](Self::restart) starts it.
     pub fn stopped() -> Self {
         let dir = scratch();
         Self { port: free_port(), dir, arguments: Vec::new(), process: None }
     }
 
-    /// What instances are given as `REDIS_URL`.
+    /// Returns the value for `REDIS_URL`.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Where it listens on 127.0.0.1.
+    /// Returns its port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Where it keeps its files.
+    /// Returns its data directory.
     pub fn data_dir(&self) -> &Path {
         self.dir.path()
     }
 
-    /// Freezes it: connections stay open, nothing is answered.
+    /// Stops it with SIGSTOP: connections stay open without replies.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
     }
@@ -75,7 +75,7 @@ impl Redis {
         self.signal(Signal::CONT);
     }
 
-    /// Kills it without a goodbye.
+    /// Kills it.
     pub fn kill(&mut self) {
         self.process = None;
     }
@@ -86,7 +86,7 @@ impl Redis {
         self.wait_until_serving().await;
     }
 
-    /// Starts it (again) at the same address, from the same file; it may take its time to load that.
+    /// Starts it (again) at the same address, from the same file, without waiting until the file is loaded.
     pub fn start_loading(&mut self) {
         self.kill();
         let mut command = Command::new("redis-server");
@@ -95,31 +95,31 @@ impl Redis {
         self.process = Some(Process::spawn("redis-server", &mut command));
     }
 
-    /// Waits until it has loaded its file.
+    /// Waits until it has loaded its file and serves.
     pub async fn wait_until_serving(&mut self) {
         self.wait_for_log("Ready to accept connections").await;
     }
 
-    /// Waits until its log says so.
-    pub async fn wait_for_log(&mut self, words: &str) {
-        self.process.as_mut().expect("Redis runs").wait_for_line(words, SOON).await;
+    /// Waits until its log contains this text.
+    pub async fn wait_for_log(&mut self, text: &str) {
+        self.process.as_mut().expect("Redis runs").wait_for_line(text, SOON).await;
     }
 
-    /// Gives it one more argument from its next start on.
+    /// Adds an argument from its next start on.
     pub fn configure(&mut self, name: &str, value: &str) {
         self.arguments.extend([name.to_owned(), value.to_owned()]);
     }
 
-    /// How much of its append-only file is written.
+    /// Returns the end of its append-only file.
     pub fn aof_position(&self) -> AofPosition {
         let file = self.data_dir().join("appendonlydir").join("appendonly.aof.1.incr.aof");
         AofPosition { length: fs::metadata(&file).expect("an append-only file").len(), file }
     }
 
-    /// While it is stopped: takes away what it wrote since, as when the machine it ran on went with it.
-    pub fn truncate_aof(&self, kept: &AofPosition) {
-        let file = fs::File::options().write(true).open(&kept.file).expect("an append-only file");
-        file.set_len(kept.length).expect("it is ours");
+    /// Truncates the append-only file of a stopped Redis to this position, as the loss of its machine does.
+    pub fn truncate_aof(&self, position: &AofPosition) {
+        let file = fs::File::options().write(true).open(&position.file).expect("an append-only file");
+        file.set_len(position.length).expect("a file that can be truncated");
     }
 
     fn signal(&self, signal: Signal) {
@@ -127,22 +127,22 @@ impl Redis {
     }
 }
 
-/// A file of settings as it is shipped.
+/// Returns the path of a shipped configuration file.
 pub fn shipped(file: &str) -> String {
     format!("{}/deploy/redis/{file}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Has redis-cli say something to it, and answers what it answers.
-pub async fn command(redis: &Redis, words: &[&str]) -> String {
-    command_at(redis.port(), words).await
+/// Runs a command through redis-cli and returns the reply.
+pub async fn command(redis: &Redis, arguments: &[&str]) -> String {
+    command_at(redis.port(), arguments).await
 }
 
-/// Has redis-cli say something to whoever listens on this port of 127.0.0.1, and answers what it answers.
-pub async fn command_at(port: u16, words: &[&str]) -> String {
+/// Runs a command through redis-cli on this port of 127.0.0.1 and returns the reply.
+pub async fn command_at(port: u16, arguments: &[&str]) -> String {
     let mut command = tokio::process::Command::new("redis-cli");
-    command.args(["-p", &port.to_string()]).args(words);
+    command.args(["-p", &port.to_string()]).args(arguments);
     let output = within(SOON, "redis-cli", command.output()).await.expect("redis-cli runs");
     let response = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success() && !response.starts_with("ERR"), "{words:?}: {response}");
+    assert!(output.status.success() && !response.starts_with("ERR"), "{arguments:?}: {response}");
     response
 }

@@ -1,82 +1,82 @@
-//! What a client has been sent, folded into the room as it would show it; broken promises are noted on the way.
+//! The frames that a client has received, folded into the state it shows. Violations of the protocol are collected.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// A message as heard.
+/// A received message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChatMessage {
     /// Its id.
     pub id: String,
     /// Its nonce.
     pub nonce: String,
-    /// Who said it.
+    /// The sender's name.
     pub from: String,
-    /// What.
+    /// The text.
     pub text: String,
-    /// When, in Unix milliseconds.
+    /// The time, in Unix milliseconds.
     pub at: u64,
 }
 
-/// Somebody's join or leave.
+/// A join or leave of a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PresenceChange {
-    /// Came.
+    /// The person joined.
     Joined(String),
-    /// Went.
+    /// The person left.
     Left(String),
 }
 
-/// Everything heard on one connection.
+/// Everything received on one connection.
 #[derive(Clone, Debug, Default)]
 pub struct Transcript {
-    /// Every frame as it came.
+    /// Every frame, in order.
     pub frames: Vec<Value>,
-    /// Welcomes, whole.
+    /// Welcome frames.
     pub welcomes: Vec<Value>,
-    /// Messages as a page would show them: those of the welcome, then what followed.
+    /// Messages as a page shows them: those of the welcome, then later ones.
     pub messages: Vec<ChatMessage>,
-    /// The last position of the log that was told of, and when it was kept.
-    reached: Option<(String, u64)>,
-    /// Who is here.
+    /// The last known position of the log, and its time.
+    position: Option<(String, u64)>,
+    /// Names of the people in the room.
     pub members: BTreeSet<String>,
-    /// How many are here, as last told.
+    /// Number of people in the room, as last received.
     pub count: u64,
-    /// Joins and leaves as they were told, in order.
+    /// Joins and leaves, in order.
     pub changes: Vec<PresenceChange>,
     /// Acks: nonce and id.
     pub acks: Vec<(String, String)>,
-    /// Error frames, whole.
+    /// Error frames.
     pub errors: Vec<Value>,
     /// Names in the last typing frame.
     pub typing: Vec<String>,
-    /// Ids of deleted messages, as they were told after a welcome.
+    /// Ids of messages deleted after a welcome.
     pub removed: Vec<String>,
-    /// The last frame of rules.
+    /// The last `rules` frame.
     pub rules: Value,
     /// Heads in pongs.
     pub pongs: Vec<Option<String>>,
-    /// Bye frames, whole.
+    /// Bye frames.
     pub byes: Vec<Value>,
-    /// Set when the connection has ended: the close frame's code, if there was one.
+    /// Set when the connection has ended: the close frame's code, if any.
     pub closed: Option<Option<u16>>,
-    /// Promises of the protocol that a frame broke.
-    pub broken: Vec<String>,
+    /// Violations of the protocol.
+    pub violations: Vec<String>,
 }
 
 impl Transcript {
-    /// Takes in one text frame.
-    pub fn take(&mut self, text: &str) {
+    /// Applies one text frame.
+    pub fn apply(&mut self, text: &str) {
         let Ok(frame) = serde_json::from_str::<Value>(text) else {
-            self.broken.push(format!("a frame is not JSON: {text}"));
+            self.violations.push(format!("a frame is not JSON: {text}"));
             return;
         };
         let kind = frame["type"].as_str().unwrap_or_default().to_owned();
         if self.welcomes.is_empty()
             && ["message", "ack", "presence", "typing", "removed", "rules"].contains(&kind.as_str())
         {
-            self.broken.push(format!("{kind} came before the welcome"));
+            self.violations.push(format!("{kind} came before the welcome"));
         }
         match kind.as_str() {
             "welcome" => self.welcome(&frame),
@@ -89,58 +89,81 @@ impl Transcript {
             "pong" => self.pongs.push(frame["head"].as_str().map(str::to_owned)),
             "removed" => self.remove(&frame),
             "rules" => self.rules = frame.clone(),
-            _ => self.broken.push(format!("a frame of an unknown type: {text}")),
+            _ => self.violations.push(format!("a frame of an unknown type: {text}")),
         }
         self.frames.push(frame);
     }
 
-    /// The last welcome.
+    /// Returns the last welcome.
     pub fn last_welcome(&self) -> &Value {
         self.welcomes.last().expect("a welcome")
     }
 
-    /// The ids of all messages, in order.
+    /// Returns the ids of all messages, in order.
     pub fn ids(&self) -> Vec<&str> {
-        self.messages.iter().map(|said| said.id.as_str()).collect()
+        self.messages.iter().map(|message| message.id.as_str()).collect()
     }
 
-    /// The texts of all messages, in order.
+    /// Returns the texts of all messages, in order.
     pub fn texts(&self) -> Vec<&str> {
-        self.messages.iter().map(|said| said.text.as_str()).collect()
+        self.messages.iter().map(|message| message.text.as_str()).collect()
     }
 
-    /// The codes of all errors, in order.
+    /// Returns the codes of all errors, in order.
     pub fn error_codes(&self) -> Vec<&str> {
         self.errors.iter().map(|error| error["code"].as_str().unwrap_or("(none)")).collect()
     }
 
-    /// Whether this text by this person is shown.
+    /// Returns whether this text of this person is shown.
     pub fn shows(&self, from: &str, text: &str) -> bool {
-        self.messages.iter().any(|said| said.from == from && said.text == text)
+        self.messages.iter().any(|message| message.from == from && message.text == text)
     }
 
-    /// The id under which this nonce was acknowledged.
+    /// Returns the id with which this nonce was acknowledged.
     pub fn acked(&self, nonce: &str) -> Option<&str> {
         self.acks.iter().find(|(acked, _)| acked == nonce).map(|(_, id)| id.as_str())
     }
 
+    /// Returns the joins and leaves of this person in order, as "joined" and "left".
+    pub fn changes_of(&self, name: &str) -> Vec<&'static str> {
+        let kind = |change: &PresenceChange| match change {
+            PresenceChange::Joined(joined) => (joined == name).then_some("joined"),
+            PresenceChange::Left(left) => (left == name).then_some("left"),
+        };
+        self.changes.iter().filter_map(kind).collect()
+    }
+
+    /// Returns the names of the people whose leave was received, in order.
+    pub fn leaves(&self) -> Vec<&str> {
+        let leaves = self.changes.iter().filter_map(|change| match change {
+            PresenceChange::Left(name) => Some(name.as_str()),
+            PresenceChange::Joined(_) => None,
+        });
+        leaves.collect()
+    }
+
+    /// Returns whether this person's leave was received.
+    pub fn has_left(&self, name: &str) -> bool {
+        self.leaves().contains(&name)
+    }
+
     fn remove(&mut self, frame: &Value) {
         let id = string(frame, "id");
-        self.messages.retain(|said| said.id != id);
+        self.messages.retain(|message| message.id != id);
         self.removed.push(id);
     }
 
     fn welcome(&mut self, frame: &Value) {
         let first = frame["messages"].as_array().and_then(|all| all.first()).map(|message| string(message, "id"));
         let continues = frame["recovered"] == true
-            && first.as_deref().zip(self.reached.as_ref()).is_none_or(|(first, (last, _))| order(first) > order(last));
+            && first.as_deref().zip(self.position.as_ref()).is_none_or(|(first, (last, _))| order(first) > order(last));
         if !continues {
-            self.reached = None;
+            self.position = None;
             self.messages.clear();
         }
         for message in frame["messages"].as_array().into_iter().flatten() {
             if message["type"] == "removed" {
-                self.reach(string(message, "id"), 0);
+                self.advance(string(message, "id"), 0);
             } else {
                 self.message(message);
             }
@@ -151,46 +174,46 @@ impl Transcript {
     }
 
     fn message(&mut self, frame: &Value) {
-        let said = ChatMessage {
+        let message = ChatMessage {
             id: string(frame, "id"),
             nonce: string(frame, "nonce"),
             from: string(frame, "from"),
             text: string(frame, "text"),
             at: frame["at"].as_u64().unwrap_or_default(),
         };
-        self.reach(said.id.clone(), said.at);
-        self.messages.push(said);
+        self.advance(message.id.clone(), message.at);
+        self.messages.push(message);
     }
 
-    /// The next position. `at` is 0 where that is not told.
-    fn reach(&mut self, id: String, at: u64) {
+    /// Advances to the next position. `at` is 0 if unknown.
+    fn advance(&mut self, id: String, at: u64) {
         let mut latest = at;
-        if let Some((last, last_at)) = &self.reached {
-            let (then, now) = (order(last), order(&id));
-            if now <= then {
-                self.broken.push(format!("{id} came after {last}"));
-            } else if now.0 == then.0 && now.1 != then.1 + 1 {
-                self.broken.push(format!("a hole between {last} and {id}"));
+        if let Some((last, last_at)) = &self.position {
+            let (before, after) = (order(last), order(&id));
+            if after <= before {
+                self.violations.push(format!("{id} came after {last}"));
+            } else if after.0 == before.0 && after.1 != before.1 + 1 {
+                self.violations.push(format!("a hole between {last} and {id}"));
             }
             if at > 0 && at < *last_at {
-                self.broken.push(format!("{id} is dated before {last}"));
+                self.violations.push(format!("{id} is dated before {last}"));
             }
             latest = at.max(*last_at);
         }
-        self.reached = Some((id, latest));
+        self.position = Some((id, latest));
     }
 
     fn presence(&mut self, frame: &Value) {
         let me = self.welcomes.last().map(|welcome| string(welcome, "you")).unwrap_or_default();
         for name in strings(&frame["joined"]) {
             if !self.members.insert(name.clone()) && name != me {
-                self.broken.push(format!("{name} came, who was here"));
+                self.violations.push(format!("{name} joined again without a leave"));
             }
             self.changes.push(PresenceChange::Joined(name));
         }
         for name in strings(&frame["left"]) {
             if !self.members.remove(&name) {
-                self.broken.push(format!("{name} went, who was not here"));
+                self.violations.push(format!("{name} left without being in the room"));
             }
             self.changes.push(PresenceChange::Left(name));
         }
@@ -198,7 +221,7 @@ impl Transcript {
     }
 }
 
-/// An id as something to compare.
+/// Parses an id into its epoch and number.
 pub fn order(id: &str) -> (u64, u64) {
     let (epoch, n) = id.split_once('-').unwrap_or_else(|| panic!("not an id: {id:?}"));
     (epoch.parse().expect("an epoch"), n.parse().expect("a position"))

@@ -1,4 +1,4 @@
-//! The shipped dashboard and alerts, on a real Prometheus: every expression has data, every alert fires under its fault.
+//! The shipped dashboard and alerts on a real Prometheus: every expression has data, every alert fires under its fault.
 
 use std::{
     collections::HashSet,
@@ -7,53 +7,54 @@ use std::{
 
 use serde_json::Value;
 
-use super::told;
+use super::with_metrics;
 use crate::kit::{
     Cluster, HttpClient, SOON, WsClient, eventually, process::libfaketime, prometheus::Prometheus, raw, redis,
     wait::within,
 };
 
-/// Longer than a message may take before it is called slow.
+/// Longer than the threshold of slow delivery.
 const SLOW: Duration = Duration::from_millis(1500);
 
 #[tokio::test]
 async fn every_dashboard_expression_has_data() {
-    let mut cluster = told(2).start().await;
+    let mut cluster = with_metrics(2).start().await;
     redis::command(cluster.redis(), &["CONFIG", "SET", "maxmemory", "1gb"]).await;
     let prometheus = Prometheus::start(&cluster.instances).await;
     let mut sari = cluster.join(0, "sari").await;
     let panels = panels();
     let targets = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
-    let expressions: Vec<String> = targets.filter_map(|target| target["expr"].as_str()).map(as_asked).collect();
+    let expressions: Vec<String> = targets.filter_map(|target| target["expr"].as_str()).map(expand_variables).collect();
     assert!(expressions.len() > 20, "{expressions:?}");
-    // A rate needs something between two askings.
-    let talk = async {
+    // A rate needs changes between two scrapes.
+    let chat = async {
         for n in 0.. {
             sari.send_acked(&n.to_string()).await;
             sari.http_client.get("/chat").await.is(200);
             tokio::time::sleep(Duration::from_millis(400)).await;
         }
     };
-    let looks = async {
+    let checks = async {
         for expression in &expressions {
             prometheus.wait_for_data(expression).await;
         }
     };
-    meanwhile(talk, looks).await;
+    run_while(chat, checks).await;
     prometheus.wait_for_no_alert().await;
 }
 
 #[tokio::test]
 async fn every_alert_fires_under_its_fault() {
-    let mut cluster = told(2).set("RUANG_MAX_CONNECTIONS", "20").set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
+    let mut cluster =
+        with_metrics(2).set("RUANG_MAX_CONNECTIONS", "20").set("RUANG_MESSAGES_PER_SECOND", "0").start().await;
     let prometheus = Prometheus::start(&cluster.instances).await;
     prometheus.wait_for_data("sum(ruang_ready)").await;
     let mut sari = cluster.join(0, "sari").await;
     let mut budi = cluster.join(1, "budi").await;
     budi.send_acked("mulai").await;
-    // Growth is only seen of what was there before.
+    // An increase shows only in a series that exists.
     prometheus.wait_for_data("count(ruang_message_delivery_duration_seconds_count) == 2").await;
-    hears_late(&cluster, &mut sari, &mut budi).await;
+    delay_delivery(&cluster, &mut sari, &mut budi).await;
     prometheus.wait_for_alert("RuangSlowDelivery").await;
 
     for n in 0..5 {
@@ -64,35 +65,35 @@ async fn every_alert_fires_under_its_fault() {
     }
     prometheus.wait_for_alert("RuangGaps").await;
 
-    let deaf = futures_util::future::join_all((0..7).map(|_| raw::stalled_client(&sari.http_client))).await;
-    let speaks = async {
+    let stalled = futures_util::future::join_all((0..7).map(|_| raw::stalled_client(&sari.http_client))).await;
+    let chat = async {
         for n in 0.. {
             budi.send_acked(&format!("{} {n}", "x".repeat(1900))).await;
         }
     };
-    meanwhile(speaks, prometheus.wait_for_alert("RuangSlowClients")).await;
-    drop(deaf);
+    run_while(chat, prometheus.wait_for_alert("RuangSlowClients")).await;
+    drop(stalled);
 
     cluster.redis().pause();
     prometheus.wait_for_alert("RuangRedisUnreachable").await;
     prometheus.wait_for_alert("RuangNotReady").await;
-    let asks = async {
+    let requests = async {
         loop {
             sari.http_client.get("/chat").await.is(503);
         }
     };
-    meanwhile(asks, prometheus.wait_for_alert("RuangErrors")).await;
+    run_while(requests, prometheus.wait_for_alert("RuangErrors")).await;
     cluster.redis().resume();
     cluster.instances[0].wait_for_readyz(200, SOON).await;
 
-    let tabs = tabs(&sari.http_client).await;
+    let sockets = sockets(&sari.http_client).await;
     prometheus.wait_for_alert("RuangNearlyFull").await;
     prometheus.wait_for_alert("RuangTurnsAway").await;
-    drop(tabs);
+    drop(sockets);
 
     redis::command(cluster.redis(), &["CONFIG", "SET", "maxmemory", "1mb"]).await;
     prometheus.wait_for_alert("RuangRedisNearlyFull").await;
-    meanwhile(is_refused(&mut sari), prometheus.wait_for_alert("RuangRefusesMessages")).await;
+    run_while(send_refused_messages(&mut sari), prometheus.wait_for_alert("RuangRefusesMessages")).await;
 
     cluster.instances[1].kill();
     prometheus.wait_for_alert("RuangInstanceDown").await;
@@ -103,12 +104,12 @@ async fn every_alert_fires_under_its_fault() {
 
 #[tokio::test]
 async fn drain_fires_no_alert_but_instance_down() {
-    let mut cluster = told(3).start().await;
+    let mut cluster = with_metrics(3).start().await;
     let prometheus = Prometheus::start_with_interval(&cluster.instances, "200ms").await;
     let sari = cluster.http_client(0);
     sari.sign_in("sari").await.is(303);
     prometheus.wait_for_data("sum(ruang_ready) == 3").await;
-    // One refusal that was seen before: then one look at those to come is enough to see that they are many.
+    // With one refusal before, a single scrape shows the increase.
     cluster.redis().pause();
     let (_, head) = raw::handshake(&sari, "").await;
     assert!(head.starts_with("HTTP/1.1 503"), "{head}");
@@ -117,20 +118,20 @@ async fn drain_fires_no_alert_but_instance_down() {
     prometheus.wait_for_data("sum(ruang_ready) == 3").await;
     prometheus.wait_for_no_alert().await;
 
-    // Until this client has gone, or was waited for, the instance goes on draining.
-    let _stays = raw::stalled_client(&sari).await;
+    // The instance drains until this client has gone or the drain times out.
+    let _open = raw::stalled_client(&sari).await;
     cluster.instances[0].terminate();
-    let knocks = async {
+    let attempts = async {
         while let Ok((_, head)) = raw::try_handshake(&sari, "").await {
             assert!(head.starts_with("HTTP/1.1 503") || head.starts_with("HTTP/1.1 101"), "{head}");
             let _ = cluster.instances[0].status("/readyz").await;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    within(SOON, "it is gone", knocks).await;
+    within(SOON, "the instance exits", attempts).await;
     assert!(cluster.instances[0].wait_for_exit(SOON).await.success());
 
-    // They were seen: were they not told apart from others, they would be too many.
+    // They were counted; without their own reason they would fire an alert.
     prometheus.wait_for_data(r#"max_over_time(ruang_refusals_total{reason="draining"}[5m]) > 3"#).await;
     prometheus
         .wait_for_data(&format!("rate(http_server_request_duration_seconds_count{{{REFUSED}}}[5m]) > 0.01"))
@@ -139,17 +140,17 @@ async fn drain_fires_no_alert_but_instance_down() {
     prometheus.wait_for_conditions(&["RuangInstanceDown"]).await;
 }
 
-/// Sockets that an instance did not open, as Prometheus has them.
+/// Labels of refused upgrades.
 const REFUSED: &str = r#"http_route="/ws",http_response_status_code="503""#;
 
-/// The first instance, sari's, stands still while budi speaks through the other.
-async fn hears_late(cluster: &Cluster, sari: &mut WsClient, budi: &mut WsClient) {
+/// Freezes sari's instance while budi sends through the other.
+async fn delay_delivery(cluster: &Cluster, sari: &mut WsClient, budi: &mut WsClient) {
     cluster.instances[0].pause();
     for n in 0..20 {
         budi.send_acked(&n.to_string()).await;
     }
     let began = Instant::now();
-    eventually(SOON, "the messages are old", || async {
+    eventually(SOON, "the messages are late", || async {
         if began.elapsed() > SLOW { Ok(()) } else { Err(String::new()) }
     })
     .await;
@@ -157,31 +158,31 @@ async fn hears_late(cluster: &Cluster, sari: &mut WsClient, budi: &mut WsClient)
     sari.wait_for_text("budi", "19").await;
 }
 
-/// As many tabs as there is room for.
-async fn tabs(http_client: &HttpClient) -> Vec<WsClient> {
-    let mut tabs = vec![];
+/// Opens sockets until one is refused.
+async fn sockets(http_client: &HttpClient) -> Vec<WsClient> {
+    let mut sockets = vec![];
     loop {
         match WsClient::try_connect(http_client, &[]).await {
-            Ok(tab) => tabs.push(tab),
+            Ok(tab) => sockets.push(tab),
             Err(refused) => {
                 assert_eq!(refused.status, 503);
-                return tabs;
+                return sockets;
             }
         }
     }
 }
 
-/// Says what is refused, again and again.
-async fn is_refused(client: &mut WsClient) {
+/// Sends messages that are refused, without end.
+async fn send_refused_messages(client: &mut WsClient) {
     for n in 0.. {
         client.send_with_nonce(&format!("penuh{n}"), "penuh").await;
-        client.expect("it is refused", |transcript| transcript.errors.len() > n).await;
+        client.expect("a refusal", |transcript| transcript.errors.len() > n).await;
     }
 }
 
 #[tokio::test]
 async fn clock_offset_fires_an_alert() {
-    let cluster = told(1).set("LD_PRELOAD", &libfaketime()).set("FAKETIME", "+90s");
+    let cluster = with_metrics(1).set("LD_PRELOAD", &libfaketime()).set("FAKETIME", "+90s");
     let cluster = cluster.set("FAKETIME_DONT_FAKE_MONOTONIC", "1").start().await;
     let prometheus = Prometheus::start(&cluster.instances).await;
     prometheus.wait_for_alert("RuangClockOff").await;
@@ -192,48 +193,51 @@ fn dashboard_panels_do_not_overlap_and_describe_normal() {
     let (mut ids, mut places) = (HashSet::new(), HashSet::new());
     for panel in panels() {
         let title = panel["title"].as_str().unwrap();
-        assert!(ids.insert(panel["id"].as_u64().unwrap()), "{title} has the number of another");
-        assert!(cells(&panel["gridPos"]).all(|cell| cell.0 < 24 && places.insert(cell)), "{title} lies over another");
-        let about = panel["description"].as_str().unwrap_or_default();
-        assert!(panel["type"] == "row" || about.ends_with('.'), "{title} does not say what is normal");
+        assert!(ids.insert(panel["id"].as_u64().unwrap()), "{title} has the id of another panel");
+        assert!(
+            cells(&panel["gridPos"]).all(|cell| cell.0 < 24 && places.insert(cell)),
+            "{title} overlaps another panel"
+        );
+        let description = panel["description"].as_str().unwrap_or_default();
+        assert!(panel["type"] == "row" || description.ends_with('.'), "{title} does not describe what is normal");
     }
 }
 
 #[test]
 fn every_alert_is_tested_and_documented() {
-    let (rules, tried) = (include_str!("../../../deploy/observability/alerts.yml"), include_str!("alerts.rs"));
+    let (rules, tests) = (include_str!("../../../deploy/observability/alerts.yml"), include_str!("alerts.rs"));
     let manual = include_str!("../../../docs/observability.md");
     let names = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect::<Vec<_>>();
     assert!(names.len() > 5, "{names:?}");
     for name in names {
-        assert!(tried.contains(&format!("prometheus.wait_for_alert(\"{name}\")")), "{name} is never seen to fire");
-        assert!(manual.contains(&format!("| `{name}` |")), "docs/observability.md does not say what to do at {name}");
+        assert!(tests.contains(&format!("prometheus.wait_for_alert(\"{name}\")")), "no test makes {name} fire");
+        assert!(manual.contains(&format!("| `{name}` |")), "docs/observability.md does not describe {name}");
     }
 }
 
-/// The panels of the shipped dashboard.
+/// Returns the panels of the shipped dashboard.
 fn panels() -> Vec<Value> {
     let dashboard: Value = serde_json::from_str(include_str!("../../../deploy/observability/dashboard.json")).unwrap();
     dashboard["panels"].as_array().unwrap().clone()
 }
 
-/// An expression as Grafana asks it, with its variables filled in: all instances are looked at.
-fn as_asked(expression: &str) -> String {
-    let asked = expression.replace("$__rate_interval", "5m").replace("$instance", ".*");
-    assert!(!asked.contains('$'), "a variable that nobody fills in: {asked}");
-    asked
+/// Expands the dashboard's variables as Grafana does, for all instances.
+fn expand_variables(expression: &str) -> String {
+    let expanded = expression.replace("$__rate_interval", "5m").replace("$instance", ".*");
+    assert!(!expanded.contains('$'), "an unknown variable: {expanded}");
+    expanded
 }
 
-/// The cells that a panel takes of Grafana's grid.
+/// Returns the cells of Grafana's grid that a panel covers.
 fn cells(at: &Value) -> impl Iterator<Item = (u64, u64)> {
     let [x, y, width, height] = ["x", "y", "w", "h"].map(|side| at[side].as_u64().unwrap());
     (x..x + width).flat_map(move |x| (y..y + height).map(move |y| (x, y)))
 }
 
-/// Does something for as long as something else takes.
-async fn meanwhile(does: impl Future<Output = ()>, takes: impl Future<Output = ()>) {
+/// Runs `background` until `foreground` completes.
+async fn run_while(background: impl Future<Output = ()>, foreground: impl Future<Output = ()>) {
     tokio::select! {
-        () = does => {}
-        () = takes => {}
+        () = background => {}
+        () = foreground => {}
     }
 }

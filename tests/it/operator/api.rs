@@ -1,4 +1,4 @@
-//! `/api/operator`.
+//! The operator API.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ on_both_engines! {
     action_is_confirmed_listed_and_logged_without_texts,
 }
 
-async fn ledger(base: &str) -> Value {
+async fn moderation_log(base: &str) -> Value {
     let response = Response::to(HttpClient::new(base).request(Method::GET, "/api/operator").bearer_auth(TOKEN)).await;
     response.is(200).json()
 }
@@ -24,49 +24,50 @@ async fn action_is_confirmed_listed_and_logged_without_texts(engine: Engine) {
     let base = cluster.base(0);
     let mut sari = cluster.join(0, "Sari").await;
     let id = sari.send_acked("kata kasar").await;
-    let acts = [
+    let actions = [
         json!({"act": "remove", "id": id}),
         json!({"act": "slow", "interval": "1s"}),
         json!({"act": "announce", "text": "Besok mati"}),
         json!({"act": "ban", "name": " SARI ", "for": "1h"}),
     ];
-    for one in &acts {
-        assert_eq!(act(base, one.clone()).await.is(200).json(), json!({"done": true}));
+    for action in &actions {
+        assert_eq!(act(base, action.clone()).await.is(200).json(), json!({"done": true}));
     }
     act(base, json!({"act": "remove", "id": id})).await.is(404);
-    let told = ledger(base).await;
-    assert_eq!(told["rules"], json!({"slow_ms": 1000, "notice": "Besok mati"}));
-    assert_eq!(told["bans"][0]["name"], "SARI");
-    let names: Vec<&str> = told["acts"].as_array().unwrap().iter().map(|act| act["act"].as_str().unwrap()).collect();
+    let log = moderation_log(base).await;
+    assert_eq!(log["rules"], json!({"slow_ms": 1000, "notice": "Besok mati"}));
+    assert_eq!(log["bans"][0]["name"], "SARI");
+    let names: Vec<&str> =
+        log["acts"].as_array().unwrap().iter().map(|action| action["act"].as_str().unwrap()).collect();
     assert_eq!(names, ["ban", "announce", "slow", "remove"]);
-    assert_eq!(told["acts"][3]["ids"], json!([id]));
-    let log = cluster.instances[0].log();
-    assert!(log.contains("moderation action"), "{log}");
+    assert_eq!(log["acts"][3]["ids"], json!([id]));
+    let instance_log = cluster.instances[0].log();
+    assert!(instance_log.contains("moderation action"), "{instance_log}");
     for forbidden in ["Besok mati", "kata kasar", TOKEN, "SARI"] {
-        assert!(!log.contains(forbidden), "{forbidden}: {log}");
+        assert!(!instance_log.contains(forbidden), "{forbidden}: {instance_log}");
     }
 }
 
 #[tokio::test]
 async fn wrong_operator_tokens_are_401_then_429() {
     let token = token_file();
-    let of = Cluster::builder(Engine::Memory).with_operator(&token).set("RUANG_SIGN_INS_PER_MINUTE", "5");
-    let cluster = of.start().await;
+    let builder = Cluster::builder(Engine::Memory).with_operator(&token).set("RUANG_SIGN_INS_PER_MINUTE", "5");
+    let cluster = builder.start().await;
     let sari = cluster.join(0, "sari").await;
     let http_client = &sari.http_client;
-    let ask =
+    let request =
         |method: Method| http_client.request(method, "/api/operator").json(&json!({"act": "slow", "interval": "1h"}));
-    let response = Response::to(ask(Method::POST)).await;
+    let response = Response::to(request(Method::POST)).await;
     assert_eq!((response.status, response.header("www-authenticate")), (401, Some("Bearer")));
-    Response::to(ask(Method::GET)).await.is(401);
-    Response::to(ask(Method::POST).bearer_auth("a guess")).await.is(401);
-    Response::to(ask(Method::POST).header("authorization", format!("Basic {TOKEN}"))).await.is(401);
-    let response = Response::to(ask(Method::POST).bearer_auth("another guess")).await;
+    Response::to(request(Method::GET)).await.is(401);
+    Response::to(request(Method::POST).bearer_auth("a guess")).await.is(401);
+    Response::to(request(Method::POST).header("authorization", format!("Basic {TOKEN}"))).await.is(401);
+    let response = Response::to(request(Method::POST).bearer_auth("another guess")).await;
     assert_eq!((response.status, response.header("retry-after").is_some()), (429, true), "{response:?}");
     assert_eq!(
         act(cluster.base(0), json!({"act": "slow", "interval": "0s"})).await.status,
         200,
-        "the token still opens"
+        "the right token is accepted"
     );
 }
 
@@ -74,7 +75,7 @@ async fn wrong_operator_tokens_are_401_then_429() {
 async fn malformed_action_is_400_with_a_reason() {
     let token = token_file();
     let cluster = Cluster::builder(Engine::Memory).with_operator(&token).start().await;
-    for (wrong, why) in [
+    for (action, reason) in [
         (json!({}), "act is"),
         (json!([1]), "a JSON object"),
         (json!({"act": "ban", "name": "", "for": "1h"}), "name is"),
@@ -82,8 +83,8 @@ async fn malformed_action_is_400_with_a_reason() {
         (json!({"act": "remove", "id": "7"}), "id is"),
         (json!({"act": "slow", "interval": "2h"}), "interval is"),
     ] {
-        let response = act(cluster.base(0), wrong.clone()).await;
-        assert!(response.is(400).json()["error"].as_str().unwrap().contains(why), "{wrong}: {response:?}");
+        let response = act(cluster.base(0), action.clone()).await;
+        assert!(response.is(400).json()["error"].as_str().unwrap().contains(reason), "{action}: {response:?}");
     }
 }
 

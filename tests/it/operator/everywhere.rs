@@ -1,4 +1,4 @@
-//! What the operator does holds on every instance, for who comes back, and after everything was restarted.
+//! Moderation applies on every instance, to returning clients, and after restarts.
 
 use serde_json::{Value, json};
 
@@ -16,10 +16,10 @@ async fn deleted_message_disappears_from_every_instance_and_page() {
     let (first, bad) = (sari.send_acked("pertama").await, sari.send_acked("kata kasar").await);
     let last = sari.send_acked("terakhir").await;
     budi.wait_for_text("sari", "terakhir").await;
-    let (missed_it, saw_it) = (budi.http_client.clone(), budi.http_client.clone());
+    let (without_message, with_message) = (budi.http_client.clone(), budi.http_client.clone());
     act(cluster.base(1), json!({"act": "remove", "id": bad})).await.is(200);
     for client in [&mut sari, &mut budi] {
-        client.expect("it is deleted", |transcript| transcript.removed == [bad.clone()]).await;
+        client.expect("the deletion", |transcript| transcript.removed == [bad.clone()]).await;
     }
     cluster.add().await;
     for i in 0..3 {
@@ -27,17 +27,21 @@ async fn deleted_message_disappears_from_every_instance_and_page() {
         let page = here.get("/api/messages").await.json();
         assert_eq!(page["messages"][1], json!({"id": bad, "removed": true}), "instance {i}");
         let before = here.get(&format!("/api/messages?before={last}&limit=1")).await.json();
-        assert_eq!(before, json!({"messages": [{"id": bad, "removed": true}], "more": true}), "its id is a position");
+        assert_eq!(
+            before,
+            json!({"messages": [{"id": bad, "removed": true}], "more": true}),
+            "a deleted message keeps its id"
+        );
         let chat = here.get("/chat").await.body;
         assert!(chat.contains("terakhir") && !chat.contains("kata kasar"), "instance {i}: {chat}");
     }
-    let back = WsClient::rejoin(&missed_it, &first).await.transcript();
+    let back = WsClient::rejoin(&without_message, &first).await.transcript();
     assert_eq!(back.last_welcome()["messages"][0], json!({"type": "removed", "id": bad}));
     assert_eq!((&back.last_welcome()["recovered"], back.texts()), (&json!(true), vec!["terakhir"]));
-    let mut back = WsClient::rejoin(&saw_it, &last).await;
-    back.expect("it is told of what it saw", |transcript| transcript.removed == [bad.clone()]).await;
-    let anew = cluster.join(2, "citra").await.transcript();
-    assert!(!anew.frames.iter().any(|frame| frame.to_string().contains("kata kasar")));
+    let mut back = WsClient::rejoin(&with_message, &last).await;
+    back.expect("the deletion of a message it has", |transcript| transcript.removed == [bad.clone()]).await;
+    let newcomer = cluster.join(2, "citra").await.transcript();
+    assert!(!newcomer.frames.iter().any(|frame| frame.to_string().contains("kata kasar")));
 }
 
 #[tokio::test]
@@ -69,8 +73,8 @@ async fn ban_closes_every_tab_and_survives_restarts() {
 #[tokio::test]
 async fn person_banned_while_away_cannot_rejoin() {
     let token = token_file();
-    let of = Cluster::builder(Engine::Redis).with_operator(&token).set("RUANG_LEAVE_GRACE", "250ms");
-    let cluster = of.start().await;
+    let builder = Cluster::builder(Engine::Redis).with_operator(&token).set("RUANG_LEAVE_GRACE", "250ms");
+    let cluster = builder.start().await;
     let sari = cluster.join(0, "sari").await;
     let mut budi = cluster.join(0, "budi").await;
     let http_client = sari.http_client.clone();
@@ -79,7 +83,7 @@ async fn person_banned_while_away_cannot_rejoin() {
     act(cluster.base(0), json!({"act": "ban", "name": "sari", "for": "1h"})).await.is(200);
     let mut back = WsClient::connect(&http_client).await;
     back.send(json!({"type": "join"})).await;
-    back.expect("sent away", |transcript| transcript.closed == Some(Some(4001))).await;
+    back.expect("a close with 4001", |transcript| transcript.closed == Some(Some(4001))).await;
 }
 
 #[tokio::test]
@@ -97,20 +101,20 @@ async fn rules_reach_present_and_later_clients() {
     budi.send_acked("satu").await;
     let mut tab = WsClient::connect_and_join(&budi.http_client.with_base(cluster.base(0))).await;
     tab.send_with_nonce("kedua", "dua").await;
-    let transcript = tab.expect("slowed down", |transcript| !transcript.errors.is_empty()).await;
+    let transcript = tab.expect("slow mode", |transcript| !transcript.errors.is_empty()).await;
     let error = &transcript.errors[0];
     assert_eq!((&error["code"], &error["nonce"]), (&json!("rate_limited"), &json!("kedua")));
     assert!(error["retry_after_ms"].as_u64().is_some_and(|ms| ms > 590_000 && ms <= 600_001), "{error}");
     act(cluster.base(1), json!({"act": "slow", "interval": "0s"})).await.is(200);
     act(cluster.base(1), json!({"act": "announce", "text": ""})).await.is(200);
-    tab.expect("all is as it was", |transcript| {
+    tab.expect("the rules are reset", |transcript| {
         transcript.rules == json!({"type": "rules", "slow_ms": 0, "notice": null})
     })
     .await;
     tab.send_with_nonce("kedua", "dua").await;
-    tab.expect("it is kept", |transcript| transcript.acked("kedua").is_some()).await;
-    let anew = cluster.join(1, "citra").await.transcript();
-    assert_eq!(anew.last_welcome().get("rules"), None::<&Value>);
+    tab.expect("the ack", |transcript| transcript.acked("kedua").is_some()).await;
+    let newcomer = cluster.join(1, "citra").await.transcript();
+    assert_eq!(newcomer.last_welcome().get("rules"), None::<&Value>);
 }
 
 #[tokio::test]
@@ -122,17 +126,17 @@ async fn instance_that_missed_moderation_catches_up() {
     cluster.instances[0].pause();
     act(cluster.base(1), json!({"act": "remove", "id": bad})).await.is(200);
     act(cluster.base(1), json!({"act": "announce", "text": "Halo"})).await.is(200);
-    // The instance's connections to Redis are cut while it stands still: what was told is never heard.
+    // The frozen instance's subscription ends: it never receives these events.
     crate::kit::redis::command(cluster.redis.as_ref().expect("Redis"), &["CLIENT", "KILL", "TYPE", "pubsub"]).await;
     cluster.instances[0].resume();
     let transcript = sari
-        .expect_within(SOON * 2, "it catches up", |transcript| {
+        .expect_within(SOON * 2, "the deletion and the announcement", |transcript| {
             transcript.removed == [bad.clone()]
                 && (transcript.rules["notice"] == "Halo" || transcript.last_welcome()["rules"]["notice"] == "Halo")
         })
         .await;
     assert!(transcript.byes.is_empty(), "{:?}", transcript.byes);
-    eventually(SOON, "its pages as well", || async {
+    eventually(SOON, "the deletion on its pages", || async {
         let page = sari.http_client.get("/api/messages").await.json();
         if page["messages"][0] == json!({"id": bad, "removed": true}) { Ok(()) } else { Err(page.to_string()) }
     })

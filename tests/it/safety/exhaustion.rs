@@ -1,11 +1,11 @@
-//! A machine that has nothing left to give: who is inside talks on, and others come in once there is room again.
+//! An instance without free descriptors: present clients chat on, new ones join once descriptors are free.
 
 use tokio::net::TcpStream;
 
 use crate::kit::{Cluster, Engine, SOON, engines::on_both_engines, eventually};
 
-/// Descriptors that are left for new connections.
-const LEFT: u64 = 8;
+/// Number of free descriptors.
+const FREE: u64 = 8;
 
 on_both_engines! {
     exhausted_descriptors_keep_clients_and_recover,
@@ -16,15 +16,15 @@ async fn exhausted_descriptors_keep_clients_and_recover(engine: Engine) {
     let mut sari = cluster.join(0, "sari").await;
     let mut budi = cluster.join(0, "budi").await;
     let instance = &cluster.instances[0];
-    instance.limit_open_files(instance.open_files() + LEFT);
+    instance.limit_open_files(instance.open_files() + FREE);
     let mut idle = vec![];
-    for _ in 0..LEFT * 4 {
-        idle.push(TcpStream::connect(instance.address()).await.expect("the system accepts for it"));
+    for _ in 0..FREE * 4 {
+        idle.push(TcpStream::connect(instance.address()).await.expect("the system's queue accepts"));
     }
-    let wanted = "cannot accept connections, retrying";
+    let line = "cannot accept connections, retrying";
     eventually(SOON, "it runs out of descriptors", || async {
         let log = instance.log();
-        if log.contains(wanted) { Ok(()) } else { Err(log) }
+        if log.contains(line) { Ok(()) } else { Err(log) }
     })
     .await;
     for n in 0..3 {

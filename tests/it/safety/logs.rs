@@ -1,10 +1,10 @@
-//! No text of people, no secret and no forged line reaches the log, however loud it is set.
+//! At any log level, the log has no texts of messages, no secrets and no forged lines.
 
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use crate::kit::{Cluster, Engine, Redis, SOON, WsClient, eventually, http_client::with_query, redis};
 
-const SAID: &str = "kata-yang-rahasia";
+const TEXT: &str = "kata-yang-rahasia";
 const PASSWORD: &str = "sandi-redis-yang-rahasia";
 
 #[tokio::test]
@@ -17,15 +17,15 @@ async fn log_has_no_texts_cookies_or_passwords() {
     let mut cluster = settings.start_on(Some(redis), &url).await;
     let mut sari = cluster.join(0, "sari-yang-rahasia").await;
     let cookie = sari.http_client.cookie().expect("a session");
-    let seen = sari.send_acked(SAID).await;
-    sari.send_with_nonce("buruk sekali", SAID).await;
-    sari.send(serde_json::json!({"type": SAID, "text": SAID})).await;
+    let seen = sari.send_acked(TEXT).await;
+    sari.send_with_nonce("buruk sekali", TEXT).await;
+    sari.send(serde_json::json!({"type": TEXT, "text": TEXT})).await;
     sari.catch_up().await;
     WsClient::rejoin(&sari.http_client, &seen).await;
-    // Refusals and failures are where secrets slip out.
+    // Secrets leak most easily in errors.
     redis::command(cluster.redis(), &["ACL", "SETUSER", "ruang", "-@all"]).await;
     redis::command(cluster.redis(), &["CLIENT", "KILL", "TYPE", "normal"]).await;
-    sari.send_text(SAID).await;
+    sari.send_text(TEXT).await;
     sari.http_client.get("/api/messages").await;
     eventually(SOON, "the failure is logged", || async {
         if cluster.instances[0].log().contains("NOPERM") { Ok(()) } else { Err(cluster.instances[0].log()) }
@@ -33,7 +33,7 @@ async fn log_has_no_texts_cookies_or_passwords() {
     .await;
     let log = cluster.instances[0].log() + &cluster.instances[0].stdout().join("\n");
     let secret = cookie.split('=').nth(1).expect("a value");
-    for forbidden in [SAID, PASSWORD, secret, "sari-yang-rahasia"] {
+    for forbidden in [TEXT, PASSWORD, secret, "sari-yang-rahasia"] {
         let line = log.lines().find(|line| line.contains(forbidden));
         assert_eq!(line, None, "{forbidden:?} is in the log");
     }
@@ -53,7 +53,7 @@ async fn log_lines_cannot_be_forged() {
             let _ = sari.try_get(&path.replace(' ', "%20").replace('\u{0}', "%00")).await;
             sari.get(&with_query("/api/members", "after", forged)).await;
         }
-        // Bytes that no library sends: a header with a bare line feed, an escape, and bytes that are not text.
+        // Bytes that no library sends: a bare line feed, an escape sequence and invalid UTF-8 in headers.
         for line in
             [b"X-A: b\nPALSU: c".as_slice(), b"X-A: \x1b[2JPALSU", b"User-Agent: PALSU\xff\xfe", b"Host: PALSU\x07"]
         {
@@ -66,8 +66,8 @@ async fn log_lines_cannot_be_forged() {
         for line in log.lines() {
             assert!(!line.starts_with("PALSU"), "a forged line: {line:?}");
             assert!(!line.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')), "{line:?}");
-            let is_whole = format == "text" || serde_json::from_str::<serde_json::Value>(line).is_ok();
-            assert!(is_whole, "not JSON: {line:?}");
+            let is_complete = format == "text" || serde_json::from_str::<serde_json::Value>(line).is_ok();
+            assert!(is_complete, "not JSON: {line:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Redis over TLS, with certificates of an authority of one's own.
+//! Redis over TLS with certificates of a private authority.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use crate::kit::{Cluster, Engine, Instance, Redis, SOON, authority::Authority, p
 
 #[tokio::test]
 async fn chat_over_redis_tls_survives_a_restart() {
-    let stage = Stage::open("localhost").await;
-    let Stage { authority, url, redis, .. } = stage;
+    let server = TlsRedis::start("localhost").await;
+    let TlsRedis { authority, url, redis, .. } = server;
     let settings = Cluster::builder(Engine::Redis).instances(2).set("REDIS_CA_FILE", authority.path("ca.pem"));
     let mut cluster = settings.start_on(Some(redis), &url).await;
     for text in ["halo", "lagi"] {
@@ -27,38 +27,38 @@ async fn chat_over_redis_tls_survives_a_restart() {
 
 #[tokio::test]
 async fn redis_with_an_untrusted_certificate_is_refused() {
-    let (good, misnamed) = (Stage::open("localhost").await, Stage::open("redis.example").await);
-    let stranger = Authority::new("localhost");
+    let (good, misnamed) = (TlsRedis::start("localhost").await, TlsRedis::start("redis.example").await);
+    let other_authority = Authority::new("localhost");
     let cases = [
         (&good, good.authority.path("ca.pem"), true),
-        (&good, stranger.path("ca.pem"), false),
+        (&good, other_authority.path("ca.pem"), false),
         (&misnamed, misnamed.authority.path("ca.pem"), false),
     ];
-    for (stage, authority, is_trusted) in cases {
+    for (server, authority, is_trusted) in cases {
         let mut check = Instance::command();
-        check.arg("check").env("REDIS_URL", &stage.url).env("REDIS_CA_FILE", authority);
+        check.arg("check").env("REDIS_URL", &server.url).env("REDIS_CA_FILE", authority);
         let output = check.output().expect("ruang runs");
-        assert_eq!(output.status.success(), is_trusted, "{}: {output:?}", stage.url);
-        let says_why = String::from_utf8_lossy(&output.stderr).contains("InvalidCertificate");
-        assert_eq!(says_why, !is_trusted, "{}: {output:?}", stage.url);
+        assert_eq!(output.status.success(), is_trusted, "{}: {output:?}", server.url);
+        let names_the_cause = String::from_utf8_lossy(&output.stderr).contains("InvalidCertificate");
+        assert_eq!(names_the_cause, !is_trusted, "{}: {output:?}", server.url);
     }
-    let settings = [("REDIS_URL", good.url.as_str()), ("REDIS_CA_FILE", stranger.path("ca.pem"))];
+    let settings = [("REDIS_URL", good.url.as_str()), ("REDIS_CA_FILE", other_authority.path("ca.pem"))];
     let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let instance = Instance::start("an instance that trusts somebody else", &settings).await;
-    // It has tried by then: connections are tried again every second.
+    let instance = Instance::start("instance that trusts another authority", &settings).await;
+    // By then it has tried: it reconnects every second.
     tokio::time::timeout(Duration::from_secs(3), instance.wait_for_readyz(200, SOON)).await.unwrap_err();
     assert_eq!(instance.status("/healthz").await, Ok(200));
 }
 
-/// A Redis that speaks TLS under a name.
-struct Stage {
+/// A Redis with TLS and a certificate for a name.
+struct TlsRedis {
     authority: Authority,
     redis: Redis,
     url: String,
 }
 
-impl Stage {
-    async fn open(name: &str) -> Self {
+impl TlsRedis {
+    async fn start(name: &str) -> Self {
         let authority = Authority::new(name);
         let port = free_port();
         let redis = Redis::start_with(&[

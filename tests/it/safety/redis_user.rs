@@ -1,4 +1,4 @@
-//! The Redis user that is shipped (`deploy/redis/users.acl`) may do all that the room needs, and nothing else.
+//! The shipped Redis user (`deploy/redis/users.acl`) may do all that the room needs and nothing else.
 
 use std::process::Command;
 
@@ -12,7 +12,7 @@ use crate::kit::{
 };
 
 const PASSWORD: &str = "rahasia sekali";
-/// What only the test has: somebody who may look.
+/// The test's own user with all permissions.
 const ADMIN: &str = "user admin on nopass ~* &* +@all\n";
 
 #[tokio::test]
@@ -39,11 +39,11 @@ async fn shipped_redis_user_may_do_exactly_what_the_room_needs() {
     chat(&cluster).await;
     lose_instance(&mut cluster).await;
     let trim = ["ACL", "DRYRUN", "ruang", "XTRIM", "ruang:{ruang_chat_utama}:log", "MINID", "1-1"];
-    assert_eq!(admin(cluster.redis(), &trim).await.trim(), "OK", "where messages have an age");
+    assert_eq!(admin(cluster.redis(), &trim).await.trim(), "OK", "trimming by age");
     let denied = admin(cluster.redis(), &["ACL", "LOG"]).await;
-    assert_eq!(denied.trim(), "", "the room was denied something");
+    assert_eq!(denied.trim(), "", "the room was denied a command");
 
-    for words in [
+    for command in [
         "FLUSHALL",
         "KEYS *",
         "CONFIG GET dir",
@@ -58,13 +58,13 @@ async fn shipped_redis_user_may_do_exactly_what_the_room_needs() {
         "PUBLISH another x",
         "EVAL return(redis.call('keys','*')) 0",
     ] {
-        let response = as_ruang(cluster.redis(), words).await;
+        let response = as_ruang(cluster.redis(), command).await;
         let refused = response.contains("NOPERM") || response.contains("can't run") || response.contains("permissions");
-        assert!(refused, "{words}: {response}");
+        assert!(refused, "{command}: {response}");
     }
 }
 
-/// All that people do (sign in, talk, come back, read what was, sign out), and the operator.
+/// Uses every function: sign-in, messages, rejoin, history, sign-out and moderation.
 async fn chat(cluster: &Cluster) {
     let mut sari = cluster.join(0, "sari").await;
     let mut budi = cluster.join(1, "budi").await;
@@ -74,7 +74,7 @@ async fn chat(cluster: &Cluster) {
     let back = WsClient::rejoin(&budi.http_client.with_base(cluster.base(0)), &seen).await;
     assert_eq!(back.transcript().last_welcome()["recovered"], true);
     let base = cluster.base(0);
-    for done in [
+    for action in [
         json!({"act": "remove", "id": seen}),
         json!({"act": "slow", "interval": "1s"}),
         json!({"act": "slow", "interval": "0s"}),
@@ -83,7 +83,7 @@ async fn chat(cluster: &Cluster) {
         json!({"act": "ban", "name": "citra", "for": "1h"}),
         json!({"act": "pardon", "name": "citra"}),
     ] {
-        act(base, done).await.is(200);
+        act(base, action).await.is(200);
     }
     budi.http_client.get("/api/messages?limit=200").await.is(200);
     for client in [sari, budi] {
@@ -91,7 +91,7 @@ async fn chat(cluster: &Cluster) {
     }
 }
 
-/// An instance dies: the other reads the room and releases its people.
+/// Kills an instance: the other reads the room and releases its people.
 async fn lose_instance(cluster: &mut Cluster) {
     let mut sari = cluster.join(0, "sari").await;
     let _budi = cluster.join(1, "budi").await;
@@ -100,7 +100,7 @@ async fn lose_instance(cluster: &mut Cluster) {
     sari.wait_for_members(&["sari"]).await;
 }
 
-/// The shipped file with a password put in, as docs/redis.md says.
+/// Returns the shipped file with a password filled in as docs/redis.md describes.
 fn shipped() -> String {
     let mut sum = Command::new("sh");
     sum.args(["-c", "printf %s \"$0\" | sha256sum | cut -c1-64", PASSWORD]);
@@ -110,13 +110,13 @@ fn shipped() -> String {
     std::fs::read_to_string(file).expect("the shipped file").replace("PASSWORD_SHA256", hash.trim())
 }
 
-async fn admin(redis: &Redis, words: &[&str]) -> String {
-    redis::command(redis, &[&["--user", "admin", "--pass", "x", "--no-auth-warning"], words].concat()).await
+async fn admin(redis: &Redis, arguments: &[&str]) -> String {
+    redis::command(redis, &[&["--user", "admin", "--pass", "x", "--no-auth-warning"], arguments].concat()).await
 }
 
-async fn as_ruang(redis: &Redis, words: &str) -> String {
+async fn as_ruang(redis: &Redis, command: &str) -> String {
     let mut cli = tokio::process::Command::new("timeout");
     cli.args(["5", "redis-cli", "-p", &redis.port().to_string(), "--user", "ruang", "--pass", PASSWORD]);
-    let output = cli.arg("--no-auth-warning").args(words.split(' ')).output().await.expect("redis-cli runs");
+    let output = cli.arg("--no-auth-warning").args(command.split(' ')).output().await.expect("redis-cli runs");
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }

@@ -1,5 +1,5 @@
-//! Requests that mean harm: too long, too slow, ambiguous, or for another protocol. Each is answered or cut within its
-//! deadline, and the process stays as it was.
+//! Hostile requests: too long, too slow, ambiguous, or of another protocol. Each gets a response or is closed within its
+//! deadline, and the process keeps serving.
 
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,10 @@ use tokio::{
 
 use crate::kit::{Cluster, Engine, SOON, wait::within};
 
-/// How long an answered connection is listened to for a second answer.
-const QUIET: Duration = Duration::from_millis(300);
-/// The promise for headers (5 s), and an allowance for a busy machine.
-const HEADERS_WITHIN: Duration = Duration::from_secs(8);
+/// Time to wait for a second response.
+const SECOND_RESPONSE: Duration = Duration::from_millis(300);
+/// The documented limit for headers (5 s) and a tolerance for a busy machine.
+const HEADER_LIMIT: Duration = Duration::from_secs(8);
 
 #[tokio::test]
 async fn oversized_heads_are_refused() {
@@ -27,13 +27,13 @@ async fn oversized_heads_are_refused() {
         format!("GET / HTTP/1.1\r\nHost: x\r\n{many}\r\n"),
         format!("GET / HTTP/1.1\r\nHost: x\r\nCookie: ruang={}\r\n\r\n", "A".repeat(64 * 1024)),
     ] {
-        let status = status_of(&answer(&cluster, request.as_bytes()).await);
+        let status = status_of(&send(&cluster, request.as_bytes()).await);
         assert!(matches!(status, Some(400 | 414 | 431) | None), "{status:?} to {request:.60}");
     }
-    goes_on(&cluster).await;
+    check_serving(&cluster).await;
 }
 
-/// What two servers in a row might read differently is not read at all.
+/// A request that two servers in a row may parse differently is refused.
 #[tokio::test]
 async fn ambiguous_requests_are_refused_and_never_split() {
     let cluster = cluster().await;
@@ -52,13 +52,13 @@ async fn ambiguous_requests_are_refused_and_never_split() {
         "X\u{0}: y\r\n",
     ] {
         let request = format!("POST / HTTP/1.1\r\nHost: x\r\n{headers}\r\n0\r\n\r\n{hidden}");
-        let response = answer(&cluster, request.as_bytes()).await;
+        let response = send(&cluster, request.as_bytes()).await;
         assert!(matches!(status_of(&response), Some(400 | 413 | 501) | None), "{headers:?}: {response:.200}");
         assert!(response.matches("HTTP/1.1 ").count() <= 1, "{headers:?} hides a second request: {response:.400}");
     }
-    // Where both are given the length does not count (RFC 9112, section 6.3), or the request is refused.
+    // With both headers the length is ignored (RFC 9112, section 6.3) or the request is refused.
     let both = "POST /logout HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
-    let first = answer(&cluster, both.as_bytes()).await;
+    let first = send(&cluster, both.as_bytes()).await;
     assert!(matches!(status_of(&first), Some(303 | 400) | None), "{first:.200}");
     for line in [
         "GET / HTTP/1.1\nHost: x\n\n",
@@ -66,10 +66,10 @@ async fn ambiguous_requests_are_refused_and_never_split() {
         "GET / HTTP/9.9\r\n\r\n",
         "\u{16}\u{3}\u{1}",
     ] {
-        let response = answer(&cluster, line.as_bytes()).await;
+        let response = send(&cluster, line.as_bytes()).await;
         assert!(matches!(status_of(&response), Some(200 | 400 | 505) | None), "{line:?}: {response:.200}");
     }
-    goes_on(&cluster).await;
+    check_serving(&cluster).await;
 }
 
 #[tokio::test]
@@ -77,16 +77,16 @@ async fn other_protocols_are_refused() {
     let cluster = cluster().await;
     let upgrade = "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\
                    HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n";
-    assert_eq!(status_of(&answer(&cluster, upgrade.as_bytes()).await), Some(200), "an upgrade may be ignored");
-    let prior = answer(&cluster, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
+    assert_eq!(status_of(&send(&cluster, upgrade.as_bytes()).await), Some(200), "an upgrade may be ignored");
+    let prior = send(&cluster, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
     assert!(!prior.starts_with("\0\0") && status_of(&prior) != Some(101), "{prior:?}");
     for connect in
         ["CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n", "TRACE / HTTP/1.1\r\nHost: x\r\n\r\n"]
     {
-        let status = status_of(&answer(&cluster, connect.as_bytes()).await);
+        let status = status_of(&send(&cluster, connect.as_bytes()).await);
         assert!(matches!(status, Some(400 | 404 | 405 | 501) | None), "{connect:?}: {status:?}");
     }
-    goes_on(&cluster).await;
+    check_serving(&cluster).await;
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn slow_heads_are_closed_within_the_deadline() {
         let mut socket = connect(&cluster).await;
         socket.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n").await.expect("the server reads");
         let (mut reading, mut writing) = socket.split();
-        // A byte now and then does not put the end off.
+        // Single bytes do not extend the deadline.
         let drip = async {
             loop {
                 tokio::time::sleep(Duration::from_millis(300)).await;
@@ -108,13 +108,13 @@ async fn slow_heads_are_closed_within_the_deadline() {
         };
         let mut rest = Vec::new();
         tokio::select! {
-            read = timeout(HEADERS_WITHIN, reading.read_to_end(&mut rest)) => drop(read.expect("it is cut in time")),
+            read = timeout(HEADER_LIMIT, reading.read_to_end(&mut rest)) => drop(read.expect("a close within the deadline")),
             () = drip => unreachable!(),
         }
     });
     futures_util::future::join_all(slow).await;
-    println!("cut after {:?}", began.elapsed());
-    goes_on(&cluster).await;
+    println!("closed after {:?}", began.elapsed());
+    check_serving(&cluster).await;
 }
 
 #[tokio::test]
@@ -128,11 +128,11 @@ async fn missing_bodies_do_not_delay_others() {
         waiting.push(socket);
     }
     let began = Instant::now();
-    goes_on(&cluster).await;
+    check_serving(&cluster).await;
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     let mut rest = String::new();
     let mut first = waiting.swap_remove(0);
-    timeout(Duration::from_secs(40), first.read_to_string(&mut rest)).await.expect("an end").expect("text");
+    timeout(Duration::from_secs(40), first.read_to_string(&mut rest)).await.expect("a close").expect("text");
     assert!(matches!(status_of(&rest), Some(400 | 408) | None), "{rest:.200}");
 }
 
@@ -144,16 +144,16 @@ async fn connect(cluster: &Cluster) -> TcpStream {
     TcpStream::connect(cluster.instances[0].address()).await.expect("the server listens")
 }
 
-/// All that is answered: until the server closes, or has answered and says nothing more for a while. Its own side stays
-/// open, since a server may take a client that has closed it to be gone.
-async fn answer(cluster: &Cluster, request: &[u8]) -> String {
+/// Returns all that the server sends until it closes or is quiet after a response. The client's side stays open, since a
+/// server may treat a half-closed connection as ended.
+async fn send(cluster: &Cluster, request: &[u8]) -> String {
     let mut socket = connect(cluster).await;
-    // It may have seen enough before all is sent.
+    // The server may respond before all is sent.
     let _ = socket.write_all(request).await;
     let mut response = Vec::new();
-    let first = within(SOON, "an answer or an end", socket.read_buf(&mut response)).await;
+    let first = within(SOON, "a response or a close", socket.read_buf(&mut response)).await;
     if first.is_ok_and(|read| read > 0) {
-        let _ = timeout(QUIET, socket.read_to_end(&mut response)).await;
+        let _ = timeout(SECOND_RESPONSE, socket.read_to_end(&mut response)).await;
     }
     String::from_utf8_lossy(&response).into_owned()
 }
@@ -162,8 +162,8 @@ fn status_of(response: &str) -> Option<u16> {
     response.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()
 }
 
-async fn goes_on(cluster: &Cluster) {
-    let somebody = cluster.http_client(0);
-    somebody.get("/").await.is(200);
-    somebody.get("/readyz").await.is(200);
+async fn check_serving(cluster: &Cluster) {
+    let http_client = cluster.http_client(0);
+    http_client.get("/").await.is(200);
+    http_client.get("/readyz").await.is(200);
 }

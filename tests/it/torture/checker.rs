@@ -1,6 +1,6 @@
-//! Judges a [`Record`]: plain, synchronous, without a clock of its own. What it finds, it shows.
+//! Finds violations of the promises in a [`Record`]; synchronous, without a clock.
 //!
-//! [`messages`] holds what was shown against the log; [`presence`] holds who was said to be here against [`truth`].
+//! [`messages`] compares shown messages with the log; [`presence`] compares announced presence with the [`truth`].
 
 mod messages;
 mod presence;
@@ -8,63 +8,63 @@ mod truth;
 
 use std::{fmt, time::Duration};
 
-use super::record::{At, Event, History, Record};
+use super::record::{Event, History, Moment, Record};
 
 pub use messages::acked;
-pub use presence::worst_ghost;
+pub use presence::longest_ghost;
 
-/// What a busy machine may add to a bound.
-pub const ALLOWANCE: Duration = Duration::from_millis(1500);
-/// How long all may take to go on once Redis is back.
+/// Tolerance of every bound on a busy machine.
+pub const TOLERANCE: Duration = Duration::from_millis(1500);
+/// Limit of recovery once Redis is back.
 pub const RESUMED: Duration = Duration::from_secs(3);
-/// How far around a violation its faults are shown.
+/// Time before a violation within which faults are shown with it.
 const AROUND: Duration = Duration::from_secs(6);
 
-/// Which promise was broken.
+/// The promise that was broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// An acknowledged message is not in the log, or something was shown that is not.
+pub enum ViolationKind {
+    /// An acknowledged or shown message is not in the log.
     Lost,
-    /// Something is in the log twice, or was shown twice.
+    /// A message is in the log twice, or was shown twice.
     Doubled,
-    /// Something was shown before what the log has before it.
+    /// A message was shown before an earlier one of the log.
     OutOfOrder,
-    /// Something was left out, and nothing said so.
+    /// Messages were left out without an announced gap.
     SilentGap,
-    /// `recovered:false` where nothing was lost.
+    /// `recovered:false` without a loss.
     NeedlessGap,
-    /// Somebody came who was here, or went who was not.
+    /// A present person joined, or an absent one left.
     OutOfTurn,
-    /// Somebody was said to be gone who never was.
+    /// A leave of a person who was present throughout.
     FalseNotice,
-    /// Somebody was said to be here for too long after they had gone.
+    /// A person was shown as present for too long after they left.
     Ghost,
-    /// A roster that is not the truth.
+    /// A roster is wrong.
     Roster,
-    /// A session, connection or frame was refused that should not have been.
+    /// A session, connection or frame was refused without reason.
     Refusal,
 }
 
-/// A broken promise, and the shortest history that shows it.
+/// A broken promise and the shortest history that shows it.
 #[derive(Clone, Debug)]
 pub struct Violation {
-    /// Which promise.
-    pub kind: Kind,
+    /// The promise.
+    pub kind: ViolationKind,
     /// When it showed.
-    pub at: At,
-    /// What happened, in one line.
+    pub at: Moment,
+    /// A description in one line.
     pub what: String,
-    /// What happened around it, in order.
-    pub shown_by: Vec<(At, String)>,
+    /// Events around it, in order.
+    pub shown_by: Vec<(Moment, String)>,
 }
 
-/// All violations, in order of time.
+/// Returns all violations, in order of time.
 pub fn check(record: &Record) -> Vec<Violation> {
     let mut found = messages::check(record);
     found.extend(presence::check(record));
     found.extend(record.histories.iter().flat_map(refusals));
     for violation in &mut found {
-        let near = |at: At| at + AROUND >= violation.at && at <= violation.at + Duration::from_secs(1);
+        let near = |at: Moment| at + AROUND >= violation.at && at <= violation.at + Duration::from_secs(1);
         for fault in record.faults.iter().filter(|fault| near(fault.from) || near(fault.to)) {
             violation.shown_by.push((fault.from, format!("fault: {} {}", fault.kind, fault.what)));
         }
@@ -74,32 +74,33 @@ pub fn check(record: &Record) -> Vec<Violation> {
     found
 }
 
-/// Answers that nobody who keeps to the protocol should get.
+/// Finds replies that a client that follows the protocol should not get.
 fn refusals(history: &History) -> Vec<Violation> {
-    let odd = |event: &Event| match event {
+    let is_wrong = |event: &Event| match event {
         Event::UpgradeRefusal(status) => *status != 503,
         Event::Error(code) => !["unavailable", "rate_limited"].contains(&code.as_str()),
-        Event::Ended(super::record::How::Closed(code)) => {
+        Event::Ended(super::record::EndReason::Closed(code)) => {
             code.is_some_and(|code| ![1001, 1006, 1011, 1012, 1013].contains(&code))
         }
         _ => false,
     };
-    let odd = history.events.iter().enumerate().filter(|(_, (_, event))| odd(event));
-    odd.map(|(i, (at, event))| {
-        let what = format!("{} got {event:?}", history.name());
-        Violation { kind: Kind::Refusal, at: *at, what, shown_by: excerpt(history, i) }
-    })
-    .collect()
+    let wrong = history.events.iter().enumerate().filter(|(_, (_, event))| is_wrong(event));
+    wrong
+        .map(|(i, (at, event))| {
+            let what = format!("{} got {event:?}", history.name());
+            Violation { kind: ViolationKind::Refusal, at: *at, what, shown_by: excerpt(history, i) }
+        })
+        .collect()
 }
 
-/// The few events of a history that led to the `i`th.
-fn excerpt(history: &History, i: usize) -> Vec<(At, String)> {
+/// Returns the few events of a history up to the `i`th.
+fn excerpt(history: &History, i: usize) -> Vec<(Moment, String)> {
     let events = &history.events[i.saturating_sub(4)..=i];
     events.iter().map(|(at, event)| (*at, format!("{}: {event}", history.name()))).collect()
 }
 
 impl History {
-    /// What messages call it.
+    /// Returns its name in messages.
     pub fn name(&self) -> String {
         if self.tab == 0 { self.person.clone() } else { format!("{}/{}", self.person, self.tab) }
     }
@@ -109,11 +110,12 @@ impl fmt::Display for Event {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Welcome { recovered, messages, members } => {
-                let (first, last) = (messages.first().map(|said| &said.id), messages.last().map(|said| &said.id));
+                let (first, last) =
+                    (messages.first().map(|message| &message.id), messages.last().map(|message| &message.id));
                 write!(to, "welcome, recovered {recovered}, {} messages {first:?} to {last:?}, ", messages.len())?;
                 write!(to, "members {members:?}")
             }
-            Self::Message(said) => write!(to, "message {} by {} ({})", said.id, said.from, said.nonce),
+            Self::Message(message) => write!(to, "message {} by {} ({})", message.id, message.from, message.nonce),
             Self::Presence { joined, left, count } => write!(to, "joined {joined:?} left {left:?} count {count}"),
             other => write!(to, "{other:?}"),
         }

@@ -1,4 +1,4 @@
-//! Does the faults to a real cluster, mends them, and writes down when.
+//! Injects faults into a real cluster, repairs them and records when.
 
 use std::time::Duration;
 
@@ -8,48 +8,48 @@ use crate::kit::{Cluster, SOON, redis};
 
 use super::{
     plan::{Fault, Options},
-    record::{At, Done, Down},
-    tab::Doors,
+    record::{InjectedFault, InstanceExit, Moment},
+    tab::Addresses,
 };
 
-/// How long a balancer takes to see that a server no longer answers.
+/// Time until a balancer notices that a server does not respond.
 const NOTICED: Duration = Duration::from_secs(1);
-/// How long an instance may take to hand its people over.
+/// Limit of a drain.
 const DRAIN: Duration = Duration::from_secs(30);
 
-/// The cluster, and what has been done to it.
+/// The cluster and the injected faults.
 pub struct FaultInjector {
     /// The instances and their Redis.
     pub cluster: Cluster,
-    /// What was done.
-    pub done: Vec<Done>,
-    /// Instances that went.
-    pub downs: Vec<Down>,
-    doors: Doors,
+    /// The injected faults.
+    pub done: Vec<InjectedFault>,
+    /// Instances that exited.
+    pub exits: Vec<InstanceExit>,
+    addresses: Addresses,
     began: Instant,
     lease: Duration,
-    /// How many of the first instances are never stopped.
+    /// Number of first instances that are never stopped.
     spared: usize,
 }
 
 impl FaultInjector {
-    /// To a cluster that has just started; clients find its instances through `doors`.
-    pub fn to(cluster: Cluster, options: &Options, doors: Doors, began: Instant) -> Self {
+    /// Creates an injector for a started cluster; participants find its instances in `addresses`.
+    pub fn new(cluster: Cluster, options: &Options, addresses: Addresses, began: Instant) -> Self {
         let fault_injector = Self {
             cluster,
             done: Vec::new(),
-            downs: Vec::new(),
-            doors,
+            exits: Vec::new(),
+            addresses,
             began,
             lease: options.lease,
             spared: usize::from(options.hostile > 0),
         };
-        fault_injector.open_doors(None);
+        fault_injector.publish_addresses(None);
         fault_injector
     }
 
-    /// Does one fault, and mends it.
-    pub async fn does(&mut self, fault: Fault) {
+    /// Injects one fault and repairs it.
+    pub async fn inject(&mut self, fault: Fault) {
         let from = self.began.elapsed();
         match fault {
             Fault::Kill(i) => {
@@ -67,34 +67,36 @@ impl FaultInjector {
                 self.note("rolling restart", String::new(), from, Some(from), false);
             }
             Fault::Freeze(i, beyond) => self.freeze(i, beyond, from).await,
-            Fault::RedisFreeze(how_long) => {
+            Fault::RedisFreeze(duration) => {
                 self.cluster.redis().pause();
-                time::sleep(how_long).await;
+                time::sleep(duration).await;
                 self.cluster.redis().resume();
-                let mended = Some(self.began.elapsed());
-                self.note("redis SIGSTOP", format!("{how_long:?}"), from, mended, true);
+                let repaired = Some(self.began.elapsed());
+                self.note("redis SIGSTOP", format!("{duration:?}"), from, repaired, true);
             }
-            Fault::RedisRestart(how_long) => {
+            Fault::RedisRestart(duration) => {
                 self.cluster.redis().kill();
-                time::sleep(how_long).await;
+                time::sleep(duration).await;
                 self.cluster.redis().restart().await;
-                let mended = Some(self.began.elapsed());
-                self.note("redis kill -9", format!("{how_long:?}"), from, mended, true);
+                let repaired = Some(self.began.elapsed());
+                self.note("redis kill -9", format!("{duration:?}"), from, repaired, true);
             }
-            Fault::KillSubscribers => self.tell_redis(&["CLIENT", "KILL", "TYPE", "pubsub"], from).await,
-            Fault::KillClients => self.tell_redis(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"], from).await,
-            Fault::ForgetScripts => self.tell_redis(&["SCRIPT", "FLUSH"], from).await,
+            Fault::KillSubscribers => self.send_to_redis(&["CLIENT", "KILL", "TYPE", "pubsub"], from).await,
+            Fault::KillClients => {
+                self.send_to_redis(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"], from).await;
+            }
+            Fault::ForgetScripts => self.send_to_redis(&["SCRIPT", "FLUSH"], from).await,
         }
     }
 
     async fn kill(&mut self, i: usize) -> String {
         let i = self.spared + i % (self.cluster.instances.len() - self.spared);
         let mut instance = self.cluster.instances.remove(i);
-        self.open_doors(None);
-        self.downs.push(Down { base: instance.base().to_owned(), at: self.began.elapsed(), announced: false });
+        self.publish_addresses(None);
+        self.exits.push(InstanceExit { base: instance.base().to_owned(), at: self.began.elapsed(), announced: false });
         instance.kill();
         self.cluster.add().await;
-        self.open_doors(None);
+        self.publish_addresses(None);
         instance.base().to_owned()
     }
 
@@ -102,31 +104,31 @@ impl FaultInjector {
         self.cluster.add().await;
         let i = self.spared + i % (self.cluster.instances.len() - 1 - self.spared);
         let mut instance = self.cluster.instances.remove(i);
-        self.open_doors(None);
-        self.downs.push(Down { base: instance.base().to_owned(), at: self.began.elapsed(), announced: true });
+        self.publish_addresses(None);
+        self.exits.push(InstanceExit { base: instance.base().to_owned(), at: self.began.elapsed(), announced: true });
         instance.terminate();
         instance.wait_for_exit(DRAIN).await;
         instance.base().to_owned()
     }
 
-    async fn freeze(&mut self, i: usize, beyond: Duration, from: At) {
+    async fn freeze(&mut self, i: usize, beyond: Duration, from: Moment) {
         let i = i % self.cluster.instances.len();
         let base = self.cluster.base(i).to_owned();
-        self.downs.push(Down { base: base.clone(), at: from, announced: false });
+        self.exits.push(InstanceExit { base: base.clone(), at: from, announced: false });
         self.cluster.instances[i].pause();
         time::sleep(NOTICED).await;
-        self.open_doors(Some(&base));
+        self.publish_addresses(Some(&base));
         time::sleep((self.lease + beyond).saturating_sub(NOTICED)).await;
         self.cluster.instances[i].resume();
         self.cluster.instances[i].wait_for_readyz(200, SOON).await;
-        self.open_doors(None);
+        self.publish_addresses(None);
         self.note("SIGSTOP", format!("{base}, {beyond:?} beyond the lease"), from, Some(from), false);
     }
 
-    async fn tell_redis(&mut self, words: &'static [&'static str], from: At) {
-        redis::command(self.cluster.redis(), words).await;
-        let flush = words[0] == "SCRIPT";
-        let kind = match words.get(3) {
+    async fn send_to_redis(&mut self, command: &'static [&'static str], from: Moment) {
+        redis::command(self.cluster.redis(), command).await;
+        let flush = command[0] == "SCRIPT";
+        let kind = match command.get(3) {
             Some(&"pubsub") => "CLIENT KILL pubsub",
             Some(_) => "CLIENT KILL normal",
             None => "SCRIPT FLUSH",
@@ -134,13 +136,20 @@ impl FaultInjector {
         self.note(kind, String::new(), from, Some(from), !flush);
     }
 
-    /// What clients may try: all instances but this one.
-    fn open_doors(&self, but: Option<&str>) {
+    /// Publishes the addresses of all instances except this one.
+    fn publish_addresses(&self, but: Option<&str>) {
         let bases = self.cluster.instances.iter().map(|instance| instance.base().to_owned());
-        *self.doors.lock().unwrap() = bases.filter(|base| Some(base.as_str()) != but).collect();
+        *self.addresses.lock().unwrap() = bases.filter(|base| Some(base.as_str()) != but).collect();
     }
 
-    fn note(&mut self, kind: &'static str, what: String, from: At, recovers_from: Option<At>, deafening: bool) {
-        self.done.push(Done { kind, what, from, to: self.began.elapsed(), recovers_from, deafening });
+    fn note(
+        &mut self,
+        kind: &'static str,
+        what: String,
+        from: Moment,
+        recovers_from: Option<Moment>,
+        interrupts_redis: bool,
+    ) {
+        self.done.push(InjectedFault { kind, what, from, to: self.began.elapsed(), recovers_from, interrupts_redis });
     }
 }

@@ -1,71 +1,72 @@
-//! Clients that mean harm, for as long as a soak lasts: each does one thing, again and again, at a bounded rate.
+//! Hostile clients of a soak: each repeats one attack at a bounded rate.
+
+mod requests;
+mod sockets;
 
 use std::time::Duration;
 
 use reqwest::Method;
-use serde_json::json;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
     task::JoinSet,
     time::{sleep, timeout},
 };
 
-use crate::kit::{
-    HttpClient,
-    raw::{masked, try_handshake},
-};
+use self::{requests::RequestAttack, sockets::SocketAttack};
+use crate::kit::HttpClient;
 
-/// How long one attempt may take; the next comes a little later.
+/// Limit of one attempt.
 const ATTEMPT: Duration = Duration::from_secs(20);
+/// Pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// What one of them does.
+/// What a hostile client does.
 #[derive(Clone, Copy, Debug)]
-enum Harm {
-    /// Pings by the hundred, none of whose answers is read.
-    Pings,
-    /// Bytes that are no frames.
-    Noise,
-    /// Joins again and again, and reads nothing of the welcomes; then vanishes.
-    Deaf,
-    /// A message in parts without end.
-    Parts,
-    /// A byte a second.
-    Dribble,
-    /// Frames that are not of the protocol, until it is sent away.
-    Mistakes,
-    /// Pages of history, without a pause.
-    Pages,
-    /// A head that never ends.
-    Head,
-    /// Signs in and out, with names of any shape.
-    Names,
+enum Attack {
+    /// On a WebSocket, with a session.
+    Socket(SocketAttack),
+    /// By HTTP requests with a session.
+    Requests(RequestAttack),
+    /// Sends the head of a request byte by byte, without end.
+    EndlessHead,
     /// Connects and resets.
     Resets,
+    /// Signs in and out, with names of any shape.
+    Names,
+    /// Guesses the operator's token and cookie.
+    Guesses,
 }
 
-const ALL: [Harm; 10] = [
-    Harm::Pings,
-    Harm::Noise,
-    Harm::Deaf,
-    Harm::Parts,
-    Harm::Dribble,
-    Harm::Mistakes,
-    Harm::Pages,
-    Harm::Head,
-    Harm::Names,
-    Harm::Resets,
+const ALL: [Attack; 20] = [
+    Attack::Socket(SocketAttack::UnreadPings),
+    Attack::Socket(SocketAttack::Noise),
+    Attack::Socket(SocketAttack::UnreadJoins),
+    Attack::Socket(SocketAttack::EndlessParts),
+    Attack::Socket(SocketAttack::SlowBytes),
+    Attack::Socket(SocketAttack::Mistakes),
+    Attack::Requests(RequestAttack::Pages),
+    Attack::EndlessHead,
+    Attack::Names,
+    Attack::Resets,
+    Attack::Socket(SocketAttack::PingFlood),
+    Attack::Socket(SocketAttack::WebSocketPingFlood),
+    Attack::Socket(SocketAttack::PingFloodBeforeJoin),
+    Attack::Socket(SocketAttack::JoinFlood),
+    Attack::Socket(SocketAttack::TypingFlood),
+    Attack::Socket(SocketAttack::EmptyContinuations),
+    Attack::Socket(SocketAttack::BigTexts),
+    Attack::Requests(RequestAttack::CompressedHistory),
+    Attack::Requests(RequestAttack::SlowReads),
+    Attack::Guesses,
 ];
 
-/// Starts this many against one instance. They end when the set is dropped.
-pub fn against(base: &str, how_many: usize) -> JoinSet<()> {
+/// Starts this many hostile clients of one instance. They end when the set is dropped.
+pub fn start(base: &str, count: usize) -> JoinSet<()> {
     let mut all = JoinSet::new();
-    for i in 0..how_many {
+    for i in 0..count {
         let base = base.to_owned();
         all.spawn(async move {
             for round in 0_u64.. {
-                // Whatever the server does, the next attempt comes.
+                // Errors are expected: the next attempt follows in any case.
                 let _ = timeout(ATTEMPT, attempt(ALL[i % ALL.len()], &base, i, round)).await;
                 sleep(PAUSE).await;
             }
@@ -74,88 +75,33 @@ pub fn against(base: &str, how_many: usize) -> JoinSet<()> {
     all
 }
 
-async fn attempt(harm: Harm, base: &str, i: usize, round: u64) -> std::io::Result<()> {
-    if matches!(harm, Harm::Head | Harm::Resets) {
-        return without_a_session(harm, base).await;
-    }
+async fn attempt(attack: Attack, base: &str, i: usize, round: u64) -> std::io::Result<()> {
     let http_client = HttpClient::new(base);
-    let name = if matches!(harm, Harm::Names) { shape(i, round) } else { format!("jahat {i}") };
-    let signed_in = http_client.request(Method::POST, "/").form(&[("username", name.as_str())]).send().await;
-    if matches!(harm, Harm::Names) || !signed_in.is_ok_and(|response| response.status().as_u16() == 303) {
-        let _ = http_client.request(Method::POST, "/logout").send().await;
-        return Ok(());
-    }
-    if matches!(harm, Harm::Pages) {
-        for path in ["/api/messages?limit=200", "/chat", "/api/members?limit=200"].repeat(10) {
-            let _ = http_client.try_get(path).await;
+    match attack {
+        Attack::EndlessHead => return requests::send_endless_head(base).await,
+        Attack::Resets => return requests::connect_and_reset(base).await,
+        Attack::Guesses => requests::guess(&http_client, round).await,
+        Attack::Names => {
+            let _ = sign_in(&http_client, &shape(i, round)).await;
         }
-    } else {
-        on_a_socket(harm, &http_client).await?;
+        Attack::Socket(attack) if sign_in(&http_client, &format!("jahat {i}")).await => {
+            sockets::run(attack, &http_client).await?;
+        }
+        Attack::Requests(attack) if sign_in(&http_client, &format!("jahat {i}")).await => {
+            requests::run(attack, &http_client).await?;
+        }
+        Attack::Socket(_) | Attack::Requests(_) => {}
     }
     let _ = http_client.request(Method::POST, "/logout").send().await;
     Ok(())
 }
 
-async fn without_a_session(harm: Harm, base: &str) -> std::io::Result<()> {
-    let mut stream = TcpStream::connect(base.trim_start_matches("http://")).await?;
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nX: ").await?;
-    if matches!(harm, Harm::Resets) {
-        return socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
-    }
-    loop {
-        stream.write_all(b"x").await?;
-        sleep(Duration::from_secs(1)).await;
-    }
+async fn sign_in(http_client: &HttpClient, name: &str) -> bool {
+    let response = http_client.request(Method::POST, "/").form(&[("username", name)]).send().await;
+    response.is_ok_and(|response| response.status().as_u16() == 303)
 }
 
-async fn on_a_socket(harm: Harm, http_client: &HttpClient) -> std::io::Result<()> {
-    let (mut stream, head) = try_handshake(http_client, "").await?;
-    if !head.starts_with("HTTP/1.1 101 ") {
-        return Ok(());
-    }
-    let join = masked(0x81, br#"{"type":"join"}"#);
-    match harm {
-        Harm::Pings => {
-            stream.write_all(&join).await?;
-            for _ in 0..10 {
-                stream.write_all(&masked(0x89, &[b'p'; 100]).repeat(100)).await?;
-                sleep(Duration::from_millis(200)).await;
-            }
-        }
-        Harm::Noise => stream.write_all(&(0..=255).cycle().take(4096).collect::<Vec<u8>>()).await?,
-        Harm::Deaf => {
-            for _ in 0..15 {
-                stream.write_all(&join).await?;
-                sleep(Duration::from_millis(1100)).await;
-            }
-            return socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
-        }
-        Harm::Parts => {
-            stream.write_all(&masked(0x01, b"{")).await?;
-            for _ in 0..100 {
-                stream.write_all(&masked(0x00, &[b' '; 100]).repeat(20)).await?;
-                sleep(Duration::from_millis(20)).await;
-            }
-        }
-        Harm::Dribble => {
-            for byte in join.iter().chain(&masked(0x81, json!({"type": "ping"}).to_string().as_bytes())) {
-                stream.write_all(&[*byte]).await?;
-                sleep(Duration::from_secs(1)).await;
-            }
-        }
-        _ => {
-            stream.write_all(&join).await?;
-            for wrong in ["[", "{}", r#"{"type":"message"}"#, r#"{"type":"message","nonce":"n","text":" "}"#].repeat(3)
-            {
-                stream.write_all(&masked(0x81, wrong.as_bytes())).await?;
-            }
-            stream.read_to_end(&mut vec![]).await?;
-        }
-    }
-    Ok(())
-}
-
-/// A name, or something that is none.
+/// Returns a name, valid or not.
 fn shape(i: usize, round: u64) -> String {
     match round % 5 {
         0 => format!("jahat {i} {round}"),

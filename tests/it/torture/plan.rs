@@ -1,51 +1,60 @@
-//! What will be done to the room: all of it follows from the seed.
+//! The plan of a run: faults and actions, derived from the seed.
 
 use std::time::Duration;
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
-/// What a run is told.
+/// The options of a run.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where all chance comes from.
+    /// The seed of all random choices.
     pub seed: u64,
-    /// For how long faults are done.
-    pub lasting: Duration,
-    /// How many people.
-    pub people: usize,
-    /// How many instances.
+    /// Time during which faults are injected.
+    pub duration: Duration,
+    /// Number of participants.
+    pub participants: usize,
+    /// Number of instances.
     pub instances: usize,
     /// `RUANG_LEASE`.
     pub lease: Duration,
     /// `RUANG_LEAVE_GRACE`.
     pub grace: Duration,
-    /// Faults between two times of peace, in which rosters are compared.
+    /// Number of faults between two phases without faults, in which rosters are checked.
     pub round: usize,
-    /// Clients that mean harm to the first instance, which then is never stopped; with them comes a page that stays open.
+    /// Number of hostile clients of the first instance, which is then never stopped and has an open page.
     pub hostile: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let (lease, grace) = (Duration::from_secs(3), Duration::from_secs(3));
-        Self { seed: 1, lasting: Duration::from_secs(60), people: 6, instances: 3, lease, grace, round: 8, hostile: 0 }
+        Self {
+            seed: 1,
+            duration: Duration::from_secs(60),
+            participants: 6,
+            instances: 3,
+            lease,
+            grace,
+            round: 8,
+            hostile: 0,
+        }
     }
 }
 
-/// Something that happens to instances or to Redis. An instance is named by any number: the doer takes it modulo.
+/// A fault of instances or Redis. An instance is given as any number, taken modulo.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
-    /// `kill -9`, and another one is started.
+    /// SIGKILL to one; another one is started.
     Kill(usize),
-    /// SIGTERM to one, and another one is started.
+    /// SIGTERM to one; another one is started.
     Restart(usize),
-    /// SIGTERM to each, one after the other, each replaced first.
+    /// SIGTERM to each in turn, each replaced first.
     RollingRestart,
     /// SIGSTOP for this long beyond the lease, then SIGCONT.
     Freeze(usize, Duration),
     /// SIGSTOP and SIGCONT to Redis.
     RedisFreeze(Duration),
-    /// `kill -9` to Redis, and after this long it is started again.
+    /// SIGKILL to Redis, which is restarted after this time.
     RedisRestart(Duration),
     /// `CLIENT KILL TYPE pubsub`.
     KillSubscribers,
@@ -55,19 +64,19 @@ pub enum Fault {
     ForgetScripts,
 }
 
-/// Something that happens to one person.
+/// An action of one participant.
 #[derive(Clone, Copy, Debug)]
-pub enum Turn {
-    /// The connection is cut; they come back after this long.
+pub enum PersonAction {
+    /// The connection is cut; the participant returns after this time.
     Away(Duration),
-    /// A second tab for this long.
+    /// A second tab for this time.
     SecondTab(Duration),
-    /// They sign out, and sign in again after this long.
+    /// A sign-out, and a sign-in after this time.
     SignOut(Duration),
 }
 
-impl Turn {
-    /// Which kind it is: a word or two.
+impl PersonAction {
+    /// Returns the kind in one or two words.
     pub fn kind(self) -> &'static str {
         match self {
             Self::Away(_) => "away",
@@ -76,31 +85,31 @@ impl Turn {
         }
     }
 
-    /// How long the person has then no connection of their own will.
+    /// Returns the time away by choice.
     pub fn away_for(self) -> Duration {
         match self {
-            Self::Away(how_long) | Self::SignOut(how_long) => how_long,
+            Self::Away(duration) | Self::SignOut(duration) => duration,
             Self::SecondTab(_) => Duration::ZERO,
         }
     }
 }
 
-/// All chance about servers.
-pub struct Faults(StdRng, Vec<Fault>);
+/// The random plan of faults.
+pub struct FaultPlan(StdRng, Vec<Fault>);
 
-impl Faults {
-    /// From a seed.
+impl FaultPlan {
+    /// Creates a plan from a seed.
     pub fn seeded(seed: u64) -> Self {
         Self(StdRng::seed_from_u64(seed), Vec::new())
     }
 
-    /// How long to wait, and what to do then. Each kind comes once before any comes again.
+    /// Returns the pause and the next fault. Each kind comes once before any is repeated.
     pub fn next(&mut self) -> (Duration, Fault) {
         if self.1.is_empty() {
             self.1 = self.one_of_each();
         }
-        let chosen = self.0.random_range(0..self.1.len());
-        (millis(&mut self.0, 500, 3000), self.1.swap_remove(chosen))
+        let index = self.0.random_range(0..self.1.len());
+        (millis(&mut self.0, 500, 3000), self.1.swap_remove(index))
     }
 
     fn one_of_each(&mut self) -> Vec<Fault> {
@@ -119,23 +128,23 @@ impl Faults {
     }
 }
 
-/// All chance about people.
-pub struct Turns(StdRng);
+/// The random plan of actions.
+pub struct PersonActionPlan(StdRng);
 
-impl Turns {
-    /// From a seed.
+impl PersonActionPlan {
+    /// Creates a plan from a seed.
     pub fn seeded(seed: u64) -> Self {
         Self(StdRng::seed_from_u64(seed ^ 0x7475_726e))
     }
 
-    /// How long to wait, whose turn it is (modulo), and what it is.
-    pub fn next(&mut self) -> (Duration, usize, Turn) {
+    /// Returns the pause, the participant (modulo) and the action.
+    pub fn next(&mut self) -> (Duration, usize, PersonAction) {
         let rng = &mut self.0;
         let turn = match rng.random_range(0..10) {
-            0..4 => Turn::Away(millis(rng, 0, 1500)),
-            4..6 => Turn::Away(millis(rng, 3000, 7000)),
-            6..8 => Turn::SecondTab(millis(rng, 500, 5000)),
-            _ => Turn::SignOut(millis(rng, 0, 2500)),
+            0..4 => PersonAction::Away(millis(rng, 0, 1500)),
+            4..6 => PersonAction::Away(millis(rng, 3000, 7000)),
+            6..8 => PersonAction::SecondTab(millis(rng, 500, 5000)),
+            _ => PersonAction::SignOut(millis(rng, 0, 2500)),
         };
         (millis(rng, 400, 2500), rng.random_range(0..1000), turn)
     }

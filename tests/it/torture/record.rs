@@ -1,4 +1,4 @@
-//! What a run leaves behind: plain data, all that the checker judges by.
+//! The record of a run: plain data for the checker.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -6,24 +6,24 @@ use super::soak::Sample;
 use crate::kit::transcript::ChatMessage;
 
 /// A moment: time since the run began.
-pub type At = Duration;
+pub type Moment = Duration;
 
-/// Everything that is known of a run.
+/// All recorded data of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
-    /// The log as it was at the end, oldest first.
+    /// The log at the end, oldest first.
     pub log: Vec<ChatMessage>,
-    /// One for each tab that anybody had.
+    /// One history per tab.
     pub histories: Vec<History>,
-    /// Instances that went, however they went.
-    pub downs: Vec<Down>,
-    /// What was done, in order of its beginning.
-    pub faults: Vec<Done>,
-    /// How soon rosters were equal after faults.
-    pub agreed: Vec<Agreed>,
-    /// How the rosters looked whenever all was left in peace.
-    pub settled: Vec<Settled>,
-    /// What a soak has taken.
+    /// Instances that exited.
+    pub exits: Vec<InstanceExit>,
+    /// Injected faults, in order of their start.
+    pub faults: Vec<InjectedFault>,
+    /// Comparisons of the rosters after faults.
+    pub comparisons: Vec<RosterComparison>,
+    /// Checks of the rosters in phases without faults.
+    pub checks: Vec<RosterCheck>,
+    /// Samples of a soak.
     pub samples: Vec<Sample>,
     /// `RUANG_LEASE` of the instances.
     pub lease: Duration,
@@ -31,119 +31,119 @@ pub struct Record {
     pub grace: Duration,
 }
 
-/// What one tab of one person saw and did, over all of its connections.
+/// What one tab received and did, over all of its connections.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    /// Whose.
+    /// The person's name.
     pub person: String,
-    /// Which of theirs; 0 is the one that talks.
+    /// The number of the tab; tab 0 sends messages.
     pub tab: usize,
-    /// In order.
-    pub events: Vec<(At, Event)>,
+    /// Events, in order.
+    pub events: Vec<(Moment, Event)>,
 }
 
-/// Something that a tab saw or did.
+/// An event of a tab.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// An upgrade was answered with this status.
+    /// An upgrade was refused with this status.
     UpgradeRefusal(u16),
     /// An upgrade succeeded at this instance; no welcome yet.
     Connected(String),
     /// A welcome.
     Welcome {
-        /// Whether it says that nothing is missing.
+        /// Its field `recovered`.
         recovered: bool,
-        /// What it brings.
+        /// Its messages.
         messages: Vec<ChatMessage>,
-        /// Who it says is here.
+        /// Its members.
         members: BTreeSet<String>,
     },
     /// A message.
     Message(ChatMessage),
     /// Joins and leaves.
     Presence {
-        /// Who came.
+        /// Names that joined.
         joined: Vec<String>,
-        /// Who went.
+        /// Names that left.
         left: Vec<String>,
-        /// How many are here then.
+        /// The number of members after that.
         count: u64,
     },
-    /// The person sent a message under this nonce, for the first time or again.
+    /// A message with this nonce was sent, for the first time or again.
     Sent(String),
-    /// It was acknowledged, with this id.
+    /// A message was acknowledged: nonce and id.
     Ack(String, String),
     /// An error with this code.
     Error(String),
-    /// The person has asked to be signed out.
-    SigningOut,
-    /// The person was told that they are signed out.
-    Out,
+    /// A sign-out was requested.
+    SignOutRequested,
+    /// The sign-out was confirmed.
+    SignedOutConfirmed,
     /// The connection ended.
-    Ended(How),
+    Ended(EndReason),
 }
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
-    /// The person's own network or patience ended.
+pub enum EndReason {
+    /// The client ended it.
     Cut,
-    /// The server ended it: with this close code, or (killed) with none.
+    /// The server ended it, with this close code if any.
     Closed(Option<u16>),
-    /// The server said `bye` first: it restarts.
+    /// The server sent `bye` for a restart.
     Drained,
-    /// The person's session was ended by themselves.
+    /// The person signed out.
     SignedOut,
-    /// The run is over: the connection was alive.
-    Over,
+    /// The run ended while the connection was open.
+    RunOver,
 }
 
-/// An instance that went.
+/// The exit of an instance.
 #[derive(Clone, Debug)]
-pub struct Down {
-    /// Where it listened.
+pub struct InstanceExit {
+    /// Its base URL.
     pub base: String,
     /// When.
-    pub at: At,
-    /// Whether it had the time to say so to the others.
+    pub at: Moment,
+    /// Whether it drained.
     pub announced: bool,
 }
 
-/// A fault that was done.
+/// An injected fault, or an action of a participant.
 #[derive(Clone, Debug)]
-pub struct Done {
-    /// Which kind: a word or two.
+pub struct InjectedFault {
+    /// The kind in one or two words.
     pub kind: &'static str,
-    /// To what, in words.
+    /// The target.
     pub what: String,
     /// When it began.
-    pub from: At,
-    /// When it was mended, as far as that was in its doer's hands.
-    pub to: At,
-    /// From when on recovery is measured; none where nobody need recover.
-    pub recovers_from: Option<At>,
-    /// Whether instances may not have heard Redis meanwhile.
-    pub deafening: bool,
+    pub from: Moment,
+    /// When it was repaired.
+    pub to: Moment,
+    /// The start of the measured recovery, if any.
+    pub recovers_from: Option<Moment>,
+    /// Whether instances may have lost Redis.
+    pub interrupts_redis: bool,
 }
 
-/// A look at the rosters right after some faults, while people come and go.
+/// A comparison of the rosters right after faults, while people join and leave.
 #[derive(Clone, Copy, Debug)]
-pub struct Agreed {
-    /// When the last fault was mended.
-    pub at: At,
-    /// How long it then took until all instances had the same roster; none if that never was, within a generous time.
+pub struct RosterComparison {
+    /// When the last fault was repaired.
+    pub at: Moment,
+    /// Time until all instances had the same roster; `None` = never within the limit.
     pub took: Option<Duration>,
 }
 
-/// The rosters after a time without faults.
+/// A check of the rosters in a phase without faults.
 #[derive(Clone, Debug)]
-pub struct Settled {
-    /// When everybody was where they were to be and every grace and lease could have run out.
-    pub at: At,
-    /// How long it then took until all rosters were the truth; none if they never were, within a generous time.
+pub struct RosterCheck {
+    /// When all participants were in place and every grace and lease could have expired.
+    pub at: Moment,
+    /// Time until all rosters were true; `None` = never within the limit.
     pub took: Option<Duration>,
-    /// Who was connected.
+    /// The connected participants.
     pub truth: BTreeSet<String>,
-    /// What each instance last said.
+    /// The last roster of each instance.
     pub rosters: Vec<(String, BTreeSet<String>)>,
 }

@@ -1,18 +1,18 @@
-//! What a run showed, as text.
+//! The report of a run, as text.
 
 use std::{collections::BTreeMap, fmt::Write, time::Duration};
 
 use super::{
-    checker::{self, Kind, Violation},
+    checker::{self, Violation, ViolationKind},
     plan::Options,
-    record::{At, Event, Record},
+    record::{Event, Moment, Record},
     soak,
 };
 
-/// Violations that are shown whole.
+/// Number of violations shown in full.
 const SHOWN: usize = 5;
 
-/// The violations, the shortest first, and the table.
+/// Returns the violations, the shortest first, and the table.
 pub fn report(options: &Options, record: &Record, violations: &[Violation]) -> String {
     let mut text = String::new();
     let mut shortest: Vec<_> = violations.iter().collect();
@@ -36,29 +36,29 @@ fn table(options: &Options, record: &Record, violations: &[Violation]) -> String
     let mut row = |what: &str, value: String| {
         let _ = writeln!(text, "{what:<24} {value}");
     };
-    let count = |kind: Kind| violations.iter().filter(|violation| violation.kind == kind).count().to_string();
+    let count = |kind: ViolationKind| violations.iter().filter(|violation| violation.kind == kind).count().to_string();
     row("seed", options.seed.to_string());
-    row("people, instances", format!("{}, {}", options.people, options.instances));
-    row("messages acked, kept", format!("{}, {}", checker::acked(record), record.log.len()));
+    row("people, instances", format!("{}, {}", options.participants, options.instances));
+    row("messages acked, stored", format!("{}, {}", checker::acked(record), record.log.len()));
     for (what, kind) in [
-        ("lost", Kind::Lost),
-        ("doubled", Kind::Doubled),
-        ("out of order", Kind::OutOfOrder),
-        ("silent gaps", Kind::SilentGap),
-        ("needless gaps", Kind::NeedlessGap),
-        ("out of turn", Kind::OutOfTurn),
-        ("false notices", Kind::FalseNotice),
-        ("ghosts", Kind::Ghost),
-        ("wrong rosters", Kind::Roster),
-        ("wrong refusals", Kind::Refusal),
+        ("lost", ViolationKind::Lost),
+        ("doubled", ViolationKind::Doubled),
+        ("out of order", ViolationKind::OutOfOrder),
+        ("silent gaps", ViolationKind::SilentGap),
+        ("needless gaps", ViolationKind::NeedlessGap),
+        ("out of turn", ViolationKind::OutOfTurn),
+        ("false notices", ViolationKind::FalseNotice),
+        ("ghosts", ViolationKind::Ghost),
+        ("wrong rosters", ViolationKind::Roster),
+        ("wrong refusals", ViolationKind::Refusal),
     ] {
         row(what, count(kind));
     }
-    row("worst ghost", seconds(checker::worst_ghost(record)));
-    let agreed = record.agreed.iter().filter_map(|agreed| agreed.took).max().unwrap_or_default();
-    row("rosters equal, worst", format!("{} of {} looks", seconds(agreed), record.agreed.len()));
-    let settled = record.settled.iter().filter_map(|look| look.took).max().unwrap_or_default();
-    row("rosters true, worst", format!("{} of {} looks", seconds(settled), record.settled.len()));
+    row("worst ghost", seconds(checker::longest_ghost(record)));
+    let comparisons = record.comparisons.iter().filter_map(|comparisons| comparisons.took).max().unwrap_or_default();
+    row("rosters equal, worst", format!("{} of {} looks", seconds(comparisons), record.comparisons.len()));
+    let checks = record.checks.iter().filter_map(|look| look.took).max().unwrap_or_default();
+    row("rosters true, worst", format!("{} of {} looks", seconds(checks), record.checks.len()));
     row("faults", format!("{}; recovered after (median, worst):", record.faults.len()));
     for (kind, mut took) in recoveries(record) {
         took.sort();
@@ -72,19 +72,19 @@ fn table(options: &Options, record: &Record, violations: &[Violation]) -> String
     text
 }
 
-/// By kind of fault: how long until everybody had been shown something said after it.
+/// Returns, by kind of fault, the times until all participants had received a message sent after it.
 fn recoveries(record: &Record) -> BTreeMap<&'static str, Vec<Duration>> {
-    let said_at = said_at(record);
+    let sent_at = sent_at(record);
     let mut took: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for fault in &record.faults {
         let took = took.entry(fault.kind).or_default();
         let Some(from) = fault.recovers_from else { continue };
-        let fresh = |nonce: &str| said_at.get(nonce).is_some_and(|at| *at >= from);
+        let fresh = |nonce: &str| sent_at.get(nonce).is_some_and(|at| *at >= from);
         let main = record.histories.iter().filter(|history| history.tab == 0);
         let seen = main.filter_map(|history| {
             let shows = |event: &Event| match event {
-                Event::Message(said) => fresh(&said.nonce),
-                Event::Welcome { messages, .. } => messages.iter().any(|said| fresh(&said.nonce)),
+                Event::Message(message) => fresh(&message.nonce),
+                Event::Welcome { messages, .. } => messages.iter().any(|message| fresh(&message.nonce)),
                 _ => false,
             };
             let after = history.events.partition_point(|(at, _)| *at < from);
@@ -96,24 +96,24 @@ fn recoveries(record: &Record) -> BTreeMap<&'static str, Vec<Duration>> {
     took
 }
 
-/// Whether a person was told to be away in a time, or was only just coming back.
-fn chose_to_be_away(record: &Record, person: &str, from: At, to: At) -> bool {
+/// Returns whether a person was away by choice in this time or had just returned.
+fn chose_to_be_away(record: &Record, person: &str, from: Moment, to: Moment) -> bool {
     record.faults.iter().any(|turn| {
         let theirs = ["away", "sign-out"].contains(&turn.kind) && turn.what.split(' ').next() == Some(person);
         theirs && turn.from <= to && turn.to + Duration::from_secs(1) >= from
     })
 }
 
-/// When each message was sent for the first time.
-fn said_at(record: &Record) -> BTreeMap<&str, At> {
-    let mut said_at = BTreeMap::new();
+/// Returns when each message was first sent.
+fn sent_at(record: &Record) -> BTreeMap<&str, Moment> {
+    let mut sent_at = BTreeMap::new();
     for (at, event) in record.histories.iter().flat_map(|history| &history.events) {
         if let Event::Sent(nonce) = event {
-            let first = said_at.entry(nonce.as_str()).or_insert(*at);
+            let first = sent_at.entry(nonce.as_str()).or_insert(*at);
             *first = (*first).min(*at);
         }
     }
-    said_at
+    sent_at
 }
 
 fn seconds(time: Duration) -> String {

@@ -1,4 +1,4 @@
-//! Lets people in, does faults for a while, leaves all in peace now and then, and collects what everybody saw.
+//! One run: participants join, faults are injected with phases without faults in between, and all histories are collected.
 
 use std::{
     collections::BTreeSet,
@@ -6,97 +6,115 @@ use std::{
     time::Duration,
 };
 
+use tempfile::NamedTempFile;
 use tokio::time::{self, Instant};
 
-use crate::kit::{Cluster, Engine, HttpClient, transcript::ChatMessage};
+use crate::kit::{Cluster, Engine, HttpClient, operator::token_file, transcript::ChatMessage};
 
 use super::{
+    connection::{NAME_PREFIX, message_from, participants_in},
     fault_injector::FaultInjector,
-    people::{Order, Person, State},
-    plan::{Faults, Options, Turns},
-    record::{Agreed, Done, Record, Settled},
+    participant::{Instruction, Participant, ParticipantState},
+    plan::{FaultPlan, Options, PersonActionPlan},
+    record::{InjectedFault, Record, RosterCheck, RosterComparison},
     soak::Soak,
-    wire::{OURS, ours, said},
 };
 
-/// How long the room may take to become what it must, before that is written down as never.
-const GENEROUS: Duration = Duration::from_secs(20);
-/// How long somebody may take to be back: whoever is not told that they are signed in has to wait until their name is
-/// free again.
-const BACK: Duration = Duration::from_secs(40);
-/// How often it is looked at.
+/// Limit of each wait for correct rosters.
+const ROSTER_LIMIT: Duration = Duration::from_secs(20);
+/// Limit of a return: after a sign-in without a reply the name must first become free.
+const RETURN_LIMIT: Duration = Duration::from_secs(40);
+/// Interval of looks.
 const LOOK: Duration = Duration::from_millis(50);
 
 struct Run {
     fault_injector: FaultInjector,
-    people: Vec<Person>,
-    faults: Faults,
-    turns: Turns,
+    participants: Vec<Participant>,
+    faults: FaultPlan,
+    action_plan: PersonActionPlan,
     began: Instant,
     options: Options,
-    turned: Vec<Done>,
-    agreed: Vec<Agreed>,
-    settled: Vec<Settled>,
+    person_actions: Vec<InjectedFault>,
+    comparisons: Vec<RosterComparison>,
+    checks: Vec<RosterCheck>,
     soak: Option<Soak>,
 }
 
-/// One run, from the first sign-in to the last look.
+/// Runs the torture, from the first sign-in to the last check.
 pub async fn run(options: &Options) -> Record {
-    let cluster = start(options).await;
+    let token = token_file();
+    let cluster = start(options, &token).await;
     let soak = if options.hostile > 0 { Some(Soak::begin(&cluster.instances[0], options.hostile).await) } else { None };
-    let (began, doors) = (Instant::now(), Arc::new(Mutex::new(Vec::new())));
-    let fault_injector = FaultInjector::to(cluster, options, Arc::clone(&doors), began);
-    let enters = |i: usize| {
+    let (began, addresses) = (Instant::now(), Arc::new(Mutex::new(Vec::new())));
+    let fault_injector = FaultInjector::new(cluster, options, Arc::clone(&addresses), began);
+    let start = |i: usize| {
         let seed = options.seed.wrapping_mul(1000) + i as u64;
-        Person::enters(format!("{OURS}{i}"), Arc::clone(&doors), began, seed)
+        Participant::start(format!("{NAME_PREFIX}{i}"), Arc::clone(&addresses), began, seed)
     };
-    let people = (0..options.people).map(enters).collect();
-    let (faults, turns) = (Faults::seeded(options.seed), Turns::seeded(options.seed));
-    let (turned, agreed, settled) = (Vec::new(), Vec::new(), Vec::new());
-    let mut run =
-        Run { fault_injector, people, faults, turns, began, options: options.clone(), turned, agreed, settled, soak };
-    run.peace().await;
-    while began.elapsed() < options.lasting {
+    let participants = (0..options.participants).map(start).collect();
+    let (faults, action_plan) = (FaultPlan::seeded(options.seed), PersonActionPlan::seeded(options.seed));
+    let (person_actions, comparisons, checks) = (Vec::new(), Vec::new(), Vec::new());
+    let mut run = Run {
+        fault_injector,
+        participants,
+        faults,
+        action_plan,
+        began,
+        options: options.clone(),
+        person_actions,
+        comparisons,
+        checks,
+        soak,
+    };
+    run.check_rosters().await;
+    while began.elapsed() < options.duration {
         run.round().await;
-        run.look().await;
-        run.agree().await;
-        run.peace().await;
+        run.sample().await;
+        run.compare_rosters().await;
+        run.check_rosters().await;
     }
-    run.ends().await
+    run.finish().await
 }
 
-async fn start(options: &Options) -> Cluster {
+async fn start(options: &Options, token: &NamedTempFile) -> Cluster {
     let millis = |time: Duration| format!("{}ms", time.as_millis());
     let settings = Cluster::builder(Engine::Redis).instances(options.instances);
     let settings = settings.set("RUANG_LEASE", &millis(options.lease)).set("RUANG_LEAVE_GRACE", &millis(options.grace));
     let settings = settings.set("RUANG_MESSAGES_PER_SECOND", "0").set("RUANG_CONNECTIONS_PER_ADDRESS", "0");
-    settings.set("RUANG_HISTORY", "1000000").start().await
+    settings.set("RUANG_HISTORY", "1000000").with_operator(token).start().await
 }
 
 impl Run {
-    /// Some faults to servers, and meanwhile turns of people.
+    /// Injects some faults; meanwhile participants act.
     async fn round(&mut self) {
-        let Self { fault_injector, people, faults, turns, began, options, turned, .. } = self;
+        let Self { fault_injector, participants, faults, action_plan, began, options, person_actions, .. } = self;
         let servers = async {
             for _ in 0..options.round {
                 let (wait, fault) = faults.next();
                 time::sleep(wait).await;
-                fault_injector.does(fault).await;
-                if began.elapsed() >= options.lasting {
+                fault_injector.inject(fault).await;
+                if began.elapsed() >= options.duration {
                     break;
                 }
             }
         };
         let others = async {
             loop {
-                let (wait, whose, turn) = turns.next();
+                let (wait, index, action) = action_plan.next();
                 time::sleep(wait).await;
-                let person = &people[whose % people.len()];
+                let person = &participants[index % participants.len()];
                 let from = began.elapsed();
-                let what = format!("{} {turn:?}", person.name);
-                let to = from + turn.away_for();
-                turned.push(Done { kind: turn.kind(), what, from, to, recovers_from: None, deafening: false });
-                person.obeys(Order::Turn(turn)).await;
+                let what = format!("{} {action:?}", person.name);
+                let to = from + action.away_for();
+                person_actions.push(InjectedFault {
+                    kind: action.kind(),
+                    what,
+                    from,
+                    to,
+                    recovers_from: None,
+                    interrupts_redis: false,
+                });
+                person.instruct(Instruction::PersonAction(action)).await;
             }
         };
         tokio::select! {
@@ -105,61 +123,62 @@ impl Run {
         }
     }
 
-    async fn look(&mut self) {
+    async fn sample(&mut self) {
         if let Some(soak) = &mut self.soak {
-            soak.look(&self.fault_injector.cluster.instances[0]).await;
+            soak.sample(&self.fault_injector.cluster.instances[0]).await;
         }
     }
 
-    /// Looks how soon all instances have the same roster.
-    async fn agree(&mut self) {
+    /// Measures the time until all instances have the same roster.
+    async fn compare_rosters(&mut self) {
         let (at, began) = (self.began.elapsed(), Instant::now());
         let mut took = None;
-        while took.is_none() && began.elapsed() < GENEROUS {
+        while took.is_none() && began.elapsed() < ROSTER_LIMIT {
             time::sleep(LOOK).await;
             let rosters = self.rosters().await;
             let first = &rosters[0].1;
             let agree = !first.is_empty() && rosters.iter().all(|(_, roster)| roster == first);
             took = agree.then(|| began.elapsed());
         }
-        self.agreed.push(Agreed { at, took });
+        self.comparisons.push(RosterComparison { at, took });
     }
 
-    /// Waits until everybody is back, sends one away, and looks how soon all rosters are the truth.
-    async fn peace(&mut self) {
-        let first = self.settled.is_empty();
-        soon(BACK, || self.people.iter().all(|person| person.is(|state| state.here && state.done))).await;
-        let away = self.settled.len() % self.people.len();
-        let mut truth: BTreeSet<_> = self.people.iter().map(|person| person.name.clone()).collect();
+    /// Waits until all are back, sends one participant away and measures the time until all rosters are true.
+    async fn check_rosters(&mut self) {
+        let first = self.checks.is_empty();
+        soon(RETURN_LIMIT, || self.participants.iter().all(|person| person.is(|state| state.present && state.done)))
+            .await;
+        let away = self.checks.len() % self.participants.len();
+        let mut truth: BTreeSet<_> = self.participants.iter().map(|person| person.name.clone()).collect();
         if !first {
-            self.people[away].obeys(Order::StayAway).await;
-            truth.remove(&self.people[away].name);
-            // Earlier connections of theirs may be held by an instance that drained, and goes in its own time.
+            self.participants[away].instruct(Instruction::StayAway).await;
+            truth.remove(&self.participants[away].name);
+            // A draining instance may still hold their earlier connections.
             time::sleep(self.options.grace.max(self.options.lease) + Duration::from_secs(1)).await;
         }
-        let looked = self.compare(truth).await;
-        self.settled.push(looked);
+        let looked = self.wait_for_rosters(truth).await;
+        self.checks.push(looked);
         if !first {
-            self.people[away].obeys(Order::Back).await;
+            self.participants[away].instruct(Instruction::Return).await;
         }
     }
 
-    async fn compare(&self, truth: BTreeSet<String>) -> Settled {
+    async fn wait_for_rosters(&self, truth: BTreeSet<String>) -> RosterCheck {
         let (at, began) = (self.began.elapsed(), Instant::now());
         let mut rosters = Vec::new();
-        while began.elapsed() < GENEROUS {
+        while began.elapsed() < ROSTER_LIMIT {
             rosters = self.rosters().await;
             if rosters.iter().all(|(_, roster)| *roster == truth) {
-                return Settled { at, took: Some(began.elapsed()), truth, rosters };
+                return RosterCheck { at, took: Some(began.elapsed()), truth, rosters };
             }
             time::sleep(LOOK).await;
         }
-        Settled { at, took: None, truth, rosters }
+        RosterCheck { at, took: None, truth, rosters }
     }
 
-    /// What each instance says now.
+    /// Returns the roster of each instance.
     async fn rosters(&self) -> Vec<(String, BTreeSet<String>)> {
-        let http_clients: Vec<_> = self.people.iter().map(|person| person.http_client.borrow().clone()).collect();
+        let http_clients: Vec<_> = self.participants.iter().map(|person| person.http_client.borrow().clone()).collect();
         let mut rosters = Vec::new();
         for instance in &self.fault_injector.cluster.instances {
             rosters.push((instance.base().to_owned(), roster(&http_clients, instance.base()).await));
@@ -167,35 +186,38 @@ impl Run {
         rosters
     }
 
-    /// Everybody falls silent, sees all there is, and goes.
-    async fn ends(self) -> Record {
-        for person in &self.people {
-            person.obeys(Order::Hush).await;
+    /// Stops all sends, waits until all messages are received and collects the record.
+    async fn finish(self) -> Record {
+        for person in &self.participants {
+            person.instruct(Instruction::StopSending).await;
         }
-        soon(BACK, || self.people.iter().all(|person| person.is(|state| state.here && state.idle && state.done))).await;
-        let http_client = self.people[0].http_client.borrow().with_base(self.fault_injector.cluster.base(0));
+        soon(RETURN_LIMIT, || {
+            self.participants.iter().all(|person| person.is(|state| state.present && state.idle && state.done))
+        })
+        .await;
+        let http_client = self.participants[0].http_client.borrow().with_base(self.fault_injector.cluster.base(0));
         let log = whole_log(&http_client).await;
-        let newest = log.last().map(|said| said.id.clone());
-        soon(GENEROUS, || self.people.iter().all(|person| person.is(|state| state.last == newest))).await;
+        let newest = log.last().map(|message| message.id.clone());
+        soon(ROSTER_LIMIT, || self.participants.iter().all(|person| person.is(|state| state.last == newest))).await;
         let mut histories = Vec::new();
-        for Person { orders, histories: all, .. } in self.people {
-            drop(orders);
-            histories.extend(all.await.expect("a person who does not panic"));
+        for Participant { instructions, histories: all, .. } in self.participants {
+            drop(instructions);
+            histories.extend(all.await.expect("a participant that does not panic"));
         }
         let samples = match self.soak {
             Some(soak) => soak.end().await,
             None => vec![],
         };
-        let mut faults = [self.fault_injector.done, self.turned].concat();
+        let mut faults = [self.fault_injector.done, self.person_actions].concat();
         faults.sort_by_key(|fault| fault.from);
         let Options { lease, grace, .. } = self.options;
         Record {
             log,
             histories,
-            downs: self.fault_injector.downs,
+            exits: self.fault_injector.exits,
             faults,
-            agreed: self.agreed,
-            settled: self.settled,
+            comparisons: self.comparisons,
+            checks: self.checks,
             samples,
             lease,
             grace,
@@ -203,29 +225,29 @@ impl Run {
     }
 }
 
-impl Person {
-    fn is(&self, so: impl Fn(&State) -> bool) -> bool {
-        so(&self.state.borrow())
+impl Participant {
+    fn is(&self, condition: impl Fn(&ParticipantState) -> bool) -> bool {
+        condition(&self.state.borrow())
     }
 
-    async fn obeys(&self, order: Order) {
-        self.orders.send(order).await.expect("a person who does not panic");
+    async fn instruct(&self, order: Instruction) {
+        self.instructions.send(order).await.expect("a participant that does not panic");
     }
 }
 
-/// Waits until it is so; that it never was is for the checker to see.
-async fn soon(limit: Duration, so: impl Fn() -> bool) {
+/// Waits for a condition, at most `limit`; the checker finds what never happened.
+async fn soon(limit: Duration, condition: impl Fn() -> bool) {
     let began = Instant::now();
-    while !so() && began.elapsed() < limit {
+    while !condition() && began.elapsed() < limit {
         time::sleep(LOOK).await;
     }
 }
 
-/// What an instance tells the first of these who is not just signed out; nothing if it tells nobody.
+/// Returns the roster of an instance, through the first client with a session; empty if there is none.
 async fn roster(http_clients: &[HttpClient], base: &str) -> BTreeSet<String> {
     for http_client in http_clients {
         match http_client.with_base(base).try_get("/api/members?limit=200").await {
-            Ok(response) if response.status == 200 => return ours(&response.json()["members"]).collect(),
+            Ok(response) if response.status == 200 => return participants_in(&response.json()["members"]).collect(),
             Ok(response) if response.status == 401 => {}
             Ok(_) | Err(_) => break,
         }
@@ -233,14 +255,14 @@ async fn roster(http_clients: &[HttpClient], base: &str) -> BTreeSet<String> {
     BTreeSet::new()
 }
 
-/// All that was ever kept, oldest first.
+/// Returns the whole log, oldest first.
 async fn whole_log(http_client: &HttpClient) -> Vec<ChatMessage> {
     let mut pages = Vec::new();
     let mut path = "/api/messages?limit=200".to_owned();
     loop {
         let page = http_client.get(&path).await.is(200).json();
-        let messages: Vec<_> = page["messages"].as_array().into_iter().flatten().map(said).collect();
-        let first = messages.first().map(|said| said.id.clone());
+        let messages: Vec<_> = page["messages"].as_array().into_iter().flatten().map(message_from).collect();
+        let first = messages.first().map(|message| message.id.clone());
         pages.push(messages);
         match first.filter(|_| page["more"] == true) {
             Some(first) => path = format!("/api/messages?limit=200&before={first}"),

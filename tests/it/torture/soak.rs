@@ -1,5 +1,5 @@
-//! A soak: while the torture goes on, clients mean harm to one instance that is never stopped, a page stays open on
-//! it, and what both take of the machine is written down.
+//! A soak: during the torture, hostile clients attack one instance that is never stopped, a page stays open on it, and the
+//! resources of both are sampled.
 
 use std::{fmt::Write, time::Duration};
 
@@ -9,12 +9,12 @@ use crate::kit::{Browser, Instance};
 
 use super::hostile;
 
-/// How often it is looked at.
-const EVERY: Duration = Duration::from_secs(60);
-/// The name that the page is signed in under.
+/// Interval of samples.
+const SAMPLE_INTERVAL: Duration = Duration::from_secs(60);
+/// The name of the page's user.
 const READER: &str = "pembaca";
 
-/// What goes on besides the torture.
+/// A soak in progress.
 pub struct Soak {
     page: Browser,
     _hostile: JoinSet<()>,
@@ -23,10 +23,10 @@ pub struct Soak {
     samples: Vec<Sample>,
 }
 
-/// What was taken at one time.
+/// The resources in use at one time.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// Since the beginning.
+    /// Time since the start.
     pub at: Duration,
     /// The instance's memory, in KiB.
     pub resident: u64,
@@ -39,19 +39,19 @@ pub struct Sample {
 }
 
 impl Soak {
-    /// Begins, against an instance.
+    /// Starts a soak of an instance.
     pub async fn begin(instance: &Instance, hostile: usize) -> Self {
         let page = Browser::start("id").await;
         page.open(instance.base()).await;
         page.enter("#username", READER).await;
         page.is_at("/chat").await;
-        let _hostile = hostile::against(instance.base(), hostile);
+        let _hostile = hostile::start(instance.base(), hostile);
         Self { page, _hostile, began: Instant::now(), looked: None, samples: vec![] }
     }
 
-    /// Looks, if it is time.
-    pub async fn look(&mut self, instance: &Instance) {
-        if self.looked.is_some_and(|looked| looked.elapsed() < EVERY) {
+    /// Takes a sample if one is due.
+    pub async fn sample(&mut self, instance: &Instance) {
+        if self.looked.is_some_and(|looked| looked.elapsed() < SAMPLE_INTERVAL) {
             return;
         }
         self.looked = Some(Instant::now());
@@ -67,15 +67,14 @@ impl Soak {
         self.samples.push(sample);
     }
 
-    /// Ends: the page must be in the room.
+    /// Ends the soak; the page must be connected.
     pub async fn end(self) -> Vec<Sample> {
         self.page.comes_to("return document.body.dataset.connection", "online").await;
         self.samples
     }
 }
 
-/// The samples of the beginning and the end beside one another: the medians of the second and of the last fifth, since
-/// the first is warming up.
+/// Compares the medians of the second and of the last fifth of the samples; the first fifth is warm-up.
 pub fn report(samples: &[Sample]) -> String {
     let fifth = (samples.len() / 5).max(1);
     let (early, late) = (&samples[fifth.min(samples.len() - 1)..], &samples[samples.len() - fifth..]);

@@ -1,4 +1,4 @@
-//! One tab: connects, joins from where it was, shows what comes, and comes back when the connection is gone.
+//! One tab: connects, resumes, records what it receives, and reconnects.
 
 use std::{
     sync::{Arc, Mutex},
@@ -12,124 +12,131 @@ use tokio::time::{self, Instant};
 use crate::kit::HttpClient;
 
 use super::{
-    record::{At, Event, History, How},
-    wire::{Came, PATIENCE, Wire},
+    connection::{Connection, Incoming, TIMEOUT},
+    record::{EndReason, Event, History, Moment},
 };
 
-/// How often a tab says that it is there, to hear whether the server is.
+/// Interval of a tab's pings.
 const PINGS: Duration = Duration::from_secs(1);
-/// After this long without a frame a tab tries elsewhere.
+/// Time without a frame after which a tab reconnects.
 const SILENCE: Duration = Duration::from_secs(3);
-/// How long a send without an answer waits before it is sent again on the same connection.
+/// Time without an ack after which a message is sent again.
 const RESEND: Duration = Duration::from_millis(2500);
 
-/// Where instances are to be found just now.
-pub type Doors = Arc<Mutex<Vec<String>>>;
+/// The addresses of the present instances.
+pub type Addresses = Arc<Mutex<Vec<String>>>;
 
-/// A tab, and what it has in hand.
+/// A tab and its state.
 pub struct Tab {
-    /// Its person's session, at any instance.
+    /// The client with the person's session.
     pub http_client: HttpClient,
-    /// What it saw.
+    /// Its history.
     pub history: History,
     /// Whether its connection is in the room.
-    pub here: bool,
+    pub present: bool,
     /// The newest message shown.
     pub last: Option<String>,
-    /// What was said and not yet acknowledged: nonce and text.
+    /// The unacknowledged message: nonce and text.
     pub unacked: Option<(String, String)>,
-    doors: Doors,
+    addresses: Addresses,
     began: Instant,
     rng: StdRng,
-    wire: Option<Wire>,
+    connection: Option<Connection>,
     resend_at: Option<Instant>,
     ping_at: Instant,
-    heard_at: Instant,
+    received_at: Instant,
     retry_at: Instant,
 }
 
 impl Tab {
-    /// A tab that has not connected yet.
-    pub fn new(http_client: HttpClient, person: &str, tab: usize, doors: Doors, began: Instant, seed: u64) -> Self {
+    /// Creates a tab without a connection.
+    pub fn new(
+        http_client: HttpClient,
+        person: &str,
+        tab: usize,
+        addresses: Addresses,
+        began: Instant,
+        seed: u64,
+    ) -> Self {
         let history = History { person: person.to_owned(), tab, events: Vec::new() };
         let (now, rng) = (Instant::now(), StdRng::seed_from_u64(seed));
         Self {
             http_client,
             history,
-            here: false,
+            present: false,
             last: None,
             unacked: None,
-            doors,
+            addresses,
             began,
             rng,
-            wire: None,
+            connection: None,
             resend_at: None,
             ping_at: now,
-            heard_at: now,
+            received_at: now,
             retry_at: now,
         }
     }
 
-    /// Lives until `until`, or until the session has ended. Safe to cancel only between calls: bound it by `until`.
-    pub async fn live(&mut self, until: Instant) -> bool {
+    /// Runs until `until`, or until the session has ended. Cancel only between calls: bound it by `until`.
+    pub async fn run_until(&mut self, until: Instant) -> bool {
         while Instant::now() < until {
-            if self.wire.is_none() {
+            if self.connection.is_none() {
                 time::sleep_until(self.retry_at.min(until)).await;
                 if self.retry_at <= Instant::now() && Instant::now() < until && !self.connect().await {
                     return false;
                 }
                 continue;
             }
-            self.talk().await;
-            let wake = until.min(self.ping_at).min(self.heard_at + SILENCE).min(self.resend_at.unwrap_or(until));
-            let Some(wire) = &mut self.wire else { continue };
-            if let Ok(came) = time::timeout_at(wake, wire.next()).await {
-                self.heard_at = Instant::now();
-                if !self.take(came) {
+            self.send_due().await;
+            let wake = until.min(self.ping_at).min(self.received_at + SILENCE).min(self.resend_at.unwrap_or(until));
+            let Some(connection) = &mut self.connection else { continue };
+            if let Ok(incoming) = time::timeout_at(wake, connection.next()).await {
+                self.received_at = Instant::now();
+                if !self.apply(incoming) {
                     return false;
                 }
-            } else if self.heard_at + SILENCE <= Instant::now() {
-                self.end(How::Cut);
+            } else if self.received_at + SILENCE <= Instant::now() {
+                self.end(EndReason::Cut);
             }
         }
         true
     }
 
-    /// Says something new.
+    /// Sends a new message.
     pub fn send_text(&mut self, nonce: String, text: String) {
         self.unacked = Some((nonce, text));
         self.resend_at = Some(Instant::now());
     }
 
-    /// The end of the connection, if there is one.
-    pub fn end(&mut self, how: How) {
-        if self.wire.take().is_some() {
+    /// Ends the connection, if any.
+    pub fn end(&mut self, how: EndReason) {
+        if self.connection.take().is_some() {
             self.note(Event::Ended(how));
         }
-        self.here = false;
+        self.present = false;
         self.retry_at = Instant::now() + Duration::from_millis(self.rng.random_range(50..400));
     }
 
-    /// Remembers an event as of now.
+    /// Records an event now.
     pub fn note(&mut self, event: Event) {
-        let at: At = self.began.elapsed();
+        let at: Moment = self.began.elapsed();
         self.history.events.push((at, event));
     }
 
-    /// One of the instances there are, by chance.
-    pub fn a_door(&mut self) -> String {
-        let doors = self.doors.lock().unwrap();
-        doors[self.rng.random_range(0..doors.len())].clone()
+    /// Returns the address of a random instance.
+    pub fn random_address(&mut self) -> String {
+        let addresses = self.addresses.lock().unwrap();
+        addresses[self.rng.random_range(0..addresses.len())].clone()
     }
 
-    /// Tries to connect; false if a second tab finds that its person has signed out.
+    /// Tries to connect; returns false if the person of a second tab has signed out.
     async fn connect(&mut self) -> bool {
-        let base = self.a_door();
-        match Wire::connect(&self.http_client.with_base(&base)).await {
-            Ok(mut wire) => {
+        let base = self.random_address();
+        match Connection::connect(&self.http_client.with_base(&base)).await {
+            Ok(mut connection) => {
                 self.note(Event::Connected(base));
-                wire.join(self.last.as_deref()).await;
-                (self.wire, self.heard_at) = (Some(wire), Instant::now());
+                connection.join(self.last.as_deref()).await;
+                (self.connection, self.received_at) = (Some(connection), Instant::now());
             }
             Err(Some(401)) if self.history.tab > 0 => return false,
             Err(status) => {
@@ -142,35 +149,35 @@ impl Tab {
         true
     }
 
-    async fn talk(&mut self) {
+    async fn send_due(&mut self) {
         let now = Instant::now();
-        let Some(wire) = &mut self.wire else { return };
+        let Some(connection) = &mut self.connection else { return };
         if self.ping_at <= now {
             self.ping_at = now + PINGS;
-            wire.send(json!({"type": "ping"})).await;
+            connection.send(json!({"type": "ping"})).await;
         }
-        if !self.here || self.resend_at.is_none_or(|at| at > now) {
+        if !self.present || self.resend_at.is_none_or(|at| at > now) {
             return;
         }
         if let Some((nonce, text)) = self.unacked.clone() {
             self.resend_at = Some(now + RESEND);
-            wire.send(json!({"type": "message", "nonce": nonce, "text": text})).await;
+            connection.send(json!({"type": "message", "nonce": nonce, "text": text})).await;
             self.note(Event::Sent(nonce));
         }
     }
 
-    /// Takes in what came; false once the session has ended.
-    fn take(&mut self, came: Came) -> bool {
-        match came {
-            Came::Sign => {}
-            Came::Bye(retry_after) => self.retry_at = Instant::now() + retry_after,
-            Came::End(how) => {
+    /// Applies an event; returns false once the session has ended.
+    fn apply(&mut self, incoming: Incoming) -> bool {
+        match incoming {
+            Incoming::Sign => {}
+            Incoming::Bye(retry_after) => self.retry_at = Instant::now() + retry_after,
+            Incoming::End(how) => {
                 let retry_at = self.retry_at;
                 self.end(how);
                 self.retry_at = self.retry_at.max(retry_at);
-                return how != How::SignedOut;
+                return how != EndReason::SignedOut;
             }
-            Came::Event(event) => self.event(event),
+            Incoming::Event(event) => self.event(event),
         }
         true
     }
@@ -178,32 +185,32 @@ impl Tab {
     fn event(&mut self, event: Event) {
         match &event {
             Event::Welcome { messages, .. } => {
-                self.last = messages.last().map(|said| said.id.clone()).or(self.last.take());
-                self.here = true;
+                self.last = messages.last().map(|message| message.id.clone()).or(self.last.take());
+                self.present = true;
                 self.resend_at = self.unacked.as_ref().map(|_| Instant::now());
             }
-            Event::Message(said) => self.last = Some(said.id.clone()),
+            Event::Message(message) => self.last = Some(message.id.clone()),
             Event::Ack(nonce, _) if self.unacked.as_ref().is_some_and(|(unacked, _)| unacked == nonce) => {
                 (self.unacked, self.resend_at) = (None, None);
             }
-            Event::Error(code) if code == "unavailable" && self.here => {
+            Event::Error(code) if code == "unavailable" && self.present => {
                 self.resend_at = Some(Instant::now() + Duration::from_millis(300));
             }
             _ => {}
         }
-        let joined_in_vain = !self.here && matches!(event, Event::Error(_));
+        let join_failed = !self.present && matches!(event, Event::Error(_));
         self.note(event);
-        if joined_in_vain {
-            self.end(How::Cut);
+        if join_failed {
+            self.end(EndReason::Cut);
         }
     }
 }
 
-/// Signs in, wherever that works, for as long as it takes.
-pub async fn sign_in(http_client: &HttpClient, name: &str, mut door: impl FnMut() -> String) {
+/// Signs in, at any instance, until it succeeds.
+pub async fn sign_in(http_client: &HttpClient, name: &str, mut address: impl FnMut() -> String) {
     loop {
-        let request = http_client.with_base(&door()).request(reqwest::Method::POST, "/").form(&[("username", name)]);
-        if let Ok(Ok(response)) = time::timeout(PATIENCE, crate::kit::Response::try_to(request)).await {
+        let request = http_client.with_base(&address()).request(reqwest::Method::POST, "/").form(&[("username", name)]);
+        if let Ok(Ok(response)) = time::timeout(TIMEOUT, crate::kit::Response::try_to(request)).await {
             if response.status == 303 {
                 return;
             }

@@ -38,7 +38,7 @@ async fn lost_name_ends_the_session_and_spares_the_new_owner(engine: Engine) {
     let lost = first.http_client.clone();
     first.leave().await;
     let second = cluster.http_client(0);
-    eventually(SOON, "the name is free again", || async {
+    eventually(SOON, "the name is free", || async {
         match second.sign_in("sari").await.status {
             303 => Ok(()),
             status => Err(format!("{status}")),
@@ -61,11 +61,11 @@ async fn socket_without_join_is_closed_after_ten_seconds(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let sari = cluster.http_client(0);
     sari.sign_in("sari").await;
-    let mut silent = WsClient::connect(&sari).await;
+    let mut idle = WsClient::connect(&sari).await;
     let started = std::time::Instant::now();
-    // A ping is no join.
-    silent.catch_up().await;
-    silent.wait_for_bye(Duration::from_secs(13), "policy", 1008).await;
+    // A ping does not count as a join.
+    idle.catch_up().await;
+    idle.wait_for_bye(Duration::from_secs(13), "policy", 1008).await;
     assert!(started.elapsed() > Duration::from_secs(9), "too early: {:?}", started.elapsed());
 }
 
@@ -79,7 +79,7 @@ async fn binary_frame_is_1003(engine: Engine) {
 async fn oversized_frame_is_1009(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let mut sari = cluster.join(0, "sari").await;
-    // As big as a frame may be: read, and found to be no frame of the protocol.
+    // The largest frame size: read, but not a frame of the protocol.
     sari.send_raw(Message::text(" ".repeat(32 * 1024))).await;
     assert_eq!(sari.catch_up().await.error_codes(), ["bad_frame"]);
     sari.send_raw(Message::text(" ".repeat(32 * 1024 + 1))).await;
@@ -109,7 +109,7 @@ async fn draining_instance_sends_bye_with_a_retry_time(engine: Engine) {
     let mut sari = cluster.join(0, "sari").await;
     cluster.instances[0].terminate();
     let transcript = sari.wait_for_bye(SOON, "restart", 1012).await;
-    let wait = transcript.byes[0]["retry_after_ms"].as_u64().expect("when to come back");
+    let wait = transcript.byes[0]["retry_after_ms"].as_u64().expect("a retry time");
     assert!(wait <= 5000, "{wait}");
     assert!(cluster.instances[0].wait_for_exit(SOON).await.success());
 }

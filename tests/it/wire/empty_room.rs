@@ -1,4 +1,4 @@
-//! A room without messages has a position, which a client comes back to like to any other.
+//! A room without messages has a position that a client can resume from.
 
 use serde_json::json;
 
@@ -31,7 +31,7 @@ async fn rejoin_from_before_the_first_message_recovers_all(engine: Engine) {
         ids.push(sari.send_acked(&format!("pesan {n}")).await);
     }
     if engine == Engine::Redis {
-        // An instance that read the messages instead of hearing them knows the position too.
+        // An instance that read the messages from Redis knows the position too.
         cluster.add().await;
     }
     for instance in &cluster.instances {

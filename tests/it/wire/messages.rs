@@ -1,4 +1,4 @@
-//! Saying something, once.
+//! Messages: delivery, deduplication, order and limits.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -30,15 +30,19 @@ async fn message_reaches_all_including_the_sender(engine: Engine) {
         .await;
     let other = budi.wait_for_text("sari", "halo").await;
     assert_eq!(own.messages, other.messages);
-    let said = &own.messages[0];
-    assert_eq!((said.id.as_str(), &said.nonce), (own.acked(&nonce).expect("an ack"), &nonce));
+    let message = &own.messages[0];
+    assert_eq!((message.id.as_str(), &message.nonce), (own.acked(&nonce).expect("an ack"), &nonce));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
-    assert!(u128::from(said.at).abs_diff(now) < 60_000, "{} is not in milliseconds of now, {now}", said.at);
+    assert!(
+        u128::from(message.at).abs_diff(now) < 60_000,
+        "{} is not the present time in milliseconds, {now}",
+        message.at
+    );
     let frames = |transcript: &crate::kit::Transcript| {
         transcript.frames.iter().find(|frame| frame["type"] == "message").cloned()
     };
-    assert_eq!(frames(&own), frames(&other), "the same frame for all");
-    assert!(other.acks.is_empty(), "an ack is the sender's alone");
+    assert_eq!(frames(&own), frames(&other), "all receive the same frame");
+    assert!(other.acks.is_empty(), "only the sender receives the ack");
 }
 
 async fn texts_are_stored_normalised_and_trimmed(engine: Engine) {
@@ -144,12 +148,12 @@ async fn message_over_the_rate_is_rate_limited_with_retry_time(engine: Engine) {
     for text in ["1", "2", "3"] {
         sari.send_acked(text).await;
     }
-    // The limit is the session's, so another tab does not lift it.
+    // The limit is per session: another tab does not raise it.
     let nonce = second_tab.send_text("4").await;
     let transcript = second_tab.expect("the error", |transcript| !transcript.errors.is_empty()).await;
     let error = &transcript.errors[0];
     assert_eq!((&error["code"], &error["nonce"]), (&json!("rate_limited"), &json!(nonce)));
-    let wait = error["retry_after_ms"].as_u64().expect("when to go on");
+    let wait = error["retry_after_ms"].as_u64().expect("a retry time");
     assert!((1..=1500).contains(&wait), "{wait}");
     assert!(!second_tab.catch_up().await.shows("sari", "4"));
 }

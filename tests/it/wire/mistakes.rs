@@ -1,4 +1,4 @@
-//! Frames that are answered with an error, and the socket stays; until there are too many.
+//! Frames that cause an error frame, and the limit of errors.
 
 use serde_json::json;
 
@@ -63,7 +63,7 @@ async fn invalid_nonces_are_errors_without_a_nonce(engine: Engine) {
         sari.send_with_nonce(nonce, "halo").await;
     }
     let transcript = sari.catch_up().await;
-    // `bad_nonce` fits as well as `bad_frame`; that nothing is said, and no such nonce repeated, is what counts.
+    // `bad_nonce` or `bad_frame`: the message must not be sent, nor the nonce repeated.
     assert!(
         transcript.error_codes().iter().all(|code| ["bad_frame", "bad_nonce"].contains(code)),
         "{:?}",
@@ -95,7 +95,7 @@ async fn rate_limited_messages_do_not_count_as_errors(engine: Engine) {
         sari.send_text(&i.to_string()).await;
     }
     let transcript =
-        sari.expect("all are answered", |transcript| transcript.errors.len() + transcript.acks.len() == 20).await;
+        sari.expect("all replies", |transcript| transcript.errors.len() + transcript.acks.len() == 20).await;
     assert!(
         transcript.errors.len() > 12 && transcript.error_codes().iter().all(|code| *code == "rate_limited"),
         "{transcript:?}"

@@ -1,4 +1,4 @@
-//! `RUANG_HISTORY_AGE`: what is too old is shown to nobody, and who has seen it misses nothing.
+//! `RUANG_HISTORY_AGE`: expired messages are not shown; a client that has them resumes without a gap.
 
 use serde_json::json;
 
@@ -15,7 +15,7 @@ async fn expired_messages_are_in_no_page_and_no_welcome(engine: Engine) {
     let mut sari = cluster.join(0, "sari").await;
     let first = sari.send_acked("pertama").await;
     let last = sari.send_acked("terakhir").await;
-    has_forgotten(&sari.http_client).await;
+    wait_until_expired(&sari.http_client).await;
     let page = sari.http_client.get("/chat").await;
     page.is(200);
     assert!(!page.body.contains("pertama") && !page.body.contains("terakhir"), "{}", page.body);
@@ -28,7 +28,7 @@ async fn expired_messages_are_in_no_page_and_no_welcome(engine: Engine) {
         (&json!([]), &json!(true), &json!(last))
     );
     if engine == Engine::Redis {
-        // An instance that was never told of it.
+        // An instance that started later.
         cluster.add().await;
         let citra = cluster.join(1, "citra").await;
         assert_eq!(citra.transcript().last_welcome()["messages"], json!([]));
@@ -48,7 +48,7 @@ async fn resume_from_an_expired_message_has_no_gap(engine: Engine) {
     let cluster = Cluster::builder(engine).set("RUANG_HISTORY_AGE", "1s").start().await;
     let mut sari = cluster.join(0, "sari").await;
     let seen = sari.send_acked("lama").await;
-    has_forgotten(&sari.http_client).await;
+    wait_until_expired(&sari.http_client).await;
     let back = WsClient::rejoin(&sari.http_client, &seen).await;
     assert_eq!(
         (&back.transcript().last_welcome()["recovered"], &back.transcript().last_welcome()["missed"]),
@@ -58,7 +58,7 @@ async fn resume_from_an_expired_message_has_no_gap(engine: Engine) {
     let back = WsClient::rejoin(&sari.http_client, &seen).await.transcript();
     assert_eq!(back.last_welcome()["recovered"], true);
     let texts = back.texts();
-    assert!(texts.is_empty() || texts == ["baru"], "unless it is too old by now: {texts:?}");
+    assert!(texts.is_empty() || texts == ["baru"], "at most the new message, unless it is expired: {texts:?}");
 }
 
 async fn missed_expired_message_is_a_gap(engine: Engine) {
@@ -66,13 +66,13 @@ async fn missed_expired_message_is_a_gap(engine: Engine) {
     let mut sari = cluster.join(0, "sari").await;
     let seen = sari.send_acked("dilihat").await;
     sari.send_acked("terlewat").await;
-    has_forgotten(&sari.http_client).await;
+    wait_until_expired(&sari.http_client).await;
     let back = WsClient::rejoin(&sari.http_client, &seen).await.transcript();
     assert_eq!((&back.last_welcome()["recovered"], &back.last_welcome()["missed"]), (&json!(false), &json!(null)));
 }
 
-async fn has_forgotten(http_client: &HttpClient) {
-    eventually(SOON, "what was said is too old", || async {
+async fn wait_until_expired(http_client: &HttpClient) {
+    eventually(SOON, "the messages are expired", || async {
         let page = http_client.get("/api/messages").await.json();
         if page == json!({"messages": [], "more": false}) { Ok(()) } else { Err(page.to_string()) }
     })

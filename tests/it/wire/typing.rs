@@ -1,4 +1,4 @@
-//! Who types.
+//! Typing.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ async fn typing_start_and_stop_are_announced(engine: Engine) {
     let (mut sari, mut budi) = (cluster.join(0, "sari").await, cluster.join(0, "budi").await);
     budi.send(json!({"type": "typing", "active": true})).await;
     sari.expect("budi types", |transcript| transcript.typing == ["budi"]).await;
-    budi.expect("oneself included", |transcript| transcript.typing == ["budi"]).await;
+    budi.expect("the sender's own typing", |transcript| transcript.typing == ["budi"]).await;
     budi.send(json!({"type": "typing", "active": false})).await;
     let transcript =
-        sari.expect("nobody types", |transcript| transcript.typing.is_empty() && frames(transcript) >= 2).await;
+        sari.expect("no one types", |transcript| transcript.typing.is_empty() && frames(transcript) >= 2).await;
     let last = transcript.frames.iter().rev().find(|frame| frame["type"] == "typing").expect("one");
     assert_eq!(*last, json!({"type": "typing", "names": [], "count": 0}));
 }
@@ -30,8 +30,8 @@ async fn typing_expires_by_itself(engine: Engine) {
     let (mut sari, mut budi) = (cluster.join(0, "sari").await, cluster.join(0, "budi").await);
     budi.send(json!({"type": "typing", "active": true})).await;
     sari.expect("budi types", |transcript| transcript.typing == ["budi"]).await;
-    let forgotten = |transcript: &crate::kit::Transcript| transcript.typing.is_empty();
-    sari.expect_within(Duration::from_secs(9), "it is forgotten after 6 s", forgotten).await;
+    let is_empty = |transcript: &crate::kit::Transcript| transcript.typing.is_empty();
+    sari.expect_within(Duration::from_secs(9), "it expires after 6 s", is_empty).await;
 }
 
 async fn typing_names_at_most_three_and_counts_all(engine: Engine) {

@@ -1,4 +1,4 @@
-//! A chat in the manner of axum's own example, with Redis in between: one broadcast channel, and two tasks a socket.
+//! A chat like axum's example with Redis in between: one broadcast channel and two tasks per socket.
 
 use axum::{
     Router,
@@ -14,7 +14,7 @@ use redis::{AsyncCommands, aio::MultiplexedConnection};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 const CHANNEL: &str = "chat";
-/// Messages that a slow client may lag behind before it loses some.
+/// Number of messages that a slow client may lag behind.
 const CAPACITY: usize = 1024;
 
 #[derive(Clone)]
@@ -27,16 +27,16 @@ struct Chat {
 async fn main() -> Result<(), Failure> {
     let client = redis::Client::open(redis_url()?)?;
     let redis = client.get_multiplexed_async_connection().await?;
-    let mut heard = client.get_async_pubsub().await?;
-    heard.subscribe(CHANNEL).await?;
+    let mut subscription = client.get_async_pubsub().await?;
+    subscription.subscribe(CHANNEL).await?;
     let room = broadcast::channel(CAPACITY).0;
-    let everybody = room.clone();
+    let sender = room.clone();
     tokio::spawn(async move {
-        let mut messages = heard.on_message();
+        let mut messages = subscription.on_message();
         while let Some(message) = messages.next().await {
             if let Ok(text) = message.get_payload::<String>() {
-                // Nobody may be there.
-                let _ = everybody.send(text.into());
+                // The room may be empty.
+                let _ = sender.send(text.into());
             }
         }
     });

@@ -1,4 +1,4 @@
-//! A chat on socket.io: whatever a client says goes to all clients of all instances, by the library's Redis adapter.
+//! A chat on socket.io: every message goes to all clients of all instances through the library's Redis adapter.
 
 use axum::Router;
 use fanout_peers::{Failure, redis_url, serve};
@@ -14,15 +14,15 @@ async fn main() -> Result<(), Failure> {
     let client = redis::Client::open(format!("{}?protocol=resp3", redis_url()?))?;
     let adapter = RedisAdapterCtr::new_with_redis(&client).await?;
     let (layer, io) = SocketIo::builder().with_adapter::<RedisAdapter<_>>(adapter).build_layer();
-    io.ns("/", enter).await?;
+    io.ns("/", join).await?;
     serve(Router::new().layer(layer)).await
 }
 
-async fn enter<A: Adapter>(socket: SocketRef<A>) {
-    socket.on("message", say);
+async fn join<A: Adapter>(socket: SocketRef<A>) {
+    socket.on("message", broadcast);
 }
 
-async fn say<A: Adapter>(io: SocketIo<A>, Data(text): Data<String>) {
-    // Who does not hear it is missed by the benchmark.
+async fn broadcast<A: Adapter>(io: SocketIo<A>, Data(text): Data<String>) {
+    // The benchmark counts missing deliveries.
     let _ = io.emit("message", &text).await;
 }

@@ -1,4 +1,4 @@
-//! What WebDriver has no word for: Chromium's own protocol.
+//! Chromium's DevTools protocol, for what WebDriver lacks.
 
 use fantoccini::wd::WebDriverCompatibleCommand;
 use http::Method;
@@ -21,7 +21,7 @@ impl WebDriverCompatibleCommand for Command {
     }
 }
 
-/// What the person has answered when the browser asked whether the site may do something.
+/// The user's answer to a permission prompt.
 #[derive(Debug)]
 struct Permission(Value);
 
@@ -36,43 +36,43 @@ impl WebDriverCompatibleCommand for Permission {
 }
 
 impl Browser {
-    /// Has the person answer, from now on, whether the site that is open may notify them: `granted` or `denied`.
+    /// Sets the notification permission of the open site: `granted` or `denied`.
     pub async fn notifications(&self, response: &str) {
         let response = json!({"descriptor": {"name": "notifications"}, "state": response});
         self.page.issue_cmd(Permission(response)).await.expect("a permission that Chromium knows");
     }
 
-    /// Shows the page on a screen of this size; a phone is touched, and has no mouse.
+    /// Sets the screen size; a phone has touch input and no mouse.
     pub async fn screen(&self, width: u32, height: u32, phone: bool) {
         let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone});
         self.devtools("Emulation.setDeviceMetricsOverride", size).await;
         self.devtools("Emulation.setTouchEmulationEnabled", json!({"enabled": phone})).await;
     }
 
-    /// Shows the page as on a screen of 1280 × 800 pixels, with everything twice as large.
+    /// Emulates a screen of 1280 × 800 pixels at 200 % zoom.
     pub async fn zoomed_twice(&self) {
         let size = json!({"width": 640, "height": 400, "deviceScaleFactor": 2, "mobile": false});
         self.devtools("Emulation.setDeviceMetricsOverride", size).await;
     }
 
-    /// Has the person prefer this, as in `prefers-color-scheme: dark`.
+    /// Emulates a media feature such as `prefers-color-scheme: dark`.
     pub async fn prefers(&self, feature: &str, value: &str) {
         let features = json!({"features": [{"name": feature, "value": value}]});
         self.devtools("Emulation.setEmulatedMedia", features).await;
     }
 
-    /// Turns JavaScript off, for the pages that are opened from now on.
+    /// Disables JavaScript for pages opened later.
     pub async fn without_scripts(&self) {
         self.devtools("Emulation.setScriptExecutionDisabled", json!({"value": true})).await;
     }
 
-    /// Runs a script in each page that is opened from now on, before the page's own scripts.
+    /// Runs a script in each page opened later, before the page's own scripts.
     pub async fn run_first(&self, script: &str) {
         self.devtools("Page.enable", json!({})).await;
         self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({"source": script})).await;
     }
 
-    /// Bytes of the page's own objects that are still in use.
+    /// Returns the bytes of live JavaScript objects.
     pub async fn heap_bytes(&self) -> f64 {
         self.devtools("HeapProfiler.collectGarbage", json!({})).await;
         let usage = self.devtools("Runtime.getHeapUsage", json!({})).await;

@@ -1,4 +1,4 @@
-//! Which browser it is: how its driver is started, and what it is asked for.
+//! The supported browsers: how to start the driver, and the requested capabilities.
 
 use std::{env, path::Path, process::Command};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::kit::process::free_port;
 
-/// A browser that the tests know how to start.
+/// A supported browser.
 #[derive(Clone, Copy)]
 pub enum Make {
     Chromium,
@@ -15,7 +15,7 @@ pub enum Make {
 }
 
 impl Make {
-    /// The one that `RUANG_BROWSER` names, Chromium unless it does.
+    /// Returns the browser named by `RUANG_BROWSER`; the default is Chromium.
     pub fn chosen() -> Self {
         #[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the program")]
         match env::var("RUANG_BROWSER").as_deref() {
@@ -25,7 +25,7 @@ impl Make {
         }
     }
 
-    /// The program that drives it.
+    /// Returns the name of its WebDriver program.
     pub fn driver(self) -> &'static str {
         match self {
             Self::Chromium => "chromedriver",
@@ -33,7 +33,7 @@ impl Make {
         }
     }
 
-    /// How to start the driver, for a browser whose profile is in this folder.
+    /// Returns the driver's command for a profile in this folder.
     pub fn command(self, profile: &Path) -> Command {
         let mut command = Command::new(self.driver());
         command.arg(format!("--port={}", free_port()));
@@ -43,7 +43,7 @@ impl Make {
         command
     }
 
-    /// What the driver prints before its port, once it listens.
+    /// Returns the text that the driver prints before its port once it listens.
     pub fn ready(self) -> &'static str {
         match self {
             Self::Chromium => "started successfully on port ",
@@ -51,13 +51,13 @@ impl Make {
         }
     }
 
-    /// Without a window, and asking for pages in this language.
+    /// Returns the capabilities of a headless browser with this preferred language.
     pub fn capabilities(self, language: &str, profile: &Path) -> Capabilities {
         let (key, options) = match self {
             Self::Chromium => ("goog:chromeOptions", chromium(language, profile)),
             Self::Firefox => ("moz:firefoxOptions", firefox(language)),
         };
-        // Of https there is none here but the tests' own, which nobody vouches for.
+        // The only https servers are those of the tests, with a certificate of an unknown authority.
         Capabilities::from_iter([(key.to_owned(), options), ("acceptInsecureCerts".to_owned(), true.into())])
     }
 }

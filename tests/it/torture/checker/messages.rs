@@ -1,25 +1,30 @@
-//! What was acknowledged and shown, held against the log.
+//! Compares acknowledged and shown messages with the log.
 
 use std::collections::HashMap;
 
 use crate::{
     kit::transcript::ChatMessage,
-    torture::record::{At, Event, History, How, Record},
+    torture::record::{EndReason, Event, History, Moment, Record},
 };
 
-use super::{Kind, Violation, excerpt};
+use super::{Violation, ViolationKind, excerpt};
 
-/// Most messages that a welcome brings to whoever comes back.
-const MISSED_AT_MOST: usize = 500;
+/// Highest number of missed messages in a welcome.
+const WELCOME_LIMIT: usize = 500;
 
-/// The log, by id and by what was said.
+/// Bytes of missed messages that surely fit into a welcome, which carries 128 KiB.
+const WELCOME_BYTES: usize = 112 * 1024;
+/// Bytes of a message besides its text.
+const MESSAGE_BYTES: usize = 200;
+
+/// The log, by id and by sender and nonce.
 struct Log<'a> {
     entries: &'a [ChatMessage],
     places: HashMap<&'a str, usize>,
-    said: HashMap<(&'a str, &'a str), usize>,
+    message: HashMap<(&'a str, &'a str), usize>,
 }
 
-/// All that is wrong with messages.
+/// Returns all violations by messages.
 pub fn check(record: &Record) -> Vec<Violation> {
     let mut found = Vec::new();
     let log = Log::of(&record.log, &mut found);
@@ -30,7 +35,7 @@ pub fn check(record: &Record) -> Vec<Violation> {
     found
 }
 
-/// Messages that were acknowledged, each counted once.
+/// Returns the number of acknowledged messages, without repetitions.
 pub fn acked(record: &Record) -> usize {
     let acks = record.histories.iter().flat_map(|history| {
         let acks = history.events.iter().filter_map(|(_, event)| match event {
@@ -44,29 +49,30 @@ pub fn acked(record: &Record) -> usize {
 
 impl<'a> Log<'a> {
     fn of(entries: &'a [ChatMessage], found: &mut Vec<Violation>) -> Self {
-        let places = entries.iter().enumerate().map(|(place, said)| (said.id.as_str(), place)).collect();
+        let places = entries.iter().enumerate().map(|(place, message)| (message.id.as_str(), place)).collect();
         let mut by = HashMap::new();
-        for (place, said) in entries.iter().enumerate() {
-            if let Some(first) = by.insert((said.from.as_str(), said.nonce.as_str()), place) {
+        for (place, message) in entries.iter().enumerate() {
+            if let Some(first) = by.insert((message.from.as_str(), message.nonce.as_str()), place) {
                 let first = &entries[first].id;
-                let what = format!("{} by {} is in the log as {first} and as {}", said.nonce, said.from, said.id);
-                found.push(Violation { kind: Kind::Doubled, at: At::ZERO, what, shown_by: Vec::new() });
+                let what =
+                    format!("{} by {} is in the log as {first} and as {}", message.nonce, message.from, message.id);
+                found.push(Violation { kind: ViolationKind::Doubled, at: Moment::ZERO, what, shown_by: Vec::new() });
             }
         }
-        Self { entries, places, said: by }
+        Self { entries, places, message: by }
     }
 }
 
-/// Every acknowledged message is in the log, under the id that was told.
+/// Checks that every acknowledged message is in the log with the acknowledged id.
 fn acks(history: &History, log: &Log<'_>) -> Vec<Violation> {
     let mut found = Vec::new();
     for (i, (at, event)) in history.events.iter().enumerate() {
         let Event::Ack(nonce, id) = event else { continue };
-        let kept = log.said.get(&(history.person.as_str(), nonce.as_str())).map(|place| &log.entries[*place].id);
+        let kept = log.message.get(&(history.person.as_str(), nonce.as_str())).map(|place| &log.entries[*place].id);
         let kind = match kept {
             Some(kept) if kept == id => continue,
-            Some(_) => Kind::Doubled,
-            None => Kind::Lost,
+            Some(_) => ViolationKind::Doubled,
+            None => ViolationKind::Lost,
         };
         let what = format!("{nonce} was acknowledged to {} as {id}; the log has {kept:?}", history.name());
         found.push(Violation { kind, at: *at, what, shown_by: excerpt(history, i) });
@@ -74,11 +80,11 @@ fn acks(history: &History, log: &Log<'_>) -> Vec<Violation> {
     found
 }
 
-/// Goes through what one tab was shown, the finger on the log.
+/// Follows the messages shown in one tab along the log.
 struct Reader<'a> {
     log: &'a Log<'a>,
     history: &'a History,
-    /// The place in the log of what must be shown next; none where any place may follow.
+    /// The position in the log of the next message; `None` = any.
     next: Option<usize>,
     found: Vec<Violation>,
 }
@@ -89,8 +95,8 @@ impl Reader<'_> {
         for (i, (_, event)) in history.events.iter().enumerate() {
             match event {
                 Event::Welcome { recovered, messages, .. } => self.welcomed(i, *recovered, messages),
-                Event::Message(said) => self.shown(i, said),
-                Event::Ended(How::Over) => self.ended(i),
+                Event::Message(message) => self.shown(i, message),
+                Event::Ended(EndReason::RunOver) => self.ended(i),
                 _ => {}
             }
         }
@@ -99,58 +105,75 @@ impl Reader<'_> {
 
     fn welcomed(&mut self, i: usize, recovered: bool, messages: &[ChatMessage]) {
         if !recovered {
-            // Whoever missed more than a welcome carries is told so, and reads it elsewhere.
-            let missed = self.next.take().zip(messages.last().and_then(|said| self.log.places.get(said.id.as_str())));
-            if missed.is_none_or(|(next, last)| last + 1 - next <= MISSED_AT_MOST) {
-                self.tell(i, Kind::NeedlessGap, "was told of a loss where nothing was lost".to_owned());
+            // More missed messages than a welcome carries are a justified gap.
+            let missed =
+                self.next.take().zip(messages.last().and_then(|message| self.log.places.get(message.id.as_str())));
+            if missed.and_then(|(next, last)| self.log.entries.get(next..=*last)).is_none_or(fits_welcome) {
+                self.report(i, ViolationKind::NeedlessGap, "was told of a gap without a loss".to_owned());
             }
         }
-        for said in messages {
-            self.shown(i, said);
+        for message in messages {
+            self.shown(i, message);
         }
-        // An empty welcome to somebody new says that the log is empty.
+        // An empty welcome to a new client means that the log is empty.
         self.next.get_or_insert(0);
     }
 
-    fn shown(&mut self, i: usize, said: &ChatMessage) {
-        let Some(&place) = self.log.places.get(said.id.as_str()).filter(|place| self.log.entries[**place] == *said)
+    fn shown(&mut self, i: usize, message: &ChatMessage) {
+        let Some(&place) =
+            self.log.places.get(message.id.as_str()).filter(|place| self.log.entries[**place] == *message)
         else {
-            return self.tell(i, Kind::Lost, format!("was shown {}, which is not in the log like this", said.id));
+            return self.report(
+                i,
+                ViolationKind::Lost,
+                format!("was shown {}, which differs from the log", message.id),
+            );
         };
         let next = self.next.unwrap_or(place);
         if place > next {
             let missing = &self.log.entries[next].id;
-            let what = format!("was shown {} and not the {} before it, from {missing} on", said.id, place - next);
-            self.tell(i, Kind::SilentGap, what);
+            let what = format!("was shown {} but not the {} before it, from {missing} on", message.id, place - next);
+            self.report(i, ViolationKind::SilentGap, what);
         } else if place + 1 == next {
-            self.tell(i, Kind::Doubled, format!("was shown {} again", said.id));
+            self.report(i, ViolationKind::Doubled, format!("was shown {} again", message.id));
         } else if place < next {
-            let before = self.history.events[..i].iter().any(|(_, event)| event.shows(&said.id));
-            let kind = if before { Kind::Doubled } else { Kind::OutOfOrder };
-            self.tell(i, kind, format!("was shown {} after {}", said.id, self.log.entries[next - 1].id));
+            let before = self.history.events[..i].iter().any(|(_, event)| event.shows(&message.id));
+            let kind = if before { ViolationKind::Doubled } else { ViolationKind::OutOfOrder };
+            self.report(i, kind, format!("was shown {} after {}", message.id, self.log.entries[next - 1].id));
         }
         self.next = Some(next.max(place + 1));
     }
 
-    /// A tab that was alive to the end has seen all there is.
+    /// Checks that a tab connected at the end has all messages.
     fn ended(&mut self, i: usize) {
         if let Some(missing) = self.next.and_then(|next| self.log.entries.get(next)) {
-            self.tell(i, Kind::SilentGap, format!("was never shown {} and what follows, and was there", missing.id));
+            self.report(
+                i,
+                ViolationKind::SilentGap,
+                format!("was never shown {} and later ones although connected", missing.id),
+            );
         }
     }
 
-    fn tell(&mut self, i: usize, kind: Kind, what: String) {
+    fn report(&mut self, i: usize, kind: ViolationKind, what: String) {
         let (at, what) = (self.history.events[i].0, format!("{} {what}", self.history.name()));
         self.found.push(Violation { kind, at, what, shown_by: excerpt(self.history, i) });
     }
 }
 
+/// Returns whether a welcome carries these messages.
+fn fits_welcome(missed: &[ChatMessage]) -> bool {
+    let bytes =
+        |message: &ChatMessage| serde_json::Value::from(message.text.as_str()).to_string().len() + MESSAGE_BYTES;
+    missed.len() <= WELCOME_LIMIT && missed.iter().map(bytes).sum::<usize>() <= WELCOME_BYTES
+}
+
 impl Event {
-    /// Whether it puts this message before somebody's eyes.
+    /// Returns whether it shows this message.
     fn shows(&self, id: &str) -> bool {
         match self {
-            Self::Message(said) => said.id == id,
-            Self::Welcome { messages, .. } => messages.iter().any(|said| said.id == id),
+            Self::Message(message) => message.id == id,
+            Self::Welcome { messages, .. } => messages.iter().any(|message| message.id == id),
             _ => false,
         }
     }

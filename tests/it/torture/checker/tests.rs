@@ -4,110 +4,132 @@ use std::time::Duration;
 
 use crate::{
     kit::transcript::ChatMessage,
-    torture::record::{Agreed, At, Done, Down, Event, History, How, Record, Settled},
+    torture::record::{
+        EndReason, Event, History, InjectedFault, InstanceExit, Moment, Record, RosterCheck, RosterComparison,
+    },
 };
 
-use super::{Kind, check};
+use super::{ViolationKind, check};
 
 #[test]
 fn clean_history_passes() {
     let adi = [welcome(0, true, 0, &["adi", "budi"]), message(1, 1), acked(2, 1), message(3, 2), over(100)];
     let budi = [welcome(0, true, 0, &["adi", "budi"]), message(1, 1), message(3, 2), over(100)];
-    finds(&record(2, &[("adi", &adi), ("budi", &budi)]), &[]);
+    check_finds(&record(2, &[("adi", &adi), ("budi", &budi)]), &[]);
 }
 
 #[test]
 fn recovered_rejoin_passes() {
     let adi = [
         &[welcome(0, true, 0, &["adi"]), message(1, 1), cut(2)][..],
-        &[connected(3), (At::from_secs(3), bringing(true, 2..=4, &["adi"])), over(100)],
+        &[connected(3), (Moment::from_secs(3), bringing(true, 2..=4, &["adi"])), over(100)],
     ];
-    finds(&record(4, &[("adi", &adi.concat())]), &[]);
+    check_finds(&record(4, &[("adi", &adi.concat())]), &[]);
 }
 
 #[test]
 fn acked_message_missing_from_the_log_is_lost() {
-    finds(&record(1, &[("adi", &[welcome(0, true, 0, &["adi"]), message(1, 1), acked(2, 2), over(9)])]), &[Kind::Lost]);
+    check_finds(
+        &record(1, &[("adi", &[welcome(0, true, 0, &["adi"]), message(1, 1), acked(2, 2), over(9)])]),
+        &[ViolationKind::Lost],
+    );
 }
 
 #[test]
 fn shown_message_missing_from_the_log_is_lost() {
-    finds(&record(0, &[("adi", &[welcome(0, true, 0, &["adi"]), message(1, 1), over(9)])]), &[Kind::Lost]);
+    check_finds(
+        &record(0, &[("adi", &[welcome(0, true, 0, &["adi"]), message(1, 1), over(9)])]),
+        &[ViolationKind::Lost],
+    );
 }
 
 #[test]
 fn nonce_with_two_ids_in_the_log_is_doubled() {
     let mut record = record(2, &[]);
     record.log[1].nonce = record.log[0].nonce.clone();
-    finds(&record, &[Kind::Doubled]);
+    check_finds(&record, &[ViolationKind::Doubled]);
 }
 
 #[test]
 fn ack_with_another_id_is_doubled() {
-    let other = (At::from_secs(2), Event::Ack("n1".to_owned(), id(2)));
+    let other = (Moment::from_secs(2), Event::Ack("n1".to_owned(), id(2)));
     let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), message(1, 2), other, over(9)];
-    finds(&record(2, &[("adi", &adi)]), &[Kind::Doubled]);
+    check_finds(&record(2, &[("adi", &adi)]), &[ViolationKind::Doubled]);
 }
 
 #[test]
 fn message_shown_twice_is_doubled() {
     let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), message(1, 2), message(2, 1), over(9)];
-    finds(&record(2, &[("adi", &adi)]), &[Kind::Doubled]);
+    check_finds(&record(2, &[("adi", &adi)]), &[ViolationKind::Doubled]);
 }
 
 #[test]
 fn message_shown_late_is_a_gap_and_out_of_order() {
     let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), message(2, 3), message(3, 2), over(9)];
-    finds(&record(3, &[("adi", &adi)]), &[Kind::SilentGap, Kind::OutOfOrder]);
+    check_finds(&record(3, &[("adi", &adi)]), &[ViolationKind::SilentGap, ViolationKind::OutOfOrder]);
 }
 
 #[test]
 fn skipped_message_is_a_silent_gap() {
     let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), message(2, 3), over(9)];
-    finds(&record(3, &[("adi", &adi)]), &[Kind::SilentGap]);
+    check_finds(&record(3, &[("adi", &adi)]), &[ViolationKind::SilentGap]);
 }
 
 #[test]
 fn incomplete_recovery_is_a_silent_gap() {
-    let back = (At::from_secs(3), bringing(true, 3..=3, &["adi"]));
+    let back = (Moment::from_secs(3), bringing(true, 3..=3, &["adi"]));
     let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), cut(2), connected(2), back, over(9)];
-    finds(&record(3, &[("adi", &adi)]), &[Kind::SilentGap]);
+    check_finds(&record(3, &[("adi", &adi)]), &[ViolationKind::SilentGap]);
 }
 
 #[test]
 fn message_missing_at_the_end_is_a_silent_gap() {
-    finds(&record(2, &[("adi", &[welcome(0, true, 0, &["adi"]), message(1, 1), over(9)])]), &[Kind::SilentGap]);
+    check_finds(
+        &record(2, &[("adi", &[welcome(0, true, 0, &["adi"]), message(1, 1), over(9)])]),
+        &[ViolationKind::SilentGap],
+    );
 }
 
 #[test]
 fn announced_gap_without_a_loss_is_needless() {
-    let back = (At::from_secs(3), bringing(false, 3..=3, &["adi"]));
+    let back = (Moment::from_secs(3), bringing(false, 3..=3, &["adi"]));
     let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), cut(2), connected(2), back, over(9)];
-    finds(&record(3, &[("adi", &adi)]), &[Kind::NeedlessGap]);
+    check_finds(&record(3, &[("adi", &adi)]), &[ViolationKind::NeedlessGap]);
 }
 
 #[test]
 fn announced_gap_beyond_the_welcome_limit_passes() {
-    let back = (At::from_secs(3), bringing(false, 560..=600, &["adi"]));
+    let back = (Moment::from_secs(3), bringing(false, 560..=600, &["adi"]));
     let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), cut(2), connected(2), back, over(9)];
-    finds(&record(600, &[("adi", &adi)]), &[]);
+    check_finds(&record(600, &[("adi", &adi)]), &[]);
+}
+
+#[test]
+fn announced_gap_beyond_the_welcome_bytes_passes() {
+    let back = (Moment::from_secs(3), bringing(false, 20..=20, &["adi"]));
+    let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), cut(2), connected(2), back, over(9)];
+    let mut record = record(20, &[("adi", &adi)]);
+    for message in &mut record.log[1..19] {
+        message.text = "\u{1f642}".repeat(2000);
+    }
+    check_finds(&record, &[]);
 }
 
 #[test]
 fn repeated_join_or_leave_is_out_of_turn() {
     let twice = [welcome(0, true, 0, &["adi"]), came(1, "budi", 2), came(2, "budi", 2), over(100)];
     let budi = [welcome(1, true, 0, &["adi", "budi"]), over(100)];
-    finds(&record(0, &[("adi", &twice), ("budi", &budi)]), &[Kind::OutOfTurn]);
+    check_finds(&record(0, &[("adi", &twice), ("budi", &budi)]), &[ViolationKind::OutOfTurn]);
     let again = [welcome(0, true, 0, &["adi", "budi"]), went(9, "budi", 1), went(10, "budi", 1), over(100)];
     let gone = [welcome(0, true, 0, &["adi", "budi"]), cut(5)];
-    finds(&record(0, &[("adi", &again), ("budi", &gone)]), &[Kind::OutOfTurn]);
+    check_finds(&record(0, &[("adi", &again), ("budi", &gone)]), &[ViolationKind::OutOfTurn]);
 }
 
 #[test]
 fn leave_of_a_connected_person_is_a_false_notice() {
     let adi = [welcome(0, true, 0, &["adi", "budi"]), went(50, "budi", 1), over(100)];
     let budi = [welcome(0, true, 0, &["adi", "budi"]), over(100)];
-    finds(&record(0, &[("adi", &adi), ("budi", &budi)]), &[Kind::FalseNotice]);
+    check_finds(&record(0, &[("adi", &adi), ("budi", &budi)]), &[ViolationKind::FalseNotice]);
 }
 
 #[test]
@@ -115,16 +137,16 @@ fn leave_within_the_grace_is_a_false_notice() {
     let adi = [welcome(0, true, 0, &["adi", "budi"]), went(51, "budi", 1), came(52, "budi", 2), over(100)];
     let back = welcome(52, true, 0, &["adi", "budi"]);
     let budi = [welcome(0, true, 0, &["adi", "budi"]), cut(50), connected(51), back, over(100)];
-    finds(&record(0, &[("adi", &adi), ("budi", &budi)]), &[Kind::FalseNotice]);
+    check_finds(&record(0, &[("adi", &adi), ("budi", &budi)]), &[ViolationKind::FalseNotice]);
 }
 
 #[test]
 fn leave_after_drain_and_failed_rejoin_needs_a_grace() {
-    let drained = (At::from_secs(10), Event::Ended(How::Drained));
+    let drained = (Moment::from_secs(10), Event::Ended(EndReason::Drained));
     let budi = [welcome(0, true, 0, &["adi", "budi"]), drained, connected(11), cut(12)];
     let adi = |told| [welcome(0, true, 0, &["adi", "budi"]), went(told, "budi", 1), over(100)];
-    finds(&record(0, &[("adi", &adi(16)), ("budi", &budi)]), &[]);
-    finds(&record(0, &[("adi", &adi(13)), ("budi", &budi)]), &[Kind::FalseNotice]);
+    check_finds(&record(0, &[("adi", &adi(16)), ("budi", &budi)]), &[]);
+    check_finds(&record(0, &[("adi", &adi(13)), ("budi", &budi)]), &[ViolationKind::FalseNotice]);
 }
 
 #[test]
@@ -133,143 +155,157 @@ fn person_shown_while_rejoining_is_no_ghost() {
     let adi = [&[welcome(0, true, 0, &["adi", "budi"])][..], &away].concat();
     let back = welcome(62, true, 0, &["adi", "budi"]);
     let budi = [welcome(0, true, 0, &["adi", "budi"]), cut(50), connected(60), back, over(100)];
-    finds(&record(0, &[("adi", &adi), ("budi", &budi)]), &[]);
+    check_finds(&record(0, &[("adi", &adi), ("budi", &budi)]), &[]);
 }
 
 #[test]
 fn rosters_that_differ_for_long_are_wrong() {
     let mut record = record(0, &[]);
-    let agreed = |took| Agreed { at: At::from_secs(50), took };
-    record.agreed = vec![agreed(Some(Duration::from_secs(1))), agreed(Some(Duration::from_secs(5))), agreed(None)];
-    finds(&record, &[Kind::Roster, Kind::Roster]);
+    let comparisons = |took| RosterComparison { at: Moment::from_secs(50), took };
+    record.comparisons =
+        vec![comparisons(Some(Duration::from_secs(1))), comparisons(Some(Duration::from_secs(5))), comparisons(None)];
+    check_finds(&record, &[ViolationKind::Roster, ViolationKind::Roster]);
 }
 
 #[test]
 fn leave_after_the_grace_passes() {
     let adi = [welcome(0, true, 0, &["adi", "budi"]), went(53, "budi", 1), over(100)];
-    finds(&record(0, &[("adi", &adi), ("budi", &[welcome(0, true, 0, &["adi", "budi"]), cut(50)])]), &[]);
+    check_finds(&record(0, &[("adi", &adi), ("budi", &[welcome(0, true, 0, &["adi", "budi"]), cut(50)])]), &[]);
 }
 
 #[test]
 fn person_shown_long_after_a_kill_is_a_ghost() {
-    let lost = (At::from_secs(50), Event::Ended(How::Closed(None)));
+    let lost = (Moment::from_secs(50), Event::Ended(EndReason::Closed(None)));
     let budi = [welcome(0, true, 0, &["adi", "budi"]), lost];
     let watching = |until| [welcome(0, true, 0, &["adi", "budi"]), went(until, "budi", 1), over(100)];
-    for (until, expected) in [(53, &[][..]), (60, &[Kind::Ghost])] {
+    for (until, expected) in [(53, &[][..]), (60, &[ViolationKind::Ghost])] {
         let mut record = record(0, &[("adi", &watching(until)), ("budi", &budi)]);
         record.histories[0].events[0].1 = Event::Connected("another".to_owned());
-        record.downs.push(Down { base: "an instance".to_owned(), at: At::from_secs(50), announced: false });
-        finds(&record, expected);
+        record.exits.push(InstanceExit { base: "an instance".to_owned(), at: Moment::from_secs(50), announced: false });
+        check_finds(&record, expected);
     }
 }
 
 #[test]
 fn person_shown_after_a_confirmed_sign_out_is_a_ghost() {
     let adi = [welcome(0, true, 0, &["adi", "budi"]), went(20, "budi", 1), over(100)];
-    let out = |at| (At::from_secs(at), Event::Out);
-    let asking = (At::from_secs(10), Event::SigningOut);
+    let out = |at| (Moment::from_secs(at), Event::SignedOutConfirmed);
+    let asking = (Moment::from_secs(10), Event::SignOutRequested);
     let budi = |told| [welcome(0, true, 0, &["adi", "budi"]), asking.clone(), out(told), cut(told)];
-    finds(&record(0, &[("adi", &adi), ("budi", &budi(11))]), &[Kind::Ghost]);
-    finds(&record(0, &[("adi", &adi), ("budi", &budi(19))]), &[]);
+    check_finds(&record(0, &[("adi", &adi), ("budi", &budi(11))]), &[ViolationKind::Ghost]);
+    check_finds(&record(0, &[("adi", &adi), ("budi", &budi(19))]), &[]);
 }
 
 #[test]
 fn leave_during_an_outage_may_be_late() {
     let adi = [welcome(0, true, 0, &["adi", "budi"]), went(60, "budi", 1), over(100)];
     let mut record = record(0, &[("adi", &adi), ("budi", &[welcome(0, true, 0, &["adi", "budi"]), cut(50)])]);
-    let (from, to) = (At::from_secs(51), At::from_secs(57));
-    record.faults.push(Done { kind: "frozen", what: String::new(), from, to, recovers_from: None, deafening: true });
-    finds(&record, &[]);
+    let (from, to) = (Moment::from_secs(51), Moment::from_secs(57));
+    record.faults.push(InjectedFault {
+        kind: "frozen",
+        what: String::new(),
+        from,
+        to,
+        recovers_from: None,
+        interrupts_redis: true,
+    });
+    check_finds(&record, &[]);
 }
 
 #[test]
 fn wrong_count_or_incomplete_welcome_is_a_wrong_roster() {
     let adi = [welcome(0, true, 0, &["adi"]), came(1, "budi", 7), over(100)];
-    finds(&record(0, &[("adi", &adi), ("budi", &[welcome(1, true, 0, &["adi", "budi"]), over(100)])]), &[Kind::Roster]);
+    check_finds(
+        &record(0, &[("adi", &adi), ("budi", &[welcome(1, true, 0, &["adi", "budi"]), over(100)])]),
+        &[ViolationKind::Roster],
+    );
     let late = [welcome(50, true, 0, &["citra"]), over(100)];
-    finds(&record(0, &[("budi", &[welcome(0, true, 0, &["budi"]), over(100)]), ("citra", &late)]), &[Kind::Roster]);
+    check_finds(
+        &record(0, &[("budi", &[welcome(0, true, 0, &["budi"]), over(100)]), ("citra", &late)]),
+        &[ViolationKind::Roster],
+    );
 }
 
 #[test]
 fn rosters_that_stay_untrue_are_wrong() {
     let mut record = record(0, &[]);
-    let look = |took: Option<u64>| Settled {
-        at: At::from_secs(9),
+    let look = |took: Option<u64>| RosterCheck {
+        at: Moment::from_secs(9),
         took: took.map(Duration::from_secs),
         truth: ["adi".to_owned()].into(),
         rosters: Vec::new(),
     };
-    record.settled = vec![look(Some(1)), look(Some(5)), look(None)];
-    finds(&record, &[Kind::Roster, Kind::Roster]);
+    record.checks = vec![look(Some(1)), look(Some(5)), look(None)];
+    check_finds(&record, &[ViolationKind::Roster, ViolationKind::Roster]);
 }
 
 #[test]
 fn unexpected_401_is_a_wrong_refusal() {
-    let adi = [welcome(0, true, 0, &["adi"]), (At::from_secs(5), Event::UpgradeRefusal(401)), over(9)];
-    finds(&record(0, &[("adi", &adi)]), &[Kind::Refusal]);
+    let adi = [welcome(0, true, 0, &["adi"]), (Moment::from_secs(5), Event::UpgradeRefusal(401)), over(9)];
+    check_finds(&record(0, &[("adi", &adi)]), &[ViolationKind::Refusal]);
 }
 
 /// Fails unless exactly these are found, in this order.
 #[track_caller]
-fn finds(record: &Record, expected: &[Kind]) {
+fn check_finds(record: &Record, expected: &[ViolationKind]) {
     let found = check(record);
     let kinds: Vec<_> = found.iter().map(|violation| violation.kind).collect();
     assert_eq!(kinds, expected, "{found:#?}");
 }
 
-/// A log of so many messages by adi, and these people's only tabs, each connected to an instance at first.
-fn record(log: usize, people: &[(&str, &[(At, Event)])]) -> Record {
-    let histories = people.iter().map(|(person, events)| History {
+/// Builds a log with this many messages of adi and one tab per person, each connected at first.
+fn record(log: usize, participants: &[(&str, &[(Moment, Event)])]) -> Record {
+    let histories = participants.iter().map(|(person, events)| History {
         person: (*person).to_owned(),
         tab: 0,
         events: [&[connected(0)], *events].concat(),
     });
     let (lease, grace) = (Duration::from_secs(3), Duration::from_secs(3));
-    Record { log: (1..=log).map(said).collect(), histories: histories.collect(), lease, grace, ..Record::default() }
+    Record { log: (1..=log).map(logged).collect(), histories: histories.collect(), lease, grace, ..Record::default() }
 }
 
 fn id(n: usize) -> String {
     format!("1-{n}")
 }
 
-fn said(n: usize) -> ChatMessage {
+fn logged(n: usize) -> ChatMessage {
     ChatMessage { id: id(n), nonce: format!("n{n}"), from: "adi".to_owned(), text: "halo".to_owned(), at: 0 }
 }
 
 fn bringing(recovered: bool, log: std::ops::RangeInclusive<usize>, members: &[&str]) -> Event {
     let members = members.iter().map(|name| (*name).to_owned()).collect();
-    Event::Welcome { recovered, messages: log.map(said).collect(), members }
+    Event::Welcome { recovered, messages: log.map(logged).collect(), members }
 }
 
-/// A welcome with the first messages of the log.
-fn welcome(at: u64, recovered: bool, log: usize, members: &[&str]) -> (At, Event) {
-    (At::from_secs(at), bringing(recovered, 1..=log, members))
+/// Builds a welcome with the first messages of the log.
+fn welcome(at: u64, recovered: bool, log: usize, members: &[&str]) -> (Moment, Event) {
+    (Moment::from_secs(at), bringing(recovered, 1..=log, members))
 }
 
-fn connected(at: u64) -> (At, Event) {
-    (At::from_secs(at), Event::Connected("an instance".to_owned()))
+fn connected(at: u64) -> (Moment, Event) {
+    (Moment::from_secs(at), Event::Connected("an instance".to_owned()))
 }
 
-fn message(at: u64, n: usize) -> (At, Event) {
-    (At::from_secs(at), Event::Message(said(n)))
+fn message(at: u64, n: usize) -> (Moment, Event) {
+    (Moment::from_secs(at), Event::Message(logged(n)))
 }
 
-fn acked(at: u64, n: usize) -> (At, Event) {
-    (At::from_secs(at), Event::Ack(format!("n{n}"), id(n)))
+fn acked(at: u64, n: usize) -> (Moment, Event) {
+    (Moment::from_secs(at), Event::Ack(format!("n{n}"), id(n)))
 }
 
-fn came(at: u64, name: &str, count: u64) -> (At, Event) {
-    (At::from_secs(at), Event::Presence { joined: vec![name.to_owned()], left: Vec::new(), count })
+fn came(at: u64, name: &str, count: u64) -> (Moment, Event) {
+    (Moment::from_secs(at), Event::Presence { joined: vec![name.to_owned()], left: Vec::new(), count })
 }
 
-fn went(at: u64, name: &str, count: u64) -> (At, Event) {
-    (At::from_secs(at), Event::Presence { joined: Vec::new(), left: vec![name.to_owned()], count })
+fn went(at: u64, name: &str, count: u64) -> (Moment, Event) {
+    (Moment::from_secs(at), Event::Presence { joined: Vec::new(), left: vec![name.to_owned()], count })
 }
 
-fn cut(at: u64) -> (At, Event) {
-    (At::from_secs(at), Event::Ended(How::Cut))
+fn cut(at: u64) -> (Moment, Event) {
+    (Moment::from_secs(at), Event::Ended(EndReason::Cut))
 }
 
-fn over(at: u64) -> (At, Event) {
-    (At::from_secs(at), Event::Ended(How::Over))
+fn over(at: u64) -> (Moment, Event) {
+    (Moment::from_secs(at), Event::Ended(EndReason::RunOver))
 }

@@ -1,133 +1,135 @@
-//! Who was connected when, as far as the clients and the doer of faults know.
+//! Who was connected when, as far as the clients and the fault injector know.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
-use crate::torture::record::{At, Down, Event, History, How, Record};
+use crate::torture::record::{EndReason, Event, History, InstanceExit, Moment, Record};
 
-use super::{ALLOWANCE, RESUMED};
+use super::{RESUMED, TOLERANCE};
 
-/// How long an instance that drained is waited for.
+/// Time after which the people of a drained instance must be gone.
 const DRAINING: Duration = Duration::from_secs(15);
-/// What the protocol allows beyond a lease or a grace.
+/// Delay that the protocol allows beyond a lease or a grace.
 const BEYOND: Duration = Duration::from_secs(1);
-/// The shortest time after which the people of a drained instance may be said to be gone: as with a lease, what has
-/// passed when the silence is first noticed may count.
-const DRAINED_AT_LEAST: Duration = Duration::from_secs(9);
+/// The shortest time after which the people of a drained instance may be announced as gone: as with a lease, the time before
+/// the silence is noticed may count.
+const DRAIN_GRACE: Duration = Duration::from_secs(9);
 
 /// One connection.
 #[derive(Clone, Debug)]
-pub struct Span {
+pub struct ConnectionSpan {
     base: String,
-    /// When it was asked for.
-    asked: At,
-    /// Its welcome; none where it never came.
-    pub from: Option<At>,
-    /// Its end: when the client noticed or the instance went, whichever was first.
-    pub to: At,
-    how: How,
-    /// When its person was told that they are signed out, where that ended it: by then it has happened.
-    out: Option<At>,
-    /// Whether its instance went first, without a word.
+    /// When it was requested.
+    asked: Moment,
+    /// Its welcome, if any.
+    pub from: Option<Moment>,
+    /// Its end: noticed by the client or the exit of the instance, whichever was first.
+    pub to: Moment,
+    how: EndReason,
+    /// When the sign-out that ended it was confirmed.
+    out: Option<Moment>,
+    /// Whether its instance was killed first.
     pub killed: bool,
 }
 
-/// A time when somebody had no connection at all.
+/// A time when a person had no connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Absence {
     /// The last connection's end.
-    pub from: At,
+    pub from: Moment,
     /// The next welcome; none until the end of the run.
-    pub to: Option<At>,
-    /// When that connection was asked for: from then on others may be told, who are told first.
-    pub returning: Option<At>,
-    /// Before that nobody may be told.
-    pub soonest: At,
-    /// By then everybody must have been told.
-    pub latest: At,
-    /// Whether it began with an instance that was killed or frozen.
+    pub to: Option<Moment>,
+    /// When that connection was requested: others may see the join before the person's welcome.
+    pub returning: Option<Moment>,
+    /// The earliest time of an announced leave.
+    pub earliest: Moment,
+    /// The latest time of an announced leave.
+    pub latest: Moment,
+    /// Whether it began with the kill or freeze of an instance.
     pub killed: bool,
 }
 
-/// Everybody's connections and absences.
+/// All connections and absences.
 pub struct Truth {
-    /// By person: connections, in order of their end.
-    pub spans: BTreeMap<String, Vec<Span>>,
-    /// By person: absences, in order.
+    /// Connections by person, in order of their end.
+    pub spans: BTreeMap<String, Vec<ConnectionSpan>>,
+    /// Absences by person, in order.
     pub absences: BTreeMap<String, Vec<Absence>>,
-    deaf: Vec<(At, At)>,
+    without_redis: Vec<(Moment, Moment)>,
 }
 
 impl Truth {
-    /// What a record tells.
+    /// Derives the truth from a record.
     pub fn of(record: &Record) -> Self {
-        let deaf = record.faults.iter().filter(|fault| fault.deafening).map(|fault| (fault.from, fault.to + RESUMED));
-        let mut truth = Self { spans: BTreeMap::new(), absences: BTreeMap::new(), deaf: deaf.collect() };
+        let without_redis =
+            record.faults.iter().filter(|fault| fault.interrupts_redis).map(|fault| (fault.from, fault.to + RESUMED));
+        let mut truth =
+            Self { spans: BTreeMap::new(), absences: BTreeMap::new(), without_redis: without_redis.collect() };
         for history in &record.histories {
-            truth.spans.entry(history.person.clone()).or_default().extend(spans(history, &record.downs));
+            truth.spans.entry(history.person.clone()).or_default().extend(spans(history, &record.exits));
         }
         for (person, spans) in &mut truth.spans {
             sign_outs(record, person, spans);
             spans.sort_by_key(|span| span.to);
             let mut gone = absences(spans, record);
             for absence in &mut gone {
-                // Signing out while away ends the grace at once.
+                // A sign-out while away ends the grace.
                 let mut left = signings_out(record, person).map(|(at, _)| at);
                 let left = left.find(|at| *at >= absence.from && absence.to.is_none_or(|to| *at < to));
-                absence.soonest = absence.soonest.min(left.unwrap_or(At::MAX));
+                absence.earliest = absence.earliest.min(left.unwrap_or(Moment::MAX));
             }
             truth.absences.insert(person.clone(), gone);
         }
         for absence in truth.absences.values_mut().flatten() {
-            absence.latest = prolonged(&truth.deaf, absence.from, absence.latest);
+            absence.latest = extended(&truth.without_redis, absence.from, absence.latest);
         }
         truth
     }
 
-    /// Whether a person had one connection or another at each moment between.
-    pub fn is_here_throughout(&self, person: &str, from: At, to: At) -> bool {
+    /// Returns whether a person was connected during the whole time.
+    pub fn is_here_throughout(&self, person: &str, from: Moment, to: Moment) -> bool {
         let inside = self.spans.get(person).is_some_and(|spans| {
             spans.iter().any(|span| span.from.is_some_and(|began| began <= from) && span.to >= from)
         });
         inside && !self.absences[person].iter().any(|gap| gap.from < to && gap.to.is_none_or(|end| end > from))
     }
 
-    /// Whether being told at `at` that a person went is explained by an absence of theirs.
-    pub fn excuses_leave(&self, person: &str, at: At) -> bool {
+    /// Returns whether an absence explains a leave of a person announced at `at`.
+    pub fn explains_leave(&self, person: &str, at: Moment) -> bool {
         self.absences.get(person).into_iter().flatten().any(|absence| {
-            let began = absence.soonest <= at && absence.to.is_none_or(|end| end >= absence.soonest);
-            began && absence.to.is_none_or(|end| at <= self.told_by(end))
+            let began = absence.earliest <= at && absence.to.is_none_or(|end| end >= absence.earliest);
+            began && absence.to.is_none_or(|end| at <= self.announced_by(end))
         })
     }
 
-    /// By when all who are not among these must have been told to be gone, of those who were gone at `at`.
-    pub fn told_without(&self, here: &BTreeSet<String>, at: At) -> At {
-        let gone = self.absences.iter().filter(|(name, _)| !here.contains(*name)).flat_map(|(_, gone)| gone);
+    /// Returns when the leaves of all absent at `at`, except these, must have been announced.
+    pub fn announced_without(&self, present: &BTreeSet<String>, at: Moment) -> Moment {
+        let gone = self.absences.iter().filter(|(name, _)| !present.contains(*name)).flat_map(|(_, gone)| gone);
         let gone = gone.filter(|absence| absence.from <= at && absence.to.is_none_or(|to| to > at));
         gone.map(|absence| absence.latest).max().unwrap_or(at).max(at)
     }
 
-    /// When news of a moment have reached everybody.
-    pub fn told_by(&self, at: At) -> At {
-        prolonged(&self.deaf, at, at + BEYOND + ALLOWANCE)
+    /// Returns when a change has reached all clients.
+    pub fn announced_by(&self, at: Moment) -> Moment {
+        extended(&self.without_redis, at, at + BEYOND + TOLERANCE)
     }
 
-    /// When Redis is heard again, as of a moment.
-    pub fn heard_from(&self, at: At) -> At {
-        prolonged(&self.deaf, at, at)
+    /// Returns when Redis works again, as of a moment.
+    pub fn redis_back_at(&self, at: Moment) -> Moment {
+        extended(&self.without_redis, at, at)
     }
 
-    /// How much of a time Redis was not heard.
-    pub fn deaf_within(&self, from: At, to: At) -> Duration {
-        self.deaf.iter().map(|(began, ended)| to.min(*ended).saturating_sub(from.max(*began))).sum()
+    /// Returns the part of a time without Redis.
+    pub fn without_redis_within(&self, from: Moment, to: Moment) -> Duration {
+        self.without_redis.iter().map(|(began, ended)| to.min(*ended).saturating_sub(from.max(*began))).sum()
     }
 }
 
-/// A deadline, put off by each time without Redis that falls before it.
-fn prolonged(deaf: &[(At, At)], from: At, mut deadline: At) -> At {
-    for (began, ended) in deaf {
+/// Extends a deadline by each time without Redis before it.
+fn extended(without_redis: &[(Moment, Moment)], from: Moment, mut deadline: Moment) -> Moment {
+    for (began, ended) in without_redis {
         if *began <= deadline && *ended >= from {
             deadline += ended.saturating_sub(from.max(*began));
         }
@@ -135,15 +137,23 @@ fn prolonged(deaf: &[(At, At)], from: At, mut deadline: At) -> At {
     deadline
 }
 
-/// The connections of one tab.
-pub fn spans(history: &History, downs: &[Down]) -> Vec<Span> {
+/// Returns the connections of one tab.
+pub fn spans(history: &History, exits: &[InstanceExit]) -> Vec<ConnectionSpan> {
     let mut spans = Vec::new();
-    let mut open: Option<Span> = None;
+    let mut open: Option<ConnectionSpan> = None;
     for (at, event) in &history.events {
         match event {
             Event::Connected(base) => {
-                let (how, killed) = (How::Cut, false);
-                open = Some(Span { base: base.clone(), asked: *at, from: None, to: *at, how, out: None, killed });
+                let (how, killed) = (EndReason::Cut, false);
+                open = Some(ConnectionSpan {
+                    base: base.clone(),
+                    asked: *at,
+                    from: None,
+                    to: *at,
+                    how,
+                    out: None,
+                    killed,
+                });
             }
             Event::Welcome { .. } => {
                 if let Some(span) = &mut open {
@@ -154,11 +164,11 @@ pub fn spans(history: &History, downs: &[Down]) -> Vec<Span> {
                 if let Some(mut span) = open.take() {
                     (span.to, span.how) = (*at, *how);
                     let since = span.from.unwrap_or(span.to);
-                    let fell = |down: &&Down| {
-                        !down.announced && down.base == span.base && down.at >= since && down.at <= span.to
+                    let fell = |exit: &&InstanceExit| {
+                        !exit.announced && exit.base == span.base && exit.at >= since && exit.at <= span.to
                     };
-                    if let Some(down) = downs.iter().find(fell) {
-                        (span.to, span.killed) = (down.at, true);
+                    if let Some(exit) = exits.iter().find(fell) {
+                        (span.to, span.killed) = (exit.at, true);
                     }
                     spans.push(span);
                 }
@@ -169,83 +179,85 @@ pub fn spans(history: &History, downs: &[Down]) -> Vec<Span> {
     spans
 }
 
-/// Signing out ends all tabs of a person, from the moment it was asked for.
-fn sign_outs(record: &Record, person: &str, spans: &mut [Span]) {
+/// Ends all connections of a person at the request to sign out.
+fn sign_outs(record: &Record, person: &str, spans: &mut [ConnectionSpan]) {
     for (at, out) in signings_out(record, person) {
         for span in spans.iter_mut().filter(|span| span.from.is_some_and(|from| from <= at) && span.to > at) {
-            (span.to, span.how, span.out) = (at, How::SignedOut, out);
+            (span.to, span.how, span.out) = (at, EndReason::SignedOut, out);
         }
     }
 }
 
-/// When a person asked to be signed out, and when they were told that they are.
-fn signings_out<'a>(record: &'a Record, person: &'a str) -> impl Iterator<Item = (At, Option<At>)> + 'a {
+/// Returns when a person requested a sign-out and when it was confirmed.
+fn signings_out<'a>(record: &'a Record, person: &'a str) -> impl Iterator<Item = (Moment, Option<Moment>)> + 'a {
     let histories = record.histories.iter().filter(move |history| history.person == person);
     histories.flat_map(|history| {
-        let asked = history.events.iter().enumerate().filter(|(_, (_, event))| matches!(event, Event::SigningOut));
+        let asked =
+            history.events.iter().enumerate().filter(|(_, (_, event))| matches!(event, Event::SignOutRequested));
         asked.map(|(i, (at, _))| {
-            let out = history.events[i..].iter().find(|(_, event)| matches!(event, Event::Out));
+            let out = history.events[i..].iter().find(|(_, event)| matches!(event, Event::SignedOutConfirmed));
             (*at, out.map(|(at, _)| *at))
         })
     })
 }
 
-/// Where no connection was. `spans` are in order of their end.
-fn absences(spans: &[Span], record: &Record) -> Vec<Absence> {
+/// Returns the times without a connection. `spans` are in order of their end.
+fn absences(spans: &[ConnectionSpan], record: &Record) -> Vec<Absence> {
     let mut live: Vec<_> = spans.iter().filter(|span| span.from.is_some()).collect();
     live.sort_by_key(|span| span.from);
     let mut absences = Vec::new();
-    let mut last: Option<&Span> = None;
+    let mut last: Option<&ConnectionSpan> = None;
     for span in live.iter().copied() {
         if let Some(last) = last.filter(|last| span.from.is_some_and(|from| from > last.to)) {
             absences.push(Absence { returning: Some(span.asked), ..absence(last, span.from, spans, record) });
         }
         last = last.filter(|last| last.to >= span.to).or(Some(span));
     }
-    if let Some(last) = last.filter(|last| last.how != How::Over) {
+    if let Some(last) = last.filter(|last| last.how != EndReason::RunOver) {
         absences.push(absence(last, None, spans, record));
     }
     absences
 }
 
-fn absence(last: &Span, to: Option<At>, spans: &[Span], record: &Record) -> Absence {
-    let (mut soonest, mut latest) = bounds(last, record);
+fn absence(last: &ConnectionSpan, to: Option<Moment>, spans: &[ConnectionSpan], record: &Record) -> Absence {
+    let (mut earliest, mut latest) = bounds(last, record);
     let far = record.grace + record.lease + DRAINING;
-    // Earlier connections may still be held somewhere, and tries that were never answered may have been counted.
+    // Instances may still hold earlier connections, and attempts without a reply may have been counted.
     for other in spans {
         if other.to + far >= last.to && to.is_none_or(|to| other.to < to) {
             let after = other.to > last.to;
             let (at_least, at_most) = bounds(other, record);
-            if last.how != How::SignedOut || after {
+            if last.how != EndReason::SignedOut || after {
                 latest = latest.max(at_most);
             }
             if after && other.from.is_none() {
-                soonest = soonest.min(at_least);
+                earliest = earliest.min(at_least);
             }
         }
     }
-    Absence { from: last.to, to, returning: None, soonest, latest, killed: last.killed }
+    Absence { from: last.to, to, returning: None, earliest, latest, killed: last.killed }
 }
 
-/// When the end of this connection may be told at the soonest, and must have been at the latest.
-fn bounds(span: &Span, record: &Record) -> (At, At) {
+/// Returns the earliest and the latest time to announce the end of this connection.
+fn bounds(span: &ConnectionSpan, record: &Record) -> (Moment, Moment) {
     let silence = (record.lease * 3 / 5).saturating_sub(Duration::from_millis(300));
     let (at_least, at_most) = match span.how {
         _ if span.killed => (silence, record.lease),
-        How::SignedOut => (Duration::ZERO, span.out.unwrap_or(span.to).saturating_sub(span.to)),
-        How::Drained => (DRAINED_AT_LEAST, DRAINING),
-        // An instance that cuts everybody has found itself reaped.
-        How::Closed(_) => (silence, record.lease.max(record.grace)),
-        How::Cut | How::Over => (record.grace.saturating_sub(Duration::from_millis(300)), record.grace),
+        EndReason::SignedOut => (Duration::ZERO, span.out.unwrap_or(span.to).saturating_sub(span.to)),
+        EndReason::Drained => (DRAIN_GRACE, DRAINING),
+        // An instance that closes all connections has lost its lease.
+        EndReason::Closed(_) => (silence, record.lease.max(record.grace)),
+        EndReason::Cut | EndReason::RunOver => (record.grace.saturating_sub(Duration::from_millis(300)), record.grace),
     };
-    let (mut soonest, mut latest) = (span.to + at_least, span.to + at_most);
-    if !span.killed && span.how != How::SignedOut {
-        // Its instance may go during the grace, and its lease or the wait for its return begins.
-        let away = |down: &&Down| down.base == span.base && down.at >= span.to && down.at <= span.to + record.grace;
-        for down in record.downs.iter().filter(away) {
-            soonest = soonest.min(down.at + silence);
-            latest = latest.max(down.at + if down.announced { DRAINING } else { record.lease });
+    let (mut earliest, mut latest) = (span.to + at_least, span.to + at_most);
+    if !span.killed && span.how != EndReason::SignedOut {
+        // Its instance may exit during the grace; then its lease or the drain limit applies.
+        let away =
+            |exit: &&InstanceExit| exit.base == span.base && exit.at >= span.to && exit.at <= span.to + record.grace;
+        for exit in record.exits.iter().filter(away) {
+            earliest = earliest.min(exit.at + silence);
+            latest = latest.max(exit.at + if exit.announced { DRAINING } else { record.lease });
         }
     }
-    (soonest, latest + BEYOND + ALLOWANCE)
+    (earliest, latest + BEYOND + TOLERANCE)
 }

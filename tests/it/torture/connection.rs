@@ -1,4 +1,4 @@
-//! One connection of somebody who must not mind that servers go away: nothing here panics on what a server does.
+//! One connection of a tab. Nothing here panics on what a server does.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -12,52 +12,52 @@ use tokio_tungstenite::{
 
 use crate::kit::{HttpClient, transcript::ChatMessage, ws_client::upgrade_request};
 
-use super::record::{Event, How};
+use super::record::{EndReason, Event};
 
-/// How long an upgrade, a sign-in or a frame written may take before somebody tries elsewhere.
-pub const PATIENCE: Duration = Duration::from_secs(3);
+/// Limit of an upgrade, a sign-in or the write of a frame.
+pub const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What all names begin with of those who chat; the others mean harm, or only read.
-pub const OURS: &str = "orang";
+/// The prefix of the participants' names; other clients are hostile or only read.
+pub const NAME_PREFIX: &str = "orang";
 
 /// An upgraded connection.
-pub struct Wire {
+pub struct Connection {
     socket: WebSocketStream<TcpStream>,
     said_bye: bool,
-    /// People who are not ours, and are here.
+    /// Members who are not participants.
     others: BTreeSet<String>,
 }
 
-/// What came.
-pub enum Came {
-    /// Something to remember.
+/// A received event.
+pub enum Incoming {
+    /// An event to record.
     Event(Event),
-    /// Something that only shows that the server is there.
+    /// A sign of life of the server.
     Sign,
-    /// A `bye`: come back after so long.
+    /// A `bye`, with the time to wait.
     Bye(Duration),
     /// The end.
-    End(How),
+    End(EndReason),
 }
 
-impl Wire {
-    /// Connects; the status if the upgrade was refused, none if nobody answered.
+impl Connection {
+    /// Connects; the error is the status of a refusal, or `None` without a response.
     pub async fn connect(http_client: &HttpClient) -> Result<Self, Option<u16>> {
         let (address, request) = upgrade_request(http_client, &[("origin", http_client.base())]);
         let upgrade = async {
             let stream = TcpStream::connect(address).await.map_err(tungstenite::Error::Io)?;
             client_async(request, stream).await
         };
-        match time::timeout(PATIENCE, upgrade).await {
+        match time::timeout(TIMEOUT, upgrade).await {
             Ok(Ok((socket, _))) => Ok(Self { socket, said_bye: false, others: BTreeSet::new() }),
             Ok(Err(tungstenite::Error::Http(response))) => Err(Some(response.status().as_u16())),
             Ok(Err(_)) | Err(_) => Err(None),
         }
     }
 
-    /// Sends a frame; that the connection is gone shows when reading.
+    /// Sends a frame; a lost connection shows at the next read.
     pub async fn send(&mut self, frame: Value) {
-        let _ = time::timeout(PATIENCE, self.socket.send(Message::text(frame.to_string()))).await;
+        let _ = time::timeout(TIMEOUT, self.socket.send(Message::text(frame.to_string()))).await;
     }
 
     /// Sends `join`.
@@ -69,44 +69,44 @@ impl Wire {
         .await;
     }
 
-    /// What comes next. Safe to cancel.
-    pub async fn next(&mut self) -> Came {
+    /// Waits for the next event. Safe to cancel.
+    pub async fn next(&mut self) -> Incoming {
         match self.socket.next().await {
             Some(Ok(Message::Text(text))) => self.frame(&serde_json::from_str(&text).unwrap_or(Value::Null)),
-            Some(Ok(Message::Close(frame))) => Came::End(self.end(frame.map(|frame| u16::from(frame.code)))),
-            Some(Ok(_)) => Came::Sign,
-            Some(Err(_)) | None => Came::End(self.end(None)),
+            Some(Ok(Message::Close(frame))) => Incoming::End(self.end(frame.map(|frame| u16::from(frame.code)))),
+            Some(Ok(_)) => Incoming::Sign,
+            Some(Err(_)) | None => Incoming::End(self.end(None)),
         }
     }
 
-    fn end(&self, code: Option<u16>) -> How {
+    fn end(&self, code: Option<u16>) -> EndReason {
         match code {
-            Some(1012) if self.said_bye => How::Drained,
-            Some(4001) => How::SignedOut,
-            code => How::Closed(code),
+            Some(1012) if self.said_bye => EndReason::Drained,
+            Some(4001) => EndReason::SignedOut,
+            code => EndReason::Closed(code),
         }
     }
 
-    fn frame(&mut self, frame: &Value) -> Came {
-        Came::Event(match frame["type"].as_str() {
+    fn frame(&mut self, frame: &Value) -> Incoming {
+        Incoming::Event(match frame["type"].as_str() {
             Some("welcome") => {
                 self.others = others(&frame["members"]["names"]).collect();
                 Event::Welcome {
                     recovered: frame["recovered"] == true,
-                    messages: frame["messages"].as_array().into_iter().flatten().map(said).collect(),
-                    members: ours(&frame["members"]["names"]).collect(),
+                    messages: frame["messages"].as_array().into_iter().flatten().map(message_from).collect(),
+                    members: participants_in(&frame["members"]["names"]).collect(),
                 }
             }
-            Some("message") => Event::Message(said(frame)),
+            Some("message") => Event::Message(message_from(frame)),
             Some("presence") => {
                 self.others.extend(others(&frame["joined"]));
-                for gone in others(&frame["left"]) {
-                    self.others.remove(&gone);
+                for name in others(&frame["left"]) {
+                    self.others.remove(&name);
                 }
                 let (joined, left): (Vec<_>, Vec<_>) =
-                    (ours(&frame["joined"]).collect(), ours(&frame["left"]).collect());
+                    (participants_in(&frame["joined"]).collect(), participants_in(&frame["left"]).collect());
                 if joined.is_empty() && left.is_empty() {
-                    return Came::Sign;
+                    return Incoming::Sign;
                 }
                 let count = frame["count"].as_u64().unwrap_or_default().saturating_sub(self.others.len() as u64);
                 Event::Presence { joined, left, count }
@@ -115,16 +115,16 @@ impl Wire {
             Some("error") => Event::Error(string(frame, "code")),
             Some("bye") => {
                 self.said_bye = frame["reason"] == "restart";
-                return Came::Bye(Duration::from_millis(frame["retry_after_ms"].as_u64().unwrap_or_default()));
+                return Incoming::Bye(Duration::from_millis(frame["retry_after_ms"].as_u64().unwrap_or_default()));
             }
-            Some("pong" | "typing") => return Came::Sign,
+            Some("pong" | "typing") => return Incoming::Sign,
             _ => Event::Error(format!("an unknown frame: {frame}")),
         })
     }
 }
 
-/// A message as JSON has it.
-pub fn said(frame: &Value) -> ChatMessage {
+/// Parses a message.
+pub fn message_from(frame: &Value) -> ChatMessage {
     ChatMessage {
         id: string(frame, "id"),
         nonce: string(frame, "nonce"),
@@ -138,13 +138,13 @@ fn string(frame: &Value, field: &str) -> String {
     frame[field].as_str().unwrap_or_default().to_owned()
 }
 
-/// The names in a list that are of people who chat here.
-pub fn ours(list: &Value) -> impl Iterator<Item = String> {
-    names(list).filter(|name| name.starts_with(OURS)).map(str::to_owned)
+/// Returns the names of participants in a list.
+pub fn participants_in(list: &Value) -> impl Iterator<Item = String> {
+    names(list).filter(|name| name.starts_with(NAME_PREFIX)).map(str::to_owned)
 }
 
 fn others(list: &Value) -> impl Iterator<Item = String> {
-    names(list).filter(|name| !name.starts_with(OURS)).map(str::to_owned)
+    names(list).filter(|name| !name.starts_with(NAME_PREFIX)).map(str::to_owned)
 }
 
 fn names(list: &Value) -> impl Iterator<Item = &str> {

@@ -12,37 +12,37 @@ use crate::{
     floor,
     generator::{
         dialect::Dialect,
-        order::{Load, Measured, Open, Opened},
+        request::{Load, LoadResult, Open, OpenResult},
     },
     process::{self, Failure, Process},
     redis::Redis,
     wait,
 };
 
-/// Who is measured.
+/// The kind of server to measure.
 #[derive(Clone, Debug)]
-pub enum Kind {
-    /// The least that fan-out can cost.
+pub enum ServerKind {
+    /// The minimal server.
     Floor,
-    /// This many instances of ruang on one Redis, with these settings beside the usual.
+    /// Instances of ruang on one Redis, with additional settings.
     Ruang { instances: usize, program: PathBuf, settings: Vec<(&'static str, String)> },
-    /// Two instances of something else on one Redis.
+    /// Two instances of another program on one Redis.
     Peer { program: PathBuf, dialect: Dialect },
     /// Redis alone: clients subscribe to it.
     Redis,
 }
 
-/// Servers, clients, and what is between them.
-pub struct Stage {
+/// Servers, their Redis, and the generator with its clients.
+pub struct Setup {
     pub driver: Driver,
     pub targets: Vec<SocketAddr>,
     pub redis: Option<Redis>,
-    pub opened: Option<Opened>,
+    pub opened: Option<OpenResult>,
     servers: Vec<Process>,
     dialect: Dialect,
 }
 
-/// A load as rows think of it.
+/// A load of a row.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     pub rate: f64,
@@ -50,11 +50,11 @@ pub struct Pace {
     pub seconds: f64,
 }
 
-/// How often something is measured before it is taken as it is.
+/// Highest number of attempts at a measurement that the generator could not keep up with.
 pub const ATTEMPTS: usize = 3;
 
-impl Kind {
-    /// The same with settings, where it has any.
+impl ServerKind {
+    /// Adds settings, if this is ruang.
     pub fn set(mut self, more: impl IntoIterator<Item = (&'static str, String)>) -> Self {
         if let Self::Ruang { settings, .. } = &mut self {
             settings.extend(more);
@@ -64,28 +64,28 @@ impl Kind {
 }
 
 impl Pace {
-    /// Nobody says anything.
+    /// A load without messages.
     pub fn silent(seconds: f64) -> Self {
         Self { rate: 0.0, senders: 1, seconds }
     }
 }
 
-/// The texts of the project's promise.
+/// Size of a text in bytes.
 const TEXT_BYTES: usize = 100;
-/// How long a load lasts before it is measured.
+/// Seconds of load before the measurement.
 const WARM_SECONDS: f64 = 2.0;
 
-impl Stage {
-    /// Starts the servers and brings clients into the room.
-    pub fn with_clients(kind: &Kind, clients: usize) -> Result<Self, Failure> {
-        let mut stage = Self::empty(kind)?;
-        stage.add(clients, 0.0)?;
-        Ok(stage)
+impl Setup {
+    /// Starts the servers and joins clients.
+    pub fn with_clients(kind: &ServerKind, clients: usize) -> Result<Self, Failure> {
+        let mut setup = Self::empty(kind)?;
+        setup.add(clients, 0.0)?;
+        Ok(setup)
     }
 
     /// Starts the servers.
-    pub fn empty(kind: &Kind) -> Result<Self, Failure> {
-        let mut stage = Self {
+    pub fn empty(kind: &ServerKind) -> Result<Self, Failure> {
+        let mut setup = Self {
             driver: Driver::start()?,
             targets: Vec::new(),
             redis: None,
@@ -94,39 +94,39 @@ impl Stage {
             dialect: Dialect::Plain,
         };
         match kind {
-            Kind::Floor => stage.start_floor()?,
-            Kind::Redis => {
-                let redis = stage.redis.insert(Redis::start()?);
-                stage.targets.push(redis.address());
-                stage.dialect = Dialect::Redis;
+            ServerKind::Floor => setup.start_floor()?,
+            ServerKind::Redis => {
+                let redis = setup.redis.insert(Redis::start()?);
+                setup.targets.push(redis.address());
+                setup.dialect = Dialect::Redis;
             }
-            Kind::Ruang { instances, program, settings } => {
-                stage.dialect = Dialect::Ruang;
-                stage.start_instances(*instances, program, settings)?;
+            ServerKind::Ruang { instances, program, settings } => {
+                setup.dialect = Dialect::Ruang;
+                setup.start_instances(*instances, program, settings)?;
             }
-            Kind::Peer { program, dialect } => {
-                stage.dialect = *dialect;
-                stage.start_instances(2, program, &[])?;
+            ServerKind::Peer { program, dialect } => {
+                setup.dialect = *dialect;
+                setup.start_instances(2, program, &[])?;
             }
         }
-        Ok(stage)
+        Ok(setup)
     }
 
-    /// Brings this many more clients into the room, spread over this time.
-    pub fn add(&mut self, clients: usize, over_seconds: f64) -> Result<Opened, Failure> {
+    /// Joins more clients, spread over this time.
+    pub fn add(&mut self, clients: usize, over_seconds: f64) -> Result<OpenResult, Failure> {
         let opened = self.driver.open(self.clients(clients, over_seconds))?;
         self.opened.get_or_insert_with(|| opened.clone());
         Ok(opened)
     }
 
-    /// Lets clients talk and measures; again, if the generator could not keep up with what it had to do.
-    pub fn run(&mut self, pace: Pace) -> Result<Measured, Failure> {
+    /// Runs a load and measures it; repeats it if the generator could not keep up.
+    pub fn run(&mut self, pace: Pace) -> Result<LoadResult, Failure> {
         if let Some(at) = self.servers.iter_mut().position(Process::has_ended) {
             return Err(format!("server {at} has ended").into());
         }
         let mut measured = self.driver.load(self.load(pace))?;
         for _ in 1..ATTEMPTS {
-            if measured.own.kept_up() {
+            if measured.stats.kept_up() {
                 break;
             }
             measured = self.driver.load(self.load(pace))?;
@@ -134,12 +134,12 @@ impl Stage {
         Ok(measured)
     }
 
-    /// What a generator is told of clients of this stage.
+    /// Builds the generator's request for more clients.
     pub fn clients(&self, count: usize, over_seconds: f64) -> Open {
         Open { dialect: self.dialect, targets: self.targets.clone(), count, over_seconds }
     }
 
-    /// What a generator is told of a pace; the last process it watches is Redis, if there is one.
+    /// Builds the generator's request for a load; the last watched process is Redis, if any.
     pub fn load(&self, pace: Pace) -> Load {
         let redis = self.redis.as_ref().map(Redis::id);
         Load {
@@ -152,23 +152,23 @@ impl Stage {
         }
     }
 
-    /// Seconds of CPU that the servers alone have used.
+    /// Returns the CPU seconds of the servers without Redis.
     pub fn servers_cpu(&self, measured: &[f64]) -> f64 {
         measured[..self.servers.len()].iter().sum()
     }
 
-    /// Microseconds of the servers' CPU for each delivery.
-    pub fn cost(&self, measured: &Measured) -> f64 {
+    /// Returns the servers' CPU microseconds per delivery.
+    pub fn cost(&self, measured: &LoadResult) -> f64 {
         self.servers_cpu(&measured.cpu) * 1e6 / measured.deliveries.max(1) as f64
     }
 
-    /// Bytes of memory that the servers have in use.
+    /// Returns the servers' resident memory in bytes.
     pub fn resident_bytes(&self) -> Result<f64, Failure> {
         let sizes = self.servers.iter().map(|server| process::resident_bytes(server.id()));
         Ok(sizes.collect::<Result<Vec<_>, _>>()?.iter().sum())
     }
 
-    /// The servers' processes.
+    /// Returns the process ids of the servers.
     pub fn server_ids(&self) -> Vec<u32> {
         self.servers.iter().map(Process::id).collect()
     }
@@ -204,7 +204,7 @@ impl Stage {
     }
 }
 
-/// Everything on, but for the limits that would stop so many clients of one address.
+/// Returns the command of an instance without the limits that would stop so many clients of one address.
 fn instance(program: &Path, address: SocketAddr, redis: &str) -> Command {
     let mut command = Command::new(program);
     command.env("RUANG_LISTEN", address.to_string()).env("REDIS_URL", redis);
