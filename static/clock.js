@@ -1,6 +1,8 @@
-// Times and days in the reader's time zone and language.
+// Times and days in the reader's time zone, language and region.
 
+/** They keep the time zone in which they were created. */
 const formats = new Map();
+let formatsZone;
 
 /** Shows a time in a <time> element: the hour as text, date and seconds as its title. */
 export function showTime(element, at, lang) {
@@ -30,6 +32,33 @@ export function isSameDay(a, b) {
 function daysBetween(at, now) {
   const midnight = (time) => new Date(time).setHours(0, 0, 0, 0);
   return Math.round((midnight(now) - midnight(at)) / 86_400_000);
+}
+
+/**
+ * Returns the language tag for times: the page's language with the region of the browser's languages, since one language
+ * writes times in many ways ("22:20", "10:20 PM").
+ */
+export function withRegion(lang, languages) {
+  const tags = languages.filter(isTag);
+  const exact = tags.find((tag) => tag.toLowerCase().split("-")[0] === lang);
+  const region = tags.map((tag) => new Intl.Locale(tag).region).find(Boolean);
+  return exact ?? (region ? `${lang}-${region}` : lang);
+}
+
+/** Returns what changes when the names of days or the times of messages do: the day and the time zone. */
+export function readCalendar(now = new Date()) {
+  const zone = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone !== formatsZone) formats.clear();
+  formatsZone = zone;
+  return `${now.toDateString()} ${zone}`;
+}
+
+function isTag(tag) {
+  try {
+    return Boolean(new Intl.Locale(tag));
+  } catch {
+    return false;
+  }
 }
 
 /** Creating a format costs far more than using it. */

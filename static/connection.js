@@ -65,7 +65,8 @@ export class Connection {
   #triedAt = -Infinity;
   /** The server asked not to come back before. */
   #notBefore = -Infinity;
-  #heardAt = -Infinity;
+  /** When the last frame came. */
+  heardAt = Infinity;
   /** Sockets in a row that were refused or closed for a fault, and why the last one was. */
   #failures = 0;
   #reason = null;
@@ -96,7 +97,7 @@ export class Connection {
   /** The user does something: connects soon. A connection that has been silent for too long is checked. */
   nudge() {
     if (!this.#isJoined) this.#nudge();
-    else if (this.#clock.now() - this.#heardAt > PING_INTERVAL_MS + CHECK_TIMEOUT_MS) this.check();
+    else if (this.#clock.now() - this.heardAt > PING_INTERVAL_MS + CHECK_TIMEOUT_MS) this.check();
   }
 
   /** Sends a frame; returns false while the connection does not take any. */
@@ -201,7 +202,7 @@ export class Connection {
 
   #receive(data) {
     const frame = JSON.parse(data);
-    this.#heardAt = this.#clock.now();
+    this.heardAt = this.#clock.now();
     // Whatever arrives shows that the connection is alive.
     this.#stopTimer("check");
     if (frame.type === "welcome") return this.#handleWelcome(frame);

@@ -12,3 +12,8 @@ export function compareIds(a, b) {
 export function isSameEpoch(a, b) {
   return a.split("-")[0] === b.split("-")[0];
 }
+
+/** Returns how many ids follow `a` up to `b`; null where they belong to different histories. */
+export function distance(a, b) {
+  return isSameEpoch(a, b) ? Number(b.split("-")[1]) - Number(a.split("-")[1]) : null;
+}

@@ -20,7 +20,7 @@ import { ScrollPosition } from "./scroll.js";
 import { StatusLine } from "./status.js";
 import { SafeStorage, watchKey } from "./storage.js";
 import { TabOutbox } from "./tab_outbox.js";
-import { readTexts } from "./texts.js";
+import { formatCount, readTexts } from "./texts.js";
 import { Timeline } from "./timeline.js";
 import { TimelineView } from "./timeline_view.js";
 import { TimelineWindow } from "./timeline_window.js";
@@ -30,6 +30,12 @@ import { isOutdated } from "./version.js";
 
 const MAX_LISTED_PEOPLE = 200;
 const MAX_FETCHES = 3;
+/** Pages of history that are loaded at most to find the first unread message. */
+const MAX_UNREAD_PAGES = 20;
+/** How often the day and the time zone are looked at. */
+const CALENDAR_MS = 30_000;
+/** Messages missed in a shorter interruption need no line above them. */
+const AWAY_MS = 30_000;
 
 const part = (id) => document.getElementById(id);
 const { you, since, textChars } = document.body.dataset;
@@ -72,7 +78,10 @@ async function loadHistory(gap, button) {
   try {
     const request = timeline.historyRequest(gap);
     const page = await api.fetchMessages(request.before);
-    scroll.preserve(() => timeline.insertHistory(request, page));
+    scroll.preserve(() => {
+      timeline.insertHistory(request, page);
+      unread.locate(messagesOfOthers());
+    });
     button.textContent = label;
   } catch {
     button.textContent = texts.load_failed;
@@ -93,6 +102,7 @@ earlier.addEventListener("click", showOlder);
 scroll.hasBelow = () => !timelineWindow.atEnd;
 scroll.onReturn = () => timelineWindow.moveToEnd();
 scroll.onScroll = ({ nearStart, nearEnd }) => {
+  if (unread.away > 0) updateJumpUp();
   if (nearEnd && !timelineWindow.atEnd) scroll.preserve(() => timelineWindow.moveDown());
   else if (nearStart && earlier.textContent !== texts.load_failed) showOlder();
 };
@@ -108,8 +118,45 @@ const unread = new UnreadTracker({
     document.title = unread.count > 0 ? `(${unread.count}) ${title}` : title;
     scroll.unread = unread.count;
     timelineView.firstUnreadId = unread.firstId;
+    updateJumpUp();
   },
 });
+
+const messagesOfOthers = () =>
+  timeline.rows
+    .filter(({ kind }) => kind === "message")
+    .map(({ message }) => message)
+    .filter(({ from, removed }) => from !== you && !removed && !mutes.has(from));
+
+/** The way up to the first unread message, where that is out of sight. */
+const jumpUp = part("jump-unread");
+function updateJumpUp() {
+  // The page may be about to scroll to its end.
+  requestAnimationFrame(() => requestAnimationFrame(showJumpUp));
+}
+
+function showJumpUp() {
+  const line = timelineView.unreadLine;
+  if (unread.away > 0 && line && !scroll.isAbove(line)) unread.clearAway();
+  jumpUp.hidden = unread.away === 0;
+  jumpUp.textContent = unread.away > 0 ? formatCount(texts, texts.unread_counted, unread.away) : "";
+}
+
+/** Loads what is missing up to the first unread message, and shows it. */
+async function goToUnread() {
+  for (let n = 0; n < MAX_UNREAD_PAGES && timeline.hasOlder && unread.isOlderUnread(timeline.oldestId()); n += 1) {
+    await loadHistory(null, earlier);
+    if (earlier.textContent === texts.load_failed) return;
+  }
+  const row = timeline.rowOf(unread.firstId);
+  if (row) {
+    timelineWindow.moveTo(row);
+    scroll.scrollTo(timelineView.unreadLine);
+  }
+  unread.clearAway();
+  part("scroll").focus({ preventScroll: true });
+}
+jumpUp.addEventListener("click", goToUnread);
 
 function updatePresent() {
   unread.present = isInFront() && scroll.atEnd;
@@ -117,6 +164,7 @@ function updatePresent() {
 }
 
 function handleMessage(message) {
+  timelineView.refreshCalendar();
   const isMuted = mutes.has(message.from);
   if (!isMuted) unread.add(message);
   if (unread.present) readMarker.advance(message.id);
@@ -125,9 +173,14 @@ function handleMessage(message) {
   if (preferences.get("notify")) alerts.notify(message, document.querySelector("link[rel=icon]").href);
 }
 
+/** The connection was lost for a while: the messages that a welcome brings are marked as unread, also in front of the user. */
+function markMissed(lastId, { messages }) {
+  const ids = new Set(messages.map(({ id }) => id));
+  unread.resume(messagesOfOthers().filter(({ id }) => ids.has(id)), lastId, messages.length);
+}
+
+const lastReadId = readMarker.id;
 scroll.onChange = updatePresent;
-const others = timeline.rows.map(({ message }) => message).filter(({ from }) => from !== you && !mutes.has(from));
-unread.resume(others, readMarker.id);
 
 const boxes = { notices: part("prefer-notices"), sound: part("prefer-sound"), notify: part("prefer-notify") };
 const preferences = new Preferences({
@@ -182,6 +235,8 @@ watchKey(keys.preferences, () => preferences.reload());
 composer.getNames = () => (presence.sortedNames(you, texts.lang) ?? []).filter((name) => name !== you);
 
 let welcomes = 0;
+/** When the last frame came before the connection was lost. */
+let lostAt = Infinity;
 const connection = new Connection({
   openSocket: () => new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`, "ruang.v1"),
   probe: api.probe,
@@ -190,11 +245,17 @@ const connection = new Connection({
   getSince: () => timeline.since,
   onFrame: (frame, request) => {
     if (frame.type !== "welcome") return conversation.handleFrame(frame);
+    const lastId = timeline.since;
     scroll.preserve(() => conversation.handleFrame(frame, request));
+    if (request && Date.now() - lostAt > AWAY_MS) markMissed(lastId, frame);
+    lostAt = Infinity;
     afterWelcome(frame);
   },
   onState: (change) => {
-    if (change.state === "waiting" || change.state === "ended") conversation.handleDisconnect();
+    if (change.state === "waiting" || change.state === "ended") {
+      conversation.handleDisconnect();
+      lostAt = Math.min(lostAt, connection.heardAt);
+    }
     status.show(change);
     // The form says why; drafts and unsent messages stay in the storage for the same name.
     if (change.state === "ended") location.replace(`/?why=${change.why}`);
@@ -284,7 +345,7 @@ addEventListener("blur", updatePresent);
 document.addEventListener("visibilitychange", () => {
   updatePresent();
   if (document.visibilityState !== "visible") return;
-  timelineView.refresh();
+  timelineView.refreshCalendar();
   checkConnection();
 });
 part("sign-out").addEventListener("submit", () => {
@@ -294,5 +355,7 @@ part("sign-out").addEventListener("submit", () => {
 
 outboxView.show(outbox.entries);
 scroll.scrollToEnd();
+unread.resume(messagesOfOthers(), lastReadId, timeline.rows.length);
+setInterval(() => timelineView.refreshCalendar(), CALENDAR_MS);
 connection.connect();
 document.documentElement.dataset.ready = "";

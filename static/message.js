@@ -59,7 +59,7 @@ function cloneTemplate() {
 /** Adds what needs the script: links, mentions, local time, folding. */
 function enhance(element, message, { you, texts }) {
   const [text, time] = [element.querySelector(".text"), element.querySelector("time")];
-  if (message.at) showTime(time, message.at, texts.lang);
+  if (message.at) showTime(time, message.at, texts.locale);
   // Focus by touch or click shows the full date, as hovering does.
   time.tabIndex = -1;
   if (message.removed) return text.replaceChildren(texts.removed);

@@ -4,6 +4,8 @@ import { formatCount } from "./texts.js";
 
 const NEAR_PX = 30;
 const EDGE_PX = 600;
+/** The distance of a row that is scrolled to from the upper edge. */
+const TOP_PX = 48;
 
 /**
  * Keeps a scrolled box at its end while the reader is there, and offers a button to return when they are not. Calls
@@ -72,6 +74,17 @@ export class ScrollPosition {
     this.onReturn();
     this.#pin();
     this.#setAtEnd(true);
+  }
+
+  /** Scrolls to an element above the newest message. */
+  scrollTo(element) {
+    this.#setAtEnd(false);
+    this.#box.scrollTop += element.getBoundingClientRect().top - this.#box.getBoundingClientRect().top - TOP_PX;
+  }
+
+  /** Returns whether an element is above the visible part of the box. */
+  isAbove(element) {
+    return element.getBoundingClientRect().bottom <= this.#box.getBoundingClientRect().top;
   }
 
   /** Reading the height of the box forces a layout: once a frame at most. */

@@ -1,8 +1,11 @@
 // The page's texts in its language, as the server embeds them.
 
-/** Reads the texts from the page. */
-export function readTexts(document) {
-  return JSON.parse(document.getElementById("texts").textContent);
+import { withRegion } from "./clock.js";
+
+/** Reads the texts from the page; `locale` is the language tag for its times. */
+export function readTexts(document, languages = navigator.languages) {
+  const texts = JSON.parse(document.getElementById("texts").textContent);
+  return { ...texts, locale: withRegion(texts.lang, languages) };
 }
 
 /** Replaces the placeholders of a text: {username}, {count}, and so on. */

@@ -5,13 +5,17 @@ import { compareIds, isSameEpoch } from "./id.js";
 /** More rows than this are trimmed at the top: a page that stays open for days must not grow forever. */
 export const MAX_ROWS = 2000;
 
+/** Where the reader is at the top, nothing is trimmed there. Beyond this, the rows below them give way to a gap. */
+export const MAX_ROWS_READING = 10_000;
+
 /** One presence notice names at most this many events and counts the others. */
 export const MAX_EVENTS = 50;
 
 /**
  * Rows are { kind: "message", message }, { kind: "presence", events, joined, left } (joins and leaves between two
  * messages; `events` are the latest, { what, username }) or { kind: "gap", after, before, missed }. The timeline calls
- * `view` with each change: insert(row, nextRow), remove(row), replace(row), clear() and showOlder(hasOlder).
+ * `view` with each change: insert(row, nextRow), remove(row), replace(row), clear() and showOlder(hasOlder); its
+ * `isRead(row)` returns whether a reader above the newest message may be looking at a row.
  */
 export class Timeline {
   #rows = [];
@@ -104,6 +108,11 @@ export class Timeline {
     this.#view.replace(row);
   }
 
+  /** Returns the row of a message, or undefined. */
+  rowOf(id) {
+    return this.#byId.get(id);
+  }
+
   /** Returns the id of the oldest message, or null. */
   oldestId() {
     return this.#rows.find((row) => row.kind === "message")?.message.id ?? null;
@@ -173,9 +182,28 @@ export class Timeline {
     const next = this.#rows[index];
     this.#put(row, index);
     this.#view.insert(row, next);
-    if (keep || this.#rows.length <= MAX_ROWS) return;
-    this.#remove(this.#rows[0]);
-    this.#setHasOlder(true);
+    if (!keep) this.#trim();
+  }
+
+  #trim() {
+    while (this.#rows.length > MAX_ROWS && !this.#view.isRead(this.#rows[0])) {
+      this.#remove(this.#rows[0]);
+      this.#setHasOlder(true);
+    }
+    while (this.#rows.length > MAX_ROWS_READING) this.#trimBelowReader();
+  }
+
+  /** Extends the gap below the rows that are being read by a row, and creates it first. */
+  #trimBelowReader() {
+    const index = this.#rows.findIndex((row) => !this.#view.isRead(row));
+    if (this.#rows[index].kind !== "gap") {
+      const after = this.#rows.slice(0, index).findLast(({ kind }) => kind === "message").message.id;
+      this.#put({ kind: "gap", after, before: null, missed: null }, index);
+    }
+    const gap = this.#rows[index];
+    this.#remove(this.#rows[index + 1]);
+    gap.missed = null;
+    gap.before = this.#rows.slice(index, index + MAX_ROWS).find(({ kind }) => kind === "message").message.id;
   }
 
   #setHasOlder(hasOlder) {

@@ -1,6 +1,6 @@
 // The rows of the timeline as elements.
 
-import { formatDay, isSameDay } from "./clock.js";
+import { formatDay, isSameDay, readCalendar, showTime } from "./clock.js";
 import { createButton, createElement } from "./element.js";
 import { adoptMessage, createMessage } from "./message.js";
 import { continuesGroup } from "./message_grouping.js";
@@ -17,6 +17,7 @@ export class TimelineView {
   #elements = new Map();
   #rows = new WeakMap();
   #firstUnreadId = null;
+  #calendar = readCalendar();
   onLoad = () => {};
   /** Called with whether the server may have older messages. */
   showOlder = () => {};
@@ -87,7 +88,23 @@ export class TimelineView {
     this.#scroll.preserve(() => elements.forEach((element) => this.#decorate(element)));
   }
 
-  /** Days change their names at midnight; people are muted and unmuted. */
+  /** Returns the line above the first unread message, if it is in the page. */
+  get unreadLine() {
+    return this.#list.querySelector(".unread");
+  }
+
+  /** At midnight days change their names; a traveller's time zone changes the times. */
+  refreshCalendar() {
+    const calendar = readCalendar();
+    if (calendar === this.#calendar) return;
+    this.#calendar = calendar;
+    for (const time of this.#list.querySelectorAll("time[datetime]")) {
+      showTime(time, Date.parse(time.dateTime), this.#texts.locale);
+    }
+    this.refresh();
+  }
+
+  /** Something that concerns many rows has changed: the calendar, or who is muted. */
   refresh() {
     this.#scroll.preserve(() => Array.from(this.#list.children, (element) => this.#decorate(element)));
   }
@@ -114,7 +131,7 @@ export class TimelineView {
     const isGrouped = continuesGroup(previous, row.message) && !startsDay && !startsUnread;
     element.classList.toggle("grouped", isGrouped);
     setLine(element, "unread", startsUnread && this.#texts.unread);
-    setLine(element, "day", startsDay && formatDay(at, this.#texts.lang));
+    setLine(element, "day", startsDay && formatDay(at, this.#texts.locale));
   }
 
   #messageBefore(element) {

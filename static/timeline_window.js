@@ -27,6 +27,11 @@ export class TimelineWindow {
     for (const row of rows) this.#put(row, this.#shown.length);
   }
 
+  /** Whether a reader above the newest message may be looking at a row. */
+  isRead(row) {
+    return this.#set.has(row) && this.#isReading();
+  }
+
   /** Whether there are rows above the window. */
   get hasAbove() {
     return this.#shown.length > 0 && this.#getRows()[0] !== this.#shown[0];
@@ -89,6 +94,16 @@ export class TimelineWindow {
     if (this.atEnd) return;
     this.clear();
     this.#append(this.#getRows().slice(-STEP));
+  }
+
+  /** Moves the window to a row. */
+  moveTo(row) {
+    if (this.#set.has(row)) return;
+    const rows = this.#getRows();
+    const from = Math.max(0, rows.indexOf(row) - STEP);
+    this.clear();
+    this.#append(rows.slice(from, from + 2 * STEP));
+    this.atEnd = from + 2 * STEP >= rows.length;
   }
 
   #append(rows) {

@@ -1,37 +1,69 @@
 // Unread messages: their number, and the first of them. Does not touch the DOM.
 
-import { compareIds } from "./id.js";
+import { compareIds, distance } from "./id.js";
 
 /**
- * `onChange` is called when `count` or `firstId` changed. The user is `present` while they look at the newest messages.
+ * `onChange` is called when `count`, `firstId` or `away` changed. The user is `present` while they look at the newest
+ * messages.
  */
 export class UnreadTracker {
   #present;
   #onChange;
+  /** The id after which messages are unread; null where that is known by `firstId` alone. */
+  #since = null;
   /** Messages of others since the user left. */
   count = 0;
   /** The id of the first message that was unread when it arrived; null where there is none. */
   firstId = null;
+  /** The number of messages from the first unread one, once the user is back; 0 where they know their way. */
+  away = 0;
 
   constructor({ present = true, onChange }) {
     this.#present = present;
     this.#onChange = onChange;
   }
 
-  /** Counts the messages since the one read last, on an earlier visit. */
-  resume(messages, lastReadId) {
+  /**
+   * Counts the messages since the one read last: on an earlier visit, or before the connection was lost. `others` are
+   * the loaded messages of others, `loaded` is the number of all; earlier ones may be unread too, but not loaded.
+   */
+  resume(others, lastReadId, loaded = others.length) {
     if (lastReadId === null) return;
-    const unread = messages.filter(({ id }) => compareIds(id, lastReadId) > 0);
-    if (unread.length === 0 || unread.length === messages.length) return;
-    this.firstId = unread[0].id;
-    this.count = this.#present ? 0 : unread.length;
+    const unread = others.filter(({ id }) => compareIds(id, lastReadId) > 0);
+    if (unread.length === 0) return;
+    const isPartial = unread.length === others.length;
+    const missing = isPartial ? (distance(lastReadId, others.at(-1).id) ?? loaded) - loaded : 0;
+    const total = unread.length + Math.max(0, missing);
+    if (this.#present || this.count === 0) {
+      this.#since = lastReadId;
+      this.firstId = unread[0].id;
+    }
+    if (this.#present) this.away = total;
+    else this.count = Math.max(this.count, total);
     this.#onChange();
+  }
+
+  /** Earlier messages of others were loaded: the first unread one may be among them. */
+  locate(others) {
+    if (this.#since === null || this.firstId === null) return;
+    const first = others.find(({ id }) => compareIds(id, this.#since) > 0);
+    if (!first || compareIds(first.id, this.firstId) >= 0) return;
+    this.firstId = first.id;
+    this.#onChange();
+  }
+
+  /** Whether unread messages can be older than this one. */
+  isOlderUnread(id) {
+    return this.firstId !== null && this.#since !== null && (distance(this.#since, id) ?? 0) > 1;
   }
 
   /** Counts a message of another person. */
   add({ id }) {
     if (this.#present) return;
-    if (this.count === 0) this.firstId = id;
+    if (this.count === 0) {
+      this.firstId = id;
+      this.#since = null;
+    }
     this.count += 1;
     this.#onChange();
   }
@@ -40,6 +72,14 @@ export class UnreadTracker {
   clearMark() {
     if (this.firstId === null) return;
     this.firstId = null;
+    this.away = 0;
+    this.#onChange();
+  }
+
+  /** The user has found the first unread message. */
+  clearAway() {
+    if (this.away === 0) return;
+    this.away = 0;
     this.#onChange();
   }
 
@@ -50,6 +90,7 @@ export class UnreadTracker {
   set present(present) {
     this.#present = present;
     if (!present || this.count === 0) return;
+    this.away = this.count;
     this.count = 0;
     this.#onChange();
   }

@@ -196,6 +196,7 @@ pub struct Script {
     pub mute: &'static str,
     pub empty: &'static str,
     pub unread: &'static str,
+    pub unread_counted: Counted,
     pub show_more: &'static str,
     pub show_less: &'static str,
     pub gap: &'static str,

@@ -11,6 +11,7 @@ mod payloads;
 mod people;
 mod reading;
 mod refused;
+mod returning;
 mod storage;
 mod text;
 mod writing;

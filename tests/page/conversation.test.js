@@ -7,7 +7,7 @@ import { Presence } from "../../static/presence.js";
 import { Timeline } from "../../static/timeline.js";
 import { fakeStorage } from "./fake_storage.js";
 
-const NO_VIEW = { insert() {}, remove() {}, replace() {}, clear() {}, showOlder() {} };
+const NO_VIEW = { insert() {}, remove() {}, replace() {}, clear() {}, showOlder() {}, isRead: () => false };
 
 function chat() {
   const world = { sent: [], online: true, delayed: [], typing: [], reported: [] };

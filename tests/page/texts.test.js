@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { formatDay, isSameDay } from "../../static/clock.js";
+import { formatDay, isSameDay, readCalendar, showTime, withRegion } from "../../static/clock.js";
 import { isSendKey, measure } from "../../static/composer.js";
 import { formatCount, formatText } from "../../static/texts.js";
 
@@ -37,5 +37,39 @@ test("enter_sends_unless_shifted_composing_or_on_touch", () => {
   assert.ok(!isSendKey(key({}), true));
   for (const more of [{ shiftKey: true }, { isComposing: true }, { keyCode: 229 }, { key: "a" }]) {
     assert.ok(!isSendKey(key(more), false));
+  }
+});
+
+test("times_follow_the_region_of_the_browser", () => {
+  for (const [lang, languages, expected] of [
+    ["en", ["en-GB", "en"], "en-GB"],
+    ["en", ["de-DE", "en-US"], "en-US"],
+    ["en", ["de-DE"], "en-DE"],
+    ["id", ["en-GB"], "id-GB"],
+    ["id", ["id"], "id"],
+    ["id", ["nonsense tag", ""], "id"],
+    ["en", [], "en"],
+  ]) {
+    assert.equal(withRegion(lang, languages), expected, languages.join());
+  }
+  const element = { dataset: {} };
+  showTime(element, new Date(2026, 10, 23, 22, 20), "en-GB");
+  assert.equal(element.textContent, "22:20");
+});
+
+test("another_time_zone_changes_the_times", () => {
+  const element = { dataset: {} };
+  const zone = process.env.TZ;
+  try {
+    const times = ["Asia/Jakarta", "Asia/Tokyo"].map((name) => {
+      process.env.TZ = name;
+      readCalendar();
+      showTime(element, Date.UTC(2026, 10, 23, 12), "en-GB");
+      return element.textContent;
+    });
+    assert.deepEqual(times, ["19:00", "21:00"]);
+  } finally {
+    if (zone === undefined) delete process.env.TZ;
+    else process.env.TZ = zone;
   }
 });

@@ -17,6 +17,7 @@ function shown() {
     replace: () => {},
     clear: () => rows.splice(0),
     showOlder: (hasOlder) => older.push(hasOlder),
+    isRead: () => false,
   };
   const timeline = new Timeline(view);
   const text = () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Timeline } from "../../static/timeline.js";
+import { MAX_ROWS_READING, Timeline } from "../../static/timeline.js";
 import { MAX_SHOWN, TimelineWindow } from "../../static/timeline_window.js";
 
 const message = (n) => ({ id: `7-${n}`, nonce: `n${n}`, from: "adi", text: `${n}`, at: n });
@@ -82,4 +82,49 @@ test("change_outside_the_window_does_not_reach_the_view", () => {
   world.timeline.markRemoved("7-1");
   world.timeline.applyWelcome({ recovered: false, missed: null, messages: range(900, 901), head: "7-901" }, null);
   assert.equal(world.timeline.rows.length, 3);
+});
+
+test("reader_at_the_top_of_loaded_rows_loses_none", () => {
+  const world = page();
+  for (const each of range(1001, 3000)) world.timeline.add(each);
+  world.isReading = true;
+  while (world.window.moveUp()) world.bounds();
+  world.loadEarlier(range(851, 1000));
+  while (world.window.moveUp()) world.bounds();
+  const bounds = world.bounds();
+  assert.equal(bounds[0], 851);
+  for (const each of range(3001, 3100)) world.timeline.add(each);
+  assert.deepEqual(world.bounds(), bounds);
+  assert.equal(world.timeline.rows.length, 2250);
+  world.isReading = false;
+  world.window.moveToEnd();
+  world.timeline.add(message(3101));
+  assert.equal(world.timeline.rows.length, 2000);
+});
+
+test("rows_below_a_reader_at_the_top_give_way_to_a_gap", () => {
+  const world = page();
+  for (const each of range(1, 400)) world.timeline.add(each);
+  world.isReading = true;
+  while (world.window.moveUp());
+  const bounds = world.bounds();
+  for (const each of range(401, MAX_ROWS_READING + 50)) world.timeline.add(each);
+  assert.equal(world.timeline.rows.length, MAX_ROWS_READING);
+  assert.deepEqual(world.bounds(), bounds);
+  const gaps = world.timeline.rows.filter(({ kind }) => kind === "gap");
+  assert.deepEqual(gaps, [{ kind: "gap", after: `7-${bounds[1]}`, before: `7-${bounds[1] + 52}`, missed: null }]);
+  const [gap] = gaps;
+  const missing = range(bounds[1] + 1, bounds[1] + 51);
+  world.timeline.insertHistory(world.timeline.historyRequest(gap), { messages: missing, more: false });
+  const texts = world.timeline.rows.map(({ message }) => Number(message.text));
+  assert.deepEqual(texts, range(1, MAX_ROWS_READING + 50).map(({ text }) => Number(text)));
+});
+
+test("window_moves_to_a_row_far_above", () => {
+  const world = page();
+  for (const each of range(1, 1000)) world.timeline.add(each);
+  world.isReading = true;
+  world.window.moveTo(world.timeline.rowOf("7-400"));
+  assert.deepEqual(world.bounds(), [300, 499]);
+  assert.equal(world.window.atEnd, false);
 });

@@ -135,6 +135,9 @@ pub(super) static TEXTS: Texts = Texts {
         mute: "Mute",
         empty: "No messages yet. Say hello!",
         unread: "New since you left",
+        unread_counted: Counted {
+            one: "↑ {count} message since you left", other: "↑ {count} messages since you left"
+        },
         show_more: "Show more",
         show_less: "Show less",
         gap: "Some messages were missed.",

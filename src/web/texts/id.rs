@@ -138,6 +138,7 @@ pub(super) static TEXTS: Texts = Texts {
         mute: "Bisukan",
         empty: "Belum ada pesan. Mulailah menyapa!",
         unread: "Belum dibaca",
+        unread_counted: Counted::always("↑ {count} pesan sejak Anda pergi"),
         show_more: "Tampilkan semua",
         show_less: "Ringkas",
         gap: "Sebagian pesan terlewat.",

@@ -1,0 +1,58 @@
+//! Returning to the room: what is new, and when it was.
+
+use super::{TEXT, sari_alone, signs_in};
+use crate::kit::Browser;
+
+const UNREAD: &str =
+    "return document.querySelector('#timeline .unread')?.parentElement.querySelector('.text').textContent";
+
+#[tokio::test]
+async fn many_missed_messages_get_a_count_a_line_and_a_way_up() {
+    let (cluster, sari) = sari_alone().await;
+    let mut budi = cluster.guest(0, "budi").await;
+    budi.say_kept("terakhir dibaca").await;
+    sari.shows(TEXT, "terakhir dibaca").await;
+    sari.open("about:blank").await;
+    for n in 1..=120 {
+        budi.say(&format!("pesan {n}")).await;
+    }
+    budi.catch_up().await;
+    sari.open(&format!("{}/chat", cluster.base(0))).await;
+    sari.shows("#jump-unread", "120 pesan sejak Anda pergi").await;
+    sari.is_accessible("many missed messages").await;
+    sari.click("#jump-unread").await;
+    sari.comes_to(UNREAD, "pesan 1").await;
+    let in_view = "const line = document.querySelector('#timeline .unread').getBoundingClientRect(), \
+        box = document.querySelector('#scroll').getBoundingClientRect(); \
+        return line.top >= box.top && line.bottom <= box.bottom";
+    sari.comes_to(in_view, true).await;
+    sari.comes_to("return document.querySelector('#jump-unread').hidden", true).await;
+    sari.shows("#jump", "").await;
+}
+
+#[tokio::test]
+async fn midnight_renames_the_days() {
+    let (cluster, sari) = sari_alone().await;
+    let mut budi = cluster.guest(0, "budi").await;
+    budi.say_kept("sebelum tengah malam").await;
+    sari.shows("#timeline .day", "Hari ini").await;
+    let tomorrow = "window.Date = class extends Date { \
+        constructor(...parts) { if (parts.length) super(...parts); else super(Date.now() + 864e5) } \
+        static now() { return super.now() + 864e5 } }";
+    sari.script(tomorrow, vec![]).await;
+    budi.say_kept("sesudah tengah malam").await;
+    sari.shows("#timeline .day", "Kemarin").await;
+    assert_eq!(sari.texts("#timeline .day").await, ["Kemarin"]);
+}
+
+#[tokio::test]
+async fn times_follow_the_region_of_the_browser() {
+    let (cluster, _) = sari_alone().await;
+    cluster.guest(0, "budi").await.say_kept("pukul berapa?").await;
+    for (region, form) in [("en-GB", r"^\d\d:\d\d$"), ("en-US", r"^\d\d:\d\d.[AP]M$")] {
+        let page = Browser::start(region).await;
+        signs_in(&page, cluster.base(0), region).await;
+        let matches = format!("return /{form}/.test(document.querySelector('#timeline time').textContent)");
+        page.comes_to(&matches, true).await;
+    }
+}
