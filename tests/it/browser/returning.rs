@@ -9,12 +9,12 @@ const UNREAD: &str =
 #[tokio::test]
 async fn many_missed_messages_get_a_count_a_line_and_a_way_up() {
     let (cluster, sari) = sari_alone().await;
-    let mut budi = cluster.guest(0, "budi").await;
-    budi.say_kept("terakhir dibaca").await;
+    let mut budi = cluster.join(0, "budi").await;
+    budi.send_acked("terakhir dibaca").await;
     sari.shows(TEXT, "terakhir dibaca").await;
     sari.open("about:blank").await;
     for n in 1..=120 {
-        budi.say(&format!("pesan {n}")).await;
+        budi.send_text(&format!("pesan {n}")).await;
     }
     budi.catch_up().await;
     sari.open(&format!("{}/chat", cluster.base(0))).await;
@@ -33,14 +33,14 @@ async fn many_missed_messages_get_a_count_a_line_and_a_way_up() {
 #[tokio::test]
 async fn midnight_renames_the_days() {
     let (cluster, sari) = sari_alone().await;
-    let mut budi = cluster.guest(0, "budi").await;
-    budi.say_kept("sebelum tengah malam").await;
+    let mut budi = cluster.join(0, "budi").await;
+    budi.send_acked("sebelum tengah malam").await;
     sari.shows("#timeline .day", "Hari ini").await;
     let tomorrow = "window.Date = class extends Date { \
         constructor(...parts) { if (parts.length) super(...parts); else super(Date.now() + 864e5) } \
         static now() { return super.now() + 864e5 } }";
     sari.script(tomorrow, vec![]).await;
-    budi.say_kept("sesudah tengah malam").await;
+    budi.send_acked("sesudah tengah malam").await;
     sari.shows("#timeline .day", "Kemarin").await;
     assert_eq!(sari.texts("#timeline .day").await, ["Kemarin"]);
 }
@@ -48,7 +48,7 @@ async fn midnight_renames_the_days() {
 #[tokio::test]
 async fn times_follow_the_region_of_the_browser() {
     let (cluster, _) = sari_alone().await;
-    cluster.guest(0, "budi").await.say_kept("pukul berapa?").await;
+    cluster.join(0, "budi").await.send_acked("pukul berapa?").await;
     for (region, form) in [("en-GB", r"^\d\d:\d\d$"), ("en-US", r"^\d\d:\d\d.[AP]M$")] {
         let page = Browser::start(region).await;
         signs_in(&page, cluster.base(0), region).await;
