@@ -134,6 +134,6 @@ export class Composer {
     this.#counter.textContent = shown ? formatCount(this.#texts, forms, Math.abs(left)) : "";
     this.#counter.classList.toggle("over", left < 0);
     this.#send.disabled = left < 0;
-    this.#box.ariaInvalid = String(left < 0);
+    this.#box.setAttribute("aria-invalid", String(left < 0));
   }
 }

@@ -69,6 +69,8 @@ pub struct Chat {
     pub newest: &'static str,
     pub earlier: &'static str,
     pub no_script: &'static str,
+    pub too_old: &'static str,
+    pub fault: &'static str,
     pub search: &'static str,
     pub preferences: &'static str,
     pub prefer_notices: &'static str,

@@ -36,6 +36,8 @@ pub(super) static TEXTS: Texts = Texts {
         newest: "To the newest message",
         earlier: "Load earlier messages",
         no_script: "Without JavaScript this page only shows the newest messages, with times in UTC: no new messages come in, and there is no list of people and no way to write. Turn JavaScript on and reload this page.",
+        too_old: "This browser is too old for the room: you can read the newest messages, but not write. Update it, or use another browser.",
+        fault: "Part of this page has failed. What you wrote is kept: reload the page.",
         search: "Search for a name",
         preferences: "Preferences",
         prefer_notices: "Show who joins and leaves",

@@ -36,6 +36,8 @@ pub(super) static TEXTS: Texts = Texts {
         newest: "Ke pesan terbaru",
         earlier: "Muat pesan sebelumnya",
         no_script: "Tanpa JavaScript halaman ini hanya menampilkan pesan terbaru, dengan waktu UTC: pesan baru tidak masuk, dan tidak ada daftar orang atau tempat menulis. Aktifkan JavaScript, lalu muat ulang halaman ini.",
+        too_old: "Peramban ini terlalu lama untuk ruang obrolan: Anda dapat membaca pesan terbaru, tetapi tidak dapat menulis. Perbarui peramban, atau pakai yang lain.",
+        fault: "Sebagian halaman ini bermasalah. Tulisan Anda tetap tersimpan: muat ulang halaman ini.",
         search: "Cari nama",
         preferences: "Pengaturan",
         prefer_notices: "Tampilkan siapa yang datang dan pergi",
