@@ -2,11 +2,13 @@
 
 import * as alerts from "./alerts.js";
 import * as api from "./api.js";
+import { Announcer } from "./announcer.js";
 import { Backoff } from "./backoff.js";
 import { ChannelLocks } from "./channel_locks.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { Conversation } from "./conversation.js";
+import { copyAsText } from "./copying.js";
 import { MuteList } from "./mute_list.js";
 import { Outbox } from "./outbox.js";
 import { OutboxView } from "./outbox_view.js";
@@ -27,6 +29,7 @@ import { TimelineWindow } from "./timeline_window.js";
 import { TypingNotifier, showTyping } from "./typing.js";
 import { UnreadTracker } from "./unread.js";
 import { isOutdated } from "./version.js";
+import { fitToViewport } from "./viewport.js";
 
 const MAX_LISTED_PEOPLE = 200;
 const MAX_FETCHES = 3;
@@ -179,6 +182,9 @@ function markMissed(lastId, { messages }) {
   unread.resume(messagesOfOthers().filter(({ id }) => ids.has(id)), lastId, messages.length);
 }
 
+const announcer = new Announcer({ region: part("announcer"), texts });
+copyAsText(part("timeline"), document);
+
 const lastReadId = readMarker.id;
 scroll.onChange = updatePresent;
 
@@ -286,6 +292,7 @@ const conversation = new Conversation({
   outbox,
   send,
   view: {
+    announce: (message) => !mutes.has(message.from) && announcer.add(message),
     onMessage: handleMessage,
     showPeople,
     showRules: (set) => scroll.preserve(() => rules.show(set)),
@@ -353,6 +360,7 @@ part("sign-out").addEventListener("submit", () => {
   session.remove(keys.draft);
 });
 
+fitToViewport({ viewport: globalThis.visualViewport, element: document.body, onChange: () => scroll.repin() });
 outboxView.show(outbox.entries);
 scroll.scrollToEnd();
 unread.resume(messagesOfOthers(), lastReadId, timeline.rows.length);

@@ -58,6 +58,7 @@ pub struct SignIn {
 pub struct Chat {
     pub title: &'static str,
     pub timeline: &'static str,
+    pub new_messages: &'static str,
     pub people: &'static str,
     pub show_people: &'static str,
     pub sign_out: &'static str,
@@ -237,6 +238,7 @@ pub struct Script {
     pub too_many: Counted,
     pub newest: &'static str,
     pub newest_counted: Counted,
+    pub text_only: &'static str,
     pub slow: Counted,
 }
 

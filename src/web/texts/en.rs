@@ -25,6 +25,7 @@ pub(super) static TEXTS: Texts = Texts {
     chat: Chat {
         title: "Main room",
         timeline: "Conversation",
+        new_messages: "New messages",
         people: "In the room",
         show_people: "Show who is in the room",
         sign_out: "Sign out",
@@ -178,6 +179,7 @@ pub(super) static TEXTS: Texts = Texts {
         too_many: Counted { one: "{count} character too many to send", other: "{count} characters too many to send" },
         newest: "To the newest message",
         newest_counted: Counted { one: "{count} new message", other: "{count} new messages" },
+        text_only: "The room takes text only, no images or files.",
         slow: Counted {
             one: "Slow mode: one message every {count} second.",
             other: "Slow mode: one message every {count} seconds.",

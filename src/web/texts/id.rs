@@ -25,6 +25,7 @@ pub(super) static TEXTS: Texts = Texts {
     chat: Chat {
         title: "Ruang utama",
         timeline: "Percakapan",
+        new_messages: "Pesan baru",
         people: "Sedang di sini",
         show_people: "Tampilkan siapa yang sedang di sini",
         sign_out: "Keluar",
@@ -179,6 +180,7 @@ pub(super) static TEXTS: Texts = Texts {
         too_many: Counted::always("Kelebihan {count} karakter, belum bisa dikirim"),
         newest: "Ke pesan terbaru",
         newest_counted: Counted::always("{count} pesan baru"),
+        text_only: "Ruang obrolan hanya menerima teks, bukan gambar atau berkas.",
         slow: Counted::always("Mode lambat: satu pesan setiap {count} detik."),
     },
 };
