@@ -80,6 +80,17 @@ pub fn limit_key(address: IpAddr) -> IpAddr {
     }
 }
 
+/// The /48 of an IPv6 address, which is one site of many networks; none for an IPv4 address.
+pub fn site_key(address: IpAddr) -> Option<IpAddr> {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, ..] = address.segments();
+            Some(IpAddr::V6(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0)))
+        }
+        IpAddr::V4(_) => None,
+    }
+}
+
 fn network(part: &str) -> Result<IpNet, NotANetwork> {
     let address = part.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
     address.or_else(|_| part.parse()).map_err(|_| NotANetwork(part.to_owned()))
@@ -169,5 +180,13 @@ mod tests {
         ] {
             assert_eq!(limit_key(address.parse().expect("an address")).to_string(), key);
         }
+    }
+
+    #[test]
+    fn site_key_is_one_for_many_ipv6_networks() {
+        let key = |address: &str| site_key(address.parse().expect("an address")).map(|key| key.to_string());
+        assert_eq!(key("2001:db8:1:2:3:4:5:6").as_deref(), Some("2001:db8:1::"));
+        assert_eq!(key("2001:db8:1:ffff::1").as_deref(), Some("2001:db8:1::"));
+        assert_eq!((key("1.2.3.4"), key("::ffff:1.2.3.4")), (None, None));
     }
 }

@@ -27,7 +27,7 @@ use crate::{
     redis::{ConnectError, Keys, MemoryMonitor, RedisConnector},
     room::{self, Room},
     server,
-    session::{self, MemorySessionStore, RedisSessionStore, Sessions},
+    session::{self, MemorySessionStore, RedisSessionStore, Sessions, SignInGate},
     settings::Settings,
     socket::{self, Sockets},
     web::{self, Retention, Web},
@@ -63,10 +63,12 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
 
     let (backplane, store) = engine(&settings)?;
     let room = Room::open(backplane, room_options(&settings));
-    let (router, sockets) = wire(&settings, room, store);
+    let memory = memory_monitor(&settings)?;
+    let gate = sign_in_gate(&settings, memory.clone())?;
+    let (router, sockets) = wire(&settings, room, store, gate);
     let closing = CancellationToken::new();
     if settings.telemetry.metrics.is_enabled() {
-        metrics::observe(&sockets, memory_monitor(&settings)?);
+        metrics::observe(&sockets, memory);
     }
     if let Some(address) = settings.metrics_listen {
         let serving = metrics::serve(address, closing.clone()).await;
@@ -143,11 +145,23 @@ fn memory_monitor(settings: &Settings) -> Result<MemoryMonitor, ConnectError> {
     Ok(MemoryMonitor::watch(connector.client()?, &Keys::new(&settings.namespace)))
 }
 
+/// Limits sign-ins, over all instances if they share a Redis.
+fn sign_in_gate(settings: &Settings, memory: MemoryMonitor) -> Result<SignInGate, ConnectError> {
+    let rates = settings.sign_in_rates();
+    let Some(connector) = connector(settings)? else { return Ok(SignInGate::local(rates)) };
+    Ok(SignInGate::shared(rates, connector.client()?, &settings.namespace, memory))
+}
+
 fn connector(settings: &Settings) -> Result<Option<RedisConnector>, ConnectError> {
     settings.redis().map(|options| RedisConnector::new(&options)).transpose()
 }
 
-fn wire(settings: &Settings, room: Room, store: Arc<dyn SessionStore>) -> (axum::Router, Sockets) {
+fn wire(
+    settings: &Settings,
+    room: Room,
+    store: Arc<dyn SessionStore>,
+    sign_in_gate: SignInGate,
+) -> (axum::Router, Sockets) {
     let site = settings.site_policy();
     let sessions = Sessions::new(
         store,
@@ -168,6 +182,7 @@ fn wire(settings: &Settings, room: Room, store: Arc<dyn SessionStore>) -> (axum:
     );
     let options = web::Options {
         sign_ins_per_minute: settings.sign_ins_per_minute,
+        sign_in_gate,
         retention: retention(settings),
         operator_token: settings.operator_token.clone(),
     };

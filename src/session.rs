@@ -7,6 +7,7 @@ mod bounded;
 mod memory;
 mod person;
 mod redis;
+mod sign_in_gate;
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,6 +23,7 @@ pub use self::{
     memory::MemorySessionStore,
     person::{NotSignedIn, SignedIn},
     redis::{RedisSessionStore, session_key_prefix},
+    sign_in_gate::{SignInDenied, SignInGate, SignInRates},
 };
 use crate::backplane::Person;
 

@@ -2,6 +2,10 @@
 //!
 //! [`Settings`] declares every setting with its names, its default and its help. An invalid value ends the start with
 //! one line that names the setting, the value and what is accepted.
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "the help texts of clap are doc comments, and addresses have brackets"
+)]
 
 mod command;
 mod file;
@@ -23,6 +27,7 @@ use crate::{
     rate::Rate,
     redis::{self, ConnectError, RedisConnector},
     server,
+    session::SignInRates,
     telemetry::{self, Format},
 };
 pub use command::{Command, VERSION};
@@ -105,10 +110,14 @@ pub struct Settings {
     #[arg(long, env = "RUANG_MESSAGES_BURST", value_name = "N", help_heading = LIMITS)]
     #[arg(default_value = "10", value_parser = value::count::<u32>(0, 100_000))]
     pub messages_burst: u32,
-    /// Sign-ins per minute from one address (IPv6: one /64); 0 = unlimited
+    /// Sign-ins per minute from one address (IPv6: one /64, and ten times as many from a /48); 0 = unlimited
     #[arg(long, env = "RUANG_SIGN_INS_PER_MINUTE", value_name = "N", help_heading = LIMITS)]
     #[arg(default_value = "30", value_parser = value::count::<u32>(0, 100_000))]
     pub sign_ins_per_minute: u32,
+    /// Sign-ins per minute from all addresses together; 0 = unlimited
+    #[arg(long, env = "RUANG_SIGN_INS_PER_MINUTE_TOTAL", value_name = "N", help_heading = LIMITS)]
+    #[arg(default_value = "30000", value_parser = value::count::<u32>(0, 10_000_000))]
+    pub sign_ins_per_minute_total: u32,
     /// The messages of so many sessions may come from one address (IPv6: one /64); 0 = unlimited
     #[arg(long, env = "RUANG_SENDERS_PER_ADDRESS", value_name = "N", help_heading = LIMITS)]
     #[arg(default_value = "10", value_parser = value::count::<u32>(0, 1_000_000))]
@@ -248,6 +257,12 @@ impl Settings {
     /// The limit of messages per session.
     pub fn message_rate(&self) -> Rate {
         Rate { per_second: f64::from(self.messages_per_second), burst: f64::from(self.messages_burst) }
+    }
+
+    /// The limits of sign-ins: a minute's worth may happen at once.
+    pub fn sign_in_rates(&self) -> SignInRates {
+        let rate = |per_minute: u32| Rate { per_second: f64::from(per_minute) / 60.0, burst: f64::from(per_minute) };
+        SignInRates { per_address: rate(self.sign_ins_per_minute), total: rate(self.sign_ins_per_minute_total) }
     }
 
     /// The limits of the listening socket.

@@ -45,7 +45,7 @@ use crate::{
     protocol::FRAME_BYTES,
     rate::{KeyedLimiter, Rate},
     room::Room,
-    session::Sessions,
+    session::{Sessions, SignInGate},
     settings::Secret,
 };
 
@@ -57,8 +57,10 @@ const ADDRESSES: usize = 10_000;
 /// Limits and features of the site.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Sign-ins per minute from one address; 0 = unlimited.
+    /// Sign-ins per minute from one address in this process; 0 = unlimited.
     pub sign_ins_per_minute: u32,
+    /// The limits of sign-ins over all instances.
+    pub sign_in_gate: SignInGate,
     /// The retention settings that `/privacy` shows.
     pub retention: Retention,
     /// The operator's token; `None`: there is no operator.
@@ -75,7 +77,7 @@ impl Default for Options {
             session_idle: 12 * hour,
             session_max: 7 * day,
         };
-        Self { sign_ins_per_minute: 30, retention, operator_token: None }
+        Self { sign_ins_per_minute: 30, sign_in_gate: SignInGate::default(), retention, operator_token: None }
     }
 }
 
@@ -87,6 +89,7 @@ pub struct Web {
     site: Arc<SitePolicy>,
     sign_ins: Arc<Mutex<KeyedLimiter<IpAddr>>>,
     page_errors: Arc<Mutex<KeyedLimiter<IpAddr>>>,
+    sign_in_gate: SignInGate,
     retention: Retention,
     operator: Option<Arc<OperatorAuth>>,
 }
@@ -99,8 +102,8 @@ impl Web {
         let sign_ins = Arc::new(Mutex::new(KeyedLimiter::new(rate, ADDRESSES)));
         let page_errors = Arc::new(Mutex::new(KeyedLimiter::new(page_error::RATE, ADDRESSES)));
         let operator = options.operator_token.map(|token| Arc::new(OperatorAuth::new(token, site.is_https())));
-        let retention = options.retention;
-        Self { room, sessions, site: Arc::new(site), sign_ins, page_errors, retention, operator }
+        let Options { sign_in_gate, retention, .. } = options;
+        Self { room, sessions, site: Arc::new(site), sign_ins, page_errors, sign_in_gate, retention, operator }
     }
 
     /// Returns whether an error of a page is within the rate of its address.

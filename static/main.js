@@ -9,6 +9,7 @@ import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { Conversation } from "./conversation.js";
 import { copyAsText } from "./copying.js";
+import { MentionAlerts } from "./mention_alerts.js";
 import { MuteList } from "./mute_list.js";
 import { Outbox } from "./outbox.js";
 import { OutboxView } from "./outbox_view.js";
@@ -171,9 +172,7 @@ function handleMessage(message) {
   const isMuted = mutes.has(message.from);
   if (!isMuted) unread.add(message);
   if (unread.present) readMarker.advance(message.id);
-  if (isMuted || isInFront() || !mentionsName(message.text, you)) return;
-  if (preferences.get("sound")) alerts.playSound();
-  if (preferences.get("notify")) alerts.notify(message, document.querySelector("link[rel=icon]").href);
+  if (!isMuted && mentionsName(message.text, you)) mentionAlerts.add(message);
 }
 
 /** The connection was lost for a while: the messages that a welcome brings are marked as unread, also in front of the user. */
@@ -198,11 +197,41 @@ const preferences = new Preferences({
     if (name === "notices") scroll.preserve(() => (document.body.dataset.presenceNotices = value ? "on" : "off"));
   },
 });
-boxes.notify.addEventListener("change", async () => {
-  if (!boxes.notify.checked || (await alerts.requestPermission())) return;
+// Alerts.
+
+const mentionAlerts = new MentionAlerts({
+  channel: new BroadcastChannel("ruang.alerts"),
+  isInFront,
+  alert: ({ from, text }, count) => {
+    if (preferences.get("sound")) alerts.playSound();
+    if (preferences.get("notify")) showNotification(from, text, count);
+  },
+});
+
+async function showNotification(from, text, count) {
+  const [title, body] = count > 1 ? [formatCount(texts, texts.mentions, count), `${from}: ${text}`] : [from, text];
+  if (!(await alerts.notify(title, body, document.querySelector("link[rel=icon]").href))) refuseNotifications();
+}
+
+/** The box shows what the browser allows, also where that was changed later. */
+function refuseNotifications() {
   preferences.set("notify", false);
   part("notify-refused").hidden = false;
+}
+
+async function checkNotifications() {
+  if (!preferences.get("notify")) return;
+  if (!alerts.isPermitted()) refuseNotifications();
+  else await alerts.prepare();
+}
+
+boxes.notify.addEventListener("change", async () => {
+  part("notify-refused").hidden = true;
+  if (!boxes.notify.checked) return;
+  if (await alerts.requestPermission()) await alerts.prepare();
+  else refuseNotifications();
 });
+checkNotifications();
 
 // Writing.
 
@@ -347,10 +376,15 @@ status.onRetry = () => connection.connect();
 for (const event of ["online", "offline", "pageshow", "focus"]) addEventListener(event, checkConnection);
 document.addEventListener("resume", checkConnection);
 for (const event of ["pointerdown", "keydown", "input"]) addEventListener(event, () => connection.nudge(), { passive: true });
-addEventListener("focus", updatePresent);
-addEventListener("blur", updatePresent);
-document.addEventListener("visibilitychange", () => {
+function handleFront() {
   updatePresent();
+  if (!isInFront()) return;
+  mentionAlerts.clear();
+  checkNotifications();
+}
+for (const event of ["focus", "blur"]) addEventListener(event, handleFront);
+document.addEventListener("visibilitychange", () => {
+  handleFront();
   if (document.visibilityState !== "visible") return;
   timelineView.refreshCalendar();
   checkConnection();

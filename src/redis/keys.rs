@@ -28,6 +28,11 @@ impl Keys {
         keys
     }
 
+    /// The time at which the next sign-in of a limit is due.
+    pub fn sign_ins(&self, limit: &str) -> String {
+        self.key(&format!("signins:{limit}"))
+    }
+
     /// The stream of messages.
     pub fn log(&self) -> String {
         self.key("log")

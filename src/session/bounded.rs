@@ -20,7 +20,7 @@ pub(super) const JOINED: &str = "joined";
 const UNJOINED: Duration = Duration::from_secs(120);
 
 /// A store whose saves set a record's expiry to the idle time from now, but never past its maximum age. Until its
-/// person has joined the room, a session lives for [`UNJOINED`] from its sign-in.
+/// person has joined the room, a session lives for two minutes from its sign-in.
 #[derive(Clone, Debug)]
 pub struct Bounded {
     store: Arc<dyn SessionStore>,

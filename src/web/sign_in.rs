@@ -21,9 +21,12 @@ use super::{
 use crate::{
     backplane::{Claim, Person, SessionTag},
     name::{Name, NameError},
-    session::{NotSignedIn, SignedIn},
+    session::{NotSignedIn, SignInDenied, SignedIn},
     telemetry::instruments,
 };
+
+/// When to try again if Redis is nearly full: sessions that never join have expired by then.
+const FULL_RETRY_SECONDS: &str = "120";
 
 /// The form fields.
 #[derive(Default, Deserialize)]
@@ -72,6 +75,9 @@ pub async fn submit(
         Ok(name) => name,
         Err(error) => return refused(SignInRefusal::Name(error)),
     };
+    if let Err(denied) = web.sign_in_gate.admit(web.site.proxies.client(peer, &headers)).await {
+        return refused(denied.into());
+    }
     match sign_in(&web, &session, &name).await {
         Ok(()) => {
             instruments().signed_in("entered");
@@ -115,7 +121,18 @@ enum SignInRefusal {
     Held,
     Banned { left: Duration },
     TooMany { seconds: u64 },
+    Full,
     Unavailable,
+}
+
+impl From<SignInDenied> for SignInRefusal {
+    fn from(denied: SignInDenied) -> Self {
+        match denied {
+            SignInDenied::TooMany(wait) => Self::TooMany { seconds: wait.as_secs() + 1 },
+            SignInDenied::Full => Self::Full,
+            SignInDenied::Unavailable => Self::Unavailable,
+        }
+    }
 }
 
 impl SignInRefusal {
@@ -131,6 +148,7 @@ impl SignInRefusal {
             Self::TooMany { seconds } => {
                 error::with_retry_after(page.respond(StatusCode::TOO_MANY_REQUESTS), &seconds.to_string())
             }
+            Self::Full => error::with_retry_after(page.respond(StatusCode::SERVICE_UNAVAILABLE), FULL_RETRY_SECONDS),
             Self::Unavailable => {
                 error::with_retry_after(page.respond(StatusCode::SERVICE_UNAVAILABLE), error::RETRY_SECONDS)
             }
@@ -144,6 +162,7 @@ impl SignInRefusal {
             Self::Held => "held",
             Self::Banned { .. } => "banned",
             Self::TooMany { .. } => "too_many",
+            Self::Full => "full",
             Self::Unavailable => "unavailable",
         }
     }
@@ -159,6 +178,7 @@ impl SignInRefusal {
             Self::Name(NameError::Marks) => sign_in.marks,
             Self::Held => sign_in.held,
             Self::TooMany { .. } => sign_in.too_many,
+            Self::Full => sign_in.full,
             Self::Unavailable => sign_in.unavailable,
         };
         reason.into()

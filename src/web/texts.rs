@@ -50,6 +50,7 @@ pub struct SignIn {
     pub held: &'static str,
     pub banned: &'static str,
     pub too_many: &'static str,
+    pub full: &'static str,
     pub unavailable: &'static str,
 }
 
@@ -238,6 +239,7 @@ pub struct Script {
     pub too_many: Counted,
     pub newest: &'static str,
     pub newest_counted: Counted,
+    pub mentions: Counted,
     pub text_only: &'static str,
     pub slow: Counted,
 }

@@ -35,7 +35,7 @@ pub enum Violation {
     #[error("text that is not UTF-8")]
     Utf8,
     /// A message of more bytes than are taken, noticed by its announced length before it is read; or in more than
-    /// [`FRAGMENTS`] fragments.
+    /// 256 fragments.
     #[error("a message that is too big")]
     TooBig,
 }

@@ -7,4 +7,5 @@ mod logs;
 mod redis_tls;
 mod redis_user;
 mod requests;
+mod sign_ins;
 mod stalled_clients;

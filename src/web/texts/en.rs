@@ -20,6 +20,7 @@ pub(super) static TEXTS: Texts = Texts {
         held: "Somebody else is using this name. Try another one.",
         banned: "The operator has blocked this name for another {left}. Try another one, or come back later.",
         too_many: "Too many attempts. Wait a moment and try again.",
+        full: "The room has no space for more people at the moment. Try again in a few minutes.",
         unavailable: "The room cannot be reached at the moment. Try again shortly.",
     },
     chat: Chat {
@@ -179,6 +180,7 @@ pub(super) static TEXTS: Texts = Texts {
         too_many: Counted { one: "{count} character too many to send", other: "{count} characters too many to send" },
         newest: "To the newest message",
         newest_counted: Counted { one: "{count} new message", other: "{count} new messages" },
+        mentions: Counted { one: "You were mentioned once", other: "You were mentioned {count} times" },
         text_only: "The room takes text only, no images or files.",
         slow: Counted {
             one: "Slow mode: one message every {count} second.",

@@ -20,6 +20,7 @@ pub(super) static TEXTS: Texts = Texts {
         held: "Nama ini sedang dipakai orang lain. Coba nama lain.",
         banned: "Nama ini diblokir pengelola selama {left} lagi. Coba nama lain, atau kembali nanti.",
         too_many: "Terlalu banyak percobaan. Tunggu sebentar, lalu coba lagi.",
+        full: "Ruang obrolan sedang penuh. Coba lagi beberapa menit lagi.",
         unavailable: "Ruang obrolan sedang tidak dapat diakses. Coba lagi beberapa saat lagi.",
     },
     chat: Chat {
@@ -180,6 +181,7 @@ pub(super) static TEXTS: Texts = Texts {
         too_many: Counted::always("Kelebihan {count} karakter, belum bisa dikirim"),
         newest: "Ke pesan terbaru",
         newest_counted: Counted::always("{count} pesan baru"),
+        mentions: Counted::always("Nama Anda disebut {count} kali"),
         text_only: "Ruang obrolan hanya menerima teks, bukan gambar atau berkas.",
         slow: Counted::always("Mode lambat: satu pesan setiap {count} detik."),
     },
