@@ -91,10 +91,7 @@ fn without_comments(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, Box<dyn Error
         }
         text.push('\n');
     }
-    if in_comment {
-        Err(format!("{name}: a comment does not end its line"))?
-    }
-    Ok(text.into_bytes())
+    if in_comment { Err(format!("{name}: a comment does not end its line").into()) } else { Ok(text.into_bytes()) }
 }
 
 /// Returns the files of a folder, sorted by name.
