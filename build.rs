@@ -54,10 +54,11 @@ fn embed(folder: &str, templates: &str) -> Result<(), Box<dyn Error>> {
         mix(&mut hash, &name, &fs::read(plain)?);
     }
     for (name, plain) in sorted(&root.join(folder))? {
-        let bytes = without_comments(&name, fs::read(&plain)?)?;
-        mix(&mut hash, &name, &bytes);
-        let [plain, br, gz] = ["plain", "br", "gz"].map(|form| out.join(format!("{name}.{form}")));
+        let bytes = without_comments(&name, fs::read(&plain)?);
+        let plain = out.join(&name);
         fs::write(&plain, &bytes)?;
+        mix(&mut hash, &name, &bytes);
+        let (br, gz) = (out.join(format!("{name}.br")), out.join(format!("{name}.gz")));
         fs::write(&br, brotli(&bytes)?)?;
         fs::write(&gz, gzip(&bytes)?)?;
         writeln!(
@@ -74,24 +75,26 @@ fn embed(folder: &str, templates: &str) -> Result<(), Box<dyn Error>> {
     Ok(fs::write(out.join("assets.rs"), table)?)
 }
 
-/// Returns a script or a style sheet without the lines that are comments alone: a quarter of what browsers would load. Empty
-/// lines stay in their place, so that an error names the line of the source.
-fn without_comments(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, Box<dyn Error>> {
-    if !(name.ends_with(".js") || name.ends_with(".css")) {
-        return Ok(bytes);
-    }
-    let (mut text, mut in_comment) = (String::new(), false);
-    for line in String::from_utf8(bytes)?.lines() {
-        let trimmed = line.trim();
-        let starts = trimmed.starts_with("/*");
-        let is_comment = in_comment || starts || trimmed.starts_with("//");
-        in_comment = (in_comment || starts) && !trimmed.ends_with("*/");
+/// Leaves out the lines of scripts and style sheets that are comments: a page's first load has none of them.
+fn without_comments(name: &str, bytes: Vec<u8>) -> Vec<u8> {
+    let text = match String::from_utf8(bytes) {
+        Ok(text) if name.ends_with(".js") || name.ends_with(".css") => text,
+        Ok(text) => return text.into_bytes(),
+        Err(binary) => return binary.into_bytes(),
+    };
+    let (mut kept, mut in_block) = (String::with_capacity(text.len()), false);
+    for line in text.lines() {
+        let code = line.trim();
+        let begins = in_block || code.starts_with("/*");
+        let ends = begins && code.ends_with("*/");
+        let is_comment = begins || (name.ends_with(".js") && code.starts_with("//"));
+        in_block = begins && !ends;
         if !is_comment {
-            text.push_str(line);
+            kept.push_str(line);
+            kept.push('\n');
         }
-        text.push('\n');
     }
-    if in_comment { Err(format!("{name}: a comment does not end its line").into()) } else { Ok(text.into_bytes()) }
+    kept.into_bytes()
 }
 
 /// Returns the files of a folder, sorted by name.

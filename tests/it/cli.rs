@@ -188,13 +188,12 @@ async fn check_tests_every_redis_permission_the_room_needs() {
 async fn redis_absent_at_start_and_its_return_are_logged_once_each() {
     let mut redis = Redis::stopped();
     let instance = Instance::start("early", &[("REDIS_URL".to_owned(), redis.url())]).await;
-    let silent =
-        "Redis does not answer: nobody can speak or sign in, and nothing is lost why=\"Connection refused: start it";
+    let silent = "Redis does not reply: no messages or sign-ins until it does reason=\"Connection refused: start it";
     instance.wait_for_log(silent, SOON).await;
     redis.restart().await;
-    instance.wait_for_log("Redis answers again", SOON).await;
+    instance.wait_for_log("Redis replies again", SOON).await;
     instance.wait_for_readyz(200, SOON).await;
-    assert_eq!(instance.log().matches("Redis does not answer").count(), 1, "{}", instance.log());
+    assert_eq!(instance.log().matches("Redis does not reply").count(), 1, "{}", instance.log());
     assert!(!instance.log().contains("fred"), "{}", instance.log());
 }
 
