@@ -135,6 +135,7 @@ const messagesOfOthers = () =>
 /** The way up to the first unread message, where that is out of sight. */
 const jumpUp = part("jump-unread");
 function updateJumpUp() {
+  if (unread.away === 0) return showJumpUp();
   // The page may be about to scroll to its end.
   requestAnimationFrame(() => requestAnimationFrame(showJumpUp));
 }

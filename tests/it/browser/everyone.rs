@@ -168,6 +168,7 @@ async fn chosen_language_is_remembered() {
     sari.comes_to(lang, "en").await;
     sari.open(&format!("{}/chat", cluster.base(0))).await;
     assert_eq!(sari.script(lang, vec![]).await, "en");
+    sari.comes_to(CONNECTION, "online").await;
     let _budi = cluster.join(0, "budi").await;
     sari.shows("#timeline", "budi has joined.").await;
 }

@@ -88,7 +88,7 @@ async fn uncaught_error_offers_a_reload_and_is_counted() {
     sari.comes_to(CONNECTION, "online").await;
     assert_eq!(sari.script(FAULT, vec![]).await, true);
     // The next frame is one that no code of the page expects.
-    sari.script("JSON.parse = () => null", vec![]).await;
+    sari.script("window.JSON.parse = () => null", vec![]).await;
     cluster.join(0, "budi").await.send_acked("halo").await;
     sari.comes_to(FAULT, false).await;
     sari.shows("#fault", "muat ulang halaman ini").await;
