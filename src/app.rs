@@ -163,10 +163,9 @@ fn wire(
     sign_in_gate: SignInGate,
 ) -> (axum::Router, Sockets) {
     let site = settings.site_policy();
-    let sessions = Sessions::new(
-        store,
-        session::Options { idle: settings.session_idle, max: settings.session_max, secure: site.is_https() },
-    );
+    let options = session::Options { idle: settings.session_idle, max: settings.session_max, secure: site.is_https() };
+    let clock = room.clone();
+    let sessions = Sessions::new(store, options).with_clock(Arc::new(move || clock.now()));
     let queue_memory = Arc::new(QueueMemory::new(memory_limit::available() / QUEUE_SHARE));
     let sockets = Sockets::new(
         room.clone(),

@@ -141,6 +141,11 @@ impl Room {
         }
     }
 
+    /// Returns the time since 1970 by the room's clock, which messages carry.
+    pub fn now(&self) -> Duration {
+        self.backplane.now()
+    }
+
     /// Returns a number that grows with every change of the recent history; `None` while the instance is not synced. Pages of
     /// recent messages that were read after it are as new as it says, or newer.
     pub fn history_revision(&self) -> Option<u64> {

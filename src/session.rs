@@ -19,7 +19,7 @@ use tower_sessions::{
 };
 
 pub use self::{
-    bounded::Bounded,
+    bounded::{Bounded, Clock},
     memory::MemorySessionStore,
     person::{NotSignedIn, SignedIn},
     redis::{RedisSessionStore, session_key_prefix},
@@ -72,6 +72,13 @@ impl Sessions {
     /// Sessions with their records in `store`.
     pub fn new(store: Arc<dyn SessionStore>, options: Options) -> Self {
         Self { store: Bounded::new(store, options.idle, options.max), options }
+    }
+
+    /// Expires records by another clock than this machine's: Redis' clock decides there, and an instance's may be wrong.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.store.set_clock(clock);
+        self
     }
 
     /// Returns the layer that adds a [`Session`] to every request.

@@ -1,6 +1,11 @@
 //! Lifetimes of session records, and deadlines of the calls that read and write them.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use async_trait::async_trait;
 use tower_sessions::{
@@ -19,18 +24,31 @@ pub(super) const JOINED: &str = "joined";
 /// How long a session lives until its first join. Short: a flood of sign-ins must not fill the store.
 const UNJOINED: Duration = Duration::from_secs(120);
 
+/// Returns the time since 1970 by which records expire: the store's, where the store has a clock of its own.
+pub type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
+
 /// A store whose saves set a record's expiry to the idle time from now, but never past its maximum age. Until its
 /// person has joined the room, a session lives for two minutes from its sign-in.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Bounded {
     store: Arc<dyn SessionStore>,
+    clock: Clock,
     idle: Duration,
     max: Duration,
 }
 
 impl Bounded {
     pub(super) fn new(store: Arc<dyn SessionStore>, idle: Duration, max: Duration) -> Self {
-        Self { store, idle, max }
+        let clock = Arc::new(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
+        Self { store, clock, idle, max }
+    }
+
+    pub(super) fn set_clock(&mut self, clock: Clock) {
+        self.clock = clock;
+    }
+
+    fn now(&self) -> OffsetDateTime {
+        OffsetDateTime::UNIX_EPOCH + (self.clock)()
     }
 
     fn expiry(&self, record: &Record, now: OffsetDateTime) -> OffsetDateTime {
@@ -44,7 +62,7 @@ impl Bounded {
 #[async_trait]
 impl SessionStore for Bounded {
     async fn create(&self, record: &mut Record) -> Result<()> {
-        let now = OffsetDateTime::now_utc();
+        let now = self.now();
         record.data.insert(BEGUN.to_owned(), now.unix_timestamp().into());
         record.expiry_date = self.expiry(record, now);
         within(self.store.create(record)).await
@@ -52,7 +70,7 @@ impl SessionStore for Bounded {
 
     async fn save(&self, record: &Record) -> Result<()> {
         let mut record = record.clone();
-        record.expiry_date = self.expiry(&record, OffsetDateTime::now_utc());
+        record.expiry_date = self.expiry(&record, self.now());
         within(self.store.save(&record)).await
     }
 
@@ -62,6 +80,12 @@ impl SessionStore for Bounded {
 
     async fn delete(&self, id: &Id) -> Result<()> {
         within(self.store.delete(id)).await
+    }
+}
+
+impl fmt::Debug for Bounded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bounded").field("idle", &self.idle).field("max", &self.max).finish_non_exhaustive()
     }
 }
 
