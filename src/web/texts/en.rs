@@ -180,7 +180,7 @@ pub(super) static TEXTS: Texts = Texts {
         too_many: Counted { one: "{count} character too many to send", other: "{count} characters too many to send" },
         newest: "To the newest message",
         newest_counted: Counted { one: "{count} new message", other: "{count} new messages" },
-        mentions: Counted { one: "You were mentioned once", other: "You were mentioned {count} times" },
+        mentions: Counted { one: "You were mentioned {count} time", other: "You were mentioned {count} times" },
         text_only: "The room takes text only, no images or files.",
         slow: Counted {
             one: "Slow mode: one message every {count} second.",
