@@ -12,6 +12,7 @@ mod locale;
 mod logout;
 mod members;
 mod operator;
+mod page_error;
 mod peer;
 mod privacy;
 mod sign_in;
@@ -87,6 +88,7 @@ pub struct Web {
     sessions: Sessions,
     site: Arc<SitePolicy>,
     sign_ins: Arc<Mutex<KeyedLimiter<IpAddr>>>,
+    page_errors: Arc<Mutex<KeyedLimiter<IpAddr>>>,
     sign_in_gate: SignInGate,
     retention: Retention,
     operator: Option<Arc<OperatorAuth>>,
@@ -98,9 +100,16 @@ impl Web {
         let per_minute = f64::from(options.sign_ins_per_minute);
         let rate = Rate { per_second: per_minute / 60.0, burst: per_minute };
         let sign_ins = Arc::new(Mutex::new(KeyedLimiter::new(rate, ADDRESSES)));
+        let page_errors = Arc::new(Mutex::new(KeyedLimiter::new(page_error::RATE, ADDRESSES)));
         let operator = options.operator_token.map(|token| Arc::new(OperatorAuth::new(token, site.is_https())));
         let Options { sign_in_gate, retention, .. } = options;
-        Self { room, sessions, site: Arc::new(site), sign_ins, sign_in_gate, retention, operator }
+        Self { room, sessions, site: Arc::new(site), sign_ins, page_errors, sign_in_gate, retention, operator }
+    }
+
+    /// Returns whether an error of a page is within the rate of its address.
+    fn take_page_error(&self, peer: IpAddr, headers: &HeaderMap, now: Instant) -> bool {
+        let client = limit_key(self.site.proxies.client(peer, headers));
+        self.page_errors.lock().take(client, now).is_ok()
     }
 
     /// Counts a sign-in of a person or the operator.
@@ -135,6 +144,7 @@ pub fn router(web: Web) -> Router {
         .route("/logout", post(logout::submit))
         .route("/api/messages", get(history::list))
         .route("/api/members", get(members::list))
+        .route("/api/page-error", post(page_error::count))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/static/{hash}/{*path}", get(assets::serve))

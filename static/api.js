@@ -1,5 +1,7 @@
 // Requests to the server's HTTP API.
 
+import { timeoutSignal } from "./timeout.js";
+
 const PAGE = 100;
 const TIMEOUT_MS = 5000;
 /** Long enough for a slow network; meanwhile further probes are sent. */
@@ -65,7 +67,7 @@ function retryAfter({ headers }) {
 
 /** On a dead network `fetch` alone would stay pending for minutes. */
 function request(path, timeoutMs = TIMEOUT_MS) {
-  return fetch(path, { cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(timeoutMs) });
+  return fetch(path, { cache: "no-store", redirect: "manual", signal: timeoutSignal(timeoutMs) });
 }
 
 async function readJson(response) {

@@ -1,14 +1,14 @@
 // Avatars: the initial of a name on one of eight hues of the style sheet. The server draws the same ones.
 
-import { createElement } from "./element.js";
+import { createElement, doNotTranslate } from "./element.js";
+import { splitGraphemes } from "./graphemes.js";
 
 /** Creates the avatar of a name. It is decoration: the name stands beside it. */
 export function createAvatar(name) {
   const avatar = createElement("span", "avatar");
-  avatar.ariaHidden = "true";
-  avatar.translate = false;
+  avatar.setAttribute("aria-hidden", "true");
   fillAvatar(avatar, name);
-  return avatar;
+  return doNotTranslate(avatar);
 }
 
 /** Writes the initial and the hue of a name into an avatar. */
@@ -18,8 +18,7 @@ export function fillAvatar(avatar, name) {
 }
 
 function initial(name) {
-  const [first] = new Intl.Segmenter().segment(name);
-  return first?.segment.toLocaleUpperCase() ?? "";
+  return splitGraphemes(name)[0]?.toLocaleUpperCase() ?? "";
 }
 
 function hue(name) {

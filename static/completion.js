@@ -18,22 +18,31 @@ export function findCandidates(text, caret, names) {
   return matches.length > 0 ? { start, names: matches } : null;
 }
 
-/** Cycles through the candidates, one for each press of Tab. */
+/** Goes through the candidates, one for each press of Tab; after the last one, Tab leaves the box. */
 export class Completion {
   #cycle = null;
 
-  /** Returns the new { text, caret }, or null where there is nothing to complete. */
+  /**
+   * Returns the edit { start, end, insert } and what it leads to, { text, caret }; null where there is nothing to complete,
+   * or every candidate was shown.
+   */
   next({ text, caret }, names) {
     const continues = this.#cycle && this.#cycle.text === text && this.#cycle.caret === caret;
     if (!continues) {
       const found = findCandidates(text, caret, names);
       if (!found) return null;
-      this.#cycle = { ...found, index: -1, before: text.slice(0, found.start), after: text.slice(caret) };
+      this.#cycle = { ...found, index: -1, before: text.slice(0, found.start) };
     }
     const cycle = this.#cycle;
-    cycle.index = (cycle.index + 1) % cycle.names.length;
-    const head = `${cycle.before}@${cycle.names[cycle.index]} `;
-    Object.assign(cycle, { text: head + cycle.after.replace(/^ /, ""), caret: head.length });
-    return { text: cycle.text, caret: cycle.caret };
+    cycle.index += 1;
+    if (cycle.index >= cycle.names.length) {
+      this.#cycle = null;
+      return null;
+    }
+    const insert = `@${cycle.names[cycle.index]} `;
+    const end = caret + (cycle.index === 0 && text[caret] === " " ? 1 : 0);
+    const after = text.slice(end);
+    Object.assign(cycle, { text: cycle.before + insert + after, caret: cycle.start + insert.length });
+    return { start: cycle.start, end, insert, text: cycle.text, caret: cycle.caret };
   }
 }

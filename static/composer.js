@@ -3,6 +3,9 @@
 import { Completion } from "./completion.js";
 import { formatCount } from "./texts.js";
 
+/** How long the page says that it takes no files. */
+const TEXT_ONLY_MS = 8_000;
+
 /** Counts Unicode scalars as the server does: after NFC, without surrounding white space. */
 export function measure(text) {
   let count = 0;
@@ -24,6 +27,8 @@ export class Composer {
   #box;
   #send;
   #counter;
+  #textOnly;
+  #textOnlyTimer;
   #texts;
   #storage;
   #key;
@@ -44,6 +49,7 @@ export class Composer {
     this.#box = document.getElementById("text");
     this.#send = document.getElementById("send");
     this.#counter = document.getElementById("counter");
+    this.#textOnly = document.getElementById("text-only");
     this.#texts = texts;
     this.#storage = storage;
     this.#key = key;
@@ -56,6 +62,8 @@ export class Composer {
     this.#form.addEventListener("submit", (event) => this.#submit(event));
     this.#box.addEventListener("keydown", (event) => this.#handleKey(event));
     this.#box.addEventListener("input", () => this.#handleInput());
+    // A file that is dropped elsewhere would replace the page.
+    for (const type of ["paste", "dragover", "drop"]) document.addEventListener(type, (event) => this.#refuseFiles(event));
     this.#fit();
     // On a touch screen the focus opens a keyboard, which covers the conversation.
     if (!touch.matches) this.focus();
@@ -82,7 +90,7 @@ export class Composer {
       this.#form.requestSubmit();
     } else if (event.key === "ArrowUp" && this.#box.value === "" && this.lastSent) {
       event.preventDefault();
-      this.#write(this.lastSent);
+      this.#replace(0, 0, this.lastSent);
     } else if (event.key === "Tab" && !event.shiftKey && !event.isComposing) {
       this.#complete(event);
     }
@@ -94,13 +102,31 @@ export class Composer {
     const next = caret === selectionEnd ? this.#completion.next({ text, caret }, this.getNames()) : null;
     if (!next) return;
     event.preventDefault();
-    this.#write(next.text, next.caret);
+    this.#replace(next.start, next.end, next.insert);
   }
 
-  #write(text, caret = text.length) {
-    this.#box.value = text;
-    this.#box.setSelectionRange(caret, caret);
+  /** Replaces a part of the text as typing does: it can be undone. */
+  #replace(start, end, insert) {
+    this.#box.setSelectionRange(start, end);
+    // Nothing newer keeps the history of a text box.
+    if (document.execCommand("insertText", false, insert)) return;
+    this.#box.setRangeText(insert, start, end, "end");
     this.#handleInput();
+  }
+
+  /** A pasted or dropped file has no place here; of what also has a text, the text is taken. */
+  #refuseFiles(event) {
+    const { types } = event.clipboardData ?? event.dataTransfer;
+    const takesText = types.includes("text/plain") && event.target === this.#box;
+    if (!types.includes("Files") || takesText) return;
+    event.preventDefault();
+    if (event.type !== "dragover") this.#showTextOnly();
+  }
+
+  #showTextOnly() {
+    this.#textOnly.textContent = this.#texts.text_only;
+    clearTimeout(this.#textOnlyTimer);
+    this.#textOnlyTimer = setTimeout(() => (this.#textOnly.textContent = ""), TEXT_ONLY_MS);
   }
 
   #submit(event) {
@@ -134,6 +160,6 @@ export class Composer {
     this.#counter.textContent = shown ? formatCount(this.#texts, forms, Math.abs(left)) : "";
     this.#counter.classList.toggle("over", left < 0);
     this.#send.disabled = left < 0;
-    this.#box.ariaInvalid = String(left < 0);
+    this.#box.setAttribute("aria-invalid", String(left < 0));
   }
 }

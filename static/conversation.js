@@ -8,7 +8,7 @@ const NO_RULES = { slow_ms: 0, notice: null };
 
 /**
  * Applies frames to the timeline, the presence and the outbox, and sends the outbox' entries. Calls `view` when the
- * members, the outbox, typing or the rules have changed, and with messages of others. `send` returns false while the
+ * members, the outbox, typing or the rules have changed, with messages of others, and with every new message to `announce`. `send` returns false while the
  * connection takes no frame.
  */
 export class Conversation {
@@ -19,7 +19,8 @@ export class Conversation {
   #view;
   #send;
   #delay;
-  #isPaused = false;
+  /** Identifies the pause that the server asked for; null where there is none. */
+  #pauseId = null;
 
   constructor({ you, timeline, presence, outbox, view, send, delay = (action, ms) => setTimeout(action, ms) }) {
     this.#you = you;
@@ -45,7 +46,7 @@ export class Conversation {
       case "typing":
         return this.#view.showTyping(frame.names.filter((name) => name !== this.#you), frame.count);
       case "rules":
-        return this.#view.showRules(frame);
+        return this.#handleRules(frame);
       case "removed":
         return this.#timeline.markRemoved(frame.id);
       case "error":
@@ -79,7 +80,7 @@ export class Conversation {
 
   /** Sends the next entry, if none is in flight. */
   flush() {
-    const entry = this.#isPaused ? undefined : this.#outbox.next();
+    const entry = this.#pauseId ? undefined : this.#outbox.next();
     if (entry) {
       if (this.#send({ type: "message", nonce: entry.nonce, text: entry.text })) this.#outbox.markSent(entry.nonce);
       else this.#outbox.postpone(entry.nonce);
@@ -90,8 +91,12 @@ export class Conversation {
   #handleWelcome(frame, request) {
     this.#you = frame.you;
     this.#view.showRules(frame.rules ?? NO_RULES);
+    this.#resume();
     for (const message of frame.messages) this.#removeOwn(message);
-    for (const message of this.#timeline.applyWelcome(frame, request)) this.#report(message);
+    for (const message of this.#timeline.applyWelcome(frame, request)) {
+      if (request && !message.removed) this.#view.announce(message);
+      this.#report(message);
+    }
     this.#presence.reset(frame.members);
     this.#outbox.reconcile(frame);
     this.#view.showPeople();
@@ -100,7 +105,10 @@ export class Conversation {
 
   #handleMessage(message) {
     this.#removeOwn(message);
-    if (this.#timeline.add(message)) this.#report(message);
+    if (this.#timeline.add(message)) {
+      this.#view.announce(message);
+      this.#report(message);
+    }
     this.flush();
   }
 
@@ -140,12 +148,24 @@ export class Conversation {
     this.flush();
   }
 
+  /** Slow mode may be over: what waits for it is sent at once, and the server says if it has to wait. */
+  #handleRules(rules) {
+    this.#view.showRules(rules);
+    this.#resume();
+    this.flush();
+  }
+
   #pause(ms) {
-    if (this.#isPaused) return;
-    this.#isPaused = true;
+    if (this.#pauseId) return;
+    const id = (this.#pauseId = {});
     this.#delay(() => {
-      this.#isPaused = false;
+      if (this.#pauseId !== id) return;
+      this.#resume();
       this.flush();
     }, ms);
+  }
+
+  #resume() {
+    this.#pauseId = null;
   }
 }

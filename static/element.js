@@ -15,3 +15,9 @@ export function createButton(className, text, onClick) {
   button.addEventListener("click", onClick);
   return button;
 }
+
+/** Keeps translators off an element, and returns it. Browsers of 2022 reflect neither `translate` nor `aria…` properties. */
+export function doNotTranslate(element) {
+  element.setAttribute("translate", "no");
+  return element;
+}

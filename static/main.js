@@ -2,11 +2,14 @@
 
 import * as alerts from "./alerts.js";
 import * as api from "./api.js";
+import { Announcer } from "./announcer.js";
 import { Backoff } from "./backoff.js";
 import { ChannelLocks } from "./channel_locks.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { Conversation } from "./conversation.js";
+import { copyAsText } from "./copying.js";
+import { MentionAlerts } from "./mention_alerts.js";
 import { MuteList } from "./mute_list.js";
 import { Outbox } from "./outbox.js";
 import { OutboxView } from "./outbox_view.js";
@@ -27,6 +30,7 @@ import { TimelineWindow } from "./timeline_window.js";
 import { TypingNotifier, showTyping } from "./typing.js";
 import { UnreadTracker } from "./unread.js";
 import { isOutdated } from "./version.js";
+import { fitToViewport } from "./viewport.js";
 
 const MAX_LISTED_PEOPLE = 200;
 const MAX_FETCHES = 3;
@@ -131,6 +135,7 @@ const messagesOfOthers = () =>
 /** The way up to the first unread message, where that is out of sight. */
 const jumpUp = part("jump-unread");
 function updateJumpUp() {
+  if (unread.away === 0) return showJumpUp();
   // The page may be about to scroll to its end.
   requestAnimationFrame(() => requestAnimationFrame(showJumpUp));
 }
@@ -168,9 +173,7 @@ function handleMessage(message) {
   const isMuted = mutes.has(message.from);
   if (!isMuted) unread.add(message);
   if (unread.present) readMarker.advance(message.id);
-  if (isMuted || isInFront() || !mentionsName(message.text, you)) return;
-  if (preferences.get("sound")) alerts.playSound();
-  if (preferences.get("notify")) alerts.notify(message, document.querySelector("link[rel=icon]").href);
+  if (!isMuted && mentionsName(message.text, you)) mentionAlerts.add(message);
 }
 
 /** The connection was lost for a while: the messages that a welcome brings are marked as unread, also in front of the user. */
@@ -178,6 +181,9 @@ function markMissed(lastId, { messages }) {
   const ids = new Set(messages.map(({ id }) => id));
   unread.resume(messagesOfOthers().filter(({ id }) => ids.has(id)), lastId, messages.length);
 }
+
+const announcer = new Announcer({ region: part("announcer"), texts });
+copyAsText(part("timeline"), document);
 
 const lastReadId = readMarker.id;
 scroll.onChange = updatePresent;
@@ -192,11 +198,41 @@ const preferences = new Preferences({
     if (name === "notices") scroll.preserve(() => (document.body.dataset.presenceNotices = value ? "on" : "off"));
   },
 });
-boxes.notify.addEventListener("change", async () => {
-  if (!boxes.notify.checked || (await alerts.requestPermission())) return;
+// Alerts.
+
+const mentionAlerts = new MentionAlerts({
+  channel: new BroadcastChannel("ruang.alerts"),
+  isInFront,
+  alert: ({ from, text }, count) => {
+    if (preferences.get("sound")) alerts.playSound();
+    if (preferences.get("notify")) showNotification(from, text, count);
+  },
+});
+
+async function showNotification(from, text, count) {
+  const [title, body] = count > 1 ? [formatCount(texts, texts.mentions, count), `${from}: ${text}`] : [from, text];
+  if (!(await alerts.notify(title, body, document.querySelector("link[rel=icon]").href))) refuseNotifications();
+}
+
+/** The box shows what the browser allows, also where that was changed later. */
+function refuseNotifications() {
   preferences.set("notify", false);
   part("notify-refused").hidden = false;
+}
+
+async function checkNotifications() {
+  if (!preferences.get("notify")) return;
+  if (!alerts.isPermitted()) refuseNotifications();
+  else await alerts.prepare();
+}
+
+boxes.notify.addEventListener("change", async () => {
+  part("notify-refused").hidden = true;
+  if (!boxes.notify.checked) return;
+  if (await alerts.requestPermission()) await alerts.prepare();
+  else refuseNotifications();
 });
+checkNotifications();
 
 // Writing.
 
@@ -286,6 +322,7 @@ const conversation = new Conversation({
   outbox,
   send,
   view: {
+    announce: (message) => !mutes.has(message.from) && announcer.add(message),
     onMessage: handleMessage,
     showPeople,
     showRules: (set) => scroll.preserve(() => rules.show(set)),
@@ -340,10 +377,15 @@ status.onRetry = () => connection.connect();
 for (const event of ["online", "offline", "pageshow", "focus"]) addEventListener(event, checkConnection);
 document.addEventListener("resume", checkConnection);
 for (const event of ["pointerdown", "keydown", "input"]) addEventListener(event, () => connection.nudge(), { passive: true });
-addEventListener("focus", updatePresent);
-addEventListener("blur", updatePresent);
-document.addEventListener("visibilitychange", () => {
+function handleFront() {
   updatePresent();
+  if (!isInFront()) return;
+  mentionAlerts.clear();
+  checkNotifications();
+}
+for (const event of ["focus", "blur"]) addEventListener(event, handleFront);
+document.addEventListener("visibilitychange", () => {
+  handleFront();
   if (document.visibilityState !== "visible") return;
   timelineView.refreshCalendar();
   checkConnection();
@@ -353,6 +395,7 @@ part("sign-out").addEventListener("submit", () => {
   session.remove(keys.draft);
 });
 
+fitToViewport({ viewport: globalThis.visualViewport, element: document.body, onChange: () => scroll.repin() });
 outboxView.show(outbox.entries);
 scroll.scrollToEnd();
 unread.resume(messagesOfOthers(), lastReadId, timeline.rows.length);

@@ -3,7 +3,7 @@
 
 import { fillAvatar } from "./avatar.js";
 import { showTime } from "./clock.js";
-import { createButton, createElement } from "./element.js";
+import { createButton, createElement, doNotTranslate } from "./element.js";
 import { isEmojiOnly, isLong, parseText } from "./rich_text.js";
 
 /** Creates the element of a message. */
@@ -26,7 +26,7 @@ export function createPendingMessage({ nonce, text, state }, you) {
   element.querySelector(".from").textContent = you;
   element.querySelector(".text").textContent = text;
   const progress = createElement("span", "progress", "…");
-  progress.ariaHidden = "true";
+  progress.setAttribute("aria-hidden", "true");
   element.querySelector("time").replaceWith(progress);
   element.classList.add("own", "pending");
   Object.assign(element.dataset, { nonce, state });
@@ -47,7 +47,7 @@ export function adoptMessage(element, { you, texts }) {
 export function createLink({ label, href }) {
   const link = createElement("a", "", label);
   const rel = "noopener noreferrer nofollow ugc";
-  return Object.assign(link, { href, target: "_blank", rel, dir: "ltr", translate: false });
+  return doNotTranslate(Object.assign(link, { href, target: "_blank", rel, dir: "ltr" }));
 }
 
 function cloneTemplate() {
@@ -72,7 +72,7 @@ function enhance(element, message, { you, texts }) {
 
 function createNode(part) {
   if (part.kind === "link") return createLink(part);
-  if (part.kind === "mention") return Object.assign(createElement("mark", "", part.text), { translate: false });
+  if (part.kind === "mention") return doNotTranslate(createElement("mark", "", part.text));
   return part.text;
 }
 
@@ -80,7 +80,7 @@ function addFold(element, text, texts) {
   const setFolded = (isFolded) => {
     element.classList.toggle("folded", isFolded);
     toggle.textContent = isFolded ? texts.show_more : texts.show_less;
-    toggle.ariaExpanded = String(!isFolded);
+    toggle.setAttribute("aria-expanded", String(!isFolded));
   };
   const toggle = createButton("link fold", "", () => setFolded(!element.classList.contains("folded")));
   // A link in the hidden part that gets the keyboard focus must be visible.

@@ -42,7 +42,7 @@ export class OutboxView {
     if (state === "waiting") return createElement("p", "delivery", this.#texts.waiting);
     const status = createElement("p", "delivery", this.#texts.sending);
     const spinner = createElement("span", "spinner");
-    spinner.ariaHidden = "true";
+    spinner.setAttribute("aria-hidden", "true");
     status.prepend(spinner);
     return status;
   }

@@ -1,7 +1,7 @@
 // The list of the room's members.
 
 import { createAvatar } from "./avatar.js";
-import { createButton, createElement } from "./element.js";
+import { createButton, createElement, doNotTranslate } from "./element.js";
 
 /** A shorter list has no search box. */
 const SEARCH_FROM = 8;
@@ -57,7 +57,7 @@ export class PeopleView {
   }
 
   #createItem(name) {
-    const label = Object.assign(createElement("bdi", "", name), { translate: false });
+    const label = doNotTranslate(createElement("bdi", "", name));
     const item = createElement("li", "", createAvatar(name), label);
     if (name === this.#you) item.append(createElement("span", "quiet", this.#texts.you));
     else item.append(this.#createMuteButton(name));
@@ -68,9 +68,9 @@ export class PeopleView {
 
   #createMuteButton(name) {
     const button = createButton("link mute", this.#texts.mute, () => this.#mutes.toggle(name));
-    const label = Object.assign(createElement("span", "visually-hidden", ` ${name}`), { translate: false });
+    const label = doNotTranslate(createElement("span", "visually-hidden", ` ${name}`));
     button.append(label);
-    button.ariaPressed = String(this.#mutes.has(name));
+    button.setAttribute("aria-pressed", String(this.#mutes.has(name)));
     return button;
   }
 }
@@ -85,7 +85,7 @@ function addToggle(document, toggle, panel) {
   const isShown = () => document.body.classList.contains("people-shown");
   const setShown = (shown) => {
     document.body.classList.toggle("people-shown", shown);
-    toggle.ariaExpanded = String(shown);
+    toggle.setAttribute("aria-expanded", String(shown));
   };
   toggle.addEventListener("click", () => setShown(!isShown()));
   document.addEventListener("keydown", (event) => {

@@ -1,6 +1,8 @@
 // Finds links and mentions in what people write. Returns plain data and does not touch the DOM. Every function reads a
 // text a fixed number of times: none may backtrack, since a text that is slow to show would freeze every reader.
 
+import { splitGraphemes } from "./graphemes.js";
+
 /** A longer link stays plain text. */
 const MAX_LINK_LENGTH = 500;
 const MAX_EMOJI = 5;
@@ -74,7 +76,7 @@ export function mentionsName(text, name) {
 /** Returns whether a text is a few emoji and nothing else. */
 export function isEmojiOnly(text) {
   if (text.length > MAX_EMOJI_UNITS || !EMOJI_ONLY.test(text) || !EMOJI.test(text)) return false;
-  return [...new Intl.Segmenter().segment(text.replace(/\s/gu, ""))].length <= MAX_EMOJI;
+  return splitGraphemes(text.replace(/\s/gu, "")).length <= MAX_EMOJI;
 }
 
 /** Returns whether a text is so long that it is folded. */

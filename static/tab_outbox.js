@@ -2,6 +2,8 @@
 // so no two tabs send the same message, and the outbox of a closed tab is found and sent. Over http the tabs ask each other
 // instead (channel_locks.js): a frozen tab cannot answer, so a mark tells it later that another has sent its messages.
 
+import { timeoutSignal } from "./timeout.js";
+
 const RELOAD_MS = 1000;
 /** A mark that an outbox was adopted is kept for this long: a tab may be frozen meanwhile. */
 const MARK_MS = 7 * 24 * 3_600_000;
@@ -28,7 +30,7 @@ export class TabOutbox {
   async acquire() {
     const name = `${this.#prefix}tab`;
     const known = this.#session.read(name);
-    if (known && (await this.#lock(known, { signal: AbortSignal.timeout(RELOAD_MS) }))) return this.#prefix + known;
+    if (known && (await this.#lock(known, { signal: timeoutSignal(RELOAD_MS) }))) return this.#prefix + known;
     const id = this.#createId();
     await this.#lock(id, {});
     this.#session.write(name, id);

@@ -1,6 +1,7 @@
 // The page's texts in its language, as the server embeds them.
 
 import { withRegion } from "./clock.js";
+import { doNotTranslate } from "./element.js";
 
 /** Reads the texts from the page; `locale` is the language tag for its times. */
 export function readTexts(document, languages = navigator.languages) {
@@ -29,7 +30,6 @@ export function formatNodes(text, names) {
     if (key === undefined) return document.createTextNode(part);
     const name = document.createElement("bdi");
     name.textContent = String(names[key] ?? part);
-    name.translate = false;
-    return name;
+    return doNotTranslate(name);
   });
 }

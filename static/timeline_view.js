@@ -7,6 +7,9 @@ import { continuesGroup } from "./message_grouping.js";
 import { createPresenceNotice, updatePresenceNotice } from "./presence_notice.js";
 import { formatCount } from "./texts.js";
 
+/** The calendar is read no more often than this. */
+const CALENDAR_MS = 1_000;
+
 /** Shows rows in a list. `onLoad` is called when the user wants to fill a gap. */
 export class TimelineView {
   #list;
@@ -18,6 +21,7 @@ export class TimelineView {
   #rows = new WeakMap();
   #firstUnreadId = null;
   #calendar = readCalendar();
+  #calendarAt = 0;
   onLoad = () => {};
   /** Called with whether the server may have older messages. */
   showOlder = () => {};
@@ -94,7 +98,10 @@ export class TimelineView {
   }
 
   /** At midnight days change their names; a traveller's time zone changes the times. */
-  refreshCalendar() {
+  refreshCalendar(now = Date.now()) {
+    // Asking for the time zone is slow; each message asks.
+    if (Math.abs(now - this.#calendarAt) < CALENDAR_MS) return;
+    this.#calendarAt = now;
     const calendar = readCalendar();
     if (calendar === this.#calendar) return;
     this.#calendar = calendar;

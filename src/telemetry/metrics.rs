@@ -51,6 +51,7 @@ pub struct Instruments {
     delivered: Counter<u64>,
     refused: Counter<u64>,
     sign_ins: Counter<u64>,
+    page_errors: Counter<u64>,
     closed: Counter<u64>,
     gaps_found: Counter<u64>,
     gaps_filled: Counter<u64>,
@@ -110,6 +111,7 @@ impl Instruments {
             delivered: counter("ruang.message.delivered", "{delivery}", "Messages handed to connections."),
             refused: counter("ruang.refusals", "{refusal}", "Refused connections and frames of clients, by reason."),
             sign_ins: counter("ruang.sign_ins", "{attempt}", "Attempts to sign in, by outcome."),
+            page_errors: counter("ruang.page.errors", "{error}", "Uncaught errors of the page's script."),
             closed: counter("ruang.connection.closed", "{connection}", "WebSockets that ended, by reason."),
             gaps_found: counter("ruang.gap.found", "{gap}", "Gaps found in the events of the room."),
             gaps_filled: counter("ruang.gap.filled", "{gap}", "Gaps filled from the log."),
@@ -123,9 +125,8 @@ impl Instruments {
 
     /// Exports all counters from the start, so that a rate includes the first event.
     fn start_at_zero(&self) {
-        for counter in
-            [&self.joins, &self.published, &self.deduplicated, &self.delivered, &self.gaps_found, &self.gaps_filled]
-        {
+        let Self { joins, published, deduplicated, delivered, page_errors, gaps_found, gaps_filled, .. } = self;
+        for counter in [joins, published, deduplicated, delivered, page_errors, gaps_found, gaps_filled] {
             counter.add(0, &[]);
         }
         for reason in
@@ -167,6 +168,11 @@ impl Instruments {
     /// Counts an attempt to sign in.
     pub fn signed_in(&self, outcome: &'static str) {
         self.sign_ins.add(1, &[KeyValue::new("outcome", outcome)]);
+    }
+
+    /// Counts an uncaught error of the page's script.
+    pub fn page_failed(&self) {
+        self.page_errors.add(1, &[]);
     }
 
     /// Counts a closed WebSocket.

@@ -12,6 +12,9 @@ use axum::{
 
 use super::encoding::accepts;
 
+/// Scripts that are not modules: one for every browser, and the service worker.
+const CLASSIC_SCRIPTS: [&str; 2] = ["guard.js", "notifier.js"];
+
 /// A file in each encoding it is served in.
 struct Asset {
     name: &'static str,
@@ -30,7 +33,7 @@ pub fn base() -> String {
 
 /// The modules of the script. A page that preloads them all has them fetched in parallel.
 pub fn modules() -> impl Iterator<Item = &'static str> {
-    FILES.iter().map(|file| file.name).filter(|name| name.ends_with(".js"))
+    FILES.iter().map(|file| file.name).filter(|name| name.ends_with(".js") && !CLASSIC_SCRIPTS.contains(name))
 }
 
 /// `GET /static/{hash}/{path}`. A page of another version asks with another hash, during a rolling update: it gets the

@@ -59,6 +59,7 @@ pub struct SignIn {
 pub struct Chat {
     pub title: &'static str,
     pub timeline: &'static str,
+    pub new_messages: &'static str,
     pub people: &'static str,
     pub show_people: &'static str,
     pub sign_out: &'static str,
@@ -70,6 +71,8 @@ pub struct Chat {
     pub newest: &'static str,
     pub earlier: &'static str,
     pub no_script: &'static str,
+    pub too_old: &'static str,
+    pub fault: &'static str,
     pub search: &'static str,
     pub preferences: &'static str,
     pub prefer_notices: &'static str,
@@ -236,6 +239,8 @@ pub struct Script {
     pub too_many: Counted,
     pub newest: &'static str,
     pub newest_counted: Counted,
+    pub mentions: Counted,
+    pub text_only: &'static str,
     pub slow: Counted,
 }
 

@@ -6,6 +6,7 @@ mod conversation;
 mod everyone;
 mod light;
 mod offline;
+mod old_browser;
 mod order;
 mod payloads;
 mod people;

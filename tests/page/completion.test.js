@@ -17,13 +17,26 @@ test("caret_without_a_matching_mention_has_no_candidates", () => {
   }
 });
 
-test("each_tab_takes_the_next_name_and_keeps_the_text_after_it", () => {
+test("each_tab_takes_the_next_name_and_the_last_one_leaves", () => {
   const completion = new Completion();
-  const texts = [];
   let state = { text: "hai @b ya", caret: 6 };
-  for (let n = 0; n < 3; n += 1) texts.push((state = completion.next(state, NAMES)).text);
-  assert.deepEqual(texts, ["hai @Budi ya", "hai @Bunga ya", "hai @Budi ya"]);
-  assert.equal(state.caret, "hai @Budi ".length);
+  const texts = [];
+  for (let n = 0; n < 2; n += 1) texts.push((state = completion.next(state, NAMES)).text);
+  assert.deepEqual(texts, ["hai @Budi ya", "hai @Bunga ya"]);
+  assert.equal(state.caret, "hai @Bunga ".length);
+  assert.equal(completion.next(state, NAMES), null);
+  assert.equal(completion.next(state, NAMES), null);
+});
+
+test("completion_describes_its_edit", () => {
+  const completion = new Completion();
+  for (const [text, caret] of [["hai @b ya", 6], ["@b", 2], ["@bya", 2]]) {
+    const next = new Completion().next({ text, caret }, NAMES);
+    assert.equal(text.slice(0, next.start) + next.insert + text.slice(next.end), next.text);
+    const again = completion.next({ text, caret }, NAMES);
+    const second = completion.next(again, NAMES);
+    assert.equal(again.text.slice(0, second.start) + second.insert + again.text.slice(second.end), second.text);
+  }
 });
 
 test("typing_after_a_completion_starts_a_new_one", () => {

@@ -10,7 +10,7 @@ import { fakeStorage } from "./fake_storage.js";
 const NO_VIEW = { insert() {}, remove() {}, replace() {}, clear() {}, showOlder() {}, isRead: () => false };
 
 function chat() {
-  const world = { sent: [], online: true, delayed: [], typing: [], reported: [] };
+  const world = { sent: [], online: true, delayed: [], typing: [], reported: [], announced: [] };
   let n = 0;
   world.timeline = new Timeline(NO_VIEW);
   world.outbox = new Outbox({ storage: fakeStorage(), key: "o", createNonce: () => `n${(n += 1)}` });
@@ -24,6 +24,7 @@ function chat() {
       showPeople() {},
       showOutbox() {},
       onMessage: ({ id }) => world.reported.push(id),
+      announce: ({ id }) => world.announced.push(id),
       showTyping: (names) => (world.typing = names),
       showRules: (rules) => (world.rules = rules),
     },
@@ -161,4 +162,39 @@ test("message_deleted_while_away_is_a_row_without_text", () => {
   world.welcome([{ type: "removed", id: "7-1" }, own("n9", 2)]);
   assert.deepEqual(world.timeline.rows[0].message, { id: "7-1", removed: true, from: "", text: "" });
   assert.deepEqual(world.reported, []);
+});
+
+test("slow_mode_that_is_lifted_ends_the_waiting", () => {
+  for (const lift of ["rules", "welcome"]) {
+    const world = chat();
+    world.welcome();
+    world.conversation.send("a");
+    world.receive({ type: "error", code: "rate_limited", nonce: "n1", retry_after_ms: 3_600_000 });
+    world.conversation.send("b");
+    assert.deepEqual(world.texts(), ["a"]);
+    if (lift === "rules") world.receive({ type: "rules", slow_ms: 0, notice: null });
+    else world.welcome();
+    assert.deepEqual(world.texts(), ["a", "a"], lift);
+    world.receive({ type: "error", code: "rate_limited", nonce: "n1", retry_after_ms: 1000 });
+    world.delayed[0]();
+    assert.deepEqual(world.texts(), ["a", "a"], "the former pause is over");
+    world.delayed[1]();
+    assert.deepEqual(world.texts(), ["a", "a", "a"]);
+  }
+});
+
+test("only_new_messages_are_announced", () => {
+  const world = chat();
+  world.welcome([{ ...own("x", 1), from: "adi" }]);
+  world.receive({ ...own("y", 2), from: "adi" });
+  world.receive({ ...own("y", 2), from: "adi" });
+  world.receive(own("z", 3));
+  assert.deepEqual(world.announced, ["7-1", "7-2", "7-3"]);
+  const history = [{ ...own("w", 0), from: "adi" }];
+  world.timeline.insertHistory(world.timeline.historyRequest(null), { messages: history, more: false });
+  world.conversation.handleFrame(
+    { type: "welcome", you: "sari", recovered: false, missed: null, messages: history, head: "7-3", members: { count: 1, names: null } },
+    null,
+  );
+  assert.deepEqual(world.announced, ["7-1", "7-2", "7-3"]);
 });

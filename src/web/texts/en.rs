@@ -26,6 +26,7 @@ pub(super) static TEXTS: Texts = Texts {
     chat: Chat {
         title: "Main room",
         timeline: "Conversation",
+        new_messages: "New messages",
         people: "In the room",
         show_people: "Show who is in the room",
         sign_out: "Sign out",
@@ -37,6 +38,8 @@ pub(super) static TEXTS: Texts = Texts {
         newest: "To the newest message",
         earlier: "Load earlier messages",
         no_script: "Without JavaScript this page only shows the newest messages, with times in UTC: no new messages come in, and there is no list of people and no way to write. Turn JavaScript on and reload this page.",
+        too_old: "This browser is too old for the room: you can read the newest messages, but not write. Update it, or use another browser.",
+        fault: "Part of this page has failed. What you wrote is kept: reload the page.",
         search: "Search for a name",
         preferences: "Preferences",
         prefer_notices: "Show who joins and leaves",
@@ -177,6 +180,8 @@ pub(super) static TEXTS: Texts = Texts {
         too_many: Counted { one: "{count} character too many to send", other: "{count} characters too many to send" },
         newest: "To the newest message",
         newest_counted: Counted { one: "{count} new message", other: "{count} new messages" },
+        mentions: Counted { one: "You were mentioned {count} time", other: "You were mentioned {count} times" },
+        text_only: "The room takes text only, no images or files.",
         slow: Counted {
             one: "Slow mode: one message every {count} second.",
             other: "Slow mode: one message every {count} seconds.",

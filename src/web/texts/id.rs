@@ -26,6 +26,7 @@ pub(super) static TEXTS: Texts = Texts {
     chat: Chat {
         title: "Ruang utama",
         timeline: "Percakapan",
+        new_messages: "Pesan baru",
         people: "Sedang di sini",
         show_people: "Tampilkan siapa yang sedang di sini",
         sign_out: "Keluar",
@@ -37,6 +38,8 @@ pub(super) static TEXTS: Texts = Texts {
         newest: "Ke pesan terbaru",
         earlier: "Muat pesan sebelumnya",
         no_script: "Tanpa JavaScript halaman ini hanya menampilkan pesan terbaru, dengan waktu UTC: pesan baru tidak masuk, dan tidak ada daftar orang atau tempat menulis. Aktifkan JavaScript, lalu muat ulang halaman ini.",
+        too_old: "Peramban ini terlalu lama untuk ruang obrolan: Anda dapat membaca pesan terbaru, tetapi tidak dapat menulis. Perbarui peramban, atau pakai yang lain.",
+        fault: "Sebagian halaman ini bermasalah. Tulisan Anda tetap tersimpan: muat ulang halaman ini.",
         search: "Cari nama",
         preferences: "Pengaturan",
         prefer_notices: "Tampilkan siapa yang datang dan pergi",
@@ -178,6 +181,8 @@ pub(super) static TEXTS: Texts = Texts {
         too_many: Counted::always("Kelebihan {count} karakter, belum bisa dikirim"),
         newest: "Ke pesan terbaru",
         newest_counted: Counted::always("{count} pesan baru"),
+        mentions: Counted::always("Nama Anda disebut {count} kali"),
+        text_only: "Ruang obrolan hanya menerima teks, bukan gambar atau berkas.",
         slow: Counted::always("Mode lambat: satu pesan setiap {count} detik."),
     },
 };

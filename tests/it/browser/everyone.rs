@@ -132,7 +132,32 @@ async fn new_message_is_announced_once() {
     sari.enter("#text", "dua").await;
     sari.shows(TEXT, "dua").await;
     let counts = "return ['satu', 'dua'].map(text => added.filter(each => each.includes(text)).length)";
-    assert_eq!(sari.script(counts, vec![]).await, serde_json::json!([1, 1]));
+    sari.comes_to(counts, serde_json::json!([1, 1])).await;
+}
+
+#[tokio::test]
+async fn history_is_not_announced_and_many_messages_are_counted() {
+    let cluster = alone().await;
+    let mut budi = cluster.join(0, "budi").await;
+    for n in 1..=120 {
+        budi.send_text(&format!("lama {n}")).await;
+    }
+    budi.catch_up().await;
+    let sari = Browser::start("id").await;
+    signs_in(&sari, cluster.base(0), "sari").await;
+    sari.comes_to(CONNECTION, "online").await;
+    sari.script("document.querySelector('#scroll').scrollTop = 0", vec![]).await;
+    sari.shows(TEXT, "lama 1").await;
+    let announced = "return Array.from(document.querySelectorAll('[role=log] *, [aria-live] .message'), e => e.textContent).join('|')";
+    assert_eq!(sari.script(announced, vec![]).await, "");
+    budi.send_acked("satu").await;
+    sari.comes_to("return document.querySelector('[role=log]').textContent", "budi: satu").await;
+    for n in 1..=20 {
+        budi.send_text(&format!("banyak {n}")).await;
+    }
+    budi.catch_up().await;
+    let counted = "return /\\d+ pesan baru/.test(document.querySelector('[role=log]').textContent)";
+    sari.comes_to(counted, true).await;
 }
 
 #[tokio::test]
@@ -143,6 +168,7 @@ async fn chosen_language_is_remembered() {
     sari.comes_to(lang, "en").await;
     sari.open(&format!("{}/chat", cluster.base(0))).await;
     assert_eq!(sari.script(lang, vec![]).await, "en");
+    sari.comes_to(CONNECTION, "online").await;
     let _budi = cluster.join(0, "budi").await;
     sari.shows("#timeline", "budi has joined.").await;
 }

@@ -135,3 +135,92 @@ async fn text_too_long_is_counted_kept_and_not_sent() {
     assert_eq!(sari.script("return document.querySelector('#text').value.length", vec![]).await, 200_000);
     sari.is_accessible("a text too long").await;
 }
+
+#[tokio::test]
+async fn completion_and_recalled_text_can_be_undone() {
+    let (cluster, sari) = sari_alone().await;
+    let _budi = cluster.join(0, "Budi Santoso").await;
+    sari.shows("#members", "Budi Santoso").await;
+    let [tab, control, release, up] = [Key::Tab, Key::Control, Key::Null, Key::Up].map(char::from);
+    sari.types("#text", &format!("halo @bu{tab}")).await;
+    sari.comes_to(BOX, "halo @Budi Santoso ").await;
+    sari.presses(&format!("{control}z{release}")).await;
+    sari.comes_to(BOX, "halo @bu").await;
+    sari.presses(&format!("{control}a{release}")).await;
+    sari.enter("#text", "terkirim").await;
+    sari.presses(&up.to_string()).await;
+    sari.comes_to(BOX, "terkirim").await;
+    sari.presses(&format!("{control}z{release}")).await;
+    sari.comes_to(BOX, "").await;
+}
+
+#[tokio::test]
+async fn tab_after_a_completion_leaves_the_box() {
+    let (cluster, sari) = sari_alone().await;
+    let _budi = cluster.join(0, "budi").await;
+    sari.shows("#members", "budi").await;
+    let tab = char::from(Key::Tab);
+    sari.types("#text", &format!("@bu{tab}")).await;
+    sari.comes_to(BOX, "@budi ").await;
+    sari.presses(&tab.to_string()).await;
+    assert_eq!(sari.script("return document.activeElement.id", vec![]).await, "send");
+}
+
+#[tokio::test]
+async fn pasted_image_and_dropped_file_are_answered() {
+    let (_cluster, sari) = sari_alone().await;
+    let transfer = "const data = new DataTransfer(); data.items.add(new File(['x'], 'foto.png', { type: 'image/png' })); \
+        const event = arguments[0] === 'paste' \
+            ? new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }) \
+            : new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }); \
+        document.querySelector('#text-only').textContent = ''; \
+        document.querySelector(arguments[1]).dispatchEvent(event); return event.defaultPrevented";
+    for (event, target) in [("paste", "#text"), ("drop", "#text"), ("drop", "#timeline")] {
+        assert_eq!(sari.script(transfer, vec![event.into(), target.into()]).await, true, "{event} on {target}");
+        sari.shows("#text-only", "hanya menerima teks").await;
+    }
+    sari.is_accessible("a file was refused").await;
+}
+
+#[tokio::test]
+async fn several_messages_are_copied_as_lines_of_text() {
+    let (cluster, sari) = sari_alone().await;
+    let mut budi = cluster.join(0, "budi").await;
+    budi.send_acked("lihat https://contoh.id/rute").await;
+    budi.send_acked(&"baris\n".repeat(30)).await;
+    sari.enter("#text", "baik").await;
+    sari.shows(TEXT, "baik").await;
+    let copy = "const texts = document.querySelectorAll('#timeline .text'); const range = document.createRange(); \
+        range.setStart(texts[0].firstChild, arguments[0]); range.setEndAfter(texts[arguments[1]]); \
+        getSelection().removeAllRanges(); getSelection().addRange(range); \
+        const data = new DataTransfer(); \
+        texts[0].dispatchEvent(new ClipboardEvent('copy', { clipboardData: data, bubbles: true, cancelable: true })); \
+        return data.getData('text/plain')";
+    let lines = format!("budi: https://contoh.id/rute\nbudi: {}\nsari: baik", ["baris"; 30].join("\n"));
+    assert_eq!(sari.script(copy, vec![6.into(), 2.into()]).await, lines);
+    assert_eq!(sari.script(copy, vec![0.into(), 0.into()]).await, "", "the browser copies a part of one message");
+}
+
+#[tokio::test]
+async fn keyboard_of_a_phone_covers_neither_composer_nor_header() {
+    let cluster = alone().await;
+    let sari = Browser::start("id").await;
+    sari.screen(390, 844, true).await;
+    signs_in(&sari, cluster.base(0), "sari").await;
+    let mut budi = cluster.join(0, "budi").await;
+    for n in 1..=30 {
+        budi.send_acked(&format!("pesan {n}")).await;
+    }
+    sari.shows(TEXT, "pesan 30").await;
+    let keyboard = "Object.defineProperties(visualViewport, \
+        { height: { get: () => arguments[0], configurable: true }, offsetTop: { get: () => arguments[1], configurable: true } }); \
+        visualViewport.dispatchEvent(new Event('resize'))";
+    let bounds = "const rect = (css) => document.querySelector(css).getBoundingClientRect(); \
+        return [rect('.bar').top, rect('#composer').bottom, rect('#timeline .message:last-child .bubble').bottom < rect('#composer').top]";
+    for (height, top) in [(500, 0), (500, 120)] {
+        sari.script(keyboard, vec![height.into(), top.into()]).await;
+        sari.comes_to(bounds, serde_json::json!([top, top + height, true])).await;
+    }
+    sari.script(keyboard, vec![844.into(), 0.into()]).await;
+    sari.comes_to(bounds, serde_json::json!([0, 844, true])).await;
+}

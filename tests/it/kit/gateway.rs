@@ -15,7 +15,7 @@ const CONNECTIONS: usize = 256;
 /// The longest head of a request.
 const HEAD: usize = 16 * 1024;
 
-/// What the gateway answers itself: requests whose path begins so, and the status line and headers.
+/// What the gateway answers itself: requests whose path contains this, and the status line and headers.
 type Rule = (String, String);
 
 /// A gateway on a port of its own. It stops, and its connections end, when it is dropped.
@@ -40,7 +40,7 @@ impl Gateway {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Answers requests whose path begins so with a status and headers, from now on.
+    /// Answers requests whose path contains this with a status and headers, from now on.
     pub fn respond_with(&self, path: &str, head: &str) {
         self.rules.send_modify(|rules| rules.push((path.to_owned(), head.to_owned())));
     }
@@ -75,7 +75,7 @@ async fn connect(mut client: TcpStream, target: u16, latency: Duration, rules: w
     let Some(head) = read_head(&mut client).await else { return };
     sleep(latency).await;
     let path = head.split(' ').nth(1).unwrap_or_default();
-    let own = rules.borrow().iter().find(|(prefix, _)| path.starts_with(prefix)).map(|(_, head)| head.clone());
+    let own = rules.borrow().iter().find(|(part, _)| path.contains(part)).map(|(_, head)| head.clone());
     if let Some(own) = own {
         let response = format!("HTTP/1.1 {own}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
         let _ = client.write_all(response.as_bytes()).await;

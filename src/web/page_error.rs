@@ -1,0 +1,25 @@
+//! Errors of the page's script.
+
+use std::time::Instant;
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
+
+use super::{Web, peer::PeerIp};
+use crate::{rate::Rate, telemetry::instruments};
+
+/// Errors counted per client address: a broken page must show in the metric, not fill it.
+pub const RATE: Rate = Rate { per_second: 0.1, burst: 10.0 };
+
+/// `POST /api/page-error`: counts an error that no part of the page's script caught. The request has no content.
+pub async fn count(State(web): State<Web>, PeerIp(peer): PeerIp, headers: HeaderMap) -> StatusCode {
+    if !web.site.allows_post(&headers, peer) {
+        return StatusCode::FORBIDDEN;
+    }
+    if web.take_page_error(peer, &headers, Instant::now()) {
+        instruments().page_failed();
+    }
+    StatusCode::NO_CONTENT
+}
