@@ -3,8 +3,9 @@
 //! [`Settings`] declares every setting with its names, its default and its help. An invalid value ends the start with
 //! one line that names the setting, the value and what is accepted.
 #![allow(
+    rustdoc::bare_urls,
     rustdoc::broken_intra_doc_links,
-    reason = "the help texts of clap are doc comments, and addresses have brackets"
+    reason = "the help texts of clap are doc comments: addresses are not links, and have brackets"
 )]
 
 mod command;
