@@ -12,6 +12,7 @@ mod shared_welcome;
 use std::{sync::Arc, thread::available_parallelism, time::Duration};
 
 use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use self::shard::{Shard, ShardCommand};
@@ -19,6 +20,7 @@ pub(super) use self::shared_welcome::SharedWelcome;
 use super::{
     local_members::ConnectionId,
     recipient::{Farewell, Recipient},
+    watched_task::spawn_watched,
 };
 
 /// The hub's end of all shards. Their tasks end when it is dropped.
@@ -27,12 +29,12 @@ pub(super) struct Fanout {
 }
 
 impl Fanout {
-    /// Starts a shard per core on the current runtime.
-    pub(super) fn start() -> Self {
+    /// Starts a shard per core on the current runtime. If one panics, `failed` is cancelled.
+    pub(super) fn start(failed: &CancellationToken) -> Self {
         let cores = available_parallelism().map_or(1, usize::from);
         let shards: Vec<_> = (0..cores).map(|_| Arc::new(Shard::default())).collect();
         for shard in &shards {
-            tokio::spawn(Arc::clone(shard).run());
+            spawn_watched(failed.clone(), Arc::clone(shard).run());
         }
         Self { shards }
     }

@@ -103,13 +103,14 @@ impl Hub {
         incarnation: IncarnationId,
         state: Arc<HubState>,
         commands: mpsc::Receiver<Command>,
+        fanout: Fanout,
     ) -> Self {
         Self {
             events: backplane.subscribe(),
             calls: FuturesUnordered::new(),
             lease: Lease::new(options.lease, incarnation, Instant::now(), boottime()),
             gap_detector: GapDetector::default(),
-            fanout: Arc::new(Fanout::start()),
+            fanout: Arc::new(fanout),
             clients: HashMap::new(),
             last_connection: 0,
             waiting: vec![],
