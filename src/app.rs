@@ -50,6 +50,16 @@ pub enum RunError {
     /// Signal handlers cannot be installed.
     #[error("cannot listen for signals: {0}")]
     Signals(#[source] io::Error),
+    /// An essential task has panicked.
+    #[error("an essential task has panicked")]
+    Panicked,
+}
+
+impl RunError {
+    /// Returns the exit code of the process: 70 is `EX_SOFTWARE` of sysexits.h.
+    pub fn exit_code(&self) -> u8 {
+        if matches!(self, Self::Panicked) { 70 } else { 1 }
+    }
 }
 
 /// Serves the room until a signal, then drains: clients move to other instances.
@@ -63,6 +73,7 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
 
     let (backplane, store) = engine(&settings)?;
     let room = Room::open(backplane, room_options(&settings));
+    let failed = room.failed();
     let memory = memory_monitor(&settings)?;
     let gate = sign_in_gate(&settings, memory.clone())?;
     let (router, sockets) = wire(&settings, room, store, gate);
@@ -75,11 +86,16 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
         // It ends on the same token, and is not awaited.
         let _serving = serving.map_err(|error| RunError::Listen(address, error))?;
     }
-    let serving = tokio::spawn(server::serve(listener, router, server_options(&settings), closing.clone()));
+    let mut serving = tokio::spawn(server::serve(listener, router, server_options(&settings), closing.clone()));
     announce(address);
     notify_systemd(NotifyState::Ready);
 
-    signals.next().await;
+    tokio::select! {
+        () = signals.next() => {}
+        // Its clients are cut; a supervisor starts the process again.
+        () = failed => return Err(RunError::Panicked),
+        _ = &mut serving => return Err(RunError::Panicked),
+    }
     notify_systemd(NotifyState::Stopping);
     tracing::info!("draining: clients are sent to other instances");
     let drained = async {
@@ -223,4 +239,15 @@ fn announce(address: SocketAddr) {
         if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() };
     // A closed stdout is no failure.
     let _ = writeln!(io::stdout(), "ruang is open at http://{shown}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panic_of_an_essential_task_exits_with_70() {
+        assert_eq!(RunError::Panicked.exit_code(), 70);
+        assert_eq!(RunError::Signals(io::Error::other("none")).exit_code(), 1);
+    }
 }

@@ -3,6 +3,7 @@
 use std::{
     io::{self, Write},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    panic,
     process::ExitCode,
     time::Duration,
 };
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
 fn run(Loaded { settings, effective, .. }: Loaded) -> ExitCode {
     // Outlives the runtime, because the exporters block.
     let _telemetry = telemetry::init(&settings.telemetry);
+    log_panics();
     log_settings(&effective);
     let runtime = match runtime(&mut Builder::new_multi_thread()) {
         Ok(runtime) => runtime,
@@ -55,9 +57,17 @@ fn run(Loaded { settings, effective, .. }: Loaded) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "cannot serve");
-            ExitCode::FAILURE
+            ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// Logs a panic on one line, by its place only: its message may quote a client's text.
+fn log_panics() {
+    panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(at, "panicked");
+    }));
 }
 
 /// Logs every setting that is not a default and its source, on one line. Values are redacted already.

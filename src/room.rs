@@ -17,6 +17,7 @@ mod moderation_state;
 mod recipient;
 mod roster;
 mod typing;
+mod watched_task;
 
 use std::{
     sync::Arc,
@@ -27,11 +28,14 @@ use tokio::{
     sync::{broadcast, mpsc, oneshot},
     time::{Instant, timeout, timeout_at},
 };
+use tokio_util::sync::CancellationToken;
 
 use self::{
+    fanout::Fanout,
     history_cache::ResumeFrom,
     hub::{Command, Hub, Join, JoinRefusal, JoinedConnection},
     hub_state::HubState,
+    watched_task::spawn_watched,
 };
 pub use self::{
     hub::JoinError,
@@ -78,6 +82,7 @@ pub struct Room {
     commands: mpsc::Sender<Command>,
     state: Arc<HubState>,
     backplane: Arc<dyn Backplane>,
+    failed: CancellationToken,
 }
 
 /// One page of the people in the room.
@@ -97,9 +102,16 @@ impl Room {
         let (commands, received) = mpsc::channel(COMMANDS_WAITING);
         let incarnation = IncarnationId::random();
         let state = Arc::new(HubState::new(incarnation.clone()));
-        let hub = Hub::new(Arc::clone(&backplane), options, incarnation, Arc::clone(&state), received);
-        tokio::spawn(hub.run());
-        Self { commands, state, backplane }
+        let failed = CancellationToken::new();
+        let fanout = Fanout::start(&failed);
+        let hub = Hub::new(Arc::clone(&backplane), options, incarnation, Arc::clone(&state), received, fanout);
+        spawn_watched(failed.clone(), hub.run());
+        Self { commands, state, backplane, failed }
+    }
+
+    /// Resolves when a task of the room has panicked: this process can no longer serve.
+    pub fn failed(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.failed.clone().cancelled_owned()
     }
 
     /// Joins the room with one connection, once its person is announced. The `recipient` is sent the welcome first.
@@ -300,3 +312,6 @@ impl Room {
 async fn bounded<T>(call: impl Future<Output = Result<T, Unavailable>>) -> Result<T, Unavailable> {
     timeout(CALL_DEADLINE, call).await.unwrap_or(Err(Unavailable))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,16 +7,20 @@
 mod coalesce;
 mod connections;
 mod shard;
+mod shared_welcome;
 
 use std::{sync::Arc, thread::available_parallelism, time::Duration};
 
 use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use self::shard::{Shard, ShardCommand};
+pub(super) use self::shared_welcome::SharedWelcome;
 use super::{
     local_members::ConnectionId,
     recipient::{Farewell, Recipient},
+    watched_task::spawn_watched,
 };
 
 /// The hub's end of all shards. Their tasks end when it is dropped.
@@ -25,12 +29,12 @@ pub(super) struct Fanout {
 }
 
 impl Fanout {
-    /// Starts a shard per core on the current runtime.
-    pub(super) fn start() -> Self {
+    /// Starts a shard per core on the current runtime. If one panics, `failed` is cancelled.
+    pub(super) fn start(failed: &CancellationToken) -> Self {
         let cores = available_parallelism().map_or(1, usize::from);
         let shards: Vec<_> = (0..cores).map(|_| Arc::new(Shard::default())).collect();
         for shard in &shards {
-            tokio::spawn(Arc::clone(shard).run());
+            spawn_watched(failed.clone(), Arc::clone(shard).run());
         }
         Self { shards }
     }
@@ -58,6 +62,15 @@ impl Fanout {
         }
     }
 
+    /// Sends frames to one client, unless too much is queued. Returns whether it does.
+    pub(super) fn try_send(&self, connection: ConnectionId, frames: Bytes) -> bool {
+        let is_free = !self.shard(connection).is_full();
+        if is_free {
+            self.send(connection, frames);
+        }
+        is_free
+    }
+
     /// Sends frames to one client.
     pub(super) fn send(&self, connection: ConnectionId, frames: Bytes) {
         self.queue(connection, ShardCommand::Send(connection, frames));
@@ -66,6 +79,17 @@ impl Fanout {
     /// Sends a welcome to one client.
     pub(super) fn welcome(&self, connection: ConnectionId, frame: Bytes) {
         self.queue(connection, ShardCommand::Welcome(connection, frame));
+    }
+
+    /// Sends clients, each with its name as shown, the same welcome.
+    pub(super) fn resync<'a>(
+        &self,
+        clients: impl Iterator<Item = (&'a ConnectionId, &'a String)>,
+        welcome: &Arc<SharedWelcome>,
+    ) {
+        for (connection, name) in clients {
+            self.queue(*connection, ShardCommand::Resync(*connection, name.clone(), Arc::clone(welcome)));
+        }
     }
 
     /// Ends one client's connection, and removes it.
@@ -81,9 +105,13 @@ impl Fanout {
     }
 
     fn queue(&self, connection: ConnectionId, command: ShardCommand) {
+        self.shard(connection).queue(command);
+    }
+
+    fn shard(&self, connection: ConnectionId) -> &Shard {
         // There are at most 2^64 cores.
         let shard = connection % self.shards.len() as u64;
-        self.shards[usize::try_from(shard).unwrap_or_default()].queue(command);
+        &self.shards[usize::try_from(shard).unwrap_or_default()]
     }
 }
 

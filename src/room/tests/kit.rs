@@ -1,0 +1,218 @@
+//! A room on a backplane whose events can be withheld, and clients that record their frames.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, mpsc};
+
+use super::super::*;
+use crate::{
+    backplane::{
+        EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply, Post, PublishError, ReapOutcome,
+        RetentionPolicy, Snapshot, Typing, memory::MemoryBackplane,
+    },
+    protocol::Text,
+    rate::Rate,
+};
+
+/// The deadline of anything a test waits for.
+pub const SOON: Duration = Duration::from_secs(10);
+/// Long enough for a busy machine.
+const LEASE: Duration = Duration::from_secs(60);
+const SPEAKERS: &str = "another instance";
+
+/// A backplane in memory whose events are lost while it is deaf.
+pub struct DeafBackplane {
+    inner: MemoryBackplane,
+    is_deaf: Arc<AtomicBool>,
+    heard_again: Arc<Notify>,
+    pub typing: Mutex<Vec<Typing>>,
+    pub pages: Mutex<Vec<Cursor>>,
+    /// Whether the hub's next look at the clock panics.
+    pub panics: AtomicBool,
+}
+
+impl DeafBackplane {
+    /// A backplane that delivers events.
+    pub fn new() -> Arc<Self> {
+        let name_hold = Duration::from_secs(900);
+        let policy =
+            RetentionPolicy { history: 5000, history_age: None, name_hold, lease: LEASE, messages: Rate::UNLIMITED };
+        Arc::new(Self {
+            inner: MemoryBackplane::new(policy),
+            is_deaf: Arc::default(),
+            heard_again: Arc::default(),
+            typing: Mutex::default(),
+            pages: Mutex::default(),
+            panics: AtomicBool::new(false),
+        })
+    }
+
+    /// Loses events from now on.
+    pub fn deafen(&self) {
+        self.is_deaf.store(true, Ordering::SeqCst);
+    }
+
+    /// Delivers events again, after a gap.
+    pub fn hear(&self) {
+        self.is_deaf.store(false, Ordering::SeqCst);
+        self.heard_again.notify_one();
+    }
+
+    /// Adds people through another instance.
+    pub async fn add_people(&self, names: impl IntoIterator<Item = String>) {
+        let mut heartbeat = Heartbeat::new(SPEAKERS.into(), 1);
+        heartbeat.adds = names.into_iter().map(|name| person(&name)).collect();
+        self.inner.heartbeat(heartbeat).await.unwrap();
+    }
+
+    /// Publishes a message of a person who was added before.
+    pub async fn publish_as(&self, name: &str, text: &str) -> Id {
+        let (nonce, text) = (text.parse().unwrap(), Text::parse(text).unwrap());
+        let post = Post { incarnation: SPEAKERS.into(), person: person(name), nonce, text, trace: None };
+        self.inner.publish(post).await.unwrap()
+    }
+}
+
+/// A person whose name is its own key and session.
+pub fn person(name: &str) -> Person {
+    Person { name_key: name.into(), name: name.to_owned(), session: name.into() }
+}
+
+/// Opens a room.
+pub fn open(backplane: Arc<dyn Backplane>) -> Room {
+    let limits = Limits { text_chars: 2000, messages_per_second: 5 };
+    let (leave_grace, name_hold) = (Duration::from_secs(5), Duration::from_secs(900));
+    Room::open(backplane, Options { leave_grace, lease: LEASE, name_hold, history_age: None, limits })
+}
+
+/// A client that records its frames.
+#[derive(Default)]
+pub struct Recorder {
+    frames: Mutex<Vec<String>>,
+    arrived: Notify,
+    pub panics: AtomicBool,
+}
+
+impl Recorder {
+    /// The texts of all frames so far.
+    pub fn text(&self) -> String {
+        self.frames.lock().concat()
+    }
+
+    /// Waits for a text in the frames, and returns all frames so far.
+    pub async fn wait_for(&self, text: &str) -> String {
+        let arrives = async {
+            while !self.text().contains(text) {
+                self.arrived.notified().await;
+            }
+        };
+        timeout(SOON, arrives).await.unwrap_or_else(|_| panic!("no {text} in {}", self.text()));
+        self.text()
+    }
+}
+
+impl Recipient for Recorder {
+    fn send(&self, frames: Bytes) {
+        assert!(!self.panics.load(Ordering::SeqCst), "this test's panic");
+        self.frames.lock().push(String::from_utf8_lossy(&frames).into_owned());
+        self.arrived.notify_one();
+    }
+
+    fn welcome(&self, frame: Bytes) {
+        self.send(frame);
+    }
+
+    fn close(&self, farewell: Farewell) {
+        self.frames.lock().push(format!("{:?}", farewell.reason));
+        self.arrived.notify_one();
+    }
+
+    fn recheck(&self, _within: Duration) {}
+}
+
+#[async_trait]
+impl Backplane for DeafBackplane {
+    async fn publish(&self, post: Post) -> Result<Id, PublishError> {
+        self.inner.publish(post).await
+    }
+
+    async fn heartbeat(&self, heartbeat: Heartbeat) -> Result<HeartbeatReply, HeartbeatError> {
+        self.inner.heartbeat(heartbeat).await
+    }
+
+    async fn reap(&self, incarnation: &IncarnationId, heartbeat_seq: u64) -> Result<ReapOutcome, Unavailable> {
+        self.inner.reap(incarnation, heartbeat_seq).await
+    }
+
+    async fn end(&self, session: &SessionTag, name_key: &NameKey) -> Result<(), Unavailable> {
+        self.inner.end(session, name_key).await
+    }
+
+    async fn read(&self, since: Option<Id>) -> Result<Snapshot, Unavailable> {
+        self.inner.read(since).await
+    }
+
+    async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable> {
+        self.inner.locate(id).await
+    }
+
+    async fn page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable> {
+        self.pages.lock().push(cursor);
+        self.inner.page(cursor, limit).await
+    }
+
+    async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
+        self.inner.claim(name_key, session).await
+    }
+
+    async fn typing(&self, typing: Typing) -> Result<(), Unavailable> {
+        self.typing.lock().push(typing);
+        Ok(())
+    }
+
+    async fn moderate(&self, action: ModerationAction) -> Result<ModerationOutcome, Unavailable> {
+        self.inner.moderate(action).await
+    }
+
+    async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
+        self.inner.moderation_log().await
+    }
+
+    fn now(&self) -> Duration {
+        assert!(!self.panics.load(Ordering::SeqCst), "this test's panic");
+        self.inner.now()
+    }
+
+    fn waiting(&self) -> usize {
+        0
+    }
+
+    fn last_error(&self) -> Option<String> {
+        None
+    }
+
+    fn subscribe(&self) -> mpsc::Receiver<Event> {
+        let (sender, receiver) = mpsc::channel(EVENTS_WAITING);
+        let mut events = self.inner.subscribe();
+        let (is_deaf, heard_again) = (Arc::clone(&self.is_deaf), Arc::clone(&self.heard_again));
+        tokio::spawn(async move {
+            loop {
+                let event = tokio::select! {
+                    event = events.recv() => event,
+                    () = heard_again.notified() => Some(Event::Gap),
+                };
+                let Some(event) = event else { return };
+                if !is_deaf.load(Ordering::SeqCst) && sender.send(event).await.is_err() {
+                    return;
+                }
+            }
+        });
+        receiver
+    }
+}
