@@ -7,6 +7,7 @@
 mod coalesce;
 mod connections;
 mod shard;
+mod shared_welcome;
 
 use std::{sync::Arc, thread::available_parallelism, time::Duration};
 
@@ -14,6 +15,7 @@ use bytes::Bytes;
 use tracing::Span;
 
 use self::shard::{Shard, ShardCommand};
+pub(super) use self::shared_welcome::SharedWelcome;
 use super::{
     local_members::ConnectionId,
     recipient::{Farewell, Recipient},
@@ -58,6 +60,15 @@ impl Fanout {
         }
     }
 
+    /// Sends frames to one client, unless too much is queued. Returns whether it does.
+    pub(super) fn try_send(&self, connection: ConnectionId, frames: Bytes) -> bool {
+        let is_free = !self.shard(connection).is_full();
+        if is_free {
+            self.send(connection, frames);
+        }
+        is_free
+    }
+
     /// Sends frames to one client.
     pub(super) fn send(&self, connection: ConnectionId, frames: Bytes) {
         self.queue(connection, ShardCommand::Send(connection, frames));
@@ -66,6 +77,17 @@ impl Fanout {
     /// Sends a welcome to one client.
     pub(super) fn welcome(&self, connection: ConnectionId, frame: Bytes) {
         self.queue(connection, ShardCommand::Welcome(connection, frame));
+    }
+
+    /// Sends clients, each with its name as shown, the same welcome.
+    pub(super) fn resync<'a>(
+        &self,
+        clients: impl Iterator<Item = (&'a ConnectionId, &'a String)>,
+        welcome: &Arc<SharedWelcome>,
+    ) {
+        for (connection, name) in clients {
+            self.queue(*connection, ShardCommand::Resync(*connection, name.clone(), Arc::clone(welcome)));
+        }
     }
 
     /// Ends one client's connection, and removes it.
@@ -81,9 +103,13 @@ impl Fanout {
     }
 
     fn queue(&self, connection: ConnectionId, command: ShardCommand) {
+        self.shard(connection).queue(command);
+    }
+
+    fn shard(&self, connection: ConnectionId) -> &Shard {
         // There are at most 2^64 cores.
         let shard = connection % self.shards.len() as u64;
-        self.shards[usize::try_from(shard).unwrap_or_default()].queue(command);
+        &self.shards[usize::try_from(shard).unwrap_or_default()]
     }
 }
 

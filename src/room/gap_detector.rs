@@ -71,6 +71,13 @@ impl GapDetector {
         }
     }
 
+    /// Events are not taken now: those up to a noted position may be later by that time.
+    pub fn postpone(&mut self, now: Instant) {
+        if let Some((_, since)) = &mut self.ahead {
+            *since = now;
+        }
+    }
+
     /// Whether the events up to a noted position are late.
     pub fn is_overdue(&self, now: Instant) -> bool {
         self.ahead.is_some_and(|(_, since)| now.duration_since(since) >= EVENT_DELAY)

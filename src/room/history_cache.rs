@@ -152,14 +152,14 @@ impl HistoryCache {
     /// The messages for a client that resumes from `since`.
     pub fn catch_up(&self, since: ResumeFrom) -> CatchUp<'_> {
         match since {
-            ResumeFrom::Nothing => CatchUp { recovered: true, missed: Some(0), rows: self.newest() },
+            ResumeFrom::Nothing => CatchUp { recovered: true, missed: Some(0), rows: self.newest(CATCH_UP_BYTES) },
             ResumeFrom::Ordinal(seen) => {
                 let missed = (self.before + self.rows.len() as u64).saturating_sub(seen);
-                CatchUp { recovered: false, missed: Some(missed), rows: self.newest() }
+                CatchUp { recovered: false, missed: Some(missed), rows: self.newest(CATCH_UP_BYTES) }
             }
             ResumeFrom::At(id) if Some(id) == self.start => self.continue_from(0),
             ResumeFrom::At(id) => match self.index(id) {
-                None => CatchUp { recovered: false, missed: None, rows: self.newest() },
+                None => CatchUp { recovered: false, missed: None, rows: self.newest(CATCH_UP_BYTES) },
                 Some(index) => self.continue_from(index + 1),
             },
         }
@@ -191,14 +191,15 @@ impl HistoryCache {
         if missed <= MISSED_AT_MOST && bytes <= CATCH_UP_BYTES {
             return CatchUp { recovered: true, missed: Some(0), rows: self.rows.range(first..).collect() };
         }
-        CatchUp { recovered: false, missed: Some(missed as u64), rows: self.newest() }
+        CatchUp { recovered: false, missed: Some(missed as u64), rows: self.newest(CATCH_UP_BYTES) }
     }
 
-    fn newest(&self) -> Vec<&EncodedMessage> {
+    /// The newest messages, at most [`FIRST_PAGE`] of them and so many bytes.
+    pub fn newest(&self, at_most: usize) -> Vec<&EncodedMessage> {
         let mut bytes = 0;
         let fits = |cached: &&EncodedMessage| {
             bytes += cached.frame.len();
-            bytes <= CATCH_UP_BYTES
+            bytes <= at_most
         };
         let mut rows: Vec<_> = self.rows.iter().rev().take(FIRST_PAGE).take_while(fits).collect();
         rows.reverse();

@@ -20,6 +20,7 @@ use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use rand::Rng;
 use tokio::{
     sync::{mpsc, oneshot},
+    task::coop::consume_budget,
     time::{MissedTickBehavior, interval},
 };
 
@@ -84,6 +85,8 @@ pub(super) struct Hub {
     waiting: Vec<Join>,
     /// Joins that wait until their person is announced.
     pending: Vec<PendingJoin>,
+    /// Joins that are welcomed next.
+    announced: Vec<PendingJoin>,
     members: LocalMembers,
     /// The changes of the heartbeat in flight.
     announcing: LocalChanges,
@@ -111,6 +114,7 @@ impl Hub {
             last_connection: 0,
             waiting: vec![],
             pending: vec![],
+            announced: vec![],
             members: LocalMembers::new(options.leave_grace, options.name_hold / RENEWALS),
             announcing: LocalChanges::default(),
             presence_sent_at: None,
@@ -128,13 +132,16 @@ impl Hub {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let takes_events = self.lease.receives_events() && !self.fanout.is_full();
+            let is_full = self.fanout.is_full();
             tokio::select! {
-                command = self.commands.recv() => match command {
+                command = self.commands.recv(), if !is_full => match command {
                     Some(command) => self.on_command(command, Instant::now()),
                     None => return,
                 },
-                Some(event) = self.events.recv(), if takes_events => self.on_event(event, Instant::now()),
+                Some(event) = self.events.recv(), if !is_full && self.lease.receives_events() => {
+                    self.on_event(event, Instant::now());
+                }
+                () = consume_budget(), if self.can_welcome(Instant::now()) => self.welcome_some(Instant::now()),
                 Some(result) = self.calls.next() => self.on_result(result, Instant::now()),
                 _ = ticks.tick() => self.on_tick(Instant::now()),
             }
@@ -182,6 +189,10 @@ impl Hub {
             self.fanout.leave(connection);
             self.members.leave(&name_key, connection, now);
         }
+        if self.fanout.is_full() {
+            self.signal(Signal::Congested, now);
+            self.gap_detector.postpone(now);
+        }
         let changed = self.members.has_changes(now);
         let actions = self.lease.on_tick(now, boottime(), changed);
         self.carry_out(actions, now);
@@ -192,7 +203,7 @@ impl Hub {
             self.fall_behind(Signal::Missing, now);
         }
         self.give_up_joins(now);
-        self.welcome_pending(now);
+        self.find_announced();
         self.send_changes(now);
         self.trim_history();
     }
@@ -252,7 +263,7 @@ impl Hub {
                 self.turn_away(person);
             }
         }
-        self.welcome_announced(now);
+        self.find_announced();
         // One heartbeat carries a part of many changes, and pending joins do not wait for the next tick.
         if self.members.has_changes(now) && (changes.len() > 0 || !self.pending.is_empty()) {
             self.signal(Signal::Changed, now);

@@ -145,6 +145,13 @@ impl Lease {
                 self.heartbeat.is_echoed = true;
                 None
             }
+            Signal::Congested => {
+                // The events of heartbeats wait as well.
+                if self.heartbeat.is_echoed {
+                    self.note_echo(now);
+                }
+                None
+            }
             Signal::Changed => self.send_heartbeat(now),
             Signal::Drain => {
                 if self.drain == DrainState::Serving {

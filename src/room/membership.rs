@@ -39,9 +39,10 @@ impl Membership {
         async move { room.publish(person, nonce, text).instrument(spans::saying()).await }
     }
 
-    /// Sends a frame to this connection alone, after all frames that it was sent before.
-    pub fn send_frame(&self, frame: Bytes) {
-        self.joined.send(frame);
+    /// Sends a frame to this connection alone, after all frames that it was sent before, unless too much is queued for the
+    /// room. Returns whether it does.
+    pub fn try_send(&self, frame: Bytes) -> bool {
+        self.joined.try_send(frame)
     }
 
     /// Publishes that this person types, or stopped. Ephemeral: it may be lost.

@@ -91,6 +91,11 @@ impl Roster {
         self.apply(&Delta { joined: vec![], left })
     }
 
+    /// Whether there are unsent changes.
+    pub fn has_changes(&self) -> bool {
+        !self.unsent.is_empty()
+    }
+
     /// The unsent changes, if any. They count as sent from now on.
     pub fn changes(&mut self) -> Option<Changes> {
         let changes = Changes { count: self.count(), ..std::mem::take(&mut self.unsent) };

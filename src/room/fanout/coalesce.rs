@@ -9,16 +9,21 @@ const REST_AT_MOST: Duration = Duration::from_millis(20);
 
 /// Bytes broadcast in one turn: a client's send buffer takes that much.
 pub(super) const CHUNK_BYTES: usize = 64 * 1024;
+/// Bytes for single clients written in one turn, and per second while more is queued: welcomes, when many clients join.
+pub(super) const DIRECT_BYTES: usize = 256 * 1024;
+const DIRECT_BYTES_PER_SECOND: f64 = 64.0 * 1024.0 * 1024.0;
 /// Bytes per second to each client while more is queued than one turn broadcasts: a line of 10 Mbit/s keeps up, and for a
 /// slower one a bounded part is queued.
 const BYTES_PER_SECOND: f64 = 1_250_000.0;
 
-/// The time from the start of a turn that broadcast `bytes` to this many clients, to the next. In a calm room no turn ever
-/// waits for it, and in a small room it is nothing.
-pub(super) fn rest(clients: usize, bytes: usize) -> Duration {
-    let of_clients = REST_PER_CLIENT.saturating_mul(u32::try_from(clients).unwrap_or(u32::MAX)).min(REST_AT_MOST);
-    let of_bytes = if bytes < CHUNK_BYTES { 0.0 } else { bytes as f64 / BYTES_PER_SECOND };
-    of_clients.max(Duration::from_secs_f64(of_bytes))
+/// The time from the start of a turn that broadcast so many bytes to so many clients, and wrote `direct` bytes to single
+/// ones, to the next. In a calm room no turn ever waits for it, and in a small room it is nothing.
+pub(super) fn rest(clients: usize, broadcast: usize, direct: usize) -> Duration {
+    let clients = if broadcast == 0 { 0 } else { u32::try_from(clients).unwrap_or(u32::MAX) };
+    let of_clients = REST_PER_CLIENT.saturating_mul(clients).min(REST_AT_MOST);
+    let of_broadcast = if broadcast < CHUNK_BYTES { 0.0 } else { broadcast as f64 / BYTES_PER_SECOND };
+    let of_direct = if direct < DIRECT_BYTES { 0.0 } else { direct as f64 / DIRECT_BYTES_PER_SECOND };
+    of_clients.max(Duration::from_secs_f64(of_broadcast.max(of_direct)))
 }
 
 #[cfg(test)]
@@ -27,13 +32,15 @@ mod tests {
 
     #[test]
     fn rest_grows_with_the_room_up_to_a_bound() {
-        assert_eq!(rest(0, 0), Duration::ZERO);
-        assert_eq!(rest(100, 0), Duration::from_millis(4));
-        assert_eq!(rest(1_000_000, 1000), REST_AT_MOST);
+        assert_eq!(rest(0, 1, 0), Duration::ZERO);
+        assert_eq!(rest(100, 1, 0), Duration::from_millis(4));
+        assert_eq!(rest(1_000_000, 1000, 0), REST_AT_MOST);
+        assert_eq!(rest(1_000_000, 0, 1000), Duration::ZERO, "nothing was broadcast");
     }
 
     #[test]
     fn rest_after_many_bytes_lets_a_line_keep_up() {
-        assert_eq!(rest(1, 1_250_000), Duration::from_secs(1));
+        assert_eq!(rest(1, 1_250_000, 0), Duration::from_secs(1));
+        assert_eq!(rest(1, 0, 64 * 1024 * 1024), Duration::from_secs(1));
     }
 }

@@ -27,9 +27,8 @@ impl Connections {
         self.clients.len()
     }
 
-    /// Carries out commands, in order. Returns the bytes that were broadcast.
-    pub(super) async fn carry_out(&mut self, commands: Vec<ShardCommand>) -> usize {
-        let mut broadcast = 0;
+    /// Carries out commands, in order.
+    pub(super) async fn carry_out(&mut self, commands: Vec<ShardCommand>) {
         let mut commands = commands.into_iter().peekable();
         while let Some(command) = commands.next() {
             match command {
@@ -39,7 +38,6 @@ impl Connections {
                     let (more, spans): (Vec<Bytes>, Vec<Span>) = more.unzip();
                     let batch = joined(frames, more);
                     self.for_each(|client| client.send(batch.clone())).await;
-                    broadcast += batch.len();
                     // Their traces end here.
                     drop((span, spans));
                 }
@@ -50,7 +48,6 @@ impl Connections {
                 }
             }
         }
-        broadcast
     }
 
     fn carry_out_for_one(&mut self, command: ShardCommand) {
@@ -63,6 +60,9 @@ impl Connections {
             }
             ShardCommand::Send(connection, frames) => self.with(connection, |client| client.send(frames)),
             ShardCommand::Welcome(connection, frame) => self.with(connection, |client| client.welcome(frame)),
+            ShardCommand::Resync(connection, name, welcome) => {
+                self.with(connection, |client| client.welcome(welcome.frame(&name)));
+            }
             ShardCommand::Close(connection, farewell) => {
                 if let Some(client) = self.clients.swap_remove(&connection) {
                     client.close(farewell);

@@ -11,16 +11,20 @@ use tokio::{
 use tracing::Span;
 
 use super::{
-    coalesce::{CHUNK_BYTES, rest},
+    coalesce::{CHUNK_BYTES, DIRECT_BYTES, rest},
     connections::Connections,
+    shared_welcome::SharedWelcome,
 };
 use crate::room::{
     local_members::ConnectionId,
     recipient::{Farewell, Recipient},
 };
 
-/// Bytes of broadcast frames above which the hub must wait.
+/// Queued bytes and commands above which the hub takes no events and joins.
 const FULL_BYTES: usize = 4 * 1024 * 1024;
+const FULL_COMMANDS: usize = 16 * 1024;
+/// Most commands of one turn.
+const TURN_COMMANDS: usize = 1024;
 
 /// A command for a shard.
 pub(super) enum ShardCommand {
@@ -34,13 +38,16 @@ pub(super) enum ShardCommand {
     Send(ConnectionId, Bytes),
     /// Send a welcome to one client.
     Welcome(ConnectionId, Bytes),
+    /// Send a welcome that all clients get to one of them, with its name as shown.
+    Resync(ConnectionId, String, Arc<SharedWelcome>),
     /// End one client's connection.
     Close(ConnectionId, Farewell),
     /// Have the sessions of all clients looked up within this time.
     Recheck(Duration),
 }
 
-/// The commands of one shard, in order.
+/// The commands of one shard, in order. The hub fills it until it [is full](Self::is_full); beyond that each connection adds
+/// a few.
 #[derive(Default)]
 pub(super) struct Shard {
     queue: Mutex<ShardQueue>,
@@ -50,20 +57,29 @@ pub(super) struct Shard {
 #[derive(Default)]
 struct ShardQueue {
     commands: VecDeque<ShardCommand>,
-    /// Bytes of broadcast frames.
+    /// Bytes that these write: once to every client, or to one.
     bytes: usize,
     ended: bool,
+}
+
+/// The commands that are carried out at once, and the bytes that they write.
+#[derive(Default)]
+struct Turn {
+    commands: Vec<ShardCommand>,
+    broadcast: usize,
+    direct: usize,
 }
 
 impl Shard {
     /// Runs until [`end`](Self::end).
     pub(super) async fn run(self: Arc<Self>) {
         let mut connections = Connections::default();
-        while let Some(commands) = self.next_turn().await {
+        while let Some(Turn { commands, broadcast, direct }) = self.next_turn().await {
             let began = Instant::now();
-            let broadcast = connections.carry_out(commands).await;
-            if broadcast > 0 {
-                sleep_until(began + rest(connections.len(), broadcast)).await;
+            connections.carry_out(commands).await;
+            let rest = rest(connections.len(), broadcast, direct);
+            if !rest.is_zero() {
+                sleep_until(began + rest).await;
             }
         }
     }
@@ -71,7 +87,7 @@ impl Shard {
     /// Queues a command, without waiting.
     pub(super) fn queue(&self, command: ShardCommand) {
         let mut queue = self.queue.lock();
-        queue.bytes += command.broadcast_bytes();
+        queue.bytes += command.bytes();
         queue.commands.push_back(command);
         drop(queue);
         self.arrived.notify_one();
@@ -84,11 +100,12 @@ impl Shard {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.queue.lock().bytes >= FULL_BYTES
+        let queue = self.queue.lock();
+        queue.bytes >= FULL_BYTES || queue.commands.len() >= FULL_COMMANDS
     }
 
-    /// Waits for the commands of the next turn; none at the end.
-    async fn next_turn(&self) -> Option<Vec<ShardCommand>> {
+    /// Waits for the next turn; none at the end.
+    async fn next_turn(&self) -> Option<Turn> {
         loop {
             {
                 let mut queue = self.queue.lock();
@@ -105,23 +122,31 @@ impl Shard {
 }
 
 impl ShardQueue {
-    /// Takes all commands, or as many as broadcast [`CHUNK_BYTES`].
-    fn next_turn(&mut self) -> Vec<ShardCommand> {
-        let (mut bytes, mut turn) = (0, vec![]);
-        while bytes < CHUNK_BYTES
+    /// Takes as many commands as one turn may have.
+    fn next_turn(&mut self) -> Turn {
+        let mut turn = Turn::default();
+        while turn.broadcast < CHUNK_BYTES
+            && turn.direct < DIRECT_BYTES
+            && turn.commands.len() < TURN_COMMANDS
             && let Some(command) = self.commands.pop_front()
         {
-            bytes += command.broadcast_bytes();
-            turn.push(command);
+            let bytes = if command.is_broadcast() { &mut turn.broadcast } else { &mut turn.direct };
+            *bytes += command.bytes();
+            turn.commands.push(command);
         }
-        self.bytes -= bytes;
+        self.bytes -= turn.broadcast + turn.direct;
         turn
     }
 }
 
 impl ShardCommand {
-    fn broadcast_bytes(&self) -> usize {
-        if let Self::Broadcast(frames, _) = self { frames.len() } else { 0 }
+    /// The bytes it writes to one client.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Broadcast(frames, _) | Self::Send(_, frames) | Self::Welcome(_, frames) => frames.len(),
+            Self::Resync(_, _, welcome) => welcome.len(),
+            Self::Enter(..) | Self::Leave(_) | Self::Close(..) | Self::Recheck(_) => 0,
+        }
     }
 
     pub(super) fn is_broadcast(&self) -> bool {
@@ -130,5 +155,64 @@ impl ShardCommand {
 
     pub(super) fn into_broadcast(self) -> Option<(Bytes, Span)> {
         if let Self::Broadcast(frames, span) = self { Some((frames, span)) } else { None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::ServerFrame;
+
+    fn send(bytes: usize) -> ShardCommand {
+        ShardCommand::Send(1, Bytes::from(vec![b'x'; bytes]))
+    }
+
+    #[test]
+    fn frames_for_one_client_fill_the_queue_by_bytes() {
+        let shard = Shard::default();
+        for _ in 0..3 {
+            shard.queue(send(FULL_BYTES / 4));
+        }
+        assert!(!shard.is_full());
+        shard.queue(send(FULL_BYTES / 4));
+        assert!(shard.is_full());
+    }
+
+    #[test]
+    fn empty_commands_fill_the_queue_by_their_number() {
+        let shard = Shard::default();
+        for connection in 0..FULL_COMMANDS as u64 {
+            assert!(!shard.is_full());
+            shard.queue(ShardCommand::Leave(connection));
+        }
+        assert!(shard.is_full());
+    }
+
+    #[test]
+    fn turn_is_bounded_in_bytes_and_commands() {
+        let mut queue = ShardQueue::default();
+        let mut fill = |command: fn() -> ShardCommand| {
+            queue.commands.extend((0..FULL_COMMANDS).map(|_| command()));
+            queue.bytes = queue.commands.iter().map(ShardCommand::bytes).sum();
+            let turn = queue.next_turn();
+            let left: usize = queue.commands.iter().map(ShardCommand::bytes).sum();
+            assert_eq!(queue.bytes, left);
+            queue.commands.clear();
+            (turn.commands.len(), turn.broadcast, turn.direct)
+        };
+        assert_eq!(fill(|| send(1024)), (256, 0, DIRECT_BYTES));
+        assert_eq!(fill(|| ShardCommand::Broadcast(vec![0; 1024].into(), Span::none())), (64, CHUNK_BYTES, 0));
+        assert_eq!(fill(|| ShardCommand::Leave(1)), (TURN_COMMANDS, 0, 0));
+    }
+
+    #[test]
+    fn welcome_of_all_clients_is_stored_once_and_counted_for_each() {
+        let shard = Shard::default();
+        let welcome = Arc::new(SharedWelcome::new(&ServerFrame::Removed { id: crate::protocol::Id::new(7, 1) }));
+        for connection in 0..1000 {
+            shard.queue(ShardCommand::Resync(connection, "sari".to_owned(), Arc::clone(&welcome)));
+        }
+        assert_eq!(Arc::strong_count(&welcome), 1001);
+        assert_eq!(shard.queue.lock().bytes, 1000 * welcome.len());
     }
 }

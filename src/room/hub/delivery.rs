@@ -37,7 +37,7 @@ impl Hub {
             Event::Message { message, trace, .. } => self.deliver_message(message, trace.as_ref(), now),
             Event::Presence { delta, .. } | Event::Ended { delta, .. } => {
                 self.deliver_presence(&delta, now);
-                self.welcome_announced(now);
+                self.find_announced();
             }
             Event::Moderated { removed, rules, .. } => self.deliver_moderation(removed, rules),
             Event::Typing(typing) => self.typists.note(typing, now),

@@ -21,6 +21,9 @@ use crate::{
     telemetry::instruments,
 };
 
+/// Connections that are welcomed before the hub does something else.
+const WELCOMES_AT_ONCE: usize = 8;
+
 /// A connection that wants to join.
 pub(in crate::room) struct Join {
     pub(in crate::room) person: Person,
@@ -69,9 +72,10 @@ pub(in crate::room) struct JoinedConnection {
 }
 
 impl JoinedConnection {
-    /// Sends frames to this connection, after all frames that it was sent before.
-    pub(in crate::room) fn send(&self, frames: Bytes) {
-        self.fanout.send(self.connection, frames);
+    /// Sends frames to this connection, after all frames that it was sent before, unless too much is queued. Returns whether
+    /// it does.
+    pub(in crate::room) fn try_send(&self, frames: Bytes) -> bool {
+        self.fanout.try_send(self.connection, frames)
     }
 }
 
@@ -99,17 +103,33 @@ impl Hub {
         }
     }
 
-    /// Welcomes connections whose person is announced. While many arrive that waits for the next tick, because each welcome
-    /// must come after all changes of presence, and these are sent once per tick at most.
-    pub(super) fn welcome_announced(&mut self, now: Instant) {
-        if self.presence_sent_at.is_none_or(|at| now.duration_since(at) >= TICK) {
-            self.welcome_pending(now);
+    /// Finds the pending joins that can be answered.
+    pub(super) fn find_announced(&mut self) {
+        for pending in std::mem::take(&mut self.pending) {
+            self.answer_or_wait(pending);
         }
     }
 
-    pub(super) fn welcome_pending(&mut self, now: Instant) {
-        for pending in std::mem::take(&mut self.pending) {
-            self.welcome_or_wait(pending, now);
+    /// Whether any connection can be welcomed now. Each welcome must come after all changes of presence, and these are sent
+    /// once per tick at most.
+    pub(super) fn can_welcome(&self, now: Instant) -> bool {
+        !self.announced.is_empty()
+            && !self.fanout.is_full()
+            && (self.presence_sent_at.is_none_or(|at| now.duration_since(at) >= TICK)
+                || !self.state.view().roster.has_changes())
+    }
+
+    /// Welcomes some of the connections whose person is announced.
+    pub(super) fn welcome_some(&mut self, now: Instant) {
+        self.send_changes(now);
+        let some = self.announced.len().min(WELCOMES_AT_ONCE);
+        for pending in self.announced.drain(..some).collect::<Vec<_>>() {
+            // It may have ended meanwhile.
+            match self.announcement(&pending) {
+                Announcement::Confirmed => self.welcome(pending),
+                Announcement::Pending => self.pending.push(pending),
+                Announcement::Gone => pending.join.refuse(JoinRefusal::Ended),
+            }
         }
     }
 
@@ -118,13 +138,15 @@ impl Hub {
         for connection in self.members.refuse(person) {
             self.close(connection, Bye::SessionEnded, None);
         }
-        for pending in self.pending.extract_if(.., |pending| pending.join.person == *person) {
-            pending.join.refuse(JoinRefusal::Ended);
+        for joins in [&mut self.pending, &mut self.announced] {
+            for pending in joins.extract_if(.., |pending| pending.join.person == *person) {
+                pending.join.refuse(JoinRefusal::Ended);
+            }
         }
     }
 
     pub(super) fn refuse_pending(&mut self) {
-        for pending in std::mem::take(&mut self.pending) {
+        for pending in self.pending.drain(..).chain(self.announced.drain(..)) {
             pending.join.refuse(JoinRefusal::Unavailable);
         }
     }
@@ -134,9 +156,11 @@ impl Hub {
         for join in self.waiting.extract_if(.., |join| join.deadline <= now) {
             join.refuse(JoinRefusal::Unavailable);
         }
-        for PendingJoin { connection, join } in self.pending.extract_if(.., |pending| pending.join.deadline <= now) {
-            self.members.leave(&join.person.name_key, connection, now);
-            join.refuse(JoinRefusal::Unavailable);
+        for joins in [&mut self.pending, &mut self.announced] {
+            for PendingJoin { connection, join } in joins.extract_if(.., |pending| pending.join.deadline <= now) {
+                self.members.leave(&join.person.name_key, connection, now);
+                join.refuse(JoinRefusal::Unavailable);
+            }
         }
     }
 
@@ -149,25 +173,31 @@ impl Hub {
         for displaced in self.members.enter(&join.person, connection) {
             self.close(displaced, Bye::SessionEnded, None);
         }
-        self.welcome_or_wait(PendingJoin { connection, join }, now);
+        self.answer_or_wait(PendingJoin { connection, join });
         if !self.pending.is_empty() {
             self.signal(Signal::Changed, now);
         }
     }
 
     /// A person is shown nothing, and sends nothing, before all instances know of them.
-    fn welcome_or_wait(&mut self, pending: PendingJoin, now: Instant) {
-        let person = &pending.join.person;
-        let is_in_roster = self.state.view().roster.contains(&person.name_key);
-        match self.members.announcement(person, pending.connection) {
-            Announcement::Confirmed if is_in_roster => self.welcome(pending, now),
-            Announcement::Confirmed | Announcement::Pending => self.pending.push(pending),
+    fn answer_or_wait(&mut self, pending: PendingJoin) {
+        match self.announcement(&pending) {
+            Announcement::Confirmed => self.announced.push(pending),
+            Announcement::Pending => self.pending.push(pending),
             Announcement::Gone => pending.join.refuse(JoinRefusal::Ended),
         }
     }
 
-    fn welcome(&mut self, PendingJoin { connection, join }: PendingJoin, now: Instant) {
-        self.send_changes(now);
+    /// How far a join's person is announced, to this instance too.
+    fn announcement(&self, PendingJoin { connection, join }: &PendingJoin) -> Announcement {
+        let is_in_roster = self.state.view().roster.contains(&join.person.name_key);
+        match self.members.announcement(&join.person, *connection) {
+            Announcement::Confirmed if !is_in_roster => Announcement::Pending,
+            announcement => announcement,
+        }
+    }
+
+    fn welcome(&mut self, PendingJoin { connection, join }: PendingJoin) {
         let (welcome, removed) = self.welcome_frames(&join.person.name, join.since);
         self.fanout.enter(connection, join.recipient, welcome);
         for frames in removed.into_iter().chain(self.typing_frame(1)) {

@@ -68,7 +68,7 @@ impl Hub {
         if self.members.has_changes(now) {
             self.signal(Signal::Changed, now);
         }
-        self.welcome_announced(now);
+        self.find_announced();
         self.admit_waiting(now);
     }
 

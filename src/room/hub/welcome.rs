@@ -1,6 +1,6 @@
 //! Welcome frames.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 
@@ -8,12 +8,15 @@ use super::{Hub, delivery::removed_frames};
 use crate::{
     protocol::{HEARTBEAT, Members, ServerFrame, Welcome},
     room::{
+        fanout::SharedWelcome,
         history_cache::{CatchUp, ResumeFrom},
         hub_state::View,
         local_members::ConnectionId,
     },
 };
 
+/// Most bytes of messages in a welcome that all clients are sent at once.
+const RESYNC_BYTES: usize = 32 * 1024;
 /// People in the room up to whom a welcome has all names.
 const NAMED_AT_MOST: usize = 200;
 
@@ -33,10 +36,9 @@ impl Hub {
     /// Sends all clients a new welcome, which says that messages are missing.
     pub(super) fn welcome_everyone(&self, missed: Option<u64>) {
         let view = self.state.view();
-        let catch_up = CatchUp { recovered: false, missed, ..view.history.catch_up(ResumeFrom::Nothing) };
-        for (connection, name) in &self.clients {
-            self.fanout.welcome(*connection, self.welcome_frame(&view, name, &catch_up));
-        }
+        let catch_up = CatchUp { recovered: false, missed, rows: view.history.newest(RESYNC_BYTES) };
+        let welcome = Arc::new(self.encode_welcome(&view, &catch_up));
+        self.fanout.resync(self.clients.iter(), &welcome);
     }
 
     /// The welcome of a client that resumes from `since`, and the deletions of messages that it may have.
@@ -46,16 +48,16 @@ impl Hub {
             ResumeFrom::At(id) => view.moderation.removed_up_to(id),
             ResumeFrom::Nothing | ResumeFrom::Ordinal(_) => vec![],
         };
-        let welcome = self.welcome_frame(&view, name, &view.history.catch_up(since));
+        let welcome = self.encode_welcome(&view, &view.history.catch_up(since)).frame(name);
         (welcome, (!removed.is_empty()).then(|| removed_frames(&removed)))
     }
 
-    fn welcome_frame(&self, view: &View, name: &str, catch_up: &CatchUp<'_>) -> Bytes {
+    fn encode_welcome(&self, view: &View, catch_up: &CatchUp<'_>) -> SharedWelcome {
         let count = view.roster.count();
         let names = (count <= NAMED_AT_MOST).then(|| view.roster.names(None, NAMED_AT_MOST));
         let messages: Vec<_> = catch_up.rows.iter().map(|message| &*message.raw).collect();
         let welcome = Welcome {
-            you: name,
+            you: "",
             recovered: catch_up.recovered,
             missed: catch_up.missed,
             messages: &messages,
@@ -66,6 +68,6 @@ impl Hub {
             limits: self.options.limits,
             heartbeat_ms: u64::try_from(HEARTBEAT.as_millis()).unwrap_or(u64::MAX),
         };
-        ServerFrame::Welcome(welcome).encode()
+        SharedWelcome::new(&ServerFrame::Welcome(welcome))
     }
 }

@@ -18,6 +18,8 @@ pub(in crate::room) enum Signal {
     Echo,
     /// An event is missing.
     Missing,
+    /// Clients are sent too much at the moment to take more events.
+    Congested,
     /// A heartbeat is wanted now: local members have changed, or the incarnation is in doubt.
     Changed,
     /// The instance must go.

@@ -60,9 +60,10 @@ impl Connection {
             ClientFrame::Join { since } => self.join(transport, since),
             ClientFrame::Ping => {
                 let pong = ServerFrame::Pong { head: self.room.head() }.encode();
-                // In the room it follows the message that it names: a client that lacks the newest message joins again.
                 match &self.membership {
-                    Some(membership) => membership.send_frame(pong),
+                    // It follows the message that it names: a client that lacks the newest message joins again.
+                    Some(membership) if membership.try_send(pong.clone()) => {}
+                    Some(_) => transport.send(ServerFrame::Pong { head: None }.encode()),
                     None => transport.send(pong),
                 }
                 Ok(())
