@@ -28,16 +28,17 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use self::{
-    history_cache::ResumeFrom,
-    hub::{Command, Hub, Join, JoinRefusal, JoinedConnection},
-    hub_state::HubState,
-};
 pub use self::{
+    fanout::Attention,
     hub::JoinError,
     hub_state::Ending,
     membership::Membership,
     recipient::{Farewell, Recipient},
+};
+use self::{
+    history_cache::ResumeFrom,
+    hub::{Command, Hub, Join, JoinRefusal, JoinedConnection},
+    hub_state::HubState,
 };
 use crate::{
     backplane::{

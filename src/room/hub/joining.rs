@@ -11,7 +11,7 @@ use crate::{
     name::NameKey,
     protocol::Bye,
     room::{
-        fanout::Fanout,
+        fanout::{Attention, Fanout},
         history_cache::ResumeFrom,
         hub_state::HubState,
         lease::Signal,

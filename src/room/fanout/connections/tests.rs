@@ -44,7 +44,7 @@ fn broadcast(frames: &'static str) -> ShardCommand {
 #[tokio::test]
 async fn commands_keep_order_and_broadcasts_in_a_row_are_joined() {
     let (one, two) = (Arc::new(Recorder::default()), Arc::new(Recorder::default()));
-    let mut connections = Connections::default();
+    let mut connections = Connections::new(Instant::now());
     let farewell = Farewell { reason: Bye::Restart, retry_after_ms: None };
     let commands = vec![
         ShardCommand::Enter(1, one.clone()),
@@ -60,16 +60,16 @@ async fn commands_keep_order_and_broadcasts_in_a_row_are_joined() {
         ShardCommand::Close(1, farewell),
         broadcast("e"),
     ];
-    connections.carry_out(commands).await;
+    connections.carry_out(commands, Instant::now()).await;
     assert_eq!(one.calls(), ["ab", "c", "only", "recheck", "d", "Restart"]);
     assert_eq!(two.calls(), ["welcome w", "c", "recheck"]);
-    assert_eq!(connections.len(), 0);
+    assert_eq!(connections.visible(), 0);
 }
 
 #[tokio::test]
 async fn commands_for_one_client_let_other_tasks_run() {
-    let mut connections = Connections::default();
-    connections.carry_out(vec![ShardCommand::Enter(1, Arc::new(Recorder::default()))]).await;
+    let mut connections = Connections::new(Instant::now());
+    connections.carry_out(vec![ShardCommand::Enter(1, Arc::new(Recorder::default()))], Instant::now()).await;
     let turns = Arc::new(Mutex::new(0));
     let counter = Arc::clone(&turns);
     let counting = tokio::spawn(async move {
@@ -79,7 +79,7 @@ async fn commands_for_one_client_let_other_tasks_run() {
         }
     });
     let sends = (0..10 * WRITES_AT_ONCE).map(|_| ShardCommand::Send(1, Bytes::from_static(b"one")));
-    connections.carry_out(sends.collect()).await;
+    connections.carry_out(sends.collect(), Instant::now()).await;
     counting.abort();
     assert_eq!(*turns.lock(), 10);
 }
