@@ -218,10 +218,10 @@ mod tests {
     fn welcome_of_all_clients_is_stored_once_and_counted_for_each() {
         let shard = Shard::default();
         let welcome = Arc::new(SharedWelcome::new(&ServerFrame::Removed { id: crate::protocol::Id::new(7, 1) }));
-        for connection in 0..1000 {
+        for connection in 0..10_000 {
             shard.queue(ShardCommand::Resync(connection, "sari".to_owned(), Arc::clone(&welcome)));
         }
-        assert_eq!(Arc::strong_count(&welcome), 1001);
-        assert_eq!(shard.queue.lock().bytes, 1000 * welcome.len());
+        assert_eq!(Arc::strong_count(&welcome), 10_001);
+        assert_eq!(shard.queue.lock().bytes, 10_000 * welcome.len());
     }
 }

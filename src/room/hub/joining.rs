@@ -77,6 +77,11 @@ impl JoinedConnection {
     pub(in crate::room) fn try_send(&self, frames: Bytes) -> bool {
         self.fanout.try_send(self.connection, frames)
     }
+
+    /// Sends this connection's frames at once, or gathers them.
+    pub(in crate::room) fn attend(&self, attention: Attention) {
+        self.fanout.attend(self.connection, attention);
+    }
 }
 
 impl Drop for JoinedConnection {
