@@ -30,18 +30,19 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub use self::{
+    fanout::Attention,
+    hub::JoinError,
+    hub_state::Ending,
+    membership::Membership,
+    recipient::{Farewell, Recipient},
+};
 use self::{
     fanout::Fanout,
     history_cache::ResumeFrom,
     hub::{Command, Hub, Join, JoinRefusal, JoinedConnection},
     hub_state::HubState,
     watched_task::spawn_watched,
-};
-pub use self::{
-    hub::JoinError,
-    hub_state::Ending,
-    membership::Membership,
-    recipient::{Farewell, Recipient},
 };
 use crate::{
     backplane::{

@@ -54,6 +54,8 @@ export class Connection {
   #lastJoin = null;
   #retryAfterMs = 0;
   #isUnsubscribed = false;
+  /** The server gathers frames for a page that nobody looks at. */
+  #takesAttention = false;
   #hasEnded = false;
   /** The first socket needs no probe: the page itself has just been loaded. */
   #needsProbe = false;
@@ -98,6 +100,11 @@ export class Connection {
   nudge() {
     if (!this.#isJoined) this.#nudge();
     else if (this.#clock.now() - this.heardAt > PING_INTERVAL_MS + CHECK_TIMEOUT_MS) this.check();
+  }
+
+  /** The page was hidden, or is seen again. */
+  attend() {
+    if (this.#takesAttention) this.send({ type: "attention", visible: !this.#use.isHidden() });
   }
 
   /** Sends a frame; returns false while the connection does not take any. */
@@ -220,6 +227,8 @@ export class Connection {
     if (!this.#timers.has("ping")) this.#schedulePing();
     this.#use.onState({ state: "online" });
     this.#use.onFrame(frame, request);
+    this.#takesAttention = frame.attention === true;
+    if (this.#use.isHidden()) this.attend();
   }
 
   /**

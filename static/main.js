@@ -385,6 +385,7 @@ function handleFront() {
 }
 for (const event of ["focus", "blur"]) addEventListener(event, handleFront);
 document.addEventListener("visibilitychange", () => {
+  connection.attend();
   handleFront();
   if (document.visibilityState !== "visible") return;
   timelineView.refreshCalendar();

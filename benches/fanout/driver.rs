@@ -68,6 +68,14 @@ impl Driver {
         }
     }
 
+    /// Hides this share of the clients.
+    pub fn hide(&mut self, share: f64) -> Result<(), Failure> {
+        match self.request(&Request::Hide(share), Duration::ZERO)? {
+            Reply::Done => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     pub fn slow(&mut self, open: Open) -> Result<OpenResult, Failure> {
         match self.request(&Request::Slow(open), Duration::ZERO)? {
             Reply::OpenResult(opened) => Ok(opened),

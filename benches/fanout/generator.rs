@@ -24,6 +24,7 @@ use mio::{Events, Poll};
 
 use self::{
     client::{Client, ConnectionState},
+    dialect::Dialect,
     histogram::Histogram,
     request::{GeneratorStats, Load, LoadResult, Reply, Request},
     stamp::Stamp,
@@ -35,6 +36,8 @@ use crate::process;
 const PROBE: Duration = Duration::from_millis(5);
 /// Limit for deliveries of the last messages.
 const STRAGGLERS: Duration = Duration::from_secs(5);
+/// Clients of which the same share is hidden; a sender is the first of one.
+const GROUP: usize = 50;
 const EVENTS: usize = 1024;
 const SCRATCH: usize = 64 * 1024;
 
@@ -105,6 +108,7 @@ impl Generator {
             Request::Open(open) => self.open(&open).map(Reply::OpenResult),
             Request::Load(load) => self.load(&load).map(Reply::LoadResult),
             Request::Storm(load) => self.storm(&load).map(Reply::StormResult),
+            Request::Hide(share) => self.hide(share).map(|()| Reply::Done),
             Request::Slow(open) => slow::begin(&open).map(Reply::OpenResult),
             Request::Hostile(open) => hostile::begin(&open).map(Reply::OpenResult),
         }
@@ -120,7 +124,7 @@ impl Generator {
         self.send_until(meter.began + Duration::from_secs_f64(load.seconds), load, &mut schedule)?;
         let (cpu, seconds, stats) = meter.stop(self, &load.watch)?;
         let (deliveries, bytes, sent) = (self.tally.deliveries, self.tally.bytes, self.next - self.tally.first());
-        let (latency, cross) = (self.tally.latency(), self.tally.cross());
+        let (latency, cross, hidden) = (self.tally.latency(), self.tally.cross(), self.tally.hidden());
         self.await_stragglers()?;
         Ok(LoadResult {
             seconds,
@@ -133,9 +137,20 @@ impl Generator {
             cpu,
             latency,
             cross,
+            hidden,
             last: self.tally.last(self.present),
             stats,
         })
+    }
+
+    /// Says of this share of the clients that nobody looks. Senders are the last of each [`GROUP`] to be hidden.
+    fn hide(&mut self, share: f64) -> io::Result<()> {
+        for (at, client) in self.clients.iter_mut().enumerate() {
+            client.hidden = (GROUP - at % GROUP) as f64 <= share * GROUP as f64;
+            let visible = !client.hidden;
+            client.send(&Dialect::attention(visible))?;
+        }
+        Ok(())
     }
 
     /// Sends due messages and handles events until `end`.

@@ -1,5 +1,6 @@
 //! The rows of the report.
 
+mod attention;
 mod hostile;
 mod idle;
 mod instances;
@@ -28,6 +29,7 @@ pub const ALL: &[Row] = &[
     Row { name: "calm", measure: steady::calm },
     Row { name: "crowd", measure: steady::crowd },
     Row { name: "burst", measure: steady::burst },
+    Row { name: "attention", measure: attention::attention },
     Row { name: "idle", measure: idle::idle },
     Row { name: "last", measure: last::last },
     Row { name: "latency", measure: latency::latency },

@@ -28,6 +28,11 @@ pub enum ClientFrame {
         /// Typing, or no longer.
         active: bool,
     },
+    /// Whether somebody looks at what the client shows.
+    Attention {
+        /// Somebody does, or nobody.
+        visible: bool,
+    },
     /// Is anybody there?
     Ping,
 }
@@ -53,6 +58,8 @@ struct Raw<'a> {
     text: Option<&'a serde_json::value::RawValue>,
     #[serde(default)]
     active: Option<&'a serde_json::value::RawValue>,
+    #[serde(default)]
+    visible: Option<&'a serde_json::value::RawValue>,
 }
 
 impl ClientFrame {
@@ -82,6 +89,7 @@ impl ClientFrame {
             },
             "message" => nonce.clone().zip(raw.text.and_then(read)).map(|(nonce, text)| Self::Message { nonce, text }),
             "typing" => raw.active.and_then(read).map(|active| Self::Typing { active }),
+            "attention" => raw.visible.and_then(read).map(|visible| Self::Attention { visible }),
             "ping" => Some(Self::Ping),
             _ => None,
         };
@@ -154,6 +162,7 @@ mod tests {
             ClientFrame::Message { nonce: "a-1".parse().unwrap(), text: "halo".into() }
         );
         assert_eq!(parse(r#"{"type":"typing","active":true}"#), ClientFrame::Typing { active: true });
+        assert_eq!(parse(r#"{"type":"attention","visible":false}"#), ClientFrame::Attention { visible: false });
         assert_eq!(parse(r#"{"type":"ping"}"#), ClientFrame::Ping);
     }
 
@@ -177,6 +186,8 @@ mod tests {
             r#"{"type":"message","nonce":"a b","text":"x"}"#,
             r#"{"type":"typing"}"#,
             r#"{"type":"typing","active":1}"#,
+            r#"{"type":"attention"}"#,
+            r#"{"type":"attention","visible":"no"}"#,
             r#"{"type":"ping"} {}"#,
             r#"{"type":"message","nonce":"a","text":"\ud800"}"#,
         ] {

@@ -96,6 +96,8 @@ pub struct Welcome<'a> {
     pub limits: Limits,
     /// How often the server pings, in milliseconds.
     pub heartbeat_ms: u64,
+    /// The server takes `attention`: always true.
+    pub attention: bool,
 }
 
 /// Who is here.

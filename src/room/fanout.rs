@@ -4,8 +4,10 @@
 //! out in order: it writes the same bytes to one client after the other. A delivery takes no task, queue or allocation of
 //! its own.
 
+mod attention;
 mod coalesce;
 mod connections;
+mod hidden;
 mod shard;
 mod shared_welcome;
 
@@ -15,6 +17,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
+pub use self::attention::Attention;
 use self::shard::{Shard, ShardCommand};
 pub(super) use self::shared_welcome::SharedWelcome;
 use super::{
@@ -90,6 +93,11 @@ impl Fanout {
         for (connection, name) in clients {
             self.queue(*connection, ShardCommand::Resync(*connection, name.clone(), Arc::clone(welcome)));
         }
+    }
+
+    /// Sends one client's frames at once, or gathers them.
+    pub(super) fn attend(&self, connection: ConnectionId, attention: Attention) {
+        self.queue(connection, ShardCommand::Attend(connection, attention));
     }
 
     /// Ends one client's connection, and removes it.

@@ -6,6 +6,7 @@ use tracing::Instrument;
 
 use super::{
     CALL_DEADLINE, Room,
+    fanout::Attention,
     hub::{Command, JoinedConnection},
 };
 use crate::{
@@ -43,6 +44,11 @@ impl Membership {
     /// room. Returns whether it does.
     pub fn try_send(&self, frame: Bytes) -> bool {
         self.joined.try_send(frame)
+    }
+
+    /// Says whether somebody looks: the frames of a hidden client are gathered and sent once per second.
+    pub fn attend(&self, attention: Attention) {
+        self.joined.attend(attention);
     }
 
     /// Publishes that this person types, or stopped. Ephemeral: it may be lost.

@@ -68,6 +68,8 @@ pub(super) struct Connection {
     /// Sessions that end, until the connection has joined: after that the room closes it.
     endings: Option<broadcast::Receiver<Ending>>,
     membership: Option<Membership>,
+    /// Nobody looks at what the client shows, as it says.
+    is_hidden: bool,
     /// A call of the room. No input is read until it has returned, so that replies keep the order.
     call: Option<BoxFuture<'static, RoomReply>>,
     /// A typing note on its way.
@@ -147,6 +149,7 @@ impl Connection {
             draining: context.draining.clone(),
             endings: Some(endings),
             membership: None,
+            is_hidden: false,
             call: None,
             typing_call: None,
             session_check: None,

@@ -1,5 +1,6 @@
 //! The WebSocket part of the protocol, rule by rule, on both engines.
 
+mod attention;
 mod closing;
 mod empty_room;
 mod framing;

@@ -337,3 +337,26 @@ test("recovered_welcome_after_a_crossing_one_answers_the_join", async () => {
   receive(false);
   assert.deepEqual(world.frames.at(-1), ["welcome", null]);
 });
+
+test("page_says_whether_it_is_hidden_to_a_server_that_asks", () => {
+  const world = connect();
+  const attentions = () => world.socket().sent.filter(({ type }) => type === "attention");
+  world.socket().onopen();
+  world.socket().receive({ type: "welcome", attention: true });
+  assert.deepEqual(attentions(), [], "a page that is seen says nothing");
+  world.isHidden = true;
+  world.connection.attend();
+  world.socket().receive({ type: "welcome", attention: true });
+  world.isHidden = false;
+  world.connection.attend();
+  assert.deepEqual(attentions().map(({ visible }) => visible), [false, false, true]);
+});
+
+test("page_says_nothing_about_attention_to_an_older_server", () => {
+  const world = connect();
+  world.isHidden = true;
+  world.socket().onopen();
+  world.socket().receive({ type: "welcome" });
+  world.connection.attend();
+  assert.ok(world.socket().sent.every(({ type }) => type !== "attention"));
+});

@@ -30,6 +30,8 @@ pub struct Client {
     pub address: SocketAddr,
     pub target: u64,
     pub cookie: String,
+    /// It has said that nobody looks.
+    pub hidden: bool,
     /// The number of its newest message plus one, and that message's id for a reconnect.
     pub next: u64,
     pub since: Option<String>,
@@ -57,6 +59,7 @@ impl Client {
             address,
             target,
             cookie,
+            hidden: false,
             next: 0,
             since: None,
             stream,
@@ -170,7 +173,7 @@ impl Client {
         while let Some((incoming, length)) = self.dialect.incoming(&bytes[used..]) {
             used += length;
             match incoming {
-                Incoming::Message(payload) => tally.message(payload, self.target, &mut self.next),
+                Incoming::Message(payload) => tally.message(payload, self.target, self.hidden, &mut self.next),
                 Incoming::Presence(payload) => tally.presence_bytes += payload.len() as u64,
                 Incoming::Joined(payload) => {
                     self.state = ConnectionState::Present;

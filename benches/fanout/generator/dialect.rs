@@ -80,6 +80,11 @@ impl Dialect {
         websocket::masked(Opcode::Data, message.as_bytes())
     }
 
+    /// Says whether somebody looks.
+    pub fn attention(visible: bool) -> Vec<u8> {
+        websocket::masked(Opcode::Data, format!(r#"{{"type":"attention","visible":{visible}}}"#).as_bytes())
+    }
+
     /// Parses the first complete frame; returns it and its length.
     pub fn incoming(self, bytes: &[u8]) -> Option<(Incoming<'_>, usize)> {
         if self == Self::Redis {

@@ -15,6 +15,8 @@ pub enum Request {
     Load(Load),
     /// Disconnect all clients except the first at once and reconnect them, while the first keeps sending.
     Storm(Load),
+    /// Say that this share of the clients, without the senders, is hidden and the others are not.
+    Hide(f64),
     /// Open another client that reads one byte per second and is not counted.
     Slow(Open),
     /// Open hostile clients of all targets.
@@ -52,6 +54,7 @@ pub enum Reply {
     OpenResult(OpenResult),
     LoadResult(LoadResult),
     StormResult(StormResult),
+    Done,
     Failed(String),
 }
 
@@ -80,9 +83,10 @@ pub struct LoadResult {
     pub lost: usize,
     /// CPU seconds of each watched process.
     pub cpu: Vec<f64>,
-    /// From send to each delivery; `cross`: only between different servers.
+    /// From send to each delivery to a visible client; `cross`: only between different servers; `hidden`: to a hidden client.
     pub latency: Latency,
     pub cross: Latency,
+    pub hidden: Latency,
     /// From send to the last client, per message.
     pub last: Latency,
     pub stats: GeneratorStats,

@@ -14,6 +14,7 @@ pub struct Tally {
     pub presence_bytes: u64,
     latency: Histogram,
     cross: Histogram,
+    hidden: Histogram,
     /// Messages from this number on: deliveries, and time of the last.
     first: u64,
     spread: Vec<Spread>,
@@ -53,6 +54,7 @@ impl Tally {
             presence_bytes: 0,
             latency: Histogram::default(),
             cross: Histogram::default(),
+            hidden: Histogram::default(),
             first: 0,
             spread: Vec::new(),
             wrong: 0,
@@ -78,12 +80,12 @@ impl Tally {
     }
 
     /// Counts a delivery to a client at this target that expects this number next.
-    pub fn message(&mut self, payload: &[u8], target: u64, next: &mut u64) {
+    pub fn message(&mut self, payload: &[u8], target: u64, hidden: bool, next: &mut u64) {
         let Some((stamp, _)) = Stamp::find(payload) else { return };
         let now = self.now();
         self.deliveries += 1;
         let latency = now.saturating_sub(stamp.sent);
-        self.latency.record(latency);
+        if hidden { &mut self.hidden } else { &mut self.latency }.record(latency);
         if stamp.target != target {
             self.cross.record(latency);
         }
@@ -127,6 +129,10 @@ impl Tally {
 
     pub fn cross(&self) -> Latency {
         summary(&self.cross)
+    }
+
+    pub fn hidden(&self) -> Latency {
+        summary(&self.hidden)
     }
 
     /// Returns the latency to the last client, of messages that this many clients received.

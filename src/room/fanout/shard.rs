@@ -6,11 +6,12 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::{
     sync::Notify,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout_at},
 };
 use tracing::Span;
 
 use super::{
+    attention::Attention,
     coalesce::{CHUNK_BYTES, DIRECT_BYTES, rest},
     connections::Connections,
     shared_welcome::SharedWelcome,
@@ -40,6 +41,8 @@ pub(super) enum ShardCommand {
     Welcome(ConnectionId, Bytes),
     /// Send a welcome that all clients get to one of them, with its name as shown.
     Resync(ConnectionId, String, Arc<SharedWelcome>),
+    /// Send one client's frames at once, or gather them.
+    Attend(ConnectionId, Attention),
     /// End one client's connection.
     Close(ConnectionId, Farewell),
     /// Have the sessions of all clients looked up within this time.
@@ -73,11 +76,11 @@ struct Turn {
 impl Shard {
     /// Runs until [`end`](Self::end).
     pub(super) async fn run(self: Arc<Self>) {
-        let mut connections = Connections::default();
-        while let Some(Turn { commands, broadcast, direct }) = self.next_turn().await {
+        let mut connections = Connections::new(Instant::now());
+        while let Some(Turn { commands, broadcast, direct }) = self.turn_until(connections.next_due()).await {
             let began = Instant::now();
-            connections.carry_out(commands).await;
-            let rest = rest(connections.len(), broadcast, direct);
+            connections.carry_out(commands, began).await;
+            let rest = rest(connections.visible(), broadcast, direct);
             if !rest.is_zero() {
                 sleep_until(began + rest).await;
             }
@@ -104,7 +107,13 @@ impl Shard {
         queue.bytes >= FULL_BYTES || queue.commands.len() >= FULL_COMMANDS
     }
 
-    /// Waits for the next turn; none at the end.
+    /// Waits for the next turn, which is empty at this time; none at the end.
+    async fn turn_until(&self, due: Option<Instant>) -> Option<Turn> {
+        let Some(due) = due else { return self.next_turn().await };
+        timeout_at(due, self.next_turn()).await.unwrap_or_else(|_| Some(Turn::default()))
+    }
+
+    /// Waits for the next turn; none at the end. Cancel-safe.
     async fn next_turn(&self) -> Option<Turn> {
         loop {
             {
@@ -145,7 +154,7 @@ impl ShardCommand {
         match self {
             Self::Broadcast(frames, _) | Self::Send(_, frames) | Self::Welcome(_, frames) => frames.len(),
             Self::Resync(_, _, welcome) => welcome.len(),
-            Self::Enter(..) | Self::Leave(_) | Self::Close(..) | Self::Recheck(_) => 0,
+            Self::Enter(..) | Self::Leave(_) | Self::Attend(..) | Self::Close(..) | Self::Recheck(_) => 0,
         }
     }
 

@@ -46,6 +46,7 @@ mod tests {
             rules: None,
             limits: Limits { text_chars: 2000, messages_per_second: 5 },
             heartbeat_ms: 25_000,
+            attention: true,
         })
     }
 

@@ -11,7 +11,7 @@ use crate::{
     name::NameKey,
     protocol::Bye,
     room::{
-        fanout::Fanout,
+        fanout::{Attention, Fanout},
         history_cache::ResumeFrom,
         hub_state::HubState,
         lease::Signal,
@@ -76,6 +76,11 @@ impl JoinedConnection {
     /// it does.
     pub(in crate::room) fn try_send(&self, frames: Bytes) -> bool {
         self.fanout.try_send(self.connection, frames)
+    }
+
+    /// Sends this connection's frames at once, or gathers them.
+    pub(in crate::room) fn attend(&self, attention: Attention) {
+        self.fanout.attend(self.connection, attention);
     }
 }
 

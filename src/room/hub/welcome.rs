@@ -67,6 +67,7 @@ impl Hub {
             rules: view.moderation.rules.set(),
             limits: self.options.limits,
             heartbeat_ms: u64::try_from(HEARTBEAT.as_millis()).unwrap_or(u64::MAX),
+            attention: true,
         };
         SharedWelcome::new(&ServerFrame::Welcome(welcome))
     }

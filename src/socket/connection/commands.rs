@@ -8,7 +8,7 @@ use std::{
 use super::{Connection, Disconnect, RoomReply, farewell};
 use crate::{
     protocol::{Bye, ClientFrame, CloseCode, ErrorCode, Id, Malformed, Nonce, ServerFrame, Text, TextError},
-    room::Recipient,
+    room::{Attention, Recipient},
     socket::{frame_reader::Inbound, transport::Transport},
     telemetry::instruments,
     websocket::{Received, pong_frame},
@@ -70,6 +70,7 @@ impl Connection {
             }
             ClientFrame::Message { nonce, text } => self.publish(transport, nonce, &text),
             ClientFrame::Typing { active } => self.note_typing(transport, active),
+            ClientFrame::Attention { visible } => self.note_attention(transport, visible),
         }
     }
 
@@ -102,8 +103,20 @@ impl Connection {
         if let Err(wait) = limits.admit(&self.person.session, self.address, text.encoded_len(), Instant::now()) {
             return self.refuse(transport, ErrorCode::RateLimited, Some(&nonce), Some(wait));
         }
+        if self.is_hidden {
+            membership.attend(Attention::Spoke);
+        }
         let published = membership.send_message(nonce.clone(), text);
         self.call = Some(Box::pin(async move { RoomReply::Published(nonce, published.await) }));
+        Ok(())
+    }
+
+    fn note_attention(&mut self, transport: &Arc<Transport>, visible: bool) -> Result<(), Disconnect> {
+        let Some(membership) = &self.membership else {
+            return self.refuse(transport, ErrorCode::NotJoined, None, None);
+        };
+        membership.attend(if visible { Attention::Visible } else { Attention::Hidden });
+        self.is_hidden = !visible;
         Ok(())
     }
 

@@ -1,0 +1,12 @@
+//! Whether somebody looks at what a client shows.
+
+/// Whether a client's frames are sent at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attention {
+    /// At once: the state of a client that has said nothing.
+    Visible,
+    /// Gathered, and sent once per second.
+    Hidden,
+    /// The client is hidden but has spoken: at once for a moment, then gathered again.
+    Spoke,
+}
