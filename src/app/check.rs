@@ -1,5 +1,7 @@
 //! `ruang check`: tests that Redis can serve the room, and says what to correct.
 
+mod server_version;
+
 use std::time::Duration;
 
 use fred::{
@@ -11,6 +13,7 @@ use fred::{
 use thiserror::Error;
 use tokio::time::timeout;
 
+use self::server_version::{MIN_MAJOR, ServerVersion};
 use super::connector;
 use crate::{
     redis::{ConnectError, Diagnosis, Keys, RedisConnector},
@@ -22,8 +25,6 @@ use crate::{
 const DEADLINE: Duration = Duration::from_secs(5);
 /// How long a published event may take to arrive.
 const ECHO_DEADLINE: Duration = Duration::from_secs(1);
-/// The oldest major version of Redis that has the commands of the room.
-const MIN_VERSION: u64 = 7;
 /// Calls every command that the room's scripts call.
 const SCRIPT: &str = include_str!("check.lua");
 /// The share of `maxmemory` from which on Redis counts as nearly full, in per cent.
@@ -49,7 +50,7 @@ pub enum CheckError {
     )]
     NoEcho,
     /// Redis is too old.
-    #[error("Redis is version {0}: the room needs {MIN_VERSION} or later")]
+    #[error("Redis is version {0}: the room needs {MIN_MAJOR} or later")]
     TooOld(String),
 }
 
@@ -88,10 +89,9 @@ async fn test(
 ) -> Result<Vec<&'static str>, CheckError> {
     client.wait_for_connect().await?;
     let info: String = client.info(None).await?;
-    let version = field(&info, "redis_version").unwrap_or_default();
-    let major = version.split('.').next().and_then(|major| major.parse().ok());
-    if major.is_none_or(|major: u64| major < MIN_VERSION) {
-        return Err(CheckError::TooOld(version.to_owned()));
+    let version = ServerVersion::from_info(&info);
+    if version.is_too_old() {
+        return Err(CheckError::TooOld(version.redis().to_owned()));
     }
     try_rights(connector, client, &settings.namespace).await?;
     Ok(advice(&info))
@@ -133,6 +133,11 @@ fn advice(info: &str) -> Vec<&'static str> {
     if has("aof_enabled", "0") {
         advice.push("A crash loses messages: set appendonly yes and appendfsync always (deploy/redis/redis.conf).");
     }
+    if ServerVersion::from_info(info).lacks_lua_fixes() {
+        advice.push(
+            "Its release lacks the Lua fixes of October 2025 (CVE-2025-49844), unless its distribution added them: see docs/redis.md.",
+        );
+    }
     advice
 }
 
@@ -152,13 +157,14 @@ mod tests {
 
     #[test]
     fn advice_names_eviction_missing_limits_and_a_full_redis() {
-        let fit = "redis_version:7.0.15\r\nused_memory:1000\r\nmaxmemory:8000\r\nmaxmemory_policy:noeviction\r\naof_enabled:1\r\n";
+        let fit = "redis_version:7.2.11\r\nused_memory:1000\r\nmaxmemory:8000\r\nmaxmemory_policy:noeviction\r\naof_enabled:1\r\n";
         assert_eq!(advice(fit), Vec::<&str>::new());
         for (is, was) in [
             ("noeviction", "allkeys-lru"),
             ("aof_enabled:1", "aof_enabled:0"),
             ("maxmemory:8000", "maxmemory:0"),
             ("used_memory:1000", "used_memory:7000"),
+            ("redis_version:7.2.11", "redis_version:7.2.10"),
         ] {
             assert_eq!(advice(&fit.replace(is, was)).len(), 1, "{was}");
         }

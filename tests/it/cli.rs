@@ -137,7 +137,9 @@ async fn check_reports_redis_problems_with_a_hint() {
     let redis = Redis::start().await;
     command(&redis, &["CONFIG", "SET", "maxmemory", "1gb"]).await;
     let (succeeded, output, _) = check(&[("REDIS_URL", &redis.url())]);
-    assert!(succeeded && output.ends_with("Redis answers.\n"), "{output}");
+    // The release of Debian has the Lua fixes under an old number.
+    let advice = output.split_once("Redis answers.\n").unwrap_or_else(|| panic!("{output}")).1;
+    assert!(succeeded && advice.lines().all(|line| line.contains("CVE-2025-49844")), "{output}");
     assert!(output.contains("\nKeys in Redis: ruang:{ruang_chat_utama}:* ruang---*\n"), "{output}");
     assert_eq!(command(&redis, &["KEYS", "*check*"]).await.trim(), "", "the check leaves no key");
 

@@ -19,6 +19,7 @@ pub mod proxy;
 pub mod raw;
 pub mod redis;
 pub mod redis_cluster;
+pub mod schema;
 pub mod sentinel;
 pub mod transcript;
 pub mod wait;

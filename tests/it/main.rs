@@ -20,6 +20,7 @@ mod nginx_caddy;
 mod observability;
 mod operator;
 mod safety;
+mod schema;
 mod sessions;
 mod torture;
 mod versions;

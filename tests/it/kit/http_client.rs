@@ -11,6 +11,8 @@ use reqwest::{
 use rustls::crypto::{CryptoProvider, ring};
 use serde_json::Value;
 
+use super::schema;
+
 /// An HTTP client of one person: stores cookies and does not follow redirects.
 #[derive(Clone)]
 pub struct HttpClient {
@@ -102,9 +104,22 @@ impl Response {
 
     /// Sends a request; an error if there is no complete response.
     pub async fn try_to(request: RequestBuilder) -> reqwest::Result<Self> {
-        let response = request.send().await?;
+        let (client, request) = request.build_split();
+        let request = request?;
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let response = client.execute(request).await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Ok(Self { status, headers, body: response.text().await? })
+        let response = Self { status, headers, body: response.text().await? };
+        response.validate(method.as_str(), &path);
+        Ok(response)
+    }
+
+    /// Fails if this answer of the API violates the schema. Errors of a proxy and of methods have no JSON.
+    fn validate(&self, method: &str, path: &str) {
+        let is_json = self.header("content-type") == Some("application/json");
+        if is_json && let Some(definition) = schema::answer(method, path, self.status) {
+            schema::validate(definition, &self.json()).unwrap_or_else(|why| panic!("{why}"));
+        }
     }
 
     /// Returns the value of a header, if present.

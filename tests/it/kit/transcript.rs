@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::schema;
+
 /// A received message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChatMessage {
@@ -72,6 +74,7 @@ impl Transcript {
             self.violations.push(format!("a frame is not JSON: {text}"));
             return;
         };
+        self.violations.extend(schema::validate("server_frame", &frame).err());
         let kind = frame["type"].as_str().unwrap_or_default().to_owned();
         if self.welcomes.is_empty()
             && ["message", "ack", "presence", "typing", "removed", "rules"].contains(&kind.as_str())

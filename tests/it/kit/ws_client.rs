@@ -16,6 +16,7 @@ use tokio_tungstenite::{
 
 use super::{
     http_client::HttpClient,
+    schema,
     transcript::Transcript,
     wait::{SOON, within},
 };
@@ -129,8 +130,14 @@ impl WsClient {
         self.expect("a pong", |transcript| transcript.pongs.len() > before).await
     }
 
-    /// Sends a text frame of JSON.
+    /// Sends a frame of the protocol.
     pub async fn send(&mut self, frame: Value) {
+        schema::validate("client_frame", &frame).expect("a frame of the protocol");
+        self.send_invalid(frame).await;
+    }
+
+    /// Sends a text frame of any JSON.
+    pub async fn send_invalid(&mut self, frame: Value) {
         self.send_raw(Message::text(frame.to_string())).await;
     }
 

@@ -154,7 +154,7 @@ async fn malformed_cursors_are_refused_and_unknown_ones_are_gaps(engine: Engine)
     let malformed = ["-1-1", "1--1", "", "-", "1", "1-", "-1", "0x1-1", "1-1-1", " 1-1", "１-１", huge.as_str()];
     for since in malformed {
         let mut client = room.intruder().await;
-        client.send(json!({"type": "join", "since": since})).await;
+        client.send_invalid(json!({"type": "join", "since": since})).await;
         let transcript = client.expect("a reply", |transcript| !transcript.errors.is_empty()).await;
         assert_eq!((transcript.error_codes(), transcript.closed), (vec!["bad_frame"], None), "{since:.20}");
         client.http_client.get(&with_query("/api/messages", "before", since)).await.is(400);

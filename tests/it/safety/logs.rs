@@ -18,8 +18,8 @@ async fn log_has_no_texts_cookies_or_passwords() {
     let mut sari = cluster.join(0, "sari-yang-rahasia").await;
     let cookie = sari.http_client.cookie().expect("a session");
     let seen = sari.send_acked(TEXT).await;
-    sari.send_with_nonce("buruk sekali", TEXT).await;
-    sari.send(serde_json::json!({"type": TEXT, "text": TEXT})).await;
+    sari.send_invalid(serde_json::json!({"type": "message", "nonce": "buruk sekali", "text": TEXT})).await;
+    sari.send_invalid(serde_json::json!({"type": TEXT, "text": TEXT})).await;
     sari.catch_up().await;
     WsClient::rejoin(&sari.http_client, &seen).await;
     // Secrets leak most easily in errors.

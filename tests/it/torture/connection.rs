@@ -10,7 +10,7 @@ use tokio_tungstenite::{
     tungstenite::{self, Message},
 };
 
-use crate::kit::{HttpClient, transcript::ChatMessage, ws_client::upgrade_request};
+use crate::kit::{HttpClient, schema, transcript::ChatMessage, ws_client::upgrade_request};
 
 use super::record::{EndReason, Event};
 
@@ -88,6 +88,9 @@ impl Connection {
     }
 
     fn frame(&mut self, frame: &Value) -> Incoming {
+        if let Err(violation) = schema::validate("server_frame", frame) {
+            return Incoming::Event(Event::Error(violation));
+        }
         Incoming::Event(match frame["type"].as_str() {
             Some("welcome") => {
                 self.others = others(&frame["members"]["names"]).collect();

@@ -60,7 +60,7 @@ async fn invalid_nonces_are_errors_without_a_nonce(engine: Engine) {
     let long = "n".repeat(65);
     let nonces = ["", "a b", "a\"b", "\u{e9}", long.as_str()];
     for nonce in nonces {
-        sari.send_with_nonce(nonce, "halo").await;
+        sari.send_invalid(json!({"type": "message", "nonce": nonce, "text": "halo"})).await;
     }
     let transcript = sari.catch_up().await;
     // `bad_nonce` or `bad_frame`: the message must not be sent, nor the nonce repeated.
@@ -80,10 +80,10 @@ async fn tenth_error_in_a_minute_closes_the_socket(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     let mut sari = cluster.join(0, "sari").await;
     for _ in 0..9 {
-        sari.send(json!({"type": "dance"})).await;
+        sari.send_invalid(json!({"type": "dance"})).await;
     }
     assert_eq!(sari.catch_up().await.errors.len(), 9);
-    sari.send(json!({"type": "dance"})).await;
+    sari.send_invalid(json!({"type": "dance"})).await;
     sari.wait_for_bye(SOON, "policy", 1008).await;
 }
 
