@@ -2,6 +2,7 @@
 
 mod access_log;
 mod assets;
+mod avatar;
 mod chat;
 mod encoding;
 mod error;

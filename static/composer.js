@@ -161,5 +161,6 @@ export class Composer {
     this.#counter.classList.toggle("over", left < 0);
     this.#send.disabled = left < 0;
     this.#box.setAttribute("aria-invalid", String(left < 0));
+    this.#box.parentElement.classList.toggle("invalid", left < 0);
   }
 }

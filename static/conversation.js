@@ -8,8 +8,9 @@ const NO_RULES = { slow_ms: 0, notice: null };
 
 /**
  * Applies frames to the timeline, the presence and the outbox, and sends the outbox' entries. Calls `view` when the
- * members, the outbox, typing or the rules have changed, with messages of others, and with every new message to `announce`. `send` returns false while the
- * connection takes no frame.
+ * members, the outbox, typing or the rules have changed, with messages of others, with every new message to `announce`,
+ * when an own message was stored, and when the server takes none for a while. `send` returns false while the connection
+ * takes no frame.
  */
 export class Conversation {
   #you;
@@ -117,6 +118,7 @@ export class Conversation {
     // A message that is not newer than the timeline is shown, in a gap, or deleted: it will not arrive again.
     if (since !== null && compareIds(id, since) <= 0) this.#outbox.remove(nonce);
     else this.#outbox.acknowledge(nonce, id);
+    this.#view.onSent();
     this.flush();
   }
 
@@ -139,6 +141,7 @@ export class Conversation {
     if (nonce === undefined) return;
     if (code === "rate_limited" || code === "unavailable") {
       this.#pause(ms ?? RETRY_DELAY_MS);
+      if (code === "rate_limited") this.#view.onPause(ms ?? RETRY_DELAY_MS);
       this.#outbox.postpone(nonce);
     } else if (code === "not_joined") {
       this.#outbox.postpone(nonce);

@@ -3,6 +3,7 @@
 import * as alerts from "./alerts.js";
 import * as api from "./api.js";
 import { Announcer } from "./announcer.js";
+import { Hues } from "./avatar.js";
 import { Backoff } from "./backoff.js";
 import { ChannelLocks } from "./channel_locks.js";
 import { Composer } from "./composer.js";
@@ -13,6 +14,7 @@ import { MentionAlerts } from "./mention_alerts.js";
 import { MuteList } from "./mute_list.js";
 import { Outbox } from "./outbox.js";
 import { OutboxView } from "./outbox_view.js";
+import { addPanels } from "./panels.js";
 import { PeopleView } from "./people.js";
 import { Preferences } from "./preferences.js";
 import { Presence } from "./presence.js";
@@ -58,7 +60,8 @@ const keys = {
 
 const mutes = new MuteList({ storage: local, key: keys.muted });
 const scroll = new ScrollPosition({ box: part("scroll"), jump: part("jump"), texts });
-const timelineView = new TimelineView({ list: part("timeline"), scroll, you, texts, mutes });
+const hues = new Hues();
+const timelineView = new TimelineView({ list: part("timeline"), scroll, you, texts, mutes, hues });
 const timelineWindow = new TimelineWindow({
   getRows: () => timeline.rows,
   view: timelineView,
@@ -259,9 +262,13 @@ addEventListener("beforeunload", (event) => {
 // The connection.
 
 const presence = new Presence();
-const people = new PeopleView({ document, you, texts, mutes });
+const people = new PeopleView({ document, you, texts, mutes, hues });
+timelineView.onHue = (name) => people.recolour(name);
+addPanels(document);
 const status = new StatusLine({ document, texts });
 const rules = new RulesView({ document, texts });
+rules.onFold = (change) => scroll.preserve(change);
+part("begin").addEventListener("click", () => composer.focus());
 mutes.onChange = () => {
   timelineView.refresh();
   people.refresh();
@@ -303,6 +310,8 @@ const send = (frame) => connection.send(frame);
 async function afterWelcome({ limits }) {
   composer.maxLength = limits.text_chars;
   updatePresent();
+  const own = timeline.rows.findLast(({ message }) => message?.from === you && message.at)?.message;
+  if (own) rules.countFromMessage(Date.now() - own.at);
   await tabOutbox.adoptAbandoned((entries) => outbox.adopt(entries));
   conversation.flush();
   welcomes += 1;
@@ -326,6 +335,8 @@ const conversation = new Conversation({
     onMessage: handleMessage,
     showPeople,
     showRules: (set) => scroll.preserve(() => rules.show(set)),
+    onSent: () => rules.countFromMessage(),
+    onPause: (ms) => rules.countPause(ms),
     showOutbox: () => outboxView.show(outbox.entries),
     showTyping: (names, count) => {
       const audible = names.filter((name) => !mutes.has(name));

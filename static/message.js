@@ -7,10 +7,10 @@ import { createButton, createElement, doNotTranslate } from "./element.js";
 import { isEmojiOnly, isLong, parseText } from "./rich_text.js";
 
 /** Creates the element of a message. */
-export function createMessage(message, { you, texts }) {
+export function createMessage(message, { you, texts, hues }) {
   const element = cloneTemplate();
   const { id, nonce, at, from, removed } = message;
-  fillAvatar(element.querySelector(".avatar"), from);
+  fillAvatar(element.querySelector(".avatar"), from, hues.of(from));
   element.querySelector(".from").textContent = from;
   element.classList.toggle("own", from === you);
   element.classList.toggle("removed", removed === true);
@@ -22,7 +22,6 @@ export function createMessage(message, { you, texts }) {
 /** Creates the element of a message that is not yet sent: no time, no id. */
 export function createPendingMessage({ nonce, text, state }, you) {
   const element = cloneTemplate();
-  fillAvatar(element.querySelector(".avatar"), you);
   element.querySelector(".from").textContent = you;
   element.querySelector(".text").textContent = text;
   const progress = createElement("span", "progress", "…");
@@ -34,13 +33,20 @@ export function createPendingMessage({ nonce, text, state }, you) {
 }
 
 /** Reads a message from an element that the server rendered, and enhances the element. */
-export function adoptMessage(element, { you, texts }) {
+export function adoptMessage(element, { you, texts, hues }) {
   const { id, nonce, at } = element.dataset;
   const text = element.querySelector(".text").textContent;
   const message = { id, nonce, at: Number(at), from: element.querySelector(".from").textContent, text };
+  hues.adopt(message.from, Number(element.querySelector(".avatar").dataset.hue));
   if (element.classList.contains("removed")) Object.assign(message, { removed: true, text: "" });
   enhance(element, message, { you, texts });
   return message;
+}
+
+/** Shows the time of a message; its bubble names it too, where the next message shows the time of both. */
+export function showMessageTime(time, at, locale) {
+  showTime(time, at, locale);
+  time.parentElement.title = time.title;
 }
 
 /** Creates a link. Whatever its text, it is laid out from left to right and apart from its surroundings. */
@@ -59,7 +65,7 @@ function cloneTemplate() {
 /** Adds what needs the script: links, mentions, local time, folding. */
 function enhance(element, message, { you, texts }) {
   const [text, time] = [element.querySelector(".text"), element.querySelector("time")];
-  if (message.at) showTime(time, message.at, texts.locale);
+  if (message.at) showMessageTime(time, message.at, texts.locale);
   // Focus by touch or click shows the full date, as hovering does.
   time.tabIndex = -1;
   if (message.removed) return text.replaceChildren(texts.removed);
@@ -86,5 +92,6 @@ function addFold(element, text, texts) {
   // A link in the hidden part that gets the keyboard focus must be visible.
   text.addEventListener("focusin", () => setFolded(false));
   text.after(toggle);
+  element.classList.add("long");
   setFolded(true);
 }

@@ -12,9 +12,10 @@ export class PeopleView {
   #you;
   #texts;
   #mutes;
+  #hues;
   #names = null;
 
-  constructor({ document, you, texts, mutes }) {
+  constructor({ document, you, texts, mutes, hues }) {
     const part = (id) => document.getElementById(id);
     this.#parts = {
       list: part("members"),
@@ -26,10 +27,12 @@ export class PeopleView {
     this.#you = you;
     this.#texts = texts;
     this.#mutes = mutes;
+    this.#hues = hues;
     this.#parts.crowd.textContent = texts.crowd;
-    this.#parts.noMatch.textContent = texts.no_match;
     this.#parts.search.addEventListener("input", () => this.refresh());
-    addToggle(document, part("people-toggle"), part("people"));
+    part("clear-search").addEventListener("click", () => this.#clearSearch());
+    // A tap on a row shows its action.
+    this.#parts.list.addEventListener("click", ({ target }) => this.#open(target.closest("li")));
   }
 
   show(presence) {
@@ -56,9 +59,25 @@ export class PeopleView {
     noMatch.hidden = query === "" || found.length > 0;
   }
 
+  /** A person's avatar has another hue. */
+  recolour(name) {
+    const avatar = this.#parts.list.querySelector(`[data-name="${CSS.escape(name)}"] .avatar`);
+    if (avatar) avatar.dataset.hue = this.#hues.of(name);
+  }
+
+  #clearSearch() {
+    this.#parts.search.value = "";
+    this.refresh();
+    this.#parts.search.focus();
+  }
+
+  #open(opened) {
+    for (const item of this.#parts.list.children) item.classList.toggle("open", item === opened);
+  }
+
   #createItem(name) {
     const label = doNotTranslate(createElement("bdi", "", name));
-    const item = createElement("li", "", createAvatar(name), label);
+    const item = createElement("li", "", createAvatar(name, this.#hues.of(name)), label);
     if (name === this.#you) item.append(createElement("span", "quiet", this.#texts.you));
     else item.append(this.#createMuteButton(name));
     item.classList.toggle("you", name === this.#you);
@@ -78,22 +97,4 @@ export class PeopleView {
 /** Removes the differences that people do not type in a search: case and accents. */
 function foldName(text) {
   return text.normalize("NFKD").replace(/\p{M}/gu, "").toLocaleLowerCase();
-}
-
-/** On a narrow page a button shows the panel; Escape or a click outside hides it. */
-function addToggle(document, toggle, panel) {
-  const isShown = () => document.body.classList.contains("people-shown");
-  const setShown = (shown) => {
-    document.body.classList.toggle("people-shown", shown);
-    toggle.setAttribute("aria-expanded", String(shown));
-  };
-  toggle.addEventListener("click", () => setShown(!isShown()));
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !isShown()) return;
-    setShown(false);
-    toggle.focus();
-  });
-  document.addEventListener("pointerdown", ({ target }) => {
-    if (!panel.contains(target) && !toggle.contains(target)) setShown(false);
-  });
 }

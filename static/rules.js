@@ -1,24 +1,63 @@
-// The room's rules, set by the operator: an announcement above the conversation, slow mode below the composer.
+// The room's rules, set by the operator: an announcement above the conversation, slow mode at the composer.
 
 import { createLink } from "./message.js";
 import { parseText } from "./rich_text.js";
-import { formatCount } from "./texts.js";
+import { formatCount, formatText } from "./texts.js";
 
 export class RulesView {
   #announcement;
+  #text;
+  #more;
   #slow;
+  #left;
   #texts;
   #notice = null;
+  #slowMs = 0;
+  #until = 0;
+  #ticker;
+  /** Called before and after the announcement changes its height, with the change. */
+  onFold = (change) => change();
 
   constructor({ document, texts }) {
-    this.#announcement = document.getElementById("announcement");
-    this.#slow = document.getElementById("slow");
+    const part = (id) => document.getElementById(id);
+    this.#announcement = part("announcement");
+    this.#text = part("announcement-text");
+    this.#more = part("announcement-more");
+    this.#slow = part("slow");
+    this.#left = part("slow-left");
     this.#texts = texts;
+    this.#more.addEventListener("click", () => this.onFold(() => this.#fold(!this.#isFolded)));
+    // Another width has other lines.
+    new ResizeObserver(() => this.#isFolded && this.#showMore()).observe(this.#text);
   }
 
   show({ slow_ms: ms, notice }) {
     this.#showAnnouncement(notice);
     this.#slow.textContent = ms > 0 ? formatCount(this.#texts, this.#texts.slow, Math.ceil(ms / 1000)) : "";
+    this.#slowMs = ms;
+    this.#count(Math.min(this.#until, Date.now() + ms));
+  }
+
+  /** A message was sent so long ago: slow mode counts down to the next. */
+  countFromMessage(agoMs = 0) {
+    if (this.#slowMs > agoMs) this.#count(Date.now() + this.#slowMs - agoMs);
+  }
+
+  /** The server takes no message for a while. */
+  countPause(ms) {
+    if (this.#slowMs > 0) this.#count(Date.now() + ms);
+  }
+
+  #count(until) {
+    this.#until = until;
+    clearInterval(this.#ticker);
+    const tick = () => {
+      const seconds = Math.ceil((until - Date.now()) / 1000);
+      if (seconds <= 0) clearInterval(this.#ticker);
+      this.#left.textContent = seconds > 0 ? formatText(this.#texts.slow_left, { time: formatMinutes(seconds) }) : "";
+    };
+    this.#ticker = setInterval(tick, 250);
+    tick();
   }
 
   /** Only a changed announcement is written: screen readers read it out. */
@@ -27,6 +66,26 @@ export class RulesView {
     this.#notice = notice;
     this.#announcement.hidden = !notice;
     const parts = parseText(notice ?? "", "");
-    this.#announcement.replaceChildren(...parts.map((part) => (part.kind === "link" ? createLink(part) : part.text)));
+    this.#text.replaceChildren(...parts.map((part) => (part.kind === "link" ? createLink(part) : part.text)));
+    this.#fold(true);
   }
+
+  get #isFolded() {
+    return this.#announcement.classList.contains("folded");
+  }
+
+  #fold(isFolded) {
+    this.#announcement.classList.toggle("folded", isFolded);
+    this.#more.setAttribute("aria-expanded", String(!isFolded));
+    this.#more.textContent = isFolded ? this.#texts.show_more : this.#texts.show_less;
+    if (isFolded) this.#showMore();
+  }
+
+  #showMore() {
+    this.#more.hidden = this.#text.scrollHeight <= this.#text.clientHeight + 1;
+  }
+}
+
+function formatMinutes(seconds) {
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }

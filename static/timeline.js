@@ -104,7 +104,8 @@ export class Timeline {
   markRemoved(id) {
     const row = this.#byId.get(id);
     if (!row) return;
-    row.message = { ...toMessage({ id, removed: true }), at: row.message.at };
+    const { from, at } = row.message;
+    row.message = toMessage({ id, removed: true, from, at });
     this.#view.replace(row);
   }
 
@@ -234,5 +235,6 @@ export class Timeline {
 /** Sockets and pages of history describe a deleted message differently; rows have one form. */
 function toMessage(frame) {
   const isRemoved = frame.type === "removed" || frame.removed;
-  return isRemoved ? { id: frame.id, removed: true, from: "", text: "" } : frame;
+  const { id, from = "", at } = frame;
+  return isRemoved ? { id, removed: true, from, at, text: "" } : frame;
 }

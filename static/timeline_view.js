@@ -1,14 +1,17 @@
 // The rows of the timeline as elements.
 
-import { formatDay, isSameDay, readCalendar, showTime } from "./clock.js";
+import { formatDay, isSameDay, readCalendar } from "./clock.js";
 import { createButton, createElement } from "./element.js";
-import { adoptMessage, createMessage } from "./message.js";
-import { continuesGroup } from "./message_grouping.js";
+import { adoptMessage, createMessage, showMessageTime } from "./message.js";
+import { continuesGroup, sharesTime } from "./message_grouping.js";
 import { createPresenceNotice, updatePresenceNotice } from "./presence_notice.js";
 import { formatCount } from "./texts.js";
 
 /** The calendar is read no more often than this. */
 const CALENDAR_MS = 1_000;
+/** People this near have avatars of different hues, if they are within so many rows. */
+const NEAR_PEOPLE = 8;
+const NEAR_ROWS = 60;
 
 /** Shows rows in a list. `onLoad` is called when the user wants to fill a gap. */
 export class TimelineView {
@@ -17,22 +20,25 @@ export class TimelineView {
   #you;
   #texts;
   #mutes;
+  #hues;
   #elements = new Map();
   #rows = new WeakMap();
   #firstUnreadId = null;
   #calendar = readCalendar();
   #calendarAt = 0;
   onLoad = () => {};
+  /** Called with a person whose avatar has another hue now. */
+  onHue = () => {};
   /** Called with whether the server may have older messages. */
   showOlder = () => {};
 
-  constructor({ list, scroll, you, texts, mutes }) {
+  constructor({ list, scroll, you, texts, mutes, hues }) {
     this.#list = list;
     this.#scroll = scroll;
     this.#you = you;
     this.#texts = texts;
     this.#mutes = mutes;
-    list.dataset.empty = texts.empty;
+    this.#hues = hues;
   }
 
   /** Returns the rows that the server has rendered. */
@@ -54,15 +60,17 @@ export class TimelineView {
       this.#decorate(element);
       this.#decorate(element.nextElementSibling);
     });
+    if (row.kind === "message") this.#settleHue(element, row.message.from);
   }
 
   remove(row) {
     const element = this.#elements.get(row);
-    const next = element.nextElementSibling;
+    const { nextElementSibling: next, previousElementSibling: previous } = element;
     this.#elements.delete(row);
     this.#scroll.preserve(() => {
       element.remove();
       this.#decorate(next);
+      if (!next) previous?.classList.remove("shares-time");
     });
   }
 
@@ -106,7 +114,7 @@ export class TimelineView {
     if (calendar === this.#calendar) return;
     this.#calendar = calendar;
     for (const time of this.#list.querySelectorAll("time[datetime]")) {
-      showTime(time, Date.parse(time.dateTime), this.#texts.locale);
+      showMessageTime(time, Date.parse(time.dateTime), this.#texts.locale);
     }
     this.refresh();
   }
@@ -117,7 +125,31 @@ export class TimelineView {
   }
 
   get #reader() {
-    return { you: this.#you, texts: this.#texts };
+    return { you: this.#you, texts: this.#texts, hues: this.#hues };
+  }
+
+  /** The person of a message and those who speak near them get avatars that differ. */
+  #settleHue(element, from) {
+    if (!from || from === this.#you) return;
+    if (!this.#hues.settle(from, this.#speakersNear(element, from))) return;
+    for (const [{ kind, message }, item] of this.#elements) {
+      if (kind === "message" && message.from === from) item.querySelector(".avatar").dataset.hue = this.#hues.of(from);
+    }
+    this.onHue(from);
+  }
+
+  /** Returns the others who speak near a row, the nearest first. */
+  #speakersNear(element, from) {
+    const names = new Set();
+    let [above, below] = [element.previousElementSibling, element.nextElementSibling];
+    for (let n = 0; n < NEAR_ROWS && names.size < NEAR_PEOPLE && (above || below); n += 1) {
+      for (const item of [above, below]) {
+        const name = item && this.#rows.get(item).message?.from;
+        if (name && name !== from && name !== this.#you) names.add(name);
+      }
+      [above, below] = [above?.previousElementSibling, below?.nextElementSibling];
+    }
+    return [...names];
   }
 
   #keep(row, element) {
@@ -128,15 +160,19 @@ export class TimelineView {
   /** Updates what depends on the rows before: the lines "day" and "unread", and whether the message continues a group. */
   #decorate(element) {
     const row = element && this.#rows.get(element);
-    if (row?.kind !== "message") return;
+    if (!row) return;
+    const above = element.previousElementSibling;
+    above?.classList.remove("shares-time");
+    if (row.kind !== "message") return;
     const { at, id, from } = row.message;
     element.classList.toggle("muted", this.#mutes.has(from));
     const before = this.#messageBefore(element);
     const startsDay = Boolean(at) && !(before && isSameDay(before.at, at));
     const startsUnread = id === this.#firstUnreadId;
-    const previous = element.previousElementSibling && this.#rows.get(element.previousElementSibling).message;
+    const previous = above && this.#rows.get(above).message;
     const isGrouped = continuesGroup(previous, row.message) && !startsDay && !startsUnread;
     element.classList.toggle("grouped", isGrouped);
+    above?.classList.toggle("shares-time", isGrouped && sharesTime(previous, row.message));
     setLine(element, "unread", startsUnread && this.#texts.unread);
     setLine(element, "day", startsDay && formatDay(at, this.#texts.locale));
   }

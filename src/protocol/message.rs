@@ -106,6 +106,8 @@ pub enum Row {
         id: Id,
         /// When it was kept, in Unix milliseconds.
         at: u64,
+        /// The sender's name as shown; empty where this version cannot read the message.
+        from: String,
     },
 }
 
@@ -126,6 +128,14 @@ impl Row {
         }
     }
 
+    /// The sender's name as shown, also of a deleted message.
+    pub fn sender(&self) -> &str {
+        match self {
+            Self::Message(message) => &message.from,
+            Self::Removed { from, .. } => from,
+        }
+    }
+
     /// What is said there.
     pub fn message(&self) -> Option<&Message> {
         match self {
@@ -137,7 +147,7 @@ impl Row {
     /// The same position, its message deleted.
     #[must_use]
     pub fn removed(&self) -> Self {
-        Self::Removed { id: self.id(), at: self.at() }
+        Self::Removed { id: self.id(), at: self.at(), from: self.sender().to_owned() }
     }
 }
 

@@ -44,6 +44,12 @@ pub enum ServerFrame<'a> {
     Removed {
         /// Which.
         id: Id,
+        /// The sender's name as shown, where the frame stands in place of the message.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        from: Option<&'a str>,
+        /// When the message was kept, in Unix milliseconds, where the frame stands in its place.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        at: Option<u64>,
     },
     /// What the operator has set for everybody: the whole state.
     Rules(&'a Rules),
@@ -162,7 +168,7 @@ impl<'a> From<&'a Row> for ServerFrame<'a> {
     fn from(row: &'a Row) -> Self {
         match row {
             Row::Message(message) => Self::Message(message),
-            Row::Removed { id, .. } => Self::Removed { id: *id },
+            Row::Removed { id, at, from } => Self::Removed { id: *id, from: Some(from), at: Some(*at) },
         }
     }
 }
@@ -178,7 +184,7 @@ impl ServerFrame<'_> {
     /// ```
     /// use ruang::protocol::{Id, ServerFrame};
     ///
-    /// let removed = ServerFrame::Removed { id: Id::new(7, 43) };
+    /// let removed = ServerFrame::Removed { id: Id::new(7, 43), from: None, at: None };
     /// assert_eq!(removed.json(), br#"{"type":"removed","id":"7-43"}"#);
     /// ```
     pub fn json(&self) -> Vec<u8> {
@@ -218,7 +224,12 @@ mod tests {
             text(&ServerFrame::Presence { joined: Some(&["a".into()]), left: Some(&[]), count: 12 }),
             r#"{"type":"presence","joined":["a"],"left":[],"count":12}"#
         );
-        assert_eq!(text(&ServerFrame::Removed { id: Id::new(7, 43) }), r#"{"type":"removed","id":"7-43"}"#);
+        let removed = |from, at| text(&ServerFrame::Removed { id: Id::new(7, 43), from, at });
+        assert_eq!(removed(None, None), r#"{"type":"removed","id":"7-43"}"#);
+        assert_eq!(
+            removed(Some("sari"), Some(1_764_000_000_000)),
+            r#"{"type":"removed","id":"7-43","from":"sari","at":1764000000000}"#
+        );
         let rules = Rules { slow_ms: 30_000, notice: Some("Sebentar lagi mati.".into()) };
         assert_eq!(
             text(&ServerFrame::Rules(&rules)),

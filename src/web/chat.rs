@@ -7,9 +7,14 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use tower_sessions::cookie::time::OffsetDateTime;
-use unicode_segmentation::UnicodeSegmentation;
 
-use super::{Web, assets, error, locale::Locale, texts::Texts};
+use super::{
+    Web, assets,
+    avatar::{Hues, initial},
+    error,
+    locale::Locale,
+    texts::Texts,
+};
 use crate::{
     backplane::{Cursor, Page},
     protocol::{self, Id, TEXT_CHARS},
@@ -20,6 +25,8 @@ use crate::{
 const NEWEST: usize = 50;
 /// Messages of one person that are closer than this (in milliseconds) form a group.
 const GROUP_MS: u64 = 5 * 60 * 1000;
+/// Messages of a group in the same minute show one time, in milliseconds.
+const MINUTE_MS: u64 = 60 * 1000;
 
 /// `GET /chat`: the room with its newest messages.
 pub async fn show(State(web): State<Web>, locale: Locale, signed_in: Result<SignedIn, NotSignedIn>) -> Response {
@@ -62,7 +69,7 @@ struct ChatPage<'a> {
 struct MessageRow<'a> {
     id: String,
     at: u64,
-    /// Empty where the message was deleted.
+    /// Also of a deleted message.
     from: &'a str,
     nonce: &'a str,
     text: &'a str,
@@ -70,6 +77,8 @@ struct MessageRow<'a> {
     removed: bool,
     /// It continues a group: the name is not repeated.
     grouped: bool,
+    /// The next message shows the time of this one, too.
+    shares_time: bool,
     /// How the person looks: an initial on one of the style sheet's hues.
     initial: String,
     hue: u32,
@@ -82,9 +91,18 @@ struct MessageRow<'a> {
 impl<'a> ChatPage<'a> {
     fn new(locale: Locale, you: &'a str, newest: &'a Page, head: Option<Id>) -> Self {
         let texts = Texts::of(locale);
-        let before = std::iter::once(None).chain(newest.rows.iter().map(Some));
-        let messages: Vec<_> =
-            newest.rows.iter().zip(before).map(|(row, before)| MessageRow::new(texts, you, row, before)).collect();
+        let hues = Hues::of_speakers(newest.rows.iter().map(protocol::Row::sender).filter(|from| *from != you));
+        let mut messages: Vec<MessageRow<'a>> = Vec::with_capacity(newest.rows.len());
+        let mut before: Option<&protocol::Row> = None;
+        for row in &newest.rows {
+            let grouped = before.is_some_and(|before| continues_group(before, row));
+            if let (Some(last), Some(before)) = (messages.last_mut(), before) {
+                last.shares_time = grouped && shares_time(before, row);
+            }
+            let hue = hues.of(row.sender());
+            messages.push(MessageRow { grouped, hue, ..MessageRow::new(texts, you, row) });
+            before = Some(row);
+        }
         Self {
             texts,
             locale,
@@ -102,11 +120,12 @@ impl<'a> ChatPage<'a> {
 }
 
 impl<'a> MessageRow<'a> {
-    fn new(texts: &'static Texts, you: &str, row: &'a protocol::Row, before: Option<&protocol::Row>) -> Self {
-        let (from, nonce, text) = match row.message() {
-            Some(message) => (message.from.as_str(), message.nonce.as_str(), message.text.as_str()),
-            None => ("", "", texts.script.removed),
+    fn new(texts: &'static Texts, you: &str, row: &'a protocol::Row) -> Self {
+        let (nonce, text) = match row.message() {
+            Some(message) => (message.nonce.as_str(), message.text.as_str()),
+            None => ("", texts.script.removed),
         };
+        let from = row.sender();
         let (iso, clock) = format_time(row.at());
         Self {
             id: row.id().to_string(),
@@ -116,11 +135,10 @@ impl<'a> MessageRow<'a> {
             text,
             own: from == you,
             removed: row.message().is_none(),
-            grouped: before.is_some_and(|before| continues_group(before, row)),
             initial: initial(from),
-            hue: hue(from),
             iso,
             clock,
+            ..Self::default()
         }
     }
 }
@@ -128,18 +146,12 @@ impl<'a> MessageRow<'a> {
 /// Returns whether a message continues the group of the one before it. static/message_grouping.js applies the same rule;
 /// tests/page/message_grouping.json holds the cases that both are tested with.
 fn continues_group(before: &protocol::Row, row: &protocol::Row) -> bool {
-    let (Some(earlier), Some(later)) = (before.message(), row.message()) else { return false };
-    earlier.from == later.from && later.at.saturating_sub(earlier.at) < GROUP_MS
+    !row.sender().is_empty() && before.sender() == row.sender() && row.at().saturating_sub(before.at()) < GROUP_MS
 }
 
-/// The same as in static/avatar.js.
-fn initial(name: &str) -> String {
-    name.graphemes(true).next().unwrap_or_default().to_uppercase()
-}
-
-/// The same as in static/avatar.js.
-fn hue(name: &str) -> u32 {
-    name.chars().fold(0, |sum, character| (sum * 131 + u32::from(character)) % 9973) % 8
+/// Returns whether a message shows its time only with the next one of its group: both are of the same minute.
+fn shares_time(message: &protocol::Row, next: &protocol::Row) -> bool {
+    message.at() / MINUTE_MS == next.at() / MINUTE_MS
 }
 
 /// Formats a Unix time in milliseconds for people, in UTC.
@@ -190,7 +202,7 @@ mod tests {
     #[test]
     fn own_messages_are_marked_and_groups_are_joined() {
         let page = rendered(vec![message(1, "sari", "x"), message(2, "sari", "y"), message(3, "adi", "z")]);
-        assert_eq!(page.matches(r#"class="message own""#).count(), 1);
+        assert_eq!(page.matches(r#"class="message own shares-time""#).count(), 1);
         assert_eq!(page.matches(r#"class="message own grouped""#).count(), 1);
         assert_eq!(page.matches(r#"class="message""#).count(), 2, "adi's message and the template");
     }
@@ -209,8 +221,10 @@ mod tests {
         };
         for case in cases.as_array().unwrap() {
             let before = Some(&case["before"]).filter(|before| !before.is_null()).map(row);
-            let continues = before.is_some_and(|before| continues_group(&before, &row(&case["after"])));
+            let continues = before.as_ref().is_some_and(|before| continues_group(before, &row(&case["after"])));
             assert_eq!(case["continues"], continues, "{case}");
+            let shares = before.is_some_and(|before| continues && shares_time(&before, &row(&case["after"])));
+            assert_eq!(case["shares_time"].as_bool().unwrap_or(false), shares, "{case}");
         }
     }
 
@@ -219,7 +233,7 @@ mod tests {
         let page = rendered(vec![message(1, "sari", "rahasia").removed(), message(2, "adi", "y")]);
         assert!(page.contains("Pesan ini dihapus.") && page.contains(r#"data-id="7-1""#), "{page}");
         assert!(!page.contains("rahasia"), "{page}");
-        assert_eq!(page.matches(r#"class="message removed""#).count(), 1);
+        assert_eq!(page.matches(r#"class="message own removed""#).count(), 1);
     }
 
     #[test]

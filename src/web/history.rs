@@ -38,7 +38,16 @@ struct HistoryPage<'a> {
 #[serde(untagged)]
 enum HistoryEntry<'a> {
     Message(ServerFrame<'a>),
-    Removed { id: Id, removed: bool },
+    Removed { id: Id, removed: bool, from: &'a str, at: u64 },
+}
+
+impl<'a> From<&'a Row> for HistoryEntry<'a> {
+    fn from(row: &'a Row) -> Self {
+        match row {
+            Row::Removed { id, at, from } => Self::Removed { id: *id, removed: true, from, at: *at },
+            Row::Message(_) => Self::Message(row.into()),
+        }
+    }
 }
 
 /// `GET /api/messages`.
@@ -66,10 +75,6 @@ pub async fn list(
 }
 
 fn encode(page: &Page) -> Response {
-    let entry = |row| match row {
-        &Row::Removed { id, .. } => HistoryEntry::Removed { id, removed: true },
-        row => HistoryEntry::Message(row.into()),
-    };
-    let messages = page.rows.iter().map(entry).collect();
+    let messages = page.rows.iter().map(HistoryEntry::from).collect();
     Json(HistoryPage { messages, more: page.more, trimmed: page.trimmed }).into_response()
 }

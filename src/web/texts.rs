@@ -74,6 +74,11 @@ pub struct Chat {
     pub too_old: &'static str,
     pub fault: &'static str,
     pub search: &'static str,
+    pub no_match: &'static str,
+    pub clear_search: &'static str,
+    pub close: &'static str,
+    pub empty: &'static str,
+    pub begin: &'static str,
     pub preferences: &'static str,
     pub prefer_notices: &'static str,
     pub prefer_sound: &'static str,
@@ -196,9 +201,7 @@ pub struct Script {
     pub left: &'static str,
     pub left_counted: Counted,
     pub you: &'static str,
-    pub no_match: &'static str,
     pub mute: &'static str,
-    pub empty: &'static str,
     pub unread: &'static str,
     pub unread_counted: Counted,
     pub show_more: &'static str,
@@ -242,6 +245,7 @@ pub struct Script {
     pub mentions: Counted,
     pub text_only: &'static str,
     pub slow: Counted,
+    pub slow_left: &'static str,
 }
 
 impl Texts {
@@ -309,7 +313,7 @@ mod tests {
         let pairs =
             id.flat_map(|(key, text)| forms(text).into_iter().zip(forms(&en[key])).map(move |pair| (key, pair)));
         for (key, (id, en)) in pairs {
-            for placeholder in ["{username}", "{count}", "{other}", "{seconds}"] {
+            for placeholder in ["{username}", "{count}", "{other}", "{seconds}", "{time}"] {
                 assert_eq!(id.contains(placeholder), en.contains(placeholder), "{key}: {id:?} and {en:?}");
             }
         }

@@ -5,6 +5,7 @@ mod away;
 mod conversation;
 mod everyone;
 mod light;
+mod looks;
 mod offline;
 mod old_browser;
 mod order;

@@ -27,6 +27,8 @@ function chat() {
       announce: ({ id }) => world.announced.push(id),
       showTyping: (names) => (world.typing = names),
       showRules: (rules) => (world.rules = rules),
+      onSent() {},
+      onPause() {},
     },
     delay: (action) => world.delayed.push(action),
   });
@@ -159,8 +161,8 @@ test("rules_hold_until_changed_or_absent_from_a_welcome", () => {
 
 test("message_deleted_while_away_is_a_row_without_text", () => {
   const world = chat();
-  world.welcome([{ type: "removed", id: "7-1" }, own("n9", 2)]);
-  assert.deepEqual(world.timeline.rows[0].message, { id: "7-1", removed: true, from: "", text: "" });
+  world.welcome([{ type: "removed", id: "7-1", from: "budi", at: 1 }, own("n9", 2)]);
+  assert.deepEqual(world.timeline.rows[0].message, { id: "7-1", removed: true, from: "budi", at: 1, text: "" });
   assert.deepEqual(world.reported, []);
 });
 

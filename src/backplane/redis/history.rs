@@ -56,8 +56,8 @@ struct Entry {
     body: Option<String>,
 }
 
-/// The body that `read.lua` returns of a deleted message.
-const REMOVED: &str = "-";
+/// Begins the body that `read.lua` returns of a deleted message.
+const REMOVED: char = '-';
 
 impl RedisBackplane {
     pub(super) async fn read_room(&self, since: Option<Id>) -> Result<Snapshot, Unavailable> {
@@ -160,9 +160,14 @@ impl Entry {
 
     /// The message, or its deletion, if this version can read it; none for a hidden entry.
     fn row(self) -> Option<Row> {
-        match self.body?.as_str() {
-            REMOVED => Some(Row::Removed { id: self.id, at: self.at }),
-            body => body::read(self.id, self.at, body).map(Row::from),
+        let body = self.body?;
+        let read = |body| body::read(self.id, self.at, body).map(Row::from);
+        match body.strip_prefix(REMOVED) {
+            Some(body) => {
+                let unreadable = || Row::Removed { id: self.id, at: self.at, from: String::new() };
+                Some(read(body).map_or_else(unreadable, |row| row.removed()))
+            }
+            None => read(&body),
         }
     }
 }

@@ -151,6 +151,7 @@ impl View {
 
 /// The frames of deletions, in a row.
 pub(super) fn removed_frames(ids: &[Id]) -> Bytes {
-    let frames: Vec<Bytes> = ids.iter().map(|id| ServerFrame::Removed { id: *id }.encode()).collect();
+    let frames: Vec<Bytes> =
+        ids.iter().map(|id| ServerFrame::Removed { id: *id, from: None, at: None }.encode()).collect();
     frames.concat().into()
 }

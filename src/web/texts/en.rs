@@ -41,6 +41,11 @@ pub(super) static TEXTS: Texts = Texts {
         too_old: "This browser is too old for the room: you can read the newest messages, but not write. Update it, or use another browser.",
         fault: "Part of this page has failed. What you wrote is kept: reload the page.",
         search: "Search for a name",
+        no_match: "No name matches.",
+        clear_search: "Show everybody",
+        close: "Close",
+        empty: "No messages yet.",
+        begin: "Write the first one",
         preferences: "Preferences",
         prefer_notices: "Show who joins and leaves",
         prefer_sound: "Sound when I am mentioned",
@@ -135,9 +140,7 @@ pub(super) static TEXTS: Texts = Texts {
         left: "{username} has left.",
         left_counted: Counted { one: "{count} person left", other: "{count} people left" },
         you: "You",
-        no_match: "No name matches.",
         mute: "Mute",
-        empty: "No messages yet. Say hello!",
         unread: "New since you left",
         unread_counted: Counted {
             one: "↑ {count} message since you left", other: "↑ {count} messages since you left"
@@ -186,5 +189,6 @@ pub(super) static TEXTS: Texts = Texts {
             one: "Slow mode: one message every {count} second.",
             other: "Slow mode: one message every {count} seconds.",
         },
+        slow_left: "Next message in {time}",
     },
 };

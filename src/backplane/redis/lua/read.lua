@@ -3,7 +3,7 @@
 -- args: since (an id, or absent), missed_at_most (messages that may continue it), newest (messages otherwise),
 --   history_age_ms (absent: any age).
 -- Returns: position, total, continues (whether the rows follow since), missed (absent: since is not in the log),
---   oldest (the total at the oldest message), rows (id, total, at, body; absent: hidden, '-': deleted), people
+--   oldest (the total at the oldest message), rows (id, total, at, body; absent: hidden, after '-': deleted), people
 --   (name key to name and holders), slow_ms, notice, removed (all deleted ids).
 trim_old()
 
@@ -43,7 +43,8 @@ local rows = {}
 for i, entry in ipairs(entries) do
   local id, body = entry[1], body_of(entry)
   rows[i] = {
-    id = id, total = value_of(entry, 'total'), at = value_of(entry, 'at'), body = body and is_deleted[id] and '-' or body,
+    id = id, total = value_of(entry, 'total'), at = value_of(entry, 'at'),
+    body = body and is_deleted[id] and '-' .. body or body,
   }
 end
 local everybody = {}

@@ -1,0 +1,38 @@
+// The panels over the page: the preferences, and on a narrow page the sheet with the people.
+
+/** Opens and closes both. Escape, a click elsewhere and the sheet's own button close them. */
+export function addPanels(document) {
+  addSheet(document);
+  addMenu(document, document.getElementById("preferences"));
+}
+
+function addSheet(document) {
+  const part = (id) => document.getElementById(id);
+  const [toggle, close, scrim] = [part("people-toggle"), part("people-close"), part("scrim")];
+  const isShown = () => document.body.classList.contains("people-shown");
+  const setShown = (shown) => {
+    document.body.classList.toggle("people-shown", shown);
+    toggle.setAttribute("aria-expanded", String(shown));
+    scrim.hidden = !shown;
+    // The focus stays in the sheet.
+    for (const behind of document.querySelectorAll(".bar, .talk, .skip")) behind.toggleAttribute("inert", shown);
+    (shown ? close : toggle).focus();
+  };
+  toggle.addEventListener("click", () => setShown(!isShown()));
+  for (const element of [close, scrim]) element.addEventListener("click", () => setShown(false));
+  document.addEventListener("keydown", ({ key }) => key === "Escape" && isShown() && setShown(false));
+  // A wide page shows the people beside the conversation.
+  const narrow = document.defaultView.matchMedia("(max-width: 51.99rem)");
+  narrow.addEventListener("change", () => isShown() && !narrow.matches && setShown(false));
+}
+
+function addMenu(document, menu) {
+  document.addEventListener("keydown", ({ key }) => {
+    if (key !== "Escape" || !menu.open) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+  document.addEventListener("pointerdown", ({ target }) => {
+    if (!menu.contains(target)) menu.open = false;
+  });
+}
