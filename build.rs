@@ -16,6 +16,9 @@ use sha2::{Digest, Sha256};
 /// Served as one file, room.css, in this order.
 const ROOM_STYLES: [&str; 3] = ["room.css", "conversation.css", "composer.css"];
 
+/// A file's name and its bytes.
+type NamedBytes = (String, Vec<u8>);
+
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-env-changed=RUANG_COMMIT");
     let commit = env::var_os("RUANG_COMMIT")
@@ -78,7 +81,7 @@ fn embed(folder: &str, templates: &str) -> Result<(), Box<dyn Error>> {
 }
 
 /// Returns the files as they are served, sorted by name; the room's style sheets as one.
-fn served(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Box<dyn Error>> {
+fn served(folder: &Path) -> Result<Vec<NamedBytes>, Box<dyn Error>> {
     let (mut files, mut room) = (Vec::new(), Vec::new());
     for (name, path) in sorted(folder)? {
         let bytes = condensed(&name, fs::read(path)?)?;
