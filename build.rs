@@ -13,6 +13,12 @@ use std::{
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest, Sha256};
 
+/// Served as one file, room.css, in this order.
+const ROOM_STYLES: [&str; 3] = ["room.css", "conversation.css", "composer.css"];
+
+/// A file's name and its bytes.
+type NamedBytes = (String, Vec<u8>);
+
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-env-changed=RUANG_COMMIT");
     let commit = env::var_os("RUANG_COMMIT")
@@ -53,8 +59,7 @@ fn embed(folder: &str, templates: &str) -> Result<(), Box<dyn Error>> {
     for (name, plain) in sorted(&root.join(templates))? {
         mix(&mut hash, &name, &fs::read(plain)?);
     }
-    for (name, plain) in sorted(&root.join(folder))? {
-        let bytes = without_comments(&name, fs::read(&plain)?);
+    for (name, bytes) in served(&root.join(folder))? {
         let plain = out.join(&name);
         fs::write(&plain, &bytes)?;
         mix(&mut hash, &name, &bytes);
@@ -75,12 +80,29 @@ fn embed(folder: &str, templates: &str) -> Result<(), Box<dyn Error>> {
     Ok(fs::write(out.join("assets.rs"), table)?)
 }
 
-/// Leaves out the lines of scripts and style sheets that are comments: a page's first load has none of them.
-fn without_comments(name: &str, bytes: Vec<u8>) -> Vec<u8> {
+/// Returns the files as they are served, sorted by name; the room's style sheets as one.
+fn served(folder: &Path) -> Result<Vec<NamedBytes>, Box<dyn Error>> {
+    let (mut files, mut room) = (Vec::new(), Vec::new());
+    for (name, path) in sorted(folder)? {
+        let bytes = condensed(&name, fs::read(path)?)?;
+        if ROOM_STYLES.contains(&name.as_str()) {
+            room.push((name, bytes));
+        } else {
+            files.push((name, bytes));
+        }
+    }
+    room.sort_by_key(|(name, _)| ROOM_STYLES.iter().position(|style| style == name));
+    files.push(("room.css".to_owned(), room.into_iter().flat_map(|(_, bytes)| bytes).collect()));
+    files.sort();
+    Ok(files)
+}
+
+/// Leaves out comment lines and indentation of scripts and style sheets: they would make a fifteenth of a page's first load.
+fn condensed(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, String> {
     let text = match String::from_utf8(bytes) {
         Ok(text) if name.ends_with(".js") || name.ends_with(".css") => text,
-        Ok(text) => return text.into_bytes(),
-        Err(binary) => return binary.into_bytes(),
+        Ok(text) => return Ok(text.into_bytes()),
+        Err(binary) => return Ok(binary.into_bytes()),
     };
     let (mut kept, mut in_block) = (String::with_capacity(text.len()), false);
     for line in text.lines() {
@@ -89,12 +111,16 @@ fn without_comments(name: &str, bytes: Vec<u8>) -> Vec<u8> {
         let ends = begins && code.ends_with("*/");
         let is_comment = begins || (name.ends_with(".js") && code.starts_with("//"));
         in_block = begins && !ends;
-        if !is_comment {
-            kept.push_str(line);
-            kept.push('\n');
+        if is_comment || code.is_empty() {
+            continue;
         }
+        if code.matches('`').count() % 2 == 1 {
+            return Err(format!("{name}: a text of several lines would lose its indentation: {code}"));
+        }
+        kept.push_str(code);
+        kept.push('\n');
     }
-    kept.into_bytes()
+    Ok(kept.into_bytes())
 }
 
 /// Returns the files of a folder, sorted by name.

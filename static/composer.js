@@ -64,6 +64,8 @@ export class Composer {
     this.#box.addEventListener("input", () => this.#handleInput());
     // A file that is dropped elsewhere would replace the page.
     for (const type of ["paste", "dragover", "drop"]) document.addEventListener(type, (event) => this.#refuseFiles(event));
+    // At another width the text has other lines.
+    addEventListener("resize", () => this.#fit());
     this.#fit();
     // On a touch screen the focus opens a keyboard, which covers the conversation.
     if (!touch.matches) this.focus();

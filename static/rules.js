@@ -78,6 +78,7 @@ export class RulesView {
     this.#announcement.classList.toggle("folded", isFolded);
     this.#more.setAttribute("aria-expanded", String(!isFolded));
     this.#more.textContent = isFolded ? this.#texts.show_more : this.#texts.show_less;
+    this.#announcement.scrollTop = 0;
     if (isFolded) this.#showMore();
   }
 
