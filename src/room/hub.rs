@@ -110,7 +110,8 @@ impl Hub {
         Self {
             events: backplane.subscribe(),
             calls: FuturesUnordered::new(),
-            lease: Lease::new(options.lease, incarnation, Instant::now(), boottime()),
+            lease: Lease::new(options.lease, incarnation, Instant::now(), boottime())
+                .with_spread(rand::rng().random_range(0.0..1.0)),
             gap_detector: GapDetector::default(),
             next_read: NextRead::default(),
             fanout: Arc::new(fanout),

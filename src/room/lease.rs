@@ -31,6 +31,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(800);
 #[derive(Debug)]
 pub(super) struct Lease {
     duration: Duration,
+    /// By which part this instance's pauses are longer, so that not all instances repeat their reads at once.
+    spread: f64,
     incarnation: IncarnationId,
     /// The counter of the last heartbeat sent.
     heartbeat_seq: u64,
@@ -93,6 +95,7 @@ impl Lease {
     pub(super) fn new(duration: Duration, incarnation: IncarnationId, now: Instant, since_boot: Duration) -> Self {
         Self {
             duration,
+            spread: 0.0,
             accepted: incarnation.clone(),
             incarnation,
             heartbeat_seq: 0,
@@ -107,6 +110,11 @@ impl Lease {
             started_at: now,
             ticked_at: since_boot,
         }
+    }
+
+    /// Makes pauses between reads longer, by this part: each instance uses another one.
+    pub(super) fn with_spread(self, spread: f64) -> Self {
+        Self { spread, ..self }
     }
 
     /// Time has passed. `changed`: local members have changes to send.
@@ -295,7 +303,7 @@ impl Lease {
             }
             ReadOutcome::Failed => {}
         }
-        let pause = PAUSE.saturating_mul(2_u32.saturating_pow(failures)).min(LONGEST_PAUSE);
+        let pause = PAUSE.saturating_mul(2_u32.saturating_pow(failures)).min(LONGEST_PAUSE).mul_f64(1.0 + self.spread);
         let failures = failures.saturating_add(1);
         self.sync = SyncState::CatchingUp { reading_since: None, not_before: now + pause, failures };
         None

@@ -1,6 +1,6 @@
 //! The hub's calls to the backplane, one of each kind at a time, and their results.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
@@ -15,6 +15,9 @@ use crate::{
         lease::{ReadOutcome, Reply},
     },
 };
+
+/// Deadline of a read, which takes many calls to the backplane where the room is large. Each of them has its own.
+const READ_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The result of a call, and what it was about.
 pub(super) enum CallResult {
@@ -67,8 +70,8 @@ impl Hub {
         let (position, acknowledged) = (self.gap_detector.position(), self.state.acknowledged());
         let context = ReadContext { began: now, position, acknowledged };
         self.calls.push(Box::pin(async move {
-            let since = context.position.map(|position| position.head);
-            CallResult::Read(context, bounded(backplane.read(since)).await)
+            let read = timeout(READ_DEADLINE, backplane.read(context.position)).await;
+            CallResult::Read(context, read.unwrap_or(Err(Unavailable)))
         }));
     }
 

@@ -88,7 +88,8 @@ impl Hub {
     /// Replaces the roster. After a change of epoch, people whom the backplane has lost stay for a lease: their instances
     /// announce them again.
     pub(super) fn adopt_people(&mut self, snapshot: &Snapshot, context: &ReadContext, now: Instant) {
-        let people: Vec<Member> = snapshot.people.iter().map(|present| present.member.clone()).collect();
+        let Some(people) = &snapshot.people else { return };
+        let people: Vec<Member> = people.iter().map(|present| present.member.clone()).collect();
         let is_new_epoch = context.position.is_some_and(|before| before.epoch != snapshot.position.epoch);
         let leaves_at = is_new_epoch.then(|| now + self.options.lease);
         let first = self.state.view_mut().roster.adopt(&people, leaves_at);
@@ -116,9 +117,9 @@ impl Hub {
         let epoch = snapshot.position.epoch;
         let is_same_epoch = context.position.is_some_and(|before| before.epoch == epoch);
         let Some(incarnation) = self.lease.incarnation_in(epoch).filter(|_| is_same_epoch) else { return };
+        let Some(people) = &snapshot.people else { return };
         let is_held = |present: &&crate::backplane::Present| present.held_by.contains(incarnation);
-        let held: HashSet<&NameKey> =
-            snapshot.people.iter().filter(is_held).map(|present| &present.member.name_key).collect();
+        let held: HashSet<&NameKey> = people.iter().filter(is_held).map(|present| &present.member.name_key).collect();
         for connection in self.members.forget_unless(|name_key| held.contains(name_key), context.began) {
             self.close(connection, Bye::Restart, Some(0));
         }

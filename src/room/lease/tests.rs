@@ -282,6 +282,18 @@ fn failed_reads_are_repeated_with_growing_pauses() {
 }
 
 #[test]
+fn failed_reads_of_instances_are_repeated_at_other_times() {
+    let mut case = Case::synced();
+    case.lease.spread = 0.5;
+    case.run(&[
+        (200, Input::Signal(Signal::Missing), &["read"]),
+        (300, Read(ReadOutcome::Failed), &[]),
+        (449, Tick, &[]),
+        (450, Tick, &["read"]),
+    ]);
+}
+
+#[test]
 fn partial_read_is_continued_at_once() {
     let mut case = Case::synced();
     case.run(&[
