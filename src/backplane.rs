@@ -116,8 +116,8 @@ pub trait Backplane: Send + Sync + 'static {
     /// Ends a session's claim and presence on every instance: its person leaves at once.
     async fn end(&self, session: &SessionTag, name_key: &NameKey) -> Result<(), Unavailable>;
 
-    /// Reads the room atomically: see [`Snapshot`].
-    async fn read(&self, since: Option<Id>) -> Result<Snapshot, Unavailable>;
+    /// Reads the room, for a subscriber that has received every event up to a position: see [`Snapshot`].
+    async fn read(&self, from: Option<Position>) -> Result<Snapshot, Unavailable>;
 
     /// Returns how many messages the log had held up to and including `id`, or `None` if that exact position is not in it.
     async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable>;

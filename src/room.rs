@@ -56,9 +56,13 @@ use crate::{
 
 /// Deadline of every call to the backplane and to the hub.
 const CALL_DEADLINE: Duration = Duration::from_secs(2);
+/// The part of a join's deadline that is left after its client's position was awaited.
+const JOIN_RESERVE: Duration = Duration::from_millis(500);
 /// How much longer than a join's own deadline its caller waits for the hub, which gives up by itself: were the caller first,
 /// the hub could let in a connection that was refused.
 const HUB_DEADLINE: Duration = Duration::from_secs(4);
+/// People in the room up to whom typing is published and shown.
+const TYPING_AT_MOST: usize = 200;
 /// Most commands that wait for the hub.
 const COMMANDS_WAITING: usize = 1024;
 
@@ -126,7 +130,7 @@ impl Room {
         recipient: Arc<dyn Recipient>,
     ) -> Result<Membership, JoinError> {
         let deadline = Instant::now() + CALL_DEADLINE;
-        let since = timeout_at(deadline, self.find(since)).await.map_err(|_| Unavailable)??;
+        let since = timeout_at(deadline, self.find(since, deadline)).await.map_err(|_| Unavailable)??;
         let mut joined = self.send_join(&person, since, false, &recipient, deadline).await?;
         if matches!(joined, Err(JoinRefusal::Contested)) {
             let claim = timeout_at(deadline, self.claim(&person.name_key, &person.session)).await;
@@ -289,9 +293,11 @@ impl Room {
     }
 
     /// Resolves the position that a client resumes from.
-    async fn find(&self, since: Option<Id>) -> Result<ResumeFrom, Unavailable> {
+    async fn find(&self, since: Option<Id>, deadline: Instant) -> Result<ResumeFrom, Unavailable> {
         let Some(id) = since else { return Ok(ResumeFrom::Nothing) };
         self.in_sync().await?;
+        // A client that moves here from another instance may be some messages ahead of this one.
+        let _reached = timeout_at(deadline - JOIN_RESERVE, self.state.reached(id)).await;
         if !self.state.view().history.may_be_older(id) {
             return Ok(ResumeFrom::At(id));
         }

@@ -1,6 +1,6 @@
 //! Random ids: of one life of an instance, and of a session.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Borrow, fmt, sync::Arc};
 
 /// One life of an instance: a random id. An instance takes a new one whenever the backplane may no longer know whom it
 /// holds.
@@ -22,6 +22,12 @@ impl IncarnationId {
 impl From<&str> for IncarnationId {
     fn from(text: &str) -> Self {
         Self(text.into())
+    }
+}
+
+impl Borrow<str> for IncarnationId {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -126,12 +126,13 @@ impl Backplane for MemoryBackplane {
         Ok(())
     }
 
-    async fn read(&self, since: Option<Id>) -> Result<Snapshot, Unavailable> {
+    async fn read(&self, from: Option<Position>) -> Result<Snapshot, Unavailable> {
         let mut state = self.state.lock();
         state.trim_old();
-        let mut snapshot = state.log.read(since);
+        let mut snapshot = state.log.read(from.map(|from| from.head));
         snapshot.position.version = state.presence.version();
-        snapshot.people = state.presence.people();
+        let is_known = from.is_some_and(|from| from.has_people_of(snapshot.position));
+        snapshot.people = (!is_known).then(|| state.presence.people());
         snapshot.rules = state.rules.clone();
         Ok(snapshot)
     }

@@ -6,6 +6,7 @@ mod clock;
 mod envelope;
 mod history;
 mod moderation;
+mod people;
 mod presence;
 mod publish;
 mod reply;
@@ -21,8 +22,8 @@ use tokio::sync::mpsc;
 use self::{clock::Clock, reply::in_millis, scripts::Scripts};
 use super::{
     Backplane, Claim, Cursor, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, ModerationAction,
-    ModerationLog, ModerationOutcome, Page, Post, PublishError, ReapOutcome, RetentionPolicy, SessionTag, Snapshot,
-    Typing, Unavailable, event_sender::EventSender,
+    ModerationLog, ModerationOutcome, Page, Position, Post, PublishError, ReapOutcome, RetentionPolicy, SessionTag,
+    Snapshot, Typing, Unavailable, event_sender::EventSender,
 };
 use crate::{
     name::NameKey,
@@ -39,6 +40,8 @@ pub struct RedisBackplane {
     scripts: Scripts,
     /// For pages of history: they may be long, and must not delay writes.
     reads: Client,
+    /// For snapshots, on the connection of the pages.
+    snapshots: Scripts,
     last_error: LastError,
     clock: Clock,
 }
@@ -51,8 +54,10 @@ impl RedisBackplane {
     pub fn new(connector: RedisConnector, namespace: &str, policy: RetentionPolicy) -> Result<Self, ConnectError> {
         let scripts = Scripts::new(connector.client()?);
         let reads = connector.client()?;
+        let snapshots = Scripts::new(reads.clone());
         let last_error = LastError::of(scripts.client());
-        Ok(Self { keys: Keys::new(namespace), connector, policy, scripts, reads, last_error, clock: Clock::default() })
+        let (keys, clock) = (Keys::new(namespace), Clock::default());
+        Ok(Self { connector, keys, policy, scripts, reads, snapshots, last_error, clock })
     }
 
     /// The age at which messages are deleted; none for any age.
@@ -79,8 +84,8 @@ impl Backplane for RedisBackplane {
         self.end_session(session, name_key).await
     }
 
-    async fn read(&self, since: Option<Id>) -> Result<Snapshot, Unavailable> {
-        self.read_room(since).await
+    async fn read(&self, from: Option<Position>) -> Result<Snapshot, Unavailable> {
+        self.read_room(from).await
     }
 
     async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable> {

@@ -1,4 +1,4 @@
-//! The room's position, and an atomic read of all of it.
+//! The room's position, and a read of all of it.
 
 use super::Present;
 use crate::protocol::{Id, Row, Rules};
@@ -14,15 +14,22 @@ pub struct Position {
     pub version: u64,
 }
 
-/// One atomic read of the room.
+impl Position {
+    /// Whether the same people are in the room at another position.
+    pub fn has_people_of(self, other: Self) -> bool {
+        (self.epoch, self.version) == (other.epoch, other.version)
+    }
+}
+
+/// One read of the room: atomic, but for its people.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     /// The room's position; the last row, if any, is `position.head`.
     pub position: Position,
-    /// Whether the exact `since` is still in the log, at most [`MISSED_AT_MOST`](super::MISSED_AT_MOST) messages behind the head.
+    /// Whether the exact id that was read from is still in the log, at most [`MISSED_AT_MOST`](super::MISSED_AT_MOST) messages behind the head.
     /// Then `rows` continue it; else they are the newest [`NEWEST`](super::NEWEST).
     pub continues: bool,
-    /// How many messages came after `since`, where that exact id is still in the log.
+    /// How many messages came after that id, where that exact id is still in the log.
     pub missed: Option<u64>,
     /// How many messages the log had held before the first row.
     pub before: u64,
@@ -36,8 +43,9 @@ pub struct Snapshot {
     pub removed: Vec<Id>,
     /// The rules in force.
     pub rules: Rules,
-    /// All people in the room, in no order.
-    pub people: Vec<Present>,
+    /// All people in the room, in no order; none if they are the same as at the reader's position. People who join or leave
+    /// while they are read may be among them or not: the events after `position` decide.
+    pub people: Option<Vec<Present>>,
 }
 
 impl Snapshot {

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::backplane::{Delta, Event, Position};
+use crate::{
+    backplane::{Delta, Event, Position},
+    protocol::Id,
+};
 
 /// How much later than a heartbeat's reply the events before it may arrive.
 const EVENT_DELAY: Duration = Duration::from_millis(500);
@@ -53,6 +56,13 @@ impl GapDetector {
         self.at = Some(position);
         // A position of another epoch was known before this one was read.
         self.ahead = self.ahead.filter(|(ahead, _)| ahead.epoch == position.epoch && is_ahead(*ahead, position));
+    }
+
+    /// Moves to a message that was read.
+    pub fn move_to_message(&mut self, id: Id) {
+        if let Some(at) = &mut self.at {
+            at.head = id;
+        }
     }
 
     /// Judges an event, and moves on if it is the next one.

@@ -7,6 +7,7 @@ mod backplane_calls;
 mod boottime;
 mod delivery;
 mod joining;
+mod portions;
 mod snapshot;
 mod welcome;
 
@@ -26,7 +27,7 @@ use tokio::{
 
 pub use self::joining::JoinError;
 pub(super) use self::joining::{Join, JoinRefusal, JoinedConnection};
-use self::{backplane_calls::CallResult, boottime::boottime, joining::PendingJoin};
+use self::{backplane_calls::CallResult, boottime::boottime, joining::PendingJoin, portions::NextRead};
 use super::{
     Options,
     fanout::Fanout,
@@ -77,6 +78,7 @@ pub(super) struct Hub {
     calls: FuturesUnordered<BoxFuture<'static, CallResult>>,
     lease: Lease,
     gap_detector: GapDetector,
+    next_read: NextRead,
     fanout: Arc<Fanout>,
     /// Joined connections, and the names of their people as shown.
     clients: HashMap<ConnectionId, String>,
@@ -108,8 +110,10 @@ impl Hub {
         Self {
             events: backplane.subscribe(),
             calls: FuturesUnordered::new(),
-            lease: Lease::new(options.lease, incarnation, Instant::now(), boottime()),
+            lease: Lease::new(options.lease, incarnation, Instant::now(), boottime())
+                .with_spread(rand::rng().random_range(0.0..1.0)),
             gap_detector: GapDetector::default(),
+            next_read: NextRead::default(),
             fanout: Arc::new(fanout),
             clients: HashMap::new(),
             last_connection: 0,

@@ -6,11 +6,14 @@ use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::{broadcast, watch};
 
 use super::{
-    history_cache::HistoryCache, lease::Status, local_members::ConnectionId, moderation_state::ModerationState,
+    history_cache::{EncodedMessage, HistoryCache},
+    lease::Status,
+    local_members::ConnectionId,
+    moderation_state::ModerationState,
     roster::Roster,
 };
 use crate::{
-    backplane::{IncarnationId, SessionTag},
+    backplane::{IncarnationId, SessionTag, Snapshot},
     name::NameKey,
     protocol::Id,
 };
@@ -23,6 +26,7 @@ const ENDINGS_WAITING: usize = 256;
 pub(super) struct HubState {
     view: RwLock<View>,
     status: watch::Sender<Status>,
+    head: watch::Sender<Option<Id>>,
     endings: broadcast::Sender<Ending>,
     /// Connections that are gone, and their people.
     departures: Mutex<Vec<(ConnectionId, NameKey)>>,
@@ -52,6 +56,7 @@ impl HubState {
         Self {
             view: RwLock::default(),
             status: watch::Sender::new(Status::unready(incarnation)),
+            head: watch::Sender::new(None),
             endings: broadcast::Sender::new(ENDINGS_WAITING),
             departures: Mutex::default(),
             acknowledged: Mutex::default(),
@@ -85,6 +90,27 @@ impl HubState {
     pub(super) async fn synced(&self) {
         // The sender lives as long as self.
         let _ = self.status.subscribe().wait_for(|status| status.synced).await;
+    }
+
+    /// Adds the next message to the history cache.
+    pub(super) fn push_message(&self, message: EncodedMessage) {
+        let id = message.row.id();
+        self.view_mut().history.push(message);
+        self.head.send_replace(Some(id));
+    }
+
+    /// Adds a snapshot's messages to the history cache, or replaces all by them.
+    pub(super) fn adopt_history(&self, snapshot: &Snapshot, encoded: Vec<EncodedMessage>) {
+        let mut view = self.view_mut();
+        view.history.adopt(snapshot, encoded);
+        self.head.send_replace(view.history.head());
+    }
+
+    /// Waits until the newest message is at least `id`. Returns at once if `id` is of another epoch.
+    pub(super) async fn reached(&self, id: Id) {
+        let has_reached = |head: &Option<Id>| head.is_none_or(|head| head.epoch != id.epoch || head >= id);
+        // The sender lives as long as self.
+        let _ = self.head.subscribe().wait_for(has_reached).await;
     }
 
     /// Notes a connection that is gone. Each is noted once, so the list is no longer than there were connections.

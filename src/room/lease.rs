@@ -11,7 +11,7 @@ mod io;
 use std::time::{Duration, Instant};
 
 use self::failure_detector::FailureDetector;
-pub(super) use self::io::{Action, Reply, Signal, Status};
+pub(super) use self::io::{Action, ReadOutcome, Reply, Signal, Status};
 use crate::{
     backplane::{HeartbeatError, HeartbeatReply, IncarnationId, Unavailable},
     transition::Transition,
@@ -31,6 +31,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(800);
 #[derive(Debug)]
 pub(super) struct Lease {
     duration: Duration,
+    /// By which part this instance's pauses are longer, so that not all instances repeat their reads at once.
+    spread: f64,
     incarnation: IncarnationId,
     /// The counter of the last heartbeat sent.
     heartbeat_seq: u64,
@@ -93,6 +95,7 @@ impl Lease {
     pub(super) fn new(duration: Duration, incarnation: IncarnationId, now: Instant, since_boot: Duration) -> Self {
         Self {
             duration,
+            spread: 0.0,
             accepted: incarnation.clone(),
             incarnation,
             heartbeat_seq: 0,
@@ -107,6 +110,11 @@ impl Lease {
             started_at: now,
             ticked_at: since_boot,
         }
+    }
+
+    /// Makes pauses between reads longer, by this part: each instance uses another one.
+    pub(super) fn with_spread(self, spread: f64) -> Self {
+        Self { spread, ..self }
     }
 
     /// Time has passed. `changed`: local members have changes to send.
@@ -178,7 +186,7 @@ impl Lease {
                 self.peers.forget(&incarnation);
                 self.reap().into_iter().collect()
             }
-            Reply::Read { applied } => self.on_read_reply(now, applied).into_iter().collect(),
+            Reply::Read(outcome) => self.on_read_reply(now, outcome).into_iter().collect(),
         }
     }
 
@@ -272,22 +280,30 @@ impl Lease {
         actions
     }
 
-    fn on_read_reply(&mut self, now: Instant, applied: bool) -> Option<Action> {
+    fn on_read_reply(&mut self, now: Instant, outcome: ReadOutcome) -> Option<Action> {
         let SyncState::CatchingUp { reading_since: Some(began), failures, .. } = self.sync else { return None };
-        if applied {
-            self.sync = SyncState::Synced;
-            if self.heartbeat.is_echoed {
-                // Events were not taken meanwhile: theirs may be late by that time.
-                let lasted = now.duration_since(began);
-                for at in [&mut self.heartbeat.echoed_at, &mut self.heartbeat.unechoed_since] {
-                    *at = at.map(|at| at + lasted);
-                }
-            } else {
-                self.note_echo(now);
+        if outcome != ReadOutcome::Failed && self.heartbeat.is_echoed {
+            // Events were not taken meanwhile: theirs may be late by that time.
+            let lasted = now.duration_since(began);
+            for at in [&mut self.heartbeat.echoed_at, &mut self.heartbeat.unechoed_since] {
+                *at = at.map(|at| at + lasted);
             }
-            return if self.heartbeat.is_due { self.send_heartbeat(now) } else { None };
         }
-        let pause = PAUSE.saturating_mul(2_u32.saturating_pow(failures)).min(LONGEST_PAUSE);
+        match outcome {
+            ReadOutcome::Complete => {
+                self.sync = SyncState::Synced;
+                if !self.heartbeat.is_echoed {
+                    self.note_echo(now);
+                }
+                return if self.heartbeat.is_due { self.send_heartbeat(now) } else { None };
+            }
+            ReadOutcome::Partial => {
+                self.sync = SyncState::CatchingUp { reading_since: None, not_before: now, failures: 0 };
+                return self.read_if_due(now);
+            }
+            ReadOutcome::Failed => {}
+        }
+        let pause = PAUSE.saturating_mul(2_u32.saturating_pow(failures)).min(LONGEST_PAUSE).mul_f64(1.0 + self.spread);
         let failures = failures.saturating_add(1);
         self.sync = SyncState::CatchingUp { reading_since: None, not_before: now + pause, failures };
         None

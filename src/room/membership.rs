@@ -1,11 +1,11 @@
 //! One connection's membership in the room. Dropping it leaves.
 
 use bytes::Bytes;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
 use super::{
-    CALL_DEADLINE, Room,
+    CALL_DEADLINE, Room, TYPING_AT_MOST,
     fanout::Attention,
     hub::{Command, JoinedConnection},
 };
@@ -56,7 +56,10 @@ impl Membership {
         let typing = Typing { name_key: self.person.name_key.clone(), name: self.person.name.clone(), active };
         let room = self.room.clone();
         async move {
-            let _ = super::bounded(room.backplane.typing(typing)).await;
+            // In a larger room no instance shows it.
+            if room.state.view().roster.count() <= TYPING_AT_MOST {
+                let _ = super::bounded(room.backplane.typing(typing)).await;
+            }
         }
     }
 
@@ -67,7 +70,7 @@ impl Membership {
     pub fn rejoin(&self, since: Option<Id>) -> impl Future<Output = Result<(), Unavailable>> + Send + use<> {
         let (room, connection) = (self.room.clone(), self.joined.connection);
         async move {
-            let since = room.find(since).await?;
+            let since = room.find(since, Instant::now() + CALL_DEADLINE).await?;
             room.send(Command::Rejoin { connection, since }).await
         }
     }

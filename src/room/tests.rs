@@ -26,3 +26,73 @@ async fn panic_in_the_hub_fails_the_room() {
     timeout(SOON, room.failed()).await.expect("the room fails");
     assert!(!room.ready());
 }
+
+#[tokio::test]
+async fn instance_far_behind_reads_on_in_portions() {
+    let backplane = DeafBackplane::new();
+    let room = open(backplane.clone());
+    backplane.add_people(["budi".to_owned()]).await;
+    let sari = Arc::new(Recorder::default());
+    let _joined = room.join(person("sari"), None, sari.clone()).await.unwrap();
+    backplane.publish_as("budi", "before").await;
+    sari.wait_for("before").await;
+    backplane.deafen();
+    for n in 1..=1700 {
+        backplane.publish_as("budi", &format!("missed-{n}")).await;
+    }
+    backplane.hear();
+    let frames = sari.wait_for("missed-1700").await;
+    assert_eq!(frames.matches("\"welcome\"").count(), 1, "no gap is announced");
+    let positions: Vec<_> = (1..=1700).map(|n| frames.find(&format!("\"missed-{n}\""))).collect();
+    assert!(positions.iter().all(Option::is_some) && positions.is_sorted());
+    assert_eq!(frames.matches("\"type\":\"message\"").count(), 1701, "each message once");
+    assert!(backplane.pages.lock().len() >= 3);
+}
+
+/// The person is in the room already, so no change of presence makes the instance catch up.
+#[tokio::test(start_paused = true)]
+async fn client_ahead_of_the_instance_is_recovered() {
+    let backplane = DeafBackplane::new();
+    let room = open(backplane.clone());
+    backplane.add_people(["budi".to_owned(), "sari".to_owned()]).await;
+    while room.members(None, 9).await.unwrap().count < 2 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    backplane.deafen();
+    let ahead = backplane.publish_as("budi", "elsewhere").await;
+    let sari = Arc::new(Recorder::default());
+    let joining = room.join(person("sari"), Some(ahead), sari.clone());
+    let late = async {
+        // The clock is paused: it advances when all tasks wait.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        backplane.hear();
+    };
+    let (joined, ()) = tokio::join!(joining, late);
+    let _joined = joined.unwrap();
+    let frames = sari.wait_for("welcome").await;
+    assert!(frames.contains("\"recovered\":true"), "{frames}");
+}
+
+#[tokio::test]
+async fn client_at_an_unknown_position_joins_unrecovered() {
+    let room = open(DeafBackplane::new());
+    room.in_sync().await.unwrap();
+    let never = room.head().map(|head| Id::new(head.epoch, head.n + 9)).or(Some(Id::new(1, 1)));
+    let sari = Arc::new(Recorder::default());
+    let _joined = room.join(person("sari"), never, sari.clone()).await.unwrap();
+    assert!(sari.wait_for("welcome").await.contains("\"recovered\":false"));
+}
+
+#[tokio::test]
+async fn typing_is_published_only_while_it_is_shown() {
+    for (others, published) in [(TYPING_AT_MOST - 1, 1), (TYPING_AT_MOST, 0)] {
+        let backplane = DeafBackplane::new();
+        let room = open(backplane.clone());
+        backplane.add_people((0..others).map(|n| format!("p{n}"))).await;
+        let sari = Arc::new(Recorder::default());
+        let joined = room.join(person("sari"), None, sari.clone()).await.unwrap();
+        sari.wait_for(&format!("\"count\":{}", others + 1)).await;
+        joined.typing(true).await;
+        assert_eq!(backplane.typing.lock().len(), published, "{others} others");
+    }
+}

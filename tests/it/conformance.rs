@@ -8,6 +8,7 @@ mod formats;
 mod leases;
 mod log;
 mod moderation;
+mod people;
 mod presence;
 mod reaping;
 mod snapshot;

@@ -11,7 +11,7 @@ use super::{
     scripts::unavailable,
 };
 use crate::{
-    backplane::{Cursor, IncarnationId, MISSED_AT_MOST, Member, NEWEST, Page, Present, Snapshot, Unavailable},
+    backplane::{Cursor, MISSED_AT_MOST, NEWEST, Page, Position, Snapshot, Unavailable},
     protocol::{Id, Row, Rules},
 };
 
@@ -36,7 +36,6 @@ struct Reply {
     oldest: u64,
     #[serde(default)]
     rows: Vec<Entry>,
-    people: HashMap<String, String>,
     #[serde(deserialize_with = "number")]
     slow_ms: u64,
     notice: Option<String>,
@@ -60,16 +59,20 @@ struct Entry {
 const REMOVED: char = '-';
 
 impl RedisBackplane {
-    pub(super) async fn read_room(&self, since: Option<Id>) -> Result<Snapshot, Unavailable> {
+    pub(super) async fn read_room(&self, from: Option<Position>) -> Result<Snapshot, Unavailable> {
         let history_age_ms = self.history_age_ms();
+        let since = from.map(|from| from.head);
         let argument = Argument { since, missed_at_most: MISSED_AT_MOST, newest: NEWEST, history_age_ms };
-        let read: Reply = self.scripts.run(&self.scripts.read, self.keys.room(), &argument).await?;
+        let read: Reply = self.snapshots.run(&self.snapshots.read, self.keys.room(), &argument).await?;
+        let position = Position::from(read.position);
+        let is_known = from.is_some_and(|from| from.has_people_of(position));
+        let people = if is_known { None } else { Some(self.read_people().await?) };
         let hidden = read.rows.iter().take_while(|entry| entry.body.is_none()).last().map(|entry| entry.id);
         let messages: Vec<(u64, Row)> =
             read.rows.into_iter().filter_map(|entry| Some((entry.total, entry.row()?))).collect();
         let before = messages.first().map_or(read.total, |(total, _)| total.saturating_sub(1));
         Ok(Snapshot {
-            position: read.position.into(),
+            position,
             continues: read.continues,
             missed: read.missed.and_then(|missed| missed.parse().ok()),
             before,
@@ -78,7 +81,7 @@ impl RedisBackplane {
             rows: messages.into_iter().map(|(_, row)| row).collect(),
             removed: read.removed,
             rules: Rules { slow_ms: read.slow_ms, notice: read.notice },
-            people: read.people.iter().filter_map(|(name_key, stored)| present(name_key, stored)).collect(),
+            people,
         })
     }
 
@@ -170,11 +173,4 @@ impl Entry {
             None => read(&body),
         }
     }
-}
-
-/// A person as `people` stores them: `<name>\n<incarnation> …`.
-fn present(name_key: &str, stored: &str) -> Option<Present> {
-    let (name, holders) = stored.split_once('\n')?;
-    let member = Member { name_key: name_key.into(), name: name.to_owned() };
-    Some(Present { member, held_by: holders.split(' ').map(IncarnationId::from).collect() })
 }

@@ -1,21 +1,29 @@
 //! The hub's calls to the backplane, one of each kind at a time, and their results.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use super::Hub;
+use super::{Hub, portions::NextRead};
 use crate::{
     backplane::{
-        Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Position, ReapOutcome, Snapshot, Unavailable,
+        Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Page, Position, ReapOutcome, Snapshot, Unavailable,
     },
     protocol::Id,
-    room::{CALL_DEADLINE, bounded, lease::Reply},
+    room::{
+        CALL_DEADLINE, bounded,
+        lease::{ReadOutcome, Reply},
+    },
 };
+
+/// Deadline of a read, which takes many calls to the backplane where the room is large. Each of them has its own.
+const READ_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The result of a call, and what it was about.
 pub(super) enum CallResult {
     Read(ReadContext, Result<Snapshot, Unavailable>),
+    /// The messages after a position.
+    Portion(Position, Result<Page, Unavailable>),
     Heartbeat(IncarnationId, Result<HeartbeatReply, HeartbeatError>),
     Reap(IncarnationId, Result<ReapOutcome, Unavailable>),
 }
@@ -35,7 +43,8 @@ impl Hub {
                 return self.adopt_snapshot(&snapshot, &context, now);
             }
             // It failed, or it is about an earlier position: applied now, it would send messages twice.
-            CallResult::Read(..) => Reply::Read { applied: false },
+            CallResult::Read(..) => Reply::Read(ReadOutcome::Failed),
+            CallResult::Portion(from, result) => Reply::Read(self.adopt_portion(from, result)),
             CallResult::Heartbeat(incarnation, result) => {
                 if let Ok(reply) = &result {
                     self.gap_detector.note_position(reply.position, now);
@@ -48,14 +57,21 @@ impl Hub {
         self.carry_out(actions, now);
     }
 
-    /// Reads the room from the current position.
+    /// Reads the room from the current position, or its next portion.
     pub(super) fn call_read(&mut self, now: Instant) {
+        match self.gap_detector.position() {
+            Some(from) if self.next_read == NextRead::Portion => self.call_portion(from),
+            _ => self.call_snapshot(now),
+        }
+    }
+
+    fn call_snapshot(&mut self, now: Instant) {
         let backplane = self.backplane.clone();
         let (position, acknowledged) = (self.gap_detector.position(), self.state.acknowledged());
         let context = ReadContext { began: now, position, acknowledged };
         self.calls.push(Box::pin(async move {
-            let since = context.position.map(|position| position.head);
-            CallResult::Read(context, bounded(backplane.read(since)).await)
+            let read = timeout(READ_DEADLINE, backplane.read(context.position)).await;
+            CallResult::Read(context, read.unwrap_or(Err(Unavailable)))
         }));
     }
 

@@ -14,6 +14,7 @@ use crate::{
     backplane::{Delta, Event, SessionTag},
     protocol::{Bye, Id, Message, Row, Rules, ServerFrame},
     room::{
+        TYPING_AT_MOST,
         history_cache::EncodedMessage,
         hub_state::{Ending, View},
         moderation_state::ModerationChange,
@@ -22,8 +23,6 @@ use crate::{
     telemetry::{TraceParent, instruments, spans},
 };
 
-/// People in the room up to whom typing is sent.
-const TYPING_AT_MOST: usize = 200;
 /// People in the room up to whom a presence frame has all names; above, it has this many of each list.
 const ALL_NAMES_AT_MOST: usize = 200;
 const SOME_NAMES: usize = 20;
@@ -118,7 +117,7 @@ impl Hub {
         let message = EncodedMessage::new(Row::Message(message));
         // Before it is in the history: a client that asks for the newest id then has the message in front of the reply.
         self.fanout.broadcast(&message.frame, &span);
-        self.state.view_mut().history.push(message);
+        self.state.push_message(message);
     }
 
     fn deliver_presence(&mut self, delta: &Delta, now: Instant) {

@@ -4,7 +4,7 @@ use std::{collections::HashSet, time::Instant};
 
 use bytes::Bytes;
 
-use super::{Hub, backplane_calls::ReadContext};
+use super::{Hub, backplane_calls::ReadContext, portions::NextRead};
 use crate::{
     backplane::{Member, Snapshot},
     name::NameKey,
@@ -12,7 +12,7 @@ use crate::{
     room::{
         history_cache::EncodedMessage,
         hub_state::Ending,
-        lease::{Reply, Signal},
+        lease::{ReadOutcome, Reply, Signal},
         moderation_state::ModerationChange,
     },
     telemetry::instruments,
@@ -45,12 +45,16 @@ impl Continuity {
 impl Hub {
     /// Applies a snapshot, and sends clients what they miss; if it does not continue what they have, a new welcome.
     pub(super) fn adopt_snapshot(&mut self, snapshot: &Snapshot, context: &ReadContext, now: Instant) {
+        if self.reads_on(snapshot, context, now) {
+            return;
+        }
         let continuity = Continuity::of(snapshot, context);
+        self.next_read = NextRead::Snapshot;
         // Events of ended sessions may be among those missed.
         self.state.publish_ending(Ending::Any);
         let frames = self.adopt_history(snapshot);
         self.gap_detector.move_to(snapshot.position);
-        let actions = self.lease.on_reply(now, Reply::Read { applied: true });
+        let actions = self.lease.on_reply(now, Reply::Read(ReadOutcome::Complete));
         self.adopt_people(snapshot, context, now);
         let moderation = self.adopt_moderation(snapshot);
         self.send_changes(now);
@@ -76,15 +80,16 @@ impl Hub {
     fn adopt_history(&self, snapshot: &Snapshot) -> Vec<Bytes> {
         let encoded: Vec<EncodedMessage> = snapshot.rows.iter().cloned().map(EncodedMessage::new).collect();
         let frames = encoded.iter().map(|message| message.frame.clone()).collect();
-        self.state.view_mut().history.adopt(snapshot, encoded);
+        self.state.adopt_history(snapshot, encoded);
         self.trim_history();
         frames
     }
 
     /// Replaces the roster. After a change of epoch, people whom the backplane has lost stay for a lease: their instances
     /// announce them again.
-    fn adopt_people(&mut self, snapshot: &Snapshot, context: &ReadContext, now: Instant) {
-        let people: Vec<Member> = snapshot.people.iter().map(|present| present.member.clone()).collect();
+    pub(super) fn adopt_people(&mut self, snapshot: &Snapshot, context: &ReadContext, now: Instant) {
+        let Some(people) = &snapshot.people else { return };
+        let people: Vec<Member> = people.iter().map(|present| present.member.clone()).collect();
         let is_new_epoch = context.position.is_some_and(|before| before.epoch != snapshot.position.epoch);
         let leaves_at = is_new_epoch.then(|| now + self.options.lease);
         let first = self.state.view_mut().roster.adopt(&people, leaves_at);
@@ -112,9 +117,9 @@ impl Hub {
         let epoch = snapshot.position.epoch;
         let is_same_epoch = context.position.is_some_and(|before| before.epoch == epoch);
         let Some(incarnation) = self.lease.incarnation_in(epoch).filter(|_| is_same_epoch) else { return };
+        let Some(people) = &snapshot.people else { return };
         let is_held = |present: &&crate::backplane::Present| present.held_by.contains(incarnation);
-        let held: HashSet<&NameKey> =
-            snapshot.people.iter().filter(is_held).map(|present| &present.member.name_key).collect();
+        let held: HashSet<&NameKey> = people.iter().filter(is_held).map(|present| &present.member.name_key).collect();
         for connection in self.members.forget_unless(|name_key| held.contains(name_key), context.began) {
             self.close(connection, Bye::Restart, Some(0));
         }

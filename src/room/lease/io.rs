@@ -33,8 +33,19 @@ pub(in crate::room) enum Reply {
     Heartbeat(IncarnationId, Result<HeartbeatReply, HeartbeatError>),
     /// To a reap of this incarnation.
     Reap(IncarnationId, Result<ReapOutcome, Unavailable>),
-    /// To a read: whether its snapshot was applied.
-    Read { applied: bool },
+    /// To a read.
+    Read(ReadOutcome),
+}
+
+/// What a read of the room has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::room) enum ReadOutcome {
+    /// Its snapshot was applied: every event up to now is known.
+    Complete,
+    /// It was applied, and more must be read.
+    Partial,
+    /// Nothing was read, or it is about an earlier position.
+    Failed,
 }
 
 /// What the hub must do.

@@ -21,7 +21,7 @@ enum Input {
     AcceptedIn(u64),
     Gone(u64),
     Unavailable,
-    Read(bool),
+    Read(ReadOutcome),
     Reaped,
 }
 use Input::{Accepted, AcceptedIn, Gone, Read, Reaped, Tick, TickChanged, Unavailable as Lost};
@@ -51,7 +51,7 @@ impl Case {
             (0, Input::Signal(Signal::Subscribed), &["read"]),
             (10, Tick, &["heartbeat 1"]),
             (20, Accepted, &["confirm"]),
-            (30, Read(true), &[]),
+            (30, Read(ReadOutcome::Complete), &[]),
             (40, Input::Signal(Signal::Echo), &[]),
             (100, TickChanged, &["heartbeat 2"]),
             (100, Accepted, &["confirm"]),
@@ -75,7 +75,7 @@ impl Case {
             Tick => return self.note(|lease| lease.on_tick(now, since_boot, false)),
             TickChanged => return self.note(|lease| lease.on_tick(now, since_boot, true)),
             Input::Signal(signal) => return self.note(|lease| lease.on_signal(now, signal)),
-            Read(applied) => return self.note(|lease| lease.on_reply(now, Reply::Read { applied })),
+            Read(outcome) => return self.note(|lease| lease.on_reply(now, Reply::Read(outcome))),
             Reaped => {
                 let incarnation = self.reaping.take().expect("a reap is in flight");
                 return self.note(|lease| lease.on_reply(now, Reply::Reap(incarnation, Ok(ReapOutcome::Done))));
@@ -220,7 +220,10 @@ fn heartbeats_not_received_as_events_resubscribe() {
     }
     assert_eq!(case.second(3100, false), ["resubscribe"]);
     assert!(!case.lease.status(case.at(3100)).ready && !case.lease.is_subscribed());
-    case.run(&[(3200, Input::Signal(Signal::Subscribed), &["read"]), (3300, Read(true), &["heartbeat 6"])]);
+    case.run(&[
+        (3200, Input::Signal(Signal::Subscribed), &["read"]),
+        (3300, Read(ReadOutcome::Complete), &["heartbeat 6"]),
+    ]);
     assert!(!case.lease.status(case.at(3300)).ready, "a subscription must first receive a heartbeat");
     case.run(&[(3500, Accepted, &["confirm"]), (3600, Input::Signal(Signal::Echo), &[])]);
     assert!(case.lease.status(case.at(3600)).ready);
@@ -234,7 +237,10 @@ fn reads_in_place_of_events_do_not_hide_a_deaf_link() {
         let ms = half * 500 + 100;
         resubscribed |= case.second(ms, false).contains(&"resubscribe".to_owned());
         if !resubscribed {
-            case.run(&[(ms + 30, Input::Signal(Signal::Missing), &["read"]), (ms + 40, Read(true), &[])]);
+            case.run(&[
+                (ms + 30, Input::Signal(Signal::Missing), &["read"]),
+                (ms + 40, Read(ReadOutcome::Complete), &[]),
+            ]);
         }
     }
     assert!(resubscribed);
@@ -264,15 +270,40 @@ fn failed_reads_are_repeated_with_growing_pauses() {
     Case::synced().run(&[
         (200, Input::Signal(Signal::Missing), &["read"]),
         (210, Input::Signal(Signal::Missing), &[]),
-        (300, Read(false), &[]),
+        (300, Read(ReadOutcome::Failed), &[]),
         (350, Tick, &[]),
         (400, Tick, &["read"]),
-        (500, Read(false), &[]),
+        (500, Read(ReadOutcome::Failed), &[]),
         (600, Tick, &[]),
         (700, Tick, &["read"]),
-        (800, Read(true), &[]),
+        (800, Read(ReadOutcome::Complete), &[]),
         (900, Tick, &[]),
     ]);
+}
+
+#[test]
+fn failed_reads_of_instances_are_repeated_at_other_times() {
+    let mut case = Case::synced();
+    case.lease.spread = 0.5;
+    case.run(&[
+        (200, Input::Signal(Signal::Missing), &["read"]),
+        (300, Read(ReadOutcome::Failed), &[]),
+        (449, Tick, &[]),
+        (450, Tick, &["read"]),
+    ]);
+}
+
+#[test]
+fn partial_read_is_continued_at_once() {
+    let mut case = Case::synced();
+    case.run(&[
+        (200, Input::Signal(Signal::Missing), &["read"]),
+        (300, Read(ReadOutcome::Partial), &["read"]),
+        (400, Read(ReadOutcome::Partial), &["read"]),
+    ]);
+    assert!(!case.lease.is_synced());
+    case.run(&[(500, Read(ReadOutcome::Complete), &[]), (600, Tick, &[])]);
+    assert!(case.lease.is_synced());
 }
 
 #[test]
@@ -328,6 +359,7 @@ fn inputs() -> impl Strategy<Value = Input> {
         Signal::Changed,
         Signal::Drain,
     ]);
+    let read = prop::sample::select(vec![ReadOutcome::Complete, ReadOutcome::Partial, ReadOutcome::Failed]);
     prop_oneof![
         4 => Just(Tick),
         2 => Just(TickChanged),
@@ -336,7 +368,7 @@ fn inputs() -> impl Strategy<Value = Input> {
         1 => (EPOCH - 1..EPOCH + 2).prop_map(AcceptedIn),
         1 => (EPOCH - 1..EPOCH + 2).prop_map(Gone),
         1 => Just(Lost),
-        3 => any::<bool>().prop_map(Read),
+        3 => read.prop_map(Read),
         1 => Just(Reaped),
     ]
 }

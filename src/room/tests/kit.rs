@@ -13,7 +13,7 @@ use tokio::sync::{Notify, mpsc};
 use super::super::*;
 use crate::{
     backplane::{
-        EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply, Post, PublishError, ReapOutcome,
+        EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply, Position, Post, PublishError, ReapOutcome,
         RetentionPolicy, Snapshot, Typing, memory::MemoryBackplane,
     },
     protocol::Text,
@@ -154,8 +154,8 @@ impl Backplane for DeafBackplane {
         self.inner.end(session, name_key).await
     }
 
-    async fn read(&self, since: Option<Id>) -> Result<Snapshot, Unavailable> {
-        self.inner.read(since).await
+    async fn read(&self, from: Option<Position>) -> Result<Snapshot, Unavailable> {
+        self.inner.read(from).await
     }
 
     async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable> {

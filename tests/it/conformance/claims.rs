@@ -40,7 +40,7 @@ async fn session_without_the_claim_neither_joins_nor_sends(fixture: Fixture) {
     fixture.backplane.claim(&"sari".into(), &session("other")).await.unwrap();
     let beaten = heartbeat(&*fixture.backplane, &incarnation, 2, &["sari", "budi"], &[]).await.unwrap();
     assert_eq!(beaten.refused, ["sari"]);
-    assert_eq!(fixture.backplane.read(None).await.unwrap().people.len(), 1);
+    assert_eq!(fixture.people().await.len(), 1);
     assert_eq!(fixture.backplane.publish(post(&incarnation, "sari", "a", "halo")).await, Err(PublishError::Ended));
 }
 
@@ -53,14 +53,14 @@ async fn session_ended_frees_its_name_and_its_person_leaves(fixture: Fixture) {
     let Event::Ended { session: ended, delta, .. } = subscriber.next_event().await else { panic!("expected an end") };
     assert_eq!((ended, delta.left.len()), (session("sari"), 1));
     assert_eq!(fixture.backplane.claim(&"sari".into(), &session("next")).await, Ok(Claim::Mine));
-    assert!(fixture.backplane.read(None).await.unwrap().people.is_empty());
+    assert!(fixture.people().await.is_empty());
 }
 
 async fn session_ended_leaves_other_sessions_alone(fixture: Fixture) {
     let incarnation = fixture.incarnation().await;
     heartbeat(&*fixture.backplane, &incarnation, 2, &["sari"], &[]).await.unwrap();
     fixture.backplane.end(&session("other"), &"sari".into()).await.unwrap();
-    assert_eq!(fixture.backplane.read(None).await.unwrap().people.len(), 1);
+    assert_eq!(fixture.people().await.len(), 1);
     assert!(publish(&*fixture.backplane, &incarnation, "a").await.is_ok());
 }
 
@@ -71,7 +71,7 @@ async fn session_ended_cannot_reclaim_its_name_in_flight(fixture: Fixture) {
     let late = heartbeat(&*fixture.backplane, &incarnation, 3, &["sari"], &[]).await.unwrap();
     assert_eq!(late.refused, ["sari"]);
     assert_eq!(fixture.backplane.publish(post(&incarnation, "sari", "a", "halo")).await, Err(PublishError::Ended));
-    assert!(fixture.backplane.read(None).await.unwrap().people.is_empty());
+    assert!(fixture.people().await.is_empty());
     assert_eq!(fixture.other().claim(&"sari".into(), &session("anew")).await, Ok(Claim::Mine));
     let late = heartbeat(&*fixture.backplane, &incarnation, 4, &["sari"], &["sari"]).await.unwrap();
     assert_eq!(late.refused, ["sari"]);
@@ -170,7 +170,7 @@ mod ended {
         .await;
         let renews = Heartbeat { renewals: vec![person("sari")], ..Heartbeat::new(incarnation, 3) };
         assert_eq!(backplane.heartbeat(renews).await.unwrap().refused, ["sari"]);
-        assert!(backplane.read(None).await.unwrap().people.is_empty());
+        assert!(fixture.people().await.is_empty());
     }
 
     async fn person_held_sends_and_renews_after_their_claim_expired(engine: Engine) {

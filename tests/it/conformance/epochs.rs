@@ -2,7 +2,7 @@
 
 use ruang::backplane::{HeartbeatError, PublishError};
 
-use super::fixture::{Fixture, Subscriber, heartbeat, on, publish};
+use super::fixture::{Fixture, Subscriber, at, heartbeat, on, publish};
 use crate::kit::{Engine, Redis, SOON, eventually, redis};
 
 /// The first snapshot after an outage of Redis.
@@ -20,14 +20,14 @@ async fn restart_without_loss_begins_an_epoch_that_continues() {
     let id = publish(&*fixture.backplane, &incarnation, "a").await.unwrap();
     fixture.redis.as_mut().unwrap().restart().await;
     read_again(&fixture).await;
-    let snapshot = fixture.backplane.read(Some(id)).await.unwrap();
+    let snapshot = fixture.backplane.read(at(id)).await.unwrap();
     assert!(snapshot.position.epoch > id.epoch);
     assert_eq!((snapshot.position.head, snapshot.continues, snapshot.missed), (id, true, Some(0)));
     // The nonce is still stored, and the next message continues.
     assert_eq!(publish(&*fixture.backplane, &incarnation, "a").await, Ok(id));
     let next = publish(&*fixture.backplane, &incarnation, "b").await.unwrap();
     assert_eq!((next.epoch, next.n), (snapshot.position.epoch, 1));
-    let snapshot = fixture.backplane.read(Some(id)).await.unwrap();
+    let snapshot = fixture.backplane.read(at(id)).await.unwrap();
     assert_eq!((snapshot.continues, snapshot.missed), (true, Some(1)));
     assert_eq!(fixture.backplane.locate(next).await, Ok(Some(2)));
 }
@@ -45,7 +45,7 @@ async fn flush_begins_an_epoch_that_reuses_no_id() {
     let anew = fixture.sender().await;
     let new = publish(&*fixture.backplane, &anew, "b").await.unwrap();
     assert_eq!((new.epoch, new.n), (epoch, 1));
-    let snapshot = fixture.backplane.read(Some(old)).await.unwrap();
+    let snapshot = fixture.backplane.read(at(old)).await.unwrap();
     assert_eq!((snapshot.continues, snapshot.missed, snapshot.rows.len()), (false, None, 1));
 }
 
@@ -104,8 +104,8 @@ async fn redis_out_of_memory_refuses_messages_but_lets_people_leave() {
     redis::command(redis, &["CONFIG", "SET", "maxmemory", "1"]).await;
     assert!(matches!(publish(&*fixture.backplane, &incarnation, "b").await, Err(PublishError::Unavailable(_))));
     heartbeat(&*fixture.backplane, &incarnation, 3, &[], &["sari"]).await.unwrap();
-    let snapshot = fixture.backplane.read(Some(id)).await.unwrap();
-    assert_eq!((snapshot.position.head, snapshot.continues, snapshot.people.len()), (id, true, 0));
+    let snapshot = fixture.backplane.read(at(id)).await.unwrap();
+    assert_eq!((snapshot.position.head, snapshot.continues, snapshot.people.unwrap().len()), (id, true, 0));
     redis::command(redis, &["CONFIG", "SET", "maxmemory", "0"]).await;
     assert_eq!(publish(&*fixture.backplane, &incarnation, "b").await.unwrap().n, id.n + 1);
 }

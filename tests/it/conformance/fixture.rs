@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use ruang::{
     backplane::{
-        Backplane, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Person, Post, PublishError,
-        RetentionPolicy, SessionTag, memory::MemoryBackplane, redis::RedisBackplane,
+        Backplane, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Person, Position, Post, Present,
+        PublishError, RetentionPolicy, SessionTag, memory::MemoryBackplane, redis::RedisBackplane,
     },
     protocol::{Id, Message, Nonce, Text},
     rate::Rate,
@@ -67,6 +67,11 @@ impl Fixture {
             self.backplane.claim(&name_key.into(), &session(name_key)).await.expect("a claim");
         }
         self.incarnation().await
+    }
+
+    /// Everybody in the room.
+    pub async fn people(&self) -> Vec<Present> {
+        self.backplane.read(None).await.expect("a snapshot").people.expect("the people")
     }
 
     /// A subscriber that receives every event from now on.
@@ -144,6 +149,11 @@ impl Subscriber {
             }
         }
     }
+}
+
+/// A position at this id, with people that are never the current ones.
+pub fn at(id: Id) -> Option<Position> {
+    Some(Position { epoch: 0, head: id, version: 0 })
 }
 
 /// A post by `name_key`, whose session is named after the key.

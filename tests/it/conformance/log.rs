@@ -8,7 +8,7 @@ use ruang::{
     rate::Rate,
 };
 
-use super::fixture::{Fixture, POLICY, post, publish};
+use super::fixture::{Fixture, POLICY, at, post, publish};
 use crate::kit::{Engine, engines::on_both_engines};
 
 on_both_engines! { Fixture::of =>
@@ -124,7 +124,7 @@ mod trimming {
         let page = fixture.backplane.page(Cursor::After(ids[0]), 5).await.unwrap();
         assert!(page.trimmed && page.more);
         assert_eq!(page.rows[0].id(), newest.rows[0].id());
-        let snapshot = fixture.backplane.read(Some(ids[0])).await.unwrap();
+        let snapshot = fixture.backplane.read(at(ids[0])).await.unwrap();
         assert!(!snapshot.continues);
         assert_eq!((snapshot.missed, snapshot.older), (None, false));
         assert_eq!(snapshot.before, 400 - snapshot.rows.len() as u64);
@@ -156,19 +156,19 @@ mod ageing {
         let anew = fixture.backplane.read(None).await.unwrap();
         assert_eq!((anew.rows.len(), anew.before, anew.older, anew.position.head), (0, 20, false, ids[19]));
         assert_eq!(anew.start, Some(ids[19]));
-        let seen = fixture.backplane.read(Some(ids[19])).await.unwrap();
+        let seen = fixture.backplane.read(at(ids[19])).await.unwrap();
         assert_eq!(
             (seen.rows.len(), seen.continues, seen.missed),
             (0, true, Some(0)),
             "the newest id stays a position"
         );
-        let missed = fixture.backplane.read(Some(ids[10])).await.unwrap();
+        let missed = fixture.backplane.read(at(ids[10])).await.unwrap();
         assert_eq!((missed.continues, missed.missed), (false, None));
         // What comes next continues: neither the ids nor the nonces start anew.
         assert_eq!(publish(&*fixture.backplane, &incarnation, "n19").await, Ok(ids[19]));
         let next = publish(&*fixture.backplane, &incarnation, "sesudah").await.unwrap();
         assert_eq!(next, Id::new(ids[19].epoch, 21));
-        let continued = fixture.backplane.read(Some(ids[19])).await.unwrap();
+        let continued = fixture.backplane.read(at(ids[19])).await.unwrap();
         assert_eq!((continued.continues, continued.missed), (true, Some(1)));
     }
 }

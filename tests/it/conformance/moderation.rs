@@ -8,7 +8,7 @@ use ruang::{
     rate::Rate,
 };
 
-use super::fixture::{Fixture, POLICY, heartbeat, post, publish, session};
+use super::fixture::{Fixture, POLICY, at, heartbeat, post, publish, session};
 use crate::kit::{Engine, SOON, engines::on_both_engines, eventually};
 
 on_both_engines! { Fixture::of =>
@@ -45,7 +45,7 @@ async fn message_deleted_keeps_only_its_position(fixture: Fixture) {
     }
     let anew = there.read(None).await.unwrap();
     assert_eq!((shape(&anew.rows), anew.removed), (expected.to_vec(), vec![ids[1]]));
-    let continued = there.read(Some(ids[1])).await.unwrap();
+    let continued = there.read(at(ids[1])).await.unwrap();
     assert_eq!((shape(&continued.rows), continued.continues), (vec![expected[2]], true));
     assert_eq!(continued.removed, [ids[1]], "also for a reader that was away at the deletion");
     assert_eq!(there.locate(ids[1]).await, Ok(Some(2)));
@@ -93,7 +93,7 @@ async fn ban_ends_the_session_and_refuses_the_name(fixture: Fixture) {
         assert!(left <= Duration::from_secs(60) && left > Duration::from_secs(50), "{left:?}");
     }
     assert_eq!(heartbeat(&*fixture.backplane, &incarnation, 3, &["sari"], &[]).await.unwrap().refused, ["sari"]);
-    assert_eq!(fixture.backplane.read(None).await.unwrap().people.len(), 1, "the other stays");
+    assert_eq!(fixture.people().await.len(), 1, "the other stays");
     assert!(fixture.backplane.publish(post(&incarnation, "budi", "a", "halo")).await.is_ok());
 }
 
@@ -127,7 +127,7 @@ async fn ban_for_no_time_frees_the_name_at_once(fixture: Fixture) {
     let incarnation = fixture.sender().await;
     heartbeat(&*fixture.backplane, &incarnation, 2, &["sari"], &[]).await.unwrap();
     assert_eq!(fixture.other().moderate(ban("sari", 0)).await, Ok(ModerationOutcome::Done));
-    assert!(fixture.backplane.read(None).await.unwrap().people.is_empty());
+    assert!(fixture.people().await.is_empty());
     assert_eq!(fixture.other().claim(&"sari".into(), &session("anew")).await, Ok(Claim::Mine));
     assert_eq!(fixture.other().moderate(ban("nobody", 0)).await, Ok(ModerationOutcome::Nothing));
 }

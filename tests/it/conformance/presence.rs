@@ -36,7 +36,7 @@ async fn person_added_again_changes_nothing(fixture: Fixture) {
     let first = heartbeat(&*fixture.backplane, &incarnation, 2, &["sari"], &[]).await.unwrap();
     let again = heartbeat(&*fixture.backplane, &incarnation, 3, &["sari"], &[]).await.unwrap();
     assert_eq!(first.position, again.position);
-    let people = fixture.backplane.read(None).await.unwrap().people;
+    let people = fixture.people().await;
     assert_eq!(people.len(), 1);
     assert_eq!((people[0].member.name.as_str(), people[0].held_by.as_slice()), ("SARI", [incarnation].as_slice()));
 }
@@ -46,7 +46,7 @@ async fn person_not_held_is_removed_without_effect(fixture: Fixture) {
     let before = heartbeat(&*fixture.backplane, &one, 2, &["sari"], &[]).await.unwrap();
     let after = heartbeat(&*fixture.backplane, &two, 2, &[], &["sari", "budi"]).await.unwrap();
     assert_eq!(before.position, after.position);
-    assert_eq!(fixture.backplane.read(None).await.unwrap().people.len(), 1);
+    assert_eq!(fixture.people().await.len(), 1);
 }
 
 async fn changes_of_one_heartbeat_are_one_event(fixture: Fixture) {

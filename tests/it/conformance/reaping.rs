@@ -1,6 +1,6 @@
 //! Reaping in Redis: it reads only what the dead incarnation held, and completes what an older version or a failover left.
 
-use ruang::backplane::{IncarnationId, ReapOutcome, Snapshot};
+use ruang::backplane::{IncarnationId, Present, ReapOutcome};
 
 use super::fixture::{Fixture, heartbeat, on};
 use crate::kit::{Engine, redis};
@@ -21,8 +21,8 @@ async fn command(fixture: &Fixture, words: &[&str]) -> String {
     redis::command(fixture.redis.as_ref().unwrap(), &words).await.trim().to_owned()
 }
 
-fn names(snapshot: &Snapshot) -> Vec<&str> {
-    let mut names: Vec<&str> = snapshot.people.iter().map(|here| here.member.name.as_str()).collect();
+fn names(people: &[Present]) -> Vec<&str> {
+    let mut names: Vec<&str> = people.iter().map(|here| here.member.name.as_str()).collect();
     names.sort_unstable();
     names
 }
@@ -39,7 +39,7 @@ async fn reap_reads_only_the_people_of_the_incarnation() {
     let stats = command(&fixture, &["INFO", "stats"]).await;
     let sent = stats.lines().find_map(|line| line.strip_prefix("total_net_output_bytes:")).unwrap();
     assert!(sent.parse::<u64>().unwrap() < 4000, "{sent} bytes read: the others are 500 people");
-    assert_eq!(fixture.backplane.read(None).await.unwrap().people.len(), 500);
+    assert_eq!(fixture.people().await.len(), 500);
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn reap_of_an_incarnation_of_an_older_version_releases_all() {
     assert_eq!(command(&fixture, &["DEL", &format!("ROOM:held:{}", incarnation.as_str())]).await, "1");
     heartbeat(&*fixture.backplane, &incarnation, 3, &["adi"], &["budi"]).await.unwrap();
     assert_eq!(fixture.backplane.reap(&incarnation, 3).await, Ok(ReapOutcome::Done));
-    assert!(fixture.backplane.read(None).await.unwrap().people.is_empty());
+    assert!(fixture.people().await.is_empty());
 }
 
 #[tokio::test]
@@ -63,9 +63,9 @@ async fn reap_after_a_rollback_of_its_releases_leaves_no_ghost() {
     for name in ["sari", "budi"] {
         command(&fixture, &["HSET", "ROOM:people", name, &format!("{}\n{lease}", name.to_uppercase())]).await;
     }
-    assert_eq!(names(&fixture.backplane.read(None).await.unwrap()), ["BUDI", "SARI"]);
+    assert_eq!(names(&fixture.people().await), ["BUDI", "SARI"]);
     assert_eq!(fixture.backplane.reap(&incarnation, 2).await, Ok(ReapOutcome::Done));
-    assert!(fixture.backplane.read(None).await.unwrap().people.is_empty());
+    assert!(fixture.people().await.is_empty());
     assert_eq!(command(&fixture, &["EXISTS", &held]).await, "0");
 }
 
@@ -85,7 +85,7 @@ async fn reap_by_two_instances_at_once_releases_each_person_once() {
     while left < 1002 {
         left += subscriber.presence().await.1.len();
     }
-    assert_eq!((left, fixture.backplane.read(None).await.unwrap().people.len()), (1002, 0));
+    assert_eq!((left, fixture.people().await.len()), (1002, 0));
 }
 
 #[tokio::test]

@@ -1,17 +1,18 @@
 //! Snapshots of the room, positions, and pages of history.
 
 use ruang::{
-    backplane::{Cursor, MISSED_AT_MOST, NEWEST, Page, Snapshot},
+    backplane::{Cursor, MISSED_AT_MOST, NEWEST, Page, Position, Snapshot},
     protocol::Id,
 };
 
-use super::fixture::{Fixture, heartbeat, publish};
+use super::fixture::{Fixture, at, heartbeat, publish};
 use crate::kit::engines::on_both_engines;
 
 on_both_engines! { Fixture::of =>
     snapshot_of_an_empty_room_is_empty,
     snapshot_since_a_known_id_continues_it,
     snapshot_since_an_id_too_far_behind_counts_the_missed,
+    snapshot_of_the_same_version_omits_the_people,
     snapshot_since_an_unknown_id_does_not_continue,
     snapshot_since_the_beginning_continues_it,
     snapshot_holds_messages_people_and_position,
@@ -41,29 +42,44 @@ async fn snapshot_of_an_empty_room_is_empty(fixture: Fixture) {
 
 async fn snapshot_since_a_known_id_continues_it(fixture: Fixture) {
     let ids = send_messages(&fixture, 10).await;
-    let snapshot = fixture.backplane.read(Some(ids[6])).await.unwrap();
+    let snapshot = fixture.backplane.read(at(ids[6])).await.unwrap();
     assert!(snapshot.continues);
     assert_eq!(snapshot.missed, Some(3));
     assert_eq!(snapshot.rows.iter().map(|row| row.id()).collect::<Vec<_>>(), ids[7..]);
-    let snapshot = fixture.backplane.read(Some(ids[9])).await.unwrap();
+    let snapshot = fixture.backplane.read(at(ids[9])).await.unwrap();
     assert_eq!((snapshot.continues, snapshot.missed, snapshot.rows.len()), (true, Some(0), 0));
 }
 
 async fn snapshot_since_an_id_too_far_behind_counts_the_missed(fixture: Fixture) {
     let ids = send_messages(&fixture, NEWEST + 10).await;
     let last_to_continue = ids.len() - MISSED_AT_MOST - 1;
-    assert!(fixture.backplane.read(Some(ids[last_to_continue])).await.unwrap().continues);
-    let snapshot = fixture.backplane.read(Some(ids[last_to_continue - 1])).await.unwrap();
+    assert!(fixture.backplane.read(at(ids[last_to_continue])).await.unwrap().continues);
+    let snapshot = fixture.backplane.read(at(ids[last_to_continue - 1])).await.unwrap();
     assert_eq!((snapshot.continues, snapshot.missed), (false, Some(MISSED_AT_MOST as u64 + 1)));
     assert_eq!((snapshot.rows.len(), snapshot.before, snapshot.older), (NEWEST, 10, true));
     assert_eq!(snapshot.rows.last().unwrap().id(), snapshot.position.head);
+}
+
+async fn snapshot_of_the_same_version_omits_the_people(fixture: Fixture) {
+    let incarnation = fixture.sender().await;
+    heartbeat(&*fixture.backplane, &incarnation, 2, &["sari"], &[]).await.unwrap();
+    let position = fixture.backplane.read(None).await.unwrap().position;
+    publish(&*fixture.backplane, &incarnation, "a").await.unwrap();
+    let same = fixture.backplane.read(Some(position)).await.unwrap();
+    assert_eq!((same.people, same.rows.len()), (None, 1));
+    heartbeat(&*fixture.backplane, &incarnation, 3, &["budi"], &[]).await.unwrap();
+    let changed = fixture.backplane.read(Some(position)).await.unwrap();
+    assert_eq!(changed.people.map(|people| people.len()), Some(2));
+    let other_epoch = Position { epoch: position.epoch - 1, ..changed.position };
+    let lost = fixture.backplane.read(Some(other_epoch)).await.unwrap();
+    assert_eq!(lost.people.map(|people| people.len()), Some(2), "another epoch says nothing of a version");
 }
 
 async fn snapshot_since_an_unknown_id_does_not_continue(fixture: Fixture) {
     let ids = send_messages(&fixture, 3).await;
     let epoch = ids[0].epoch;
     for id in [Id::new(epoch, 4), Id::new(epoch - 1, 2), Id::new(epoch + 1, 1), Id::new(0, 0)] {
-        let snapshot = fixture.backplane.read(Some(id)).await.unwrap();
+        let snapshot = fixture.backplane.read(at(id)).await.unwrap();
         assert_eq!((snapshot.continues, snapshot.missed, snapshot.rows.len()), (false, None, 3), "{id}");
         assert_eq!(fixture.backplane.locate(id).await, Ok(None), "{id}");
     }
@@ -72,7 +88,7 @@ async fn snapshot_since_an_unknown_id_does_not_continue(fixture: Fixture) {
 async fn snapshot_since_the_beginning_continues_it(fixture: Fixture) {
     let beginning = fixture.backplane.read(None).await.unwrap().position.head;
     send_messages(&fixture, 2).await;
-    let snapshot = fixture.backplane.read(Some(beginning)).await.unwrap();
+    let snapshot = fixture.backplane.read(at(beginning)).await.unwrap();
     assert_eq!((snapshot.continues, snapshot.missed, snapshot.rows.len()), (true, Some(2), 2));
     assert_eq!(fixture.backplane.read(None).await.unwrap().start, Some(beginning));
     assert_eq!(fixture.backplane.locate(beginning).await, Ok(Some(0)));
@@ -88,7 +104,7 @@ async fn snapshot_holds_messages_people_and_position(fixture: Fixture) {
     let position = heartbeat(&*fixture.backplane, &incarnation, 2, &["sari"], &[]).await.unwrap().position;
     let snapshot = fixture.backplane.read(None).await.unwrap();
     assert_eq!((snapshot.position, snapshot.position.head), (position, ids[1]));
-    assert_eq!(snapshot.people.len(), 1);
+    assert_eq!(snapshot.people.map(|people| people.len()), Some(1));
     let row = snapshot.rows[0].message().unwrap();
     assert_eq!((row.from.as_str(), row.text.as_str(), row.nonce.as_str()), ("SARI", "halo", "n0"));
 }

@@ -1,10 +1,10 @@
--- Reads the room in one step.
+-- Reads the room, but for its people, in one step.
 -- KEYS: the room's.
 -- args: since (an id, or absent), missed_at_most (messages that may continue it), newest (messages otherwise),
 --   history_age_ms (absent: any age).
 -- Returns: position, total, continues (whether the rows follow since), missed (absent: since is not in the log),
---   oldest (the total at the oldest message), rows (id, total, at, body; absent: hidden, after '-': deleted), people
---   (name key to name and holders), slow_ms, notice, removed (all deleted ids).
+--   oldest (the total at the oldest message), rows (id, total, at, body; absent: hidden, after '-': deleted), slow_ms, notice,
+--   removed (all deleted ids).
 trim_old()
 
 -- The newest entry that is too old stays as a position, without its body.
@@ -47,17 +47,12 @@ for i, entry in ipairs(entries) do
     body = body and is_deleted[id] and '-' .. body or body,
   }
 end
-local everybody = {}
-local fields = redis.call('HGETALL', people)
-for i = 1, #fields, 2 do
-  everybody[fields[i]] = fields[i + 1]
-end
 local set = redis.call('HMGET', rules, 'slow', 'notice')
 local oldest = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
 -- A hidden entry counts as none: the first message after it is the oldest.
 local oldest_total = tonumber(value_of(oldest, 'total')) + (body_of(oldest) and 0 or 1)
 return cjson.encode({
   position = position(), total = digits(room.total), continues = continues or false, missed = missed and digits(missed),
-  oldest = digits(oldest_total), rows = filled(rows), people = everybody, slow_ms = set[1] or '0', notice = set[2] or nil,
+  oldest = digits(oldest_total), rows = filled(rows), slow_ms = set[1] or '0', notice = set[2] or nil,
   removed = filled(deleted),
 })
