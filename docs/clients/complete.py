@@ -133,7 +133,7 @@ class Client:
     def on_message(self, frame):
         (epoch, n), (last_epoch, last) = order(frame["id"]), order(self.since)
         if (epoch, n) <= (last_epoch, last): return
-        if epoch != last_epoch or n != last + 1: return self.join()  # a hole: the welcome has what is missing
+        if epoch == last_epoch and n != last + 1: return self.welcome_due or self.join()  # a hole: the welcome has what is missing
         self.show(frame)
         self.since = frame["id"]
     def show(self, message):
