@@ -1,8 +1,16 @@
 //! The example clients of the documentation, in a live room.
 
-use std::process::Command;
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+    sync::Mutex,
+};
 
-use crate::kit::{Cluster, Engine, SOON, WsClient, process::Process};
+use crate::kit::{
+    Cluster, Engine, SOON, WsClient,
+    process::Process,
+    tls_front::{Bases, TlsFront},
+};
 
 /// Returns the command of an example client for this room.
 fn command(cluster: &Cluster, program: &[&str], file: &str, arguments: &[&str]) -> Command {
@@ -52,4 +60,90 @@ async fn shell_client_prints_history_and_members() {
 #[test]
 fn python_client_has_at_most_40_lines() {
     assert!(include_str!("../../docs/clients/client.py").lines().count() <= 40);
+}
+
+/// The complete client behind a TLS front, with pipes.
+struct CompleteClient {
+    process: Process,
+    input: std::process::ChildStdin,
+}
+
+impl CompleteClient {
+    fn start(front: &TlsFront, name: &str) -> Self {
+        let mut command = Command::new("python3");
+        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/clients/complete.py")).args([&front.url(), name]);
+        command.args(["--ping", "1", "--answer", "2"]).env("SSL_CERT_FILE", front.ca_file()).stdin(Stdio::piped());
+        let mut process = Process::start("complete.py", &mut command);
+        let input = process.take_input();
+        Self { process, input }
+    }
+
+    fn type_line(&mut self, line: &str) {
+        writeln!(self.input, "{line}").expect("it reads");
+    }
+}
+
+#[tokio::test]
+async fn complete_client_sends_once_through_kills_and_cuts() {
+    let mut cluster = Cluster::builder(Engine::Redis).instances(2).start().await;
+    let bases = Bases::new(Mutex::new(vec![cluster.base(0).to_owned()]));
+    let front = TlsFront::start(Bases::clone(&bases)).await;
+    let mut sari = cluster.join(1, "sari").await;
+    let mut client = CompleteClient::start(&front, "budi");
+    client.type_line("satu");
+    sari.wait_for_text("budi", "satu").await;
+
+    *bases.lock().unwrap() = vec![cluster.base(1).to_owned()];
+    cluster.instances[0].kill();
+    client.type_line("dua");
+    sari.wait_for_text("budi", "dua").await;
+
+    front.set_open(false);
+    client.type_line("tiga");
+    let missed = sari.send_text("selama terputus").await;
+    sari.expect("the ack", |transcript| transcript.acked(&missed).is_some()).await;
+    front.set_open(true);
+    client.process.wait_for_line("sari: selama terputus", SOON).await;
+    let transcript = sari.wait_for_text("budi", "tiga").await;
+    assert_eq!(transcript.texts(), ["satu", "dua", "selama terputus", "tiga"]);
+    assert_eq!(transcript.changes_of("budi"), ["joined"], "neither a kill nor a cut is a leave");
+
+    // The end of its input: it signs out.
+    drop(client.input);
+    assert!(client.process.wait_for_exit(SOON).await.success());
+    sari.expect("a leave", |transcript| transcript.has_left("budi")).await;
+    let printed = client.process.stdout();
+    let messages: Vec<_> = printed.iter().filter(|line| !line.starts_with("-- ")).collect();
+    assert_eq!(messages, ["budi: satu", "budi: dua", "sari: selama terputus", "budi: tiga"]);
+}
+
+#[tokio::test]
+async fn complete_client_prints_a_gap_and_follows_a_drain() {
+    let settings = Cluster::builder(Engine::Redis).instances(2).set("RUANG_MESSAGES_PER_SECOND", "0");
+    let cluster = settings.start().await;
+    let bases = Bases::new(Mutex::new(vec![cluster.base(0).to_owned()]));
+    let front = TlsFront::start(Bases::clone(&bases)).await;
+    let mut sari = cluster.join(1, "sari").await;
+    let mut client = CompleteClient::start(&front, "budi");
+    client.process.wait_for_line("-- here: budi, sari", SOON).await;
+
+    front.set_open(false);
+    for number in 0..510 {
+        sari.send_text(&number.to_string()).await;
+    }
+    sari.expect("the acks", |transcript| transcript.acks.len() == 510).await;
+    front.set_open(true);
+    client.process.wait_for_line("messages before this line are missing", SOON).await;
+    client.process.wait_for_line("sari: 509", SOON).await;
+
+    *bases.lock().unwrap() = vec![cluster.base(1).to_owned()];
+    cluster.instances[0].terminate();
+    client.process.wait_for_line("-- the connection ended (1012)", SOON).await;
+    client.type_line("pindah");
+    sari.wait_for_text("budi", "pindah").await;
+}
+
+#[test]
+fn complete_client_has_fewer_than_200_lines() {
+    assert!(include_str!("../../docs/clients/complete.py").lines().count() < 200);
 }

@@ -21,6 +21,7 @@ pub mod redis;
 pub mod redis_cluster;
 pub mod schema;
 pub mod sentinel;
+pub mod tls_front;
 pub mod transcript;
 pub mod wait;
 pub mod ws_client;

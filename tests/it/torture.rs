@@ -7,6 +7,7 @@ mod fault_injector;
 mod hostile;
 mod participant;
 pub mod plan;
+mod program;
 pub mod record;
 pub mod report;
 mod run;

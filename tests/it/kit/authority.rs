@@ -3,9 +3,16 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    sync::Arc,
 };
 
+use rustls::{
+    ServerConfig,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
 use tempfile::TempDir;
+use tokio_rustls::TlsAcceptor;
 
 use super::process::scratch;
 
@@ -30,6 +37,16 @@ impl Authority {
         );
         let files = ["ca.pem", "server.pem", "server.key"].map(|file| dir.path().join(file)).into();
         Self(dir, files)
+    }
+
+    /// Returns an acceptor that serves TLS with the server's certificate.
+    pub fn acceptor(&self) -> TlsAcceptor {
+        let certificates = CertificateDer::pem_file_iter(self.path("server.pem")).expect("a file");
+        let certificates = certificates.collect::<Result<_, _>>().expect("certificates");
+        let key = PrivateKeyDer::from_pem_file(self.path("server.key")).expect("a key");
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let config = config.with_safe_default_protocol_versions().expect("versions").with_no_client_auth();
+        TlsAcceptor::from(Arc::new(config.with_single_cert(certificates, key).expect("a certificate and its key")))
     }
 
     /// Returns the path of `ca.pem`, `server.pem` or `server.key`.

@@ -14,11 +14,6 @@ use opentelemetry_proto::tonic::{
     trace::v1::span::SpanKind,
 };
 use prost::Message;
-use rustls::{
-    ServerConfig,
-    crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-};
 use tokio::{net::TcpListener, task::AbortHandle};
 use tokio_rustls::TlsAcceptor;
 
@@ -67,13 +62,7 @@ impl Collector {
 
     /// Starts a collector that serves TLS as `localhost`.
     pub async fn start_over_tls(authority: &Authority) -> Self {
-        let certificates = CertificateDer::pem_file_iter(authority.path("server.pem")).expect("a file");
-        let certificates = certificates.collect::<Result<_, _>>().expect("certificates");
-        let key = PrivateKeyDer::from_pem_file(authority.path("server.key")).expect("a key");
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
-        let config = config.with_safe_default_protocol_versions().expect("versions").with_no_client_auth();
-        let config = config.with_single_cert(certificates, key).expect("a certificate and its key");
-        Self::start_with(Some(TlsAcceptor::from(Arc::new(config)))).await
+        Self::start_with(Some(authority.acceptor())).await
     }
 
     async fn start_with(tls: Option<TlsAcceptor>) -> Self {

@@ -4,7 +4,7 @@ use std::{
     io::{BufRead, BufReader, Read},
     net::{Ipv4Addr, TcpListener},
     path::Path,
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     thread,
     time::Duration,
 };
@@ -41,6 +41,11 @@ impl Process {
         let stdout = lines_of(child.stdout.take().expect("stdout is piped"));
         let stderr = lines_of(child.stderr.take().expect("stderr is piped"));
         Self { name: name.to_owned(), child, stdout, stderr }
+    }
+
+    /// Takes the standard input of a command that was started with a pipe.
+    pub fn take_input(&mut self) -> ChildStdin {
+        self.child.stdin.take().expect("stdin is piped")
     }
 
     /// Waits for the first line of standard output that contains `part` and returns it.

@@ -23,6 +23,12 @@ pub const NAME_PREFIX: &str = "orang";
 /// An upgraded connection.
 pub struct Connection {
     socket: WebSocketStream<TcpStream>,
+    frames: FrameReader,
+}
+
+/// Turns the frames of one connection into events.
+#[derive(Default)]
+pub struct FrameReader {
     said_bye: bool,
     /// Members who are not participants.
     others: BTreeSet<String>,
@@ -49,7 +55,7 @@ impl Connection {
             client_async(request, stream).await
         };
         match time::timeout(TIMEOUT, upgrade).await {
-            Ok(Ok((socket, _))) => Ok(Self { socket, said_bye: false, others: BTreeSet::new() }),
+            Ok(Ok((socket, _))) => Ok(Self { socket, frames: FrameReader::default() }),
             Ok(Err(tungstenite::Error::Http(response))) => Err(Some(response.status().as_u16())),
             Ok(Err(_)) | Err(_) => Err(None),
         }
@@ -72,14 +78,17 @@ impl Connection {
     /// Waits for the next event. Safe to cancel.
     pub async fn next(&mut self) -> Incoming {
         match self.socket.next().await {
-            Some(Ok(Message::Text(text))) => self.frame(&serde_json::from_str(&text).unwrap_or(Value::Null)),
-            Some(Ok(Message::Close(frame))) => Incoming::End(self.end(frame.map(|frame| u16::from(frame.code)))),
+            Some(Ok(Message::Text(text))) => self.frames.read(&serde_json::from_str(&text).unwrap_or(Value::Null)),
+            Some(Ok(Message::Close(frame))) => Incoming::End(self.frames.end(frame.map(|frame| u16::from(frame.code)))),
             Some(Ok(_)) => Incoming::Sign,
-            Some(Err(_)) | None => Incoming::End(self.end(None)),
+            Some(Err(_)) | None => Incoming::End(self.frames.end(None)),
         }
     }
+}
 
-    fn end(&self, code: Option<u16>) -> EndReason {
+impl FrameReader {
+    /// Returns the reason of an end with this code.
+    pub fn end(&self, code: Option<u16>) -> EndReason {
         match code {
             Some(1012) if self.said_bye => EndReason::Drained,
             Some(4001) => EndReason::SignedOut,
@@ -87,7 +96,8 @@ impl Connection {
         }
     }
 
-    fn frame(&mut self, frame: &Value) -> Incoming {
+    /// Reads one frame.
+    pub fn read(&mut self, frame: &Value) -> Incoming {
         if let Err(violation) = schema::validate("server_frame", frame) {
             return Incoming::Event(Event::Error(violation));
         }

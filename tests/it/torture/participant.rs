@@ -18,9 +18,9 @@ use super::{
 };
 
 /// Pause before the next message.
-const SEND_INTERVAL: Duration = Duration::from_millis(300);
+pub const SEND_INTERVAL: Duration = Duration::from_millis(300);
 /// Interval of looking for instructions.
-const STEP: Duration = Duration::from_millis(50);
+pub const STEP: Duration = Duration::from_millis(50);
 
 /// An instruction to a participant.
 #[derive(Clone, Copy, Debug)]

@@ -16,6 +16,7 @@ use super::{
     fault_injector::FaultInjector,
     participant::{Instruction, Participant, ParticipantState},
     plan::{FaultPlan, Options, PersonActionPlan},
+    program,
     record::{InjectedFault, Record, RosterCheck, RosterComparison},
     soak::Soak,
 };
@@ -51,7 +52,13 @@ pub async fn run(options: &Options) -> Record {
         let seed = options.seed.wrapping_mul(1000) + i as u64;
         Participant::start(format!("{NAME_PREFIX}{i}"), Arc::clone(&addresses), began, seed)
     };
-    let participants = (0..options.participants).map(start).collect();
+    // The last participant runs the example client of the documentation.
+    let programs = usize::from(options.participants > 1);
+    let mut participants: Vec<_> = (0..options.participants - programs).map(start).collect();
+    if programs > 0 {
+        let name = format!("{NAME_PREFIX}{}", participants.len());
+        participants.push(program::start(name, Arc::clone(&addresses), began).await);
+    }
     let (faults, action_plan) = (FaultPlan::seeded(options.seed), PersonActionPlan::seeded(options.seed));
     let (person_actions, comparisons, checks) = (Vec::new(), Vec::new(), Vec::new());
     let mut run = Run {
