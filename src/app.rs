@@ -198,11 +198,13 @@ fn wire(
     let options = web::Options {
         sign_ins_per_minute: settings.sign_ins_per_minute,
         sign_in_gate,
+        reads_per_second: settings.reads_per_second,
+        queue_memory: Arc::clone(&queue_memory),
         retention: retention(settings),
         operator_token: settings.operator_token.clone(),
     };
     let pages = web::router(Web::new(room, sessions.clone(), site.clone(), options));
-    let router = web::layers(pages.merge(socket::router(sockets.clone())), &sessions, &site);
+    let router = web::layers(pages.merge(socket::router(sockets.clone())), &sessions, &site, queue_memory);
     (router, sockets)
 }
 

@@ -151,8 +151,7 @@ impl Room {
     /// # Errors
     /// [`Unavailable`] if the backplane was needed and did not reply.
     pub async fn page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable> {
-        let cached = if self.is_synced() { self.state.view().history.page(cursor, limit) } else { None };
-        match cached {
+        match self.recent_page(cursor, limit) {
             Some(page) => Ok(page),
             None => bounded(self.backplane.page(cursor, limit)).await,
         }
@@ -161,6 +160,11 @@ impl Room {
     /// Returns the time since 1970 by the room's clock, which messages carry.
     pub fn now(&self) -> Duration {
         self.backplane.now()
+    }
+
+    /// Returns a page of history if all of it is in the cache, and the cache is up to date.
+    pub fn recent_page(&self, cursor: Cursor, limit: usize) -> Option<Page> {
+        if self.is_synced() { self.state.view().history.page(cursor, limit) } else { None }
     }
 
     /// Returns a number that grows with every change of the recent history; `None` while the instance is not synced. Pages of

@@ -123,6 +123,11 @@ pub struct Settings {
     #[arg(long, env = "RUANG_SENDERS_PER_ADDRESS", value_name = "N", help_heading = LIMITS)]
     #[arg(default_value = "10", value_parser = value::count::<u32>(0, 1_000_000))]
     pub senders_per_address: u32,
+    /// Pages of 50 entries (history, people, the room) that a session may read per second; an address may read
+    /// fifty times as many; 0 = unlimited
+    #[arg(long, env = "RUANG_READS_PER_SECOND", value_name = "N", help_heading = LIMITS)]
+    #[arg(default_value = "10", value_parser = value::count::<u32>(0, 100_000))]
+    pub reads_per_second: u32,
     /// Open sockets from one address (IPv6: one /64); 0 = unlimited
     #[arg(long, env = "RUANG_CONNECTIONS_PER_ADDRESS", value_name = "N", help_heading = LIMITS)]
     #[arg(default_value = "1000", value_parser = value::count::<u32>(0, 1_000_000))]

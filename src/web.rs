@@ -4,8 +4,9 @@ mod access_log;
 mod assets;
 mod avatar;
 mod chat;
-mod encoding;
+mod compression;
 mod error;
+mod gzip;
 mod headers;
 mod health;
 mod history;
@@ -13,9 +14,11 @@ mod locale;
 mod logout;
 mod members;
 mod operator;
+mod page_cache;
 mod page_error;
 mod peer;
 mod privacy;
+mod reads;
 mod sign_in;
 mod texts;
 
@@ -38,12 +41,13 @@ use axum::{
 use parking_lot::Mutex;
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
 
-use self::operator::OperatorAuth;
 pub use self::privacy::Retention;
+use self::{chat::Timelines, history::HistoryPages, operator::OperatorAuth, reads::ReadLimits};
 use crate::{
     address::limit_key,
     origin::SitePolicy,
     protocol::FRAME_BYTES,
+    queue_memory::QueueMemory,
     rate::{KeyedLimiter, Rate},
     room::Room,
     session::{Sessions, SignInGate},
@@ -62,6 +66,10 @@ pub struct Options {
     pub sign_ins_per_minute: u32,
     /// The limits of sign-ins over all instances.
     pub sign_in_gate: SignInGate,
+    /// Pages of 50 entries that a session may read per second; 0 = unlimited.
+    pub reads_per_second: u32,
+    /// The bytes that wait for slow clients.
+    pub queue_memory: Arc<QueueMemory>,
     /// The retention settings that `/privacy` shows.
     pub retention: Retention,
     /// The operator's token; `None`: there is no operator.
@@ -78,7 +86,14 @@ impl Default for Options {
             session_idle: 12 * hour,
             session_max: 7 * day,
         };
-        Self { sign_ins_per_minute: 30, sign_in_gate: SignInGate::default(), retention, operator_token: None }
+        Self {
+            sign_ins_per_minute: 30,
+            sign_in_gate: SignInGate::default(),
+            reads_per_second: 10,
+            queue_memory: Arc::new(QueueMemory::new(64 * 1024 * 1024)),
+            retention,
+            operator_token: None,
+        }
     }
 }
 
@@ -91,6 +106,10 @@ pub struct Web {
     sign_ins: Arc<Mutex<KeyedLimiter<IpAddr>>>,
     page_errors: Arc<Mutex<KeyedLimiter<IpAddr>>>,
     sign_in_gate: SignInGate,
+    reads: Arc<ReadLimits>,
+    history_pages: Arc<HistoryPages>,
+    timelines: Arc<Timelines>,
+    queue_memory: Arc<QueueMemory>,
     retention: Retention,
     operator: Option<Arc<OperatorAuth>>,
 }
@@ -103,14 +122,27 @@ impl Web {
         let sign_ins = Arc::new(Mutex::new(KeyedLimiter::new(rate, ADDRESSES)));
         let page_errors = Arc::new(Mutex::new(KeyedLimiter::new(page_error::RATE, ADDRESSES)));
         let operator = options.operator_token.map(|token| Arc::new(OperatorAuth::new(token, site.is_https())));
-        let Options { sign_in_gate, retention, .. } = options;
-        Self { room, sessions, site: Arc::new(site), sign_ins, page_errors, sign_in_gate, retention, operator }
+        let Options { sign_in_gate, retention, queue_memory, .. } = options;
+        chat::prepare();
+        Self {
+            room,
+            sessions,
+            site: Arc::new(site),
+            sign_ins,
+            page_errors,
+            sign_in_gate,
+            reads: Arc::new(ReadLimits::new(options.reads_per_second)),
+            history_pages: Arc::new(history::pages()),
+            timelines: Arc::new(chat::timelines()),
+            queue_memory,
+            retention,
+            operator,
+        }
     }
 
     /// Returns whether an error of a page is within the rate of its address.
     fn take_page_error(&self, peer: IpAddr, headers: &HeaderMap, now: Instant) -> bool {
-        let client = limit_key(self.site.proxies.client(peer, headers));
-        self.page_errors.lock().take(client, now).is_ok()
+        self.page_errors.lock().take(self.limit_key(peer, headers), now).is_ok()
     }
 
     /// Counts a sign-in of a person or the operator.
@@ -118,8 +150,12 @@ impl Web {
     /// # Errors
     /// How long the client has to wait.
     fn count_sign_in(&self, peer: IpAddr, headers: &HeaderMap) -> Result<(), Duration> {
-        let client = limit_key(self.site.proxies.client(peer, headers));
-        self.sign_ins.lock().take(client, Instant::now())
+        self.sign_ins.lock().take(self.limit_key(peer, headers), Instant::now())
+    }
+
+    /// The address that limits of a request count by.
+    fn limit_key(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        limit_key(self.site.proxies.client(peer, headers))
     }
 }
 
@@ -138,23 +174,24 @@ impl FromRef<Web> for Sessions {
 /// The site's routes. They need [`layers`] around them, and [`server::Peer`](crate::server::Peer) in each request.
 pub fn router(web: Web) -> Router {
     let operator = if web.operator.is_some() { operator::router() } else { Router::new() };
-    Router::new()
+    let read = Router::new()
         .route("/", get(sign_in::form).post(sign_in::submit))
         .route("/chat", get(chat::show))
         .route("/privacy", get(privacy::show))
-        .route("/logout", post(logout::submit))
         .route("/api/messages", get(history::list))
         .route("/api/members", get(members::list))
+        .merge(operator)
+        .route_layer(middleware::from_fn_with_state(web.clone(), reads::limit));
+    read.route("/logout", post(logout::submit))
         .route("/api/page-error", post(page_error::count))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/static/{hash}/{*path}", get(assets::serve))
-        .merge(operator)
         .with_state(web)
 }
 
 /// Adds what every request passes, `/ws` too: the access log, security headers, limits, the session.
-pub fn layers(router: Router, sessions: &Sessions, site: &SitePolicy) -> Router {
+pub fn layers(router: Router, sessions: &Sessions, site: &SitePolicy, queue_memory: Arc<QueueMemory>) -> Router {
     let headers = headers::SecurityHeaders::new(site);
     // The last is the outermost.
     router
@@ -165,7 +202,7 @@ pub fn layers(router: Router, sessions: &Sessions, site: &SitePolicy) -> Router 
         .layer(middleware::from_fn(locale::remember))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
         .layer(CatchPanicLayer::custom(error::panicked))
-        .layer(middleware::from_fn(encoding::compress))
+        .layer(middleware::from_fn_with_state(queue_memory, compression::encode))
         .layer(middleware::map_response(move |response| std::future::ready(headers.add_to(response))))
         .layer(middleware::from_fn(access_log::log))
 }

@@ -6,16 +6,19 @@ const PAGE = 100;
 const TIMEOUT_MS = 5000;
 /** Long enough for a slow network; meanwhile further probes are sent. */
 const PROBE_TIMEOUT_MS = 12_000;
+/** A read that comes too often is repeated when the server says, so often. */
+const MAX_REPEATS = 3;
+const LONGEST_WAIT_MS = 10_000;
 
 /** Fetches the messages before an id, or the newest ones, oldest first: { messages, more }. */
 export async function fetchMessages(before) {
   const query = new URLSearchParams(before ? { before, limit: PAGE } : { limit: PAGE });
-  return readJson(await request(`/api/messages?${query}`));
+  return read(`/api/messages?${query}`);
 }
 
 /** Fetches the names of all members, up to 200: { members, count, more }. */
 export async function fetchMembers() {
-  return readJson(await request("/api/members?limit=200"));
+  return read("/api/members?limit=200");
 }
 
 /** Asks whether the server is there: { isUp }, or { reason, retryAfterMs } where a gateway or the server says why not. */
@@ -39,7 +42,7 @@ export async function explain() {
     const session = await request("/api/members?limit=1");
     if (isGateway(session)) return { reason: "gateway" };
     if (session.status === 401) return { signedOut: true };
-    if (session.status >= 500) return { retryAfterMs: retryAfter(session) };
+    if (session.status === 429 || session.status >= 500) return { retryAfterMs: retryAfter(session) };
     return explainSocket(await request("/ws"));
   } catch {
     return {};
@@ -70,7 +73,12 @@ function request(path, timeoutMs = TIMEOUT_MS) {
   return fetch(path, { cache: "no-store", redirect: "manual", signal: timeoutSignal(timeoutMs) });
 }
 
-async function readJson(response) {
-  if (!response.ok) throw new Error(`status ${response.status}`);
-  return response.json();
+async function read(path) {
+  for (let repeats = 0; ; repeats += 1) {
+    const response = await request(path);
+    if (response.ok) return response.json();
+    if (response.status !== 429 || repeats >= MAX_REPEATS) throw new Error(`status ${response.status}`);
+    const ms = Math.min(retryAfter(response) || 1000, LONGEST_WAIT_MS);
+    await new Promise((resolve) => setTimeout(resolve, ms));
+  }
 }

@@ -32,7 +32,7 @@ impl Post {
 }
 
 /// Selects a page of history.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cursor {
     /// The newest messages.
     Newest,

@@ -109,7 +109,7 @@ impl Instruments {
             published: counter("ruang.message.published", "{message}", "Messages stored that came through here."),
             deduplicated: counter("ruang.message.deduplicated", "{message}", "Repeats of a message already stored."),
             delivered: counter("ruang.message.delivered", "{delivery}", "Messages handed to connections."),
-            refused: counter("ruang.refusals", "{refusal}", "Refused connections and frames of clients, by reason."),
+            refused: counter("ruang.refusals", "{refusal}", "Refused connections, reads and frames, by reason."),
             sign_ins: counter("ruang.sign_ins", "{attempt}", "Attempts to sign in, by outcome."),
             page_errors: counter("ruang.page.errors", "{error}", "Uncaught errors of the page's script."),
             closed: counter("ruang.connection.closed", "{connection}", "WebSockets that ended, by reason."),
@@ -129,9 +129,16 @@ impl Instruments {
         for counter in [joins, published, deduplicated, delivered, page_errors, gaps_found, gaps_filled] {
             counter.add(0, &[]);
         }
-        for reason in
-            ["full", "overloaded", "draining", "too_many_connections", "rate_limited", "unavailable", "bad_frame"]
-        {
+        for reason in [
+            "full",
+            "overloaded",
+            "draining",
+            "too_many_connections",
+            "too_many_reads",
+            "rate_limited",
+            "unavailable",
+            "bad_frame",
+        ] {
             self.refused.add(0, &[KeyValue::new("reason", reason)]);
         }
         for reason in

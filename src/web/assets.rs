@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::encoding::accepts;
+use super::compression::accepts;
 
 /// Scripts that are not modules: one for every browser, and the service worker.
 const CLASSIC_SCRIPTS: [&str; 2] = ["guard.js", "notifier.js"];

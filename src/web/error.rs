@@ -1,6 +1,6 @@
 //! Error pages and JSON errors.
 
-use std::any::Any;
+use std::{any::Any, time::Duration};
 
 use askama::Template;
 use axum::{
@@ -8,12 +8,12 @@ use axum::{
     body::{Body, HttpBody},
     http::{
         HeaderValue, StatusCode,
-        header::{CONTENT_TYPE, RETRY_AFTER},
+        header::{CONTENT_TYPE, REFRESH, RETRY_AFTER},
     },
     response::{Html, IntoResponse, Response},
 };
 
-use super::{assets, locale::Locale, texts::Texts};
+use super::{assets, locale::Locale, reads::ReadRefusal, texts::Texts};
 
 /// `Retry-After` of a 503, in seconds.
 pub const RETRY_SECONDS: &str = "2";
@@ -39,6 +39,24 @@ pub fn json_unavailable() -> Response {
     with_retry_after(json(StatusCode::SERVICE_UNAVAILABLE, "the room cannot be reached"), RETRY_SECONDS)
 }
 
+/// The JSON error for a read that is refused.
+pub fn json_refused_read(refusal: ReadRefusal) -> Response {
+    match refusal {
+        ReadRefusal::TooMany(wait) => json_too_many("too many reads", wait),
+        ReadRefusal::Overloaded => json_unavailable(),
+    }
+}
+
+/// The JSON error of a rate limit.
+pub fn json_too_many(reason: &str, wait: Duration) -> Response {
+    with_retry_after(json(StatusCode::TOO_MANY_REQUESTS, reason), &seconds(wait))
+}
+
+/// A `Retry-After` that is not too early.
+pub fn seconds(wait: Duration) -> String {
+    (wait.as_secs() + 1).to_string()
+}
+
 /// Adds `Retry-After`.
 pub fn with_retry_after(mut response: Response, seconds: &str) -> Response {
     if let Ok(seconds) = HeaderValue::from_str(seconds) {
@@ -61,6 +79,22 @@ pub fn foreign(locale: Locale) -> Response {
 pub fn unavailable(locale: Locale) -> Response {
     let page = page(locale, StatusCode::SERVICE_UNAVAILABLE, Texts::of(locale).errors.unavailable);
     with_retry_after(page, RETRY_SECONDS)
+}
+
+/// The page for a read that is refused.
+pub fn refused_read(locale: Locale, refusal: ReadRefusal) -> Response {
+    match refusal {
+        ReadRefusal::TooMany(wait) => {
+            let page = page(locale, StatusCode::TOO_MANY_REQUESTS, Texts::of(locale).errors.too_many);
+            let mut page = with_retry_after(page, &seconds(wait));
+            // Unlike `Retry-After`, browsers act on this one: the page loads by itself when it may.
+            if let Ok(wait) = HeaderValue::from_str(&seconds(wait)) {
+                page.headers_mut().insert(REFRESH, wait);
+            }
+            page
+        }
+        ReadRefusal::Overloaded => unavailable(locale),
+    }
 }
 
 /// A handler panicked.
@@ -90,6 +124,6 @@ struct ErrorPage {
 }
 
 fn page(locale: Locale, status: StatusCode, (title, advice): (&'static str, &'static str)) -> Response {
-    let stay = status == StatusCode::SERVICE_UNAVAILABLE;
+    let stay = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
     html(status, &ErrorPage { texts: Texts::of(locale), locale, base: assets::base(), title, advice, stay })
 }

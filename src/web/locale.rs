@@ -15,7 +15,7 @@ use tower_sessions::cookie::Cookie;
 const COOKIE_NAME: &str = "ruang_lang";
 
 /// A language of the pages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Locale {
     /// Bahasa Indonesia, the default.
     #[default]

@@ -3,13 +3,13 @@
 use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 
-use super::error;
-use crate::{room::Room, session::SignedIn};
+use super::{Web, error, peer::PeerIp};
+use crate::session::SignedIn;
 
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 200;
@@ -23,8 +23,10 @@ pub struct MembersQuery {
 
 /// `GET /api/members`.
 pub async fn list(
-    _signed_in: SignedIn,
-    State(room): State<Room>,
+    State(web): State<Web>,
+    SignedIn { person, .. }: SignedIn,
+    PeerIp(peer): PeerIp,
+    headers: HeaderMap,
     query: Result<Query<MembersQuery>, QueryRejection>,
 ) -> Response {
     let Ok(Query(query)) = query else {
@@ -33,7 +35,10 @@ pub async fn list(
     let Some(limit) = limit(query.limit) else {
         return error::json(StatusCode::BAD_REQUEST, "limit is 1 to 200");
     };
-    match room.members(query.after.as_deref(), limit).await {
+    if let Err(refusal) = web.admit_read(&person.session, peer, &headers, limit) {
+        return error::json_refused_read(refusal);
+    }
+    match web.room.members(query.after.as_deref(), limit).await {
         Ok(page) => {
             Json(serde_json::json!({ "members": page.names, "count": page.count, "more": page.more })).into_response()
         }

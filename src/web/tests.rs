@@ -79,8 +79,9 @@ impl Site {
     fn of(room: Room, store: Arc<dyn SessionStore>, options: Options, sessions: session::Options) -> Self {
         let sessions = Sessions::new(store, sessions);
         let site = SitePolicy::default();
+        let queue_memory = Arc::clone(&options.queue_memory);
         let web = Web::new(room, sessions.clone(), site.clone(), options);
-        Self { router: layers(router(web), &sessions, &site), sessions }
+        Self { router: layers(router(web), &sessions, &site, queue_memory), sessions }
     }
 
     async fn send(&self, request: Request<Body>) -> Response<Body> {

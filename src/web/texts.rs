@@ -174,6 +174,7 @@ pub struct Errors {
     pub not_found: (&'static str, &'static str),
     pub foreign: (&'static str, &'static str),
     pub unavailable: (&'static str, &'static str),
+    pub too_many: (&'static str, &'static str),
     pub failed: (&'static str, &'static str),
     pub home: &'static str,
 }

@@ -4,6 +4,7 @@ mod abuse;
 mod exhaustion;
 mod floods;
 mod logs;
+mod reads;
 mod redis_tls;
 mod redis_user;
 mod requests;

@@ -81,8 +81,7 @@ fn refused(web: &Web, peer: std::net::IpAddr, headers: &HeaderMap) -> Option<Res
         return None;
     }
     if let Err(wait) = web.count_sign_in(peer, headers) {
-        let refusal = error::json(StatusCode::TOO_MANY_REQUESTS, "too many attempts");
-        return Some(error::with_retry_after(refusal, &(wait.as_secs() + 1).to_string()));
+        return Some(error::json_too_many("too many attempts", wait));
     }
     let mut refusal = error::json(StatusCode::UNAUTHORIZED, "the operator's token is needed: Authorization: Bearer …");
     refusal.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

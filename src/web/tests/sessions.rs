@@ -65,7 +65,7 @@ async fn unsaved_session_is_503() {
     let sessions = Sessions::new(unreachable_store(), session::Options::default());
     let insert = |session: Session| async move { session.insert("x", 1).await.unwrap() };
     let app = Router::new().route("/unsaved", axum::routing::get(insert));
-    let response = layers(app, &sessions, &SitePolicy::default())
+    let response = layers(app, &sessions, &SitePolicy::default(), Options::default().queue_memory)
         .oneshot(Request::get("/unsaved").body(Body::empty()).unwrap())
         .await
         .unwrap();

@@ -130,6 +130,7 @@ pub(super) static TEXTS: Texts = Texts {
             "One moment",
             "The room cannot be reached at the moment. You are still signed in; reload this page shortly.",
         ),
+        too_many: ("Too many requests", "This page was loaded too often. Wait a moment, then reload it."),
         failed: ("Something went wrong", "The error is on our side. Try again shortly."),
         home: "To the start page",
     },

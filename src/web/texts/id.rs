@@ -133,6 +133,7 @@ pub(super) static TEXTS: Texts = Texts {
             "Mohon tunggu sebentar",
             "Ruang obrolan sedang tidak dapat diakses. Anda tetap masuk; muat ulang halaman ini beberapa saat lagi.",
         ),
+        too_many: ("Terlalu banyak permintaan", "Halaman ini terlalu sering dimuat. Tunggu sebentar, lalu muat ulang."),
         failed: ("Terjadi kesalahan", "Ini kesalahan di pihak kami. Coba lagi beberapa saat lagi."),
         home: "Ke halaman awal",
     },
