@@ -95,7 +95,7 @@ impl Web {
     /// Decides whether a session may read a page of `entries` now, and counts it.
     ///
     /// # Errors
-    /// See [`ReadRefusal`].
+    /// Why it may not: too many reads, or too many bytes wait for slow clients.
     pub fn admit_read(
         &self,
         session: &SessionTag,
