@@ -199,8 +199,8 @@ mod tests {
         let (markup, is_cut) = render_rows(Texts::of(Locale::English), &rows, None);
         assert!(is_cut && markup.len() <= PAGE_BYTES, "{}", markup.len());
         assert!(markup.contains(r#"data-id="7-50""#) && !markup.contains(r#"data-id="7-1""#));
-        assert_eq!(markup.matches(r#"class="message""#).count(), 1);
-        assert!(markup.starts_with(r#"<li class="message""#), "{}", &markup[..100]);
+        assert_eq!(markup.matches(r#"class="message shares-time""#).count(), 1);
+        assert!(markup.starts_with(r#"<li class="message shares-time""#), "{}", &markup[..100]);
     }
 
     #[test]
@@ -244,7 +244,7 @@ mod tests {
         let page = rendered(vec![message(1, "sari", "rahasia").removed(), message(2, "adi", "y")]);
         assert!(page.contains("Pesan ini dihapus.") && page.contains(r#"data-id="7-1""#), "{page}");
         assert!(!page.contains("rahasia"), "{page}");
-        assert_eq!(page.matches(r#"class="message removed""#).count(), 1);
+        assert_eq!(page.matches(r#"class="message own removed""#).count(), 1);
     }
 
     #[test]

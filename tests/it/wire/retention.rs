@@ -13,12 +13,12 @@ on_both_engines! {
 async fn expired_messages_are_in_no_page_and_no_welcome(engine: Engine) {
     let mut cluster = Cluster::builder(engine).set("RUANG_HISTORY_AGE", "1s").start().await;
     let mut sari = cluster.join(0, "sari").await;
-    let first = sari.send_acked("pertama").await;
-    let last = sari.send_acked("terakhir").await;
+    let first = sari.send_acked("satu-lama").await;
+    let last = sari.send_acked("dua-lama").await;
     wait_until_expired(&sari.http_client).await;
     let page = sari.http_client.get("/chat").await;
     page.is(200);
-    assert!(!page.body.contains("pertama") && !page.body.contains("terakhir"), "{}", page.body);
+    assert!(!page.body.contains("satu-lama") && !page.body.contains("dua-lama"), "{}", page.body);
     let after = sari.http_client.get(&format!("/api/messages?after={first}")).await;
     assert_eq!(after.json(), json!({"messages": [], "more": false, "trimmed": true}));
     let budi = cluster.join(0, "budi").await;
