@@ -95,6 +95,10 @@ impl Pace {
     /// # Errors
     /// How long until they may happen; nothing has changed then.
     pub fn take(self, due: u64, now: u64, cost: u64) -> Result<u64, Duration> {
+        // Callers' times may be out of order by a moment: without a limit that must not matter.
+        if self.every == 0 {
+            return Ok(due);
+        }
         let due = due.max(now);
         let last = due.saturating_add(self.every.saturating_mul(cost.saturating_sub(1)));
         match last.saturating_sub(now.saturating_add(self.ahead)) {
@@ -124,6 +128,9 @@ impl Limiter {
 
     /// Counts `cost` events that have happened already. Returns how long until another may, if that is not now.
     pub fn charge(&mut self, pace: Pace, cost: u64, now: Instant) -> Option<Duration> {
+        if pace.every == 0 {
+            return None;
+        }
         let now = nanos(now);
         self.due = self.due.max(now).saturating_add(pace.every.saturating_mul(cost));
         let wait = self.due.saturating_sub(now.saturating_add(pace.ahead));

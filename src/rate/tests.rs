@@ -122,3 +122,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn unlimited_rate_refuses_no_call_with_an_earlier_time() {
+    let (pace, now) = (Rate::UNLIMITED.pace(), Instant::now());
+    let (mut limiter, later) = (Limiter::default(), now + Duration::from_millis(1));
+    assert_eq!(limiter.take(pace, later), Ok(()));
+    assert_eq!(limiter.take(pace, now), Ok(()));
+    assert_eq!((limiter.charge(pace, 1, later), limiter.charge(pace, 1, now)), (None, None));
+}
