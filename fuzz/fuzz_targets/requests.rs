@@ -74,6 +74,8 @@ fn site() -> Router {
     let room = Room::open(Arc::new(MemoryBackplane::new(keeping)), options);
     let sessions = Sessions::new(Arc::new(MemorySessionStore::default()), session::Options::default());
     let policy = SitePolicy::default();
-    let web = Web::new(room, sessions.clone(), policy.clone(), web::Options::default());
-    web::layers(web::router(web), &sessions, &policy)
+    let options = web::Options::default();
+    let queue_memory = Arc::clone(&options.queue_memory);
+    let web = Web::new(room, sessions.clone(), policy.clone(), options);
+    web::layers(web::router(web), &sessions, &policy, queue_memory)
 }
