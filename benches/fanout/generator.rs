@@ -143,7 +143,7 @@ impl Generator {
         })
     }
 
-    /// Says of this share of the clients that nobody looks. Senders are the last of each [`GROUP`] to be hidden.
+    /// Reports this share of the clients as hidden. Senders are the last of each [`GROUP`] to be hidden.
     fn hide(&mut self, share: f64) -> io::Result<()> {
         for (at, client) in self.clients.iter_mut().enumerate() {
             client.hidden = (GROUP - at % GROUP) as f64 <= share * GROUP as f64;

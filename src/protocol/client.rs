@@ -28,9 +28,9 @@ pub enum ClientFrame {
         /// Typing, or no longer.
         active: bool,
     },
-    /// Whether somebody looks at what the client shows.
+    /// The visibility of the client's window.
     Attention {
-        /// Somebody does, or nobody.
+        /// Whether the window is visible.
         visible: bool,
     },
     /// Is anybody there?

@@ -27,7 +27,7 @@ pub struct GapDetector {
     ahead: Option<(Position, Instant)>,
 }
 
-/// What an event means at the current position.
+/// The relation of an event to the current position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It is the next one.

@@ -46,7 +46,7 @@ impl Membership {
         self.joined.try_send(frame)
     }
 
-    /// Says whether somebody looks: the frames of a hidden client are gathered and sent once per second.
+    /// Sets this client's visibility: frames of a hidden client are gathered and sent once per second.
     pub fn attend(&self, attention: Attention) {
         self.joined.attend(attention);
     }

@@ -68,7 +68,7 @@ pub(super) struct Connection {
     /// Sessions that end, until the connection has joined: after that the room closes it.
     endings: Option<broadcast::Receiver<Ending>>,
     membership: Option<Membership>,
-    /// Nobody looks at what the client shows, as it says.
+    /// The client has reported that its window is hidden.
     is_hidden: bool,
     /// A call of the room. No input is read until it has returned, so that replies keep the order.
     call: Option<BoxFuture<'static, RoomReply>>,

@@ -30,7 +30,7 @@ pub struct Client {
     pub address: SocketAddr,
     pub target: u64,
     pub cookie: String,
-    /// It has said that nobody looks.
+    /// It has reported that it is hidden.
     pub hidden: bool,
     /// The number of its newest message plus one, and that message's id for a reconnect.
     pub next: u64,

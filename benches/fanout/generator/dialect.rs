@@ -80,7 +80,7 @@ impl Dialect {
         websocket::masked(Opcode::Data, message.as_bytes())
     }
 
-    /// Says whether somebody looks.
+    /// Returns an `attention` frame.
     pub fn attention(visible: bool) -> Vec<u8> {
         websocket::masked(Opcode::Data, format!(r#"{{"type":"attention","visible":{visible}}}"#).as_bytes())
     }

@@ -1,4 +1,4 @@
-//! Whether somebody looks at what a client shows.
+//! The visibility of a client's window, as the client reports it.
 
 /// Whether a client's frames are sent at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

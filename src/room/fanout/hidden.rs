@@ -1,4 +1,4 @@
-//! Clients of one shard that nobody looks at: frames for them are gathered, and leave in one write a second to each.
+//! The hidden clients of one shard. Their frames are gathered and sent in one write per second to each client.
 //! Plain and synchronous.
 
 use std::{sync::Arc, time::Duration};

@@ -28,7 +28,7 @@ pub(super) enum CallResult {
     Reap(IncarnationId, Result<ReapOutcome, Unavailable>),
 }
 
-/// What was known when a read began.
+/// The state at the start of a read.
 pub(super) struct ReadContext {
     pub(super) began: Instant,
     pub(super) position: Option<Position>,

@@ -33,7 +33,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What a client should have got, what it got, and since when the oldest frame waits.
+/// The bytes that a client is due, the bytes that it received, and the time of its oldest gathered frame.
 #[derive(Default)]
 struct Expected {
     recipient: Option<Arc<dyn Recipient>>,
