@@ -95,9 +95,13 @@ impl Fanout {
         }
     }
 
-    /// Sends one client's frames at once, or gathers them.
-    pub(super) fn attend(&self, connection: ConnectionId, attention: Attention) {
-        self.queue(connection, ShardCommand::Attend(connection, attention));
+    /// Sends one client's frames at once, or gathers them, unless too much is queued. Returns whether it does.
+    pub(super) fn try_attend(&self, connection: ConnectionId, attention: Attention) -> bool {
+        let is_free = !self.shard(connection).is_full();
+        if is_free {
+            self.queue(connection, ShardCommand::Attend(connection, attention));
+        }
+        is_free
     }
 
     /// Ends one client's connection, and removes it.

@@ -46,9 +46,10 @@ impl Membership {
         self.joined.try_send(frame)
     }
 
-    /// Sets this client's visibility: frames of a hidden client are gathered and sent once per second.
-    pub fn attend(&self, attention: Attention) {
-        self.joined.attend(attention);
+    /// Sets this client's visibility: frames of a hidden client are gathered and sent once per second. Returns
+    /// `false`, and changes nothing, if too much is queued for the room.
+    pub fn try_attend(&self, attention: Attention) -> bool {
+        self.joined.try_attend(attention)
     }
 
     /// Publishes that this person types, or stopped. Ephemeral: it may be lost.

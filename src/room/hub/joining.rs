@@ -78,9 +78,9 @@ impl JoinedConnection {
         self.fanout.try_send(self.connection, frames)
     }
 
-    /// Sends this connection's frames at once, or gathers them.
-    pub(in crate::room) fn attend(&self, attention: Attention) {
-        self.fanout.attend(self.connection, attention);
+    /// Sends this connection's frames at once, or gathers them, unless too much is queued. Returns whether it does.
+    pub(in crate::room) fn try_attend(&self, attention: Attention) -> bool {
+        self.fanout.try_attend(self.connection, attention)
     }
 }
 

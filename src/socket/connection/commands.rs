@@ -104,7 +104,8 @@ impl Connection {
             return self.refuse(transport, ErrorCode::RateLimited, Some(&nonce), Some(wait));
         }
         if self.is_hidden {
-            membership.attend(Attention::Spoke);
+            // If too much is queued, the message is sent with the gathered frames.
+            membership.try_attend(Attention::Spoke);
         }
         let published = membership.send_message(nonce.clone(), text);
         self.call = Some(Box::pin(async move { RoomReply::Published(nonce, published.await) }));
@@ -115,7 +116,9 @@ impl Connection {
         let Some(membership) = &self.membership else {
             return self.refuse(transport, ErrorCode::NotJoined, None, None);
         };
-        membership.attend(if visible { Attention::Visible } else { Attention::Hidden });
+        if !membership.try_attend(if visible { Attention::Visible } else { Attention::Hidden }) {
+            return self.refuse(transport, ErrorCode::Unavailable, None, None);
+        }
         self.is_hidden = !visible;
         Ok(())
     }
