@@ -92,10 +92,16 @@ impl HubState {
         let _ = self.status.subscribe().wait_for(|status| status.synced).await;
     }
 
-    /// Adds the next message to the history cache.
-    pub(super) fn push_message(&self, message: EncodedMessage) {
+    /// Adds the next message to the history cache, and queues it for the clients by `broadcast`, which must not wait. For
+    /// readers that is one step: a client that has the message finds it to be the newest, and the reply to a client that
+    /// asks for the newest id follows the message.
+    pub(super) fn push_message(&self, message: EncodedMessage, broadcast: impl FnOnce(&EncodedMessage)) {
         let id = message.row.id();
-        self.view_mut().history.push(message);
+        {
+            let mut view = self.view_mut();
+            broadcast(&message);
+            view.history.push(message);
+        }
         self.head.send_replace(Some(id));
     }
 

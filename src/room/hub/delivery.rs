@@ -115,9 +115,7 @@ impl Hub {
         let after = self.backplane.now().saturating_sub(Duration::from_millis(message.at));
         instruments().delivered(self.clients.len(), after);
         let message = EncodedMessage::new(Row::Message(message));
-        // Before it is in the history: a client that asks for the newest id then has the message in front of the reply.
-        self.fanout.broadcast(&message.frame, &span);
-        self.state.push_message(message);
+        self.state.push_message(message, |message| self.fanout.broadcast(&message.frame, &span));
     }
 
     fn deliver_presence(&mut self, delta: &Delta, now: Instant) {

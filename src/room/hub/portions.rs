@@ -77,8 +77,7 @@ impl Hub {
         for row in page.rows {
             let message = EncodedMessage::new(row);
             self.gap_detector.move_to_message(message.row.id());
-            self.broadcast(&message.frame);
-            self.state.push_message(message);
+            self.state.push_message(message, |message| self.broadcast(&message.frame));
         }
     }
 }
