@@ -8,7 +8,7 @@ test:           ## Runs every test; installs what it needs
 	tests/run
 check:          ## Quick checks: format, clippy, unit tests
 	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --test outside --test torture -- -D warnings
 	cargo test --locked --lib --bins
 	node --test tests/page/*.test.js
 bench:          ## Measures the fan-out beside its floor (docs/benchmark.md)

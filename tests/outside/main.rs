@@ -5,6 +5,8 @@
 
 #[path = "../it/kit/http_client.rs"]
 mod http_client;
+#[path = "../it/kit/schema.rs"]
+mod schema;
 mod talk;
 #[path = "../it/kit/transcript.rs"]
 mod transcript;
