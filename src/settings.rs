@@ -1,7 +1,7 @@
 //! Settings: from a flag, the environment, a file, or their default, in this order of precedence.
 //!
 //! [`Settings`] declares every setting with its names, its default and its help. An invalid value ends the start with
-//! one line that names the setting, the value and what is accepted.
+//! one line that names the setting, the value and the accepted values.
 #![allow(
     rustdoc::bare_urls,
     rustdoc::broken_intra_doc_links,
@@ -176,7 +176,7 @@ pub struct Settings {
     #[arg(long, env = "RUANG_LOG_FORMAT", value_name = "FORMAT", help_heading = TELEMETRY)]
     #[arg(default_value = "text", value_parser = value::log_format)]
     log_format: Format,
-    /// What is logged: a level (error, warn, info, debug, trace), or levels by module like info,ruang::socket=debug
+    /// The log's filter: a level (error, warn, info, debug, trace), or levels by module like info,ruang::socket=debug
     #[arg(long = "rust-log", env = "RUST_LOG", value_name = "FILTER", help_heading = TELEMETRY)]
     #[arg(default_value = "info", value_parser = value::log_filter)]
     log_filter: String,
@@ -188,7 +188,7 @@ pub struct Settings {
 /// The result of reading all settings.
 #[derive(Debug)]
 pub struct Loaded {
-    /// What the program is asked to do.
+    /// The command to run.
     pub command: Command,
     /// The settings.
     pub settings: Settings,
@@ -220,7 +220,7 @@ pub enum SettingsError {
         setting: String,
         /// The value, quoted; redacted if it is a secret.
         value: String,
-        /// What is accepted.
+        /// The accepted values.
         expected: String,
     },
 }

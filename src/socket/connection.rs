@@ -96,7 +96,7 @@ struct Io {
     transport: Arc<Transport>,
 }
 
-/// What a call of the room returns.
+/// The reply to a call of the room.
 enum RoomReply {
     Joined(Result<Membership, JoinError>),
     Rejoined(Result<(), Unavailable>),

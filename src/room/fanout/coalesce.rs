@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// The rest per client: a write takes the kernel about a tenth of that.
 const REST_PER_CLIENT: Duration = Duration::from_micros(40);
-/// The longest rest for clients: below what a person notices, and half of what a page takes to draw.
+/// The longest pause between two writes to a client: too short to notice, and half of the time that a page takes to draw.
 const REST_AT_MOST: Duration = Duration::from_millis(20);
 
 /// Bytes broadcast in one turn: a client's send buffer takes that much.

@@ -18,7 +18,7 @@ use crate::{
 /// Most missed messages that are read in portions; beyond, clients are told of a gap.
 const READ_ON_AT_MOST: u64 = 20 * MISSED_AT_MOST as u64;
 
-/// What the next read of the room returns.
+/// The kind of the next read of the room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum NextRead {
     /// A snapshot. If it is too far ahead, portions follow.

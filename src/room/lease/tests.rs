@@ -9,7 +9,7 @@ use crate::{
 const LEASE: Duration = Duration::from_secs(5);
 const EPOCH: u64 = 7;
 
-/// What happens to the lease in a test.
+/// An input of the lease in a test.
 #[derive(Clone, Copy, Debug)]
 enum Input {
     Tick,
