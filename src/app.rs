@@ -27,7 +27,7 @@ use crate::{
     redis::{ConnectError, Keys, MemoryMonitor, RedisConnector},
     room::{self, Room},
     server,
-    session::{self, MemorySessionStore, RedisSessionStore, Sessions, SignInGate},
+    session::{self, GuessGate, MemorySessionStore, RedisSessionStore, Sessions, SignInGate},
     settings::Settings,
     socket::{self, Sockets},
     web::{self, Retention, Web},
@@ -75,8 +75,8 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     let room = Room::open(backplane, room_options(&settings));
     let failed = room.failed();
     let memory = memory_monitor(&settings)?;
-    let gate = sign_in_gate(&settings, memory.clone())?;
-    let (router, sockets) = wire(&settings, room, store, gate);
+    let gates = gates(&settings, memory.clone())?;
+    let (router, sockets) = wire(&settings, room, store, gates);
     let closing = CancellationToken::new();
     if settings.telemetry.metrics.is_enabled() {
         metrics::observe(&sockets, memory);
@@ -161,11 +161,13 @@ fn memory_monitor(settings: &Settings) -> Result<MemoryMonitor, ConnectError> {
     Ok(MemoryMonitor::watch(connector.client()?, &Keys::new(&settings.namespace)))
 }
 
-/// Limits sign-ins, over all instances if they share a Redis.
-fn sign_in_gate(settings: &Settings, memory: MemoryMonitor) -> Result<SignInGate, ConnectError> {
+/// Limits sign-ins and guesses of the operator's secrets, over all instances if they share a Redis.
+fn gates(settings: &Settings, memory: MemoryMonitor) -> Result<(SignInGate, GuessGate), ConnectError> {
     let rates = settings.sign_in_rates();
-    let Some(connector) = connector(settings)? else { return Ok(SignInGate::local(rates)) };
-    Ok(SignInGate::shared(rates, connector.client()?, &settings.namespace, memory))
+    let Some(connector) = connector(settings)? else { return Ok((SignInGate::local(rates), GuessGate::local())) };
+    let (client, namespace) = (connector.client()?, &settings.namespace);
+    let guesses = GuessGate::shared(client.clone(), namespace);
+    Ok((SignInGate::shared(rates, client, namespace, memory), guesses))
 }
 
 fn connector(settings: &Settings) -> Result<Option<RedisConnector>, ConnectError> {
@@ -176,7 +178,7 @@ fn wire(
     settings: &Settings,
     room: Room,
     store: Arc<dyn SessionStore>,
-    sign_in_gate: SignInGate,
+    (sign_in_gate, guess_gate): (SignInGate, GuessGate),
 ) -> (axum::Router, Sockets) {
     let site = settings.site_policy();
     let options = session::Options { idle: settings.session_idle, max: settings.session_max, secure: site.is_https() };
@@ -198,6 +200,7 @@ fn wire(
     let options = web::Options {
         sign_ins_per_minute: settings.sign_ins_per_minute,
         sign_in_gate,
+        guess_gate,
         reads_per_second: settings.reads_per_second,
         queue_memory: Arc::clone(&queue_memory),
         retention: retention(settings),

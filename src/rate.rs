@@ -126,6 +126,11 @@ impl Limiter {
         Ok(())
     }
 
+    /// Takes one event back.
+    pub fn refund(&mut self, pace: Pace) {
+        self.due = self.due.saturating_sub(pace.every);
+    }
+
     /// Counts `cost` events that have happened already. Returns how long until another may, if that is not now.
     pub fn charge(&mut self, pace: Pace, cost: u64, now: Instant) -> Option<Duration> {
         if pace.every == 0 {
@@ -177,6 +182,13 @@ impl<K: Hash + Eq + Clone> KeyedLimiter<K> {
     /// How long until they may.
     pub fn check(&self, key: &K, cost: u64, now: Instant) -> Result<(), Duration> {
         self.limiters.get(key).copied().unwrap_or_default().take_many(self.pace, cost, now)
+    }
+
+    /// Takes one event of `key` back.
+    pub fn refund(&mut self, key: &K) {
+        if let Some(limiter) = self.limiters.get_mut(key) {
+            limiter.refund(self.pace);
+        }
     }
 
     /// How many keys are remembered.

@@ -4,9 +4,11 @@
 //! two stores (Redis, or memory), and the distinction between a store that fails and a session that does not exist.
 
 mod bounded;
+mod guess_gate;
 mod memory;
 mod person;
 mod redis;
+mod shared_rate;
 mod sign_in_gate;
 
 use std::{sync::Arc, time::Duration};
@@ -20,6 +22,7 @@ use tower_sessions::{
 
 pub use self::{
     bounded::{Bounded, Clock},
+    guess_gate::{GuessDenied, GuessGate},
     memory::MemorySessionStore,
     person::{NotSignedIn, SignedIn},
     redis::{RedisSessionStore, session_key_prefix},

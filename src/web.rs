@@ -50,7 +50,7 @@ use crate::{
     queue_memory::QueueMemory,
     rate::{KeyedLimiter, Rate},
     room::Room,
-    session::{Sessions, SignInGate},
+    session::{GuessGate, Sessions, SignInGate},
     settings::Secret,
 };
 
@@ -66,6 +66,8 @@ pub struct Options {
     pub sign_ins_per_minute: u32,
     /// The limits of sign-ins over all instances.
     pub sign_in_gate: SignInGate,
+    /// The limits of guesses of the operator's secrets.
+    pub guess_gate: GuessGate,
     /// Pages of 50 entries that a session may read per second; 0 = unlimited.
     pub reads_per_second: u32,
     /// The bytes that wait for slow clients.
@@ -89,6 +91,7 @@ impl Default for Options {
         Self {
             sign_ins_per_minute: 30,
             sign_in_gate: SignInGate::default(),
+            guess_gate: GuessGate::default(),
             reads_per_second: 10,
             queue_memory: Arc::new(QueueMemory::new(64 * 1024 * 1024)),
             retention,
@@ -106,6 +109,7 @@ pub struct Web {
     sign_ins: Arc<Mutex<KeyedLimiter<IpAddr>>>,
     page_errors: Arc<Mutex<KeyedLimiter<IpAddr>>>,
     sign_in_gate: SignInGate,
+    guess_gate: GuessGate,
     reads: Arc<ReadLimits>,
     history_pages: Arc<HistoryPages>,
     timelines: Arc<Timelines>,
@@ -122,7 +126,7 @@ impl Web {
         let sign_ins = Arc::new(Mutex::new(KeyedLimiter::new(rate, ADDRESSES)));
         let page_errors = Arc::new(Mutex::new(KeyedLimiter::new(page_error::RATE, ADDRESSES)));
         let operator = options.operator_token.map(|token| Arc::new(OperatorAuth::new(token, site.is_https())));
-        let Options { sign_in_gate, retention, queue_memory, .. } = options;
+        let Options { sign_in_gate, guess_gate, retention, queue_memory, .. } = options;
         chat::prepare();
         Self {
             room,
@@ -131,6 +135,7 @@ impl Web {
             sign_ins,
             page_errors,
             sign_in_gate,
+            guess_gate,
             reads: Arc::new(ReadLimits::new(options.reads_per_second)),
             history_pages: Arc::new(history::pages()),
             timelines: Arc::new(chat::timelines()),
@@ -145,7 +150,7 @@ impl Web {
         self.page_errors.lock().take(self.limit_key(peer, headers), now).is_ok()
     }
 
-    /// Counts a sign-in of a person or the operator.
+    /// Counts a sign-in.
     ///
     /// # Errors
     /// How long the client has to wait.

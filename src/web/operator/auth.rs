@@ -44,12 +44,17 @@ impl OperatorAuth {
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     }
 
-    /// Whether a request has a valid cookie.
-    pub fn has_cookie(&self, headers: &HeaderMap) -> bool {
+    /// Returns the value of the first of the operator's cookies in a request. Others are not looked at: a request is one
+    /// attempt.
+    pub fn sent_cookie(&self, headers: &HeaderMap) -> Option<String> {
         let sent = headers.get_all(COOKIE).into_iter().filter_map(|line| line.to_str().ok());
-        sent.flat_map(Cookie::split_parse)
-            .filter_map(Result::ok)
-            .any(|cookie| cookie.name() == self.name() && self.is_valid(cookie.value(), now()))
+        let mut cookies = sent.flat_map(Cookie::split_parse).filter_map(Result::ok);
+        cookies.find(|cookie| cookie.name() == self.name()).map(|cookie| cookie.value().to_owned())
+    }
+
+    /// Whether this is the value of a cookie that is valid now. Takes constant time.
+    pub fn is_cookie(&self, value: &str) -> bool {
+        self.is_valid(value, now())
     }
 
     /// Returns the `Set-Cookie` that signs the operator in.
