@@ -2,8 +2,8 @@
 //! mean, whether the subscription still receives events, when to read the room, which other instances are dead, and how to
 //! drain.
 //!
-//! Plain and synchronous, without I/O or a clock: the hub passes in what happened and when, and carries out the returned
-//! [`Action`]s in order.
+//! Plain and synchronous, without I/O or a clock: the hub passes in signals, replies and the time, and carries out the returned
+//! [`Action`]s in order. (`backplane::Lease` is the record of a lease that other instances observe.)
 
 mod failure_detector;
 mod heartbeat;
@@ -122,7 +122,7 @@ impl Lease {
                 None
             }
             Signal::Congested => {
-                // The events of heartbeats wait as well.
+                // The hub takes no events now, so no echo is received: a working subscription is assumed to work on.
                 if self.heartbeat.is_echoed {
                     self.note_echo(now);
                 }

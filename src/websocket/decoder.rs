@@ -123,11 +123,6 @@ impl Decoder {
         Ok(frames)
     }
 
-    /// Whether anything unfinished is kept.
-    pub fn is_between_messages(&self) -> bool {
-        self.partial.is_empty() && self.message.is_none()
-    }
-
     /// Understands the first bytes of a frame, and refuses it as early as it can be; none while they are not all there.
     fn head(&self, bytes: &[u8]) -> Result<Option<Head>, Violation> {
         let [first, rest @ ..] = bytes else { return Ok(None) };

@@ -8,7 +8,7 @@ use super::{Action, Lease, ROUND_TRIP, ReadOutcome};
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_millis(800);
 
-/// How the instance stands to the room's events.
+/// Whether the instance has received the room's events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SyncState {
     /// The subscription is not confirmed yet.
@@ -23,7 +23,7 @@ impl Lease {
     pub(super) fn on_read_reply(&mut self, now: Instant, outcome: ReadOutcome) -> Option<Action> {
         let SyncState::CatchingUp { reading_since: Some(began), failures, .. } = self.sync else { return None };
         if outcome != ReadOutcome::Failed && self.heartbeat.is_echoed {
-            // Events were not taken meanwhile: theirs may be late by that time.
+            // The hub took no events during the read: echoes may be late by its duration.
             let lasted = now.duration_since(began);
             for at in [&mut self.heartbeat.echoed_at, &mut self.heartbeat.unechoed_since] {
                 *at = at.map(|at| at + lasted);
