@@ -103,15 +103,16 @@ pub struct Settings {
     #[arg(default_value = "ruang", value_parser = value::namespace)]
     pub namespace: String,
 
-    /// Messages that a session may send per second, in the long run; 0 = unlimited
+    /// Messages that a person may send per second through all instances, in the long run; 0 = unlimited
     #[arg(long, env = "RUANG_MESSAGES_PER_SECOND", value_name = "N", help_heading = LIMITS)]
     #[arg(default_value = "5", value_parser = value::count::<u32>(0, 100_000))]
     pub messages_per_second: u32,
-    /// Messages that a session may send at once; 0 = unlimited, also per second
+    /// Messages that a person may send at once; 0 = unlimited, also per second
     #[arg(long, env = "RUANG_MESSAGES_BURST", value_name = "N", help_heading = LIMITS)]
     #[arg(default_value = "10", value_parser = value::count::<u32>(0, 100_000))]
     pub messages_burst: u32,
-    /// Sign-ins per minute from one address (IPv6: one /64, and ten times as many from a /48); 0 = unlimited
+    /// Sign-ins per minute from one address (IPv6: one /64, and ten times as many from a /48), over all instances; 0 =
+    /// unlimited
     #[arg(long, env = "RUANG_SIGN_INS_PER_MINUTE", value_name = "N", help_heading = LIMITS)]
     #[arg(default_value = "30", value_parser = value::count::<u32>(0, 100_000))]
     pub sign_ins_per_minute: u32,
@@ -119,16 +120,17 @@ pub struct Settings {
     #[arg(long, env = "RUANG_SIGN_INS_PER_MINUTE_TOTAL", value_name = "N", help_heading = LIMITS)]
     #[arg(default_value = "30000", value_parser = value::count::<u32>(0, 10_000_000))]
     pub sign_ins_per_minute_total: u32,
-    /// The messages of so many sessions may come from one address (IPv6: one /64); 0 = unlimited
+    /// Messages from one address (IPv6: one /64) through this instance: as many as this number of people may send; 0 =
+    /// unlimited
     #[arg(long, env = "RUANG_SENDERS_PER_ADDRESS", value_name = "N", help_heading = LIMITS)]
     #[arg(default_value = "10", value_parser = value::count::<u32>(0, 1_000_000))]
     pub senders_per_address: u32,
-    /// Pages of 50 entries (history, people, the room) that a session may read per second; an address may read
-    /// fifty times as many; 0 = unlimited
+    /// Pages of 50 entries (history, people, the room) that a session may read from this instance per second; an
+    /// address may read fifty times as many; 0 = unlimited
     #[arg(long, env = "RUANG_READS_PER_SECOND", value_name = "N", help_heading = LIMITS)]
     #[arg(default_value = "10", value_parser = value::count::<u32>(0, 100_000))]
     pub reads_per_second: u32,
-    /// Open sockets from one address (IPv6: one /64); 0 = unlimited
+    /// Open sockets of one address (IPv6: one /64) on this instance; 0 = unlimited
     #[arg(long, env = "RUANG_CONNECTIONS_PER_ADDRESS", value_name = "N", help_heading = LIMITS)]
     #[arg(default_value = "1000", value_parser = value::count::<u32>(0, 1_000_000))]
     pub connections_per_address: u32,
