@@ -146,7 +146,7 @@ impl Instruments {
         {
             self.closed.add(0, &[KeyValue::new("reason", reason)]);
         }
-        for outcome in ["entered", "held", "banned", "bad_name", "too_many", "full", "unavailable"] {
+        for outcome in ["entered", "held", "no_cookies", "banned", "bad_name", "too_many", "full", "unavailable"] {
             self.sign_ins.add(0, &[KeyValue::new("outcome", outcome)]);
         }
     }
