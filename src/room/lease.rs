@@ -10,6 +10,8 @@ mod io;
 
 use std::time::{Duration, Instant};
 
+use rand::rngs::StdRng;
+
 use self::failure_detector::FailureDetector;
 pub(super) use self::io::{Action, ReadOutcome, Reply, Signal, Status};
 use crate::{
@@ -33,6 +35,8 @@ pub(super) struct Lease {
     duration: Duration,
     /// By which part this instance's pauses are longer, so that not all instances repeat their reads at once.
     spread: f64,
+    /// Draws the ids of incarnations.
+    rng: StdRng,
     incarnation: IncarnationId,
     /// The counter of the last heartbeat sent.
     heartbeat_seq: u64,
@@ -92,10 +96,17 @@ enum DrainState {
 
 impl Lease {
     /// An incarnation that has yet to send its first heartbeat, at this time since boot.
-    pub(super) fn new(duration: Duration, incarnation: IncarnationId, now: Instant, since_boot: Duration) -> Self {
+    pub(super) fn new(
+        duration: Duration,
+        incarnation: IncarnationId,
+        rng: StdRng,
+        now: Instant,
+        since_boot: Duration,
+    ) -> Self {
         Self {
             duration,
             spread: 0.0,
+            rng,
             accepted: incarnation.clone(),
             incarnation,
             heartbeat_seq: 0,
@@ -396,7 +407,7 @@ impl Lease {
     }
 
     fn begin_incarnation(&mut self) {
-        (self.incarnation, self.heartbeat_seq, self.epoch) = (IncarnationId::random(), 0, None);
+        (self.incarnation, self.heartbeat_seq, self.epoch) = (IncarnationId::draw(&mut self.rng), 0, None);
         self.heartbeat.is_due = true;
     }
 

@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use rand::SeedableRng;
 
 use super::*;
 use crate::{
@@ -40,7 +41,7 @@ struct Case {
 impl Case {
     fn new() -> Self {
         let start = Instant::now();
-        let lease = Lease::new(LEASE, IncarnationId::random(), start, Duration::ZERO);
+        let lease = Lease::new(LEASE, IncarnationId::random(), StdRng::seed_from_u64(1), start, Duration::ZERO);
         Self { lease, start, in_flight: None, peers: vec![], reaping: None }
     }
 
