@@ -37,7 +37,7 @@ const CLOCK = {
 /**
  * Calls `onState` with { state }: "connecting", "online", "waiting" (with `until`; with a `reason` where one is known: "gateway",
  * "blocked", "crowded", "closed" or "unsubscribed"; `expected` where the instance announced a restart) or "ended" (the
- * session is over; `why` is "ended" or "expired"). Calls `onFrame` with each frame that is not its own; for a welcome also with the join that it
+ * session is over; `why` is "ended", or the cause that the server gives: "expired", "banned" or "name_lost"). Calls `onFrame` with each frame that is not its own; for a welcome also with the join that it
  * answers, { since }, or null. `openSocket` creates a WebSocket. `probe` asks over HTTP whether the server is there:
  * { isUp, reason, retryAfterMs }; `explain` why it refused a socket: { signedOut, reason, retryAfterMs }. `getSince`
  * returns the id to join from, `isHidden` whether the browser may slow down the page's timers.
@@ -53,6 +53,8 @@ export class Connection {
   #joins = [];
   #lastJoin = null;
   #retryAfterMs = 0;
+  /** Why the session has ended, as the server says. */
+  #cause = null;
   #isUnsubscribed = false;
   /** The server batches frames for a hidden page. */
   #takesAttention = false;
@@ -214,9 +216,14 @@ export class Connection {
     this.#stopTimer("check");
     if (frame.type === "welcome") return this.#handleWelcome(frame);
     if (frame.type === "pong") return this.#handlePong(frame.head);
-    if (frame.type === "bye") this.#retryAfterMs = frame.retry_after_ms ?? 0;
+    if (frame.type === "bye") this.#handleBye(frame);
     else if (frame.type === "error" && frame.nonce === undefined && this.#joins.length > 0) this.#joinLater(frame);
     else this.#use.onFrame(frame);
+  }
+
+  #handleBye({ cause = null, retry_after_ms: ms = 0 }) {
+    this.#cause = cause;
+    this.#retryAfterMs = ms;
   }
 
   #handleWelcome(frame) {
@@ -288,7 +295,7 @@ export class Connection {
 
   #handleClose(code) {
     this.#forget();
-    if (code === SESSION_ENDED) return this.#end("ended");
+    if (code === SESSION_ENDED) return this.#end(this.#cause ?? "ended");
     if (FAULT_CODES.has(code) || code >= 4000) return this.#handleFailure("closed", this.#retryAfterMs);
     if (this.#isOpen) return this.#wait({ retryAfterMs: this.#retryAfterMs, expected: code === RESTART });
     // A browser does not reveal the status with which an upgrade was refused.

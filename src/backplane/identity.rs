@@ -2,6 +2,8 @@
 
 use std::{borrow::Borrow, fmt, sync::Arc};
 
+use rand::Rng;
+
 /// One life of an instance: a random id. An instance takes a new one whenever the backplane may no longer know whom it
 /// holds.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -10,7 +12,12 @@ pub struct IncarnationId(Arc<str>);
 impl IncarnationId {
     /// A new incarnation.
     pub fn random() -> Self {
-        Self(format!("{:016x}", rand::random::<u64>()).into())
+        Self::draw(&mut rand::rng())
+    }
+
+    /// A new incarnation, whose id is drawn from these random numbers.
+    pub fn draw(rng: &mut impl Rng) -> Self {
+        Self(format!("{:016x}", rng.random::<u64>()).into())
     }
 
     /// The id as stored in the backplane.

@@ -101,7 +101,10 @@ pub enum Claim {
     /// The name is the session's.
     Mine,
     /// The name is another session's.
-    Held,
+    Held {
+        /// For how much longer, if its person does not return; `None` while they are in the room.
+        left: Option<Duration>,
+    },
     /// The name is banned, for this long.
     Banned(Duration),
 }

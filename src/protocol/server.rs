@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Bye, Id, Message, Nonce, Row, Rules};
+use super::{Bye, Id, Message, Nonce, Row, Rules, SessionEnd};
 use crate::websocket::text_frame;
 
 /// A frame to a client.
@@ -73,6 +73,9 @@ pub enum ServerFrame<'a> {
     Bye {
         /// Why.
         reason: Bye,
+        /// Why the session ended, if it did and the cause is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cause: Option<SessionEnd>,
         /// When to come back.
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_after_ms: Option<u64>,
@@ -240,8 +243,13 @@ mod tests {
             r#"{"type":"error","code":"rate_limited","nonce":"n","retry_after_ms":200}"#
         );
         assert_eq!(
-            text(&ServerFrame::Bye { reason: Bye::SessionEnded, retry_after_ms: None }),
+            text(&ServerFrame::Bye { reason: Bye::SessionEnded, cause: None, retry_after_ms: None }),
             r#"{"type":"bye","reason":"session_ended"}"#
+        );
+        let cause = Some(SessionEnd::NameLost);
+        assert_eq!(
+            text(&ServerFrame::Bye { reason: Bye::SessionEnded, cause, retry_after_ms: None }),
+            r#"{"type":"bye","reason":"session_ended","cause":"name_lost"}"#
         );
     }
 }

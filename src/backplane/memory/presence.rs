@@ -14,6 +14,7 @@ use crate::{
     name::NameKey,
 };
 
+#[derive(Clone)]
 pub(super) struct Presence {
     version: u64,
     people: BTreeMap<NameKey, Holders>,
@@ -23,6 +24,7 @@ pub(super) struct Presence {
 }
 
 /// The name of a person as shown, and the incarnations that hold them.
+#[derive(Clone)]
 struct Holders {
     name: String,
     incarnations: BTreeSet<IncarnationId>,
@@ -143,19 +145,29 @@ impl Presence {
     }
 
     pub(super) fn claim(&mut self, name_key: &NameKey, session: &SessionTag, now_ms: u64, now: Instant) -> Claim {
+        let claim = self.check_claim(name_key, session, now_ms, now);
+        if claim == Claim::Mine {
+            self.claims.claim(name_key, session, now);
+        }
+        claim
+    }
+
+    /// Returns what a claim would.
+    pub(super) fn check_claim(&self, name_key: &NameKey, session: &SessionTag, now_ms: u64, now: Instant) -> Claim {
         if let Some(left) = self.bans.left(name_key, now_ms) {
             return Claim::Banned(left);
         }
-        let is_free = match self.claims.owner(name_key, now) {
-            Some(owner) => owner == session,
+        let owner = self.claims.owner(name_key, now);
+        if owner == Some(session) {
+            Claim::Mine
+        } else if self.people.contains_key(name_key) {
             // A person in the room keeps their name even if the claim was lost.
-            None => !self.people.contains_key(name_key),
-        };
-        if !is_free {
-            return Claim::Held;
+            Claim::Held { left: None }
+        } else if owner.is_some() {
+            Claim::Held { left: self.claims.left(name_key, now) }
+        } else {
+            Claim::Mine
         }
-        self.claims.claim(name_key, session, now);
-        Claim::Mine
     }
 
     /// Whether a person's session owns their name or, if no session does, the incarnation holds them.

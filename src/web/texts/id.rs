@@ -17,7 +17,13 @@ pub(super) static TEXTS: Texts = Texts {
         invisible: "Nama mengandung karakter yang tidak terlihat. Hapus karakter itu, lalu coba lagi.",
         unknown: "Nama mengandung karakter yang tidak dikenal. Ganti karakter itu, lalu coba lagi.",
         marks: "Nama mengandung diakritik bertumpuk, atau diakritik tanpa huruf. Kurangi, lalu coba lagi.",
-        held: "Nama ini sedang dipakai orang lain. Coba nama lain.",
+        held: "Nama ini sedang dipakai di ruang obrolan. Jika itu Anda, di peramban atau perangkat lain, keluarlah di sana. Jika bukan, pilih nama lain.",
+        reserved: "Nama ini masih disimpan selama {left} untuk pemakai terakhirnya. Jika itu Anda, kembalilah ke peramban tadi atau tunggu; jika bukan, pilih nama lain.",
+        no_cookies: "Peramban Anda tidak menyimpan kuki, padahal tanpa kuki tidak ada yang bisa masuk. Izinkan kuki untuk situs ini, lalu coba lagi.",
+        was_banned: "Moderator mengeluarkan Anda dan memblokir nama Anda. Pilih nama lain, atau kembali nanti.",
+        has_expired: "Sesi Anda sudah berakhir. Isi nama Anda untuk masuk lagi.",
+        name_lost: "Selama Anda pergi, nama Anda dipakai orang lain. Pilih nama lain untuk masuk lagi.",
+        has_ended: "Anda dikeluarkan: dari tab lain, atau oleh moderator. Isi nama Anda untuk masuk lagi.",
         banned: "Nama ini diblokir pengelola selama {left} lagi. Coba nama lain, atau kembali nanti.",
         too_many: "Terlalu banyak percobaan. Tunggu sebentar, lalu coba lagi.",
         full: "Ruang obrolan sedang penuh. Coba lagi beberapa menit lagi.",
@@ -62,7 +68,7 @@ pub(super) static TEXTS: Texts = Texts {
         messages: "Semua orang yang masuk ke ruang obrolan dapat membacanya, termasuk yang datang kemudian. Sekitar {count} pesan terbaru disimpan, yang lebih lama dihapus.",
         messages_with_age: "Semua orang yang masuk ke ruang obrolan dapat membacanya, termasuk yang datang kemudian. Sekitar {count} pesan terbaru disimpan, paling lama {age}.",
         session_title: "Sesi Anda",
-        session: "Satu kuki berisi angka acak agar kami mengenali Anda lagi. Kuki itu berakhir saat Anda keluar, setelah Anda pergi selama {idle}, dan paling lama setelah {max}. Kuki kedua mengingat bahasa jika Anda memilihnya.",
+        session: "Satu kuki berisi angka acak agar kami mengenali Anda lagi. Kuki itu berakhir saat Anda keluar, setelah Anda pergi selama {idle}, dan paling lama setelah {max}. Kuki kedua mengingat bahasa jika Anda memilihnya, dan kuki ketiga mengenali formulir masuk yang terkirim dua kali; kuki itu berakhir di ruang obrolan.",
         device_title: "Di perangkat ini",
         device: "Draf, pesan yang belum terkirim, posisi terakhir yang dibaca, siapa yang Anda bisukan, dan pengaturan Anda tetap di peramban dan tidak dikirim kepada siapa pun.",
         address_title: "Alamat jaringan Anda",
@@ -128,6 +134,14 @@ pub(super) static TEXTS: Texts = Texts {
         foreign: (
             "Permintaan ditolak",
             "Formulir ini dikirim dari situs lain. Buka halaman kami langsung, lalu coba lagi.",
+        ),
+        other_address: (
+            "Ruang obrolan ini beralamat lain",
+            "Di alamat ini Anda tidak dapat masuk. Buka ruang obrolan di alamatnya sendiri:",
+        ),
+        unknown_address: (
+            "Alamat ini belum disiapkan",
+            "Ruang obrolan tidak mengenali alamat yang Anda buka, jadi Anda tidak dapat masuk. Beri tahu pengelola: catatan server menyebutkan pengaturan yang kurang.",
         ),
         unavailable: (
             "Mohon tunggu sebentar",
