@@ -83,7 +83,9 @@ impl Backplane for MemoryBackplane {
             }
             return duplicate;
         }
-        let pace = message_rates::pace(state.policy.messages, state.rules.slow_ms);
+        let session = &post.person.session;
+        let slow_ms = if session.is_bot() { 0 } else { state.rules.slow_ms };
+        let pace = message_rates::pace(state.policy.messages_of(session), slow_ms);
         state.message_rates.admit(&post.person.name_key, pace, Instant::now()).map_err(PublishError::Limited)?;
         let prev = state.log.head();
         let version = state.presence.version();

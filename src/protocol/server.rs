@@ -98,6 +98,9 @@ pub struct Welcome<'a> {
     /// What the operator has set for everybody, if anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rules: Option<&'a Rules>,
+    /// Names of people who are programs, whether they are here or not.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub bots: &'a [String],
     /// What the client must keep to.
     pub limits: Limits,
     /// How often the server pings, in milliseconds.
@@ -210,6 +213,8 @@ mod tests {
             from: "sari".into(),
             text: "halo".into(),
             at: 1_764_000_000_000,
+            bot: false,
+            alias: None,
         };
         assert_eq!(
             text(&ServerFrame::Message(&message)),

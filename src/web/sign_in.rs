@@ -89,6 +89,9 @@ pub async fn submit(
 
 /// Claims the name, then begins the session: a session never has a name that belongs to another one.
 async fn sign_in(web: &Web, session: &Session, name: &Name) -> Result<(), SignInRefusal> {
+    if web.sessions.bots().reserves(name.key()) {
+        return Err(SignInRefusal::Reserved);
+    }
     let tag = SessionTag::random();
     match web.room.claim(name.key(), &tag).await {
         Ok(Claim::Mine) => {}
@@ -119,8 +122,14 @@ fn redirect_to_room() -> Response {
 enum SignInRefusal {
     Name(NameError),
     Held,
-    Banned { left: Duration },
-    TooMany { seconds: u64 },
+    /// The name belongs to a program.
+    Reserved,
+    Banned {
+        left: Duration,
+    },
+    TooMany {
+        seconds: u64,
+    },
     Full,
     Unavailable,
 }
@@ -143,7 +152,7 @@ impl SignInRefusal {
         let page = SignInPage::new(locale, typed, Some(&reason));
         match self {
             Self::Name(_) => page.respond(StatusCode::UNPROCESSABLE_ENTITY),
-            Self::Held => page.respond(StatusCode::CONFLICT),
+            Self::Held | Self::Reserved => page.respond(StatusCode::CONFLICT),
             Self::Banned { .. } => page.respond(StatusCode::FORBIDDEN),
             Self::TooMany { seconds } => {
                 error::with_retry_after(page.respond(StatusCode::TOO_MANY_REQUESTS), &seconds.to_string())
@@ -160,6 +169,7 @@ impl SignInRefusal {
         match self {
             Self::Name(_) => "bad_name",
             Self::Held => "held",
+            Self::Reserved => "reserved",
             Self::Banned { .. } => "banned",
             Self::TooMany { .. } => "too_many",
             Self::Full => "full",
@@ -177,6 +187,7 @@ impl SignInRefusal {
             Self::Name(NameError::Unknown) => sign_in.unknown,
             Self::Name(NameError::Marks) => sign_in.marks,
             Self::Held => sign_in.held,
+            Self::Reserved => sign_in.reserved,
             Self::TooMany { .. } => sign_in.too_many,
             Self::Full => sign_in.full,
             Self::Unavailable => sign_in.unavailable,

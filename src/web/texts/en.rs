@@ -18,6 +18,7 @@ pub(super) static TEXTS: Texts = Texts {
         unknown: "The name contains unknown characters. Replace them and try again.",
         marks: "The name contains stacked accents, or an accent without a letter. Use fewer and try again.",
         held: "Somebody else is using this name. Try another one.",
+        reserved: "This name belongs to a program of this room. Choose another one.",
         banned: "The operator has blocked this name for another {left}. Try another one, or come back later.",
         too_many: "Too many attempts. Wait a moment and try again.",
         full: "The room has no space for more people at the moment. Try again in a few minutes.",
@@ -141,6 +142,7 @@ pub(super) static TEXTS: Texts = Texts {
         left: "{username} has left.",
         left_counted: Counted { one: "{count} person left", other: "{count} people left" },
         you: "You",
+        bot: "bot",
         mute: "Mute",
         unread: "New since you left",
         unread_counted: Counted {
