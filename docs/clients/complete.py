@@ -69,7 +69,7 @@ class Client:
     async def connection(self):  # runs one connection; returns the code of its close frame
         reader, writer = await asyncio.wait_for(asyncio.open_connection(self.url.hostname, self.port, ssl=self.tls), self.answer)
         self.writer, key = writer, base64.b64encode(os.urandom(16)).decode()
-        writer.write((f"GET /ws HTTP/1.1\r\nHost: {self.url.netloc}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{": ".join(*self.auth.items())}\r\n"
+        writer.write((f"GET /ws HTTP/1.1\r\nHost: {self.url.netloc}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{': '.join(*self.auth.items())}\r\n"
                       f"Sec-WebSocket-Protocol: ruang.v1\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n").encode())
         head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), self.answer)).decode("latin-1").lower()
         status = int(head.split(" ")[1])
