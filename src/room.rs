@@ -70,7 +70,7 @@ const TYPING_AT_MOST: usize = 200;
 const COMMANDS_WAITING: usize = 1024;
 
 /// The room's settings.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// How long a person without a connection stays in the room.
     pub leave_grace: Duration,
@@ -80,6 +80,8 @@ pub struct Options {
     pub name_hold: Duration,
     /// The age at which messages expire.
     pub history_age: Option<Duration>,
+    /// The names of programs, which clients mark.
+    pub bots: Vec<String>,
     /// The limits that clients are told.
     pub limits: Limits,
 }

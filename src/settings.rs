@@ -8,10 +8,12 @@
     reason = "the help texts of clap are doc comments: addresses are not links, and have brackets"
 )]
 
+mod bots;
 mod command;
 mod file;
 mod otel;
 mod sources;
+mod token_strength;
 mod value;
 
 pub mod descriptors;
@@ -28,7 +30,7 @@ use crate::{
     rate::Rate,
     redis::{self, ConnectError, RedisConnector},
     server,
-    session::SignInRates,
+    session::{Bots, SignInRates},
     telemetry::{self, Format},
 };
 pub use command::{Command, VERSION};
@@ -111,6 +113,10 @@ pub struct Settings {
     #[arg(long, env = "RUANG_MESSAGES_BURST", value_name = "N", help_heading = LIMITS)]
     #[arg(default_value = "10", value_parser = value::count::<u32>(0, 100_000))]
     pub messages_burst: u32,
+    /// Messages that a program of RUANG_BOTS_FILE may send per second, in the long run; 0 = unlimited
+    #[arg(long, env = "RUANG_BOT_MESSAGES_PER_SECOND", value_name = "N", help_heading = LIMITS)]
+    #[arg(default_value = "5", value_parser = value::count::<u32>(0, 100_000))]
+    pub bot_messages_per_second: u32,
     /// Sign-ins per minute from one address (IPv6: one /64, and ten times as many from a /48), over all instances; 0 =
     /// unlimited
     #[arg(long, env = "RUANG_SIGN_INS_PER_MINUTE", value_name = "N", help_heading = LIMITS)]
@@ -169,6 +175,10 @@ pub struct Settings {
     #[arg(long = "operator-token-file", env = "RUANG_OPERATOR_TOKEN_FILE", value_name = "FILE", help_heading = SESSIONS)]
     #[arg(value_parser = value::token_file)]
     pub operator_token: Option<Secret>,
+    /// A file with the programs that may speak in the room: lines of name:token. If not set, there are none
+    #[arg(long = "bots-file", env = "RUANG_BOTS_FILE", value_name = "FILE", help_heading = SESSIONS)]
+    #[arg(value_parser = bots::bots_file)]
+    pub bots: Option<Bots>,
 
     /// Where to serve metrics (Prometheus' text format); not for the public. If not set, they are not served
     #[arg(long, env = METRICS_LISTEN, value_name = "ADDRESS:PORT", help_heading = TELEMETRY)]
@@ -265,6 +275,12 @@ impl Settings {
     /// The limit of messages per session.
     pub fn message_rate(&self) -> Rate {
         Rate { per_second: f64::from(self.messages_per_second), burst: f64::from(self.messages_burst) }
+    }
+
+    /// The limit of messages per program: two seconds' worth may be sent at once.
+    pub fn bot_message_rate(&self) -> Rate {
+        let per_second = f64::from(self.bot_messages_per_second);
+        Rate { per_second, burst: per_second * 2.0 }
     }
 
     /// The limits of sign-ins: a minute's worth may happen at once.

@@ -3,6 +3,7 @@
 mod access_log;
 mod assets;
 mod avatar;
+mod bots;
 mod chat;
 mod compression;
 mod error;
@@ -44,7 +45,9 @@ use parking_lot::Mutex;
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
 
 pub use self::privacy::Retention;
-use self::{chat::Timelines, history::HistoryPages, locale::Locale, operator::OperatorAuth, reads::ReadLimits};
+use self::{
+    bots::BotDoor, chat::Timelines, history::HistoryPages, locale::Locale, operator::OperatorAuth, reads::ReadLimits,
+};
 use crate::{
     address::limit_key,
     origin::{PostRefusal, SitePolicy},
@@ -210,7 +213,7 @@ pub fn router(web: Web) -> Router {
         .route("/", get(sign_in::form).post(sign_in::submit))
         .route("/chat", get(chat::show))
         .route("/privacy", get(privacy::show))
-        .route("/api/messages", get(history::list))
+        .route("/api/messages", get(history::list).post(bots::submit))
         .route("/api/members", get(members::list))
         .merge(operator)
         .route_layer(middleware::from_fn_with_state(web.clone(), reads::limit));
@@ -228,6 +231,7 @@ pub fn layers(router: Router, sessions: &Sessions, site: &SitePolicy, queue_memo
     // The last is the outermost.
     router
         .fallback(error::not_found)
+        .layer(middleware::from_fn_with_state(BotDoor::new(sessions.clone(), site.clone()), bots::authenticate))
         .layer(sessions.layer())
         .layer(middleware::map_response(error::session_unsaved))
         .layer(RequestBodyLimitLayer::new(FRAME_BYTES))

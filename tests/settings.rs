@@ -157,6 +157,8 @@ fn invalid_value_is_quoted_with_its_setting_and_what_is_valid() {
         ("RUANG_SESSION_MAX", "1h", "RUANG_SESSION_IDLE"),
         ("RUANG_LOG_FORMAT", "xml", "text or json"),
         ("RUANG_OPERATOR_TOKEN_FILE", "/nowhere/token", "No such file"),
+        ("RUANG_BOTS_FILE", "/nowhere/bots", "No such file"),
+        ("RUANG_BOT_MESSAGES_PER_SECOND", "-1", "from 0"),
         ("RUST_LOG", "ruang=loud", "debug"),
         ("REDIS_PASSWORD_FILE", "/nowhere/password", "No such file"),
         ("REDIS_CA_FILE", "/nowhere/ca", "No such file"),

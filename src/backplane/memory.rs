@@ -77,7 +77,9 @@ impl Backplane for MemoryBackplane {
             }
             return duplicate;
         }
-        let pace = message_rates::pace(state.policy.messages, state.stored.rules.slow_ms);
+        let session = &post.person.session;
+        let slow_ms = if session.is_bot() { 0 } else { state.stored.rules.slow_ms };
+        let pace = message_rates::pace(state.policy.messages_of(session), slow_ms);
         state.stored.message_rates.admit(&post.person.name_key, pace, now()).map_err(PublishError::Limited)?;
         let prev = state.stored.log.head();
         let version = state.stored.presence.version();
@@ -146,7 +148,7 @@ impl Backplane for MemoryBackplane {
     }
 
     async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        Ok(self.state.lock().presence.check_claim(name_key, session, now_ms(), Instant::now()))
+        Ok(self.state.lock().stored.presence.check_claim(name_key, session, self.now_ms(), now()))
     }
 
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable> {

@@ -22,6 +22,8 @@ pub enum ClientFrame {
         nonce: Nonce,
         /// As typed.
         text: String,
+        /// The name that a program shows after its own, as given.
+        alias: Option<String>,
     },
     /// The person types, or stopped.
     Typing {
@@ -56,6 +58,8 @@ struct Raw<'a> {
     nonce: Option<&'a serde_json::value::RawValue>,
     #[serde(default)]
     text: Option<&'a serde_json::value::RawValue>,
+    #[serde(default, rename = "as")]
+    alias: Option<&'a serde_json::value::RawValue>,
     #[serde(default)]
     active: Option<&'a serde_json::value::RawValue>,
     #[serde(default)]
@@ -87,7 +91,11 @@ impl ClientFrame {
                 None => Some(Self::Join { since: None }),
                 Some(since) => read(since).map(|since| Self::Join { since }),
             },
-            "message" => nonce.clone().zip(raw.text.and_then(read)).map(|(nonce, text)| Self::Message { nonce, text }),
+            "message" => {
+                let alias = raw.alias.and_then(read::<Option<String>>).flatten();
+                let message = nonce.clone().zip(raw.text.and_then(read));
+                message.map(|(nonce, text)| Self::Message { nonce, text, alias })
+            }
             "typing" => raw.active.and_then(read).map(|active| Self::Typing { active }),
             "attention" => raw.visible.and_then(read).map(|visible| Self::Attention { visible }),
             "ping" => Some(Self::Ping),
@@ -159,7 +167,11 @@ mod tests {
         );
         assert_eq!(
             parse(r#"{"type":"message","nonce":"a-1","text":"\u0068alo"}"#),
-            ClientFrame::Message { nonce: "a-1".parse().unwrap(), text: "halo".into() }
+            ClientFrame::Message { nonce: "a-1".parse().unwrap(), text: "halo".into(), alias: None }
+        );
+        assert_eq!(
+            parse(r#"{"type":"message","nonce":"a","text":"x","as":"Deploy"}"#),
+            ClientFrame::Message { nonce: "a".parse().unwrap(), text: "x".into(), alias: Some("Deploy".into()) }
         );
         assert_eq!(parse(r#"{"type":"typing","active":true}"#), ClientFrame::Typing { active: true });
         assert_eq!(parse(r#"{"type":"attention","visible":false}"#), ClientFrame::Attention { visible: false });

@@ -93,6 +93,12 @@ pub struct Message {
     pub text: String,
     /// When it was kept, in Unix milliseconds of the log's clock; never smaller than the message before.
     pub at: u64,
+    /// Whether the sender is a program.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bot: bool,
+    /// The name that a program shows after its own.
+    #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
 }
 
 /// A position of the log, with its message or the mark of a deleted one.
@@ -118,6 +124,11 @@ impl Row {
             Self::Message(message) => message.id,
             Self::Removed { id, .. } => *id,
         }
+    }
+
+    /// The name that a program shows after its own.
+    pub fn alias(&self) -> Option<&str> {
+        self.message().and_then(|message| message.alias.as_deref())
     }
 
     /// When something was kept there, in Unix milliseconds.

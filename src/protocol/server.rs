@@ -101,6 +101,9 @@ pub struct Welcome<'a> {
     /// Rules that the operator has set for everyone, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rules: Option<&'a Rules>,
+    /// Names of people who are programs, whether they are here or not.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub bots: &'a [String],
     /// Limits for this client.
     pub limits: Limits,
     /// How often the server pings, in milliseconds.
@@ -213,6 +216,8 @@ mod tests {
             from: "sari".into(),
             text: "halo".into(),
             at: 1_764_000_000_000,
+            bot: false,
+            alias: None,
         };
         assert_eq!(
             text(&ServerFrame::Message(&message)),

@@ -68,13 +68,14 @@ impl Log {
 
     pub(super) fn append(&mut self, post: Post, at: u64, now: Instant) -> Arc<Message> {
         let fingerprint = post.fingerprint();
-        let Person { name_key, name, .. } = post.person;
+        let Person { name_key, name, session } = post.person;
         let key = (name_key, post.nonce.clone());
         self.n += 1;
         let id = Id::new(self.epoch, self.n);
         let at = self.newest_at.max(at);
         let text = post.text.as_str().to_owned();
-        let message = Arc::new(Message { id, nonce: post.nonce, from: name, text, at });
+        let message =
+            Arc::new(Message { id, nonce: post.nonce, from: name, text, at, bot: session.is_bot(), alias: post.alias });
         self.nonces.insert(key, (id, fingerprint), now);
         (self.head, self.newest_at) = (id, at);
         self.rows.push_back(Row::Message(Arc::clone(&message)));

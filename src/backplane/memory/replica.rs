@@ -70,6 +70,7 @@ mod tests {
             history_age: None,
             name_hold: lease * 10,
             messages: Rate::UNLIMITED,
+            bot_messages: Rate::UNLIMITED,
             lease,
         };
         let room = MemoryBackplane::new(policy);
@@ -81,6 +82,7 @@ mod tests {
             person: sari.clone(),
             nonce: nonce.parse().unwrap(),
             text: Text::parse("halo").unwrap(),
+            alias: None,
             trace: None,
         };
         let kept = room.publish(post("kept")).await.unwrap();

@@ -8,10 +8,11 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{AttemptError, Door, OperatorAuth, command::ModerationForm, execute};
+use super::{AttemptError, Door, command::ModerationForm, execute};
 use crate::{
     backplane::{ModerationAction, ModerationLog, ModerationOutcome},
     protocol::Rules,
+    session::bearer,
     web::{Web, error, peer::PeerIp},
 };
 
@@ -75,7 +76,7 @@ pub async fn moderate(
 
 /// Returns the response to a request without the right token.
 async fn refusal(web: &Web, peer: std::net::IpAddr, headers: &HeaderMap) -> Option<Response> {
-    if let Some(token) = OperatorAuth::bearer(headers) {
+    if let Some(token) = bearer(headers) {
         match web.attempt(Door::Bearer, peer, headers, |operator| operator.is_token(token)).await {
             Ok(()) => return None,
             Err(AttemptError::Wrong) => {}

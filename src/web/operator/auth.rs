@@ -4,10 +4,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::http::{
-    HeaderMap, HeaderValue,
-    header::{AUTHORIZATION, COOKIE},
-};
+use axum::http::{HeaderMap, HeaderValue, header::COOKIE};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use tower_sessions::cookie::{Cookie, SameSite, time};
@@ -36,12 +33,6 @@ impl OperatorAuth {
     pub fn is_token(&self, token: &str) -> bool {
         let theirs = mac(token).chain_update(TOKEN).finalize().into_bytes();
         mac(self.token.expose()).chain_update(TOKEN).verify(&theirs).is_ok()
-    }
-
-    /// Returns the token of an `Authorization: Bearer …` header.
-    pub fn bearer(headers: &HeaderMap) -> Option<&str> {
-        let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     }
 
     /// Returns the value of the first of the operator's cookies in a request. Others are not looked at: a request is one

@@ -24,6 +24,7 @@ pub(super) static TEXTS: Texts = Texts {
         has_expired: "Your session has expired. Enter your name to come back.",
         name_lost: "While you were away, your name went to somebody else. Choose another name to come back.",
         has_ended: "You were signed out, in another tab or by a moderator. Enter your name to come back.",
+        of_program: "This name belongs to a program of this room. Choose another one.",
         banned: "The operator has blocked this name for another {left}. Try another one, or come back later.",
         too_many: "Too many attempts. Wait a moment and try again.",
         full: "The room has no space for more people at the moment. Try again in a few minutes.",
@@ -155,6 +156,7 @@ pub(super) static TEXTS: Texts = Texts {
         left: "{username} has left.",
         left_counted: Counted { one: "{count} person left", other: "{count} people left" },
         you: "You",
+        bot: "bot",
         mute: "Mute",
         unread: "New since you left",
         unread_counted: Counted {

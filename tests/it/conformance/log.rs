@@ -102,6 +102,7 @@ mod trimming {
         history_age: None,
         name_hold: Duration::from_secs(60),
         messages: Rate::UNLIMITED,
+        bot_messages: Rate::UNLIMITED,
         lease: Duration::from_secs(5),
     };
 
