@@ -61,8 +61,8 @@ use crate::{
 const CALL_DEADLINE: Duration = Duration::from_secs(2);
 /// The part of a join's deadline that is left after its client's position was awaited.
 const JOIN_RESERVE: Duration = Duration::from_millis(500);
-/// How much longer than a join's own deadline its caller waits for the hub, which gives up by itself: were the caller first,
-/// the hub could let in a connection that was refused.
+/// How much longer than a join's own deadline its caller waits. The hub must give up first: else a connection whose caller
+/// is gone could join.
 const HUB_DEADLINE: Duration = Duration::from_secs(4);
 /// People in the room up to whom typing is published and shown.
 const TYPING_AT_MOST: usize = 200;
@@ -82,7 +82,7 @@ pub struct Options {
     pub history_age: Option<Duration>,
     /// The names of programs, which clients mark.
     pub bots: Vec<String>,
-    /// The limits that clients are told.
+    /// The limits in each welcome.
     pub limits: Limits,
 }
 

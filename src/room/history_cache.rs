@@ -194,7 +194,7 @@ impl HistoryCache {
         CatchUp { recovered: false, missed: Some(missed as u64), rows: self.newest(CATCH_UP_BYTES) }
     }
 
-    /// The newest messages, at most [`FIRST_PAGE`] of them and so many bytes.
+    /// The newest messages, at most [`FIRST_PAGE`] of them and `at_most` bytes.
     pub fn newest(&self, at_most: usize) -> Vec<&EncodedMessage> {
         let mut bytes = 0;
         let fits = |cached: &&EncodedMessage| {

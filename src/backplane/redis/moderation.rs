@@ -54,7 +54,7 @@ impl RedisBackplane {
     }
 }
 
-/// Bans in force at a time since 1970, by name key; each is stored as `<until> <name>`.
+/// Bans in force at this time since 1970, by name key; each is stored as `<until> <name>`.
 fn current_bans(stored: HashMap<String, String>, now: Duration) -> Vec<Ban> {
     let now = now.as_millis();
     let read = |(name_key, stored): (String, String)| {
