@@ -1,9 +1,15 @@
 //! A WebSocket without a library, to send bytes that no well-behaved client sends.
 
+use std::{
+    future::pending,
+    time::{Duration, Instant},
+};
+
 use socket2::{Domain, Socket, Type};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    time::{interval, sleep},
 };
 
 use super::{
@@ -115,6 +121,29 @@ pub async fn upgrade_on(
         head.push(stream.read_u8().await?);
     }
     Ok((stream, String::from_utf8_lossy(&head).into_owned()))
+}
+
+/// Sends half of a request's head, then a byte each second. Returns how long the server keeps the connection, at most
+/// `limit`.
+pub async fn half_sent_head(base: &str, limit: Duration) -> Duration {
+    let mut stream = TcpStream::connect(base.trim_start_matches("http://")).await.expect("the server listens");
+    let begun = Instant::now();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ").await.expect("the server reads");
+    let (mut reading, mut writing) = stream.split();
+    let mut response = vec![];
+    let dribble = async {
+        let mut ticks = interval(Duration::from_secs(1));
+        while writing.write_all(b"x").await.is_ok() {
+            ticks.tick().await;
+        }
+        pending::<()>().await;
+    };
+    tokio::select! {
+        _closed = reading.read_to_end(&mut response) => {}
+        () = dribble => {}
+        () = sleep(limit) => {}
+    }
+    begun.elapsed()
 }
 
 /// Returns a socket that has joined and is never read. Its receive buffer is the smallest the system allows, with the
