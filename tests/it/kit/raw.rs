@@ -146,12 +146,17 @@ pub async fn half_sent_head(base: &str, limit: Duration) -> Duration {
     begun.elapsed()
 }
 
-/// Returns a socket that has joined and is never read. Its receive buffer is the smallest the system allows, with the
-/// segment size of Ethernet.
+/// Returns a socket that has joined and is never read. Its receive buffer is the smallest the system allows.
 pub async fn stalled_client(http_client: &HttpClient) -> TcpStream {
+    joined_with_buffer(http_client, 1).await
+}
+
+/// Returns a socket that has joined, with a receive buffer of about this many bytes and the segment size of Ethernet (1448
+/// bytes of payload; those of loopback hide what a slow line shows).
+pub async fn joined_with_buffer(http_client: &HttpClient, bytes: usize) -> TcpStream {
     let address: std::net::SocketAddr = http_client.base().trim_start_matches("http://").parse().expect("an address");
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    socket.set_recv_buffer_size(1).expect("a buffer");
+    socket.set_recv_buffer_size(bytes).expect("a buffer");
     socket.set_tcp_mss(1460).expect("a segment size");
     socket.connect(&address.into()).expect("the server listens");
     socket.set_nonblocking(true).expect("a socket");
