@@ -2,6 +2,7 @@
 //! waits with a deadline and a description.
 
 pub mod authority;
+pub mod bots;
 pub mod browser;
 pub mod cluster;
 pub mod collector;

@@ -3,6 +3,7 @@
 mod abuse;
 mod exhaustion;
 mod floods;
+mod guesses;
 mod logs;
 mod reads;
 mod redis_tls;

@@ -68,6 +68,11 @@ impl Cluster {
         HttpClient::new(self.base(i))
     }
 
+    /// Sets a setting of the instances that are added from now on.
+    pub fn set_for_later(&mut self, name: &str, value: &str) {
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Starts another instance and waits until it is ready.
     pub async fn add(&mut self) {
         let place = self.instances.len();
