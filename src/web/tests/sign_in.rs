@@ -92,7 +92,7 @@ async fn session_decides_between_form_and_room() {
     assert_eq!((response.status(), header_of(&response, "location")), (StatusCode::SEE_OTHER, "/"));
     let response = site.get_as(&cookie, "/chat").await;
     assert_eq!(response.status(), StatusCode::OK);
-    assert_eq!(header_of(&response, "cache-control"), "no-store");
+    assert_eq!(header_of(&response, "cache-control"), "no-store, no-transform");
     assert!(text(response).await.contains(r#"data-you="Sari""#));
 }
 
