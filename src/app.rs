@@ -141,6 +141,7 @@ fn engine(settings: &Settings) -> Result<Engine, RunError> {
         name_hold: settings.name_hold,
         messages: settings.message_rate(),
         lease: settings.lease,
+        edit_window: settings.edit_window,
     };
     match connector(settings)? {
         None => {
@@ -224,7 +225,11 @@ fn room_options(settings: &Settings) -> room::Options {
         lease: settings.lease,
         name_hold: settings.name_hold,
         history_age: settings.history_age,
-        limits: Limits { text_chars: TEXT_CHARS, messages_per_second: settings.messages_per_second },
+        limits: Limits {
+            text_chars: TEXT_CHARS,
+            messages_per_second: settings.messages_per_second,
+            edit_ms: u64::try_from(settings.edit_window.as_millis()).unwrap_or(u64::MAX),
+        },
     }
 }
 

@@ -11,6 +11,7 @@ mod subscribers;
 
 use std::{
     collections::VecDeque,
+    sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -20,13 +21,14 @@ use tokio::sync::mpsc;
 
 use self::{log::Log, message_rates::MessageRates, presence::Presence, subscribers::Subscribers};
 use super::{
-    ACTS_KEPT, ACTS_SHOWN, Backplane, Ban, Claim, Cursor, Delta, Event, Heartbeat, HeartbeatError, HeartbeatReply,
-    IncarnationId, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, Page, Position, Post,
-    PublishError, ReapOutcome, RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable,
+    ACTS_KEPT, ACTS_SHOWN, Backplane, Ban, ChangeRequest, Claim, Cursor, Delta, Event, Heartbeat, HeartbeatError,
+    HeartbeatReply, IncarnationId, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, NewState,
+    Page, Person, Position, Post, PublishError, ReapOutcome, RetentionPolicy, SessionTag, Snapshot, Typing,
+    Unavailable,
 };
 use crate::{
     name::NameKey,
-    protocol::{Id, Rules},
+    protocol::{Id, Message, Row, Rules},
     telemetry::instruments,
 };
 
@@ -68,16 +70,8 @@ impl MemoryBackplane {
 impl Backplane for MemoryBackplane {
     async fn publish(&self, post: Post) -> Result<Id, PublishError> {
         let mut state = self.state.lock();
-        if !state.presence.is_live(&post.incarnation) {
-            return Err(PublishError::Fenced);
-        }
-        if state.presence.is_excluded(&post.person, Instant::now()) {
-            return Err(PublishError::Ended);
-        }
-        if !state.presence.may_act(&post.person, &post.incarnation, Instant::now()) {
-            return Err(PublishError::Fenced);
-        }
-        if let Some(duplicate) = state.log.duplicate(&post) {
+        state.check_sender(&post.person, &post.incarnation)?;
+        if let Some(duplicate) = state.log.duplicate(&post.person, &post.nonce, &post.fingerprint()) {
             if duplicate.is_ok() {
                 instruments().kept(false);
             }
@@ -93,6 +87,29 @@ impl Backplane for MemoryBackplane {
         instruments().kept(true);
         state.subscribers.send(&Event::Message { prev, version, message, trace });
         Ok(id)
+    }
+
+    async fn change(&self, request: ChangeRequest) -> Result<Id, PublishError> {
+        let (mut state, at) = (self.state.lock(), now_ms());
+        state.check_sender(&request.person, &request.incarnation)?;
+        if let Some(duplicate) = state.log.duplicate(&request.person, &request.nonce, &request.fingerprint()) {
+            return duplicate;
+        }
+        state.trim_old();
+        state.log.may_change(&request, state.policy.edit_window_ms(), at)?;
+        // A deletion does not wait in slow mode.
+        let is_slow = message_rates::is_slow(state.policy.messages, state.rules.slow_ms);
+        if !(is_slow && request.state == NewState::Deleted) {
+            let pace = message_rates::pace(state.policy.messages, state.rules.slow_ms);
+            state.message_rates.admit(&request.person.name_key, pace, Instant::now()).map_err(PublishError::Limited)?;
+        }
+        state.presence.raise_version();
+        let version = state.presence.version();
+        match state.log.change(&request, version, at, Instant::now()) {
+            Some(Row::Message(message)) => state.send_changes(vec![], vec![message]),
+            _ => state.send_changes(vec![request.id], vec![]),
+        }
+        Ok(request.id)
     }
 
     async fn heartbeat(&self, heartbeat: Heartbeat) -> Result<HeartbeatReply, HeartbeatError> {
@@ -129,7 +146,7 @@ impl Backplane for MemoryBackplane {
     async fn read(&self, from: Option<Position>) -> Result<Snapshot, Unavailable> {
         let mut state = self.state.lock();
         state.trim_old();
-        let mut snapshot = state.log.read(from.map(|from| from.head));
+        let mut snapshot = state.log.read(from);
         snapshot.position.version = state.presence.version();
         let is_known = from.is_some_and(|from| from.has_people_of(snapshot.position));
         snapshot.people = (!is_known).then(|| state.presence.people());
@@ -201,11 +218,13 @@ impl State {
     fn moderate(&mut self, action: &ModerationAction) -> ModerationOutcome {
         match action {
             ModerationAction::Remove { ids } => {
-                let removed: Vec<Id> = ids.iter().copied().filter(|id| self.log.remove(*id)).collect();
+                let version = self.presence.version() + 1;
+                let removed: Vec<Id> = ids.iter().copied().filter(|id| self.log.remove(*id, version)).collect();
                 if removed.is_empty() {
                     return ModerationOutcome::Nothing;
                 }
-                self.send_moderated(removed);
+                self.presence.raise_version();
+                self.send_changes(removed, vec![]);
                 ModerationOutcome::Done
             }
             ModerationAction::Ban { name_key, name, for_ms } => self.ban(name_key, name, *for_ms),
@@ -215,12 +234,14 @@ impl State {
             ModerationAction::Unban { .. } => ModerationOutcome::Nothing,
             ModerationAction::Slow { interval_ms } => {
                 self.rules.slow_ms = *interval_ms;
-                self.send_moderated(vec![]);
+                self.presence.raise_version();
+                self.send_changes(vec![], vec![]);
                 ModerationOutcome::Done
             }
             ModerationAction::Announce { text } => {
                 self.rules.notice = text.clone();
-                self.send_moderated(vec![]);
+                self.presence.raise_version();
+                self.send_changes(vec![], vec![]);
                 ModerationOutcome::Done
             }
         }
@@ -244,10 +265,24 @@ impl State {
         ModerationOutcome::Done
     }
 
-    fn send_moderated(&mut self, removed: Vec<Id>) {
-        self.presence.raise_version();
+    /// Sends the changes that the current version was the step to.
+    fn send_changes(&mut self, removed: Vec<Id>, edited: Vec<Arc<Message>>) {
         let (position, rules) = (self.position(), self.rules.clone());
-        self.subscribers.send(&Event::Moderated { position, removed, rules });
+        self.subscribers.send(&Event::Moderated { position, removed, edited, rules });
+    }
+
+    /// Whether a person may send through an incarnation.
+    fn check_sender(&self, person: &Person, incarnation: &IncarnationId) -> Result<(), PublishError> {
+        if !self.presence.is_live(incarnation) {
+            return Err(PublishError::Fenced);
+        }
+        if self.presence.is_excluded(person, Instant::now()) {
+            return Err(PublishError::Ended);
+        }
+        if !self.presence.may_act(person, incarnation, Instant::now()) {
+            return Err(PublishError::Fenced);
+        }
+        Ok(())
     }
 
     fn position(&self) -> Position {

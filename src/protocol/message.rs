@@ -93,6 +93,12 @@ pub struct Message {
     pub text: String,
     /// When it was kept, in Unix milliseconds of the log's clock; never smaller than the message before.
     pub at: u64,
+    /// The message that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<Id>,
+    /// When its text was last corrected, in Unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_at: Option<u64>,
 }
 
 /// A position of the log, and what is there.
@@ -100,7 +106,7 @@ pub struct Message {
 pub enum Row {
     /// A message.
     Message(Arc<Message>),
-    /// A message that the operator deleted.
+    /// A message that its sender or the operator deleted.
     Removed {
         /// Its position.
         id: Id,

@@ -38,6 +38,7 @@ const RETENTION: RetentionPolicy = RetentionPolicy {
     name_hold: NAME_HOLD,
     messages: Rate::UNLIMITED,
     lease: Duration::from_secs(5),
+    edit_window: Duration::from_secs(900),
 };
 
 fn open(backplane: Arc<dyn Backplane>) -> Room {
@@ -46,7 +47,7 @@ fn open(backplane: Arc<dyn Backplane>) -> Room {
         lease: Duration::from_secs(5),
         name_hold: NAME_HOLD,
         history_age: None,
-        limits: Limits { text_chars: TEXT_CHARS, messages_per_second: 5 },
+        limits: Limits { text_chars: TEXT_CHARS, messages_per_second: 5, edit_ms: 900_000 },
     };
     Room::open(backplane, options)
 }

@@ -178,7 +178,16 @@ mod tests {
 
     fn message(n: u64, from: &str, text: &str) -> Row {
         let at = 1_764_000_000_000 + n * 1000;
-        Message { id: Id::new(7, n), nonce: "n".parse().unwrap(), from: from.into(), text: text.into(), at }.into()
+        Message {
+            id: Id::new(7, n),
+            nonce: "n".parse().unwrap(),
+            from: from.into(),
+            text: text.into(),
+            at,
+            reply_to: None,
+            edited_at: None,
+        }
+        .into()
     }
 
     fn rendered(rows: Vec<Row>) -> String {
@@ -187,7 +196,7 @@ mod tests {
 
     #[test]
     fn timeline_names_the_newest_message_and_the_authors() {
-        let page = Page { rows: vec![message(1, "a", "x"), message(2, "b", "y")], more: false, trimmed: false };
+        let page = Page { rows: vec![message(1, "a", "x"), message(2, "b", "y")], ..Page::default() };
         let timeline = Timeline::new(Texts::of(Locale::English), &page, None);
         assert_eq!((timeline.last, timeline.more), (Some(Id::new(7, 2)), false));
         assert_eq!(timeline.authors, ["a", "b"].map(str::to_owned).into());
@@ -226,7 +235,15 @@ mod tests {
         let row = |case: &serde_json::Value| {
             let from = case["from"].as_str().unwrap_or("sari").to_owned();
             let at = case["at"].as_u64().unwrap();
-            let message = Message { id: Id::new(7, 1), nonce: "n".parse().unwrap(), from, text: "x".into(), at };
+            let message = Message {
+                id: Id::new(7, 1),
+                nonce: "n".parse().unwrap(),
+                from,
+                text: "x".into(),
+                at,
+                reply_to: None,
+                edited_at: None,
+            };
             let row = Row::from(message);
             if case["removed"] == true { row.removed() } else { row }
         };

@@ -22,6 +22,7 @@ pub const POLICY: RetentionPolicy = RetentionPolicy {
     name_hold: Duration::from_secs(60),
     messages: Rate::UNLIMITED,
     lease: Duration::from_secs(5),
+    edit_window: Duration::from_secs(900),
 };
 
 /// A backplane, and the Redis behind it if there is one.
@@ -160,7 +161,7 @@ pub fn at(id: Id) -> Option<Position> {
 pub fn post(incarnation: &IncarnationId, name_key: &str, nonce: &str, text: &str) -> Post {
     let nonce: Nonce = nonce.parse().expect("a nonce");
     let text = Text::parse(text).expect("a text");
-    Post { incarnation: incarnation.clone(), person: person(name_key), nonce, text, trace: None }
+    Post { incarnation: incarnation.clone(), person: person(name_key), nonce, text, reply_to: None, trace: None }
 }
 
 pub async fn publish(backplane: &dyn Backplane, incarnation: &IncarnationId, nonce: &str) -> Result<Id, PublishError> {

@@ -103,6 +103,7 @@ mod trimming {
         name_hold: Duration::from_secs(60),
         messages: Rate::UNLIMITED,
         lease: Duration::from_secs(5),
+        edit_window: Duration::from_secs(900),
     };
 
     on_both_engines! { log_beyond_its_length_is_trimmed }

@@ -2,7 +2,7 @@
 -- KEYS: the room's, then the claim of the name.
 -- args: session, name_key, hold_ms.
 -- Returns: outcome 'mine' | 'held' | 'banned' (wait_ms).
-local claim = KEYS[11]
+local claim = KEYS[14]
 
 local banned = banned_ms(args.name_key)
 if banned then
