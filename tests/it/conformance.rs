@@ -4,6 +4,7 @@ mod changes;
 mod claims;
 mod delivery;
 mod epochs;
+mod erasure;
 mod fixture;
 mod formats;
 mod leases;

@@ -110,16 +110,6 @@ local function merge(entries, ids, count, is_backward)
   return mark_removed(merged)
 end
 
--- The place of an id in the log, or the place that it would have: the total of the last position before it.
-local function place_of(id)
-  local message = find(id)
-  if message then
-    return message.total
-  end
-  local before = redis.call('XREVRANGE', log, '(' .. id, '-', 'COUNT', 1)[1]
-  return before and tonumber(value_of(before, 'total')) or -1
-end
-
 -- The positions after a place, oldest first. `start`: the first id of the range, as XRANGE takes it.
 local function list_after(start, total, count)
   local ids = redis.call('ZRANGE', altered, '(' .. digits(total), '+inf', 'BYSCORE', 'LIMIT', 0, count)
@@ -147,22 +137,35 @@ local function forget_records(total)
   redis.call('ZREMRANGEBYSCORE', removed, '-inf', ids[#ids])
 end
 
--- Deletes up to 1000 messages that are too old: all but the last, the position before what is kept.
-local function trim_by_age()
+-- Of the first 1000 entries of the stream: the last one that `is_gone`, and the first one that is not.
+local function divide(is_gone)
   local last
-  local second = redis.call('XRANGE', log, '-', '+', 'COUNT', 2)[2]
-  if second and is_old(tonumber(value_of(second, 'at'))) then
-    for _, entry in ipairs(redis.call('XRANGE', log, '-', '+', 'COUNT', 1000)) do
-      if not is_old(tonumber(value_of(entry, 'at'))) then
-        break
-      end
-      last = entry[1]
+  local entries = redis.call('XRANGE', log, '-', '+', 'COUNT', 1000)
+  for _, entry in ipairs(entries) do
+    local message = message_of_entry(entry)
+    if not is_gone(message) then
+      return last, message
     end
-    redis.call('XTRIM', log, 'MINID', last)
+    last = message
   end
-  local expired
+  return last, nil, #entries < 1000
+end
+
+-- Deletes all entries up to a divide.
+local function trim_entries(last, first_kept, has_all)
+  if first_kept then
+    redis.call('XTRIM', log, 'MINID', first_kept.id)
+  elseif has_all then
+    redis.call('XTRIM', log, 'MAXLEN', 0)
+  elseif last then
+    redis.call('XTRIM', log, 'MINID', last.id)
+  end
+end
+
+-- Deletes messages that are too old: all but the last, the position before what is kept.
+local function trim_by_age()
   local ids = redis.call('ZRANGE', altered, 0, 99)
-  local records = records_of(ids)
+  local records, expired = records_of(ids), nil
   for _, id in ipairs(ids) do
     local message = records[id]
     if message and not is_old(message.at) then
@@ -170,47 +173,71 @@ local function trim_by_age()
     end
     expired = message or expired
   end
-  if expired then
-    forget_records(expired.total - 1)
-    if expired.body then
-      expired.body = nil
-      write_record(expired)
+  local second = redis.call('XRANGE', log, '-', '+', 'COUNT', 2)[2]
+  if not expired and not (second and is_old(tonumber(value_of(second, 'at')))) then
+    return
+  end
+  local last, first_kept, has_all = divide(function(message)
+    return is_old(message.at)
+  end)
+  if not expired or last and last.total > expired.total then
+    redis.call('XTRIM', log, 'MINID', last.id)
+    if expired then
+      forget_records(expired.total)
+    end
+    return
+  end
+  if last then
+    trim_entries(last, first_kept, has_all)
+  end
+  forget_records(expired.total - 1)
+  if expired.body then
+    expired.body = nil
+    write_record(expired)
+  end
+end
+
+-- The first place of the changed messages that lead up to a place without a hole.
+local function begin_of_run(total)
+  local lowest = redis.call('ZRANGE', altered, 0, 0, 'WITHSCORES')[2]
+  if not lowest or tonumber(lowest) >= total then
+    return total
+  end
+  while true do
+    local places = redis.call('ZRANGE', altered, '(' .. digits(total), '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, 1000, 'WITHSCORES')
+    for i = 2, #places, 2 do
+      if tonumber(places[i]) ~= total - 1 then
+        return total
+      end
+      total = total - 1
+    end
+    if #places < 2000 then
+      return total
     end
   end
 end
 
--- Deletes messages beyond what is to be kept, and the changed ones that are older than the log's first entry, unless they
--- lead up to it without a hole.
+-- Deletes messages that are too old or too many. Entries that were changed do not count for MAXLEN. Changed messages that
+-- are older than the stream's first entry stay only if they lead up to it without a hole.
 local function trim_log()
   if args.history_age_ms then
     trim_by_age()
   end
   local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
   local oldest = first and tonumber(value_of(first, 'total')) or room.total + 1
-  -- Entries that were changed no longer count for MAXLEN.
-  if first and room.total - oldest > args.history + 200 then
-    local last
-    for _, entry in ipairs(redis.call('XRANGE', log, '-', '+', 'COUNT', 1000)) do
-      if tonumber(value_of(entry, 'total')) > room.total - args.history then
-        break
-      end
-      last = entry
-    end
-    if last then
-      redis.call('XTRIM', log, 'MINID', last[1])
-      oldest = tonumber(value_of(last, 'total'))
-    end
+  local surplus = room.total - args.history
+  if oldest <= surplus - 200 then
+    local last, first_kept, has_all = divide(function(message)
+      return message.total <= surplus
+    end)
+    trim_entries(last, first_kept, has_all)
+    oldest = first_kept and first_kept.total or has_all and room.total + 1 or last.total
   end
-  local before = redis.call('ZRANGE', altered, '(' .. digits(oldest), '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, 1000, 'WITHSCORES')
-  for i = 2, #before, 2 do
-    if tonumber(before[i]) ~= oldest - 1 or room.total - oldest >= args.history then
-      break
-    end
-    oldest = oldest - 1
+  oldest = begin_of_run(oldest)
+  if oldest <= surplus - 200 then
+    oldest = surplus + 1
   end
-  if #before > 0 then
-    forget_records(oldest - 1)
-  end
+  forget_records(oldest - 1)
 end
 
 -- Puts a body in place of a message's own, as part of the step to the room's version.
