@@ -191,7 +191,7 @@ impl HistoryCache {
         };
         let complete = match cursor {
             Cursor::After(_) => true,
-            // What is before the first row may belong on the page.
+            // Messages before the first row may belong on the page.
             Cursor::Around(_) => range.start > 0 || !self.older,
             Cursor::Newest | Cursor::Before(_) => range.len() == limit || !self.older,
         };
