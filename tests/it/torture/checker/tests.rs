@@ -269,7 +269,15 @@ fn id(n: usize) -> String {
 }
 
 fn logged(n: usize) -> ChatMessage {
-    ChatMessage { id: id(n), nonce: format!("n{n}"), from: "adi".to_owned(), text: "halo".to_owned(), at: 0 }
+    ChatMessage {
+        id: id(n),
+        nonce: format!("n{n}"),
+        from: "adi".to_owned(),
+        text: "halo".to_owned(),
+        at: 0,
+        reply_to: None,
+        edited_at: None,
+    }
 }
 
 fn bringing(recovered: bool, log: std::ops::RangeInclusive<usize>, members: &[&str]) -> Event {
