@@ -45,7 +45,7 @@ async fn edit_is_published_once_and_read_everywhere(fixture: Fixture) {
     assert_eq!((removed, edited.len()), (vec![], 1));
     assert_eq!(position, Position { version: before.version + 1, ..before });
     assert_eq!(edited[0].text, "halo \"semua\"\n🙂");
-    assert_eq!((&*edited[0].nonce.as_str(), &*edited[0].from), ("a", "SARI"));
+    assert_eq!((edited[0].nonce.as_str(), edited[0].from.as_str()), ("a", "SARI"));
     assert!(edited[0].edited_at.unwrap() >= edited[0].at);
     for backplane in [&fixture.backplane, &there] {
         assert_eq!(backplane.page(Cursor::Newest, 10).await.unwrap().rows, [Row::Message(Arc::clone(&edited[0]))]);
