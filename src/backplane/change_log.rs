@@ -6,7 +6,7 @@ use super::{CHANGE_BYTES, CHANGES_KEPT, Change, Snapshot};
 use crate::protocol::{Id, Row};
 
 /// The newest change of each message, at most [`CHANGES_KEPT`] of them with at most [`CHANGE_BYTES`] of text.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ChangeLog {
     changes: BTreeMap<(u64, Id), Change>,
     /// The version of each message's change.
@@ -125,6 +125,8 @@ mod tests {
             at: id,
             reply_to: None,
             edited_at: Some(1),
+            bot: false,
+            alias: None,
         };
         Change { version, head: Id::new(7, head), row: message.into() }
     }

@@ -22,6 +22,8 @@ pub enum ClientFrame {
         nonce: Nonce,
         /// As typed.
         text: String,
+        /// The name that a program shows after its own, as given.
+        alias: Option<String>,
         /// The message that it answers.
         reply_to: Option<Id>,
     },
@@ -51,11 +53,11 @@ pub enum ClientFrame {
         /// Whether the window is visible.
         visible: bool,
     },
-    /// Is anybody there?
+    /// Asks for a `pong`: a sign that the server is alive.
     Ping,
 }
 
-/// What was received is not a frame of this protocol.
+/// The text received is not a frame of this protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a frame of this protocol")]
 pub struct Malformed {
@@ -78,6 +80,8 @@ struct Raw<'a> {
     reply_to: Option<&'a serde_json::value::RawValue>,
     #[serde(default)]
     text: Option<&'a serde_json::value::RawValue>,
+    #[serde(default, rename = "as")]
+    alias: Option<&'a serde_json::value::RawValue>,
     #[serde(default)]
     active: Option<&'a serde_json::value::RawValue>,
     #[serde(default)]
@@ -127,7 +131,8 @@ impl Raw<'_> {
             None => None,
             Some(id) => Some(read(id)?),
         };
-        Some(ClientFrame::Message { nonce: nonce?, text: read(self.text?)?, reply_to })
+        let alias = self.alias.and_then(read::<Option<String>>).flatten();
+        Some(ClientFrame::Message { nonce: nonce?, text: read(self.text?)?, reply_to, alias })
     }
 
     fn edit(&self, nonce: Option<Nonce>) -> Option<ClientFrame> {
@@ -144,7 +149,7 @@ fn read<'a, T: Deserialize<'a>>(value: &'a serde_json::value::RawValue) -> Optio
 #[serde(try_from = "String", into = "String")]
 pub struct Nonce(String);
 
-/// What was given is not a nonce.
+/// The text is not a nonce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a nonce is 1 to 64 of A-Z, a-z, 0-9, _ and -")]
 pub struct InvalidNonce;
@@ -197,15 +202,20 @@ mod tests {
         );
         assert_eq!(
             parse(r#"{"type":"message","nonce":"a-1","text":"\u0068alo"}"#),
-            ClientFrame::Message { nonce: "a-1".parse().unwrap(), text: "halo".into(), reply_to: None }
+            ClientFrame::Message { nonce: "a-1".parse().unwrap(), text: "halo".into(), reply_to: None, alias: None }
         );
         assert_eq!(
             parse(r#"{"type":"message","nonce":"a","text":"ya","reply_to":"7-40"}"#),
-            ClientFrame::Message { nonce: "a".parse().unwrap(), text: "ya".into(), reply_to: Some(Id::new(7, 40)) }
+            ClientFrame::Message {
+                nonce: "a".parse().unwrap(),
+                text: "ya".into(),
+                reply_to: Some(Id::new(7, 40)),
+                alias: None
+            }
         );
         assert_eq!(
             parse(r#"{"type":"message","nonce":"a","text":"ya","reply_to":null}"#),
-            ClientFrame::Message { nonce: "a".parse().unwrap(), text: "ya".into(), reply_to: None }
+            ClientFrame::Message { nonce: "a".parse().unwrap(), text: "ya".into(), reply_to: None, alias: None }
         );
         assert_eq!(
             parse(r#"{"type":"edit","nonce":"a","id":"7-42","text":"halo!"}"#),
@@ -214,6 +224,15 @@ mod tests {
         assert_eq!(
             parse(r#"{"type":"delete","nonce":"a","id":"7-42"}"#),
             ClientFrame::Delete { nonce: "a".parse().unwrap(), id: Id::new(7, 42) }
+        );
+        assert_eq!(
+            parse(r#"{"type":"message","nonce":"a","text":"x","as":"Deploy"}"#),
+            ClientFrame::Message {
+                nonce: "a".parse().unwrap(),
+                text: "x".into(),
+                reply_to: None,
+                alias: Some("Deploy".into())
+            }
         );
         assert_eq!(parse(r#"{"type":"typing","active":true}"#), ClientFrame::Typing { active: true });
         assert_eq!(parse(r#"{"type":"attention","visible":false}"#), ClientFrame::Attention { visible: false });

@@ -36,9 +36,10 @@ impl Membership {
         nonce: Nonce,
         text: Text,
         reply_to: Option<Id>,
+        alias: Option<String>,
     ) -> impl Future<Output = Result<Id, PublishError>> + Send + use<> {
         let (room, person) = (self.room.clone(), self.person.clone());
-        async move { room.publish(person, nonce, text, reply_to).instrument(spans::saying()).await }
+        async move { room.publish(person, nonce, text, reply_to, alias).instrument(spans::publish()).await }
     }
 
     /// Edits or deletes a message of this person. Returns its id; does nothing if the nonce was used for the same before.
@@ -93,18 +94,24 @@ impl Membership {
 }
 
 impl Room {
-    async fn publish(
+    /// Publishes a message of a person who owns their name, in the room or not. Returns its id; the first one if the nonce was
+    /// used for the same message before.
+    ///
+    /// # Errors
+    /// See [`PublishError`].
+    pub async fn publish(
         &self,
         person: Person,
         nonce: Nonce,
         text: Text,
         reply_to: Option<Id>,
+        alias: Option<String>,
     ) -> Result<Id, PublishError> {
         let trace = TraceParent::current();
-        let post = Post { incarnation: self.state.status().incarnation, person, nonce, text, reply_to, trace };
+        let post = Post { incarnation: self.state.status().incarnation, person, nonce, text, reply_to, alias, trace };
         let published = timeout(CALL_DEADLINE, self.backplane.publish(post)).await;
         let published = published.unwrap_or(Err(Unavailable.into()));
-        spans::said(published.as_ref().map_err(PublishError::name));
+        spans::record_publish(published.as_ref().map_err(PublishError::name));
         match published {
             Ok(id) => self.state.acknowledge(id),
             Err(error) => self.note_refusal(error),

@@ -27,7 +27,7 @@ use super::{
 use crate::{
     backplane::{Cursor, Page, Unavailable},
     protocol::{Id, Row, ServerFrame},
-    session::SignedIn,
+    session::Caller,
 };
 
 /// Pages in the cache: the newest in some sizes, and those before them. Each has at most twice [`PAGE_BYTES`].
@@ -90,7 +90,7 @@ pub fn pages() -> HistoryPages {
 /// `GET /api/messages`.
 pub async fn list(
     State(web): State<Web>,
-    SignedIn { person, .. }: SignedIn,
+    Caller(person): Caller,
     PeerIp(peer): PeerIp,
     headers: HeaderMap,
     query: Result<Query<HistoryQuery>, QueryRejection>,
@@ -214,6 +214,8 @@ mod tests {
             from: "a".into(),
             text: text.into(),
             at: n,
+            bot: false,
+            alias: None,
             reply_to: None,
             edited_at: None,
         };

@@ -42,6 +42,7 @@ struct Sending<'a> {
     nonce_memory_us: u64,
     every_us: u64,
     ahead_us: u64,
+    bot: bool,
 }
 
 #[derive(Deserialize)]
@@ -112,7 +113,7 @@ impl RedisBackplane {
         nonce: &'a Nonce,
         fingerprint: String,
     ) -> Sending<'a> {
-        let pace = self.policy.messages.pace();
+        let pace = self.policy.messages_of(&person.session).pace();
         Sending {
             incarnation: incarnation.as_str(),
             session: person.session.as_str(),
@@ -122,6 +123,7 @@ impl RedisBackplane {
             nonce_memory_us: u64::try_from(NONCE_MEMORY.as_micros()).unwrap_or(u64::MAX),
             every_us: pace.every / 1000,
             ahead_us: pace.ahead / 1000,
+            bot: person.session.is_bot(),
         }
     }
 

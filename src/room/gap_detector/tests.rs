@@ -56,6 +56,8 @@ impl Room {
             from: String::new(),
             text: String::new(),
             at: 0,
+            bot: false,
+            alias: None,
             reply_to: None,
             edited_at: None,
         };

@@ -12,6 +12,8 @@ fn message(epoch: u64, n: u64) -> EncodedMessage {
             from: "sari".into(),
             text: "halo".into(),
             at: n,
+            bot: false,
+            alias: None,
             reply_to: None,
             edited_at: None,
         }

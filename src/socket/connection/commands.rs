@@ -8,6 +8,7 @@ use std::{
 use super::{Connection, Disconnect, RoomReply, farewell};
 use crate::{
     backplane::NewState,
+    name::{Name, NameError},
     protocol::{Bye, ClientFrame, CloseCode, ErrorCode, Id, Malformed, Nonce, ServerFrame, Text, TextError},
     room::{Attention, Recipient},
     socket::{frame_reader::Inbound, transport::Transport},
@@ -17,8 +18,8 @@ use crate::{
 
 /// What a person sends to the room.
 enum Submission {
-    /// A message, and what it answers.
-    Message(Text, Option<Id>),
+    /// A message, what it answers, and the name that a program shows after its own.
+    Message { text: Text, reply_to: Option<Id>, alias: Option<String> },
     /// A change of a message.
     Change(Id, NewState),
 }
@@ -27,7 +28,7 @@ impl Submission {
     /// The bytes of its text, as clients are sent it.
     fn bytes(&self) -> usize {
         match self {
-            Self::Message(text, _) | Self::Change(_, NewState::Edited(text)) => text.encoded_len(),
+            Self::Message { text, .. } | Self::Change(_, NewState::Edited(text)) => text.encoded_len(),
             Self::Change(_, NewState::Deleted) => 0,
         }
     }
@@ -87,8 +88,12 @@ impl Connection {
                 }
                 Ok(())
             }
-            ClientFrame::Message { nonce, text, reply_to } => {
-                self.submit(transport, nonce, Text::parse(&text).map(|text| Submission::Message(text, reply_to)))
+            ClientFrame::Message { nonce, text, reply_to, alias } => {
+                let Ok(alias) = self.alias(alias) else {
+                    return self.refuse(transport, ErrorCode::BadFrame, Some(&nonce), None);
+                };
+                let message = Text::parse(&text).map(|text| Submission::Message { text, reply_to, alias });
+                self.submit(transport, nonce, message)
             }
             ClientFrame::Edit { nonce, id, text } => {
                 let edit = Text::parse(&text).map(|text| Submission::Change(id, NewState::Edited(text)));
@@ -100,6 +105,12 @@ impl Connection {
             ClientFrame::Typing { active } => self.note_typing(transport, active),
             ClientFrame::Attention { visible } => self.note_attention(transport, visible),
         }
+    }
+
+    /// Returns the name that a program shows after its own; other people have none.
+    fn alias(&self, alias: Option<String>) -> Result<Option<String>, NameError> {
+        let alias = alias.filter(|_| self.person.session.is_bot()).map(|alias| Name::parse(&alias)).transpose()?;
+        Ok(alias.map(|name| name.shown().to_owned()))
     }
 
     fn join(&mut self, transport: &Arc<Transport>, since: Option<Id>) -> Result<(), Disconnect> {
@@ -132,7 +143,9 @@ impl Connection {
             Err(TextError::Empty) => return self.refuse(transport, ErrorCode::Empty, Some(&nonce), None),
             Err(TextError::TooLong) => return self.refuse(transport, ErrorCode::TooLong, Some(&nonce), None),
         };
-        let limits = &self.sockets.0.message_limits;
+        let context = &self.sockets.0;
+        let is_bot = self.person.session.is_bot();
+        let limits = if is_bot { &context.bot_message_limits } else { &context.message_limits };
         if let Err(wait) = limits.admit(&self.person.session, self.address, submission.bytes(), Instant::now()) {
             return self.refuse(transport, ErrorCode::RateLimited, Some(&nonce), Some(wait));
         }
@@ -142,8 +155,8 @@ impl Connection {
         }
         let own_nonce = nonce.clone();
         self.call = Some(match submission {
-            Submission::Message(text, reply_to) => {
-                let published = membership.send_message(nonce, text, reply_to);
+            Submission::Message { text, reply_to, alias } => {
+                let published = membership.send_message(nonce, text, reply_to, alias);
                 Box::pin(async move { RoomReply::Published(own_nonce, published.await) })
             }
             Submission::Change(id, state) => {

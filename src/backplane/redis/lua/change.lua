@@ -23,7 +23,7 @@ if args.window_ms and (args.window_ms == 0 or now_ms > message.at + args.window_
 end
 
 -- A deletion does not wait in slow mode.
-local is_slow = tonumber(redis.call('HGET', rules, 'slow') or '0') * 1000 > args.every_us
+local is_slow = not args.bot and tonumber(redis.call('HGET', rules, 'slow') or '0') * 1000 > args.every_us
 reply = (args.window_ms or not is_slow) and too_early()
 if reply then
   return reply

@@ -1,7 +1,7 @@
 -- The rules of everything that a person sends: who may, once per nonce, at their pace.
 -- KEYS after the room's: the claim of the sender's name, then the time at which their next message is due.
 -- args used: incarnation, session, name_key, nonce, fingerprint, nonce_memory_us, every_us (between two messages; 0 =
---   unlimited), ahead_us (how far messages may be ahead of that).
+--   unlimited), ahead_us (how far messages may be ahead of that), bot (slow mode does not apply).
 local claim, due_at = KEYS[14], KEYS[15]
 -- A nonce has no space, so the last one divides.
 local nonce_key = args.name_key .. ' ' .. args.nonce
@@ -38,7 +38,7 @@ end
 
 -- Microseconds until the sender's turn; 0 takes it. The same algorithm as memory/message_rates.rs.
 local function take_turn()
-  local slow = tonumber(redis.call('HGET', rules, 'slow') or '0') * 1000
+  local slow = args.bot and 0 or tonumber(redis.call('HGET', rules, 'slow') or '0') * 1000
   local every, ahead = args.every_us, args.ahead_us
   if slow > every then
     every, ahead = slow, 0
