@@ -111,6 +111,11 @@ impl FrameReader {
                 }
             }
             Some("message") => Event::Message(ChatMessage::of(frame)),
+            Some("edited") => {
+                let edited_at = frame["edited_at"].as_u64().unwrap_or_default();
+                Event::Edited(string(frame, "id"), string(frame, "text"), edited_at)
+            }
+            Some("removed") => Event::Removed(string(frame, "id")),
             Some("presence") => {
                 self.others.extend(others(&frame["joined"]));
                 for name in others(&frame["left"]) {
