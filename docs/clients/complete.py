@@ -158,10 +158,9 @@ class Client:
         if self.joined and order(frame["head"]) > order(self.since) and not self.join_at: self.join_at = time.monotonic() + 1
     def on_presence(self, frame):
         for what, name in [(what, name) for what in ("joined", "left") for name in frame.get(what, [])]: self.say(f"-- {name} {what}")
-    def on_removed(self, frame): self.say(f"-- message {frame['id']} was deleted")
-    def on_edited(self, frame): self.say(f"-- message {frame['id']} now reads: {frame['text']}")
+    def on_removed(self, frame): self.say(f"-- message {frame['id']} " + ("now reads: " + frame["text"] if "text" in frame else "was deleted"))
+    on_edited = on_removed
     def on_bye(self, frame): self.retry_after = frame.get("retry_after_ms", 0) / 1000
-
     def drop(self, nonce, why=None):
         self.outbox = [entry for entry in self.outbox if entry["nonce"] != nonce]
         self.say(why)
