@@ -39,7 +39,7 @@ async fn wrong_methods_are_405_with_allow(engine: Engine) {
         (Method::POST, "/chat"),
         (Method::GET, "/logout"),
         (Method::POST, "/ws"),
-        (Method::POST, "/api/messages"),
+        (Method::PUT, "/api/messages"),
         (Method::DELETE, "/api/members"),
         (Method::POST, "/healthz"),
         (Method::POST, "/readyz"),
