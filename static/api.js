@@ -16,9 +16,10 @@ export async function fetchMessages(before) {
   return read(`/api/messages?${query}`);
 }
 
-/** Fetches the names of all members, up to 200: { members, count, more }. */
-export async function fetchMembers() {
-  return read("/api/members?limit=200");
+/** Fetches names of members after one, or from the first: { members, count, more }; with `search` those that match it. */
+export async function fetchMembers({ search = "", after, limit = PAGE } = {}) {
+  const query = new URLSearchParams({ ...(search && { search }), ...(after !== undefined && { after }), limit });
+  return read(`/api/members?${query}`);
 }
 
 /** Asks whether the server is there: { isUp }, or { reason, retryAfterMs } where a gateway or the server says why not. */

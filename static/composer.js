@@ -1,6 +1,6 @@
 // The box in which messages are written.
 
-import { Completion } from "./completion.js";
+import { Completion, mentionPrefix } from "./completion.js";
 import { formatCount } from "./texts.js";
 
 /** How long the page says that it takes no files. */
@@ -20,7 +20,7 @@ export function isSendKey({ key, shiftKey, isComposing, keyCode }, touch) {
 
 /**
  * Calls `onSend` with a text to send, `onTyping` and `onStop` while one is written; `getNames` returns the names that
- * Tab completes.
+ * Tab completes, or a promise of those that begin with a prefix.
  */
 export class Composer {
   #form;
@@ -80,6 +80,12 @@ export class Composer {
     this.#box.focus({ preventScroll: true });
   }
 
+  /** Inserts a text at the caret, and moves the focus here. */
+  insert(text) {
+    this.focus();
+    this.#replace(this.#box.selectionStart, this.#box.selectionEnd, text);
+  }
+
   /** The server may allow another length than the one in the page. */
   set maxLength(maxLength) {
     this.#maxLength = maxLength;
@@ -99,9 +105,17 @@ export class Composer {
   }
 
   /** Tab completes a name where one matches, and moves the focus elsewhere. */
-  #complete(event) {
+  async #complete(event) {
     const { value: text, selectionStart: caret, selectionEnd } = this.#box;
-    const next = caret === selectionEnd ? this.#completion.next({ text, caret }, this.getNames()) : null;
+    const prefix = caret === selectionEnd ? mentionPrefix(text, caret) : null;
+    if (prefix === null) return;
+    let names = this.#completion.continues({ text, caret }) ? [] : this.getNames(prefix);
+    if (names instanceof Promise) {
+      event.preventDefault();
+      names = await names;
+      if (this.#box.value !== text || this.#box.selectionStart !== caret) return;
+    }
+    const next = this.#completion.next({ text, caret }, names);
     if (!next) return;
     event.preventDefault();
     this.#replace(next.start, next.end, next.insert);

@@ -1,16 +1,12 @@
 // Entry point of the room's page: creates the parts and connects them.
 
-import * as alerts from "./alerts.js";
 import * as api from "./api.js";
 import { Announcer } from "./announcer.js";
 import { Hues } from "./avatar.js";
 import { Backoff } from "./backoff.js";
-import { ChannelLocks } from "./channel_locks.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { Conversation } from "./conversation.js";
-import { copyAsText } from "./copying.js";
-import { MentionAlerts } from "./mention_alerts.js";
 import { MuteList } from "./mute_list.js";
 import { Outbox } from "./outbox.js";
 import { OutboxView } from "./outbox_view.js";
@@ -31,11 +27,11 @@ import { TimelineView } from "./timeline_view.js";
 import { TimelineWindow } from "./timeline_window.js";
 import { TypingNotifier, showTyping } from "./typing.js";
 import { UnreadTracker } from "./unread.js";
-import { isOutdated } from "./version.js";
 import { fitToViewport } from "./viewport.js";
 
 const MAX_LISTED_PEOPLE = 200;
 const MAX_FETCHES = 3;
+const MAX_COMPLETIONS = 20;
 /** Pages of history that are loaded at most to find the first unread message. */
 const MAX_UNREAD_PAGES = 20;
 /** How often the day and the time zone are looked at. */
@@ -176,7 +172,7 @@ function handleMessage(message) {
   const isMuted = mutes.has(message.from);
   if (!isMuted) unread.add(message);
   if (unread.present) readMarker.advance(message.id);
-  if (!isMuted && mentionsName(message.text, you)) mentionAlerts.add(message);
+  if (!isMuted && mentionsName(message.text, you)) mentionAlerts?.add(message);
 }
 
 /** The connection was lost for a while: the messages that a welcome brings are marked as unread, also in front of the user. */
@@ -186,11 +182,13 @@ function markMissed(lastId, { messages }) {
 }
 
 const announcer = new Announcer({ region: part("announcer"), texts });
-copyAsText(part("timeline"), document);
 
 const lastReadId = readMarker.id;
 scroll.onChange = updatePresent;
 
+/** Loaded in all tabs once one of the boxes is ticked. */
+let alerts = null;
+let mentionAlerts = null;
 const boxes = { notices: part("prefer-notices"), sound: part("prefer-sound"), notify: part("prefer-notify") };
 const preferences = new Preferences({
   boxes,
@@ -199,22 +197,27 @@ const preferences = new Preferences({
   defaults: { notices: true, sound: false, notify: false },
   onChange: (name, value) => {
     if (name === "notices") scroll.preserve(() => (document.body.dataset.presenceNotices = value ? "on" : "off"));
+    else if (value) startAlerts();
   },
 });
 // Alerts.
 
-const mentionAlerts = new MentionAlerts({
-  channel: new BroadcastChannel("ruang.alerts"),
-  isInFront,
-  alert: ({ from, text }, count) => {
-    if (preferences.get("sound")) alerts.playSound();
-    if (preferences.get("notify")) showNotification(from, text, count);
-  },
-});
+async function startAlerts() {
+  alerts ??= Promise.all([import("./alerts.js"), import("./mention_alerts.js")]);
+  const { MentionAlerts } = (await alerts)[1];
+  mentionAlerts ??= new MentionAlerts({ channel: new BroadcastChannel("ruang.alerts"), isInFront, alert });
+  return (await alerts)[0];
+}
+
+async function alert({ from, text }, count) {
+  if (preferences.get("sound")) (await startAlerts()).playSound();
+  if (preferences.get("notify")) await showNotification(from, text, count);
+}
 
 async function showNotification(from, text, count) {
   const [title, body] = count > 1 ? [formatCount(texts, texts.mentions, count), `${from}: ${text}`] : [from, text];
-  if (!(await alerts.notify(title, body, document.querySelector("link[rel=icon]").href))) refuseNotifications();
+  const { notify } = await startAlerts();
+  if (!(await notify(title, body, document.querySelector("link[rel=icon]").href))) refuseNotifications();
 }
 
 /** The box shows what the browser allows, also where that was changed later. */
@@ -225,14 +228,16 @@ function refuseNotifications() {
 
 async function checkNotifications() {
   if (!preferences.get("notify")) return;
-  if (!alerts.isPermitted()) refuseNotifications();
-  else await alerts.prepare();
+  const { isPermitted, prepare } = await startAlerts();
+  if (!isPermitted()) refuseNotifications();
+  else await prepare();
 }
 
 boxes.notify.addEventListener("change", async () => {
   part("notify-refused").hidden = true;
   if (!boxes.notify.checked) return;
-  if (await alerts.requestPermission()) await alerts.prepare();
+  // Asked for at once: browsers require the gesture of the user.
+  if ((await globalThis.Notification?.requestPermission()) === "granted") await (await startAlerts()).prepare();
   else refuseNotifications();
 });
 checkNotifications();
@@ -241,7 +246,7 @@ checkNotifications();
 
 const tabOutbox = new TabOutbox({
   // Over http there are no Web Locks.
-  locks: navigator.locks ?? new ChannelLocks(),
+  locks: navigator.locks ?? new (await import("./channel_locks.js")).ChannelLocks(),
   storage: local,
   session,
   prefix: `ruang.outbox/${person}/`,
@@ -262,7 +267,8 @@ addEventListener("beforeunload", (event) => {
 // The connection.
 
 const presence = new Presence();
-const people = new PeopleView({ document, you, texts, mutes, hues });
+const openCrowd = async () => new (await import("./crowd.js")).Crowd({ fetchMembers: api.fetchMembers });
+const people = new PeopleView({ document, you, texts, mutes, hues, openCrowd });
 timelineView.onHue = (name) => people.recolour(name);
 addPanels(document);
 const status = new StatusLine({ document, texts });
@@ -275,7 +281,21 @@ mutes.onChange = () => {
 };
 watchKey(keys.muted, () => mutes.reload());
 watchKey(keys.preferences, () => preferences.reload());
-composer.getNames = () => (presence.sortedNames(you, texts.lang) ?? []).filter((name) => name !== you);
+composer.getNames = (prefix) => {
+  const names = presence.sortedNames(you, texts.lang);
+  if (names) return names.filter((name) => name !== you);
+  // After a completed name, Tab leaves the box.
+  return prefix.endsWith(" ") ? [] : searchNames(prefix);
+};
+
+/** In a crowd only the server knows all names. */
+async function searchNames(search) {
+  try {
+    return (await api.fetchMembers({ search, limit: MAX_COMPLETIONS })).members.filter((name) => name !== you);
+  } catch {
+    return [];
+  }
+}
 
 let welcomes = 0;
 /** When the last frame came before the connection was lost. */
@@ -318,6 +338,14 @@ async function afterWelcome({ limits }) {
   if (welcomes > 1 && (await isOutdated())) offerNewVersion();
 }
 
+async function isOutdated() {
+  try {
+    return await (await import("./version.js")).isOutdated();
+  } catch {
+    return false;
+  }
+}
+
 /** Reloads only for a developer (`make page`); everybody else decides when to reload. */
 function offerNewVersion() {
   if (location.hash === "#live") location.reload();
@@ -353,7 +381,7 @@ async function showPeople() {
   isFetching = true;
   try {
     for (let n = 0; n < MAX_FETCHES && !presence.names && presence.count <= MAX_LISTED_PEOPLE; n += 1) {
-      await presence.refresh(api.fetchMembers);
+      await presence.refresh(() => api.fetchMembers({ limit: MAX_LISTED_PEOPLE }));
     }
   } catch {
     // The next change fetches again.
@@ -381,6 +409,55 @@ outboxView.onDiscard = (nonce) => {
   composer.focus();
 };
 
+// The menus of messages.
+
+const actions = {
+  document,
+  you,
+  texts,
+  mutes,
+  mention: (name) => {
+    // The sheet of people covers the box.
+    if (document.body.classList.contains("people-shown")) part("people-close").click();
+    composer.insert(`@${name} `);
+  },
+  // What had the focus may be hidden now.
+  rest: () => document.activeElement?.offsetParent || part("scroll").focus({ preventScroll: true }),
+};
+
+async function openMessageMenu(element, at) {
+  const message = timelineView.messageOf(element);
+  if (message && !message.removed) (await import("./actions.js")).showMessageMenu(message, at, actions);
+}
+
+async function openPersonMenu({ dataset: { name } }, at) {
+  if (name !== you) (await import("./actions.js")).showPersonMenu(name, at, actions);
+}
+
+part("timeline").addEventListener("click", ({ target }) => {
+  const at = target.closest(".more");
+  if (at) openMessageMenu(at.closest("li"), at);
+});
+part("members").addEventListener("click", ({ target }) => {
+  const row = target.closest("li");
+  if (row) openPersonMenu(row, row);
+});
+
+/** The other ways to a menu, and copying, are loaded at the first sign of a reader who may want them. */
+let isWarm = false;
+let press = null;
+async function warmUp(event) {
+  if (event.type === "pointerdown") press = event;
+  if (isWarm) return;
+  isWarm = true;
+  const [menus, { copyAsText }] = await Promise.all([import("./row_menu.js"), import("./copying.js"), import("./actions.js")]);
+  copyAsText(part("timeline"), document);
+  menus.addLongPress(part("timeline"), openMessageMenu, press);
+  menus.addMessageKeys(part("scroll"), { open: openMessageMenu, leave: () => composer.focus() });
+}
+for (const event of ["pointerover", "pointerdown", "focusin"]) part("scroll").addEventListener(event, warmUp, { passive: true });
+for (const event of ["pointerup", "pointercancel"]) addEventListener(event, () => (press = null));
+
 // Events of the browser.
 
 const checkConnection = () => connection.check();
@@ -391,7 +468,7 @@ for (const event of ["pointerdown", "keydown", "input"]) addEventListener(event,
 function handleFront() {
   updatePresent();
   if (!isInFront()) return;
-  mentionAlerts.clear();
+  mentionAlerts?.clear();
   checkNotifications();
 }
 for (const event of ["focus", "blur"]) addEventListener(event, handleFront);

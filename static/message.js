@@ -3,7 +3,7 @@
 
 import { fillAvatar } from "./avatar.js";
 import { showTime } from "./clock.js";
-import { createButton, createElement, doNotTranslate } from "./element.js";
+import { createButton, createElement, createMenuButton, doNotTranslate } from "./element.js";
 import { isEmojiOnly, isLong, parseText } from "./rich_text.js";
 
 /** Creates the element of a message. */
@@ -74,6 +74,7 @@ function enhance(element, message, { you, texts }) {
   element.classList.toggle("to-you", text.querySelector("mark") !== null);
   element.classList.toggle("emoji-only", isEmojiOnly(message.text));
   if (isLong(message.text)) addFold(element, text, texts);
+  element.append(createMenuButton(texts.menu));
 }
 
 function createNode(part) {

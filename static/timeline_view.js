@@ -52,6 +52,11 @@ export class TimelineView {
     return rows;
   }
 
+  /** Returns the message that an element shows, if it shows one. */
+  messageOf(element) {
+    return this.#rows.get(element)?.message;
+  }
+
   insert(row, next) {
     const element = this.#create(row);
     this.#keep(row, element);
