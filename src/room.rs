@@ -3,7 +3,7 @@
 //! One task, the `hub`, follows the backplane's events and passes encoded frames to the connections. Its decisions are made by
 //! plain state machines: `lease` (heartbeats, synchronisation, dead instances, draining), `gap_detector` (which event is
 //! next), `history_cache` (the newest messages), `roster` (people in the room), `local_members` (people of this instance),
-//! `moderation_state`, `typing`. Other modules use [`Room`] and [`Membership`].
+//! `typing`. Other modules use [`Room`] and [`Membership`].
 
 mod fanout;
 mod gap_detector;
@@ -12,8 +12,8 @@ mod hub;
 mod hub_state;
 mod lease;
 mod local_members;
+mod machine;
 mod membership;
-mod moderation_state;
 mod recipient;
 mod roster;
 mod typing;
@@ -24,6 +24,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use rand::{SeedableRng, rngs::StdRng};
 use tokio::{
     sync::{broadcast, mpsc, oneshot},
     time::{Instant, timeout, timeout_at},
@@ -34,6 +35,7 @@ pub use self::{
     fanout::Attention,
     hub::JoinError,
     hub_state::Ending,
+    machine::{Machine, ThisMachine},
     membership::Membership,
     recipient::{Farewell, Recipient},
 };
@@ -67,7 +69,7 @@ const TYPING_AT_MOST: usize = 200;
 const COMMANDS_WAITING: usize = 1024;
 
 /// The room's settings.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// How long a person without a connection stays in the room.
     pub leave_grace: Duration,
@@ -77,6 +79,8 @@ pub struct Options {
     pub name_hold: Duration,
     /// The age at which messages expire.
     pub history_age: Option<Duration>,
+    /// The names of programs, which clients mark.
+    pub bots: Vec<String>,
     /// The limits that clients are told.
     pub limits: Limits,
 }
@@ -104,13 +108,18 @@ pub struct MembersPage {
 impl Room {
     /// Opens the room: starts a hub on the current runtime.
     pub fn open(backplane: Arc<dyn Backplane>, options: Options) -> Self {
+        Self::open_on(Arc::new(ThisMachine), backplane, options)
+    }
+
+    /// Opens the room on a machine: starts a hub there.
+    pub fn open_on(machine: Arc<dyn Machine>, backplane: Arc<dyn Backplane>, options: Options) -> Self {
         let (commands, received) = mpsc::channel(COMMANDS_WAITING);
-        let incarnation = IncarnationId::random();
-        let state = Arc::new(HubState::new(incarnation.clone()));
+        let incarnation = IncarnationId::draw(&mut StdRng::from_seed(machine.seed()));
+        let state = Arc::new(HubState::new(incarnation));
         let failed = CancellationToken::new();
-        let fanout = Fanout::start(&failed);
-        let hub = Hub::new(Arc::clone(&backplane), options, incarnation, Arc::clone(&state), received, fanout);
-        spawn_watched(failed.clone(), hub.run());
+        let fanout = Fanout::start(&*machine, &failed);
+        let hub = Hub::new(Arc::clone(&machine), Arc::clone(&backplane), options, Arc::clone(&state), received, fanout);
+        spawn_watched(&*machine, failed.clone(), hub.run());
         Self { commands, state, backplane, failed }
     }
 
@@ -237,7 +246,7 @@ impl Room {
 
     /// The rules in force.
     pub fn rules(&self) -> Rules {
-        self.state.view().moderation.rules.clone()
+        self.state.view().rules.clone()
     }
 
     /// The newest messages of a person, by their name as shown, oldest first: those in the cache.

@@ -3,6 +3,7 @@
 mod access_log;
 mod assets;
 mod avatar;
+mod bots;
 mod chat;
 mod compression;
 mod error;
@@ -44,7 +45,9 @@ use parking_lot::Mutex;
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
 
 pub use self::privacy::Retention;
-use self::{chat::Timelines, history::HistoryPages, locale::Locale, operator::OperatorAuth, reads::ReadLimits};
+use self::{
+    bots::BotDoor, chat::Timelines, history::HistoryPages, locale::Locale, operator::OperatorAuth, reads::ReadLimits,
+};
 use crate::{
     address::limit_key,
     origin::{PostRefusal, SitePolicy},
@@ -52,7 +55,7 @@ use crate::{
     queue_memory::QueueMemory,
     rate::{KeyedLimiter, Rate},
     room::Room,
-    session::{Sessions, SignInGate},
+    session::{GuessGate, Sessions, SignInGate},
     settings::Secret,
 };
 
@@ -70,6 +73,8 @@ pub struct Options {
     pub sign_ins_per_minute: u32,
     /// The limits of sign-ins over all instances.
     pub sign_in_gate: SignInGate,
+    /// The limits of guesses of the operator's secrets.
+    pub guess_gate: GuessGate,
     /// Pages of 50 entries that a session may read per second; 0 = unlimited.
     pub reads_per_second: u32,
     /// The bytes that wait for slow clients.
@@ -93,6 +98,7 @@ impl Default for Options {
         Self {
             sign_ins_per_minute: 30,
             sign_in_gate: SignInGate::default(),
+            guess_gate: GuessGate::default(),
             reads_per_second: 10,
             queue_memory: Arc::new(QueueMemory::new(64 * 1024 * 1024)),
             retention,
@@ -111,6 +117,7 @@ pub struct Web {
     page_errors: Arc<Mutex<KeyedLimiter<IpAddr>>>,
     address_warnings: Arc<Mutex<KeyedLimiter<()>>>,
     sign_in_gate: SignInGate,
+    guess_gate: GuessGate,
     reads: Arc<ReadLimits>,
     history_pages: Arc<HistoryPages>,
     timelines: Arc<Timelines>,
@@ -128,7 +135,7 @@ impl Web {
         let address_warnings = Arc::new(Mutex::new(KeyedLimiter::new(ADDRESS_WARNINGS, 1)));
         let page_errors = Arc::new(Mutex::new(KeyedLimiter::new(page_error::RATE, ADDRESSES)));
         let operator = options.operator_token.map(|token| Arc::new(OperatorAuth::new(token, site.is_https())));
-        let Options { sign_in_gate, retention, queue_memory, .. } = options;
+        let Options { sign_in_gate, guess_gate, retention, queue_memory, .. } = options;
         chat::prepare();
         Self {
             room,
@@ -138,6 +145,7 @@ impl Web {
             page_errors,
             address_warnings,
             sign_in_gate,
+            guess_gate,
             reads: Arc::new(ReadLimits::new(options.reads_per_second)),
             history_pages: Arc::new(history::pages()),
             timelines: Arc::new(chat::timelines()),
@@ -172,7 +180,7 @@ impl Web {
         error::refused_post(locale, &refusal)
     }
 
-    /// Counts a sign-in of a person or the operator.
+    /// Counts a sign-in.
     ///
     /// # Errors
     /// How long the client has to wait.
@@ -205,7 +213,7 @@ pub fn router(web: Web) -> Router {
         .route("/", get(sign_in::form).post(sign_in::submit))
         .route("/chat", get(chat::show))
         .route("/privacy", get(privacy::show))
-        .route("/api/messages", get(history::list))
+        .route("/api/messages", get(history::list).post(bots::submit))
         .route("/api/members", get(members::list))
         .merge(operator)
         .route_layer(middleware::from_fn_with_state(web.clone(), reads::limit));
@@ -223,6 +231,7 @@ pub fn layers(router: Router, sessions: &Sessions, site: &SitePolicy, queue_memo
     // The last is the outermost.
     router
         .fallback(error::not_found)
+        .layer(middleware::from_fn_with_state(BotDoor::new(sessions.clone(), site.clone()), bots::authenticate))
         .layer(sessions.layer())
         .layer(middleware::map_response(error::session_unsaved))
         .layer(RequestBodyLimitLayer::new(FRAME_BYTES))

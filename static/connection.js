@@ -23,7 +23,7 @@ const WAKE_MS = 8_000;
 
 const SESSION_ENDED = 4001;
 const RESTART = 1012;
-/** The server found a fault in what this page sent, or speaks a later protocol: the current page may do better. */
+/** The server refused a frame of this page, or speaks a later protocol: the current page may do better. */
 const FAULT_CODES = new Set([1002, 1003, 1007, 1008, 1009]);
 /** A reason is shown from this failure on: the first may be chance. */
 const FAILURES_TO_EXPLAIN = 2;
@@ -56,7 +56,7 @@ export class Connection {
   /** Why the session has ended, as the server says. */
   #cause = null;
   #isUnsubscribed = false;
-  /** The server gathers frames for a page that nobody looks at. */
+  /** The server batches frames for a hidden page. */
   #takesAttention = false;
   #hasEnded = false;
   /** The first socket needs no probe: the page itself has just been loaded. */

@@ -26,6 +26,7 @@ export class PeopleView {
   #openCrowd;
   #names = null;
   #timer;
+  #bots = new Set();
 
   constructor({ document, you, texts, mutes, hues, openCrowd }) {
     const part = (id) => document.getElementById(id);
@@ -44,6 +45,11 @@ export class PeopleView {
     this.#parts.more.addEventListener("click", () => this.#crowd.loadMore());
     this.#parts.search.addEventListener("input", () => this.#handleSearch());
     part("clear-search").addEventListener("click", () => this.#clearSearch());
+  }
+
+  /** The names of programs, which have a mark. */
+  set bots(names) {
+    this.#bots = new Set(names);
   }
 
   show(presence) {
@@ -113,6 +119,7 @@ export class PeopleView {
   #createItem(name) {
     const label = doNotTranslate(createElement("bdi", "", name));
     const item = createElement("li", "", createAvatar(name, this.#hues.of(name)), label);
+    if (this.#bots.has(name)) item.append(createElement("span", "bot", this.#texts.bot));
     item.dataset.name = name;
     if (name === this.#you) {
       item.append(createElement("span", "quiet", this.#texts.you));

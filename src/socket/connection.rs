@@ -57,7 +57,8 @@ pub(super) struct Connection {
     room: Room,
     sessions: Sessions,
     person: Person,
-    session: SessionId,
+    /// None: a program, which has a token in place of a session.
+    session: Option<SessionId>,
     /// Whether the session is known to have joined; until then it lives for minutes only.
     has_joined: bool,
     /// The client's address, as limits count it.
@@ -83,7 +84,8 @@ pub(super) struct Connection {
 /// A client whose session was looked up.
 pub(super) struct AuthenticatedClient {
     pub(super) person: Person,
-    pub(super) id: SessionId,
+    /// None: a program.
+    pub(super) id: Option<SessionId>,
     /// Whether it has joined before.
     pub(super) has_joined: bool,
     /// The client's address, as limits count it.
@@ -98,7 +100,7 @@ struct Io {
     transport: Arc<Transport>,
 }
 
-/// What a call of the room returns.
+/// The reply to a call of the room.
 enum RoomReply {
     Joined(Result<Membership, JoinError>),
     Rejoined(Result<(), Unavailable>),
@@ -174,9 +176,11 @@ impl Connection {
         tracing::debug!(?session, "socket open");
         let end = self.serve(&mut io).await;
         let mut cause = None;
-        if end == farewell(Bye::SessionEnded) {
+        if end == farewell(Bye::SessionEnded)
+            && let Some(id) = &self.session
+        {
             // It may exist: a session that only lost its name would be refused at every join.
-            let (found, deleted) = (self.session_end(), self.sessions.delete(&self.session));
+            let (found, deleted) = (self.session_end(), self.sessions.delete(id));
             // Boxed: every connection would reserve memory for it.
             (cause, _) = Box::pin(async { tokio::join!(found, deleted) }).await;
         }
@@ -251,13 +255,18 @@ impl Connection {
     /// disconnected.
     fn charge(&mut self, size: ReadSize) -> Result<(), Disconnect> {
         let now = Instant::now();
-        if let Some(pause) = self.limits.charge_input(self.sockets.0.inbound_pace, size.frames, size.bytes, now) {
+        if let Some(pause) = self.limits.charge_input(self.inbound_pace(), size.frames, size.bytes, now) {
             if self.limits.is_one_pause_too_many(pause, now) {
                 return Err(farewell(Bye::Policy));
             }
             self.timers.pause(pause, now);
         }
         Ok(())
+    }
+
+    fn inbound_pace(&self) -> InboundPace {
+        let context = &self.sockets.0;
+        if self.person.session.is_bot() { context.bot_inbound_pace } else { context.inbound_pace }
     }
 
     async fn handle_event(&mut self, transport: &Transport, event: TransportEvent) -> Result<(), Disconnect> {
@@ -309,6 +318,9 @@ impl Connection {
                 let (code, retry_after) = match error {
                     PublishError::Ended => return Err(farewell(Bye::SessionEnded)),
                     PublishError::BadNonce => (ErrorCode::BadNonce, None),
+                    PublishError::NotYours => (ErrorCode::NotYours, None),
+                    PublishError::TooLate => (ErrorCode::TooLate, None),
+                    PublishError::Gone => (ErrorCode::Gone, None),
                     PublishError::Limited(wait) => (ErrorCode::RateLimited, Some(wait)),
                     PublishError::Fenced | PublishError::Unavailable(_) => (ErrorCode::Unavailable, None),
                 };
@@ -352,7 +364,8 @@ impl Connection {
     }
 
     fn check_session(&mut self) {
-        let (sessions, id, has_joined) = (self.sessions.clone(), self.session, self.membership.is_some());
+        let Some(id) = self.session else { return };
+        let (sessions, has_joined) = (self.sessions.clone(), self.membership.is_some());
         self.session_check.get_or_insert_with(|| {
             Box::pin(
                 async move { if has_joined { sessions.touch_joined(&id).await } else { sessions.touch(&id).await } },

@@ -35,6 +35,11 @@ pub fn json(status: StatusCode, reason: &str) -> Response {
     (status, Json(serde_json::json!({ "error": reason }))).into_response()
 }
 
+/// A JSON error with a code for programs.
+pub fn json_code(status: StatusCode, code: &str, reason: &str) -> Response {
+    (status, Json(serde_json::json!({ "error": reason, "code": code }))).into_response()
+}
+
 /// The JSON error while the room cannot be reached.
 pub fn json_unavailable() -> Response {
     with_retry_after(json(StatusCode::SERVICE_UNAVAILABLE, "the room cannot be reached"), RETRY_SECONDS)

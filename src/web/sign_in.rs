@@ -171,6 +171,9 @@ impl Web {
 /// Claims the name, then begins the session: a session never has a name that belongs to another one. A second call with the
 /// same tag finds the claim of the first, and begins another session of the same person.
 async fn sign_in(web: &Web, session: &Session, name: &Name, tag: SessionTag) -> Result<(), SignInRefusal> {
+    if web.sessions.bots().reserves(name.key()) {
+        return Err(SignInRefusal::Reserved);
+    }
     match web.room.claim(name.key(), &tag).await {
         Ok(Claim::Mine) => {}
         Ok(Claim::Held { left }) => return Err(SignInRefusal::Held { left }),
@@ -201,10 +204,18 @@ fn redirect_to_room() -> Response {
 #[derive(Clone, Copy)]
 enum SignInRefusal {
     Name(NameError),
-    Held { left: Option<Duration> },
+    Held {
+        left: Option<Duration>,
+    },
     NoCookies,
-    Banned { left: Duration },
-    TooMany { seconds: u64 },
+    /// The name belongs to a program.
+    Reserved,
+    Banned {
+        left: Duration,
+    },
+    TooMany {
+        seconds: u64,
+    },
     Full,
     Unavailable,
 }
@@ -227,7 +238,7 @@ impl SignInRefusal {
         let page = SignInPage::new(locale, typed, Some(&reason));
         match self {
             Self::Name(_) => page.respond(StatusCode::UNPROCESSABLE_ENTITY),
-            Self::Held { .. } => page.respond(StatusCode::CONFLICT),
+            Self::Held { .. } | Self::Reserved => page.respond(StatusCode::CONFLICT),
             Self::NoCookies => page.respond(StatusCode::BAD_REQUEST),
             Self::Banned { .. } => page.respond(StatusCode::FORBIDDEN),
             Self::TooMany { seconds } => {
@@ -246,6 +257,7 @@ impl SignInRefusal {
             Self::Name(_) => "bad_name",
             Self::Held { .. } => "held",
             Self::NoCookies => "no_cookies",
+            Self::Reserved => "reserved",
             Self::Banned { .. } => "banned",
             Self::TooMany { .. } => "too_many",
             Self::Full => "full",
@@ -267,6 +279,7 @@ impl SignInRefusal {
             Self::Name(NameError::Marks) => sign_in.marks,
             Self::Held { left: None } => sign_in.held,
             Self::NoCookies => sign_in.no_cookies,
+            Self::Reserved => sign_in.of_program,
             Self::TooMany { .. } => sign_in.too_many,
             Self::Full => sign_in.full,
             Self::Unavailable => sign_in.unavailable,

@@ -16,6 +16,7 @@ const SLACK_NS: u64 = 50_000_000;
 const SWEEP_NS: u64 = 1_000_000_000;
 
 /// When each person's next message is due, in nanoseconds since a start.
+#[derive(Clone)]
 pub(super) struct MessageRates {
     began: Instant,
     due: HashMap<NameKey, u64>,
@@ -43,6 +44,11 @@ impl MessageRates {
         self.due.insert(name_key.clone(), pace.take(due, now, 1)?);
         Ok(())
     }
+}
+
+/// Whether slow mode is slower than the limit.
+pub(super) fn is_slow(limit: Rate, slow_ms: u64) -> bool {
+    slow_ms.saturating_mul(1_000_000) > limit.pace().every
 }
 
 /// Returns the slower of a limit and one message every so many milliseconds.

@@ -14,6 +14,7 @@ use crate::{
     name::NameKey,
 };
 
+#[derive(Clone)]
 pub(super) struct Presence {
     version: u64,
     people: BTreeMap<NameKey, Holders>,
@@ -23,6 +24,7 @@ pub(super) struct Presence {
 }
 
 /// The name of a person as shown, and the incarnations that hold them.
+#[derive(Clone)]
 struct Holders {
     name: String,
     incarnations: BTreeSet<IncarnationId>,
@@ -103,7 +105,7 @@ impl Presence {
         true
     }
 
-    /// Releases some of the people of a dead incarnation. Returns none once it holds nobody.
+    /// Releases some of the people of a dead incarnation. Returns none once it holds no one.
     pub(super) fn release_some(&mut self, incarnation: &IncarnationId, now: Instant) -> Option<Delta> {
         let held = self.people.iter().filter(|(_, holders)| holders.incarnations.contains(incarnation));
         let some: Vec<NameKey> = held.map(|(name_key, _)| name_key.clone()).take(CHANGES_AT_ONCE).collect();
@@ -168,7 +170,7 @@ impl Presence {
         }
     }
 
-    /// Whether a person's session owns their name or, if nobody does, the incarnation holds them.
+    /// Whether a person's session owns their name or, if no session does, the incarnation holds them.
     pub(super) fn may_act(&self, person: &Person, incarnation: &IncarnationId, now: Instant) -> bool {
         let holders = self.people.get(&person.name_key);
         self.claims.owner(&person.name_key, now) == Some(&person.session)
