@@ -31,13 +31,18 @@ export function showMenu({ document, at, label, title = [], items }) {
   dialog.append(heading, list);
   dialog.setAttribute("aria-label", label);
   dialog.addEventListener("keydown", (event) => handleKey(event, list, dialog));
-  // The backdrop belongs to the dialog.
-  dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close());
+  dialog.addEventListener("click", (event) => isOutside(event, dialog) && dialog.close());
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();
   if (!document.defaultView.matchMedia(NARROW).matches) place(dialog, at.getBoundingClientRect(), document.documentElement);
   list.firstElementChild.focus();
+}
+
+/** The backdrop belongs to the dialog. */
+function isOutside({ target, clientX, clientY }, dialog) {
+  const { left, right, top, bottom } = dialog.getBoundingClientRect();
+  return target === dialog && (clientX < left || clientX > right || clientY < top || clientY > bottom);
 }
 
 function createItem({ label, icon, isDanger = false, run }, dialog) {

@@ -17,7 +17,11 @@ export function addLongPress(list, open, press) {
     const row = target.closest("li");
     if (pointerType !== "touch" || !isPrimary || !row || target.closest("a, button")) return;
     start = { clientX, clientY };
-    timer = setTimeout(() => open(row, row), PRESS_MS - (performance.now() - timeStamp));
+    const fire = () => {
+      swallowClick();
+      open(row, row);
+    };
+    timer = setTimeout(fire, PRESS_MS - (performance.now() - timeStamp));
   };
   list.addEventListener("pointerdown", begin);
   list.addEventListener("pointermove", ({ clientX, clientY }) => {
@@ -29,6 +33,17 @@ export function addLongPress(list, open, press) {
     if (event.pointerType === "touch" && !event.target.closest("a")) event.preventDefault();
   });
   if (press) begin(press);
+}
+
+/** The finger goes up over the menu, which is not a choice. */
+function swallowClick() {
+  const swallow = (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  const end = () => setTimeout(() => removeEventListener("click", swallow, true));
+  addEventListener("click", swallow, true);
+  for (const type of ["pointerup", "pointercancel"]) addEventListener(type, end, { once: true });
 }
 
 /**
