@@ -29,10 +29,27 @@ export function showPersonMenu(name, at, context) {
 }
 
 function messageItems(message, context) {
-  const { you, texts } = context;
-  const items = [{ label: texts.copy, icon: "copy", run: () => copy(message.text, context) }];
+  const { you, texts, can, reply, edit } = context;
+  const items = [];
+  if (can.reply()) items.push({ label: texts.reply, icon: "reply", run: () => reply(message) });
+  items.push({ label: texts.copy, icon: "copy", run: () => copy(message.text, context) });
+  if (can.edit(message)) items.push({ label: texts.edit, icon: "edit", run: () => edit(message) });
+  if (can.remove(message)) items.push({ label: texts.remove, icon: "remove", isDanger: true, run: () => remove(message, context) });
   if (message.from !== you) items.push(muteItem(message.from, context));
   return items;
+}
+
+/** The message is gone from the page at once, and from the server when nobody has taken it back in time. */
+function remove({ id }, { document, texts, hide, unhide, commitRemoval, rest }) {
+  hide(id);
+  rest();
+  const undo = { label: texts.undo, run: () => unhide(id) };
+  showToast({ document, text: texts.deleted, undo, onEnd: () => commitRemoval(id) });
+}
+
+/** Says that a deletion was refused. */
+export function showRefusedDeletion({ document, texts }) {
+  showToast({ document, text: texts.not_yours });
 }
 
 function muteItem(name, { document, mutes, texts, rest }) {

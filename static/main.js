@@ -3,20 +3,17 @@
 import * as api from "./api.js";
 import { Announcer } from "./announcer.js";
 import { Hues } from "./avatar.js";
-import { Backoff } from "./backoff.js";
 import { Composer } from "./composer.js";
-import { Connection } from "./connection.js";
+import { Backoff, Connection } from "./connection.js";
 import { Conversation } from "./conversation.js";
 import { MuteList } from "./mute_list.js";
 import { Outbox } from "./outbox.js";
 import { OutboxView } from "./outbox_view.js";
-import { addPanels } from "./panels.js";
 import { PeopleView } from "./people.js";
 import { Preferences } from "./preferences.js";
 import { Presence } from "./presence.js";
 import { ReadMarker } from "./read_marker.js";
 import { mentionsName } from "./rich_text.js";
-import { RulesView } from "./rules.js";
 import { ScrollPosition } from "./scroll.js";
 import { StatusLine } from "./status.js";
 import { SafeStorage, watchKey } from "./storage.js";
@@ -172,7 +169,12 @@ function handleMessage(message) {
   const isMuted = mutes.has(message.from);
   if (!isMuted) unread.add(message);
   if (unread.present) readMarker.advance(message.id);
-  if (!isMuted && mentionsName(message.text, you)) mentionAlerts?.add(message);
+  if (!isMuted && mentionAlerts) alertIfMentioned(message);
+}
+
+/** An answer to one's own message counts as a mention. */
+async function alertIfMentioned(message) {
+  if (mentionsName(message.text, you) || (await isAnswerToYou(message))) mentionAlerts.add(message);
 }
 
 /** The connection was lost for a while: the messages that a welcome brings are marked as unread, also in front of the user. */
@@ -255,7 +257,6 @@ const outbox = new Outbox({ storage: local, key: await tabOutbox.acquire() });
 for (const { message } of timeline.rows) if (message.from === you) outbox.remove(message.nonce);
 const outboxView = new OutboxView({ list: part("outbox"), you, texts, scroll });
 const composer = new Composer({ document, texts, storage: session, key: keys.draft, maxLength: Number(textChars) });
-composer.lastSent = timeline.rows.findLast(({ message }) => message.from === you)?.message.text ?? "";
 
 /** What the storage did not take is lost with the page: the browser asks before it closes. */
 addEventListener("beforeunload", (event) => {
@@ -264,16 +265,84 @@ addEventListener("beforeunload", (event) => {
   if (isDraftAtRisk || isOutboxAtRisk) event.preventDefault();
 });
 
+// Answers, edits and deletions.
+
+/** How long after its time a message may be edited; undefined where the server knows neither that nor answers. */
+let editMs;
+/** Messages whose deletion can still be taken back: the server does not know of it. */
+const leaving = new Set();
+let answering = null;
+let quotes = null;
+
+async function loadAnswering() {
+  answering ??= new (await import("./answering.js")).Answering({ document, composer, texts });
+  return answering;
+}
+
+function showOutbox() {
+  const { entries } = outbox;
+  const removals = Array.from(leaving, (target) => ({ kind: "delete", target }));
+  outboxView.show(entries.filter(({ kind, state }) => !kind || (kind === "edit" && state === "refused")));
+  timelineView.showChanges([...entries.filter(({ state }) => state !== "refused"), ...removals]);
+}
+
+function loadQuotes() {
+  const place = { document, timeline, timelineWindow, timelineView, scroll, updateEarlier };
+  quotes ??= import("./quotes.js").then(({ Quotes }) => new Quotes({ you, texts, fetchAround: api.fetchAround, ...place }));
+  return quotes;
+}
+
+async function fillQuote(quote) {
+  (await loadQuotes()).fill(quote);
+}
+timelineView.onQuote = fillQuote;
+outboxView.onQuote = fillQuote;
+for (const quote of part("timeline").querySelectorAll(".quote")) fillQuote(quote);
+
+async function updateQuotes(id) {
+  const changed = part("scroll").querySelectorAll(`.quote[data-id="${CSS.escape(id)}"]`);
+  if (quotes) (await quotes).update(id, changed);
+}
+
+async function isAnswerToYou({ reply_to: id }) {
+  try {
+    return id !== undefined && (await (await loadQuotes()).load(id))?.from === you;
+  } catch {
+    return false;
+  }
+}
+
+part("scroll").addEventListener("click", async ({ target }) => {
+  const quote = target.closest(".quote");
+  if (quote) (await loadQuotes()).jump(quote.dataset.id);
+});
+
+/** After a long absence the server reports no changes of the messages up to one: they are read again. */
+async function refreshMessages(id) {
+  (await import("./refresh.js")).refreshMessages({ id, timeline, fetchMessages: api.fetchMessages });
+}
+
 // The connection.
 
 const presence = new Presence();
 const openCrowd = async () => new (await import("./crowd.js")).Crowd({ fetchMembers: api.fetchMembers });
 const people = new PeopleView({ document, you, texts, mutes, hues, openCrowd });
 timelineView.onHue = (name) => people.recolour(name);
-addPanels(document);
+/** Loaded when one is opened. */
+let panels = null;
+const loadPanels = () => (panels ??= import("./panels.js").then(({ addPanels }) => addPanels(document)));
+part("people-toggle").addEventListener("click", async () => (await loadPanels()).toggleSheet());
+part("preferences").addEventListener("toggle", loadPanels, { once: true });
 const status = new StatusLine({ document, texts });
-const rules = new RulesView({ document, texts });
-rules.onFold = (change) => scroll.preserve(change);
+/** Loaded when the operator has set something. */
+let rules = null;
+async function showRules(set) {
+  if (!rules && !set.slow_ms && !set.notice) return;
+  const onFold = (change) => scroll.preserve(change);
+  rules ??= import("./rules.js").then(({ RulesView }) => Object.assign(new RulesView({ document, texts }), { onFold }));
+  const view = await rules;
+  scroll.preserve(() => view.show(set));
+}
 part("begin").addEventListener("click", () => composer.focus());
 mutes.onChange = () => {
   timelineView.refresh();
@@ -312,6 +381,7 @@ const connection = new Connection({
     people.bots = frame.bots ?? [];
     scroll.preserve(() => conversation.handleFrame(frame, request));
     if (request && Date.now() - lostAt > AWAY_MS) markMissed(lastId, frame);
+    if (request?.since && !frame.recovered) refreshMessages(request.since);
     lostAt = Infinity;
     afterWelcome(frame);
   },
@@ -330,9 +400,10 @@ const send = (frame) => connection.send(frame);
 
 async function afterWelcome({ limits }) {
   composer.maxLength = limits.text_chars;
+  editMs = limits.edit_ms;
   updatePresent();
   const own = timeline.rows.findLast(({ message }) => message?.from === you && message.at)?.message;
-  if (own) rules.countFromMessage(Date.now() - own.at);
+  if (own) rules?.then((view) => view.countFromMessage(Date.now() - own.at));
   await tabOutbox.adoptAbandoned((entries) => outbox.adopt(entries));
   conversation.flush();
   welcomes += 1;
@@ -363,10 +434,12 @@ const conversation = new Conversation({
     announce: (message) => !mutes.has(message.from) && announcer.add(message),
     onMessage: handleMessage,
     showPeople,
-    showRules: (set) => scroll.preserve(() => rules.show(set)),
-    onSent: () => rules.countFromMessage(),
-    onPause: (ms) => rules.countPause(ms),
-    showOutbox: () => outboxView.show(outbox.entries),
+    showRules,
+    onSent: () => rules?.then((view) => view.countFromMessage()),
+    onPause: (ms) => rules?.then((view) => view.countPause(ms)),
+    showOutbox,
+    onChange: updateQuotes,
+    onRefusedDeletion: async () => (await import("./actions.js")).showRefusedDeletion(actions),
     showTyping: (names, count) => {
       const audible = names.filter((name) => !mutes.has(name));
       showTyping(part("typing"), texts, audible, count - (names.length - audible.length));
@@ -397,9 +470,15 @@ composer.onResize = () => scroll.repin();
 composer.onTyping = () => typing.start();
 composer.onStop = () => typing.stop();
 composer.onSend = (text) => {
+  const use = answering?.take();
   unread.clearMark();
+  if (use?.target) return text !== use.before && conversation.edit(use.target, text);
   scroll.scrollToEnd();
-  conversation.send(text);
+  conversation.send(text, use ?? {});
+};
+composer.onUp = () => {
+  const own = timeline.rows.findLast(({ message }) => message?.from === you && !message.removed);
+  if (own && actions.can.edit(own.message)) actions.edit(own.message);
 };
 outboxView.onRetry = (nonce) => {
   conversation.retry(nonce);
@@ -421,6 +500,25 @@ const actions = {
     // The sheet of people covers the box.
     if (document.body.classList.contains("people-shown")) part("people-close").click();
     composer.insert(`@${name} `);
+  },
+  can: {
+    reply: () => editMs !== undefined,
+    edit: ({ from, at }) => from === you && Date.now() - at < (editMs ?? 0),
+    remove: ({ from }) => from === you && editMs !== undefined,
+  },
+  reply: async (message) => (await loadAnswering()).reply(message),
+  edit: async (message) => (await loadAnswering()).edit(message),
+  hide: (id) => {
+    leaving.add(id);
+    showOutbox();
+  },
+  unhide: (id) => {
+    leaving.delete(id);
+    showOutbox();
+  },
+  commitRemoval: (id) => {
+    leaving.delete(id);
+    conversation.delete(id);
   },
   // What had the focus may be hidden now.
   rest: () => document.activeElement?.offsetParent || part("scroll").focus({ preventScroll: true }),
@@ -486,7 +584,7 @@ part("sign-out").addEventListener("submit", () => {
 });
 
 fitToViewport({ viewport: globalThis.visualViewport, element: document.body, onChange: () => scroll.repin() });
-outboxView.show(outbox.entries);
+showOutbox();
 scroll.scrollToEnd();
 unread.resume(messagesOfOthers(), lastReadId, timeline.rows.length);
 setInterval(() => timelineView.refreshCalendar(), CALENDAR_MS);

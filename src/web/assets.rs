@@ -16,15 +16,20 @@ use super::compression::accepts;
 const CLASSIC_SCRIPTS: [&str; 2] = ["guard.js", "notifier.js"];
 
 /// Modules that the page loads when they are first needed.
-const LAZY_MODULES: [&str; 10] = [
+const LAZY_MODULES: [&str; 15] = [
     "actions.js",
     "alerts.js",
+    "answering.js",
     "channel_locks.js",
     "copying.js",
     "crowd.js",
     "mention_alerts.js",
     "menu.js",
+    "panels.js",
+    "quotes.js",
+    "refresh.js",
     "row_menu.js",
+    "rules.js",
     "toast.js",
     "version.js",
 ];

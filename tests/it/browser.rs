@@ -1,6 +1,7 @@
 //! The page in a real Chromium.
 
 mod alerts;
+mod answers;
 mod away;
 mod conversation;
 mod everyone;
