@@ -3,7 +3,7 @@
 use fantoccini::key::Key;
 use serde_json::json;
 
-use super::{CONNECTION, TEXT, chooses, network, picture, sari_alone, signs_in};
+use super::{CONNECTION, TEXT, alone, chooses, network, picture, sari_alone, signs_in};
 use crate::kit::{Browser, Cluster, WsClient, proxy::Target};
 
 const BOX: &str = "return document.querySelector('#text').value";
@@ -111,9 +111,10 @@ async fn deletion_can_be_taken_back_and_survives_leaving() {
 
 #[tokio::test]
 async fn edit_made_offline_survives_a_reload() {
-    let (cluster, sari) = sari_alone().await;
+    let cluster = alone().await;
     let (network, base) = network(&cluster).await;
-    signs_in(&sari, &base, "sari2").await;
+    let sari = Browser::start("id").await;
+    signs_in(&sari, &base, "sari").await;
     for text in ["satu", "dua"] {
         sari.enter("#text", text).await;
         sari.shows(TEXT, text).await;

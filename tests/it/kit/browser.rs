@@ -145,6 +145,9 @@ impl Browser {
 
     /// Presses the element with a finger for longer than a tap.
     pub async fn long_press(&self, css: &str) {
+        // The page may still move, as after another size of the screen.
+        let rest = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(done))";
+        self.script_that_waits(rest).await;
         let element = within(TIMEOUT, css, self.page.wait().for_element(Locator::Css(css))).await.expect(css);
         let finger = TouchActions::new("finger".to_owned())
             .then(PointerAction::MoveToElement { element, duration: None, x: 0.0, y: 0.0 })
