@@ -97,7 +97,7 @@ pub struct Room {
 /// One page of the people in the room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MembersPage {
-    /// Names as shown, sorted by folded name.
+    /// Names as shown.
     pub names: Vec<String>,
     /// The number of all people in the room.
     pub count: usize,
@@ -182,14 +182,23 @@ impl Room {
         self.state.status().synced.then(|| self.state.view().history.revision())
     }
 
-    /// Returns up to `limit` names after the name `after` (as shown; it need not be in the room), sorted by folded name.
+    /// Returns up to `limit` names after the name `after` (as shown; it need not be in the room), sorted by folded name. With
+    /// `search`, those of which a word begins with it, sorted from that word on.
     ///
     /// # Errors
     /// [`Unavailable`] if the room is not in sync within 2 s.
-    pub async fn members(&self, after: Option<&str>, limit: usize) -> Result<MembersPage, Unavailable> {
+    pub async fn members(
+        &self,
+        search: Option<&str>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<MembersPage, Unavailable> {
         self.in_sync().await?;
         let view = self.state.view();
-        let mut names = view.roster.names(after, limit + 1);
+        let mut names = match search {
+            Some(text) => view.roster.search(text, after, limit + 1),
+            None => view.roster.names(after, limit + 1),
+        };
         let more = names.len() > limit;
         names.truncate(limit);
         Ok(MembersPage { names, count: view.roster.count(), more })
