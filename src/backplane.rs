@@ -77,8 +77,8 @@ pub use self::{
     identity::{IncarnationId, SessionTag},
     log::{Cursor, Page, Post},
     moderation::{
-        ACTS_KEPT, ACTS_SHOWN, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord,
-        REMOVED_AT_ONCE,
+        ACTS_KEPT, ACTS_SHOWN, Audit, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord,
+        ModerationRequest, REMOVED_AT_ONCE,
     },
     presence::{Claim, Heartbeat, HeartbeatReply, Lease, Person, Present, ReapOutcome, Stage},
     snapshot::{Position, Snapshot},
@@ -133,7 +133,7 @@ pub trait Backplane: Send + Sync + 'static {
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable>;
 
     /// Applies a moderation action on every instance at once.
-    async fn moderate(&self, action: ModerationAction) -> Result<ModerationOutcome, Unavailable>;
+    async fn moderate(&self, request: ModerationRequest) -> Result<ModerationOutcome, Unavailable>;
 
     /// Returns bans and past actions.
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable>;

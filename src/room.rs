@@ -46,7 +46,7 @@ use self::{
 };
 use crate::{
     backplane::{
-        Backplane, Claim, Cursor, IncarnationId, ModerationAction, ModerationLog, ModerationOutcome, Page, Person,
+        Backplane, Claim, Cursor, IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person,
         SessionTag, Unavailable,
     },
     name::NameKey,
@@ -206,8 +206,8 @@ impl Room {
     ///
     /// # Errors
     /// [`Unavailable`] if the backplane does not reply: the outcome is unknown, and repeating it does no harm.
-    pub async fn moderate(&self, action: ModerationAction) -> Result<ModerationOutcome, Unavailable> {
-        bounded(self.backplane.moderate(action)).await
+    pub async fn moderate(&self, request: ModerationRequest) -> Result<ModerationOutcome, Unavailable> {
+        bounded(self.backplane.moderate(request)).await
     }
 
     /// Returns bans and past actions.

@@ -10,7 +10,7 @@ mod presence;
 mod subscribers;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -21,8 +21,8 @@ use tokio::sync::mpsc;
 use self::{log::Log, message_rates::MessageRates, presence::Presence, subscribers::Subscribers};
 use super::{
     ACTS_KEPT, ACTS_SHOWN, Backplane, Ban, Claim, Cursor, Delta, Event, Heartbeat, HeartbeatError, HeartbeatReply,
-    IncarnationId, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, Page, Position, Post,
-    PublishError, ReapOutcome, RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable,
+    IncarnationId, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, ModerationRequest, Page,
+    Position, Post, PublishError, ReapOutcome, RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable,
 };
 use crate::{
     name::NameKey,
@@ -156,11 +156,13 @@ impl Backplane for MemoryBackplane {
         Ok(())
     }
 
-    async fn moderate(&self, action: ModerationAction) -> Result<ModerationOutcome, Unavailable> {
+    async fn moderate(&self, request: ModerationRequest) -> Result<ModerationOutcome, Unavailable> {
         let mut state = self.state.lock();
+        let ModerationRequest { action, audit } = request;
+        let whom = state.whom(&action);
         let outcome = state.moderate(&action);
         if outcome == ModerationOutcome::Done {
-            state.acts.push_back(ModerationRecord { at: now_ms(), act: action });
+            state.acts.push_back(ModerationRecord { at: now_ms(), act: action, audit, whom });
             if state.acts.len() > ACTS_KEPT {
                 state.acts.pop_front();
             }
@@ -195,6 +197,18 @@ impl State {
     fn trim_old(&mut self) {
         if let Some(oldest) = self.policy.oldest_ms(since_1970()) {
             self.log.trim_old(oldest);
+        }
+    }
+
+    /// The people whom an action is about.
+    fn whom(&self, action: &ModerationAction) -> Vec<String> {
+        match action {
+            ModerationAction::Remove { ids } => {
+                let authors = ids.iter().filter_map(|id| self.log.author(*id)).map(str::to_owned);
+                authors.collect::<BTreeSet<_>>().into_iter().collect()
+            }
+            ModerationAction::Ban { name, .. } | ModerationAction::Unban { name, .. } => vec![name.clone()],
+            ModerationAction::Slow { .. } | ModerationAction::Announce { .. } => vec![],
         }
     }
 

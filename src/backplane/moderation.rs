@@ -51,6 +51,35 @@ pub enum ModerationAction {
     },
 }
 
+/// Who acts, as it is put on record.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audit {
+    /// The moderator's name; empty if it is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
+    /// The network that the action came from; empty if it is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub from: String,
+    /// The moderator's reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// An action, and who asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModerationRequest {
+    /// The action.
+    pub action: ModerationAction,
+    /// Who acts.
+    pub audit: Audit,
+}
+
+impl From<ModerationAction> for ModerationRequest {
+    fn from(action: ModerationAction) -> Self {
+        Self { action, audit: Audit::default() }
+    }
+}
+
 /// The outcome of a [`ModerationAction`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModerationOutcome {
@@ -78,6 +107,10 @@ pub struct ModerationRecord {
     pub at: u64,
     /// The action.
     pub act: ModerationAction,
+    /// Who acted.
+    pub audit: Audit,
+    /// The names of the people whose messages were deleted, or whom the action was about.
+    pub whom: Vec<String>,
 }
 
 /// Bans and past actions, for the operator.

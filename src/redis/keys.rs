@@ -33,6 +33,11 @@ impl Keys {
         self.key(&format!("signins:{limit}"))
     }
 
+    /// The session of a moderator, by a hash of its id.
+    pub fn moderator(&self, hash: &str) -> String {
+        self.key(&format!("moderator:{hash}"))
+    }
+
     /// The stream of messages.
     pub fn log(&self) -> String {
         self.key("log")

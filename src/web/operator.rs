@@ -6,19 +6,23 @@ mod auth;
 mod command;
 mod pages;
 
+use std::net::IpAddr;
+
 use axum::{
     Router,
+    http::HeaderMap,
     routing::{get, post},
 };
 
-pub use self::auth::OperatorAuth;
+pub use self::auth::{Moderator, OperatorAuth};
 use self::{
     attempt::{AttemptError, Door},
     command::ModerationCommand,
 };
 use super::Web;
 use crate::{
-    backplane::{ModerationAction, ModerationOutcome, REMOVED_AT_ONCE, Unavailable},
+    address::prefix,
+    backplane::{Audit, ModerationAction, ModerationOutcome, ModerationRequest, REMOVED_AT_ONCE, Unavailable},
     room::Room,
 };
 
@@ -29,20 +33,28 @@ pub fn router() -> Router<Web> {
         .route("/operator/enter", post(pages::sign_in))
         .route("/operator/leave", post(pages::sign_out))
         .route("/api/operator", get(api::report).post(api::moderate))
+        .route("/api/operator/me", get(api::me))
+}
+
+impl Web {
+    /// Returns who acts, from where and why, as it is put on record.
+    fn audit(&self, moderator: Moderator, peer: IpAddr, headers: &HeaderMap, why: Option<String>) -> Audit {
+        Audit { by: moderator.name, from: prefix(self.site.proxies.client(peer, headers)), why }
+    }
 }
 
 /// Executes a command. The log line has the kind of the action and nothing a person wrote.
-async fn execute(room: &Room, command: ModerationCommand) -> Result<ModerationOutcome, Unavailable> {
-    let ModerationCommand { act, messages_of } = command;
+async fn execute(room: &Room, command: ModerationCommand, audit: Audit) -> Result<ModerationOutcome, Unavailable> {
+    let ModerationCommand { act, messages_of, .. } = command;
     let kind = kind(&act);
-    let outcome = room.moderate(act).await?;
+    let outcome = room.moderate(ModerationRequest { action: act, audit: audit.clone() }).await?;
     let mut removed = ModerationOutcome::Nothing;
     if let Some(name) = messages_of {
         let mut ids = room.sent_by(&name);
         // The newest ones.
         let ids = ids.split_off(ids.len().saturating_sub(REMOVED_AT_ONCE));
         if !ids.is_empty() {
-            removed = room.moderate(ModerationAction::Remove { ids }).await?;
+            removed = room.moderate(ModerationRequest { action: ModerationAction::Remove { ids }, audit }).await?;
         }
     }
     let done = outcome == ModerationOutcome::Done || removed == ModerationOutcome::Done;

@@ -147,6 +147,8 @@ pub struct Operator {
     pub earlier: &'static str,
     pub acts: &'static str,
     pub acts_none: &'static str,
+    /// With `{by}` and `{from}`.
+    pub did_by: &'static str,
     pub did_remove: &'static str,
     pub did_ban: &'static str,
     pub did_send_away: &'static str,

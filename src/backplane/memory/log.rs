@@ -78,6 +78,12 @@ impl Log {
         true
     }
 
+    /// The name of the sender of a message that is not deleted.
+    pub(super) fn author(&self, id: Id) -> Option<&str> {
+        let row = &self.rows[self.index(id)?];
+        row.message().map(|message| message.from.as_str())
+    }
+
     /// Deletes messages sent before `oldest`, in Unix milliseconds. The last of them stays as a position.
     pub(super) fn trim_old(&mut self, oldest: u64) {
         while let Some(row) = self.rows.pop_front_if(|row| row.at() < oldest) {

@@ -7,12 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{RedisBackplane, reply::in_millis, scripts::unavailable};
 use crate::backplane::{
-    ACTS_KEPT, ACTS_SHOWN, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, Unavailable,
+    ACTS_KEPT, ACTS_SHOWN, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord,
+    ModerationRequest, Unavailable,
 };
 
 #[derive(Serialize)]
 struct Argument {
     action: String,
+    audit: String,
     records_kept: usize,
     closed_ms: u64,
 }
@@ -25,7 +27,8 @@ enum Reply {
 }
 
 impl RedisBackplane {
-    pub(super) async fn apply(&self, action: &ModerationAction) -> Result<ModerationOutcome, Unavailable> {
+    pub(super) async fn apply(&self, request: &ModerationRequest) -> Result<ModerationOutcome, Unavailable> {
+        let ModerationRequest { action, audit } = request;
         let claim = match action {
             ModerationAction::Ban { name_key, .. } => Some(self.keys.name(name_key)),
             _ => None,
@@ -33,7 +36,8 @@ impl RedisBackplane {
         let keys = self.keys.with_own(std::iter::once(self.keys.acts()).chain(claim));
         // Strings and numbers: serialising cannot fail.
         let action = serde_json::to_string(action).unwrap_or_default();
-        let argument = Argument { action, records_kept: ACTS_KEPT, closed_ms: in_millis(self.policy.closed()) };
+        let audit = serde_json::to_string(audit).unwrap_or_default();
+        let argument = Argument { action, audit, records_kept: ACTS_KEPT, closed_ms: in_millis(self.policy.closed()) };
         Ok(match self.scripts.run(&self.scripts.moderate, keys, &argument).await? {
             Reply::Done => ModerationOutcome::Done,
             Reply::Nothing => ModerationOutcome::Nothing,
@@ -69,5 +73,8 @@ fn current_bans(stored: HashMap<String, String>, now: Duration) -> Vec<Ban> {
 /// A record, if this version can read it.
 fn record(fields: &HashMap<String, String>) -> Option<ModerationRecord> {
     let act = serde_json::from_str(fields.get("act")?).ok()?;
-    Some(ModerationRecord { at: fields.get("at")?.parse().ok()?, act })
+    // Records of an earlier version have neither.
+    let audit = fields.get("audit").and_then(|audit| serde_json::from_str(audit).ok()).unwrap_or_default();
+    let whom = fields.get("whom").and_then(|whom| serde_json::from_str(whom).ok()).unwrap_or_default();
+    Some(ModerationRecord { at: fields.get("at")?.parse().ok()?, act, audit, whom })
 }

@@ -13,6 +13,8 @@ use crate::{
 
 /// The longest ban.
 const MAX_BAN: Duration = Duration::from_secs(365 * 86_400);
+/// The longest reason, in characters.
+const MAX_REASON: usize = 200;
 /// The longest interval of slow mode.
 const MAX_INTERVAL: Duration = Duration::from_secs(3600);
 
@@ -28,6 +30,7 @@ pub struct ModerationForm {
     messages: Flag,
     interval: String,
     text: String,
+    why: String,
 }
 
 /// A checkbox, or a boolean.
@@ -44,6 +47,8 @@ pub struct ModerationCommand {
     pub act: ModerationAction,
     /// Delete the recent messages of this name, too.
     pub messages_of: Option<String>,
+    /// The moderator's reason.
+    pub why: Option<String>,
 }
 
 /// The field that is not valid.
@@ -61,6 +66,8 @@ pub enum CommandError {
     Interval,
     #[error("text is at most 2000 characters")]
     Text,
+    #[error("why is at most 200 characters")]
+    Why,
 }
 
 impl ModerationForm {
@@ -70,6 +77,7 @@ impl ModerationForm {
     /// The first field that is not valid.
     pub fn command(self) -> Result<ModerationCommand, CommandError> {
         let mut messages_of = None;
+        let why = reason(&self.why)?;
         let act = match self.act.as_str() {
             "remove" => ModerationAction::Remove { ids: vec![self.id.parse::<Id>().map_err(|_| CommandError::Id)?] },
             "ban" => {
@@ -91,7 +99,7 @@ impl ModerationForm {
             "announce" => ModerationAction::Announce { text: text(&self.text)? },
             _ => return Err(CommandError::Act),
         };
-        Ok(ModerationCommand { act, messages_of })
+        Ok(ModerationCommand { act, messages_of, why })
     }
 }
 
@@ -128,6 +136,11 @@ fn text(typed: &str) -> Result<Option<String>, CommandError> {
     Text::parse(typed).map(|text| Some(text.as_str().to_owned())).map_err(|_| CommandError::Text)
 }
 
+fn reason(typed: &str) -> Result<Option<String>, CommandError> {
+    let why = text(typed).map_err(|_| CommandError::Why)?;
+    if why.as_ref().is_some_and(|why| why.chars().count() > MAX_REASON) { Err(CommandError::Why) } else { Ok(why) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,7 +150,7 @@ mod tests {
     }
 
     fn alone(act: ModerationAction) -> Result<ModerationCommand, CommandError> {
-        Ok(ModerationCommand { act, messages_of: None })
+        Ok(ModerationCommand { act, messages_of: None, why: None })
     }
 
     #[test]
@@ -166,6 +179,13 @@ mod tests {
     }
 
     #[test]
+    fn command_may_have_a_reason() {
+        let why = |json: &str| command(json).unwrap().why;
+        assert_eq!(why(r#"{"act":"remove","id":"7-42","why":" spam "}"#).as_deref(), Some("spam"));
+        assert_eq!(why(r#"{"act":"remove","id":"7-42","why":" "}"#), None);
+    }
+
+    #[test]
     fn ban_may_delete_messages_too() {
         for flag in ["true", "\"on\"", "\"true\""] {
             let json = format!(r#"{{"act":"ban","name":"Sari","for":"1h","messages":{flag}}}"#);
@@ -189,5 +209,7 @@ mod tests {
         }
         let long = format!(r#"{{"act":"announce","text":"{}"}}"#, "x".repeat(2001));
         assert_eq!(command(&long), Err(CommandError::Text));
+        let long = format!(r#"{{"act":"slow","interval":"0s","why":"{}"}}"#, "x".repeat(201));
+        assert_eq!(command(&long), Err(CommandError::Why));
     }
 }

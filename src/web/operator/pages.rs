@@ -1,6 +1,6 @@
 //! `/operator`: the operator's pages, forms without a script.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use askama::Template;
 use axum::{
@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use super::{AttemptError, Door, command::ModerationForm, execute};
 use crate::{
-    backplane::{Cursor, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, Page},
+    backplane::{Audit, Cursor, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, Page},
     protocol::{Id, Rules},
     web::{
         Web, assets, chat, error,
@@ -55,9 +55,9 @@ pub async fn show(
     headers: HeaderMap,
     query: Result<Query<ModerationQuery>, QueryRejection>,
 ) -> Response {
-    match check_cookie(&web, peer, &headers).await {
-        Ok(true) => {}
-        Ok(false) => return login_page(locale, StatusCode::OK, None),
+    match web.present_cookie(peer, &headers).await {
+        Ok(Some(_)) => {}
+        Ok(None) => return login_page(locale, StatusCode::OK, None),
         // The cookie is removed: a browser would present it again with each request.
         Err(AttemptError::Wrong) => return (removal(&web), login_page(locale, StatusCode::OK, None)).into_response(),
         Err(error) => return refused(locale, error),
@@ -83,17 +83,18 @@ pub async fn moderate(
     if !web.site.allows_post(&headers, peer) {
         return error::foreign(locale);
     }
-    match check_cookie(&web, peer, &headers).await {
-        Ok(true) => {}
-        Ok(false) | Err(AttemptError::Wrong) => return (removal(&web), Redirect::to("/operator")).into_response(),
+    let moderator = match web.present_cookie(peer, &headers).await {
+        Ok(Some(moderator)) => moderator,
+        Ok(None) | Err(AttemptError::Wrong) => return (removal(&web), Redirect::to("/operator")).into_response(),
         Err(error) => return refused(locale, error),
-    }
+    };
     let texts = &Texts::of(locale).operator;
     let command = form.ok().and_then(|Form(form)| form.command().ok());
     let Some(command) = command else {
         return moderation_page(&web, locale, StatusCode::UNPROCESSABLE_ENTITY, None, Some(texts.wrong)).await;
     };
-    match execute(&web.room, command).await {
+    let audit = web.audit(moderator, peer, &headers, command.why.clone());
+    match execute(&web.room, command, audit).await {
         Ok(ModerationOutcome::Done) => Redirect::to("/operator?said=done").into_response(),
         Ok(ModerationOutcome::Nothing) => Redirect::to("/operator?said=nothing").into_response(),
         Err(_) => {
@@ -116,12 +117,14 @@ pub async fn sign_in(
         return error::foreign(locale);
     }
     let Form(login) = login.unwrap_or_default();
-    match web.attempt(Door::Form, peer, &headers, |operator| operator.is_token(login.token.trim())).await {
-        Ok(()) => {
-            let cookie = web.operator.as_ref().map(|operator| [(SET_COOKIE, operator.cookie())]);
-            (cookie, Redirect::to("/operator")).into_response()
-        }
-        Err(error) => refused(locale, error),
+    let moderator = match web.present_token(Door::Form, peer, &headers, login.token.trim()).await {
+        Ok(moderator) => moderator,
+        Err(error) => return refused(locale, error),
+    };
+    let Some(operator) = &web.operator else { return error::unavailable(locale) };
+    match operator.begin(&moderator).await {
+        Ok(cookie) => ([(SET_COOKIE, cookie)], Redirect::to("/operator")).into_response(),
+        Err(_) => error::unavailable(locale),
     }
 }
 
@@ -130,14 +133,12 @@ pub async fn sign_out(State(web): State<Web>, locale: Locale, PeerIp(peer): Peer
     if !web.site.allows_post(&headers, peer) {
         return error::foreign(locale);
     }
+    if let Some((operator, id)) = web.operator.as_ref().and_then(|one| one.sent_cookie(&headers).map(|id| (one, id)))
+        && operator.end(&id).await.is_err()
+    {
+        return error::unavailable(locale);
+    }
     (removal(&web), Redirect::to("/operator")).into_response()
-}
-
-/// Checks the cookie of a request. Returns false if it has none.
-async fn check_cookie(web: &Web, peer: IpAddr, headers: &HeaderMap) -> Result<bool, AttemptError> {
-    let sent = web.operator.as_ref().and_then(|operator| operator.sent_cookie(headers));
-    let Some(cookie) = sent else { return Ok(false) };
-    web.attempt(Door::Cookie, peer, headers, |operator| operator.is_cookie(&cookie)).await.map(|()| true)
 }
 
 /// Removes the cookie.
@@ -199,8 +200,8 @@ struct ModerationPage {
     messages: Vec<ModerationRow>,
     /// The id before which there are more messages.
     earlier: Option<String>,
-    /// Actions of the moderation log, and when.
-    acts: Vec<(String, String)>,
+    /// Actions of the moderation log, newest first.
+    acts: Vec<LogRow>,
 }
 
 /// An `<option>`.
@@ -216,6 +217,14 @@ struct ModerationRow {
     clock: String,
     from: String,
     text: String,
+}
+
+/// An action of the moderation log.
+struct LogRow {
+    act: String,
+    /// Who acted, from where and why.
+    audit: String,
+    clock: String,
 }
 
 impl ModerationPage {
@@ -248,7 +257,11 @@ impl ModerationPage {
             acts: moderation_log
                 .acts
                 .iter()
-                .map(|record| (describe(record, texts), chat::format_clock(record.at)))
+                .map(|record| LogRow {
+                    act: describe(record, texts),
+                    audit: describe_audit(record, texts),
+                    clock: chat::format_clock(record.at),
+                })
                 .collect(),
         }
     }
@@ -271,7 +284,8 @@ fn describe(record: &ModerationRecord, texts: &Texts) -> String {
     match &record.act {
         ModerationAction::Remove { ids } => {
             let ids: Vec<String> = ids.iter().map(Id::to_string).collect();
-            fill(operator.did_remove, &ids.join(", "))
+            let of = if record.whom.is_empty() { String::new() } else { format!(" ({})", record.whom.join(", ")) };
+            fill(operator.did_remove, &(ids.join(", ") + &of))
         }
         ModerationAction::Ban { name, for_ms: 0, .. } => fill(operator.did_send_away, name),
         ModerationAction::Ban { name, for_ms, .. } => {
@@ -282,5 +296,16 @@ fn describe(record: &ModerationRecord, texts: &Texts) -> String {
         ModerationAction::Slow { interval_ms } => operator.did_slow.replace("{time}", &time(*interval_ms)),
         ModerationAction::Announce { text: Some(text) } => fill(operator.did_announce, text),
         ModerationAction::Announce { text: None } => operator.did_announce_nothing.to_owned(),
+    }
+}
+
+/// Describes who acted, from where and why.
+fn describe_audit(record: &ModerationRecord, texts: &Texts) -> String {
+    let Audit { by, from, why } = &record.audit;
+    let who = texts.operator.did_by.replace("{from}", from).replace("{by}", by);
+    match why {
+        _ if by.is_empty() => String::new(),
+        Some(why) => format!("{who}: {why}"),
+        None => who,
     }
 }

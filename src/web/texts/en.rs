@@ -107,6 +107,7 @@ pub(super) static TEXTS: Texts = Texts {
         earlier: "Earlier messages",
         acts: "Record",
         acts_none: "Nothing yet.",
+        did_by: "by {by} from {from}",
         did_remove: "Messages deleted: {what}",
         did_ban: "{what} removed and banned for {time}",
         did_send_away: "{what} removed",

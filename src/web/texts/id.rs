@@ -107,6 +107,7 @@ pub(super) static TEXTS: Texts = Texts {
         earlier: "Pesan sebelumnya",
         acts: "Catatan",
         acts_none: "Belum ada.",
+        did_by: "oleh {by} dari {from}",
         did_remove: "Pesan dihapus: {what}",
         did_ban: "{what} dikeluarkan dan diblokir selama {time}",
         did_send_away: "{what} dikeluarkan",

@@ -4,12 +4,8 @@ use reqwest::Method;
 
 use crate::kit::{
     Cluster, Engine, HttpClient, Response, SOON,
-    operator::{TOKEN, token_file},
+    operator::{TOKEN, log_in, token_file},
 };
-
-async fn log_in(http_client: &HttpClient, token: &str) -> Response {
-    Response::to(http_client.request(Method::POST, "/operator/enter").form(&[("token", token)])).await
-}
 
 async fn post(http_client: &HttpClient, fields: &[(&str, &str)]) -> Response {
     Response::to(http_client.request(Method::POST, "/operator").form(fields)).await

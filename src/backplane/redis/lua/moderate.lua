@@ -1,10 +1,21 @@
 -- Applies a moderation action, and puts it on record.
 -- KEYS: the room's, then the record, then, for a ban, the claim of the name.
--- args: action (JSON, as it is put on record: `act` names it, the other fields are its own), records_kept, closed_ms (see
---   end.lua).
+-- args: action (JSON, as it is put on record: `act` names it, the other fields are its own), audit (JSON: who acts, as it
+--   is put on record), records_kept, closed_ms (see end.lua).
 -- Returns: outcome 'done' | 'nothing'.
 local record, claim = KEYS[11], KEYS[12]
 local action = cjson.decode(args.action)
+
+-- The names of the people whom the action is about, in order and each once.
+local whom = {}
+local function add_whom(name)
+  for _, known in ipairs(whom) do
+    if known == name then
+      return
+    end
+  end
+  whom[#whom + 1] = name
+end
 
 local function publish_moderation(ids)
   raise_version()
@@ -21,6 +32,7 @@ function apply.remove()
     local entry = redis.call('XRANGE', log, id, id)[1]
     if entry and value_of(entry, 'body') and redis.call('ZADD', removed, 'NX', value_of(entry, 'total'), id) == 1 then
       ids[#ids + 1] = id
+      add_whom(cjson.decode(value_of(entry, 'body')).from)
     end
   end
   local oldest = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
@@ -32,6 +44,7 @@ function apply.remove()
 end
 
 function apply.ban()
+  add_whom(action.name)
   local is_lasting = action.for_ms > 0
   if is_lasting then
     redis.call('HSET', bans, action.who, digits(math.floor(now_us / 1000) + action.for_ms) .. ' ' .. action.name)
@@ -45,6 +58,7 @@ function apply.ban()
 end
 
 function apply.pardon()
+  add_whom(action.name)
   return redis.call('HDEL', bans, action.who) == 1
 end
 
@@ -75,6 +89,7 @@ end
 if not apply[action.act]() then
   return '{"outcome":"nothing"}'
 end
+table.sort(whom)
 redis.call('XADD', record, 'MAXLEN', '~', args.records_kept, '*', 'at', digits(math.floor(now_us / 1000)), 'act',
-  args.action)
+  args.action, 'audit', args.audit, 'whom', #whom == 0 and '[]' or cjson.encode(whom))
 return '{"outcome":"done"}'
