@@ -14,6 +14,7 @@
 //! * **Deleted messages** keep their position: every read returns [`Row::Removed`](crate::protocol::Row) there.
 //! * **Moderation.** A [`ModerationAction`] is atomic, on record, raises the presence version, and is delivered as one
 //!   event; the rules it sets are part of every [`Snapshot`].
+//! * **Mutes.** Messages of a muted name are refused, through every instance; a nonce stored before returns its id all the same.
 //! * **Pace.** One person's messages, through all instances together, keep to [`RetentionPolicy::messages`] and slow mode.
 //! * **Claims.** A name belongs to one session at a time. An ended session cannot reclaim it: neither calls in flight, nor
 //!   an instance that is unaware of the end, and only renews and publishes for people whom it holds.
@@ -77,8 +78,8 @@ pub use self::{
     identity::{IncarnationId, SessionTag},
     log::{Cursor, Page, Post},
     moderation::{
-        ACTS_KEPT, ACTS_SHOWN, Audit, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord,
-        ModerationRequest, REMOVED_AT_ONCE,
+        ACTS_KEPT, ACTS_SHOWN, Audit, Ban, FOR_GOOD_MS, ModerationAction, ModerationLog, ModerationOutcome,
+        ModerationRecord, ModerationRequest, REMOVED_AT_ONCE, is_for_good,
     },
     presence::{Claim, Heartbeat, HeartbeatReply, Lease, Person, Present, ReapOutcome, Stage},
     snapshot::{Position, Snapshot},
@@ -135,7 +136,7 @@ pub trait Backplane: Send + Sync + 'static {
     /// Applies a moderation action on every instance at once.
     async fn moderate(&self, request: ModerationRequest) -> Result<ModerationOutcome, Unavailable>;
 
-    /// Returns bans and past actions.
+    /// Returns bans, mutes and past actions.
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable>;
 
     /// Returns the time since 1970 by the room's clock, which messages carry.

@@ -223,11 +223,6 @@ impl Room {
         self.state.view().moderation.rules.clone()
     }
 
-    /// The newest messages of a person, by their name as shown, oldest first: those in the cache.
-    pub fn sent_by(&self, name: &str) -> Vec<Id> {
-        self.state.view().history.sent_by(name)
-    }
-
     /// The newest position; none while the instance cannot know it.
     pub fn head(&self) -> Option<Id> {
         let status = self.state.status();

@@ -22,6 +22,9 @@ pub enum PublishError {
     /// The person sends too often; carries the time until they may send again.
     #[error("too many messages")]
     Limited(Duration),
+    /// A moderator has muted the person; carries the time until they may send again.
+    #[error("the person is muted")]
+    Muted(Duration),
     /// See [`Unavailable`].
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -35,6 +38,7 @@ impl PublishError {
             Self::Ended => "ended",
             Self::BadNonce => "bad_nonce",
             Self::Limited(_) => "limited",
+            Self::Muted(_) => "muted",
             Self::Unavailable(_) => "unavailable",
         }
     }

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use self::{log::Log, message_rates::MessageRates, presence::Presence, subscribers::Subscribers};
+use self::{bans::Bans, log::Log, message_rates::MessageRates, presence::Presence, subscribers::Subscribers};
 use super::{
     ACTS_KEPT, ACTS_SHOWN, Backplane, Ban, Claim, Cursor, Delta, Event, Heartbeat, HeartbeatError, HeartbeatReply,
     IncarnationId, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, ModerationRequest, Page,
@@ -41,6 +41,7 @@ struct State {
     presence: Presence,
     message_rates: MessageRates,
     rules: Rules,
+    mutes: Bans,
     /// The operator's actions, oldest first.
     acts: VecDeque<ModerationRecord>,
     subscribers: Subscribers,
@@ -57,6 +58,7 @@ impl MemoryBackplane {
                 presence: Presence::new(policy),
                 message_rates: MessageRates::new(Instant::now()),
                 rules: Rules::default(),
+                mutes: Bans::default(),
                 acts: VecDeque::new(),
                 subscribers: Subscribers::default(),
             }),
@@ -82,6 +84,9 @@ impl Backplane for MemoryBackplane {
                 instruments().kept(false);
             }
             return duplicate;
+        }
+        if let Some(left) = state.mutes.left(&post.person.name_key, now_ms()) {
+            return Err(PublishError::Muted(left));
         }
         let pace = message_rates::pace(state.policy.messages, state.rules.slow_ms);
         state.message_rates.admit(&post.person.name_key, pace, Instant::now()).map_err(PublishError::Limited)?;
@@ -173,7 +178,8 @@ impl Backplane for MemoryBackplane {
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
         let state = self.state.lock();
         let acts = state.acts.iter().rev().take(ACTS_SHOWN).cloned().collect();
-        Ok(ModerationLog { bans: state.presence.bans.in_force(now_ms()), acts })
+        let now = now_ms();
+        Ok(ModerationLog { bans: state.presence.bans.in_force(now), mutes: state.mutes.in_force(now), acts })
     }
 
     fn now(&self) -> Duration {
@@ -207,7 +213,10 @@ impl State {
                 let authors = ids.iter().filter_map(|id| self.log.author(*id)).map(str::to_owned);
                 authors.collect::<BTreeSet<_>>().into_iter().collect()
             }
-            ModerationAction::Ban { name, .. } | ModerationAction::Unban { name, .. } => vec![name.clone()],
+            ModerationAction::Ban { name, .. }
+            | ModerationAction::Unban { name, .. }
+            | ModerationAction::Mute { name, .. }
+            | ModerationAction::Unmute { name, .. } => vec![name.clone()],
             ModerationAction::Slow { .. } | ModerationAction::Announce { .. } => vec![],
         }
     }
@@ -226,7 +235,13 @@ impl State {
             ModerationAction::Unban { name_key, .. } if self.presence.bans.lift(name_key, now_ms()) => {
                 ModerationOutcome::Done
             }
-            ModerationAction::Unban { .. } => ModerationOutcome::Nothing,
+            ModerationAction::Mute { name_key, name, for_ms } => {
+                let until = now_ms().saturating_add(*for_ms);
+                self.mutes.add(Ban { name_key: name_key.clone(), name: name.clone(), until }, now_ms());
+                ModerationOutcome::Done
+            }
+            ModerationAction::Unmute { name_key, .. } if self.mutes.lift(name_key, now_ms()) => ModerationOutcome::Done,
+            ModerationAction::Unban { .. } | ModerationAction::Unmute { .. } => ModerationOutcome::Nothing,
             ModerationAction::Slow { interval_ms } => {
                 self.rules.slow_ms = *interval_ms;
                 self.send_moderated(vec![]);

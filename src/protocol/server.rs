@@ -140,6 +140,8 @@ pub enum ErrorCode {
     NotJoined,
     /// Too many: come again after `retry_after_ms`.
     RateLimited,
+    /// A moderator has muted the person, for `retry_after_ms`.
+    Muted,
     /// The outcome is unknown: send it again, with the same nonce.
     Unavailable,
 }
@@ -154,13 +156,14 @@ impl ErrorCode {
             Self::TooLong => "too_long",
             Self::NotJoined => "not_joined",
             Self::RateLimited => "rate_limited",
+            Self::Muted => "muted",
             Self::Unavailable => "unavailable",
         }
     }
 
     /// Whether it counts towards the errors after which a client is sent away: faults of the client's own.
     pub const fn is_fault(self) -> bool {
-        !matches!(self, Self::RateLimited | Self::Unavailable)
+        !matches!(self, Self::RateLimited | Self::Muted | Self::Unavailable)
     }
 }
 

@@ -73,6 +73,11 @@ impl Keys {
         self.key("bans")
     }
 
+    /// What the moderators have set: hash with `slow`, `notice`, and for each muted name `mute:` and its key.
+    pub fn rules(&self) -> String {
+        self.key("rules")
+    }
+
     /// Deleted messages: their ids, by their place in the log.
     pub fn removed(&self) -> String {
         self.key("removed")

@@ -291,6 +291,7 @@ impl Connection {
                     PublishError::Ended => return Err(farewell(Bye::SessionEnded)),
                     PublishError::BadNonce => (ErrorCode::BadNonce, None),
                     PublishError::Limited(wait) => (ErrorCode::RateLimited, Some(wait)),
+                    PublishError::Muted(wait) => (ErrorCode::Muted, Some(wait)),
                     PublishError::Fenced | PublishError::Unavailable(_) => (ErrorCode::Unavailable, None),
                 };
                 self.refuse(transport, code, Some(&nonce), retry_after)

@@ -19,7 +19,7 @@ use super::{
     texts::{Texts, format_rounded_up},
 };
 use crate::{
-    backplane::{Claim, Person, SessionTag},
+    backplane::{Claim, Person, SessionTag, is_for_good},
     name::{Name, NameError},
     session::{NotSignedIn, SignInDenied, SignedIn},
     telemetry::instruments,
@@ -170,6 +170,9 @@ impl SignInRefusal {
     fn reason(self, texts: &Texts) -> Cow<'_, str> {
         let Texts { sign_in, units, .. } = texts;
         let reason = match self {
+            Self::Banned { left } if is_for_good(u64::try_from(left.as_millis()).unwrap_or(u64::MAX)) => {
+                sign_in.banned_for_good
+            }
             Self::Banned { left } => return sign_in.banned.replace("{left}", &format_rounded_up(left, units)).into(),
             Self::Name(NameError::Empty) => sign_in.empty,
             Self::Name(NameError::TooLong) => sign_in.too_long,

@@ -1,4 +1,4 @@
-//! The operator's actions, and the record of them.
+//! The moderators' actions, and the record of them.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -10,6 +10,9 @@ use crate::backplane::{
     ACTS_KEPT, ACTS_SHOWN, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord,
     ModerationRequest, Unavailable,
 };
+
+/// The beginning of the fields of the rules that are mutes.
+const MUTE: &str = "mute:";
 
 #[derive(Serialize)]
 struct Argument {
@@ -46,19 +49,25 @@ impl RedisBackplane {
 
     pub(super) async fn read_moderation_log(&self) -> Result<ModerationLog, Unavailable> {
         let bans = self.reads.hgetall(self.keys.bans()).await.map_err(|error| unavailable("moderation_log", &error))?;
+        let rules: HashMap<String, String> =
+            self.reads.hgetall(self.keys.rules()).await.map_err(|error| unavailable("moderation_log", &error))?;
+        let muted = |(field, stored): (String, String)| Some((field.strip_prefix(MUTE)?.to_owned(), stored));
+        let mutes = rules.into_iter().filter_map(muted).collect();
+        let now = self.clock.now();
         let records: Vec<(String, HashMap<String, String>)> = self
             .reads
             .xrevrange_values(self.keys.acts(), "+", "-", Some(ACTS_SHOWN as u64))
             .await
             .map_err(|error| unavailable("moderation_log", &error))?;
         Ok(ModerationLog {
-            bans: current_bans(bans, self.clock.now()),
+            bans: current_bans(bans, now),
+            mutes: current_bans(mutes, now),
             acts: records.iter().filter_map(|(_, fields)| record(fields)).collect(),
         })
     }
 }
 
-/// Bans in force at a time since 1970, by name key; each is stored as `<until> <name>`.
+/// Bans or mutes in force at a time since 1970, by name key; each is stored as `<until> <name>`.
 fn current_bans(stored: HashMap<String, String>, now: Duration) -> Vec<Ban> {
     let now = now.as_millis();
     let read = |(name_key, stored): (String, String)| {

@@ -40,6 +40,10 @@ enum Reply {
         #[serde(deserialize_with = "millis")]
         wait_ms: Duration,
     },
+    Muted {
+        #[serde(deserialize_with = "millis")]
+        wait_ms: Duration,
+    },
 }
 
 impl RedisBackplane {
@@ -66,6 +70,7 @@ impl RedisBackplane {
             Reply::Ended => return Err(PublishError::Ended),
             Reply::BadNonce => return Err(PublishError::BadNonce),
             Reply::Limited { wait_ms } => return Err(PublishError::Limited(wait_ms)),
+            Reply::Muted { wait_ms } => return Err(PublishError::Muted(wait_ms)),
         };
         instruments().kept(is_new);
         Ok(id)

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::{AttemptError, Door, Moderator, OperatorAuth, command::ModerationForm, execute};
 use crate::{
-    backplane::{Audit, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord},
+    backplane::{Audit, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord},
     protocol::Rules,
     web::{Web, error, peer::PeerIp},
 };
@@ -23,6 +23,7 @@ use crate::{
 struct ModerationReport {
     rules: Rules,
     bans: Vec<BanEntry>,
+    mutes: Vec<BanEntry>,
     acts: Vec<LogEntry>,
 }
 
@@ -45,7 +46,7 @@ struct LogEntry {
     whom: Vec<String>,
 }
 
-/// `GET /api/operator`: the rules, the bans, the moderation log.
+/// `GET /api/operator`: the rules, the bans, the mutes, the moderation log.
 pub async fn report(State(web): State<Web>, PeerIp(peer): PeerIp, headers: HeaderMap) -> Response {
     if let Err(refusal) = moderator(&web, peer, &headers).await {
         return refusal;
@@ -80,7 +81,7 @@ pub async fn moderate(
     let audit = web.audit(moderator, peer, &headers, command.why.clone());
     match execute(&web.room, command, audit).await {
         Ok(ModerationOutcome::Done) => Json(serde_json::json!({ "done": true })).into_response(),
-        Ok(ModerationOutcome::Nothing) => error::json(StatusCode::NOT_FOUND, "no such message, name or ban"),
+        Ok(ModerationOutcome::Nothing) => error::json(StatusCode::NOT_FOUND, "no such message, name, ban or mute"),
         Err(_) => error::json_unavailable(),
     }
 }
@@ -114,6 +115,12 @@ fn unauthorized() -> Response {
     refusal
 }
 
+impl From<Ban> for BanEntry {
+    fn from(Ban { name, until, .. }: Ban) -> Self {
+        Self { name, until }
+    }
+}
+
 impl From<ModerationRecord> for LogEntry {
     fn from(ModerationRecord { at, act, audit, whom }: ModerationRecord) -> Self {
         Self { at, act, audit, whom }
@@ -121,10 +128,11 @@ impl From<ModerationRecord> for LogEntry {
 }
 
 impl ModerationReport {
-    fn new(rules: Rules, ModerationLog { bans, acts }: ModerationLog) -> Self {
+    fn new(rules: Rules, ModerationLog { bans, mutes, acts }: ModerationLog) -> Self {
         Self {
             rules,
-            bans: bans.into_iter().map(|ban| BanEntry { name: ban.name, until: ban.until }).collect(),
+            bans: bans.into_iter().map(BanEntry::from).collect(),
+            mutes: mutes.into_iter().map(BanEntry::from).collect(),
             acts: acts.into_iter().map(LogEntry::from).collect(),
         }
     }

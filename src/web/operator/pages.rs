@@ -16,7 +16,9 @@ use serde::Deserialize;
 
 use super::{AttemptError, Door, command::ModerationForm, execute};
 use crate::{
-    backplane::{Audit, Cursor, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, Page},
+    backplane::{
+        Audit, Ban, Cursor, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, Page, is_for_good,
+    },
     protocol::{Id, Rules},
     web::{
         Web, assets, chat, error,
@@ -29,7 +31,8 @@ use crate::{
 /// Messages per page.
 const MESSAGES: usize = 50;
 /// The choices of ban durations and slow mode intervals.
-const BANS: [&str; 6] = ["0s", "10m", "1h", "1d", "7d", "30d"];
+const BANS: [&str; 7] = ["0s", "10m", "1h", "1d", "7d", "30d", "forever"];
+const MUTES: [&str; 4] = ["10m", "1h", "1d", "forever"];
 const INTERVALS: [&str; 6] = ["0s", "5s", "10s", "30s", "1m", "5m"];
 
 /// The query parameters.
@@ -173,7 +176,8 @@ async fn moderation_page(
     let cursor = before.map_or(Cursor::Newest, Cursor::Before);
     let read = tokio::join!(web.room.moderation_log(), web.room.page(cursor, MESSAGES));
     let (Ok(moderation_log), Ok(page)) = read else { return error::unavailable(locale) };
-    error::html(status, &ModerationPage::new(locale, web.room.rules(), &moderation_log, &page, result))
+    let now = u64::try_from(web.room.now().as_millis()).unwrap_or(u64::MAX);
+    error::html(status, &ModerationPage::new(locale, web.room.rules(), now, &moderation_log, &page, result))
 }
 
 #[derive(Template)]
@@ -195,8 +199,11 @@ struct ModerationPage {
     notice: String,
     intervals: Vec<SelectOption>,
     ban_durations: Vec<SelectOption>,
+    mute_durations: Vec<SelectOption>,
     /// Banned names, and until when.
     bans: Vec<(String, String)>,
+    /// Muted names, and until when.
+    mutes: Vec<(String, String)>,
     messages: Vec<ModerationRow>,
     /// The id before which there are more messages.
     earlier: Option<String>,
@@ -231,12 +238,13 @@ impl ModerationPage {
     fn new(
         locale: Locale,
         rules: Rules,
+        now: u64,
         moderation_log: &ModerationLog,
         page: &Page,
         result: Option<&'static str>,
     ) -> Self {
         let texts = Texts::of(locale);
-        let until = |until| texts.operator.ban_until.replace("{until}", &chat::format_clock(until));
+        let listed = |bans: &[Ban]| bans.iter().map(|ban| (ban.name.clone(), until(ban, now, texts))).collect();
         let messages = page.rows.iter().rev().filter_map(|row| row.message()).map(|message| ModerationRow {
             id: message.id.to_string(),
             clock: chat::format_clock(message.at),
@@ -251,7 +259,9 @@ impl ModerationPage {
             notice: rules.notice.unwrap_or_default(),
             intervals: select_options(&INTERVALS, texts.operator.slow_off, rules.slow_ms, texts),
             ban_durations: select_options(&BANS, texts.operator.ban_not, 3_600_000, texts),
-            bans: moderation_log.bans.iter().map(|ban| (ban.name.clone(), until(ban.until))).collect(),
+            mute_durations: select_options(&MUTES, "", 600_000, texts),
+            bans: listed(&moderation_log.bans),
+            mutes: listed(&moderation_log.mutes),
             messages: messages.collect(),
             earlier: page.rows.first().filter(|_| page.more).map(|first| first.id().to_string()),
             acts: moderation_log
@@ -269,17 +279,30 @@ impl ModerationPage {
 
 fn select_options(values: &[&'static str], none: &str, selected_ms: u64, texts: &Texts) -> Vec<SelectOption> {
     let option = |value: &&'static str| {
-        let duration = humantime::parse_duration(value).unwrap_or_default();
+        let Ok(duration) = humantime::parse_duration(value) else {
+            return SelectOption { value, label: texts.operator.for_good.to_owned(), selected: false };
+        };
         let label = if duration.is_zero() { none.to_owned() } else { format_rounded_up(duration, &texts.units) };
         SelectOption { value, label, selected: duration == Duration::from_millis(selected_ms) }
     };
     values.iter().map(option).collect()
 }
 
+/// Describes when a ban or mute ends. `now` in Unix milliseconds.
+fn until(ban: &Ban, now: u64, texts: &Texts) -> String {
+    if is_for_good(ban.until.saturating_sub(now)) {
+        return texts.operator.for_good.to_owned();
+    }
+    texts.operator.ban_until.replace("{until}", &chat::format_clock(ban.until))
+}
+
 /// Describes an action of the moderation log in a sentence.
 fn describe(record: &ModerationRecord, texts: &Texts) -> String {
     let operator = &texts.operator;
     let time = |ms: u64| format_rounded_up(Duration::from_millis(ms), &texts.units);
+    let lasting = |ms: u64| {
+        if is_for_good(ms) { operator.for_good.to_owned() } else { operator.lasting.replace("{time}", &time(ms)) }
+    };
     let fill = |text: &str, what: &str| text.replace("{what}", what);
     match &record.act {
         ModerationAction::Remove { ids } => {
@@ -289,8 +312,12 @@ fn describe(record: &ModerationRecord, texts: &Texts) -> String {
         }
         ModerationAction::Ban { name, for_ms: 0, .. } => fill(operator.did_send_away, name),
         ModerationAction::Ban { name, for_ms, .. } => {
-            operator.did_ban.replace("{time}", &time(*for_ms)).replace("{what}", name)
+            operator.did_ban.replace("{time}", &lasting(*for_ms)).replace("{what}", name)
         }
+        ModerationAction::Mute { name, for_ms, .. } => {
+            operator.did_mute.replace("{time}", &lasting(*for_ms)).replace("{what}", name)
+        }
+        ModerationAction::Unmute { name, .. } => fill(operator.did_unmute, name),
         ModerationAction::Unban { name, .. } => fill(operator.did_pardon, name),
         ModerationAction::Slow { interval_ms: 0 } => operator.did_slow_off.to_owned(),
         ModerationAction::Slow { interval_ms } => operator.did_slow.replace("{time}", &time(*interval_ms)),

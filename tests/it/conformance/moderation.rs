@@ -23,10 +23,16 @@ on_both_engines! { Fixture::of =>
     rules_set_are_published_and_in_every_snapshot,
     action_applied_is_on_record,
     slow_mode_holds_across_instances_and_ends_at_once,
+    muted_name_may_not_send_through_any_instance,
+    mute_ends_when_it_is_lifted_or_over,
 }
 
 fn ban(name_key: &str, for_ms: u64) -> ModerationAction {
     ModerationAction::Ban { name_key: name_key.into(), name: name_key.to_uppercase(), for_ms }
+}
+
+fn mute(name_key: &str, for_ms: u64) -> ModerationAction {
+    ModerationAction::Mute { name_key: name_key.into(), name: name_key.to_uppercase(), for_ms }
 }
 
 async fn message_deleted_keeps_only_its_position(fixture: Fixture) {
@@ -188,6 +194,40 @@ async fn slow_mode_holds_across_instances_and_ends_at_once(fixture: Fixture) {
     assert!(there.publish(post(&incarnation, "budi", "a", "halo")).await.is_ok(), "each person has their own pace");
     fixture.backplane.moderate(ModerationAction::Slow { interval_ms: 0 }.into()).await.unwrap();
     assert!(publish(&*there, &incarnation, "b").await.is_ok());
+}
+
+async fn muted_name_may_not_send_through_any_instance(fixture: Fixture) {
+    let incarnation = fixture.sender().await;
+    let there = fixture.other();
+    let first = publish(&*fixture.backplane, &incarnation, "a").await;
+    assert!(first.is_ok());
+    assert_eq!(there.moderate(mute("sari", 60_000).into()).await, Ok(ModerationOutcome::Done));
+    for through in [&fixture.backplane, &there] {
+        let Err(PublishError::Muted(wait)) = publish(&**through, &incarnation, "b").await else { panic!("not muted") };
+        assert!(wait > Duration::from_secs(50) && wait <= Duration::from_secs(60), "{wait:?}");
+        assert_eq!(publish(&**through, &incarnation, "a").await, first, "a retry of what is stored");
+    }
+    assert!(there.publish(post(&incarnation, "budi", "a", "halo")).await.is_ok(), "others may send");
+    let accepted = heartbeat(&*there, &incarnation, 2, &["sari"], &[]).await.unwrap();
+    assert!(accepted.refused.is_empty(), "she may stay");
+    let log = fixture.backplane.moderation_log().await.unwrap();
+    assert_eq!(log.mutes.iter().map(|mute| mute.name.as_str()).collect::<Vec<_>>(), ["SARI"]);
+    assert_eq!((log.bans, log.acts[0].whom.clone()), (vec![], vec!["SARI".to_owned()]));
+}
+
+async fn mute_ends_when_it_is_lifted_or_over(fixture: Fixture) {
+    let incarnation = fixture.sender().await;
+    let unmute = || ModerationAction::Unmute { name_key: "sari".into(), name: "Sari".into() };
+    assert_eq!(fixture.backplane.moderate(unmute().into()).await, Ok(ModerationOutcome::Nothing));
+    fixture.backplane.moderate(mute("sari", 60_000).into()).await.unwrap();
+    fixture.backplane.moderate(mute("budi", 200).into()).await.unwrap();
+    assert_eq!(fixture.other().moderate(unmute().into()).await, Ok(ModerationOutcome::Done));
+    assert!(publish(&*fixture.backplane, &incarnation, "a").await.is_ok());
+    eventually(SOON, "the mute is over", || async {
+        fixture.other().publish(post(&incarnation, "budi", "a", "halo")).await.map_err(|error| error.to_string())
+    })
+    .await;
+    assert!(fixture.backplane.moderation_log().await.unwrap().mutes.is_empty());
 }
 
 mod pace {

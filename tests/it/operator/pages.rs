@@ -63,6 +63,14 @@ async fn operator_forms_perform_every_action() {
     for part in ["Berhasil.", "sari dikeluarkan dan diblokir selama 1 hari", "Pesan dihapus: ", "Tidak ada pesan."] {
         assert!(page.contains(part), "{part}: {page}");
     }
+    post(&operator, &[("act", "mute"), ("name", "citra"), ("for", "forever")])
+        .await
+        .redirects_to("/operator?said=done");
+    let page = operator.get("/operator").await.body;
+    for part in ["citra dibungkam untuk seterusnya", r#"value="unmute""#] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    post(&operator, &[("act", "unmute"), ("name", "citra")]).await.redirects_to("/operator?said=done");
     post(&operator, &[("act", "pardon"), ("name", "sari")]).await.redirects_to("/operator?said=done");
     cluster.http_client(0).sign_in("Sari").await.redirects_to("/chat");
     let invalid = post(&operator, &[("act", "ban"), ("name", "")]).await;

@@ -62,6 +62,17 @@ function apply.pardon()
   return redis.call('HDEL', bans, action.who) == 1
 end
 
+function apply.mute()
+  add_whom(action.name)
+  redis.call('HSET', rules, 'mute:' .. action.who, digits(math.floor(now_us / 1000) + action.for_ms) .. ' ' .. action.name)
+  return true
+end
+
+function apply.unmute()
+  add_whom(action.name)
+  return redis.call('HDEL', rules, 'mute:' .. action.who) == 1
+end
+
 function apply.slow()
   redis.call('HSET', rules, 'slow', digits(action.interval_ms))
   publish_moderation({})
@@ -78,13 +89,17 @@ function apply.announce()
   return true
 end
 
--- Expired bans.
-local fields = redis.call('HGETALL', bans)
-for i = 1, #fields, 2 do
-  if fields[i] ~= '' and not banned_ms(fields[i]) then
-    redis.call('HDEL', bans, fields[i])
+-- Deletes the expired entries of a hash of bans or mutes, whose fields begin with a prefix.
+local function delete_expired(key, prefix)
+  local fields = redis.call('HGETALL', key)
+  for i = 1, #fields, 2 do
+    if fields[i] ~= '' and fields[i]:sub(1, #prefix) == prefix and not sanction_ms(fields[i + 1]) then
+      redis.call('HDEL', key, fields[i])
+    end
   end
 end
+delete_expired(bans, '')
+delete_expired(rules, 'mute:')
 
 if not apply[action.act]() then
   return '{"outcome":"nothing"}'
