@@ -27,7 +27,7 @@ use crate::{
     redis::{ConnectError, Keys, MemoryMonitor, RedisConnector},
     room::{self, Room},
     server,
-    session::{self, GuessGate, MemorySessionStore, ModeratorSessions, RedisSessionStore, Sessions, SignInGate},
+    session::{self, Bots, GuessGate, MemorySessionStore, ModeratorSessions, RedisSessionStore, Sessions, SignInGate},
     settings::Settings,
     socket::{self, Sockets},
     web::{self, Retention, Web},
@@ -140,6 +140,7 @@ fn engine(settings: &Settings) -> Result<Engine, RunError> {
         history_age: settings.history_age,
         name_hold: settings.name_hold,
         messages: settings.message_rate(),
+        bot_messages: settings.bot_message_rate(),
         lease: settings.lease,
     };
     match connector(settings)? {
@@ -191,7 +192,9 @@ fn wire(settings: &Settings, room: Room, store: Arc<dyn SessionStore>, gates: Ga
     let site = settings.site_policy();
     let options = session::Options { idle: settings.session_idle, max: settings.session_max, secure: site.is_https() };
     let clock = room.clone();
+    let bots = settings.bots.clone().unwrap_or_default();
     let sessions = Sessions::new(store, options).with_clock(Arc::new(move || clock.now()));
+    let sessions = sessions.with_bots(bots, gates.guesses.clone());
     let queue_memory = Arc::new(QueueMemory::new(memory_limit::available() / QUEUE_SHARE));
     let sockets = Sockets::new(
         room.clone(),
@@ -199,6 +202,7 @@ fn wire(settings: &Settings, room: Room, store: Arc<dyn SessionStore>, gates: Ga
         site.clone(),
         socket::Options {
             messages: settings.message_rate(),
+            bot_messages: settings.bot_message_rate(),
             senders_per_address: settings.senders_per_address,
             connections_per_address: settings.connections_per_address,
             max_connections: settings.max_connections,
@@ -236,6 +240,7 @@ fn room_options(settings: &Settings) -> room::Options {
         lease: settings.lease,
         name_hold: settings.name_hold,
         history_age: settings.history_age,
+        bots: settings.bots.as_ref().map(Bots::names).unwrap_or_default(),
         limits: Limits { text_chars: TEXT_CHARS, messages_per_second: settings.messages_per_second },
     }
 }

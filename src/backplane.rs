@@ -15,7 +15,8 @@
 //! * **Moderation.** A [`ModerationAction`] is atomic, on record, raises the presence version, and is delivered as one
 //!   event; the rules it sets are part of every [`Snapshot`].
 //! * **Mutes.** Messages of a muted name are refused, through every instance; a nonce stored before returns its id all the same.
-//! * **Pace.** One person's messages, through all instances together, keep to [`RetentionPolicy::messages`] and slow mode.
+//! * **Pace.** One person's messages, through all instances together, keep to [`RetentionPolicy::messages`] and slow mode,
+//!   a program's to [`RetentionPolicy::bot_messages`].
 //! * **Claims.** A name belongs to one session at a time. An ended session cannot reclaim it: neither calls in flight, nor
 //!   an instance that is unaware of the end, and only renews and publishes for people whom it holds.
 //! * **Unknown is not failed.** [`Unavailable`] leaves the outcome unknown: repeat with the same nonce.
@@ -33,7 +34,8 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let name_hold = Duration::from_secs(900);
 //! let lease = Duration::from_secs(5);
-//! let policy = RetentionPolicy { history: 1000, history_age: None, name_hold, messages: Rate::UNLIMITED, lease };
+//! let messages = Rate::UNLIMITED;
+//! let policy = RetentionPolicy { history: 1000, history_age: None, name_hold, messages, bot_messages: messages, lease };
 //! let room = MemoryBackplane::new(policy);
 //! let mut events = room.subscribe();
 //! assert!(matches!(events.recv().await, Some(Event::Gap)), "earlier events may be missing");
@@ -47,6 +49,7 @@
 //!     person: sari,
 //!     nonce: "n1".parse()?,
 //!     text: Text::parse("halo")?,
+//!     alias: None,
 //!     trace: None,
 //! };
 //! let id = room.publish(post.clone()).await?;
@@ -130,6 +133,9 @@ pub trait Backplane: Send + Sync + 'static {
     /// case.
     async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable>;
 
+    /// Returns what [`claim`](Self::claim) would return, and changes nothing.
+    async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable>;
+
     /// Publishes that a person types, or stopped. Ephemeral: may be lost.
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable>;
 
@@ -167,6 +173,8 @@ pub struct RetentionPolicy {
     pub name_hold: Duration,
     /// How often a person may send.
     pub messages: Rate,
+    /// How often a program may send; slow mode does not apply to it.
+    pub bot_messages: Rate,
     /// How long an incarnation may be silent before it is declared dead.
     pub lease: Duration,
 }
@@ -177,6 +185,11 @@ impl RetentionPolicy {
     pub fn oldest_ms(self, now: Duration) -> Option<u64> {
         let age = self.history_age?;
         Some(u64::try_from(now.saturating_sub(age).as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// Returns how often the sender with this session may send.
+    pub fn messages_of(self, session: &SessionTag) -> Rate {
+        if session.is_bot() { self.bot_messages } else { self.messages }
     }
 
     /// Returns how long the name of an ended session can only be taken by a new sign-in: longer than an instance is unaware

@@ -12,6 +12,7 @@ mod hub;
 mod hub_state;
 mod lease;
 mod local_members;
+mod machine;
 mod membership;
 mod moderation_state;
 mod recipient;
@@ -24,6 +25,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use rand::{SeedableRng, rngs::StdRng};
 use tokio::{
     sync::{broadcast, mpsc, oneshot},
     time::{Instant, timeout, timeout_at},
@@ -34,6 +36,7 @@ pub use self::{
     fanout::Attention,
     hub::JoinError,
     hub_state::Ending,
+    machine::{Machine, ThisMachine},
     membership::Membership,
     recipient::{Farewell, Recipient},
 };
@@ -67,7 +70,7 @@ const TYPING_AT_MOST: usize = 200;
 const COMMANDS_WAITING: usize = 1024;
 
 /// The room's settings.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// How long a person without a connection stays in the room.
     pub leave_grace: Duration,
@@ -77,6 +80,8 @@ pub struct Options {
     pub name_hold: Duration,
     /// The age at which messages expire.
     pub history_age: Option<Duration>,
+    /// The names of programs, which clients mark.
+    pub bots: Vec<String>,
     /// The limits that clients are told.
     pub limits: Limits,
 }
@@ -104,13 +109,18 @@ pub struct MembersPage {
 impl Room {
     /// Opens the room: starts a hub on the current runtime.
     pub fn open(backplane: Arc<dyn Backplane>, options: Options) -> Self {
+        Self::open_on(Arc::new(ThisMachine), backplane, options)
+    }
+
+    /// Opens the room on a machine: starts a hub there.
+    pub fn open_on(machine: Arc<dyn Machine>, backplane: Arc<dyn Backplane>, options: Options) -> Self {
         let (commands, received) = mpsc::channel(COMMANDS_WAITING);
-        let incarnation = IncarnationId::random();
-        let state = Arc::new(HubState::new(incarnation.clone()));
+        let incarnation = IncarnationId::draw(&mut StdRng::from_seed(machine.seed()));
+        let state = Arc::new(HubState::new(incarnation));
         let failed = CancellationToken::new();
-        let fanout = Fanout::start(&failed);
-        let hub = Hub::new(Arc::clone(&backplane), options, incarnation, Arc::clone(&state), received, fanout);
-        spawn_watched(failed.clone(), hub.run());
+        let fanout = Fanout::start(&*machine, &failed);
+        let hub = Hub::new(Arc::clone(&machine), Arc::clone(&backplane), options, Arc::clone(&state), received, fanout);
+        spawn_watched(&*machine, failed.clone(), hub.run());
         Self { commands, state, backplane, failed }
     }
 
@@ -192,6 +202,14 @@ impl Room {
     /// [`Unavailable`] if the backplane does not reply: the outcome is unknown.
     pub async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
         bounded(self.backplane.claim(name_key, session)).await
+    }
+
+    /// Returns what [`claim`](Self::claim) would return, and changes nothing.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply.
+    pub async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
+        bounded(self.backplane.check_claim(name_key, session)).await
     }
 
     /// Ends a session's presence and claim on every instance; its sockets close with 4001.

@@ -19,14 +19,22 @@ pub struct Post {
     pub nonce: Nonce,
     /// The text.
     pub text: Text,
+    /// The name that a program shows after its own.
+    pub alias: Option<String>,
     /// The trace that its delivery belongs to, if it is traced.
     pub trace: Option<TraceParent>,
 }
 
 impl Post {
-    /// A digest of the text, in hex: tells a retry from another message under the same nonce.
+    /// A digest of the text and the alias, in hex: tells a retry from another message under the same nonce.
     pub fn fingerprint(&self) -> String {
-        let digest = Sha256::digest(self.text.as_str().as_bytes());
+        let mut digest = Sha256::new_with_prefix(self.text.as_str());
+        if let Some(alias) = &self.alias {
+            // Neither has a control character.
+            digest.update(b"\0");
+            digest.update(alias);
+        }
+        let digest = digest.finalize();
         digest[..16].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }

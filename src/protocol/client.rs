@@ -22,6 +22,8 @@ pub enum ClientFrame {
         nonce: Nonce,
         /// As typed.
         text: String,
+        /// The name that a program shows after its own, as given.
+        alias: Option<String>,
     },
     /// The person types, or stopped.
     Typing {
@@ -33,11 +35,11 @@ pub enum ClientFrame {
         /// Whether the window is visible.
         visible: bool,
     },
-    /// Is anybody there?
+    /// Asks for a `pong`: a sign that the server is alive.
     Ping,
 }
 
-/// What was received is not a frame of this protocol.
+/// The text received is not a frame of this protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a frame of this protocol")]
 pub struct Malformed {
@@ -56,6 +58,8 @@ struct Raw<'a> {
     nonce: Option<&'a serde_json::value::RawValue>,
     #[serde(default)]
     text: Option<&'a serde_json::value::RawValue>,
+    #[serde(default, rename = "as")]
+    alias: Option<&'a serde_json::value::RawValue>,
     #[serde(default)]
     active: Option<&'a serde_json::value::RawValue>,
     #[serde(default)]
@@ -87,7 +91,11 @@ impl ClientFrame {
                 None => Some(Self::Join { since: None }),
                 Some(since) => read(since).map(|since| Self::Join { since }),
             },
-            "message" => nonce.clone().zip(raw.text.and_then(read)).map(|(nonce, text)| Self::Message { nonce, text }),
+            "message" => {
+                let alias = raw.alias.and_then(read::<Option<String>>).flatten();
+                let message = nonce.clone().zip(raw.text.and_then(read));
+                message.map(|(nonce, text)| Self::Message { nonce, text, alias })
+            }
             "typing" => raw.active.and_then(read).map(|active| Self::Typing { active }),
             "attention" => raw.visible.and_then(read).map(|visible| Self::Attention { visible }),
             "ping" => Some(Self::Ping),
@@ -106,7 +114,7 @@ fn read<'a, T: Deserialize<'a>>(value: &'a serde_json::value::RawValue) -> Optio
 #[serde(try_from = "String", into = "String")]
 pub struct Nonce(String);
 
-/// What was given is not a nonce.
+/// The text is not a nonce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a nonce is 1 to 64 of A-Z, a-z, 0-9, _ and -")]
 pub struct InvalidNonce;
@@ -159,7 +167,11 @@ mod tests {
         );
         assert_eq!(
             parse(r#"{"type":"message","nonce":"a-1","text":"\u0068alo"}"#),
-            ClientFrame::Message { nonce: "a-1".parse().unwrap(), text: "halo".into() }
+            ClientFrame::Message { nonce: "a-1".parse().unwrap(), text: "halo".into(), alias: None }
+        );
+        assert_eq!(
+            parse(r#"{"type":"message","nonce":"a","text":"x","as":"Deploy"}"#),
+            ClientFrame::Message { nonce: "a".parse().unwrap(), text: "x".into(), alias: Some("Deploy".into()) }
         );
         assert_eq!(parse(r#"{"type":"typing","active":true}"#), ClientFrame::Typing { active: true });
         assert_eq!(parse(r#"{"type":"attention","visible":false}"#), ClientFrame::Attention { visible: false });

@@ -35,9 +35,10 @@ impl Membership {
         &self,
         nonce: Nonce,
         text: Text,
+        alias: Option<String>,
     ) -> impl Future<Output = Result<Id, PublishError>> + Send + use<> {
         let (room, person) = (self.room.clone(), self.person.clone());
-        async move { room.publish(person, nonce, text).instrument(spans::saying()).await }
+        async move { room.publish(person, nonce, text, alias).instrument(spans::publish()).await }
     }
 
     /// Sends a frame to this connection alone, after all frames that it was sent before, unless too much is queued for the
@@ -78,12 +79,23 @@ impl Membership {
 }
 
 impl Room {
-    async fn publish(&self, person: Person, nonce: Nonce, text: Text) -> Result<Id, PublishError> {
+    /// Publishes a message of a person who owns their name, in the room or not. Returns its id; the first one if the nonce was
+    /// used for the same message before.
+    ///
+    /// # Errors
+    /// See [`PublishError`].
+    pub async fn publish(
+        &self,
+        person: Person,
+        nonce: Nonce,
+        text: Text,
+        alias: Option<String>,
+    ) -> Result<Id, PublishError> {
         let trace = TraceParent::current();
-        let post = Post { incarnation: self.state.status().incarnation, person, nonce, text, trace };
+        let post = Post { incarnation: self.state.status().incarnation, person, nonce, text, alias, trace };
         let published = timeout(CALL_DEADLINE, self.backplane.publish(post)).await;
         let published = published.unwrap_or(Err(Unavailable.into()));
-        spans::said(published.as_ref().map_err(PublishError::name));
+        spans::record_publish(published.as_ref().map_err(PublishError::name));
         match published {
             Ok(id) => self.state.acknowledge(id),
             // The next heartbeat finds out whether the incarnation is dead.

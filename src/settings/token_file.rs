@@ -5,16 +5,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::secret::Secret;
+use super::{secret::Secret, token_strength::apparent_bits};
 use crate::name::{Name, NameKey};
 
 /// The largest file, in bytes.
 const MAX_FILE: u64 = 64 * 1024;
 /// The shortest token, in characters.
 const MIN_TOKEN: usize = 16;
-/// The least entropy of a token by the estimate of [`bits`]. A random token of 16 hexadecimal digits has about 40, and hardly
-/// ever less than 20.
-const MIN_BITS: f64 = 16.0;
+/// The least entropy of a token by the estimate of [`apparent_bits`]. A random token of 16 hexadecimal digits has about 40, and hardly
+/// ever less than 15.
+const MIN_BITS: f64 = 10.0;
 /// The moderator of a bare token.
 const OPERATOR: &str = "operator";
 /// Words that do not make a token harder to guess.
@@ -155,7 +155,7 @@ fn check(token: &str) -> Result<(), &'static str> {
     if is_repeated(&characters) {
         return Err("the token repeats a part of itself; take one from: openssl rand -hex 24");
     }
-    if bits(&characters) < MIN_BITS || without_words(token) < MIN_TOKEN / 2 {
+    if apparent_bits(token) < MIN_BITS || without_words(token) < MIN_TOKEN / 2 {
         return Err("the token is easy to guess; take one from: openssl rand -hex 24");
     }
     Ok(())
@@ -164,22 +164,6 @@ fn check(token: &str) -> Result<(), &'static str> {
 /// Whether the characters are one part, again and again; the last one may be cut.
 fn is_repeated(characters: &[char]) -> bool {
     (1..=characters.len() / 2).any(|part| characters.iter().zip(&characters[part..]).all(|(one, other)| one == other))
-}
-
-/// Estimates the entropy in bits: that of the characters' frequencies, for each character that does not follow from the
-/// one before it, as in `aaa`, `abc` or `321`.
-fn bits(characters: &[char]) -> f64 {
-    let mut sorted = characters.to_vec();
-    sorted.sort_unstable();
-    let total = characters.len() as f64;
-    let each: f64 = sorted
-        .chunk_by(|one, other| one == other)
-        .map(|same| same.len() as f64 / total)
-        .map(|share| -share * share.log2())
-        .sum();
-    let follows = |pair: &&[char]| u32::from(pair[0]).abs_diff(u32::from(pair[1])) <= 1;
-    let surprising = characters.len() - characters.windows(2).filter(follows).count();
-    each * surprising as f64
 }
 
 /// How many characters remain without common words.

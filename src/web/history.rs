@@ -27,7 +27,7 @@ use super::{
 use crate::{
     backplane::{Cursor, Page, Unavailable},
     protocol::{Id, Row, ServerFrame},
-    session::SignedIn,
+    session::Caller,
 };
 
 /// Pages in the cache: the newest in some sizes, and those before them. Each has at most twice [`PAGE_BYTES`].
@@ -85,7 +85,7 @@ pub fn pages() -> HistoryPages {
 /// `GET /api/messages`.
 pub async fn list(
     State(web): State<Web>,
-    SignedIn { person, .. }: SignedIn,
+    Caller(person): Caller,
     PeerIp(peer): PeerIp,
     headers: HeaderMap,
     query: Result<Query<HistoryQuery>, QueryRejection>,
@@ -179,8 +179,15 @@ mod tests {
     use crate::protocol::Message;
 
     fn rows(count: u64, text: &str) -> Vec<Row> {
-        let message =
-            |n| Message { id: Id::new(7, n), nonce: "n".parse().unwrap(), from: "a".into(), text: text.into(), at: n };
+        let message = |n| Message {
+            id: Id::new(7, n),
+            nonce: "n".parse().unwrap(),
+            from: "a".into(),
+            text: text.into(),
+            at: n,
+            bot: false,
+            alias: None,
+        };
         (1..=count).map(|n| message(n).into()).collect()
     }
 

@@ -37,6 +37,7 @@ const RETENTION: RetentionPolicy = RetentionPolicy {
     history_age: None,
     name_hold: NAME_HOLD,
     messages: Rate::UNLIMITED,
+    bot_messages: Rate::UNLIMITED,
     lease: Duration::from_secs(5),
 };
 
@@ -46,6 +47,7 @@ fn open(backplane: Arc<dyn Backplane>) -> Room {
         lease: Duration::from_secs(5),
         name_hold: NAME_HOLD,
         history_age: None,
+        bots: vec![],
         limits: Limits { text_chars: TEXT_CHARS, messages_per_second: 5 },
     };
     Room::open(backplane, options)

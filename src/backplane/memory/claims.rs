@@ -11,6 +11,7 @@ use crate::{
 };
 
 /// The session that each name belongs to, and until when.
+#[derive(Clone)]
 pub(super) struct Claims {
     hold: Duration,
     before_join: Duration,
@@ -19,6 +20,7 @@ pub(super) struct Claims {
     swept: Option<Instant>,
 }
 
+#[derive(Clone)]
 struct Claim {
     /// None while the name is closed: its session has just ended.
     owner: Option<SessionTag>,
@@ -38,6 +40,11 @@ impl Claims {
 
     pub(super) fn owner(&self, name_key: &NameKey, now: Instant) -> Option<&SessionTag> {
         self.current(name_key, now)?.owner.as_ref()
+    }
+
+    /// Returns for how much longer a name is claimed or closed.
+    pub(super) fn left(&self, name_key: &NameKey, now: Instant) -> Option<Duration> {
+        self.current(name_key, now).map(|claim| claim.until.duration_since(now))
     }
 
     /// Whether a name belongs to another session, or is closed.

@@ -13,13 +13,18 @@ struct Body {
     nonce: Nonce,
     from: String,
     text: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    bot: bool,
+    #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
+    alias: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trace: Option<TraceParent>,
 }
 
 pub(super) fn write(post: &Post) -> String {
     let (nonce, from, text) = (post.nonce.clone(), post.person.name.clone(), post.text.as_str().to_owned());
-    let body = Body { nonce, from, text, trace: post.trace.clone() };
+    let (bot, alias) = (post.person.session.is_bot(), post.alias.clone());
+    let body = Body { nonce, from, text, bot, alias, trace: post.trace.clone() };
     // Strings: serialising cannot fail.
     serde_json::to_string(&body).unwrap_or_default()
 }
@@ -31,6 +36,6 @@ pub(super) fn read(id: Id, at: u64, body: &str) -> Option<Message> {
 
 /// The message, and the trace that it was sent in.
 pub(super) fn read_traced(id: Id, at: u64, body: &str) -> Option<(Message, Option<TraceParent>)> {
-    let Body { nonce, from, text, trace } = serde_json::from_str(body).ok()?;
-    Some((Message { id, nonce, from, text, at }, trace))
+    let Body { nonce, from, text, bot, alias, trace } = serde_json::from_str(body).ok()?;
+    Some((Message { id, nonce, from, text, at, bot, alias }, trace))
 }

@@ -22,6 +22,7 @@ struct Argument<'a> {
     nonce_memory_us: u64,
     every_us: u64,
     ahead_us: u64,
+    bot: bool,
 }
 
 #[derive(Deserialize)]
@@ -50,7 +51,7 @@ impl RedisBackplane {
     pub(super) async fn publish_post(&self, post: &Post) -> Result<Id, PublishError> {
         let name_key = &post.person.name_key;
         let keys = self.keys.with_own([self.keys.name(name_key), self.keys.pace(name_key)]);
-        let pace = self.policy.messages.pace();
+        let pace = self.policy.messages_of(&post.person.session).pace();
         let argument = Argument {
             incarnation: post.incarnation.as_str(),
             session: post.person.session.as_str(),
@@ -61,6 +62,7 @@ impl RedisBackplane {
             nonce_memory_us: u64::try_from(NONCE_MEMORY.as_micros()).unwrap_or(u64::MAX),
             every_us: pace.every / 1000,
             ahead_us: pace.ahead / 1000,
+            bot: post.person.session.is_bot(),
         };
         let body = Some(body::write(post));
         let (id, is_new) = match self.scripts.run_with(&self.scripts.publish, keys, &argument, body).await? {

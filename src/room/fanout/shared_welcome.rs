@@ -44,6 +44,7 @@ mod tests {
             head: Id::new(7, 1),
             members: Members { count: 1, names: None },
             rules: None,
+            bots: &[],
             limits: Limits { text_chars: 2000, messages_per_second: 5 },
             heartbeat_ms: 25_000,
             attention: true,

@@ -6,7 +6,16 @@ use crate::protocol::Message;
 fn message(epoch: u64, n: u64) -> EncodedMessage {
     let nonce = format!("n{n}").parse().unwrap();
     EncodedMessage::new(
-        Message { id: Id::new(epoch, n), nonce, from: "sari".into(), text: "halo".into(), at: n }.into(),
+        Message {
+            id: Id::new(epoch, n),
+            nonce,
+            from: "sari".into(),
+            text: "halo".into(),
+            at: n,
+            bot: false,
+            alias: None,
+        }
+        .into(),
     )
 }
 

@@ -65,6 +65,7 @@ impl Hub {
             head: view.history.head().unwrap_or_default(),
             members: Members { count, names: names.as_deref() },
             rules: view.moderation.rules.set(),
+            bots: &self.options.bots,
             limits: self.options.limits,
             heartbeat_ms: u64::try_from(HEARTBEAT.as_millis()).unwrap_or(u64::MAX),
             attention: true,

@@ -7,6 +7,7 @@ use std::{
 
 use super::{Connection, Disconnect, RoomReply, farewell};
 use crate::{
+    name::Name,
     protocol::{Bye, ClientFrame, CloseCode, ErrorCode, Id, Malformed, Nonce, ServerFrame, Text, TextError},
     room::{Attention, Recipient},
     socket::{frame_reader::Inbound, transport::Transport},
@@ -68,7 +69,7 @@ impl Connection {
                 }
                 Ok(())
             }
-            ClientFrame::Message { nonce, text } => self.publish(transport, nonce, &text),
+            ClientFrame::Message { nonce, text, alias } => self.publish(transport, nonce, &text, alias),
             ClientFrame::Typing { active } => self.note_typing(transport, active),
             ClientFrame::Attention { visible } => self.note_attention(transport, visible),
         }
@@ -90,7 +91,13 @@ impl Connection {
         Ok(())
     }
 
-    fn publish(&mut self, transport: &Arc<Transport>, nonce: Nonce, text: &str) -> Result<(), Disconnect> {
+    fn publish(
+        &mut self,
+        transport: &Arc<Transport>,
+        nonce: Nonce,
+        text: &str,
+        alias: Option<String>,
+    ) -> Result<(), Disconnect> {
         let Some(membership) = &self.membership else {
             return self.refuse(transport, ErrorCode::NotJoined, Some(&nonce), None);
         };
@@ -99,7 +106,12 @@ impl Connection {
             Err(TextError::Empty) => return self.refuse(transport, ErrorCode::Empty, Some(&nonce), None),
             Err(TextError::TooLong) => return self.refuse(transport, ErrorCode::TooLong, Some(&nonce), None),
         };
-        let limits = &self.sockets.0.message_limits;
+        let is_bot = self.person.session.is_bot();
+        let Ok(alias) = alias.filter(|_| is_bot).map(|alias| Name::parse(&alias)).transpose() else {
+            return self.refuse(transport, ErrorCode::BadFrame, Some(&nonce), None);
+        };
+        let context = &self.sockets.0;
+        let limits = if is_bot { &context.bot_message_limits } else { &context.message_limits };
         if let Err(wait) = limits.admit(&self.person.session, self.address, text.encoded_len(), Instant::now()) {
             return self.refuse(transport, ErrorCode::RateLimited, Some(&nonce), Some(wait));
         }
@@ -107,7 +119,7 @@ impl Connection {
             // If too much is queued, the message is sent with the gathered frames.
             membership.try_attend(Attention::Spoke);
         }
-        let published = membership.send_message(nonce.clone(), text);
+        let published = membership.send_message(nonce.clone(), text, alias.map(|name| name.shown().to_owned()));
         self.call = Some(Box::pin(async move { RoomReply::Published(nonce, published.await) }));
         Ok(())
     }

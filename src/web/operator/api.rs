@@ -11,10 +11,11 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{AttemptError, Door, Moderator, OperatorAuth, command::ModerationForm, execute};
+use super::{AttemptError, Door, Moderator, command::ModerationForm, execute};
 use crate::{
     backplane::{Audit, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord},
     protocol::Rules,
+    session::bearer,
     web::{Web, error, peer::PeerIp},
 };
 
@@ -96,7 +97,7 @@ pub async fn me(State(web): State<Web>, PeerIp(peer): PeerIp, headers: HeaderMap
 
 /// Returns the moderator of a request's token or cookie, or the response to a request that has neither.
 async fn moderator(web: &Web, peer: IpAddr, headers: &HeaderMap) -> Result<Moderator, Response> {
-    let found = match OperatorAuth::bearer(headers) {
+    let found = match bearer(headers) {
         Some(token) => web.present_token(Door::Bearer, peer, headers, token).await.map(Some),
         None => web.present_cookie(peer, headers).await,
     };

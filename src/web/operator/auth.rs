@@ -5,10 +5,7 @@ use std::{
     time::Duration,
 };
 
-use axum::http::{
-    HeaderMap, HeaderValue,
-    header::{AUTHORIZATION, COOKIE},
-};
+use axum::http::{HeaderMap, HeaderValue, header::COOKIE};
 use hmac::{Hmac, Mac};
 use parking_lot::RwLock;
 use sha2::Sha256;
@@ -91,12 +88,6 @@ impl OperatorAuth {
     /// [`Unreadable`] if it may still exist.
     pub async fn end(&self, id: &str) -> Result<(), Unreadable> {
         self.sessions.end(id).await
-    }
-
-    /// Returns the token of an `Authorization: Bearer …` header.
-    pub fn bearer(headers: &HeaderMap) -> Option<&str> {
-        let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     }
 
     /// Returns the value of the first of the moderators' cookies in a request. Others are not looked at: a request is one
