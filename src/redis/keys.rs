@@ -16,9 +16,12 @@ impl Keys {
 
     /// The keys that every script declares, in the order in which `prelude.lua` names them.
     pub fn room(&self) -> Vec<String> {
-        ["meta", "log", "said:0", "said:1", "people", "leases", "live", "rules", "bans", "removed"]
-            .map(|name| self.key(name))
-            .into()
+        [
+            "meta", "log", "said:0", "said:1", "people", "leases", "live", "rules", "bans", "removed", "altered",
+            "bodies", "changes",
+        ]
+        .map(|name| self.key(name))
+        .into()
     }
 
     /// The keys of a script: the room's, then its own.
@@ -38,7 +41,7 @@ impl Keys {
         self.key(&format!("moderator:{hash}"))
     }
 
-    /// The stream of messages.
+    /// The stream of messages, without those that were changed.
     pub fn log(&self) -> String {
         self.key("log")
     }
@@ -76,11 +79,6 @@ impl Keys {
     /// What the moderators have set: hash with `slow`, `notice`, and for each muted name `mute:` and its key.
     pub fn rules(&self) -> String {
         self.key("rules")
-    }
-
-    /// Deleted messages: their ids, by their place in the log.
-    pub fn removed(&self) -> String {
-        self.key("removed")
     }
 
     /// The record of the operator's actions.

@@ -2,7 +2,7 @@
 -- KEYS: the room's, then the claim of the name.
 -- args: session, name_key, hold_ms (absent: change nothing).
 -- Returns: outcome 'mine' | 'held' (left_ms; absent while its person is in the room) | 'banned' (wait_ms).
-local claim = KEYS[11]
+local claim = KEYS[14]
 
 local banned = banned_ms(args.name_key)
 if banned then
