@@ -48,7 +48,7 @@ use self::{
 };
 use crate::{
     backplane::{
-        Backplane, Claim, Cursor, IncarnationId, ModerationAction, ModerationLog, ModerationOutcome, Page, Person,
+        Backplane, Claim, Cursor, IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person,
         SessionTag, Unavailable,
     },
     name::NameKey,
@@ -232,8 +232,8 @@ impl Room {
     ///
     /// # Errors
     /// [`Unavailable`] if the backplane does not reply: the outcome is unknown, and repeating it does no harm.
-    pub async fn moderate(&self, action: ModerationAction) -> Result<ModerationOutcome, Unavailable> {
-        bounded(self.backplane.moderate(action)).await
+    pub async fn moderate(&self, request: ModerationRequest) -> Result<ModerationOutcome, Unavailable> {
+        bounded(self.backplane.moderate(request)).await
     }
 
     /// Returns bans and past actions.
@@ -247,11 +247,6 @@ impl Room {
     /// The rules in force.
     pub fn rules(&self) -> Rules {
         self.state.view().rules.clone()
-    }
-
-    /// The newest messages of a person, by their name as shown, oldest first: those in the cache.
-    pub fn sent_by(&self, name: &str) -> Vec<Id> {
-        self.state.view().history.sent_by(name)
     }
 
     /// The newest position; none while the instance cannot know it.

@@ -128,12 +128,6 @@ impl HistoryCache {
         self.index(id).map(|index| &self.rows[index].row)
     }
 
-    /// The cached messages of a person, by their name as shown; oldest first.
-    pub fn sent_by(&self, name: &str) -> Vec<Id> {
-        let messages = self.rows.iter().filter_map(|cached| cached.row.message());
-        messages.filter(|message| message.from == name).map(|message| message.id).collect()
-    }
-
     /// Returns a number that grows with every change: pages with the same one are equal.
     pub fn revision(&self) -> u64 {
         self.revision

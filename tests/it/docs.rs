@@ -148,13 +148,12 @@ async fn redis_backup_is_restored_as_documented_with_a_gap() {
 #[tokio::test]
 async fn operator_api_call_works_as_documented() {
     let commands = block("docs/operations.md", "/api/operator");
-    let [act] = &commands[..] else { panic!("{commands:?}") };
     let token = token_file();
     let cluster = Cluster::builder(Engine::Memory).with_operator(&token).start().await;
     let mut sari = cluster.join(0, "sari").await;
     let dir = scratch();
-    fs::write(dir.path().join("operator-token"), TOKEN).expect("a file");
-    let act = act.replace("http://localhost:8080", cluster.instances[0].base());
+    fs::write(dir.path().join("operator-token"), format!("# ours\noperator:{TOKEN}\n")).expect("a file");
+    let act = commands.join("\n").replace("http://localhost:8080", cluster.instances[0].base());
     let output = sh(dir.path(), &act).stdout(Stdio::piped()).output().expect("curl runs");
     assert_eq!(String::from_utf8_lossy(&output.stdout), r#"{"done":true}"#);
     sari.expect("the rule", |transcript| transcript.rules["slow_ms"] == 30_000).await;
