@@ -132,6 +132,9 @@ pub trait Backplane: Send + Sync + 'static {
     /// case.
     async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable>;
 
+    /// Returns what [`claim`](Self::claim) would return, and changes nothing.
+    async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable>;
+
     /// Publishes that a person types, or stopped. Ephemeral: may be lost.
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable>;
 

@@ -89,7 +89,7 @@ impl Rate {
 }
 
 impl Pace {
-    /// Lets `cost` events happen at `now`, for a subject whose next event is due at `due`. Returns when the one after them
+    /// Admits `cost` events at `now`, for a subject whose next event is due at `due`. Returns when the one after them
     /// is due.
     ///
     /// # Errors

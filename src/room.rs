@@ -196,6 +196,14 @@ impl Room {
         bounded(self.backplane.claim(name_key, session)).await
     }
 
+    /// Returns what [`claim`](Self::claim) would return, and changes nothing.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply.
+    pub async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
+        bounded(self.backplane.check_claim(name_key, session)).await
+    }
+
     /// Ends a session's presence and claim on every instance; its sockets close with 4001.
     ///
     /// # Errors

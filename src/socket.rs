@@ -1,5 +1,6 @@
 //! WebSockets: the upgrade, the limits, and the life of one connection.
 
+mod address_warnings;
 mod connection;
 mod connection_limit;
 mod frame_reader;
@@ -81,9 +82,12 @@ impl Sockets {
     /// Returns the gauges of this instance, those of its room included.
     pub fn stats(&self) -> InstanceStats {
         let context = &self.0;
+        let counts = context.connection_limit.counts();
         InstanceStats {
             connections: context.connections.len(),
             connections_limit: context.max_connections,
+            connections_of_one_address: counts.largest,
+            connections_of_proxies: counts.of_proxies,
             waiting_bytes: context.queue_memory.waiting(),
             draining: context.draining.is_cancelled(),
             ..context.room.stats()

@@ -7,6 +7,7 @@ mod bots;
 mod chat;
 mod compression;
 mod error;
+mod form_cookie;
 mod gzip;
 mod headers;
 mod health;
@@ -37,16 +38,19 @@ use axum::{
     extract::FromRef,
     http::{HeaderMap, StatusCode},
     middleware,
+    response::Response,
     routing::{get, post},
 };
 use parking_lot::Mutex;
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
 
 pub use self::privacy::Retention;
-use self::{bots::BotDoor, chat::Timelines, history::HistoryPages, operator::OperatorAuth, reads::ReadLimits};
+use self::{
+    bots::BotDoor, chat::Timelines, history::HistoryPages, locale::Locale, operator::OperatorAuth, reads::ReadLimits,
+};
 use crate::{
     address::limit_key,
-    origin::SitePolicy,
+    origin::{PostRefusal, SitePolicy},
     protocol::FRAME_BYTES,
     queue_memory::QueueMemory,
     rate::{KeyedLimiter, Rate},
@@ -57,6 +61,8 @@ use crate::{
 
 /// How long a handler may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often the log says that the site is opened at an address that is not its own.
+const ADDRESS_WARNINGS: Rate = Rate { per_second: 1.0 / 60.0, burst: 1.0 };
 /// The capacity of limiters by address.
 const ADDRESSES: usize = 10_000;
 
@@ -109,6 +115,7 @@ pub struct Web {
     site: Arc<SitePolicy>,
     sign_ins: Arc<Mutex<KeyedLimiter<IpAddr>>>,
     page_errors: Arc<Mutex<KeyedLimiter<IpAddr>>>,
+    address_warnings: Arc<Mutex<KeyedLimiter<()>>>,
     sign_in_gate: SignInGate,
     guess_gate: GuessGate,
     reads: Arc<ReadLimits>,
@@ -125,6 +132,7 @@ impl Web {
         let per_minute = f64::from(options.sign_ins_per_minute);
         let rate = Rate { per_second: per_minute / 60.0, burst: per_minute };
         let sign_ins = Arc::new(Mutex::new(KeyedLimiter::new(rate, ADDRESSES)));
+        let address_warnings = Arc::new(Mutex::new(KeyedLimiter::new(ADDRESS_WARNINGS, 1)));
         let page_errors = Arc::new(Mutex::new(KeyedLimiter::new(page_error::RATE, ADDRESSES)));
         let operator = options.operator_token.map(|token| Arc::new(OperatorAuth::new(token, site.is_https())));
         let Options { sign_in_gate, guess_gate, retention, queue_memory, .. } = options;
@@ -135,6 +143,7 @@ impl Web {
             site: Arc::new(site),
             sign_ins,
             page_errors,
+            address_warnings,
             sign_in_gate,
             guess_gate,
             reads: Arc::new(ReadLimits::new(options.reads_per_second)),
@@ -149,6 +158,26 @@ impl Web {
     /// Returns whether an error of a page is within the rate of its address.
     fn take_page_error(&self, peer: IpAddr, headers: &HeaderMap, now: Instant) -> bool {
         self.page_errors.lock().take(self.limit_key(peer, headers), now).is_ok()
+    }
+
+    /// Answers a POST that the site's policy refuses. If the site's own page has sent it, the log says which setting helps.
+    fn refuse_post(&self, locale: Locale, headers: &HeaderMap, peer: IpAddr) -> Response {
+        let refusal = self.site.refusal(headers, peer);
+        if refusal != PostRefusal::OtherSite && self.address_warnings.lock().take((), Instant::now()).is_ok() {
+            match &refusal {
+                PostRefusal::OtherSite => {}
+                PostRefusal::OtherAddress { opened, own } => tracing::warn!(
+                    %opened, public_url = %own,
+                    "sign-in refused: the page was opened at another address than RUANG_PUBLIC_URL. Redirect that address, or \
+                     set RUANG_PUBLIC_URL to the one that people use"
+                ),
+                PostRefusal::UnknownAddress { opened } => tracing::warn!(
+                    %opened,
+                    "sign-in refused: a proxy changes the Host header. Set RUANG_PUBLIC_URL to the address that people use"
+                ),
+            }
+        }
+        error::refused_post(locale, &refusal)
     }
 
     /// Counts a sign-in.

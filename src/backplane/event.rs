@@ -70,7 +70,7 @@ pub enum Event {
     },
     /// A person types, or stopped.
     Typing(Typing),
-    /// Events may be missing before the next one.
+    /// Events may be missing before the next one. Each subscription begins with it.
     Gap,
 }
 

@@ -153,6 +153,10 @@ impl Backplane for MemoryBackplane {
         Ok(self.state.lock().presence.claim(name_key, session, now_ms(), Instant::now()))
     }
 
+    async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
+        Ok(self.state.lock().presence.check_claim(name_key, session, now_ms(), Instant::now()))
+    }
+
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable> {
         self.state.lock().subscribers.send(&Event::Typing(typing));
         Ok(())

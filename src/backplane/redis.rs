@@ -100,6 +100,10 @@ impl Backplane for RedisBackplane {
         self.claim_name(name_key, session).await
     }
 
+    async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
+        self.check_name(name_key, session).await
+    }
+
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable> {
         self.scripts.publish_only(self.keys.live(), envelope::typing(&typing)).await
     }

@@ -35,11 +35,11 @@ pub enum ClientFrame {
         /// Whether the window is visible.
         visible: bool,
     },
-    /// Is anybody there?
+    /// Asks for a `pong`: a sign that the server is alive.
     Ping,
 }
 
-/// What was received is not a frame of this protocol.
+/// The text received is not a frame of this protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a frame of this protocol")]
 pub struct Malformed {
@@ -114,7 +114,7 @@ fn read<'a, T: Deserialize<'a>>(value: &'a serde_json::value::RawValue) -> Optio
 #[serde(try_from = "String", into = "String")]
 pub struct Nonce(String);
 
-/// What was given is not a nonce.
+/// The text is not a nonce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a nonce is 1 to 64 of A-Z, a-z, 0-9, _ and -")]
 pub struct InvalidNonce;

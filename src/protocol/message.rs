@@ -1,4 +1,4 @@
-//! What a person said: its text as typed, and the message that the room keeps.
+//! A person's text, checked, and the message that the room keeps of it.
 
 use std::sync::Arc;
 
@@ -89,7 +89,7 @@ pub struct Message {
     pub nonce: Nonce,
     /// The sender's name as shown.
     pub from: String,
-    /// What was said.
+    /// The text.
     pub text: String,
     /// When it was kept, in Unix milliseconds of the log's clock; never smaller than the message before.
     pub at: u64,
@@ -101,7 +101,7 @@ pub struct Message {
     pub alias: Option<String>,
 }
 
-/// A position of the log, and what is there.
+/// A position of the log, with its message or the mark of a deleted one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Row {
     /// A message.
@@ -147,7 +147,7 @@ impl Row {
         }
     }
 
-    /// What is said there.
+    /// The message there; none where it was deleted.
     pub fn message(&self) -> Option<&Message> {
         match self {
             Self::Message(message) => Some(message),

@@ -1,19 +1,19 @@
-//! Frames that the server sends. Each is encoded once and shared by all who get it.
+//! Frames that the server sends. Each is encoded once and shared by all its receivers.
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Bye, Id, Message, Nonce, Row, Rules};
+use super::{Bye, Id, Message, Nonce, Row, Rules, SessionEnd};
 use crate::websocket::text_frame;
 
 /// A frame to a client.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerFrame<'a> {
-    /// Answers `join`.
+    /// The reply to `join`.
     Welcome(Welcome<'a>),
-    /// Somebody said something.
+    /// A new message.
     Message(&'a Message),
     /// The sender's message is kept.
     Ack {
@@ -22,22 +22,22 @@ pub enum ServerFrame<'a> {
         /// Its position.
         id: Id,
     },
-    /// Who came and went since the last tick.
+    /// The people who joined and left since the last tick.
     Presence {
-        /// Names of those who came; absent in a very full room.
+        /// Names of people who joined; absent in a very full room.
         #[serde(skip_serializing_if = "Option::is_none")]
         joined: Option<&'a [String]>,
-        /// Names of those who went; absent in a very full room.
+        /// Names of people who left; absent in a very full room.
         #[serde(skip_serializing_if = "Option::is_none")]
         left: Option<&'a [String]>,
-        /// Everybody here now.
+        /// The number of people here now.
         count: usize,
     },
-    /// Who types: the whole state.
+    /// The people who are typing: the whole state.
     Typing {
         /// At most three names.
         names: &'a [String],
-        /// Everybody who types.
+        /// The number of people who are typing.
         count: usize,
     },
     /// The operator deleted a message.
@@ -51,14 +51,14 @@ pub enum ServerFrame<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         at: Option<u64>,
     },
-    /// What the operator has set for everybody: the whole state.
+    /// Rules that the operator has set for everyone: the whole state.
     Rules(&'a Rules),
-    /// Answers `ping`.
+    /// The reply to `ping`.
     Pong {
         /// The newest position; none while the instance cannot know it.
         head: Option<Id>,
     },
-    /// What the client sent was not accepted.
+    /// A frame of the client was not accepted.
     Error {
         /// Why.
         code: ErrorCode,
@@ -73,6 +73,9 @@ pub enum ServerFrame<'a> {
     Bye {
         /// Why.
         reason: Bye,
+        /// Why the session ended, if it did and the cause is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cause: Option<SessionEnd>,
         /// When to come back.
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_after_ms: Option<u64>,
@@ -89,19 +92,19 @@ pub struct Welcome<'a> {
     /// How many messages came since the client was last here, if not all of them are in `messages`; none where
     /// that cannot be known.
     pub missed: Option<u64>,
-    /// `message` frames, and `removed` ones for what was deleted, already encoded.
+    /// `message` frames, and `removed` ones for deleted messages, already encoded.
     pub messages: &'a [&'a RawValue],
     /// The newest position.
     pub head: Id,
-    /// Who is here.
+    /// The people here.
     pub members: Members<'a>,
-    /// What the operator has set for everybody, if anything.
+    /// Rules that the operator has set for everyone, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rules: Option<&'a Rules>,
     /// Names of people who are programs, whether they are here or not.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub bots: &'a [String],
-    /// What the client must keep to.
+    /// Limits for this client.
     pub limits: Limits,
     /// How often the server pings, in milliseconds.
     pub heartbeat_ms: u64,
@@ -109,16 +112,16 @@ pub struct Welcome<'a> {
     pub attention: bool,
 }
 
-/// Who is here.
+/// The people here.
 #[derive(Debug, Serialize)]
 pub struct Members<'a> {
-    /// Everybody.
+    /// How many they are.
     pub count: usize,
     /// Names sorted by folded name; none in a full room.
     pub names: Option<&'a [String]>,
 }
 
-/// What a client must keep to.
+/// Limits for a client.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Limits {
     /// Most characters of a text.
@@ -177,7 +180,7 @@ impl<'a> From<&'a Row> for ServerFrame<'a> {
 }
 
 impl ServerFrame<'_> {
-    /// The WebSocket frame, as it goes over the wire to whoever gets it.
+    /// The WebSocket frame's bytes, the same for every client.
     pub fn encode(&self) -> Bytes {
         text_frame(&self.json())
     }
@@ -245,8 +248,13 @@ mod tests {
             r#"{"type":"error","code":"rate_limited","nonce":"n","retry_after_ms":200}"#
         );
         assert_eq!(
-            text(&ServerFrame::Bye { reason: Bye::SessionEnded, retry_after_ms: None }),
+            text(&ServerFrame::Bye { reason: Bye::SessionEnded, cause: None, retry_after_ms: None }),
             r#"{"type":"bye","reason":"session_ended"}"#
+        );
+        let cause = Some(SessionEnd::NameLost);
+        assert_eq!(
+            text(&ServerFrame::Bye { reason: Bye::SessionEnded, cause, retry_after_ms: None }),
+            r#"{"type":"bye","reason":"session_ended","cause":"name_lost"}"#
         );
     }
 }

@@ -138,8 +138,8 @@ impl HubState {
         let _ = self.endings.send(ending);
     }
 
-    /// The newest acknowledged message of each epoch that is not [accounted for](Self::account_for). Epochs are separate:
-    /// that a message after a loss is in the log says nothing of those before.
+    /// The newest acknowledged message of each epoch that is not [accounted for](Self::account_for): if it is not in the log,
+    /// Redis lost it. Epochs are separate: a message after a loss is no proof of those before.
     pub(super) fn acknowledged(&self) -> Vec<Id> {
         self.acknowledged.lock().values().copied().collect()
     }

@@ -38,7 +38,7 @@ impl Membership {
         alias: Option<String>,
     ) -> impl Future<Output = Result<Id, PublishError>> + Send + use<> {
         let (room, person) = (self.room.clone(), self.person.clone());
-        async move { room.publish(person, nonce, text, alias).instrument(spans::saying()).await }
+        async move { room.publish(person, nonce, text, alias).instrument(spans::publish()).await }
     }
 
     /// Sends a frame to this connection alone, after all frames that it was sent before, unless too much is queued for the
@@ -95,7 +95,7 @@ impl Room {
         let post = Post { incarnation: self.state.status().incarnation, person, nonce, text, alias, trace };
         let published = timeout(CALL_DEADLINE, self.backplane.publish(post)).await;
         let published = published.unwrap_or(Err(Unavailable.into()));
-        spans::said(published.as_ref().map_err(PublishError::name));
+        spans::record_publish(published.as_ref().map_err(PublishError::name));
         match published {
             Ok(id) => self.state.acknowledge(id),
             // The next heartbeat finds out whether the incarnation is dead.

@@ -37,8 +37,8 @@ use super::{
     transport::{Transport, TransportEvent},
 };
 use crate::{
-    backplane::{Person, PublishError, Unavailable},
-    protocol::{Bye, ErrorCode, Id, Nonce, ServerFrame},
+    backplane::{Claim, Person, PublishError, Unavailable},
+    protocol::{Bye, ErrorCode, Id, Nonce, ServerFrame, SessionEnd},
     room::{Ending, Farewell, JoinError, Membership, Recipient, Room},
     server::Stream,
     session::{Alive, Sessions, Unreadable},
@@ -77,6 +77,8 @@ pub(super) struct Connection {
     typing_call: Option<BoxFuture<'static, ()>>,
     /// A look-up of the session.
     session_check: Option<BoxFuture<'static, Result<Alive, Unreadable>>>,
+    /// The session was looked up and does not exist.
+    has_expired: bool,
 }
 
 /// A client whose session was looked up.
@@ -98,7 +100,7 @@ struct Io {
     transport: Arc<Transport>,
 }
 
-/// What a call of the room returns.
+/// The reply to a call of the room.
 enum RoomReply {
     Joined(Result<Membership, JoinError>),
     Rejoined(Result<(), Unavailable>),
@@ -155,6 +157,7 @@ impl Connection {
             call: None,
             typing_call: None,
             session_check: None,
+            has_expired: false,
         }
     }
 
@@ -172,22 +175,38 @@ impl Connection {
         let session = self.person.session.clone();
         tracing::debug!(?session, "socket open");
         let end = self.serve(&mut io).await;
+        let mut cause = None;
         if end == farewell(Bye::SessionEnded)
             && let Some(id) = &self.session
         {
             // It may exist: a session that only lost its name would be refused at every join.
-            let _ = self.sessions.delete(id).await;
+            let (found, deleted) = (self.session_end(), self.sessions.delete(id));
+            // Boxed: every connection would reserve memory for it.
+            (cause, _) = Box::pin(async { tokio::join!(found, deleted) }).await;
         }
         // The connection leaves the room before it waits for the client to read the end.
         drop((self, io));
         match end {
             Disconnect::ByClient(code) => transport.finish(close_frame(code)).await,
-            Disconnect::Farewell(farewell) => transport.finish(goodbye(farewell)).await,
+            Disconnect::Farewell(farewell) => transport.finish(goodbye(farewell, cause)).await,
             Disconnect::Code(code) => transport.finish(close_frame(Some(code))).await,
             Disconnect::Lost => transport.abandon(),
         }
         instruments().closed(end.reason());
         tracing::info!(?session, ?end, seconds = opened_at.elapsed().as_secs(), "socket closed");
+    }
+
+    /// Finds out why the session ended. `None`: it was signed out or removed, or Redis does not answer.
+    fn session_end(&self) -> impl Future<Output = Option<SessionEnd>> + Send + use<> {
+        let (room, person, has_expired) = (self.room.clone(), self.person.clone(), self.has_expired);
+        async move {
+            match room.check_claim(&person.name_key, &person.session).await {
+                Ok(Claim::Banned(_)) => Some(SessionEnd::Banned),
+                _ if has_expired => Some(SessionEnd::Expired),
+                Ok(Claim::Held { .. }) => Some(SessionEnd::NameLost),
+                Ok(Claim::Mine) | Err(Unavailable) => None,
+            }
+        }
     }
 
     async fn serve(&mut self, io: &mut Io) -> Disconnect {
@@ -359,6 +378,7 @@ impl Connection {
             }
             Ok(Alive::No) => {
                 // It expired, or was deleted in the store: it ends on every instance.
+                self.has_expired = true;
                 let _ = self.room.end(&self.person.session, &self.person.name_key).await;
                 Err(farewell(Bye::SessionEnded))
             }
@@ -372,7 +392,7 @@ impl Connection {
 }
 
 /// A `bye` and its close frame, in one piece.
-fn goodbye(Farewell { reason, retry_after_ms }: Farewell) -> bytes::Bytes {
-    let bye = ServerFrame::Bye { reason, retry_after_ms }.encode();
+fn goodbye(Farewell { reason, retry_after_ms }: Farewell, cause: Option<SessionEnd>) -> bytes::Bytes {
+    let bye = ServerFrame::Bye { reason, cause, retry_after_ms }.encode();
     [bye, close_frame(Some(reason.code() as u16))].concat().into()
 }

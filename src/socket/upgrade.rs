@@ -21,10 +21,9 @@ use tower_sessions::Session;
 use super::{
     SocketContext, Sockets,
     connection::{AuthenticatedClient, Connection},
-    connection_limit::ConnectionPermit,
+    connection_limit::{ClientAddress, ConnectionPermit},
 };
 use crate::{
-    address::limit_key,
     protocol::SUBPROTOCOL,
     server::Peer,
     session::{Bot, NotSignedIn, SignedIn},
@@ -42,14 +41,16 @@ pub(super) async fn open(
     let context = &sockets.0;
     let headers = request.headers();
     let peer = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
-    let address = limit_key(context.site.proxies.client(peer, headers));
+    let client = context.site.proxies.client(peer, headers);
+    let address = ClientAddress::new(client, context.site.proxies.trusts(client));
     let Some(accept) = handshake(headers) else {
         return admit(context, address).map_or_else(Refusal::into_response, |_| upgrade_required());
     };
     if !context.site.allows_socket(headers, peer) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    let client = match authenticate(&sockets, request.extensions().get::<Bot>().cloned(), &session, address).await {
+    let bot = request.extensions().get::<Bot>().cloned();
+    let client = match authenticate(&sockets, bot, &session, address.key).await {
         Ok(client) => client,
         Err(not_signed_in) => return not_signed_in.into_response(),
     };
@@ -84,7 +85,7 @@ impl Refusal {
 }
 
 /// Acquires a place for a socket of this address.
-fn admit(context: &SocketContext, address: IpAddr) -> Result<ConnectionPermit, Refusal> {
+fn admit(context: &SocketContext, address: ClientAddress) -> Result<ConnectionPermit, Refusal> {
     let unavailable = |reason| Refusal { status: StatusCode::SERVICE_UNAVAILABLE, reason };
     if context.draining.is_cancelled() {
         return Err(unavailable("draining"));

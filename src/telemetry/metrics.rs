@@ -155,7 +155,7 @@ impl Instruments {
         for outcome in ["accepted", "wrong", "too_many"] {
             self.operator_attempts.add(0, &[KeyValue::new("outcome", outcome)]);
         }
-        for outcome in ["entered", "held", "banned", "bad_name", "too_many", "full", "unavailable"] {
+        for outcome in ["entered", "held", "no_cookies", "banned", "bad_name", "too_many", "full", "unavailable"] {
             self.sign_ins.add(0, &[KeyValue::new("outcome", outcome)]);
         }
     }

@@ -19,7 +19,7 @@ use crate::{
 /// Deadline of a read, which takes many calls to the backplane where the room is large. Each of them has its own.
 const READ_DEADLINE: Duration = Duration::from_secs(10);
 
-/// The result of a call, and what it was about.
+/// The result of a call, with its subject.
 pub(super) enum CallResult {
     Read(ReadContext, Result<Snapshot, Unavailable>),
     /// The messages after a position.

@@ -1,4 +1,4 @@
-//! From the room's events to the frames of this instance's clients.
+//! Turns the room's events into frames for this instance's clients.
 
 use std::{
     collections::BTreeSet,

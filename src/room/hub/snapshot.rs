@@ -45,7 +45,7 @@ impl Continuity {
 impl Hub {
     /// Applies a snapshot, and sends clients what they miss; if it does not continue what they have, a new welcome.
     pub(super) fn adopt_snapshot(&mut self, snapshot: &Snapshot, context: &ReadContext, now: Instant) {
-        if self.reads_on(snapshot, context, now) {
+        if self.begin_portions(snapshot, context, now) {
             return;
         }
         let continuity = Continuity::of(snapshot, context);

@@ -177,6 +177,10 @@ impl Backplane for DeafBackplane {
         self.inner.claim(name_key, session).await
     }
 
+    async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
+        self.inner.check_claim(name_key, session).await
+    }
+
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable> {
         self.typing.lock().push(typing);
         Ok(())

@@ -66,7 +66,7 @@ async fn publish(web: &Web, person: Person, headers: &HeaderMap, request: Reques
     let text = Text::parse(&text).map_err(Refusal::Text)?;
     match web.room.claim(&person.name_key, &person.session).await {
         Ok(Claim::Mine) => {}
-        Ok(Claim::Held) => return Err(Refusal::Held),
+        Ok(Claim::Held { .. }) => return Err(Refusal::Held),
         Ok(Claim::Banned(_)) => return Err(Refusal::Banned),
         Err(_) => return Err(Refusal::Unavailable),
     }

@@ -1,4 +1,4 @@
-//! The newest messages as markup: the part of the page that is the same for everybody who wrote none of them.
+//! The newest messages as markup: the part of the page that is the same for all people who wrote none of them.
 
 use std::collections::HashSet;
 
@@ -70,7 +70,7 @@ struct MessageTemplate<'a> {
 }
 
 impl Timeline {
-    /// Renders a page of history for a person; `None`: for somebody who wrote nothing of it.
+    /// Renders a page of history for a person; with `None`, no message counts as the reader's own.
     pub fn new(texts: &Texts, page: &Page, you: Option<&str>) -> Self {
         let (rows, is_cut) = render_rows(texts, &page.rows, you);
         let authors = page.rows.iter().map(Row::sender).filter(|from| !from.is_empty()).map(str::to_owned);
@@ -115,7 +115,7 @@ fn render_rows(texts: &Texts, rows: &[Row], you: Option<&str>) -> (String, bool)
     if first > 0
         && let Some(row) = rendered.last_mut()
     {
-        // What it continues is not shown.
+        // The message that it continues is not shown.
         *row = render(first, None);
     }
     rendered.reverse();

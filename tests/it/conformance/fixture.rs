@@ -55,14 +55,14 @@ impl Fixture {
         }
     }
 
-    /// An incarnation with a lease, holding nobody.
+    /// An incarnation with a lease, holding no one.
     pub async fn incarnation(&self) -> IncarnationId {
         let incarnation = IncarnationId::random();
         heartbeat(&*self.backplane, &incarnation, 1, &[], &[]).await.expect("a first heartbeat");
         incarnation
     }
 
-    /// An incarnation with a lease, holding nobody, and some sessions that own their names: it can publish for them.
+    /// An incarnation with a lease, holding no one, and some sessions that own their names: it can publish for them.
     pub async fn sender(&self) -> IncarnationId {
         for name_key in ["sari", "budi", "sari budi", "p0", "p1", "p2", "p3"] {
             self.backplane.claim(&name_key.into(), &session(name_key)).await.expect("a claim");

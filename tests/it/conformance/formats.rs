@@ -1,4 +1,4 @@
-//! What is stored in Redis and sent over its channel: read by older and newer versions in the same room.
+//! Formats stored in Redis and sent over its channel: older and newer versions in the same room read them.
 
 use fred::interfaces::{EventInterface, PubsubInterface};
 use ruang::{

@@ -165,7 +165,7 @@ mod ageing {
         );
         let missed = fixture.backplane.read(at(ids[10])).await.unwrap();
         assert_eq!((missed.continues, missed.missed), (false, None));
-        // What comes next continues: neither the ids nor the nonces start anew.
+        // Later messages continue: neither the ids nor the nonces start anew.
         assert_eq!(publish(&*fixture.backplane, &incarnation, "n19").await, Ok(ids[19]));
         let next = publish(&*fixture.backplane, &incarnation, "sesudah").await.unwrap();
         assert_eq!(next, Id::new(ids[19].epoch, 21));

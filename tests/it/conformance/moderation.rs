@@ -129,7 +129,7 @@ async fn ban_for_no_time_frees_the_name_at_once(fixture: Fixture) {
     assert_eq!(fixture.other().moderate(ban("sari", 0)).await, Ok(ModerationOutcome::Done));
     assert!(fixture.people().await.is_empty());
     assert_eq!(fixture.other().claim(&"sari".into(), &session("anew")).await, Ok(Claim::Mine));
-    assert_eq!(fixture.other().moderate(ban("nobody", 0)).await, Ok(ModerationOutcome::Nothing));
+    assert_eq!(fixture.other().moderate(ban("absent", 0)).await, Ok(ModerationOutcome::Nothing));
 }
 
 async fn rules_set_are_published_and_in_every_snapshot(fixture: Fixture) {

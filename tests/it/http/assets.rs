@@ -1,4 +1,4 @@
-//! What is served under /static/.
+//! Files under /static/.
 
 use reqwest::Method;
 

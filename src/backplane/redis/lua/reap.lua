@@ -1,4 +1,4 @@
--- Declares an incarnation dead, and releases some of the people it holds, or forgets it once it holds nobody.
+-- Declares an incarnation dead, and releases some of the people it holds, or forgets it once it holds no one.
 -- KEYS: the room's, then the people whom the incarnation holds, then the claim of each name in `names`.
 -- args: incarnation, heartbeat_seq, name_hold_ms, names (name keys to release), last (forget the incarnation).
 -- Returns: outcome 'alive' | 'more' (it may hold people) | 'forgotten' (nothing is left of it).
