@@ -208,6 +208,7 @@ fn wire(
         reads_per_second: settings.reads_per_second,
         queue_memory: Arc::clone(&queue_memory),
         retention: retention(settings),
+        brand: settings.brand(),
         operator_token: settings.operator_token.clone(),
     };
     let pages = web::router(Web::new(room, sessions.clone(), site.clone(), options));

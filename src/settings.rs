@@ -11,6 +11,7 @@
 mod bots;
 mod command;
 mod file;
+mod looks;
 mod otel;
 mod sources;
 mod token_strength;
@@ -26,6 +27,7 @@ use thiserror::Error;
 
 use crate::{
     address::TrustedProxies,
+    brand::{Accent, Brand, Logo},
     origin::{PublicUrl, SitePolicy},
     rate::Rate,
     redis::{self, ConnectError, RedisConnector},
@@ -43,6 +45,7 @@ const SERVING: &str = "Serving";
 const REDIS: &str = "Redis";
 const LIMITS: &str = "Limits";
 const ROOM: &str = "The room";
+const LOOKS: &str = "Looks";
 const SESSIONS: &str = "Sessions and moderation";
 const TELEMETRY: &str = "Log and metrics";
 
@@ -140,6 +143,27 @@ pub struct Settings {
     #[arg(long, env = "RUANG_CONNECTIONS_PER_ADDRESS", value_name = "N", help_heading = LIMITS)]
     #[arg(default_value = "1000", value_parser = value::count::<u32>(0, 1_000_000))]
     pub connections_per_address: u32,
+
+    /// The name of the room, in titles and on the home screen of a phone
+    #[arg(long, env = "RUANG_TITLE", value_name = "TEXT", help_heading = LOOKS)]
+    #[arg(default_value = "ruang", value_parser = looks::title)]
+    pub title: String,
+    /// A line at sign-in. If not set, the page's own
+    #[arg(long, env = "RUANG_WELCOME", value_name = "TEXT", help_heading = LOOKS)]
+    #[arg(value_parser = looks::welcome)]
+    pub welcome: Option<String>,
+    /// An image in place of the page's own: a PNG, or an SVG of shapes and colours, of at most 100 kB
+    #[arg(long = "logo-file", env = "RUANG_LOGO_FILE", value_name = "FILE", help_heading = LOOKS)]
+    #[arg(value_parser = looks::logo_file)]
+    pub logo: Option<Logo>,
+    /// The colour of buttons, links and own messages, like #0f766e; white text on it must be readable
+    #[arg(long, env = "RUANG_ACCENT", value_name = "COLOUR", help_heading = LOOKS)]
+    #[arg(value_parser = looks::accent)]
+    pub accent: Option<Accent>,
+    /// The languages of the pages; the first is for people whose browser prefers none of them
+    #[arg(long, env = "RUANG_LANGUAGES", value_name = "LIST", help_heading = LOOKS)]
+    #[arg(default_value = "id,en", value_parser = looks::languages)]
+    pub languages: looks::Languages,
 
     /// Number of messages in the history, at least 100
     #[arg(long, env = "RUANG_HISTORY", value_name = "N", help_heading = ROOM)]
@@ -281,6 +305,17 @@ impl Settings {
     pub fn bot_message_rate(&self) -> Rate {
         let per_second = f64::from(self.bot_messages_per_second);
         Rate { per_second, burst: per_second * 2.0 }
+    }
+
+    /// How the pages look.
+    pub fn brand(&self) -> Brand {
+        Brand {
+            title: self.title.clone(),
+            welcome: self.welcome.clone(),
+            logo: self.logo.clone(),
+            accent: self.accent,
+            languages: self.languages.0.clone(),
+        }
     }
 
     /// The limits of sign-ins: a minute's worth may happen at once.

@@ -4,6 +4,7 @@ mod access_log;
 mod assets;
 mod avatar;
 mod bots;
+mod branding;
 mod chat;
 mod compression;
 mod error;
@@ -50,6 +51,7 @@ use self::{
 };
 use crate::{
     address::limit_key,
+    brand::Brand,
     origin::{PostRefusal, SitePolicy},
     protocol::FRAME_BYTES,
     queue_memory::QueueMemory,
@@ -81,6 +83,8 @@ pub struct Options {
     pub queue_memory: Arc<QueueMemory>,
     /// The retention settings that `/privacy` shows.
     pub retention: Retention,
+    /// How the pages look. The first site of the process decides.
+    pub brand: Brand,
     /// The operator's token; `None`: there is no operator.
     pub operator_token: Option<Secret>,
 }
@@ -102,6 +106,7 @@ impl Default for Options {
             reads_per_second: 10,
             queue_memory: Arc::new(QueueMemory::new(64 * 1024 * 1024)),
             retention,
+            brand: Brand::default(),
             operator_token: None,
         }
     }
@@ -136,6 +141,7 @@ impl Web {
         let page_errors = Arc::new(Mutex::new(KeyedLimiter::new(page_error::RATE, ADDRESSES)));
         let operator = options.operator_token.map(|token| Arc::new(OperatorAuth::new(token, site.is_https())));
         let Options { sign_in_gate, guess_gate, retention, queue_memory, .. } = options;
+        branding::install(options.brand);
         chat::prepare();
         Self {
             room,

@@ -204,12 +204,18 @@ fn redirect_to_room() -> Response {
 #[derive(Clone, Copy)]
 enum SignInRefusal {
     Name(NameError),
-    Held { left: Option<Duration> },
+    Held {
+        left: Option<Duration>,
+    },
     /// The name belongs to a program.
     OfBot,
     NoCookies,
-    Banned { left: Duration },
-    TooMany { seconds: u64 },
+    Banned {
+        left: Duration,
+    },
+    TooMany {
+        seconds: u64,
+    },
     Full,
     Unavailable,
 }

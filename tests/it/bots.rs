@@ -44,7 +44,7 @@ async fn bot_message_is_stored_once_per_key_and_marked(engine: Engine) {
     let history = Response::to(request(base, Method::GET, "/api/messages")).await.is(200).json();
     assert_eq!(history["messages"][0], frames[0]);
     sari.send_acked("hebat").await;
-    let frames = message_frames(&sari.catch_up().await);
+    let frames = message_frames(&sari.wait_for_text("sari", "hebat").await);
     assert!(frames[1].get("bot").is_none(), "people have no mark");
 }
 

@@ -62,7 +62,7 @@ pub(super) static TEXTS: Texts = Texts {
     privacy: Privacy {
         title: "What we store",
         link: "What we store about you",
-        lead: "ruang asks for a name and nothing else. This is all that is stored.",
+        lead: "{title} asks for a name and nothing else. This is all that is stored.",
         name_title: "Your name",
         name: "Everybody in the room can see it. It stays yours for {hold} after you leave, so that no one else takes it.",
         messages_title: "What you write",

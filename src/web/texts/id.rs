@@ -62,7 +62,7 @@ pub(super) static TEXTS: Texts = Texts {
     privacy: Privacy {
         title: "Apa yang disimpan",
         link: "Apa yang disimpan tentang Anda",
-        lead: "ruang hanya meminta nama, tidak lebih. Inilah semua yang disimpan.",
+        lead: "{title} hanya meminta nama, tidak lebih. Inilah semua yang disimpan.",
         name_title: "Nama Anda",
         name: "Nama ini terlihat oleh semua orang di ruang obrolan. Setelah Anda pergi, nama itu tetap milik Anda selama {hold}, supaya tidak dipakai orang lain.",
         messages_title: "Yang Anda tulis",
