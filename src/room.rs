@@ -12,6 +12,7 @@ mod hub;
 mod hub_state;
 mod lease;
 mod local_members;
+mod machine;
 mod membership;
 mod moderation_state;
 mod recipient;
@@ -24,6 +25,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use rand::{SeedableRng, rngs::StdRng};
 use tokio::{
     sync::{broadcast, mpsc, oneshot},
     time::{Instant, timeout, timeout_at},
@@ -34,6 +36,7 @@ pub use self::{
     fanout::Attention,
     hub::JoinError,
     hub_state::Ending,
+    machine::{Machine, ThisMachine},
     membership::Membership,
     recipient::{Farewell, Recipient},
 };
@@ -106,13 +109,18 @@ pub struct MembersPage {
 impl Room {
     /// Opens the room: starts a hub on the current runtime.
     pub fn open(backplane: Arc<dyn Backplane>, options: Options) -> Self {
+        Self::open_on(Arc::new(ThisMachine), backplane, options)
+    }
+
+    /// Opens the room on a machine: starts a hub there.
+    pub fn open_on(machine: Arc<dyn Machine>, backplane: Arc<dyn Backplane>, options: Options) -> Self {
         let (commands, received) = mpsc::channel(COMMANDS_WAITING);
-        let incarnation = IncarnationId::random();
-        let state = Arc::new(HubState::new(incarnation.clone()));
+        let incarnation = IncarnationId::draw(&mut StdRng::from_seed(machine.seed()));
+        let state = Arc::new(HubState::new(incarnation));
         let failed = CancellationToken::new();
-        let fanout = Fanout::start(&failed);
-        let hub = Hub::new(Arc::clone(&backplane), options, incarnation, Arc::clone(&state), received, fanout);
-        spawn_watched(failed.clone(), hub.run());
+        let fanout = Fanout::start(&*machine, &failed);
+        let hub = Hub::new(Arc::clone(&machine), Arc::clone(&backplane), options, Arc::clone(&state), received, fanout);
+        spawn_watched(&*machine, failed.clone(), hub.run());
         Self { commands, state, backplane, failed }
     }
 

@@ -2,6 +2,7 @@
 
 use std::{borrow::Borrow, fmt, sync::Arc};
 
+use rand::Rng;
 use sha2::{Digest, Sha256};
 
 use crate::name::NameKey;
@@ -17,7 +18,12 @@ pub struct IncarnationId(Arc<str>);
 impl IncarnationId {
     /// A new incarnation.
     pub fn random() -> Self {
-        Self(format!("{:016x}", rand::random::<u64>()).into())
+        Self::draw(&mut rand::rng())
+    }
+
+    /// A new incarnation, whose id is drawn from these random numbers.
+    pub fn draw(rng: &mut impl Rng) -> Self {
+        Self(format!("{:016x}", rng.random::<u64>()).into())
     }
 
     /// The id as stored in the backplane.

@@ -11,7 +11,7 @@ mod hidden;
 mod shard;
 mod shared_welcome;
 
-use std::{sync::Arc, thread::available_parallelism, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,7 @@ use self::shard::{Shard, ShardCommand};
 pub(super) use self::shared_welcome::SharedWelcome;
 use super::{
     local_members::ConnectionId,
+    machine::Machine,
     recipient::{Farewell, Recipient},
     watched_task::spawn_watched,
 };
@@ -32,12 +33,11 @@ pub(super) struct Fanout {
 }
 
 impl Fanout {
-    /// Starts a shard per core on the current runtime. If one panics, `failed` is cancelled.
-    pub(super) fn start(failed: &CancellationToken) -> Self {
-        let cores = available_parallelism().map_or(1, usize::from);
-        let shards: Vec<_> = (0..cores).map(|_| Arc::new(Shard::default())).collect();
+    /// Starts a shard per core. If one panics, `failed` is cancelled.
+    pub(super) fn start(machine: &dyn Machine, failed: &CancellationToken) -> Self {
+        let shards: Vec<_> = (0..machine.cores()).map(|_| Arc::new(Shard::default())).collect();
         for shard in &shards {
-            spawn_watched(failed.clone(), Arc::clone(shard).run());
+            spawn_watched(machine, failed.clone(), Arc::clone(shard).run());
         }
         Self { shards }
     }

@@ -4,30 +4,29 @@
 //! state machines, and carries out what these decide.
 
 mod backplane_calls;
-mod boottime;
 mod delivery;
 mod joining;
+mod occurrence;
 mod portions;
 mod snapshot;
 mod welcome;
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use rand::Rng;
+use futures_util::{future::BoxFuture, stream::FuturesUnordered};
+use rand::{Rng, SeedableRng, rngs::StdRng};
 use tokio::{
     sync::{mpsc, oneshot},
-    task::coop::consume_budget,
     time::{MissedTickBehavior, interval},
 };
 
 pub use self::joining::JoinError;
 pub(super) use self::joining::{Join, JoinRefusal, JoinedConnection};
-use self::{backplane_calls::CallResult, boottime::boottime, joining::PendingJoin, portions::NextRead};
+use self::{backplane_calls::CallResult, joining::PendingJoin, occurrence::Occurrence, portions::NextRead};
 use super::{
     Options,
     fanout::Fanout,
@@ -36,11 +35,12 @@ use super::{
     hub_state::{Ending, HubState},
     lease::{Action, Lease, Signal, Status},
     local_members::{ConnectionId, LocalChanges, LocalMembers},
+    machine::Machine,
     recipient::Farewell,
     typing::Typists,
 };
 use crate::{
-    backplane::{Backplane, Event, IncarnationId},
+    backplane::{Backplane, Event},
     name::NameKey,
     protocol::Bye,
     telemetry::instruments,
@@ -69,6 +69,8 @@ pub(super) enum Command {
 
 /// See the [module](self).
 pub(super) struct Hub {
+    machine: Arc<dyn Machine>,
+    rng: StdRng,
     backplane: Arc<dyn Backplane>,
     options: Options,
     state: Arc<HubState>,
@@ -81,7 +83,7 @@ pub(super) struct Hub {
     next_read: NextRead,
     fanout: Arc<Fanout>,
     /// Joined connections, and the names of their people as shown.
-    clients: HashMap<ConnectionId, String>,
+    clients: BTreeMap<ConnectionId, String>,
     last_connection: ConnectionId,
     /// Joins that wait until the room is in sync.
     waiting: Vec<Join>,
@@ -96,26 +98,33 @@ pub(super) struct Hub {
     presence_sent_at: Option<Instant>,
     typists: Typists,
     drained: Option<oneshot::Sender<()>>,
+    /// The kind of occurrences that comes first.
+    first_kind: usize,
 }
 
 impl Hub {
     pub(super) fn new(
+        machine: Arc<dyn Machine>,
         backplane: Arc<dyn Backplane>,
         options: Options,
-        incarnation: IncarnationId,
         state: Arc<HubState>,
         commands: mpsc::Receiver<Command>,
         fanout: Fanout,
     ) -> Self {
+        let mut rng = StdRng::from_seed(machine.seed());
+        let incarnation = state.status().incarnation;
+        let lease = Lease::new(options.lease, incarnation, StdRng::from_rng(&mut rng), now(), machine.since_boot())
+            .with_spread(rng.random_range(0.0..1.0));
         Self {
+            machine,
+            rng,
             events: backplane.subscribe(),
             calls: FuturesUnordered::new(),
-            lease: Lease::new(options.lease, incarnation, Instant::now(), boottime())
-                .with_spread(rand::rng().random_range(0.0..1.0)),
+            lease,
             gap_detector: GapDetector::default(),
             next_read: NextRead::default(),
             fanout: Arc::new(fanout),
-            clients: HashMap::new(),
+            clients: BTreeMap::new(),
             last_connection: 0,
             waiting: vec![],
             pending: vec![],
@@ -125,6 +134,7 @@ impl Hub {
             presence_sent_at: None,
             typists: Typists::default(),
             drained: None,
+            first_kind: 0,
             backplane,
             options,
             state,
@@ -137,18 +147,13 @@ impl Hub {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let is_full = self.fanout.is_full();
-            tokio::select! {
-                command = self.commands.recv(), if !is_full => match command {
-                    Some(command) => self.on_command(command, Instant::now()),
-                    None => return,
-                },
-                Some(event) = self.events.recv(), if !is_full && self.lease.receives_events() => {
-                    self.on_event(event, Instant::now());
-                }
-                () = consume_budget(), if self.can_welcome(Instant::now()) => self.welcome_some(Instant::now()),
-                Some(result) = self.calls.next() => self.on_result(result, Instant::now()),
-                _ = ticks.tick() => self.on_tick(Instant::now()),
+            match self.next(&mut ticks).await {
+                Occurrence::Command(Some(command)) => self.on_command(command, now()),
+                Occurrence::Command(None) => return,
+                Occurrence::Event(event) => self.on_event(event, now()),
+                Occurrence::Welcome => self.welcome_some(now()),
+                Occurrence::Result(result) => self.on_result(result, now()),
+                Occurrence::Tick => self.on_tick(now()),
             }
         }
     }
@@ -200,7 +205,7 @@ impl Hub {
             self.gap_detector.postpone(now);
         }
         let changed = self.members.has_changes(now);
-        let actions = self.lease.on_tick(now, boottime(), changed);
+        let actions = self.lease.on_tick(now, self.machine.since_boot(), changed);
         self.carry_out(actions, now);
         if self.events.is_closed() && self.events.is_empty() {
             self.signal(Signal::Unsubscribed, now);
@@ -285,9 +290,8 @@ impl Hub {
 
     /// Closes all connections. Each client is sent another time to reconnect, so that they do not all arrive at once.
     fn close_all(&mut self) {
-        let mut rng = rand::rng();
-        for (connection, _) in self.clients.drain() {
-            let retry_after_ms = Some(rng.random_range(RECONNECT_MS));
+        for connection in std::mem::take(&mut self.clients).into_keys() {
+            let retry_after_ms = Some(self.rng.random_range(RECONNECT_MS));
             self.fanout.close(connection, Farewell { reason: Bye::Restart, retry_after_ms });
         }
         self.refuse_pending();
@@ -299,6 +303,11 @@ impl Hub {
             self.fanout.close(connection, Farewell { reason, retry_after_ms });
         }
     }
+}
+
+/// The time by tokio's clock, which tests can pause.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 impl Drop for Hub {

@@ -12,6 +12,8 @@ mod sync;
 
 use std::time::{Duration, Instant};
 
+use rand::rngs::StdRng;
+
 pub(super) use self::io::{Action, ReadOutcome, Reply, Signal, Status};
 use self::{failure_detector::FailureDetector, heartbeat::HeartbeatState, sync::SyncState};
 use crate::{backplane::IncarnationId, transition::Transition};
@@ -28,6 +30,8 @@ pub(super) struct Lease {
     duration: Duration,
     /// By which part this instance's pauses are longer, so that not all instances repeat their reads at once.
     spread: f64,
+    /// Draws the ids of incarnations.
+    rng: StdRng,
     incarnation: IncarnationId,
     /// The counter of the last heartbeat sent.
     heartbeat_seq: u64,
@@ -60,10 +64,17 @@ enum DrainState {
 
 impl Lease {
     /// An incarnation that has yet to send its first heartbeat, at this time since boot.
-    pub(super) fn new(duration: Duration, incarnation: IncarnationId, now: Instant, since_boot: Duration) -> Self {
+    pub(super) fn new(
+        duration: Duration,
+        incarnation: IncarnationId,
+        rng: StdRng,
+        now: Instant,
+        since_boot: Duration,
+    ) -> Self {
         Self {
             duration,
             spread: 0.0,
+            rng,
             accepted: incarnation.clone(),
             incarnation,
             heartbeat_seq: 0,
@@ -232,7 +243,7 @@ impl Lease {
     }
 
     fn begin_incarnation(&mut self) {
-        (self.incarnation, self.heartbeat_seq, self.epoch) = (IncarnationId::random(), 0, None);
+        (self.incarnation, self.heartbeat_seq, self.epoch) = (IncarnationId::draw(&mut self.rng), 0, None);
         self.heartbeat.is_due = true;
     }
 

@@ -49,8 +49,7 @@ pub(super) async fn open(
     if !context.site.allows_socket(headers, peer) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    let bot = request.extensions().get::<Bot>().cloned();
-    let client = match authenticate(&sockets, bot, &session, address.key).await {
+    let client = match authenticate(&sockets, request.extensions().get::<Bot>().cloned(), &session, address.key).await {
         Ok(client) => client,
         Err(not_signed_in) => return not_signed_in.into_response(),
     };

@@ -160,9 +160,6 @@ impl Web {
             return Err(SignInRefusal::NoCookies);
         }
         let name = Name::parse(&form.username).map_err(SignInRefusal::Name)?;
-        if self.sessions.bots().reserves(name.key()) {
-            return Err(SignInRefusal::OfBot);
-        }
         self.sign_in_gate.admit(self.site.proxies.client(peer, headers)).await?;
         match cookie {
             Some(cookie) => sign_in(self, session, &name, cookie.session_tag(name.key())).await,
@@ -174,6 +171,9 @@ impl Web {
 /// Claims the name, then begins the session: a session never has a name that belongs to another one. A second call with the
 /// same tag finds the claim of the first, and begins another session of the same person.
 async fn sign_in(web: &Web, session: &Session, name: &Name, tag: SessionTag) -> Result<(), SignInRefusal> {
+    if web.sessions.bots().reserves(name.key()) {
+        return Err(SignInRefusal::Reserved);
+    }
     match web.room.claim(name.key(), &tag).await {
         Ok(Claim::Mine) => {}
         Ok(Claim::Held { left }) => return Err(SignInRefusal::Held { left }),
@@ -207,9 +207,9 @@ enum SignInRefusal {
     Held {
         left: Option<Duration>,
     },
-    /// The name belongs to a program.
-    OfBot,
     NoCookies,
+    /// The name belongs to a program.
+    Reserved,
     Banned {
         left: Duration,
     },
@@ -238,7 +238,7 @@ impl SignInRefusal {
         let page = SignInPage::new(locale, typed, Some(&reason));
         match self {
             Self::Name(_) => page.respond(StatusCode::UNPROCESSABLE_ENTITY),
-            Self::Held { .. } | Self::OfBot => page.respond(StatusCode::CONFLICT),
+            Self::Held { .. } | Self::Reserved => page.respond(StatusCode::CONFLICT),
             Self::NoCookies => page.respond(StatusCode::BAD_REQUEST),
             Self::Banned { .. } => page.respond(StatusCode::FORBIDDEN),
             Self::TooMany { seconds } => {
@@ -256,8 +256,8 @@ impl SignInRefusal {
         match self {
             Self::Name(_) => "bad_name",
             Self::Held { .. } => "held",
-            Self::OfBot => "of_bot",
             Self::NoCookies => "no_cookies",
+            Self::Reserved => "reserved",
             Self::Banned { .. } => "banned",
             Self::TooMany { .. } => "too_many",
             Self::Full => "full",
@@ -278,8 +278,8 @@ impl SignInRefusal {
             Self::Name(NameError::Unknown) => sign_in.unknown,
             Self::Name(NameError::Marks) => sign_in.marks,
             Self::Held { left: None } => sign_in.held,
-            Self::OfBot => sign_in.of_bot,
             Self::NoCookies => sign_in.no_cookies,
+            Self::Reserved => sign_in.of_program,
             Self::TooMany { .. } => sign_in.too_many,
             Self::Full => sign_in.full,
             Self::Unavailable => sign_in.unavailable,

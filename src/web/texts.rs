@@ -49,7 +49,7 @@ pub struct SignIn {
     pub marks: &'static str,
     pub held: &'static str,
     pub reserved: &'static str,
-    pub of_bot: &'static str,
+    pub of_program: &'static str,
     pub no_cookies: &'static str,
     pub was_banned: &'static str,
     pub has_expired: &'static str,

@@ -10,4 +10,6 @@ mod redis_tls;
 mod redis_user;
 mod requests;
 mod sign_ins;
+mod slow_lines;
 mod stalled_clients;
+mod texts;

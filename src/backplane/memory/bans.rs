@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{backplane::Ban, name::NameKey};
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Bans(BTreeMap<NameKey, Ban>);
 
 impl Bans {

@@ -11,6 +11,7 @@ use crate::{
 };
 
 /// The session that each name belongs to, and until when.
+#[derive(Clone)]
 pub(super) struct Claims {
     hold: Duration,
     before_join: Duration,
@@ -19,6 +20,7 @@ pub(super) struct Claims {
     swept: Option<Instant>,
 }
 
+#[derive(Clone)]
 struct Claim {
     /// None while the name is closed: its session has just ended.
     owner: Option<SessionTag>,

@@ -12,7 +12,11 @@ use crate::{
     protocol::{Id, Message, Row},
 };
 
+#[derive(Clone)]
 pub(super) struct Log {
+    epoch: u64,
+    /// Messages of the epoch.
+    n: u64,
     /// The position before the first row; none once rows were trimmed by number.
     anchor: Option<Id>,
     /// The newest message's id, or the position before the first one ever.
@@ -31,6 +35,8 @@ impl Log {
     pub(super) fn new(epoch: u64, keep: usize) -> Self {
         let anchor = Id::new(epoch, 0);
         Self {
+            epoch,
+            n: 0,
             anchor: Some(anchor),
             head: anchor,
             newest_at: 0,
@@ -39,6 +45,15 @@ impl Log {
             keep,
             nonces: Nonces::default(),
         }
+    }
+
+    /// Begins a new epoch after the messages so far.
+    pub(super) fn begin_epoch(&mut self, epoch: u64) {
+        (self.epoch, self.n) = (epoch, 0);
+    }
+
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     pub(super) fn head(&self) -> Id {
@@ -55,7 +70,8 @@ impl Log {
         let fingerprint = post.fingerprint();
         let Person { name_key, name, session } = post.person;
         let key = (name_key, post.nonce.clone());
-        let id = Id::new(self.head.epoch, self.head.n + 1);
+        self.n += 1;
+        let id = Id::new(self.epoch, self.n);
         let at = self.newest_at.max(at);
         let text = post.text.as_str().to_owned();
         let message =
@@ -97,7 +113,7 @@ impl Log {
             _ => self.rows.len().saturating_sub(NEWEST),
         };
         Snapshot {
-            position: Position { epoch: self.head.epoch, head: self.head, version: 0 },
+            position: Position { epoch: self.epoch, head: self.head, version: 0 },
             continues,
             missed: missed.map(|missed| missed as u64),
             before: (self.trimmed + first) as u64,
@@ -149,7 +165,7 @@ type Value = (Id, String);
 
 /// Nonces, each with its message's id and fingerprint, in two generations: the older is dropped whole, at most once per
 /// [`NONCE_MEMORY`].
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Nonces {
     current: HashMap<Key, Value>,
     previous: HashMap<Key, Value>,

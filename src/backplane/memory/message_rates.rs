@@ -16,6 +16,7 @@ const SLACK_NS: u64 = 50_000_000;
 const SWEEP_NS: u64 = 1_000_000_000;
 
 /// When each person's next message is due, in nanoseconds since a start.
+#[derive(Clone)]
 pub(super) struct MessageRates {
     began: Instant,
     due: HashMap<NameKey, u64>,

@@ -14,6 +14,7 @@ use crate::{
     name::NameKey,
 };
 
+#[derive(Clone)]
 pub(super) struct Presence {
     version: u64,
     people: BTreeMap<NameKey, Holders>,
@@ -23,6 +24,7 @@ pub(super) struct Presence {
 }
 
 /// The name of a person as shown, and the incarnations that hold them.
+#[derive(Clone)]
 struct Holders {
     name: String,
     incarnations: BTreeSet<IncarnationId>,

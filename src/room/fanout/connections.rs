@@ -1,6 +1,6 @@
 //! The clients of one shard.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use indexmap::IndexMap;
@@ -25,14 +25,14 @@ pub(super) struct Connections {
     clients: IndexMap<ConnectionId, Arc<dyn Recipient>>,
     hidden: HiddenClients,
     /// Hidden clients that spoke, among `clients` until these times.
-    spoke: HashMap<ConnectionId, Instant>,
+    spoke: BTreeMap<ConnectionId, Instant>,
     /// Writes since other tasks could run.
     writes: usize,
 }
 
 impl Connections {
     pub(super) fn new(now: Instant) -> Self {
-        Self { clients: IndexMap::new(), hidden: HiddenClients::new(now), spoke: HashMap::new(), writes: 0 }
+        Self { clients: IndexMap::new(), hidden: HiddenClients::new(now), spoke: BTreeMap::new(), writes: 0 }
     }
 
     /// The number of clients that get frames at once.
@@ -115,7 +115,7 @@ impl Connections {
 
     /// Hides the clients that spoke a while ago.
     fn hide_again(&mut self, now: Instant) {
-        for (connection, _) in self.spoke.extract_if(|_, until| *until <= now) {
+        for (connection, _) in self.spoke.extract_if(.., |_, until| *until <= now) {
             if let Some(client) = self.clients.swap_remove(&connection) {
                 self.hidden.insert(connection, client);
             }

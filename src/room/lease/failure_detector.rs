@@ -1,7 +1,7 @@
 //! Detects dead incarnations by their leases. Each observer uses its own clock only.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     time::{Duration, Instant},
 };
 
@@ -14,7 +14,7 @@ const DRAIN_TIME: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub(super) struct FailureDetector {
     lease: Duration,
-    peers: HashMap<IncarnationId, Observation>,
+    peers: BTreeMap<IncarnationId, Observation>,
     observed_at: Option<Instant>,
 }
 
@@ -28,7 +28,7 @@ struct Observation {
 impl FailureDetector {
     /// No observations. An incarnation lives for `lease` after its last heartbeat.
     pub(super) fn new(lease: Duration) -> Self {
-        Self { lease, peers: HashMap::new(), observed_at: None }
+        Self { lease, peers: BTreeMap::new(), observed_at: None }
     }
 
     /// Observes all leases. After a long time without observations every counter counts as new: perhaps only this observer

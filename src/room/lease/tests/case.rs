@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use rand::{SeedableRng, rngs::StdRng};
+
 use super::{EPOCH, LEASE};
 use crate::{
     backplane::{
@@ -42,7 +44,7 @@ pub(super) struct Case {
 impl Case {
     pub(super) fn new() -> Self {
         let start = Instant::now();
-        let lease = Lease::new(LEASE, IncarnationId::random(), start, Duration::ZERO);
+        let lease = Lease::new(LEASE, IncarnationId::random(), StdRng::seed_from_u64(1), start, Duration::ZERO);
         Self { lease, start, in_flight: None, peers: vec![], reaping: None }
     }
 

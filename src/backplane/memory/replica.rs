@@ -1,0 +1,99 @@
+//! What a replica of the room has: a copy, which a failover puts in place of the original.
+
+use std::collections::VecDeque;
+
+use super::{MemoryBackplane, log::Log, message_rates::MessageRates, presence::Presence};
+use crate::{
+    backplane::{ModerationRecord, RetentionPolicy},
+    protocol::Rules,
+};
+
+/// Everything that a room stores.
+#[derive(Clone)]
+pub struct Replica {
+    pub(super) log: Log,
+    pub(super) presence: Presence,
+    pub(super) message_rates: MessageRates,
+    pub(super) rules: Rules,
+    /// The operator's actions, oldest first.
+    pub(super) acts: VecDeque<ModerationRecord>,
+}
+
+impl Replica {
+    /// The copy of an empty room, which begins in this epoch.
+    pub fn empty(policy: RetentionPolicy, epoch: u64) -> Self {
+        Self {
+            log: Log::new(epoch, policy.history),
+            presence: Presence::new(policy),
+            message_rates: MessageRates::new(super::now()),
+            rules: Rules::default(),
+            acts: VecDeque::new(),
+        }
+    }
+
+    /// The epoch of its log.
+    pub fn epoch(&self) -> u64 {
+        self.log.epoch()
+    }
+}
+
+impl MemoryBackplane {
+    /// Returns a copy of everything stored.
+    pub fn replica(&self) -> Replica {
+        self.state.lock().stored.clone()
+    }
+
+    /// Puts a copy in place of everything stored, as a failover to a replica does. Its log continues in this epoch, which no
+    /// other log may have had. Subscribers are told nothing.
+    pub fn fail_over(&self, mut replica: Replica, epoch: u64) {
+        replica.log.begin_epoch(epoch);
+        self.state.lock().stored = replica;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        backplane::{Backplane, Heartbeat, Person, Post},
+        protocol::{Id, Text},
+        rate::Rate,
+    };
+
+    #[tokio::test]
+    async fn failover_keeps_the_copy_and_begins_an_epoch() {
+        let lease = Duration::from_secs(5);
+        let policy = RetentionPolicy {
+            history: 100,
+            history_age: None,
+            name_hold: lease * 10,
+            messages: Rate::UNLIMITED,
+            bot_messages: Rate::UNLIMITED,
+            lease,
+        };
+        let room = MemoryBackplane::new(policy);
+        let sari = Person { name_key: "sari".into(), name: "Sari".to_owned(), session: "a session".into() };
+        let heartbeat = Heartbeat { adds: vec![sari.clone()], ..Heartbeat::new("one".into(), 1) };
+        room.heartbeat(heartbeat).await.unwrap();
+        let post = |nonce: &str| Post {
+            incarnation: "one".into(),
+            person: sari.clone(),
+            nonce: nonce.parse().unwrap(),
+            text: Text::parse("halo").unwrap(),
+            alias: None,
+            trace: None,
+        };
+        let kept = room.publish(post("kept")).await.unwrap();
+        let replica = room.replica();
+        let lost = room.publish(post("lost")).await.unwrap();
+        let epoch = replica.epoch() + 9;
+        room.fail_over(replica, epoch);
+        assert_eq!(room.publish(post("kept")).await, Ok(kept), "the nonce is stored");
+        let snapshot = room.read(Some(crate::backplane::Position { head: lost, ..Default::default() })).await.unwrap();
+        assert!(!snapshot.continues, "the lost message is no position");
+        assert_eq!((snapshot.position.epoch, snapshot.position.head), (epoch, kept));
+        assert_eq!(room.publish(post("lost")).await, Ok(Id::new(epoch, 1)));
+    }
+}
