@@ -27,10 +27,10 @@ use crate::{
     redis::{ConnectError, Keys, MemoryMonitor, RedisConnector},
     room::{self, Room},
     server,
-    session::{self, Bots, GuessGate, MemorySessionStore, RedisSessionStore, Sessions, SignInGate},
+    session::{self, AccountGate, Bots, GuessGate, MemorySessionStore, RedisSessionStore, Sessions, SignInGate},
     settings::Settings,
     socket::{self, Sockets},
-    web::{self, Retention, Web},
+    web::{self, Accounts, Retention, Web},
 };
 
 /// File descriptors reserved for other things than sockets: pages, probes, Redis.
@@ -162,31 +162,38 @@ fn memory_monitor(settings: &Settings) -> Result<MemoryMonitor, ConnectError> {
     Ok(MemoryMonitor::watch(connector.client()?, &Keys::new(&settings.namespace)))
 }
 
-/// Limits sign-ins and guesses of the operator's secrets, over all instances if they share a Redis.
-fn gates(settings: &Settings, memory: MemoryMonitor) -> Result<(SignInGate, GuessGate), ConnectError> {
+/// What is counted and remembered about sign-ins, over all instances if they share a Redis.
+struct Gates {
+    sign_ins: SignInGate,
+    guesses: GuessGate,
+    accounts: AccountGate,
+}
+
+fn gates(settings: &Settings, memory: MemoryMonitor) -> Result<Gates, ConnectError> {
     let rates = settings.sign_in_rates();
-    let Some(connector) = connector(settings)? else { return Ok((SignInGate::local(rates), GuessGate::local())) };
+    let Some(connector) = connector(settings)? else {
+        let (sign_ins, guesses, accounts) = (SignInGate::local(rates), GuessGate::local(), AccountGate::local());
+        return Ok(Gates { sign_ins, guesses, accounts });
+    };
     let (client, namespace) = (connector.client()?, &settings.namespace);
-    let guesses = GuessGate::shared(client.clone(), namespace);
-    Ok((SignInGate::shared(rates, client, namespace, memory), guesses))
+    Ok(Gates {
+        guesses: GuessGate::shared(client.clone(), namespace),
+        accounts: AccountGate::shared(client.clone(), namespace),
+        sign_ins: SignInGate::shared(rates, client, namespace, memory),
+    })
 }
 
 fn connector(settings: &Settings) -> Result<Option<RedisConnector>, ConnectError> {
     settings.redis().map(|options| RedisConnector::new(&options)).transpose()
 }
 
-fn wire(
-    settings: &Settings,
-    room: Room,
-    store: Arc<dyn SessionStore>,
-    (sign_in_gate, guess_gate): (SignInGate, GuessGate),
-) -> (axum::Router, Sockets) {
+fn wire(settings: &Settings, room: Room, store: Arc<dyn SessionStore>, gates: Gates) -> (axum::Router, Sockets) {
     let site = settings.site_policy();
     let options = session::Options { idle: settings.session_idle, max: settings.session_max, secure: site.is_https() };
     let clock = room.clone();
     let bots = settings.bots.clone().unwrap_or_default();
     let sessions = Sessions::new(store, options).with_clock(Arc::new(move || clock.now()));
-    let sessions = sessions.with_bots(bots, guess_gate.clone());
+    let sessions = sessions.with_bots(bots, gates.guesses.clone());
     let queue_memory = Arc::new(QueueMemory::new(memory_limit::available() / QUEUE_SHARE));
     let sockets = Sockets::new(
         room.clone(),
@@ -203,11 +210,13 @@ fn wire(
     );
     let options = web::Options {
         sign_ins_per_minute: settings.sign_ins_per_minute,
-        sign_in_gate,
-        guess_gate,
+        sign_in_gate: gates.sign_ins,
+        guess_gate: gates.guesses,
         reads_per_second: settings.reads_per_second,
         queue_memory: Arc::clone(&queue_memory),
         retention: retention(settings),
+        ways: settings.sign_in,
+        accounts: Accounts { verifier: settings.token_verifier(), gate: gates.accounts, keep: settings.session_max },
         brand: settings.brand(),
         operator_token: settings.operator_token.clone(),
     };

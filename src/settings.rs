@@ -14,6 +14,7 @@ mod file;
 mod looks;
 mod otel;
 mod sources;
+mod token_keys;
 mod token_strength;
 mod value;
 
@@ -32,7 +33,7 @@ use crate::{
     rate::Rate,
     redis::{self, ConnectError, RedisConnector},
     server,
-    session::{Bots, SignInRates},
+    session::{Bots, SignInRates, SignInWays, TokenKeys, TokenKeysError, TokenVerifier},
     telemetry::{self, Format},
 };
 pub use command::{Command, VERSION};
@@ -56,7 +57,11 @@ const METRICS_LISTEN: &str = "RUANG_METRICS_LISTEN";
 const REDIS_CA_FILE: &str = "REDIS_CA_FILE";
 const REDIS_PASSWORD_FILE: &str = "REDIS_PASSWORD_FILE";
 const REDIS_URL: &str = "REDIS_URL";
+const PUBLIC_URL: &str = "RUANG_PUBLIC_URL";
 const SESSION_MAX: &str = "RUANG_SESSION_MAX";
+const SIGN_IN: &str = "RUANG_SIGN_IN";
+const TOKEN_PUBLIC_KEY_FILE: &str = "RUANG_TOKEN_PUBLIC_KEY_FILE";
+const TOKEN_SECRET_FILE: &str = "RUANG_TOKEN_SECRET_FILE";
 
 /// Seconds.
 const DAY: u64 = 24 * 60 * 60;
@@ -73,7 +78,7 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The address in people's browsers, like https://chat.example.org; https makes cookies Secure. If not set, the
     /// Host of each request
-    #[arg(long, env = "RUANG_PUBLIC_URL", value_name = "URL", help_heading = SERVING)]
+    #[arg(long, env = PUBLIC_URL, value_name = "URL", help_heading = SERVING)]
     #[arg(value_parser = value::parsed::<PublicUrl>("an origin like https://chat.example.org"))]
     pub public_url: Option<PublicUrl>,
     /// Proxies whose X-Forwarded-For and X-Forwarded-Host are believed, like 10.0.0.0/8,192.168.1.7
@@ -199,6 +204,19 @@ pub struct Settings {
     #[arg(long = "operator-token-file", env = "RUANG_OPERATOR_TOKEN_FILE", value_name = "FILE", help_heading = SESSIONS)]
     #[arg(value_parser = value::token_file)]
     pub operator_token: Option<Secret>,
+    /// The ways to sign in: one or more of name (people type it), token (a site hands it in) and proxy (a header names it)
+    #[arg(long, env = SIGN_IN, value_name = "LIST", help_heading = SESSIONS)]
+    #[arg(default_value = "name", value_parser = value::parsed::<SignInWays>("name, token, proxy, or several with commas"))]
+    pub sign_in: SignInWays,
+    /// A file with the secret of sign-in tokens (HS256), or with lines of kid:secret
+    #[arg(long = "token-secret-file", env = TOKEN_SECRET_FILE, value_name = "FILE", help_heading = SESSIONS)]
+    #[arg(value_parser = token_keys::secret_file)]
+    pub token_secrets: Option<TokenKeys>,
+    /// A file with the public keys of sign-in tokens in PEM (RS256, ES256, EdDSA), each after a line kid: NAME if there are
+    /// several
+    #[arg(long = "token-public-key-file", env = TOKEN_PUBLIC_KEY_FILE, value_name = "FILE", help_heading = SESSIONS)]
+    #[arg(value_parser = token_keys::public_key_file)]
+    pub token_public_keys: Option<TokenKeys>,
     /// A file with the programs that may speak in the room: lines of name:token. If not set, there are none
     #[arg(long = "bots-file", env = "RUANG_BOTS_FILE", value_name = "FILE", help_heading = SESSIONS)]
     #[arg(value_parser = bots::bots_file)]
@@ -333,6 +351,19 @@ impl Settings {
         }
     }
 
+    /// Checks sign-in tokens, if there are any.
+    pub fn token_verifier(&self) -> Option<TokenVerifier> {
+        let keys = self.token_keys().ok().flatten()?;
+        Some(TokenVerifier::new(keys, self.public_url.clone()?))
+    }
+
+    fn token_keys(&self) -> Result<Option<TokenKeys>, TokenKeysError> {
+        match (self.token_secrets.clone(), self.token_public_keys.clone()) {
+            (Some(secrets), Some(public)) => secrets.and(public).map(Some),
+            (secrets, public) => Ok(secrets.or(public)),
+        }
+    }
+
     /// The connection to Redis, if there is one.
     pub fn redis(&self) -> Option<redis::Options> {
         let url = self.redis_url.as_ref()?;
@@ -360,7 +391,26 @@ impl Settings {
             let most = format!("less than the {descriptors} descriptors that the process may open (ulimit -n)");
             return Err(sources.refused(MAX_CONNECTIONS, &most));
         }
+        self.check_sign_in(sources)?;
         self.check_redis(sources)
+    }
+
+    fn check_sign_in(&self, sources: &Sources<'_>) -> Result<(), SettingsError> {
+        let has_keys = self.token_secrets.is_some() || self.token_public_keys.is_some();
+        let file = if self.token_secrets.is_some() { TOKEN_SECRET_FILE } else { TOKEN_PUBLIC_KEY_FILE };
+        if self.sign_in.token && !has_keys {
+            let beside = format!("token only beside {TOKEN_SECRET_FILE} or {TOKEN_PUBLIC_KEY_FILE}");
+            return Err(sources.refused(SIGN_IN, &beside));
+        }
+        if has_keys && !self.sign_in.token {
+            return Err(sources.refused(file, "only if RUANG_SIGN_IN has token"));
+        }
+        if self.sign_in.token && self.public_url.is_none() {
+            return Err(sources.refused(SIGN_IN, "token only beside RUANG_PUBLIC_URL, the audience of tokens"));
+        }
+        self.token_keys()
+            .map(drop)
+            .map_err(|error| sources.refused(file, &format!("keys that can be told apart ({error})")))
     }
 
     fn check_redis(&self, sources: &Sources<'_>) -> Result<(), SettingsError> {

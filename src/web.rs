@@ -1,6 +1,7 @@
 //! The site: router, pages, sign-in, the history API, health, assets, headers and languages.
 
 mod access_log;
+mod account;
 mod assets;
 mod avatar;
 mod bots;
@@ -45,7 +46,7 @@ use axum::{
 use parking_lot::Mutex;
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
 
-pub use self::privacy::Retention;
+pub use self::{account::Accounts, privacy::Retention};
 use self::{
     bots::BotDoor, chat::Timelines, history::HistoryPages, locale::Locale, operator::OperatorAuth, reads::ReadLimits,
 };
@@ -57,7 +58,7 @@ use crate::{
     queue_memory::QueueMemory,
     rate::{KeyedLimiter, Rate},
     room::Room,
-    session::{GuessGate, Sessions, SignInGate},
+    session::{GuessGate, Sessions, SignInGate, SignInWays},
     settings::Secret,
 };
 
@@ -83,6 +84,10 @@ pub struct Options {
     pub queue_memory: Arc<QueueMemory>,
     /// The retention settings that `/privacy` shows.
     pub retention: Retention,
+    /// The ways to sign in.
+    pub ways: SignInWays,
+    /// How a site hands names in.
+    pub accounts: Accounts,
     /// How the pages look. The first site of the process decides.
     pub brand: Brand,
     /// The operator's token; `None`: there is no operator.
@@ -106,6 +111,8 @@ impl Default for Options {
             reads_per_second: 10,
             queue_memory: Arc::new(QueueMemory::new(64 * 1024 * 1024)),
             retention,
+            ways: SignInWays::default(),
+            accounts: Accounts::default(),
             brand: Brand::default(),
             operator_token: None,
         }
@@ -122,6 +129,8 @@ pub struct Web {
     page_errors: Arc<Mutex<KeyedLimiter<IpAddr>>>,
     address_warnings: Arc<Mutex<KeyedLimiter<()>>>,
     sign_in_gate: SignInGate,
+    ways: SignInWays,
+    accounts: Arc<Accounts>,
     guess_gate: GuessGate,
     reads: Arc<ReadLimits>,
     history_pages: Arc<HistoryPages>,
@@ -151,6 +160,8 @@ impl Web {
             page_errors,
             address_warnings,
             sign_in_gate,
+            ways: options.ways,
+            accounts: Arc::new(options.accounts),
             guess_gate,
             reads: Arc::new(ReadLimits::new(options.reads_per_second)),
             history_pages: Arc::new(history::pages()),
@@ -224,6 +235,7 @@ pub fn router(web: Web) -> Router {
         .merge(operator)
         .route_layer(middleware::from_fn_with_state(web.clone(), reads::limit));
     read.route("/logout", post(logout::submit))
+        .route("/api/session", post(account::submit))
         .route("/api/page-error", post(page_error::count))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

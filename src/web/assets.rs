@@ -44,8 +44,11 @@ pub fn modules() -> impl Iterator<Item = &'static str> {
 /// current file, uncacheable.
 pub async fn serve(Path((hash, path)): Path<(String, String)>, headers: HeaderMap) -> Response {
     let Some(asset) = find(&path) else { return StatusCode::NOT_FOUND.into_response() };
-    let caching =
-        if hash == self::hash() { "public, max-age=31536000, no-transform, immutable" } else { "no-store, no-transform" };
+    let caching = if hash == self::hash() {
+        "public, max-age=31536000, no-transform, immutable"
+    } else {
+        "no-store, no-transform"
+    };
     let common = [(CONTENT_TYPE, content_type(asset.name)), (CACHE_CONTROL, caching), (VARY, "accept-encoding")];
     match asset.best(&headers) {
         (Some(encoding), bytes) => (common, [(CONTENT_ENCODING, encoding)], Bytes::from_static(bytes)).into_response(),

@@ -23,6 +23,7 @@ mod operator;
 mod safety;
 mod schema;
 mod sessions;
+mod tokens;
 mod torture;
 mod versions;
 mod wire;
