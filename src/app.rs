@@ -216,7 +216,12 @@ fn wire(settings: &Settings, room: Room, store: Arc<dyn SessionStore>, gates: Ga
         queue_memory: Arc::clone(&queue_memory),
         retention: retention(settings),
         ways: settings.sign_in,
-        accounts: Accounts { verifier: settings.token_verifier(), gate: gates.accounts, keep: settings.session_max },
+        accounts: Accounts {
+            verifier: settings.token_verifier(),
+            gate: gates.accounts,
+            user_header: settings.user_header.clone(),
+            keep: settings.session_max,
+        },
         brand: settings.brand(),
         operator_token: settings.operator_token.clone(),
     };

@@ -24,6 +24,7 @@ pub mod secret;
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
+use http::HeaderName;
 use thiserror::Error;
 
 use crate::{
@@ -61,6 +62,8 @@ const PUBLIC_URL: &str = "RUANG_PUBLIC_URL";
 const SESSION_MAX: &str = "RUANG_SESSION_MAX";
 const SIGN_IN: &str = "RUANG_SIGN_IN";
 const TOKEN_PUBLIC_KEY_FILE: &str = "RUANG_TOKEN_PUBLIC_KEY_FILE";
+const TRUSTED_PROXIES: &str = "RUANG_TRUSTED_PROXIES";
+const USER_HEADER: &str = "RUANG_USER_HEADER";
 const TOKEN_SECRET_FILE: &str = "RUANG_TOKEN_SECRET_FILE";
 
 /// Seconds.
@@ -82,7 +85,7 @@ pub struct Settings {
     #[arg(value_parser = value::parsed::<PublicUrl>("an origin like https://chat.example.org"))]
     pub public_url: Option<PublicUrl>,
     /// Proxies whose X-Forwarded-For and X-Forwarded-Host are believed, like 10.0.0.0/8,192.168.1.7
-    #[arg(long, env = "RUANG_TRUSTED_PROXIES", value_name = "NETWORKS", help_heading = SERVING)]
+    #[arg(long, env = TRUSTED_PROXIES, value_name = "NETWORKS", help_heading = SERVING)]
     #[arg(default_value = "", hide_default_value = true)]
     #[arg(value_parser = value::parsed::<TrustedProxies>("addresses and networks like 10.0.0.0/8,192.168.1.7"))]
     pub trusted_proxies: TrustedProxies,
@@ -208,6 +211,10 @@ pub struct Settings {
     #[arg(long, env = SIGN_IN, value_name = "LIST", help_heading = SESSIONS)]
     #[arg(default_value = "name", value_parser = value::parsed::<SignInWays>("name, token, proxy, or several with commas"))]
     pub sign_in: SignInWays,
+    /// The header in which a proxy names the user, like Remote-User; only from RUANG_TRUSTED_PROXIES
+    #[arg(long, env = USER_HEADER, value_name = "NAME", help_heading = SESSIONS)]
+    #[arg(value_parser = value::parsed::<HeaderName>("the name of a header, like Remote-User"))]
+    pub user_header: Option<HeaderName>,
     /// A file with the secret of sign-in tokens (HS256), or with lines of kid:secret
     #[arg(long = "token-secret-file", env = TOKEN_SECRET_FILE, value_name = "FILE", help_heading = SESSIONS)]
     #[arg(value_parser = token_keys::secret_file)]
@@ -404,6 +411,12 @@ impl Settings {
         }
         if has_keys && !self.sign_in.token {
             return Err(sources.refused(file, "only if RUANG_SIGN_IN has token"));
+        }
+        if self.sign_in.proxy != self.user_header.is_some() {
+            return Err(sources.refused(SIGN_IN, &format!("proxy beside {USER_HEADER}, and neither without the other")));
+        }
+        if self.sign_in.proxy && self.trusted_proxies == TrustedProxies::default() {
+            return Err(sources.refused(SIGN_IN, &format!("proxy only beside {TRUSTED_PROXIES}")));
         }
         if self.sign_in.token && self.public_url.is_none() {
             return Err(sources.refused(SIGN_IN, "token only beside RUANG_PUBLIC_URL, the audience of tokens"));

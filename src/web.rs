@@ -22,6 +22,7 @@ mod page_cache;
 mod page_error;
 mod peer;
 mod privacy;
+mod proxy_user;
 mod reads;
 mod sign_in;
 mod texts;

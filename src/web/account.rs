@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use axum::{
     Json,
     extract::{State, rejection::JsonRejection},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, HeaderName, StatusCode},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
@@ -29,6 +29,8 @@ pub struct Accounts {
     pub verifier: Option<TokenVerifier>,
     /// Remembers used tokens and owners of names.
     pub gate: AccountGate,
+    /// The header in which a trusted proxy names the user.
+    pub user_header: Option<HeaderName>,
     /// How long a name belongs to an account after its last sign-in.
     pub keep: Duration,
 }

@@ -44,14 +44,16 @@ pub struct SignInQuery {
     why: Option<String>,
 }
 
-/// Whether a request carries the id of a session, be it one that exists. Extract it before the session is looked up.
-pub struct CarriesSession(bool);
+/// Whether a request carries the id of a session, be it one that exists, and the session. Extract it before the session is
+/// looked up.
+pub struct CarriesSession(bool, Option<Session>);
 
 impl<S: Send + Sync> FromRequestParts<S> for CarriesSession {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        Ok(Self(parts.extensions.get::<Session>().is_some_and(|session| session.id().is_some())))
+        let session = parts.extensions.get::<Session>().cloned();
+        Ok(Self(session.as_ref().is_some_and(|session| session.id().is_some()), session))
     }
 }
 
@@ -66,14 +68,19 @@ impl CarriesSession {
 pub async fn form(
     State(web): State<Web>,
     locale: Locale,
+    PeerIp(peer): PeerIp,
     query: Result<Query<SignInQuery>, QueryRejection>,
     headers: HeaderMap,
     carries: CarriesSession,
     signed_in: Result<SignedIn, NotSignedIn>,
 ) -> Response {
     match signed_in {
-        Ok(_) => return redirect_to_room(),
         Err(NotSignedIn::Unreadable) => return error::unavailable(locale),
+        signed_in if web.has_new_proxy_user(peer, &headers, signed_in.as_ref().ok()) => {
+            let Some(session) = &carries.1 else { return error::unavailable(locale) };
+            return web.sign_in_proxy_user(locale, peer, &headers, session).await;
+        }
+        Ok(_) => return redirect_to_room(),
         Err(NotSignedIn::Nobody) => {}
     }
     let why = query.ok().and_then(|Query(query)| query.why).or_else(|| carries.0.then(|| "expired".to_owned()));
@@ -165,6 +172,10 @@ impl Web {
         }
         let name = Name::parse(&form.username).map_err(SignInRefusal::Name)?;
         self.sign_in_gate.admit(self.site.proxies.client(peer, headers)).await?;
+        let has_owners = self.ways.token || self.ways.proxy;
+        if has_owners && self.accounts.gate.is_owned(name.key()).await.map_err(|_| SignInRefusal::Unavailable)? {
+            return Err(SignInRefusal::OfAccount);
+        }
         match cookie {
             Some(cookie) => sign_in(self, session, &name, cookie.session_tag(name.key())).await,
             None => sign_in_once(self, session, &name).await,

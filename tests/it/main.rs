@@ -20,6 +20,7 @@ mod kit;
 mod nginx_caddy;
 mod observability;
 mod operator;
+mod proxy_users;
 mod safety;
 mod schema;
 mod sessions;
