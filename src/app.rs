@@ -142,6 +142,7 @@ fn engine(settings: &Settings) -> Result<Engine, RunError> {
         messages: settings.message_rate(),
         bot_messages: settings.bot_message_rate(),
         lease: settings.lease,
+        edit_window: settings.edit_window,
     };
     match connector(settings)? {
         None => {
@@ -247,7 +248,11 @@ fn room_options(settings: &Settings) -> room::Options {
         name_hold: settings.name_hold,
         history_age: settings.history_age,
         bots: settings.bots.as_ref().map(Bots::names).unwrap_or_default(),
-        limits: Limits { text_chars: TEXT_CHARS, messages_per_second: settings.messages_per_second },
+        limits: Limits {
+            text_chars: TEXT_CHARS,
+            messages_per_second: settings.messages_per_second,
+            edit_ms: u64::try_from(settings.edit_window.as_millis()).unwrap_or(u64::MAX),
+        },
     }
 }
 

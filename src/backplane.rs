@@ -11,7 +11,10 @@
 //! * **Leases.** An incarnation lives while its counter grows. Observers, not clocks, declare it dead, with
 //!   [`reap`](Backplane::reap); its people are then released, and it can neither publish nor renew its lease again.
 //! * **Age.** Where [`RetentionPolicy::history_age`] is set, no read returns an older message, and heartbeats delete them.
-//! * **Deleted messages** keep their position: every read returns [`Row::Removed`](crate::protocol::Row) there.
+//! * **Changes.** An edit or a deletion, by the sender or the operator, is atomic, raises the presence version, and is
+//!   delivered as one [`Event::Moderated`]. From then on every read returns the present text, or
+//!   [`Row::Removed`](crate::protocol::Row) in the same position, and the old text is no longer stored. Only the session
+//!   that sent a message may [`change`](Backplane::change) it. A [`Snapshot`] has the changes that its reader missed.
 //! * **Moderation.** A [`ModerationAction`] is atomic, on record, raises the presence version, and is delivered as one
 //!   event; the rules it sets are part of every [`Snapshot`].
 //! * **Pace.** One person's messages, through all instances together, keep to [`RetentionPolicy::messages`] and slow mode,
@@ -33,8 +36,10 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let name_hold = Duration::from_secs(900);
 //! let lease = Duration::from_secs(5);
-//! let messages = Rate::UNLIMITED;
-//! let policy = RetentionPolicy { history: 1000, history_age: None, name_hold, messages, bot_messages: messages, lease };
+//! let (edit_window, messages) = (Duration::from_secs(900), Rate::UNLIMITED);
+//! let history = 1000;
+//! let policy =
+//!     RetentionPolicy { history, history_age: None, name_hold, messages, bot_messages: messages, lease, edit_window };
 //! let room = MemoryBackplane::new(policy);
 //! let mut events = room.subscribe();
 //! assert!(matches!(events.recv().await, Some(Event::Gap)), "earlier events may be missing");
@@ -49,6 +54,7 @@
 //!     nonce: "n1".parse()?,
 //!     text: Text::parse("halo")?,
 //!     alias: None,
+//!     reply_to: None,
 //!     trace: None,
 //! };
 //! let id = room.publish(post.clone()).await?;
@@ -60,6 +66,8 @@
 pub mod memory;
 pub mod redis;
 
+mod change;
+mod change_log;
 mod error;
 mod event;
 mod event_sender;
@@ -75,10 +83,12 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 pub use self::{
+    change::{CHANGE_BYTES, CHANGES_KEPT, Change, ChangeRequest, NewState},
+    change_log::ChangeLog,
     error::{HeartbeatError, PublishError, Unavailable},
     event::{Delta, Event, Member, Typing},
     identity::{IncarnationId, SessionTag},
-    log::{Cursor, Page, Post},
+    log::{Cursor, Page, Post, around},
     moderation::{
         ACTS_KEPT, ACTS_SHOWN, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord,
         REMOVED_AT_ONCE,
@@ -107,6 +117,10 @@ pub const CHANGES_AT_ONCE: usize = 500;
 pub trait Backplane: Send + Sync + 'static {
     /// Appends a message and delivers it to every subscriber. For a nonce stored before, returns its first id.
     async fn publish(&self, post: Post) -> Result<Id, PublishError>;
+
+    /// Edits or deletes a message of the person's own, and delivers the change to every subscriber. Returns the message's
+    /// id; for a nonce stored before it changes nothing.
+    async fn change(&self, request: ChangeRequest) -> Result<Id, PublishError>;
 
     /// Renews the lease of an incarnation (the first heartbeat, `heartbeat_seq` = 1, creates it), adds and removes people
     /// whom it holds, and renews the claims of others whom it holds.
@@ -176,6 +190,8 @@ pub struct RetentionPolicy {
     pub bot_messages: Rate,
     /// How long an incarnation may be silent before it is declared dead.
     pub lease: Duration,
+    /// How long after its time a message may be edited; zero: not at all.
+    pub edit_window: Duration,
 }
 
 impl RetentionPolicy {
@@ -189,6 +205,11 @@ impl RetentionPolicy {
     /// Returns how often the sender with this session may send.
     pub fn messages_of(self, session: &SessionTag) -> Rate {
         if session.is_bot() { self.bot_messages } else { self.messages }
+    }
+
+    /// Returns how long after its time a message may be edited, in milliseconds.
+    pub fn edit_window_ms(self) -> u64 {
+        u64::try_from(self.edit_window.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Returns how long the name of an ended session can only be taken by a new sign-in: longer than an instance is unaware

@@ -3,7 +3,7 @@
 //! One task, the `hub`, follows the backplane's events and passes encoded frames to the connections. Its decisions are made by
 //! plain state machines: `lease` (heartbeats, synchronisation, dead instances, draining), `gap_detector` (which event is
 //! next), `history_cache` (the newest messages), `roster` (people in the room), `local_members` (people of this instance),
-//! `moderation_state`, `typing`. Other modules use [`Room`] and [`Membership`].
+//! `typing`. Other modules use [`Room`] and [`Membership`].
 
 mod fanout;
 mod gap_detector;
@@ -14,7 +14,6 @@ mod lease;
 mod local_members;
 mod machine;
 mod membership;
-mod moderation_state;
 mod recipient;
 mod roster;
 mod typing;
@@ -238,7 +237,7 @@ impl Room {
 
     /// The rules in force.
     pub fn rules(&self) -> Rules {
-        self.state.view().moderation.rules.clone()
+        self.state.view().rules.clone()
     }
 
     /// The newest messages of a person, by their name as shown, oldest first: those in the cache.

@@ -181,6 +181,10 @@ pub struct Settings {
     #[arg(long, env = "RUANG_HISTORY_AGE", value_name = "DURATION", help_heading = ROOM)]
     #[arg(value_parser = value::duration(1, 3660 * DAY))]
     pub history_age: Option<Duration>,
+    /// How long people may correct a message of theirs; 0 = not at all
+    #[arg(long, env = "RUANG_EDIT_WINDOW", value_name = "DURATION", help_heading = ROOM)]
+    #[arg(default_value = "15m", value_parser = value::duration(0, 3660 * DAY))]
+    pub edit_window: Duration,
     /// How long people may be disconnected (a reload, a tunnel) before the others see them leave
     #[arg(long, env = "RUANG_LEAVE_GRACE", value_name = "DURATION", help_heading = ROOM)]
     #[arg(default_value = "5s", value_parser = value::duration(0, 600))]

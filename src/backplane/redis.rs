@@ -21,9 +21,9 @@ use tokio::sync::mpsc;
 
 use self::{clock::Clock, reply::in_millis, scripts::Scripts};
 use super::{
-    Backplane, Claim, Cursor, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, ModerationAction,
-    ModerationLog, ModerationOutcome, Page, Position, Post, PublishError, ReapOutcome, RetentionPolicy, SessionTag,
-    Snapshot, Typing, Unavailable, event_sender::EventSender,
+    Backplane, ChangeRequest, Claim, Cursor, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId,
+    ModerationAction, ModerationLog, ModerationOutcome, Page, Position, Post, PublishError, ReapOutcome,
+    RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable, event_sender::EventSender,
 };
 use crate::{
     name::NameKey,
@@ -70,6 +70,10 @@ impl RedisBackplane {
 impl Backplane for RedisBackplane {
     async fn publish(&self, post: Post) -> Result<Id, PublishError> {
         self.publish_post(&post).await
+    }
+
+    async fn change(&self, request: ChangeRequest) -> Result<Id, PublishError> {
+        self.publish_change(&request).await
     }
 
     async fn heartbeat(&self, heartbeat: Heartbeat) -> Result<HeartbeatReply, HeartbeatError> {

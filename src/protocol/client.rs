@@ -24,6 +24,24 @@ pub enum ClientFrame {
         text: String,
         /// The name that a program shows after its own, as given.
         alias: Option<String>,
+        /// The message that it answers.
+        reply_to: Option<Id>,
+    },
+    /// Replace the text of one's own message.
+    Edit {
+        /// The client's own id for the edit.
+        nonce: Nonce,
+        /// The message.
+        id: Id,
+        /// As typed.
+        text: String,
+    },
+    /// Delete one's own message.
+    Delete {
+        /// The client's own id for the deletion.
+        nonce: Nonce,
+        /// The message.
+        id: Id,
     },
     /// The person types, or stopped.
     Typing {
@@ -56,6 +74,10 @@ struct Raw<'a> {
     since: Option<&'a serde_json::value::RawValue>,
     #[serde(default)]
     nonce: Option<&'a serde_json::value::RawValue>,
+    #[serde(default)]
+    id: Option<&'a serde_json::value::RawValue>,
+    #[serde(default)]
+    reply_to: Option<&'a serde_json::value::RawValue>,
     #[serde(default)]
     text: Option<&'a serde_json::value::RawValue>,
     #[serde(default, rename = "as")]
@@ -91,17 +113,30 @@ impl ClientFrame {
                 None => Some(Self::Join { since: None }),
                 Some(since) => read(since).map(|since| Self::Join { since }),
             },
-            "message" => {
-                let alias = raw.alias.and_then(read::<Option<String>>).flatten();
-                let message = nonce.clone().zip(raw.text.and_then(read));
-                message.map(|(nonce, text)| Self::Message { nonce, text, alias })
-            }
+            "message" => raw.message(nonce.clone()),
+            "edit" => raw.edit(nonce.clone()),
+            "delete" => nonce.clone().zip(raw.id.and_then(read)).map(|(nonce, id)| Self::Delete { nonce, id }),
             "typing" => raw.active.and_then(read).map(|active| Self::Typing { active }),
             "attention" => raw.visible.and_then(read).map(|visible| Self::Attention { visible }),
             "ping" => Some(Self::Ping),
             _ => None,
         };
         frame.ok_or(Malformed { nonce })
+    }
+}
+
+impl Raw<'_> {
+    fn message(&self, nonce: Option<Nonce>) -> Option<ClientFrame> {
+        let reply_to = match self.reply_to {
+            None => None,
+            Some(id) => Some(read(id)?),
+        };
+        let alias = self.alias.and_then(read::<Option<String>>).flatten();
+        Some(ClientFrame::Message { nonce: nonce?, text: read(self.text?)?, reply_to, alias })
+    }
+
+    fn edit(&self, nonce: Option<Nonce>) -> Option<ClientFrame> {
+        Some(ClientFrame::Edit { nonce: nonce?, id: read(self.id?)?, text: read(self.text?)? })
     }
 }
 
@@ -167,11 +202,37 @@ mod tests {
         );
         assert_eq!(
             parse(r#"{"type":"message","nonce":"a-1","text":"\u0068alo"}"#),
-            ClientFrame::Message { nonce: "a-1".parse().unwrap(), text: "halo".into(), alias: None }
+            ClientFrame::Message { nonce: "a-1".parse().unwrap(), text: "halo".into(), reply_to: None, alias: None }
+        );
+        assert_eq!(
+            parse(r#"{"type":"message","nonce":"a","text":"ya","reply_to":"7-40"}"#),
+            ClientFrame::Message {
+                nonce: "a".parse().unwrap(),
+                text: "ya".into(),
+                reply_to: Some(Id::new(7, 40)),
+                alias: None
+            }
+        );
+        assert_eq!(
+            parse(r#"{"type":"message","nonce":"a","text":"ya","reply_to":null}"#),
+            ClientFrame::Message { nonce: "a".parse().unwrap(), text: "ya".into(), reply_to: None, alias: None }
+        );
+        assert_eq!(
+            parse(r#"{"type":"edit","nonce":"a","id":"7-42","text":"halo!"}"#),
+            ClientFrame::Edit { nonce: "a".parse().unwrap(), id: Id::new(7, 42), text: "halo!".into() }
+        );
+        assert_eq!(
+            parse(r#"{"type":"delete","nonce":"a","id":"7-42"}"#),
+            ClientFrame::Delete { nonce: "a".parse().unwrap(), id: Id::new(7, 42) }
         );
         assert_eq!(
             parse(r#"{"type":"message","nonce":"a","text":"x","as":"Deploy"}"#),
-            ClientFrame::Message { nonce: "a".parse().unwrap(), text: "x".into(), alias: Some("Deploy".into()) }
+            ClientFrame::Message {
+                nonce: "a".parse().unwrap(),
+                text: "x".into(),
+                reply_to: None,
+                alias: Some("Deploy".into())
+            }
         );
         assert_eq!(parse(r#"{"type":"typing","active":true}"#), ClientFrame::Typing { active: true });
         assert_eq!(parse(r#"{"type":"attention","visible":false}"#), ClientFrame::Attention { visible: false });
@@ -196,6 +257,12 @@ mod tests {
             r#"{"type":"message"}"#,
             r#"{"type":"message","nonce":"","text":"x"}"#,
             r#"{"type":"message","nonce":"a b","text":"x"}"#,
+            r#"{"type":"message","nonce":"a","text":"x","reply_to":"7"}"#,
+            r#"{"type":"edit","nonce":"a","id":"7-42"}"#,
+            r#"{"type":"edit","id":"7-42","text":"x"}"#,
+            r#"{"type":"edit","nonce":"a","id":7,"text":"x"}"#,
+            r#"{"type":"delete","nonce":"a"}"#,
+            r#"{"type":"delete","id":"7-42"}"#,
             r#"{"type":"typing"}"#,
             r#"{"type":"typing","active":1}"#,
             r#"{"type":"attention"}"#,

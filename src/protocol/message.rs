@@ -99,6 +99,12 @@ pub struct Message {
     /// The name that a program shows after its own.
     #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
+    /// The message that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<Id>,
+    /// When its text was last corrected, in Unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_at: Option<u64>,
 }
 
 /// A position of the log, with its message or the mark of a deleted one.
@@ -106,7 +112,7 @@ pub struct Message {
 pub enum Row {
     /// A message.
     Message(Arc<Message>),
-    /// A message that the operator deleted.
+    /// A message that its sender or the operator deleted.
     Removed {
         /// Its position.
         id: Id,

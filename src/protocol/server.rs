@@ -40,7 +40,16 @@ pub enum ServerFrame<'a> {
         /// The number of people who are typing.
         count: usize,
     },
-    /// The operator deleted a message.
+    /// The sender corrected a message.
+    Edited {
+        /// Which.
+        id: Id,
+        /// Its text from now on.
+        text: &'a str,
+        /// When it was corrected, in Unix milliseconds.
+        edited_at: u64,
+    },
+    /// The sender or the operator deleted a message.
     Removed {
         /// Which.
         id: Id,
@@ -128,6 +137,8 @@ pub struct Limits {
     pub text_chars: usize,
     /// Messages a second in the long run; 0 is unlimited.
     pub messages_per_second: u32,
+    /// How long after its time a message may be corrected, in milliseconds; 0: not at all.
+    pub edit_ms: u64,
 }
 
 /// Why a frame was not accepted.
@@ -148,6 +159,12 @@ pub enum ErrorCode {
     RateLimited,
     /// The outcome is unknown: send it again, with the same nonce.
     Unavailable,
+    /// The message is another person's.
+    NotYours,
+    /// The time for corrections is over.
+    TooLate,
+    /// The message is deleted, or no longer stored.
+    Gone,
 }
 
 impl ErrorCode {
@@ -161,12 +178,27 @@ impl ErrorCode {
             Self::NotJoined => "not_joined",
             Self::RateLimited => "rate_limited",
             Self::Unavailable => "unavailable",
+            Self::NotYours => "not_yours",
+            Self::TooLate => "too_late",
+            Self::Gone => "gone",
         }
     }
 
     /// Whether it counts towards the errors after which a client is sent away: faults of the client's own.
     pub const fn is_fault(self) -> bool {
-        !matches!(self, Self::RateLimited | Self::Unavailable)
+        !matches!(self, Self::RateLimited | Self::Unavailable | Self::TooLate | Self::Gone)
+    }
+}
+
+impl<'a> ServerFrame<'a> {
+    /// The frame that tells of a change, for clients that may show the message: its text from now on, or its deletion.
+    pub fn change(row: &'a Row) -> Self {
+        match row {
+            Row::Message(message) => {
+                Self::Edited { id: message.id, text: &message.text, edited_at: message.edited_at.unwrap_or_default() }
+            }
+            Row::Removed { id, .. } => Self::Removed { id: *id, from: None, at: None },
+        }
     }
 }
 
@@ -218,11 +250,24 @@ mod tests {
             at: 1_764_000_000_000,
             bot: false,
             alias: None,
+            reply_to: None,
+            edited_at: None,
         };
         assert_eq!(
             text(&ServerFrame::Message(&message)),
             r#"{"type":"message","id":"7-43","nonce":"n","from":"sari","text":"halo","at":1764000000000}"#
         );
+        let changed = Message { reply_to: Some(Id::new(7, 40)), edited_at: Some(1_764_000_060_000), ..message.clone() };
+        assert_eq!(
+            text(&ServerFrame::Message(&changed)),
+            r#"{"type":"message","id":"7-43","nonce":"n","from":"sari","text":"halo","at":1764000000000,"reply_to":"7-40","edited_at":1764000060000}"#
+        );
+        let changed = Row::from(changed);
+        assert_eq!(
+            text(&ServerFrame::change(&changed)),
+            r#"{"type":"edited","id":"7-43","text":"halo","edited_at":1764000060000}"#
+        );
+        assert_eq!(text(&ServerFrame::change(&changed.removed())), r#"{"type":"removed","id":"7-43"}"#);
         assert_eq!(
             text(&ServerFrame::Ack { nonce: &nonce, id: Id::new(7, 43) }),
             r#"{"type":"ack","nonce":"n","id":"7-43"}"#

@@ -9,13 +9,12 @@ use super::{
     history_cache::{EncodedMessage, HistoryCache},
     lease::Status,
     local_members::ConnectionId,
-    moderation_state::ModerationState,
     roster::Roster,
 };
 use crate::{
-    backplane::{IncarnationId, SessionTag, Snapshot},
+    backplane::{ChangeLog, IncarnationId, SessionTag, Snapshot},
     name::NameKey,
-    protocol::Id,
+    protocol::{Id, Rules},
 };
 
 /// Most ended sessions that wait for a subscriber.
@@ -48,7 +47,9 @@ pub enum Ending {
 pub(super) struct View {
     pub(super) history: HistoryCache,
     pub(super) roster: Roster,
-    pub(super) moderation: ModerationState,
+    /// What the operator has set for everybody.
+    pub(super) rules: Rules,
+    pub(super) changes: ChangeLog,
 }
 
 impl HubState {

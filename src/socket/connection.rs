@@ -318,6 +318,9 @@ impl Connection {
                 let (code, retry_after) = match error {
                     PublishError::Ended => return Err(farewell(Bye::SessionEnded)),
                     PublishError::BadNonce => (ErrorCode::BadNonce, None),
+                    PublishError::NotYours => (ErrorCode::NotYours, None),
+                    PublishError::TooLate => (ErrorCode::TooLate, None),
+                    PublishError::Gone => (ErrorCode::Gone, None),
                     PublishError::Limited(wait) => (ErrorCode::RateLimited, Some(wait)),
                     PublishError::Fenced | PublishError::Unavailable(_) => (ErrorCode::Unavailable, None),
                 };

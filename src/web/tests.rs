@@ -39,6 +39,7 @@ const RETENTION: RetentionPolicy = RetentionPolicy {
     messages: Rate::UNLIMITED,
     bot_messages: Rate::UNLIMITED,
     lease: Duration::from_secs(5),
+    edit_window: Duration::from_secs(900),
 };
 
 fn open(backplane: Arc<dyn Backplane>) -> Room {
@@ -48,7 +49,7 @@ fn open(backplane: Arc<dyn Backplane>) -> Room {
         name_hold: NAME_HOLD,
         history_age: None,
         bots: vec![],
-        limits: Limits { text_chars: TEXT_CHARS, messages_per_second: 5 },
+        limits: Limits { text_chars: TEXT_CHARS, messages_per_second: 5, edit_ms: 900_000 },
     };
     Room::open(backplane, options)
 }

@@ -71,6 +71,7 @@ mod tests {
             name_hold: lease * 10,
             messages: Rate::UNLIMITED,
             bot_messages: Rate::UNLIMITED,
+            edit_window: lease,
             lease,
         };
         let room = MemoryBackplane::new(policy);
@@ -82,6 +83,7 @@ mod tests {
             person: sari.clone(),
             nonce: nonce.parse().unwrap(),
             text: Text::parse("halo").unwrap(),
+            reply_to: None,
             alias: None,
             trace: None,
         };

@@ -45,7 +45,7 @@ mod tests {
             members: Members { count: 1, names: None },
             rules: None,
             bots: &[],
-            limits: Limits { text_chars: 2000, messages_per_second: 5 },
+            limits: Limits { text_chars: 2000, messages_per_second: 5, edit_ms: 900_000 },
             heartbeat_ms: 25_000,
             attention: true,
         })

@@ -58,6 +58,8 @@ impl Room {
             at: 0,
             bot: false,
             alias: None,
+            reply_to: None,
+            edited_at: None,
         };
         Event::Message { prev, version: self.position.version, message: Arc::new(message), trace: None }
     }

@@ -69,8 +69,9 @@ impl Hub {
         let backplane = self.backplane.clone();
         let (position, acknowledged) = (self.gap_detector.position(), self.state.acknowledged());
         let context = ReadContext { began: now, position, acknowledged };
+        let from = position.filter(|_| self.next_read != NextRead::Whole);
         self.calls.push(Box::pin(async move {
-            let read = timeout(READ_DEADLINE, backplane.read(context.position)).await;
+            let read = timeout(READ_DEADLINE, backplane.read(from)).await;
             CallResult::Read(context, read.unwrap_or(Err(Unavailable)))
         }));
     }

@@ -204,9 +204,9 @@ impl Hub {
     }
 
     fn welcome(&mut self, PendingJoin { connection, join }: PendingJoin) {
-        let (welcome, removed) = self.welcome_frames(&join.person.name, join.since);
+        let (welcome, changes) = self.welcome_frames(&join.person.name, join.since);
         self.fanout.enter(connection, join.recipient, welcome);
-        for frames in removed.into_iter().chain(self.typing_frame(1)) {
+        for frames in changes.into_iter().chain(self.typing_frame(1)) {
             self.fanout.send(connection, frames);
         }
         let (name_key, state, fanout) = (join.person.name_key, Arc::clone(&self.state), Arc::clone(&self.fanout));

@@ -28,6 +28,8 @@ pub(super) enum NextRead {
     Portion,
     /// A snapshot that is applied in any case: the messages before it cannot be read.
     LastSnapshot,
+    /// A snapshot that continues nothing: changes that clients have are lost.
+    Whole,
 }
 
 impl Hub {

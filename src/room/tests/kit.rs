@@ -13,8 +13,8 @@ use tokio::sync::{Notify, mpsc};
 use super::super::*;
 use crate::{
     backplane::{
-        EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply, Position, Post, PublishError, ReapOutcome,
-        RetentionPolicy, Snapshot, Typing, memory::MemoryBackplane,
+        ChangeRequest, EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply, Position, Post, PublishError,
+        ReapOutcome, RetentionPolicy, Snapshot, Typing, memory::MemoryBackplane,
     },
     protocol::Text,
     rate::Rate,
@@ -48,6 +48,7 @@ impl DeafBackplane {
             lease: LEASE,
             messages: Rate::UNLIMITED,
             bot_messages: Rate::UNLIMITED,
+            edit_window: name_hold,
         };
         Arc::new(Self {
             inner: MemoryBackplane::new(policy),
@@ -80,7 +81,8 @@ impl DeafBackplane {
     /// Publishes a message of a person who was added before.
     pub async fn publish_as(&self, name: &str, text: &str) -> Id {
         let (nonce, text) = (text.parse().unwrap(), Text::parse(text).unwrap());
-        let post = Post { incarnation: SPEAKERS.into(), person: person(name), nonce, text, alias: None, trace: None };
+        let person = person(name);
+        let post = Post { incarnation: SPEAKERS.into(), person, nonce, text, reply_to: None, alias: None, trace: None };
         self.inner.publish(post).await.unwrap()
     }
 }
@@ -92,7 +94,7 @@ pub fn person(name: &str) -> Person {
 
 /// Opens a room.
 pub fn open(backplane: Arc<dyn Backplane>) -> Room {
-    let limits = Limits { text_chars: 2000, messages_per_second: 5 };
+    let limits = Limits { text_chars: 2000, messages_per_second: 5, edit_ms: 900_000 };
     let (leave_grace, name_hold) = (Duration::from_secs(5), Duration::from_secs(900));
     Room::open(backplane, Options { leave_grace, lease: LEASE, name_hold, history_age: None, bots: vec![], limits })
 }
@@ -146,6 +148,10 @@ impl Recipient for Recorder {
 impl Backplane for DeafBackplane {
     async fn publish(&self, post: Post) -> Result<Id, PublishError> {
         self.inner.publish(post).await
+    }
+
+    async fn change(&self, request: ChangeRequest) -> Result<Id, PublishError> {
+        self.inner.change(request).await
     }
 
     async fn heartbeat(&self, heartbeat: Heartbeat) -> Result<HeartbeatReply, HeartbeatError> {

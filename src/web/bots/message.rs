@@ -70,10 +70,16 @@ async fn publish(web: &Web, person: Person, headers: &HeaderMap, request: Reques
         Ok(Claim::Banned(_)) => return Err(Refusal::Banned),
         Err(_) => return Err(Refusal::Unavailable),
     }
-    web.room.publish(person, nonce, text, alias).await.map_err(|error| match error {
+    web.room.publish(person, nonce, text, None, alias).await.map_err(|error| match error {
         PublishError::BadNonce => Refusal::Reused,
         PublishError::Limited(wait) => Refusal::TooMany(wait),
-        PublishError::Ended | PublishError::Fenced | PublishError::Unavailable(_) => Refusal::Unavailable,
+        // The last three are of changes.
+        PublishError::Ended
+        | PublishError::Fenced
+        | PublishError::Unavailable(_)
+        | PublishError::NotYours
+        | PublishError::TooLate
+        | PublishError::Gone => Refusal::Unavailable,
     })
 }
 

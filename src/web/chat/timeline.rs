@@ -193,6 +193,8 @@ mod tests {
             at,
             bot: false,
             alias: None,
+            reply_to: None,
+            edited_at: None,
         }
         .into()
     }
@@ -203,7 +205,7 @@ mod tests {
 
     #[test]
     fn timeline_names_the_newest_message_and_the_authors() {
-        let page = Page { rows: vec![message(1, "a", "x"), message(2, "b", "y")], more: false, trimmed: false };
+        let page = Page { rows: vec![message(1, "a", "x"), message(2, "b", "y")], ..Page::default() };
         let timeline = Timeline::new(Texts::of(Locale::English), &page, None);
         assert_eq!((timeline.last, timeline.more), (Some(Id::new(7, 2)), false));
         assert_eq!(timeline.authors, ["a", "b"].map(str::to_owned).into());
@@ -243,8 +245,17 @@ mod tests {
             let from = case["from"].as_str().unwrap_or("sari").to_owned();
             let at = case["at"].as_u64().unwrap();
             let alias = case["as"].as_str().map(str::to_owned);
-            let (nonce, text) = ("n".parse().unwrap(), "x".into());
-            let message = Message { id: Id::new(7, 1), nonce, from, text, at, bot: alias.is_some(), alias };
+            let message = Message {
+                id: Id::new(7, 1),
+                nonce: "n".parse().unwrap(),
+                from,
+                text: "x".into(),
+                at,
+                reply_to: None,
+                edited_at: None,
+                bot: alias.is_some(),
+                alias,
+            };
             let row = Row::from(message);
             if case["removed"] == true { row.removed() } else { row }
         };

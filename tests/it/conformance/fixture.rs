@@ -23,6 +23,7 @@ pub const POLICY: RetentionPolicy = RetentionPolicy {
     messages: Rate::UNLIMITED,
     bot_messages: Rate::UNLIMITED,
     lease: Duration::from_secs(5),
+    edit_window: Duration::from_secs(900),
 };
 
 /// A backplane, and the Redis behind it if there is one.
@@ -161,7 +162,8 @@ pub fn at(id: Id) -> Option<Position> {
 pub fn post(incarnation: &IncarnationId, name_key: &str, nonce: &str, text: &str) -> Post {
     let nonce: Nonce = nonce.parse().expect("a nonce");
     let text = Text::parse(text).expect("a text");
-    Post { incarnation: incarnation.clone(), person: person(name_key), nonce, text, alias: None, trace: None }
+    let (incarnation, person) = (incarnation.clone(), person(name_key));
+    Post { incarnation, person, nonce, text, reply_to: None, alias: None, trace: None }
 }
 
 pub async fn publish(backplane: &dyn Backplane, incarnation: &IncarnationId, nonce: &str) -> Result<Id, PublishError> {

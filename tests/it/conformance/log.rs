@@ -104,6 +104,7 @@ mod trimming {
         messages: Rate::UNLIMITED,
         bot_messages: Rate::UNLIMITED,
         lease: Duration::from_secs(5),
+        edit_window: Duration::from_secs(900),
     };
 
     on_both_engines! { log_beyond_its_length_is_trimmed }

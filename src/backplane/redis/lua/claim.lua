@@ -3,7 +3,7 @@
 -- args: session, name_key, hold_ms (absent: change nothing), outranks (the session takes the name from a person who typed
 --   it), closed_ms (see end_session).
 -- Returns: outcome 'mine' | 'held' (left_ms; absent while its person is in the room) | 'banned' (wait_ms).
-local claim = KEYS[11]
+local claim = KEYS[14]
 
 local banned = banned_ms(args.name_key)
 if banned then
