@@ -27,10 +27,13 @@ use crate::{
     redis::{ConnectError, Keys, MemoryMonitor, RedisConnector},
     room::{self, Machine, Room},
     server,
-    session::{self, Bots, GuessGate, MemorySessionStore, ModeratorSessions, RedisSessionStore, Sessions, SignInGate},
+    session::{
+        self, AccountGate, Bots, GuessGate, MemorySessionStore, ModeratorSessions, RedisSessionStore, Sessions,
+        SignInGate,
+    },
     settings::Settings,
     socket::{self, Sockets},
-    web::{self, Retention, Web},
+    web::{self, Accounts, Retention, Web},
 };
 
 /// File descriptors reserved for other things than sockets: pages, probes, Redis.
@@ -163,10 +166,11 @@ fn memory_monitor(settings: &Settings) -> Result<MemoryMonitor, ConnectError> {
     Ok(MemoryMonitor::watch(connector.client()?, &Keys::new(&settings.namespace)))
 }
 
-/// What the ways in need: limits of sign-ins and of guesses, and the sessions of moderators.
+/// What is counted and remembered about sign-ins, and the sessions of moderators.
 struct Gates {
     sign_ins: SignInGate,
     guesses: GuessGate,
+    accounts: AccountGate,
     moderators: ModeratorSessions,
 }
 
@@ -174,12 +178,17 @@ struct Gates {
 fn gates(settings: &Settings, memory: MemoryMonitor) -> Result<Gates, ConnectError> {
     let rates = settings.sign_in_rates();
     let Some(connector) = connector(settings)? else {
-        let (guesses, moderators) = (GuessGate::local(), ModeratorSessions::local());
-        return Ok(Gates { sign_ins: SignInGate::local(rates), guesses, moderators });
+        return Ok(Gates {
+            sign_ins: SignInGate::local(rates),
+            guesses: GuessGate::local(),
+            accounts: AccountGate::local(),
+            moderators: ModeratorSessions::local(),
+        });
     };
     let (client, namespace) = (connector.client()?, &settings.namespace);
     Ok(Gates {
         guesses: GuessGate::shared(client.clone(), namespace),
+        accounts: AccountGate::shared(client.clone(), namespace),
         moderators: ModeratorSessions::shared(client.clone(), namespace),
         sign_ins: SignInGate::shared(rates, client, namespace, memory),
     })
@@ -218,6 +227,14 @@ fn wire(settings: &Settings, room: Room, store: Arc<dyn SessionStore>, gates: Ga
         reads_per_second: settings.reads_per_second,
         queue_memory: Arc::clone(&queue_memory),
         retention: retention(settings),
+        ways: settings.sign_in,
+        accounts: Accounts {
+            verifier: settings.token_verifier(),
+            gate: gates.accounts,
+            user_header: settings.user_header.clone(),
+            keep: settings.session_max,
+        },
+        brand: settings.brand(),
         operator_tokens: settings.operator_tokens.clone(),
     };
     let pages = web::router(Web::new(room, sessions.clone(), site.clone(), options));

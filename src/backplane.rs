@@ -143,8 +143,8 @@ pub trait Backplane: Send + Sync + 'static {
     /// Returns a page of history, oldest first.
     async fn page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable>;
 
-    /// Claims a name for a session until it joins, for [`CLAIM`] at most. A person in the room keeps their name in any
-    /// case.
+    /// Claims a name for a session until it joins, for [`CLAIM`] at most. A person in the room keeps their name, unless
+    /// they typed it and the session [outranks](SessionTag::outranks) theirs: theirs ends then.
     async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable>;
 
     /// Returns what [`claim`](Self::claim) would return, and changes nothing.

@@ -13,13 +13,14 @@
 //! | [`backplane`] | what instances share: a contract, and the engines `memory` and `redis` |
 //! | [`redis`], [`origin`] | one supervised connection and the names of all keys; allowed origins |
 //! | [`server`], [`telemetry`], [`protocol`] | the listening socket; log, metrics and traces; frames, ids and close codes |
-//! | [`name`], [`address`], [`rate`], [`transition`], [`websocket`], [`queue_memory`] | rules without I/O; RFC 6455 is one of them |
+//! | [`name`], [`address`], [`brand`], [`rate`], [`transition`], [`websocket`], [`queue_memory`] | rules without I/O; RFC 6455 is one of them |
 #![warn(missing_docs)]
 #![forbid(unsafe_code)]
 
 pub mod address;
 pub mod app;
 pub mod backplane;
+pub mod brand;
 pub mod name;
 pub mod origin;
 pub mod protocol;

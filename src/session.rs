@@ -3,6 +3,7 @@
 //! tower-sessions carries the cookie and the record. This module adds lifetimes that sockets can extend, deadlines,
 //! two stores (Redis, or memory), and the distinction between a store that fails and a session that does not exist.
 
+mod account_gate;
 mod bots;
 mod bounded;
 mod guess_gate;
@@ -10,8 +11,12 @@ mod memory;
 mod moderator_sessions;
 mod person;
 mod redis;
+mod ring_verifier;
 mod shared_rate;
 mod sign_in_gate;
+mod sign_in_token;
+mod sign_in_ways;
+mod token_keys;
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,6 +28,7 @@ use tower_sessions::{
 };
 
 pub use self::{
+    account_gate::AccountGate,
     bots::{Bot, Bots, BotsError, bearer},
     bounded::{Bounded, Clock},
     guess_gate::{GuessDenied, GuessGate},
@@ -31,6 +37,9 @@ pub use self::{
     person::{Caller, NotSignedIn, SignedIn},
     redis::{RedisSessionStore, session_key_prefix},
     sign_in_gate::{SignInDenied, SignInGate, SignInRates},
+    sign_in_token::{Account, TokenError, TokenVerifier},
+    sign_in_ways::{NotWays, SignInWays},
+    token_keys::{TokenKeys, TokenKeysError},
 };
 use crate::backplane::Person;
 
@@ -119,6 +128,14 @@ impl Sessions {
             .with_same_site(SameSite::Lax)
             .with_path("/")
             .with_expiry(Expiry::OnInactivity(max_age))
+    }
+
+    /// Lets the session that [`begin`](Self::begin) starts end at this time at the latest, in seconds since 1970.
+    ///
+    /// # Errors
+    /// [`Unreadable`] if the value could not be stored.
+    pub async fn end_by(&self, session: &Session, until: u64) -> Result<(), Unreadable> {
+        session.insert(bounded::UNTIL, until).await.map_err(unreadable)
     }
 
     /// Signs a person in under a new session id and stores it: after `Ok` every instance finds the session.

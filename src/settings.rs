@@ -11,8 +11,10 @@
 mod bots;
 mod command;
 mod file;
+mod looks;
 mod otel;
 mod sources;
+mod token_keys;
 mod token_strength;
 mod value;
 
@@ -23,15 +25,17 @@ pub mod token_file;
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
+use http::HeaderName;
 use thiserror::Error;
 
 use crate::{
     address::TrustedProxies,
+    brand::{Accent, Brand, Logo},
     origin::{PublicUrl, SitePolicy},
     rate::Rate,
     redis::{self, ConnectError, RedisConnector},
     server,
-    session::{Bots, SignInRates},
+    session::{Bots, SignInRates, SignInWays, TokenKeys, TokenKeysError, TokenVerifier},
     telemetry::{self, Format},
 };
 pub use command::{Command, VERSION};
@@ -45,6 +49,7 @@ const SERVING: &str = "Serving";
 const REDIS: &str = "Redis";
 const LIMITS: &str = "Limits";
 const ROOM: &str = "The room";
+const LOOKS: &str = "Looks";
 const SESSIONS: &str = "Sessions and moderation";
 const TELEMETRY: &str = "Log and metrics";
 
@@ -55,7 +60,13 @@ const METRICS_LISTEN: &str = "RUANG_METRICS_LISTEN";
 const REDIS_CA_FILE: &str = "REDIS_CA_FILE";
 const REDIS_PASSWORD_FILE: &str = "REDIS_PASSWORD_FILE";
 const REDIS_URL: &str = "REDIS_URL";
+const PUBLIC_URL: &str = "RUANG_PUBLIC_URL";
 const SESSION_MAX: &str = "RUANG_SESSION_MAX";
+const SIGN_IN: &str = "RUANG_SIGN_IN";
+const TOKEN_PUBLIC_KEY_FILE: &str = "RUANG_TOKEN_PUBLIC_KEY_FILE";
+const TRUSTED_PROXIES: &str = "RUANG_TRUSTED_PROXIES";
+const USER_HEADER: &str = "RUANG_USER_HEADER";
+const TOKEN_SECRET_FILE: &str = "RUANG_TOKEN_SECRET_FILE";
 
 /// Seconds.
 const DAY: u64 = 24 * 60 * 60;
@@ -72,11 +83,11 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The address in people's browsers, like https://chat.example.org; https makes cookies Secure. If not set, the
     /// Host of each request
-    #[arg(long, env = "RUANG_PUBLIC_URL", value_name = "URL", help_heading = SERVING)]
+    #[arg(long, env = PUBLIC_URL, value_name = "URL", help_heading = SERVING)]
     #[arg(value_parser = value::parsed::<PublicUrl>("an origin like https://chat.example.org"))]
     pub public_url: Option<PublicUrl>,
     /// Proxies whose X-Forwarded-For and X-Forwarded-Host are believed, like 10.0.0.0/8,192.168.1.7
-    #[arg(long, env = "RUANG_TRUSTED_PROXIES", value_name = "NETWORKS", help_heading = SERVING)]
+    #[arg(long, env = TRUSTED_PROXIES, value_name = "NETWORKS", help_heading = SERVING)]
     #[arg(default_value = "", hide_default_value = true)]
     #[arg(value_parser = value::parsed::<TrustedProxies>("addresses and networks like 10.0.0.0/8,192.168.1.7"))]
     pub trusted_proxies: TrustedProxies,
@@ -143,6 +154,27 @@ pub struct Settings {
     #[arg(default_value = "1000", value_parser = value::count::<u32>(0, 1_000_000))]
     pub connections_per_address: u32,
 
+    /// The name of the room, in titles and on the home screen of a phone
+    #[arg(long, env = "RUANG_TITLE", value_name = "TEXT", help_heading = LOOKS)]
+    #[arg(default_value = "ruang", value_parser = looks::title)]
+    pub title: String,
+    /// A line at sign-in. If not set, the page's own
+    #[arg(long, env = "RUANG_WELCOME", value_name = "TEXT", help_heading = LOOKS)]
+    #[arg(value_parser = looks::welcome)]
+    pub welcome: Option<String>,
+    /// An image in place of the page's own: a PNG, or an SVG of shapes and colours, of at most 100 kB
+    #[arg(long = "logo-file", env = "RUANG_LOGO_FILE", value_name = "FILE", help_heading = LOOKS)]
+    #[arg(value_parser = looks::logo_file)]
+    pub logo: Option<Logo>,
+    /// The colour of buttons, links and own messages, like #0f766e; white text on it must be readable
+    #[arg(long, env = "RUANG_ACCENT", value_name = "COLOUR", help_heading = LOOKS)]
+    #[arg(value_parser = looks::accent)]
+    pub accent: Option<Accent>,
+    /// The languages of the pages; the first is for people whose browser prefers none of them
+    #[arg(long, env = "RUANG_LANGUAGES", value_name = "LIST", help_heading = LOOKS)]
+    #[arg(default_value = "id,en", value_parser = looks::languages)]
+    pub languages: looks::Languages,
+
     /// Number of messages in the history, at least 100
     #[arg(long, env = "RUANG_HISTORY", value_name = "N", help_heading = ROOM)]
     #[arg(default_value = "10000", value_parser = value::count::<usize>(100, 10_000_000))]
@@ -181,6 +213,23 @@ pub struct Settings {
     #[arg(long = "operator-token-file", env = "RUANG_OPERATOR_TOKEN_FILE", value_name = "FILE", help_heading = SESSIONS)]
     #[arg(value_parser = TokenFile::read)]
     pub operator_tokens: Option<TokenFile>,
+    /// The ways to sign in: one or more of name (people type it), token (a site hands it in) and proxy (a header names it)
+    #[arg(long, env = SIGN_IN, value_name = "LIST", help_heading = SESSIONS)]
+    #[arg(default_value = "name", value_parser = value::parsed::<SignInWays>("name, token, proxy, or several with commas"))]
+    pub sign_in: SignInWays,
+    /// The header in which a proxy names the user, like Remote-User; only from RUANG_TRUSTED_PROXIES
+    #[arg(long, env = USER_HEADER, value_name = "NAME", help_heading = SESSIONS)]
+    #[arg(value_parser = value::parsed::<HeaderName>("the name of a header, like Remote-User"))]
+    pub user_header: Option<HeaderName>,
+    /// A file with the secret of sign-in tokens (HS256), or with lines of kid:secret
+    #[arg(long = "token-secret-file", env = TOKEN_SECRET_FILE, value_name = "FILE", help_heading = SESSIONS)]
+    #[arg(value_parser = token_keys::secret_file)]
+    pub token_secrets: Option<TokenKeys>,
+    /// A file with the public keys of sign-in tokens in PEM (RS256, ES256, EdDSA), each after a line kid: NAME if there are
+    /// several
+    #[arg(long = "token-public-key-file", env = TOKEN_PUBLIC_KEY_FILE, value_name = "FILE", help_heading = SESSIONS)]
+    #[arg(value_parser = token_keys::public_key_file)]
+    pub token_public_keys: Option<TokenKeys>,
     /// A file with the programs that may speak in the room: lines of name:token. If not set, there are none
     #[arg(long = "bots-file", env = "RUANG_BOTS_FILE", value_name = "FILE", help_heading = SESSIONS)]
     #[arg(value_parser = bots::bots_file)]
@@ -289,6 +338,17 @@ impl Settings {
         Rate { per_second, burst: per_second * 2.0 }
     }
 
+    /// How the pages look.
+    pub fn brand(&self) -> Brand {
+        Brand {
+            title: self.title.clone(),
+            welcome: self.welcome.clone(),
+            logo: self.logo.clone(),
+            accent: self.accent,
+            languages: self.languages.0.clone(),
+        }
+    }
+
     /// The limits of sign-ins: a minute's worth may happen at once.
     pub fn sign_in_rates(&self) -> SignInRates {
         let rate = |per_minute: u32| Rate { per_second: f64::from(per_minute) / 60.0, burst: f64::from(per_minute) };
@@ -301,6 +361,19 @@ impl Settings {
             max_connections: self.max_connections,
             drain: self.drain_timeout,
             ..server::Options::default()
+        }
+    }
+
+    /// Checks sign-in tokens, if there are any.
+    pub fn token_verifier(&self) -> Option<TokenVerifier> {
+        let keys = self.token_keys().ok().flatten()?;
+        Some(TokenVerifier::new(keys, self.public_url.clone()?))
+    }
+
+    fn token_keys(&self) -> Result<Option<TokenKeys>, TokenKeysError> {
+        match (self.token_secrets.clone(), self.token_public_keys.clone()) {
+            (Some(secrets), Some(public)) => secrets.and(public).map(Some),
+            (secrets, public) => Ok(secrets.or(public)),
         }
     }
 
@@ -331,7 +404,32 @@ impl Settings {
             let most = format!("less than the {descriptors} descriptors that the process may open (ulimit -n)");
             return Err(sources.refused(MAX_CONNECTIONS, &most));
         }
+        self.check_sign_in(sources)?;
         self.check_redis(sources)
+    }
+
+    fn check_sign_in(&self, sources: &Sources<'_>) -> Result<(), SettingsError> {
+        let has_keys = self.token_secrets.is_some() || self.token_public_keys.is_some();
+        let file = if self.token_secrets.is_some() { TOKEN_SECRET_FILE } else { TOKEN_PUBLIC_KEY_FILE };
+        if self.sign_in.token && !has_keys {
+            let beside = format!("token only beside {TOKEN_SECRET_FILE} or {TOKEN_PUBLIC_KEY_FILE}");
+            return Err(sources.refused(SIGN_IN, &beside));
+        }
+        if has_keys && !self.sign_in.token {
+            return Err(sources.refused(file, "only if RUANG_SIGN_IN has token"));
+        }
+        if self.sign_in.proxy != self.user_header.is_some() {
+            return Err(sources.refused(SIGN_IN, &format!("proxy beside {USER_HEADER}, and neither without the other")));
+        }
+        if self.sign_in.proxy && self.trusted_proxies == TrustedProxies::default() {
+            return Err(sources.refused(SIGN_IN, &format!("proxy only beside {TRUSTED_PROXIES}")));
+        }
+        if self.sign_in.token && self.public_url.is_none() {
+            return Err(sources.refused(SIGN_IN, "token only beside RUANG_PUBLIC_URL, the audience of tokens"));
+        }
+        self.token_keys()
+            .map(drop)
+            .map_err(|error| sources.refused(file, &format!("keys that can be told apart ({error})")))
     }
 
     fn check_redis(&self, sources: &Sources<'_>) -> Result<(), SettingsError> {

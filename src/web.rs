@@ -1,9 +1,11 @@
 //! The site: router, pages, sign-in, the history API, health, assets, headers and languages.
 
 mod access_log;
+mod account;
 mod assets;
 mod avatar;
 mod bots;
+mod branding;
 mod chat;
 mod compression;
 mod error;
@@ -20,6 +22,7 @@ mod page_cache;
 mod page_error;
 mod peer;
 mod privacy;
+mod proxy_user;
 mod reads;
 mod sign_in;
 mod texts;
@@ -44,18 +47,19 @@ use axum::{
 use parking_lot::Mutex;
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
 
-pub use self::privacy::Retention;
+pub use self::{account::Accounts, privacy::Retention};
 use self::{
     bots::BotDoor, chat::Timelines, history::HistoryPages, locale::Locale, operator::OperatorAuth, reads::ReadLimits,
 };
 use crate::{
     address::limit_key,
+    brand::Brand,
     origin::{PostRefusal, SitePolicy},
     protocol::FRAME_BYTES,
     queue_memory::QueueMemory,
     rate::{KeyedLimiter, Rate},
     room::Room,
-    session::{GuessGate, ModeratorSessions, Sessions, SignInGate},
+    session::{GuessGate, ModeratorSessions, Sessions, SignInGate, SignInWays},
     settings::TokenFile,
 };
 
@@ -81,6 +85,12 @@ pub struct Options {
     pub queue_memory: Arc<QueueMemory>,
     /// The retention settings that `/privacy` shows.
     pub retention: Retention,
+    /// The ways to sign in.
+    pub ways: SignInWays,
+    /// How a site hands names in.
+    pub accounts: Accounts,
+    /// How the pages look. The first site of the process decides.
+    pub brand: Brand,
     /// The moderators' tokens; `None`: there is no moderation.
     pub operator_tokens: Option<TokenFile>,
     /// The sessions of moderators.
@@ -104,6 +114,9 @@ impl Default for Options {
             reads_per_second: 10,
             queue_memory: Arc::new(QueueMemory::new(64 * 1024 * 1024)),
             retention,
+            ways: SignInWays::default(),
+            accounts: Accounts::default(),
+            brand: Brand::default(),
             operator_tokens: None,
             moderator_sessions: ModeratorSessions::default(),
         }
@@ -120,6 +133,8 @@ pub struct Web {
     page_errors: Arc<Mutex<KeyedLimiter<IpAddr>>>,
     address_warnings: Arc<Mutex<KeyedLimiter<()>>>,
     sign_in_gate: SignInGate,
+    ways: SignInWays,
+    accounts: Arc<Accounts>,
     guess_gate: GuessGate,
     reads: Arc<ReadLimits>,
     history_pages: Arc<HistoryPages>,
@@ -140,6 +155,7 @@ impl Web {
         let Options { sign_in_gate, guess_gate, retention, queue_memory, moderator_sessions, .. } = options;
         let watch = |file| OperatorAuth::watch(file, moderator_sessions, site.is_https());
         let operator = options.operator_tokens.map(watch);
+        branding::install(options.brand);
         chat::prepare();
         Self {
             room,
@@ -149,6 +165,8 @@ impl Web {
             page_errors,
             address_warnings,
             sign_in_gate,
+            ways: options.ways,
+            accounts: Arc::new(options.accounts),
             guess_gate,
             reads: Arc::new(ReadLimits::new(options.reads_per_second)),
             history_pages: Arc::new(history::pages()),
@@ -222,6 +240,7 @@ pub fn router(web: Web) -> Router {
         .merge(operator)
         .route_layer(middleware::from_fn_with_state(web.clone(), reads::limit));
     read.route("/logout", post(logout::submit))
+        .route("/api/session", post(account::submit))
         .route("/api/page-error", post(page_error::count))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

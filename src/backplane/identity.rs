@@ -9,6 +9,8 @@ use crate::name::NameKey;
 
 /// The beginning of the tags of programs. Random tags are hexadecimal.
 const BOT: &str = "bot-";
+/// The beginning of the tags of accounts.
+const ACCOUNT: &str = "sub-";
 
 /// One life of an instance: a random id. An instance takes a new one whenever the backplane may no longer know whom it
 /// holds.
@@ -57,9 +59,28 @@ impl SessionTag {
 
     /// The tag of a program: the same on every instance, so that all its connections and requests are one session.
     pub fn of_bot(name_key: &NameKey) -> Self {
-        let digest = Sha256::digest(name_key.as_bytes());
+        Self::derived(BOT, name_key)
+    }
+
+    /// The tag of a user of the site, whom the site calls by this subject: the same for each of their sign-ins.
+    pub fn of_account(subject: &str) -> Self {
+        Self::derived(ACCOUNT, subject)
+    }
+
+    /// Whether this session may take a name from that one: programs and accounts have theirs before people who typed it.
+    pub fn outranks(&self, other: &Self) -> bool {
+        self.is_reserved() && !other.is_reserved()
+    }
+
+    /// Whether this is the tag of a program or an account.
+    pub fn is_reserved(&self) -> bool {
+        self.is_bot() || self.0.starts_with(ACCOUNT)
+    }
+
+    fn derived(prefix: &str, of: &str) -> Self {
+        let digest = Sha256::digest(of.as_bytes());
         let digits: String = digest[..14].iter().map(|byte| format!("{byte:02x}")).collect();
-        Self(format!("{BOT}{digits}").into())
+        Self(format!("{prefix}{digits}").into())
     }
 
     /// Whether this is the tag of a program.

@@ -177,7 +177,9 @@ impl Backplane for MemoryBackplane {
     }
 
     async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        Ok(self.state.lock().stored.presence.claim(name_key, session, self.now_ms(), now()))
+        let mut state = self.state.lock();
+        state.displace(name_key, session);
+        Ok(state.stored.presence.claim(name_key, session, self.now_ms(), now()))
     }
 
     async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
@@ -304,6 +306,15 @@ impl State {
             return ModerationOutcome::Nothing;
         }
         ModerationOutcome::Done
+    }
+
+    /// Ends the session of a person who typed a name that a program or an account claims.
+    fn displace(&mut self, name_key: &NameKey, by: &SessionTag) {
+        let owner = self.stored.presence.owner(name_key, now());
+        if let Some(session) = owner.filter(|owner| by.outranks(owner)) {
+            let delta = Delta { joined: vec![], left: self.stored.presence.expel(name_key, now()) };
+            self.subscribers.send(&Event::Ended { position: self.position(), session, delta });
+        }
     }
 
     /// Sends the changes that the current version was the step to.

@@ -21,6 +21,8 @@ const DEADLINE: Duration = Duration::from_secs(5);
 const BEGUN: &str = "begun";
 /// The field of a record whose person has joined the room.
 pub(super) const JOINED: &str = "joined";
+/// The field of a record with the Unix second by which it ends, if its sign-in set one.
+pub(super) const UNTIL: &str = "until";
 /// How long a session lives until its first join. Short: a flood of sign-ins must not fill the store.
 const UNJOINED: Duration = Duration::from_secs(120);
 
@@ -55,7 +57,10 @@ impl Bounded {
         let begun = record.data.get(BEGUN).and_then(serde_json::Value::as_i64);
         let begun = begun.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok()).unwrap_or(now);
         let last = if record.data.contains_key(JOINED) { self.max } else { UNJOINED.min(self.max) };
-        (now + self.idle).min(begun + last)
+        let until = record.data.get(UNTIL).and_then(serde_json::Value::as_i64);
+        let until = until.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
+        let expiry = (now + self.idle).min(begun + last);
+        until.map_or(expiry, |until| expiry.min(until))
     }
 }
 
@@ -118,6 +123,9 @@ mod tests {
         assert_eq!(bounded.expiry(&record, after(0)), after(100));
         assert_eq!(bounded.expiry(&record, after(120)), after(220));
         assert_eq!(bounded.expiry(&record, after(200)), after(250));
+        record.data.insert(UNTIL.to_owned(), (begun.unix_timestamp() + 150).into());
+        assert_eq!(bounded.expiry(&record, after(0)), after(100));
+        assert_eq!(bounded.expiry(&record, after(120)), after(150));
     }
 
     #[test]

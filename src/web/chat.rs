@@ -9,7 +9,7 @@ use axum::{
     body::Bytes,
     extract::State,
     http::{
-        HeaderMap, HeaderValue,
+        HeaderMap, HeaderValue, Uri,
         header::{CONTENT_ENCODING, CONTENT_TYPE, SET_COOKIE},
     },
     response::{IntoResponse, Redirect, Response},
@@ -25,7 +25,8 @@ use super::{
     locale::Locale,
     page_cache::{PageCache, Uncached},
     peer::PeerIp,
-    sign_in::CarriesSession,
+    proxy_user::SIGNED_IN,
+    sign_in::{CarriesSession, SignInRefusal},
     texts::Texts,
 };
 use crate::{
@@ -58,11 +59,17 @@ pub async fn show(
     locale: Locale,
     PeerIp(peer): PeerIp,
     headers: HeaderMap,
+    uri: Uri,
     carries: CarriesSession,
     signed_in: Result<SignedIn, NotSignedIn>,
 ) -> Response {
     let sign_in = || Redirect::to(carries.sign_in_path()).into_response();
+    let is_new_user = web.has_new_proxy_user(peer, &headers, signed_in.as_ref().ok());
     let SignedIn { person, id, .. } = match signed_in {
+        Err(NotSignedIn::Nobody) if is_new_user && uri.query() == SIGNED_IN.split('?').nth(1) => {
+            return SignInRefusal::NoCookies.respond(&web, locale, "");
+        }
+        Ok(_) if is_new_user => return Redirect::to("/").into_response(),
         Ok(signed_in) => signed_in,
         Err(NotSignedIn::Nobody) => return sign_in(),
         Err(NotSignedIn::Unreadable) => return error::unavailable(locale),

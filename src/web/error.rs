@@ -121,7 +121,7 @@ pub fn refused_read(locale: Locale, refusal: ReadRefusal) -> Response {
 /// A handler panicked.
 pub fn panicked(_cause: Box<dyn Any + Send>) -> Response {
     tracing::error!("a handler panicked");
-    let locale = Locale::default();
+    let locale = Locale::fallback();
     page(locale, StatusCode::INTERNAL_SERVER_ERROR, Texts::of(locale).errors.failed)
 }
 

@@ -1,4 +1,4 @@
-//! The language of a page: the reader's choice, else the browser's preference, else Indonesian.
+//! The language of a page: the reader's choice, else the browser's preference, else the default of the installation.
 
 use axum::{
     extract::{FromRequestParts, Request},
@@ -12,13 +12,14 @@ use axum::{
 };
 use tower_sessions::cookie::Cookie;
 
+use super::branding::branding;
+
 const COOKIE_NAME: &str = "ruang_lang";
 
 /// A language of the pages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Locale {
-    /// Bahasa Indonesia, the default.
-    #[default]
+    /// Bahasa Indonesia.
     Indonesian,
     /// English.
     English,
@@ -43,12 +44,24 @@ impl Locale {
         }
     }
 
-    /// The other language, to switch to.
-    pub const fn other(self) -> Self {
-        match self {
+    /// The other language, to switch to, if it is on offer.
+    pub fn other(self) -> Option<Self> {
+        let other = match self {
             Self::Indonesian => Self::English,
             Self::English => Self::Indonesian,
-        }
+        };
+        Self::tagged(other.tag())
+    }
+
+    /// The language of readers who prefer none that is on offer.
+    pub fn fallback() -> Self {
+        Self::fallback_of(branding().languages())
+    }
+
+    /// The same for these languages.
+    pub fn fallback_of(languages: &[&str]) -> Self {
+        let first = languages.first().copied().unwrap_or_default();
+        Self::ALL.into_iter().find(|locale| locale.tag() == first).unwrap_or(Self::Indonesian)
     }
 
     /// The language in `?lang=`, if it is a known one.
@@ -81,7 +94,7 @@ impl Locale {
     }
 
     fn tagged(tag: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|locale| locale.tag() == tag)
+        Self::ALL.into_iter().find(|locale| locale.tag() == tag && branding().languages().contains(&tag))
     }
 }
 
@@ -90,7 +103,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Locale {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
         let chosen = Self::chosen(&parts.uri).or_else(|| Self::remembered(&parts.headers));
-        Ok(chosen.or_else(|| Self::preferred(&parts.headers)).unwrap_or_default())
+        Ok(chosen.or_else(|| Self::preferred(&parts.headers)).unwrap_or_else(Self::fallback))
     }
 }
 

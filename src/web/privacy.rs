@@ -6,7 +6,9 @@ use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
 
 use super::{
-    Web, assets, error,
+    Web, assets,
+    branding::branding,
+    error,
     locale::Locale,
     texts::{Texts, format_duration},
 };
@@ -29,8 +31,9 @@ pub struct Retention {
 /// `GET /privacy`.
 pub async fn show(State(web): State<Web>, locale: Locale) -> Response {
     let texts = Texts::of(locale);
+    let lead = texts.privacy.lead.replace("{title}", branding().title());
     let items = web.retention.describe(texts);
-    error::html(StatusCode::OK, &PrivacyPage { texts, locale, base: assets::base(), items })
+    error::html(StatusCode::OK, &PrivacyPage { texts, locale, base: assets::base(), lead, items })
 }
 
 #[derive(Template)]
@@ -39,6 +42,7 @@ struct PrivacyPage {
     texts: &'static Texts,
     locale: Locale,
     base: String,
+    lead: String,
     /// Stored data: title and description.
     items: Vec<(&'static str, String)>,
 }

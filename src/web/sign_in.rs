@@ -1,6 +1,8 @@
-//! Sign-in: a name and nothing else.
+//! Sign-in: a name and nothing else, unless the installation says otherwise.
 
-use std::{borrow::Cow, convert::Infallible, net::IpAddr, time::Duration};
+mod refusal;
+
+use std::{convert::Infallible, net::IpAddr};
 
 use askama::Template;
 use axum::{
@@ -15,28 +17,22 @@ use axum::{
 use serde::Deserialize;
 use tower_sessions::Session;
 
-use super::{
-    Web, assets, error,
-    form_cookie::FormCookie,
-    locale::Locale,
-    peer::PeerIp,
-    texts::{Texts, format_rounded_up},
-};
+pub(super) use self::refusal::SignInRefusal;
+use super::{Web, assets, error, form_cookie::FormCookie, locale::Locale, peer::PeerIp, texts::Texts};
 use crate::{
-    backplane::{Claim, Person, SessionTag, is_for_good},
-    name::{Name, NameError},
-    session::{NotSignedIn, SignInDenied, SignedIn},
+    backplane::{Claim, Person, SessionTag},
+    name::Name,
+    session::{NotSignedIn, SignedIn},
     telemetry::instruments,
 };
-
-/// When to try again if Redis is nearly full: sessions that never join have expired by then.
-const FULL_RETRY_SECONDS: &str = "120";
 
 /// The form fields.
 #[derive(Default, Deserialize)]
 pub struct SignInForm {
     #[serde(default)]
     username: String,
+    /// A token in place of a name.
+    token: Option<String>,
     /// Present if the page's form was sent, not a request of a program: its cookie must come with it.
     form: Option<String>,
 }
@@ -48,14 +44,16 @@ pub struct SignInQuery {
     why: Option<String>,
 }
 
-/// Whether a request carries the id of a session, which need not exist. Extract it before the session is looked up.
-pub struct CarriesSession(bool);
+/// Whether a request carries the id of a session, which need not exist, and the session. Extract it before the session is
+/// looked up.
+pub struct CarriesSession(bool, Option<Session>);
 
 impl<S: Send + Sync> FromRequestParts<S> for CarriesSession {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        Ok(Self(parts.extensions.get::<Session>().is_some_and(|session| session.id().is_some())))
+        let session = parts.extensions.get::<Session>().cloned();
+        Ok(Self(session.as_ref().is_some_and(|session| session.id().is_some()), session))
     }
 }
 
@@ -70,19 +68,24 @@ impl CarriesSession {
 pub async fn form(
     State(web): State<Web>,
     locale: Locale,
+    PeerIp(peer): PeerIp,
     query: Result<Query<SignInQuery>, QueryRejection>,
     headers: HeaderMap,
     carries: CarriesSession,
     signed_in: Result<SignedIn, NotSignedIn>,
 ) -> Response {
     match signed_in {
-        Ok(_) => return redirect_to_room(),
         Err(NotSignedIn::Unreadable) => return error::unavailable(locale),
+        signed_in if web.has_new_proxy_user(peer, &headers, signed_in.as_ref().ok()) => {
+            let Some(session) = &carries.1 else { return error::unavailable(locale) };
+            return web.sign_in_proxy_user(locale, peer, &headers, session).await;
+        }
+        Ok(_) => return redirect_to_room(),
         Err(NotSignedIn::Nobody) => {}
     }
     let why = query.ok().and_then(|Query(query)| query.why).or_else(|| carries.0.then(|| "expired".to_owned()));
     let notice = why.and_then(|why| end_of_session(Texts::of(locale), &why));
-    let page = SignInPage { notice, ..SignInPage::new(locale, "", None) };
+    let page = SignInPage { notice, ..SignInPage::new(&web, locale, "", None) };
     let mut response = page.respond(StatusCode::OK);
     if carries.0 {
         // It is said once.
@@ -115,11 +118,6 @@ pub async fn submit(
     if !web.site.allows_post(&headers, peer) {
         return web.refuse_post(locale, &headers, peer);
     }
-    match signed_in {
-        Ok(_) => return redirect_to_room(),
-        Err(NotSignedIn::Unreadable) => return error::unavailable(locale),
-        Err(NotSignedIn::Nobody) => {}
-    }
     let form = match form {
         Ok(Form(form)) => form,
         Err(FormRejection::FailedToDeserializeForm(_) | FormRejection::FailedToDeserializeFormBody(_)) => {
@@ -127,12 +125,23 @@ pub async fn submit(
         }
         Err(rejection) => return rejection.into_response(),
     };
+    if let Some(token) = &form.token {
+        return match web.admit_account(peer, &headers, &session, token).await {
+            Ok(_) => redirect_to_room(),
+            Err(refusal) => refusal.respond(&web, locale, ""),
+        };
+    }
+    match signed_in {
+        Ok(_) => return redirect_to_room(),
+        Err(NotSignedIn::Unreadable) => return error::unavailable(locale),
+        Err(NotSignedIn::Nobody) => {}
+    }
     match web.admit_person(peer, &headers, &session, &form).await {
         Ok(()) => {
             instruments().signed_in("entered");
             redirect_to_room()
         }
-        Err(refusal) => web.with_form_cookie(&headers, refusal.respond(locale, &form.username)),
+        Err(refusal) => web.with_form_cookie(&headers, refusal.respond(&web, locale, &form.username)),
     }
 }
 
@@ -153,14 +162,20 @@ impl Web {
         session: &Session,
         form: &SignInForm,
     ) -> Result<(), SignInRefusal> {
-        let too_many = |wait: Duration| SignInRefusal::TooMany { seconds: wait.as_secs() + 1 };
-        self.count_sign_in(peer, headers).map_err(too_many)?;
+        if !self.ways.name {
+            return Err(SignInRefusal::NotOffered);
+        }
+        self.count_sign_in(peer, headers).map_err(SignInRefusal::too_many)?;
         let cookie = FormCookie::of(headers, self.site.is_https());
         if form.form.is_some() && cookie.is_none() {
             return Err(SignInRefusal::NoCookies);
         }
         let name = Name::parse(&form.username).map_err(SignInRefusal::Name)?;
         self.sign_in_gate.admit(self.site.proxies.client(peer, headers)).await?;
+        let has_owners = self.ways.token || self.ways.proxy;
+        if has_owners && self.accounts.gate.is_owned(name.key()).await.map_err(|_| SignInRefusal::Unavailable)? {
+            return Err(SignInRefusal::OfAccount);
+        }
         match cookie {
             Some(cookie) => sign_in(self, session, &name, cookie.session_tag(name.key())).await,
             None => sign_in_once(self, session, &name).await,
@@ -170,7 +185,7 @@ impl Web {
 
 /// Claims the name, then begins the session: a session never has a name that belongs to another one. A second call with the
 /// same tag finds the claim of the first, and begins another session of the same person.
-async fn sign_in(web: &Web, session: &Session, name: &Name, tag: SessionTag) -> Result<(), SignInRefusal> {
+pub(super) async fn sign_in(web: &Web, session: &Session, name: &Name, tag: SessionTag) -> Result<(), SignInRefusal> {
     if web.sessions.bots().reserves(name.key()) {
         return Err(SignInRefusal::Reserved);
     }
@@ -200,97 +215,6 @@ fn redirect_to_room() -> Response {
     Redirect::to("/chat").into_response()
 }
 
-/// Why a sign-in is refused.
-#[derive(Clone, Copy)]
-enum SignInRefusal {
-    Name(NameError),
-    Held {
-        left: Option<Duration>,
-    },
-    NoCookies,
-    /// The name belongs to a program.
-    Reserved,
-    Banned {
-        left: Duration,
-    },
-    TooMany {
-        seconds: u64,
-    },
-    Full,
-    Unavailable,
-}
-
-impl From<SignInDenied> for SignInRefusal {
-    fn from(denied: SignInDenied) -> Self {
-        match denied {
-            SignInDenied::TooMany(wait) => Self::TooMany { seconds: wait.as_secs() + 1 },
-            SignInDenied::Full => Self::Full,
-            SignInDenied::Unavailable => Self::Unavailable,
-        }
-    }
-}
-
-impl SignInRefusal {
-    /// The form again, with the typed name and the reason.
-    fn respond(self, locale: Locale, typed: &str) -> Response {
-        instruments().signed_in(self.outcome());
-        let reason = self.reason(Texts::of(locale));
-        let page = SignInPage::new(locale, typed, Some(&reason));
-        match self {
-            Self::Name(_) => page.respond(StatusCode::UNPROCESSABLE_ENTITY),
-            Self::Held { .. } | Self::Reserved => page.respond(StatusCode::CONFLICT),
-            Self::NoCookies => page.respond(StatusCode::BAD_REQUEST),
-            Self::Banned { .. } => page.respond(StatusCode::FORBIDDEN),
-            Self::TooMany { seconds } => {
-                error::with_retry_after(page.respond(StatusCode::TOO_MANY_REQUESTS), &seconds.to_string())
-            }
-            Self::Full => error::with_retry_after(page.respond(StatusCode::SERVICE_UNAVAILABLE), FULL_RETRY_SECONDS),
-            Self::Unavailable => {
-                error::with_retry_after(page.respond(StatusCode::SERVICE_UNAVAILABLE), error::RETRY_SECONDS)
-            }
-        }
-    }
-
-    /// The outcome in metrics.
-    fn outcome(self) -> &'static str {
-        match self {
-            Self::Name(_) => "bad_name",
-            Self::Held { .. } => "held",
-            Self::NoCookies => "no_cookies",
-            Self::Reserved => "reserved",
-            Self::Banned { .. } => "banned",
-            Self::TooMany { .. } => "too_many",
-            Self::Full => "full",
-            Self::Unavailable => "unavailable",
-        }
-    }
-
-    fn reason(self, texts: &Texts) -> Cow<'_, str> {
-        let Texts { sign_in, units, .. } = texts;
-        let reason = match self {
-            Self::Banned { left } if is_for_good(u64::try_from(left.as_millis()).unwrap_or(u64::MAX)) => {
-                sign_in.banned_for_good
-            }
-            Self::Banned { left } => return sign_in.banned.replace("{left}", &format_rounded_up(left, units)).into(),
-            Self::Held { left: Some(left) } => {
-                return sign_in.reserved.replace("{left}", &format_rounded_up(left, units)).into();
-            }
-            Self::Name(NameError::Empty) => sign_in.empty,
-            Self::Name(NameError::TooLong) => sign_in.too_long,
-            Self::Name(NameError::Invisible) => sign_in.invisible,
-            Self::Name(NameError::Unknown) => sign_in.unknown,
-            Self::Name(NameError::Marks) => sign_in.marks,
-            Self::Held { left: None } => sign_in.held,
-            Self::NoCookies => sign_in.no_cookies,
-            Self::Reserved => sign_in.of_program,
-            Self::TooMany { .. } => sign_in.too_many,
-            Self::Full => sign_in.full,
-            Self::Unavailable => sign_in.unavailable,
-        };
-        reason.into()
-    }
-}
-
 #[derive(Template)]
 #[template(path = "sign_in.html")]
 struct SignInPage<'a> {
@@ -301,11 +225,14 @@ struct SignInPage<'a> {
     reason: Option<&'a str>,
     /// Why the last session has ended.
     notice: Option<&'a str>,
+    /// People may type a name.
+    asks_name: bool,
 }
 
 impl<'a> SignInPage<'a> {
-    fn new(locale: Locale, typed: &'a str, reason: Option<&'a str>) -> Self {
-        Self { texts: Texts::of(locale), locale, base: assets::base(), typed, reason, notice: None }
+    fn new(web: &Web, locale: Locale, typed: &'a str, reason: Option<&'a str>) -> Self {
+        let (texts, base, asks_name) = (Texts::of(locale), assets::base(), web.ways.name);
+        Self { texts, locale, base, typed, reason, notice: None, asks_name }
     }
 
     fn respond(&self, status: StatusCode) -> Response {

@@ -5,6 +5,7 @@ mod assets;
 mod cross_site;
 mod health;
 mod languages;
+mod looks;
 mod names;
 mod pages;
 mod privacy;

@@ -26,6 +26,7 @@ pub mod redis_cluster;
 pub mod schema;
 pub mod sentinel;
 pub mod tls_front;
+pub mod tokens;
 pub mod transcript;
 pub mod wait;
 pub mod ws_client;

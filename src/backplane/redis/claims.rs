@@ -20,6 +20,8 @@ struct ClaimArgument<'a> {
     /// `None`: change nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     hold_ms: Option<u64>,
+    outranks: bool,
+    closed_ms: u64,
 }
 
 #[derive(Deserialize)]
@@ -60,7 +62,8 @@ impl RedisBackplane {
         hold: Option<Duration>,
     ) -> Result<Claim, Unavailable> {
         let keys = self.keys.with_own([self.keys.name(name_key)]);
-        let argument = ClaimArgument { session, name_key, hold_ms: hold.map(in_millis) };
+        let (outranks, closed_ms) = (session.is_reserved(), in_millis(self.policy.closed()));
+        let argument = ClaimArgument { session, name_key, hold_ms: hold.map(in_millis), outranks, closed_ms };
         Ok(match self.scripts.run(&self.scripts.claim, keys, &argument).await? {
             ClaimReply::Mine => Claim::Mine,
             ClaimReply::Held { left_ms } => Claim::Held { left: left_ms },

@@ -1,9 +1,13 @@
 //! Accessibility: keyboard, screen reader, small screen, both languages, no JavaScript.
 
 use fantoccini::key::Key;
+use serde_json::json;
 
 use super::{CONNECTION, TEXT, alone, picture, sari_alone, signs_in};
-use crate::kit::{Browser, Cluster};
+use crate::kit::{
+    Browser, Cluster, Engine,
+    bots::{self, bots_file},
+};
 
 const OVERFLOW: &str = "return document.documentElement.scrollWidth - innerWidth";
 
@@ -201,4 +205,32 @@ async fn rich(cluster: &Cluster, page: &Browser) {
     dewi.leave().await;
     eka.send_acked(&"Daftar bawaan yang panjang sekali.\n".repeat(20)).await;
     page.shows(TEXT, "Daftar").await;
+}
+
+/// A saturated colour, and a program with a second name among the people.
+#[tokio::test]
+async fn own_look_and_bots_pass_axe_in_light_and_dark() {
+    let file = bots_file();
+    let builder = Cluster::builder(Engine::Memory).with_bots(&file).set("RUANG_ACCENT", "#b91c1c");
+    let cluster = builder.set("RUANG_TITLE", "Kelas 7B").set("RUANG_WELCOME", "Selamat datang").start().await;
+    let page = Browser::start("id").await;
+    page.open(cluster.base(0)).await;
+    page.is_accessible("the form in the own look").await;
+    signs_in(&page, cluster.base(0), "sari").await;
+    let _listening = bots::join(cluster.base(0)).await;
+    bots::post(cluster.base(0), "a", &json!({"text": "Build 7 https://contoh.id @sari", "as": "Deploy"})).await.is(201);
+    page.shows(TEXT, "Build 7").await;
+    page.shows("#timeline .bot", "bot").await;
+    page.shows("#timeline .alias", "Deploy").await;
+    page.shows("#members .bot", "bot").await;
+    page.enter("#text", "terima kasih https://contoh.id").await;
+    page.shows("#timeline .own .text", "terima kasih").await;
+    for colours in ["light", "dark"] {
+        page.prefers("prefers-color-scheme", colours).await;
+        page.is_accessible(&format!("{colours}: the room in the own look")).await;
+        picture(&page, &format!("own-look-{colours}")).await;
+    }
+    page.reload().await;
+    page.shows("#timeline .bot", "bot").await;
+    assert_eq!(page.texts("#timeline .by").await, ["CIbotDeploy", "sari"]);
 }

@@ -1,6 +1,7 @@
 -- Claims a name for a session until it joins.
 -- KEYS: the room's, then the claim of the name.
--- args: session, name_key, hold_ms (absent: change nothing).
+-- args: session, name_key, hold_ms (absent: change nothing), outranks (the session takes the name from a person who typed
+--   it), closed_ms (see end_session).
 -- Returns: outcome 'mine' | 'held' (left_ms; absent while its person is in the room) | 'banned' (wait_ms).
 local claim = KEYS[14]
 
@@ -11,6 +12,11 @@ end
 local owner = redis.call('GET', claim)
 if owner == '-' then
   -- Its session has just ended.
+  owner = nil
+end
+local is_typed = owner and owner:sub(1, 4) ~= 'bot-' and owner:sub(1, 4) ~= 'sub-'
+if args.outranks and args.hold_ms and owner ~= args.session and is_typed then
+  end_session(claim, args.name_key, owner)
   owner = nil
 end
 if owner ~= args.session then

@@ -1,0 +1,108 @@
+//! Sign-in with names that a site hands in by tokens.
+
+use std::{net::IpAddr, time::Duration};
+
+use axum::{
+    Json,
+    extract::{State, rejection::JsonRejection},
+    http::{HeaderMap, HeaderName, StatusCode},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use tower_sessions::Session;
+
+use super::{
+    Web, error,
+    locale::Locale,
+    peer::PeerIp,
+    sign_in::{SignInRefusal, sign_in},
+};
+use crate::{
+    session::{Account, AccountGate, TokenError, TokenVerifier},
+    telemetry::instruments,
+};
+
+/// How names are handed in.
+#[derive(Clone, Debug, Default)]
+pub struct Accounts {
+    /// Checks tokens; `None`: there are none.
+    pub verifier: Option<TokenVerifier>,
+    /// Remembers used tokens and owners of names.
+    pub gate: AccountGate,
+    /// The header in which a trusted proxy names the user.
+    pub user_header: Option<HeaderName>,
+    /// How long a name belongs to an account after its last sign-in.
+    pub keep: Duration,
+}
+
+/// The body of `POST /api/session`.
+#[derive(Deserialize)]
+pub struct TokenBody {
+    token: String,
+}
+
+/// `POST /api/session`: starts a session by a token. 201 with the name; a refusal has a sentence and a code.
+pub async fn submit(
+    State(web): State<Web>,
+    locale: Locale,
+    PeerIp(peer): PeerIp,
+    headers: HeaderMap,
+    session: Session,
+    body: Result<Json<TokenBody>, JsonRejection>,
+) -> Response {
+    if !web.site.allows_post(&headers, peer) {
+        return error::json_code(StatusCode::FORBIDDEN, "foreign", "the request was sent by another site");
+    }
+    let Ok(Json(TokenBody { token })) = body else {
+        return error::json_code(StatusCode::BAD_REQUEST, "bad_body", "the body is a JSON object with a token");
+    };
+    match web.admit_account(peer, &headers, &session, &token).await {
+        Ok(name) => (StatusCode::CREATED, Json(serde_json::json!({ "you": name }))).into_response(),
+        Err(refusal) => refusal.respond_json(locale),
+    }
+}
+
+impl Web {
+    /// Signs in the account of a token. Returns its name.
+    pub(super) async fn admit_account(
+        &self,
+        peer: IpAddr,
+        headers: &HeaderMap,
+        session: &Session,
+        token: &str,
+    ) -> Result<String, SignInRefusal> {
+        let verifier = self.accounts.verifier.as_ref().ok_or(SignInRefusal::NotOffered)?;
+        self.count_sign_in(peer, headers).map_err(SignInRefusal::too_many)?;
+        let account = verifier.verify(token.trim(), self.room.now()).map_err(refused)?;
+        self.sign_in_gate.admit(self.site.proxies.client(peer, headers)).await?;
+        let spent = self.accounts.gate.spend(token.trim(), account.replayable_for).await;
+        if !spent.map_err(|_| SignInRefusal::Unavailable)? {
+            return Err(refused(TokenError::Replayed));
+        }
+        self.begin_account(session, account).await
+    }
+
+    /// Starts the session of an account.
+    pub(super) async fn begin_account(&self, session: &Session, account: Account) -> Result<String, SignInRefusal> {
+        let Account { name, session: tag, until, .. } = account;
+        if self.sessions.bots().reserves(name.key()) {
+            return Err(SignInRefusal::Reserved);
+        }
+        let owned = self.accounts.gate.own(name.key(), &tag, self.accounts.keep).await;
+        if !owned.map_err(|_| SignInRefusal::Unavailable)? {
+            return Err(SignInRefusal::OfAccount);
+        }
+        if let Some(until) = until {
+            self.sessions.end_by(session, until).await.map_err(|_| SignInRefusal::Unavailable)?;
+        }
+        sign_in(self, session, &name, tag).await?;
+        instruments().signed_in("entered");
+        Ok(name.shown().to_owned())
+    }
+}
+
+/// Logs a refused token, without any part of it.
+fn refused(error: TokenError) -> SignInRefusal {
+    tracing::info!(code = error.code(), "sign-in token refused");
+    SignInRefusal::Token(error)
+}

@@ -1,0 +1,134 @@
+//! Names that a site hands in by tokens.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::kit::{
+    Cluster, Engine, HttpClient, Response, SOON, WsClient,
+    engines::on_both_engines,
+    tokens::{AUDIENCE, SECRET, claims, now, post, secret_file, signed, token},
+};
+
+on_both_engines! {
+    token_starts_a_session_once,
+    account_owns_its_name,
+}
+
+/// Cookies of an https site need https; here the test carries them.
+async fn join(base: &str, response: &Response) -> WsClient {
+    let cookie = response.headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
+    let cookie = cookie.filter_map(|value| value.split(';').next()).find(|pair| pair.starts_with("__Host-ruang="));
+    let headers = [("origin", AUDIENCE), ("cookie", cookie.expect("a session's cookie"))];
+    let mut client = WsClient::try_connect(&HttpClient::new(base), &headers).await.expect("a socket");
+    client.join(None).await;
+    client
+}
+
+async fn token_starts_a_session_once(engine: Engine) {
+    let secret = secret_file();
+    let cluster = Cluster::builder(engine).with_tokens("token", &secret).start().await;
+    let client = cluster.http_client(0);
+    let sari = token(" Sari ", "7");
+    let response = post(&client, &sari).await;
+    assert_eq!(response.is(201).json(), json!({"you": "Sari"}));
+    let mut socket = join(cluster.base(0), &response).await;
+    assert_eq!(socket.transcript().last_welcome()["you"], "Sari");
+    socket.send_acked("halo").await;
+    assert_eq!(post(&client, &sari).await.is(403).json()["code"], "token_replayed");
+    // The same user on another device is the same person, at once.
+    let second = post(&cluster.http_client(0), &token("Sari", "7")).await;
+    let second = join(cluster.base(0), second.is(201)).await;
+    socket.wait_for_members(&["Sari"]).await;
+    drop(second);
+    let form = client.request(Method::POST, "/").form(&[("token", &token("Adi", "8"))]);
+    Response::to(form).await.redirects_to("/chat");
+    let typed = cluster.http_client(0).sign_in("Budi").await;
+    assert!(typed.is(403).body.contains("dari sana"), "{typed:?}");
+    let page = cluster.http_client(0).get("/").await;
+    assert!(!page.body.contains("<form id=\"sign-in\""), "{}", page.body);
+}
+
+async fn account_owns_its_name(engine: Engine) {
+    let secret = secret_file();
+    let cluster = Cluster::builder(engine).with_tokens("name,token", &secret).start().await;
+    let guest = cluster.http_client(0).sign_in("Sari").await;
+    guest.redirects_to("/chat");
+    let mut guest = join(cluster.base(0), &guest).await;
+    let account = post(&cluster.http_client(0), &token("Sari", "7")).await;
+    let account = join(cluster.base(0), account.is(201)).await;
+    guest.wait_for_bye(SOON, "session_ended", 4001).await;
+    assert_eq!(post(&cluster.http_client(0), &token("sari", "8")).await.is(409).json()["code"], "of_account");
+    account.leave().await;
+    let typed = cluster.http_client(0).sign_in("S\u{430}ri").await;
+    assert!(typed.is(409).body.contains("akun"), "{typed:?}");
+    cluster.http_client(0).sign_in("Adi").await.redirects_to("/chat");
+}
+
+#[tokio::test]
+async fn token_used_at_one_instance_is_refused_by_another() {
+    let secret = secret_file();
+    let cluster = Cluster::builder(Engine::Redis).instances(2).with_tokens("token", &secret).start().await;
+    let sari = token("Sari", "7");
+    let (first, second) = (cluster.http_client(0), cluster.http_client(1));
+    let (one, two) = tokio::join!(post(&first, &sari), post(&second, &sari));
+    let mut statuses = [one.status, two.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 403]);
+}
+
+#[tokio::test]
+async fn each_bad_token_has_a_code_and_a_sentence() {
+    let secret = secret_file();
+    let cluster = Cluster::builder(Engine::Memory).with_tokens("token", &secret).start().await;
+    let client = cluster.http_client(0);
+    let with = |field: &str, value: Value| {
+        let mut claims = claims("Sari", "7");
+        claims[field] = value;
+        signed(&claims, SECRET)
+    };
+    let cases = [
+        ("a.b.c".to_owned(), 403, "token_malformed"),
+        (with("exp", json!(now() - 62)), 403, "token_expired"),
+        (with("exp", json!(now() + 600)), 403, "token_early"),
+        (with("aud", json!("https://chat.example.com")), 403, "token_audience"),
+        (signed(&claims("Sari", "7"), "another secret of the site"), 403, "token_signature"),
+        (with("name", json!("\u{200b}")), 422, "bad_name"),
+    ];
+    let mut sentences = std::collections::BTreeSet::new();
+    for (token, status, code) in &cases {
+        let answer = post(&client, token).await;
+        assert_eq!(answer.is(*status).json()["code"], *code);
+        let sentence = answer.json()["error"].as_str().expect("a sentence").to_owned();
+        let page = Response::to(client.request(Method::POST, "/").form(&[("token", token)])).await;
+        assert!(page.is(*status).body.contains(&sentence), "{page:?}");
+        sentences.insert(sentence);
+    }
+    assert_eq!(sentences.len(), cases.len(), "each has its own");
+    let log = cluster.instances[0].log();
+    assert!(log.contains("sign-in token refused code=\"token_audience\""), "{log}");
+    for (token, ..) in &cases[1..] {
+        assert!(!log.contains(&token[token.len() - 43..]) && !log.contains("Sari"), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn token_from_another_site_is_refused() {
+    let secret = secret_file();
+    let cluster = Cluster::builder(Engine::Memory).with_tokens("token", &secret).start().await;
+    let request = cluster.http_client(0).request(Method::POST, "/api/session").header("origin", "https://evil.example");
+    let response = Response::to(request.json(&json!({"token": token("Sari", "7")}))).await;
+    assert_eq!(response.is(403).json()["code"], "foreign");
+}
+
+#[tokio::test]
+async fn session_ends_when_its_token_says_so() {
+    let secret = secret_file();
+    let cluster = Cluster::builder(Engine::Memory).with_tokens("token", &secret).start().await;
+    let mut claims = claims("Sari", "7");
+    claims["session_exp"] = json!(now() - 1);
+    let response = post(&cluster.http_client(0), &signed(&claims, SECRET)).await;
+    let cookie = response.is(201).headers.get("set-cookie").expect("a cookie").to_str().expect("ASCII");
+    let cookie = cookie.split(';').next().expect("a pair");
+    let request = cluster.http_client(0).request(Method::GET, "/api/members").header("cookie", cookie);
+    Response::to(request).await.is(401);
+}
