@@ -163,7 +163,7 @@ fn memory_monitor(settings: &Settings) -> Result<MemoryMonitor, ConnectError> {
     Ok(MemoryMonitor::watch(connector.client()?, &Keys::new(&settings.namespace)))
 }
 
-/// What the ways in need: limits of sign-ins and of guesses, and the sessions of moderators.
+/// The state that sign-ins need: limits of sign-ins and of guesses, and the sessions of moderators.
 struct Gates {
     sign_ins: SignInGate,
     guesses: GuessGate,

@@ -71,7 +71,7 @@ impl TokenFile {
     /// Reads the file. Every line must be valid, and there must be one.
     ///
     /// # Errors
-    /// What is accepted, and why the file is not.
+    /// The accepted content, and why the file is refused.
     pub fn read(path: &str) -> Result<Self, String> {
         let accepted = |why: &str| format!("a readable file with lines of name:token, or one token ({why})");
         let path = PathBuf::from(path);
