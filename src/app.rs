@@ -166,7 +166,7 @@ fn memory_monitor(settings: &Settings) -> Result<MemoryMonitor, ConnectError> {
     Ok(MemoryMonitor::watch(connector.client()?, &Keys::new(&settings.namespace)))
 }
 
-/// What is counted and remembered about sign-ins, and the sessions of moderators.
+/// The state that sign-ins need: limits, tokens that were used, and the sessions of moderators.
 struct Gates {
     sign_ins: SignInGate,
     guesses: GuessGate,

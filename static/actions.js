@@ -1,4 +1,4 @@
-// What can be done with a message or a person, as the items of a menu. Loaded when it is first needed.
+// Actions on a message or a person, as the items of a menu. Loaded when first needed.
 
 import { showMenu } from "./menu.js";
 import { formatNodes, formatText } from "./texts.js";
@@ -39,7 +39,7 @@ function messageItems(message, context) {
   return items;
 }
 
-/** The message is gone from the page at once, and from the server when nobody has taken it back in time. */
+/** The message is gone from the page at once, and from the server unless it is taken back in time. */
 function remove({ id }, { document, texts, hide, unhide, commitRemoval, rest }) {
   hide(id);
   rest();

@@ -1,4 +1,4 @@
-// What the next message does besides being one: it answers another, or corrects one's own. Loaded when it is first needed.
+// The mode of the composer: the next message answers another, or corrects an own one. Loaded when first needed.
 
 import { createElement } from "./element.js";
 import { formatNodes } from "./texts.js";

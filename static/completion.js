@@ -4,7 +4,7 @@ import { canMentionAt } from "./rich_text.js";
 
 const LONGEST_NAME = 32;
 
-/** Returns what stands between an @ and the caret, in lower case; null where nothing is to be completed. */
+/** Returns what stands between an @ and the caret, in lower case; null where there is nothing to complete. */
 export function mentionPrefix(text, caret) {
   const start = text.lastIndexOf("@", caret - 1);
   if (start < 0 || caret - start > LONGEST_NAME + 1 || !canMentionAt(text, start)) return null;

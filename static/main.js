@@ -265,7 +265,7 @@ addEventListener("beforeunload", (event) => {
   if (isDraftAtRisk || isOutboxAtRisk) event.preventDefault();
 });
 
-// Answers, edits and deletions.
+// Replies, edits and deletions.
 
 /** How long after its time a message may be edited; undefined where the server knows neither that nor answers. */
 let editMs;
@@ -520,7 +520,7 @@ const actions = {
     leaving.delete(id);
     conversation.delete(id);
   },
-  // What had the focus may be hidden now.
+  // The focused element may be hidden now.
   rest: () => document.activeElement?.offsetParent || part("scroll").focus({ preventScroll: true }),
 };
 

@@ -31,7 +31,7 @@ pub struct Speaker {
     sending: JoinHandle<io::Result<Spoken>>,
 }
 
-/// What became of a speaker's messages.
+/// The outcomes of a speaker's messages.
 #[derive(Default)]
 pub struct Spoken {
     /// Milliseconds until each ack.

@@ -76,7 +76,7 @@ pub fn is_for_good(left_ms: u64) -> bool {
     left_ms > FOR_GOOD_MS / 2
 }
 
-/// Who acts, as it is put on record.
+/// The moderator who acts, as recorded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Audit {
     /// The moderator's name; empty if it is not known.
@@ -95,7 +95,7 @@ pub struct Audit {
 pub struct ModerationRequest {
     /// The action.
     pub action: ModerationAction,
-    /// Who acts.
+    /// The moderator.
     pub audit: Audit,
 }
 
@@ -132,7 +132,7 @@ pub struct ModerationRecord {
     pub at: u64,
     /// The action.
     pub act: ModerationAction,
-    /// Who acted.
+    /// The moderator.
     pub audit: Audit,
     /// The names of the people whose messages were deleted, or whom the action was about.
     pub whom: Vec<String>,

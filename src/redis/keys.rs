@@ -76,7 +76,7 @@ impl Keys {
         self.key("bans")
     }
 
-    /// What the moderators have set: hash with `slow`, `notice`, and for each muted name `mute:` and its key.
+    /// Rules set by moderators: hash with `slow`, `notice`, and for each muted name `mute:` and its key.
     pub fn rules(&self) -> String {
         self.key("rules")
     }

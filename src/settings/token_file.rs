@@ -71,7 +71,7 @@ impl TokenFile {
     /// Reads the file. Every line must be valid, and there must be one.
     ///
     /// # Errors
-    /// What is accepted, and why the file is not.
+    /// The accepted content, and why the file is refused.
     pub fn read(path: &str) -> Result<Self, String> {
         let accepted = |why: &str| format!("a readable file with lines of name:token, or one token ({why})");
         let path = PathBuf::from(path);
@@ -196,15 +196,15 @@ mod tests {
 
     #[test]
     fn each_line_names_a_moderator() {
-        let lines = TokenLines::parse(&format!("# ours\nSari:{GOOD}\n\n Budi : a-token-that-nobody-guesses\r\n"));
+        let lines = TokenLines::parse(&format!("# ours\nSari:{GOOD}\n\n Budi : a-token-that-is-not-guessed\r\n"));
         let found: Vec<_> = lines.moderators.iter().map(|one| (&*one.name, one.token.expose())).collect();
-        assert_eq!(found, [("Sari", GOOD), ("Budi", "a-token-that-nobody-guesses")]);
+        assert_eq!(found, [("Sari", GOOD), ("Budi", "a-token-that-is-not-guessed")]);
         assert!(lines.invalid.is_empty(), "{:?}", lines.invalid);
     }
 
     #[test]
     fn lines_of_one_name_or_token_are_refused() {
-        let found = invalid(&format!("Sari:{GOOD}\nsari:a-token-that-nobody-guesses\nBudi:{GOOD}\n\u{200b}:{GOOD}x"));
+        let found = invalid(&format!("Sari:{GOOD}\nsari:a-token-that-is-not-guessed\nBudi:{GOOD}\n\u{200b}:{GOOD}x"));
         assert_eq!(found.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [2, 3, 4]);
         assert!(found[0].1.contains("name") && found[1].1.contains("token") && found[2].1.contains("name"));
     }

@@ -172,7 +172,7 @@ fn mac(key: &str) -> Hmac<Sha256> {
 mod tests {
     use super::*;
 
-    const TOKENS: &str = "Sari:a token that nobody guesses\nBudi:another one that is as long";
+    const TOKENS: &str = "Sari:a token that is not guessed\nBudi:another one that is as long";
 
     fn auth() -> OperatorAuth {
         OperatorAuth::new(&TokenLines::parse(TOKENS).moderators, ModeratorSessions::local(), true)
@@ -190,9 +190,9 @@ mod tests {
     #[test]
     fn token_matches_exactly_and_names_its_moderator() {
         let name = |token: &str| auth().by_token(token).map(|moderator| moderator.name);
-        assert_eq!(name("a token that nobody guesses").as_deref(), Some("Sari"));
+        assert_eq!(name("a token that is not guessed").as_deref(), Some("Sari"));
         assert_eq!(name("another one that is as long").as_deref(), Some("Budi"));
-        for other in ["", "a token", "a token that nobody guesses ", "A token that nobody guesses", "Sari"] {
+        for other in ["", "a token", "a token that is not guessed ", "A token that is not guessed", "Sari"] {
             assert_eq!(name(other), None, "{other}");
         }
     }
@@ -200,16 +200,16 @@ mod tests {
     #[tokio::test]
     async fn session_ends_with_its_line_or_its_token() {
         let auth = auth();
-        let sari = session_of(&auth, "a token that nobody guesses").await;
+        let sari = session_of(&auth, "a token that is not guessed").await;
         let budi = session_of(&auth, "another one that is as long").await;
         let name = async |id: &str| auth.by_session(id).await.unwrap().map(|moderator| moderator.name);
         assert_eq!((name(&sari).await.as_deref(), name(&budi).await.as_deref()), (Some("Sari"), Some("Budi")));
         for forged in ["", "x", &sari[1..], &format!("{sari}x")] {
             assert_eq!(name(forged).await, None, "{forged}");
         }
-        auth.adopt("Sari:a token that nobody guesses");
+        auth.adopt("Sari:a token that is not guessed");
         assert_eq!((name(&sari).await.as_deref(), name(&budi).await), (Some("Sari"), None));
-        auth.adopt("Sari:a new token that nobody guesses");
+        auth.adopt("Sari:a new token that is not guessed");
         assert_eq!(name(&sari).await, None);
         auth.adopt(TOKENS);
         auth.end(&sari).await.unwrap();
@@ -228,7 +228,7 @@ mod tests {
     #[tokio::test]
     async fn cookie_is_bound_to_this_site() {
         let auth = auth();
-        let moderator = auth.by_token("a token that nobody guesses").unwrap();
+        let moderator = auth.by_token("a token that is not guessed").unwrap();
         for cookie in [auth.begin(&moderator).await.unwrap(), auth.removal_cookie()] {
             let cookie = cookie.to_str().unwrap();
             assert!(cookie.starts_with("__Host-ruang-operator="), "{cookie}");

@@ -229,7 +229,7 @@ struct ModerationRow {
 /// An action of the moderation log.
 struct LogRow {
     act: String,
-    /// Who acted, from where and why.
+    /// The moderator, their network and the reason.
     audit: String,
     clock: String,
 }

@@ -1,4 +1,4 @@
-//! Answers, edits and deletions in the page.
+//! Replies, edits and deletions in the page.
 
 use fantoccini::key::Key;
 use serde_json::json;

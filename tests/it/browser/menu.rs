@@ -29,7 +29,7 @@ async fn pointer_opens_the_menu_and_mutes_with_a_way_back() {
     sari.comes_to(SHOWN, json!(["satu", "dua", "dari sari"])).await;
     sari.click("#timeline .own .more").await;
     sari.shows(ITEMS, "Salin teks").await;
-    assert!(!sari.texts(ITEMS).await.contains(&"Bisukan untuk saya".to_owned()), "nobody mutes themselves");
+    assert!(!sari.texts(ITEMS).await.contains(&"Bisukan untuk saya".to_owned()), "no mute of oneself");
 }
 
 /// A person who is not in the list has left it to their messages.

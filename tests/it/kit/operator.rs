@@ -7,7 +7,7 @@ use tempfile::NamedTempFile;
 use super::{HttpClient, Response, cluster::ClusterBuilder};
 
 /// The operator's token.
-pub const TOKEN: &str = "a-token-that-nobody-guesses";
+pub const TOKEN: &str = "a-token-that-is-not-guessed";
 
 /// A file with the token; dropping it deletes it.
 pub fn token_file() -> NamedTempFile {

@@ -234,7 +234,7 @@ async fn purge_deletes_every_spelling_and_all_that_is_stored(engine: Engine) {
     let page = budi.http_client.get("/api/messages?limit=1&after=1-0").await.json();
     assert_eq!((&page["messages"][0]["id"], &page["messages"][0]["removed"]), (&json!(theirs[0]), &json!(true)));
     act(cluster.base(0), json!({"act": "purge", "name": "sari"})).await.is(404);
-    // A ban goes by the key as well.
+    // A ban applies to the key as well.
     let last = again.send_acked("terakhir").await;
     act(cluster.base(0), json!({"act": "ban", "name": "sARI", "for": "forever", "messages": true})).await.is(200);
     again.wait_for_bye(SOON, "session_ended", 4001).await;

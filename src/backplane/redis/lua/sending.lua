@@ -5,7 +5,7 @@
 local claim, due_at = KEYS[14], KEYS[15]
 -- A nonce has no space, so the last one divides.
 local nonce_key = args.name_key .. ' ' .. args.nonce
--- What moderators have set for this sender: the interval of slow mode (ms), and the mute.
+-- Rules for this sender, set by moderators: the interval of slow mode (ms), and the mute.
 local set = redis.call('HMGET', rules, 'slow', 'mute:' .. args.name_key)
 local slow_ms = args.bot and 0 or tonumber(set[1] or '0')
 
