@@ -1,4 +1,4 @@
-//! Answers, edits and deletions by the sender.
+//! Replies, edits and deletions by the sender.
 
 use std::time::Duration;
 

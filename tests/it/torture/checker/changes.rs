@@ -85,7 +85,7 @@ fn state(message: &ChatMessage) -> Option<&str> {
     Some(message.text.as_str()).filter(|_| !message.nonce.is_empty())
 }
 
-/// What one tab shows.
+/// The messages that one tab shows.
 struct Page<'a> {
     history: &'a History,
     /// The newest state of each message that it ever received: when it was edited, `u64::MAX` if it was deleted.
