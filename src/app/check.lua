@@ -10,6 +10,7 @@ redis.call('DEL', key)
 redis.call('XADD', key, '1-1', 'at', '0')
 redis.call('XRANGE', key, '-', '+')
 redis.call('XREVRANGE', key, '+', '-')
+redis.call('XDEL', key, '1-1')
 redis.call('XTRIM', key, 'MINID', '2')
 redis.call('DEL', key)
 

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::kit::{
     Cluster, Engine, SOON, WsClient,
     cluster::ClusterBuilder,
@@ -26,6 +28,31 @@ async fn rollback_to_the_other_version_is_seamless() {
     let mut cluster = settings(&token).start().await;
     cluster.add_program(&other_program()).await;
     replace_instance(&mut cluster, 0).await;
+}
+
+/// The other version ignores edits, applies deletions, and announces no gap; its clients see the edits at this version.
+#[tokio::test]
+async fn changes_beside_the_other_version_open_no_gap() {
+    let token = token_file();
+    let mut cluster = settings(&token).start().await;
+    cluster.add_program(&other_program()).await;
+    let (mut sari, mut budi) = (cluster.join(0, "sari").await, cluster.join(1, "budi").await);
+    let (edited, deleted) = (sari.send_acked("satu").await, sari.send_acked("dua").await);
+    budi.wait_for_text("sari", "dua").await;
+    sari.send(json!({"type": "edit", "nonce": "e", "id": edited, "text": "tiga"})).await;
+    sari.send(json!({"type": "delete", "nonce": "d", "id": deleted})).await;
+    sari.expect("the acks", |transcript| transcript.acked("d").is_some()).await;
+    budi.expect("the deletion", |transcript| transcript.removed == [deleted.clone()]).await;
+    sari.send(json!({"type": "message", "nonce": "r", "text": "empat", "reply_to": edited})).await;
+    let transcript = budi.wait_for_text("sari", "empat").await;
+    assert_eq!((transcript.welcomes.len(), transcript.byes.len()), (1, 0), "no gap, no reconnect");
+    budi.send_acked("lima").await;
+    sari.wait_for_text("budi", "lima").await;
+    // It moves to this version, and sees the present state.
+    let mut budi = WsClient::rejoin(&budi.http_client.with_base(cluster.base(0)), &deleted).await;
+    let transcript = budi.catch_up().await;
+    assert_eq!(transcript.last_welcome()["recovered"], true);
+    assert_eq!((&transcript.edited, transcript.texts()), (&vec![(edited, "tiga".to_owned())], vec!["empat", "lima"]));
 }
 
 /// Enables every feature that adds to envelopes: messages are traced too, without a collector.

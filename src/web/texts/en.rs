@@ -80,7 +80,7 @@ pub(super) static TEXTS: Texts = Texts {
         messages: "Everybody who enters the room can read it, including people who come later. About {count} of the newest messages are stored; older ones are deleted.",
         messages_with_age: "Everybody who enters the room can read it, including people who come later. About {count} of the newest messages are stored, for {age} at most.",
         session_title: "Your session",
-        session: "One cookie holds a random number by which we recognise you. It ends when you sign out, when you have been away for {idle}, and after {max} in any case. A second cookie remembers the language if you choose one, and a third recognises a sign-in form that is sent twice; it ends in the room.",
+        session: "One cookie holds a random number by which we recognise you. It ends when you sign out, when you have been away for {idle}, and after {max} in any case. A second cookie remembers the language if you choose one, and a third recognises a sign-in form that is sent twice; it ends in the room. A random mark of the session is stored with each message, so that only you can correct it.",
         device_title: "On this device",
         device: "Your draft, unsent messages, the last message you read, the people you muted and your preferences stay in your browser and are not sent to anyone.",
         address_title: "Your network address",

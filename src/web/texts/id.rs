@@ -80,7 +80,7 @@ pub(super) static TEXTS: Texts = Texts {
         messages: "Semua orang yang masuk ke ruang obrolan dapat membacanya, termasuk yang datang kemudian. Sekitar {count} pesan terbaru disimpan, yang lebih lama dihapus.",
         messages_with_age: "Semua orang yang masuk ke ruang obrolan dapat membacanya, termasuk yang datang kemudian. Sekitar {count} pesan terbaru disimpan, paling lama {age}.",
         session_title: "Sesi Anda",
-        session: "Satu kuki berisi angka acak agar kami mengenali Anda lagi. Kuki itu berakhir saat Anda keluar, setelah Anda pergi selama {idle}, dan paling lama setelah {max}. Kuki kedua mengingat bahasa jika Anda memilihnya, dan kuki ketiga mengenali formulir masuk yang terkirim dua kali; kuki itu berakhir di ruang obrolan.",
+        session: "Satu kuki berisi angka acak agar kami mengenali Anda lagi. Kuki itu berakhir saat Anda keluar, setelah Anda pergi selama {idle}, dan paling lama setelah {max}. Kuki kedua mengingat bahasa jika Anda memilihnya, dan kuki ketiga mengenali formulir masuk yang terkirim dua kali; kuki itu berakhir di ruang obrolan. Tanda acak sesi disimpan bersama setiap pesan, supaya hanya Anda yang dapat memperbaikinya.",
         device_title: "Di perangkat ini",
         device: "Draf, pesan yang belum terkirim, posisi terakhir yang dibaca, siapa yang Anda bisukan, dan pengaturan Anda tetap di peramban dan tidak dikirim kepada siapa pun.",
         address_title: "Alamat jaringan Anda",
