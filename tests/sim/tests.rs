@@ -1,0 +1,69 @@
+//! The tests of the simulation.
+
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+
+use super::{
+    plan::Plan,
+    report::{Totals, failure},
+    rule::Rule,
+    run::run,
+    shrink::shrink,
+};
+
+/// Rounds of a minute in the run of one seed.
+const ROUNDS: u32 = 3;
+/// How long a failed run is shortened.
+const SHRINKING: Duration = Duration::from_secs(6);
+
+/// What is simulated, from the environment.
+#[derive(Parser)]
+struct Settings {
+    /// Replay this seed alone
+    #[arg(env = "RUANG_SIM_SEED")]
+    seed: Option<u64>,
+    /// The first seed
+    #[arg(long, env = "RUANG_SIM_FIRST", default_value_t = 1)]
+    first: u64,
+    /// For how long, in seconds
+    #[arg(long, env = "RUANG_SIM_SECONDS", default_value_t = 18.0)]
+    seconds: f64,
+}
+
+#[test]
+fn simulated_faults_break_no_promise() {
+    let settings = Settings::parse_from(["simulation"]);
+    let (began, mut totals) = (Instant::now(), Totals::default());
+    let limit = Duration::from_secs_f64(settings.seconds);
+    let (first, last) = settings.seed.map_or((settings.first, u64::MAX), |seed| (seed, seed));
+    for seed in first..=last {
+        if began.elapsed() > limit {
+            break;
+        }
+        let plan = Plan::seeded(seed, ROUNDS);
+        let outcome = run(&plan, None, false);
+        totals.add(&plan, &outcome.record);
+        if let Some(violation) = outcome.violations.first() {
+            let (plan, outcome) = shrink(&plan, None, violation.kind, SHRINKING);
+            panic!("replay with RUANG_SIM_SEED={seed}\n{}", failure(&plan, &outcome));
+        }
+    }
+    println!("{}", totals.report(began.elapsed()));
+}
+
+#[test]
+fn one_seed_is_one_history() {
+    for seed in 0..100 {
+        let plan = Plan::seeded(seed, 1);
+        assert_eq!(run(&plan, None, false).digest, run(&plan, None, false).digest, "of seed {seed}");
+    }
+}
+
+#[test]
+fn every_broken_rule_is_reported() {
+    for rule in Rule::ALL {
+        let found = (1..=20).find(|seed| !run(&Plan::seeded(*seed, 1), Some(rule), false).violations.is_empty());
+        assert!(found.is_some(), "{rule:?} was broken in 20 seeds, and nothing was reported");
+    }
+}
