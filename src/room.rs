@@ -15,6 +15,7 @@ mod local_members;
 mod machine;
 mod membership;
 mod moderation_state;
+mod observed;
 mod recipient;
 mod roster;
 mod typing;

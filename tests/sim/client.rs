@@ -99,6 +99,7 @@ impl Life {
         self.sign_in().await;
         while Instant::now() < end {
             self.follow_due().await;
+            self.is_present.store(self.tab.present, Ordering::Relaxed);
             self.step(end).await;
             self.is_present.store(self.tab.present, Ordering::Relaxed);
         }

@@ -16,11 +16,12 @@ use ruang::{
     protocol::{Id, Message, Row},
 };
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, oneshot},
     time::{Instant, sleep, sleep_until, timeout},
 };
 
 use super::{
+    observed::Observed,
     random::millis,
     redis::{Redis, plain},
     rule::Rule,
@@ -58,7 +59,7 @@ pub struct Link {
     redis: Arc<Redis>,
     world: Arc<World>,
     number: usize,
-    weather: watch::Sender<Weather>,
+    weather: Arc<Observed<Weather>>,
     state: Mutex<State>,
 }
 
@@ -79,20 +80,23 @@ impl Link {
             redis: Arc::clone(redis),
             world: Arc::clone(world),
             number,
-            weather: watch::Sender::new(Weather::default()),
+            weather: Arc::new(Observed::new(Weather::default())),
             state: Mutex::new(state),
         })
     }
 
     /// Changes the weather.
     pub fn set_weather(&self, change: impl FnOnce(&mut Weather)) {
-        self.weather.send_modify(change);
+        let mut weather = self.weather.get();
+        change(&mut weather);
+        self.weather.replace(weather);
     }
 
     /// Whether anything is wrong with it.
     pub fn is_troubled(&self) -> bool {
-        let Weather { deaf, ended, .. } = *self.weather.borrow();
-        *self.weather.borrow() != Weather { deaf, ended, ..Weather::default() }
+        let weather = self.weather.get();
+        let Weather { deaf, ended, .. } = weather;
+        weather != Weather { deaf, ended, ..Weather::default() }
     }
 
     /// Stores a session.
@@ -141,7 +145,7 @@ impl Link {
         &self,
         carry_out: impl FnOnce(Arc<Redis>) -> BoxFuture<'static, Result<T, E>>,
     ) -> Result<T, E> {
-        let weather = *self.weather.borrow();
+        let weather = self.weather.get();
         if weather.is_cut {
             sleep(Duration::from_millis(1)).await;
             return Err(Unavailable.into());
@@ -187,7 +191,7 @@ struct Route {
 struct Pump {
     redis: Arc<Redis>,
     world: Arc<World>,
-    weather: watch::Receiver<Weather>,
+    weather: Arc<Observed<Weather>>,
     rng: StdRng,
     events: mpsc::Sender<Event>,
     /// When the newest event arrives: they keep their order.
@@ -200,30 +204,20 @@ struct Pump {
 impl Pump {
     /// Runs until the subscriber is gone.
     async fn run(mut self) {
-        let deaf = self.weather.borrow().deaf;
+        let deaf = self.weather.get().deaf;
         loop {
-            if self.weather.wait_for(|weather| !weather.is_cut).await.is_err() {
-                return;
-            }
+            self.weather.wait_for(|weather| !weather.is_cut).await;
             self.redis.reply().await;
-            let ended = self.weather.borrow_and_update().ended;
+            let ended = self.weather.get().ended;
             let mut source = self.redis.room.subscribe();
             loop {
                 tokio::select! {
                     biased;
                     () = self.events.closed() => return,
-                    changed = self.weather.changed() => {
-                        let weather = *self.weather.borrow_and_update();
-                        if changed.is_err() {
-                            return;
-                        }
-                        if weather.is_cut || weather.ended != ended {
-                            break;
-                        }
-                    }
+                    () = self.weather.wait_for(|weather| weather.is_cut || weather.ended != ended) => break,
                     event = source.recv() => {
                         let Some(event) = event else { return };
-                        if self.weather.borrow().deaf == deaf {
+                        if self.weather.get().deaf == deaf {
                             self.pass(event).await;
                         }
                     }
@@ -235,7 +229,7 @@ impl Pump {
     }
 
     async fn pass(&mut self, event: Event) {
-        let weather = *self.weather.borrow();
+        let weather = self.weather.get();
         if weather.events_lost_percent > 0 && self.rng.random_range(0..100) < weather.events_lost_percent {
             return;
         }
@@ -388,7 +382,7 @@ impl Backplane for Link {
         let pump = Pump {
             redis: Arc::clone(&self.redis),
             world: Arc::clone(&self.world),
-            weather: self.weather.subscribe(),
+            weather: Arc::clone(&self.weather),
             rng: {
                 let mut state = self.state.lock();
                 rand::SeedableRng::from_rng(&mut state.rng)

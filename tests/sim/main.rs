@@ -7,6 +7,9 @@ mod client;
 mod gate;
 mod instance;
 mod link;
+#[path = "../../src/room/observed.rs"]
+#[allow(dead_code, reason = "the room uses all of it")]
+mod observed;
 mod plan;
 mod random;
 mod redis;

@@ -20,13 +20,11 @@ use ruang::{
     name::NameKey,
     protocol::{Id, Message},
 };
-use tokio::{
-    sync::{mpsc, watch},
-    time::Instant,
-};
+use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     kit::transcript::ChatMessage,
+    observed::Observed,
     rule::Rule,
     torture::record::{InstanceExit, LostMessage, Moment},
     world::{EPOCH, World},
@@ -44,7 +42,7 @@ pub struct Redis {
     clock: Arc<Clock>,
     state: Mutex<State>,
     /// Whether it replies.
-    replies: watch::Sender<bool>,
+    replies: Observed<bool>,
 }
 
 /// The wall clock, which can be set.
@@ -63,6 +61,8 @@ struct State {
     is_full: bool,
     /// The last time that sessions were lost.
     sessions_lost_at: Option<Moment>,
+    /// Changes of the epoch.
+    epochs: u64,
     /// Instances, by number.
     instances: BTreeMap<usize, Observation>,
     deaths: Vec<InstanceExit>,
@@ -75,7 +75,9 @@ struct Observation {
     incarnation: Option<IncarnationId>,
     /// When its last heartbeat was accepted.
     accepted_at: Moment,
-    /// When something last went wrong with it.
+    /// In which epoch the first heartbeat of the incarnation was accepted.
+    epochs: Option<u64>,
+    /// When something first went wrong with it after the last heartbeat before that.
     troubled_at: Moment,
     has_exited: bool,
 }
@@ -102,22 +104,22 @@ impl Redis {
             replica: None,
             is_full: false,
             sessions_lost_at: None,
+            epochs: 0,
             instances: BTreeMap::new(),
             deaths: vec![],
         };
-        let replies = watch::Sender::new(true);
+        let replies = Observed::new(true);
         Arc::new(Self { room, world: Arc::clone(world), policy, clock, state: Mutex::new(state), replies })
     }
 
     /// Waits until it replies.
     pub async fn reply(&self) {
-        // The sender lives as long as self.
-        let _ = self.replies.subscribe().wait_for(|replies| *replies).await;
+        self.replies.wait_for(|replies| *replies).await;
     }
 
     /// Stops or continues.
     pub fn set_replies(&self, replies: bool) {
-        self.replies.send_replace(replies);
+        self.replies.replace(replies);
     }
 
     /// Refuses writes, or accepts them again.
@@ -186,12 +188,23 @@ impl Redis {
 
     /// An instance uses an incarnation.
     pub fn note_incarnation(&self, number: usize, incarnation: &IncarnationId) {
-        self.state.lock().instances.entry(number).or_default().incarnation = Some(incarnation.clone());
+        let mut state = self.state.lock();
+        let State { instances, deaths, epochs, .. } = &mut *state;
+        let observation = instances.entry(number).or_default();
+        let former = observation.incarnation.replace(incarnation.clone());
+        // A new one within an epoch: it has found out by itself that others may take it for dead.
+        if former.is_some_and(|former| former != *incarnation) && observation.epochs.take() == Some(*epochs) {
+            deaths.extend(observation.death(number));
+        }
     }
 
     /// A fault of an instance begins.
     pub fn note_trouble(&self, number: usize) {
-        self.state.lock().instances.entry(number).or_default().troubled_at = self.world.now();
+        let (now, mut state) = (self.world.now(), self.state.lock());
+        let observation = state.instances.entry(number).or_default();
+        if observation.accepted_at >= observation.troubled_at {
+            observation.troubled_at = now;
+        }
     }
 
     /// An instance goes: its death is known.
@@ -260,7 +273,10 @@ impl Redis {
         let mut state = self.state.lock();
         state.note_stored();
         if reply.is_ok() {
-            state.instances.entry(number).or_default().accepted_at = self.world.now();
+            let epochs = state.epochs;
+            let observation = state.instances.entry(number).or_default();
+            observation.accepted_at = self.world.now();
+            observation.epochs.get_or_insert(epochs);
         }
         reply
     }
@@ -297,6 +313,7 @@ impl Redis {
     ) -> usize {
         let now = self.world.now();
         self.room.fail_over(room, epoch);
+        state.epochs += 1;
         if sessions != state.sessions {
             state.sessions_lost_at = Some(now);
         }
@@ -317,10 +334,7 @@ impl State {
         let Some((number, observation)) = self.instances.iter_mut().find(|(_, observation)| is_it(observation)) else {
             return;
         };
-        if !observation.has_exited {
-            let at = observation.accepted_at.max(observation.troubled_at);
-            self.deaths.push(InstanceExit { base: format!("i{number}"), at, announced: false });
-        }
+        self.deaths.extend(observation.death(*number));
         observation.incarnation = None;
     }
 
@@ -331,6 +345,14 @@ impl State {
                 self.journal.push((chat_message(&plain(&message)), None));
             }
         }
+    }
+}
+
+impl Observation {
+    /// The end of its connections, unless it has gone by itself: it was silent from then on.
+    fn death(&self, number: usize) -> Option<InstanceExit> {
+        let at = self.accepted_at.max(self.troubled_at);
+        (!self.has_exited).then(|| InstanceExit { base: format!("i{number}"), at, announced: false })
     }
 }
 
