@@ -16,6 +16,9 @@ const FAULTS: Duration = Duration::from_secs(25);
 /// When in a round the rosters are checked.
 const CHECK: Duration = Duration::from_secs(40);
 
+/// The length of a short plan.
+const SHORT: Duration = Duration::from_secs(10);
+
 /// See the [module](self).
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -124,6 +127,23 @@ pub enum Action {
 impl Plan {
     /// The plan of a seed, of so many rounds of a minute.
     pub fn seeded(seed: u64, rounds: u32) -> Self {
+        Self::drawn(seed, rounds, 7000)
+    }
+
+    /// The plan of a seed, of a few seconds.
+    pub fn short(seed: u64) -> Self {
+        Self::drawn(seed, 1, 1500).until(SHORT)
+    }
+
+    /// The plan up to a moment.
+    pub fn until(mut self, end: Moment) -> Self {
+        self.end = end;
+        self.steps.retain(|step| step.at < end);
+        self.checks.retain(|at| *at < end);
+        self
+    }
+
+    fn drawn(seed: u64, rounds: u32, fault_pause_ms: u64) -> Self {
         let rng = &mut generator(seed, "plan", 0);
         let (instances, people) = (rng.random_range(2..=7), rng.random_range(3..=8));
         let (lease, grace) = (millis(rng, 3000, 6000), millis(rng, 3000, 6000));
@@ -140,7 +160,7 @@ impl Plan {
                 }
                 let fault = fault(kinds.pop().unwrap_or_default(), instances, lease, rng);
                 steps.push(Step { at, what: Happening::Fault(fault) });
-                at += millis(rng, 200, 7000);
+                at += millis(rng, 200, fault_pause_ms);
             }
             let mut at = began + millis(rng, 1000, 4000);
             while at < began + FAULTS {

@@ -1,5 +1,7 @@
 //! Rules that can be broken on purpose, to see that the checker reports each.
 
+use super::torture::checker::ViolationKind;
+
 /// A rule of the backplane's contract, broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
@@ -26,6 +28,18 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// What the checker reports when it is broken.
+    pub fn violation(self) -> ViolationKind {
+        match self {
+            Self::Once => ViolationKind::Doubled,
+            Self::NoSilentHole | Self::Order | Self::LostPosition => ViolationKind::SilentGap,
+            Self::Stored | Self::NewEpoch | Self::SameText => ViolationKind::Lost,
+            Self::EndedSession => ViolationKind::Roster,
+            Self::Reaped => ViolationKind::Ghost,
+            Self::LastHolder => ViolationKind::Refusal,
+        }
+    }
+
     /// All rules.
     pub const ALL: [Self; 10] = [
         Self::Once,

@@ -23,7 +23,7 @@ pub fn shrink(plan: &Plan, broken: Option<Rule>, kind: ViolationKind, limit: Dur
     };
     let first = outcome.violations.iter().find(|violation| violation.kind == kind).map(|violation| violation.at);
     if let Some(end) = first.map(|at| at + Duration::from_secs(20)).filter(|end| *end < best.end) {
-        attempt(cut(&best, end), &mut best, &mut outcome);
+        attempt(best.clone().until(end), &mut best, &mut outcome);
     }
     let mut size = best.steps.len().div_ceil(2).max(1);
     loop {
@@ -46,13 +46,4 @@ pub fn shrink(plan: &Plan, broken: Option<Rule>, kind: ViolationKind, limit: Dur
         }
         size = (size / 2).max(1);
     }
-}
-
-/// A plan that ends earlier.
-fn cut(plan: &Plan, end: Duration) -> Plan {
-    let mut plan = plan.clone();
-    plan.end = end;
-    plan.steps.retain(|step| step.at < end);
-    plan.checks.retain(|at| *at < end);
-    plan
 }
