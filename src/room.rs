@@ -35,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{
     fanout::Attention,
+    gap_detector::{GapDetector, Verdict},
     hub::JoinError,
     hub_state::Ending,
     machine::{Machine, ThisMachine},
