@@ -27,7 +27,7 @@ use crate::{
     redis::{ConnectError, Keys, MemoryMonitor, RedisConnector},
     room::{self, Room},
     server,
-    session::{self, MemorySessionStore, RedisSessionStore, Sessions, SignInGate},
+    session::{self, Bots, GuessGate, MemorySessionStore, RedisSessionStore, Sessions, SignInGate},
     settings::Settings,
     socket::{self, Sockets},
     web::{self, Retention, Web},
@@ -75,8 +75,8 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     let room = Room::open(backplane, room_options(&settings));
     let failed = room.failed();
     let memory = memory_monitor(&settings)?;
-    let gate = sign_in_gate(&settings, memory.clone())?;
-    let (router, sockets) = wire(&settings, room, store, gate);
+    let gates = gates(&settings, memory.clone())?;
+    let (router, sockets) = wire(&settings, room, store, gates);
     let closing = CancellationToken::new();
     if settings.telemetry.metrics.is_enabled() {
         metrics::observe(&sockets, memory);
@@ -140,7 +140,9 @@ fn engine(settings: &Settings) -> Result<Engine, RunError> {
         history_age: settings.history_age,
         name_hold: settings.name_hold,
         messages: settings.message_rate(),
+        bot_messages: settings.bot_message_rate(),
         lease: settings.lease,
+        edit_window: settings.edit_window,
     };
     match connector(settings)? {
         None => {
@@ -161,11 +163,13 @@ fn memory_monitor(settings: &Settings) -> Result<MemoryMonitor, ConnectError> {
     Ok(MemoryMonitor::watch(connector.client()?, &Keys::new(&settings.namespace)))
 }
 
-/// Limits sign-ins, over all instances if they share a Redis.
-fn sign_in_gate(settings: &Settings, memory: MemoryMonitor) -> Result<SignInGate, ConnectError> {
+/// Limits sign-ins and guesses of the operator's secrets, over all instances if they share a Redis.
+fn gates(settings: &Settings, memory: MemoryMonitor) -> Result<(SignInGate, GuessGate), ConnectError> {
     let rates = settings.sign_in_rates();
-    let Some(connector) = connector(settings)? else { return Ok(SignInGate::local(rates)) };
-    Ok(SignInGate::shared(rates, connector.client()?, &settings.namespace, memory))
+    let Some(connector) = connector(settings)? else { return Ok((SignInGate::local(rates), GuessGate::local())) };
+    let (client, namespace) = (connector.client()?, &settings.namespace);
+    let guesses = GuessGate::shared(client.clone(), namespace);
+    Ok((SignInGate::shared(rates, client, namespace, memory), guesses))
 }
 
 fn connector(settings: &Settings) -> Result<Option<RedisConnector>, ConnectError> {
@@ -176,12 +180,14 @@ fn wire(
     settings: &Settings,
     room: Room,
     store: Arc<dyn SessionStore>,
-    sign_in_gate: SignInGate,
+    (sign_in_gate, guess_gate): (SignInGate, GuessGate),
 ) -> (axum::Router, Sockets) {
     let site = settings.site_policy();
     let options = session::Options { idle: settings.session_idle, max: settings.session_max, secure: site.is_https() };
     let clock = room.clone();
+    let bots = settings.bots.clone().unwrap_or_default();
     let sessions = Sessions::new(store, options).with_clock(Arc::new(move || clock.now()));
+    let sessions = sessions.with_bots(bots, guess_gate.clone());
     let queue_memory = Arc::new(QueueMemory::new(memory_limit::available() / QUEUE_SHARE));
     let sockets = Sockets::new(
         room.clone(),
@@ -189,6 +195,7 @@ fn wire(
         site.clone(),
         socket::Options {
             messages: settings.message_rate(),
+            bot_messages: settings.bot_message_rate(),
             senders_per_address: settings.senders_per_address,
             connections_per_address: settings.connections_per_address,
             max_connections: settings.max_connections,
@@ -198,6 +205,7 @@ fn wire(
     let options = web::Options {
         sign_ins_per_minute: settings.sign_ins_per_minute,
         sign_in_gate,
+        guess_gate,
         reads_per_second: settings.reads_per_second,
         queue_memory: Arc::clone(&queue_memory),
         retention: retention(settings),
@@ -224,7 +232,12 @@ fn room_options(settings: &Settings) -> room::Options {
         lease: settings.lease,
         name_hold: settings.name_hold,
         history_age: settings.history_age,
-        limits: Limits { text_chars: TEXT_CHARS, messages_per_second: settings.messages_per_second },
+        bots: settings.bots.as_ref().map(Bots::names).unwrap_or_default(),
+        limits: Limits {
+            text_chars: TEXT_CHARS,
+            messages_per_second: settings.messages_per_second,
+            edit_ms: u64::try_from(settings.edit_window.as_millis()).unwrap_or(u64::MAX),
+        },
     }
 }
 

@@ -11,10 +11,14 @@
 //! * **Leases.** An incarnation lives while its counter grows. Observers, not clocks, declare it dead, with
 //!   [`reap`](Backplane::reap); its people are then released, and it can neither publish nor renew its lease again.
 //! * **Age.** Where [`RetentionPolicy::history_age`] is set, no read returns an older message, and heartbeats delete them.
-//! * **Deleted messages** keep their position: every read returns [`Row::Removed`](crate::protocol::Row) there.
+//! * **Changes.** An edit or a deletion, by the sender or the operator, is atomic, raises the presence version, and is
+//!   delivered as one [`Event::Moderated`]. From then on every read returns the present text, or
+//!   [`Row::Removed`](crate::protocol::Row) in the same position, and the old text is no longer stored. Only the session
+//!   that sent a message may [`change`](Backplane::change) it. A [`Snapshot`] has the changes that its reader missed.
 //! * **Moderation.** A [`ModerationAction`] is atomic, on record, raises the presence version, and is delivered as one
 //!   event; the rules it sets are part of every [`Snapshot`].
-//! * **Pace.** One person's messages, through all instances together, keep to [`RetentionPolicy::messages`] and slow mode.
+//! * **Pace.** One person's messages, through all instances together, keep to [`RetentionPolicy::messages`] and slow mode,
+//!   a program's to [`RetentionPolicy::bot_messages`].
 //! * **Claims.** A name belongs to one session at a time. An ended session cannot reclaim it: neither calls in flight, nor
 //!   an instance that is unaware of the end, and only renews and publishes for people whom it holds.
 //! * **Unknown is not failed.** [`Unavailable`] leaves the outcome unknown: repeat with the same nonce.
@@ -32,7 +36,10 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let name_hold = Duration::from_secs(900);
 //! let lease = Duration::from_secs(5);
-//! let policy = RetentionPolicy { history: 1000, history_age: None, name_hold, messages: Rate::UNLIMITED, lease };
+//! let (edit_window, messages) = (Duration::from_secs(900), Rate::UNLIMITED);
+//! let history = 1000;
+//! let policy =
+//!     RetentionPolicy { history, history_age: None, name_hold, messages, bot_messages: messages, lease, edit_window };
 //! let room = MemoryBackplane::new(policy);
 //! let mut events = room.subscribe();
 //! assert!(matches!(events.recv().await, Some(Event::Gap)), "earlier events may be missing");
@@ -46,6 +53,8 @@
 //!     person: sari,
 //!     nonce: "n1".parse()?,
 //!     text: Text::parse("halo")?,
+//!     alias: None,
+//!     reply_to: None,
 //!     trace: None,
 //! };
 //! let id = room.publish(post.clone()).await?;
@@ -57,6 +66,8 @@
 pub mod memory;
 pub mod redis;
 
+mod change;
+mod change_log;
 mod error;
 mod event;
 mod event_sender;
@@ -72,10 +83,12 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 pub use self::{
+    change::{CHANGE_BYTES, CHANGES_KEPT, Change, ChangeRequest, NewState},
+    change_log::ChangeLog,
     error::{HeartbeatError, PublishError, Unavailable},
     event::{Delta, Event, Member, Typing},
     identity::{IncarnationId, SessionTag},
-    log::{Cursor, Page, Post},
+    log::{Cursor, Page, Post, around},
     moderation::{
         ACTS_KEPT, ACTS_SHOWN, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord,
         REMOVED_AT_ONCE,
@@ -105,6 +118,10 @@ pub trait Backplane: Send + Sync + 'static {
     /// Appends a message and delivers it to every subscriber. For a nonce stored before, returns its first id.
     async fn publish(&self, post: Post) -> Result<Id, PublishError>;
 
+    /// Edits or deletes a message of the person's own, and delivers the change to every subscriber. Returns the message's
+    /// id; for a nonce stored before it changes nothing.
+    async fn change(&self, request: ChangeRequest) -> Result<Id, PublishError>;
+
     /// Renews the lease of an incarnation (the first heartbeat, `heartbeat_seq` = 1, creates it), adds and removes people
     /// whom it holds, and renews the claims of others whom it holds.
     async fn heartbeat(&self, heartbeat: Heartbeat) -> Result<HeartbeatReply, HeartbeatError>;
@@ -128,6 +145,9 @@ pub trait Backplane: Send + Sync + 'static {
     /// Claims a name for a session until it joins, for [`CLAIM`] at most. A person in the room keeps their name in any
     /// case.
     async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable>;
+
+    /// Returns what [`claim`](Self::claim) would return, and changes nothing.
+    async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable>;
 
     /// Publishes that a person types, or stopped. Ephemeral: may be lost.
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable>;
@@ -166,8 +186,12 @@ pub struct RetentionPolicy {
     pub name_hold: Duration,
     /// How often a person may send.
     pub messages: Rate,
+    /// How often a program may send; slow mode does not apply to it.
+    pub bot_messages: Rate,
     /// How long an incarnation may be silent before it is declared dead.
     pub lease: Duration,
+    /// How long after its time a message may be edited; zero: not at all.
+    pub edit_window: Duration,
 }
 
 impl RetentionPolicy {
@@ -176,6 +200,16 @@ impl RetentionPolicy {
     pub fn oldest_ms(self, now: Duration) -> Option<u64> {
         let age = self.history_age?;
         Some(u64::try_from(now.saturating_sub(age).as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// Returns how often the sender with this session may send.
+    pub fn messages_of(self, session: &SessionTag) -> Rate {
+        if session.is_bot() { self.bot_messages } else { self.messages }
+    }
+
+    /// Returns how long after its time a message may be edited, in milliseconds.
+    pub fn edit_window_ms(self) -> u64 {
+        u64::try_from(self.edit_window.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Returns how long the name of an ended session can only be taken by a new sign-in: longer than an instance is unaware

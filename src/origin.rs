@@ -43,6 +43,25 @@ impl SitePolicy {
         sites.all(|site| site == "same-origin" || site == "none") && self.allows_origin(headers, peer)
     }
 
+    /// Why [`allows_post`](Self::allows_post) refuses a POST, as far as its headers show it. For texts only: a program can
+    /// send what it likes.
+    pub fn refusal(&self, headers: &HeaderMap, peer: IpAddr) -> PostRefusal {
+        let origin = only(headers, header::ORIGIN.as_str()).ok().flatten().and_then(text);
+        let Some(opened) = origin.and_then(|origin| PublicUrl::from_str(origin).ok()) else {
+            return PostRefusal::OtherSite;
+        };
+        let mut sites = headers.get_all(FETCH_SITE).iter();
+        let is_foreign = sites.any(|site| site != "same-origin");
+        let is_requested =
+            self.host(headers, peer).and_then(|host| opened.scheme.with(&host).ok()).as_ref() == Some(&opened);
+        let is_own_page = !is_foreign && (is_requested || headers.contains_key(FETCH_SITE));
+        match &self.public_url {
+            Some(own) if is_own_page && opened != *own => PostRefusal::OtherAddress { opened, own: own.clone() },
+            None if is_own_page && !is_requested => PostRefusal::UnknownAddress { opened },
+            _ => PostRefusal::OtherSite,
+        }
+    }
+
     /// Whether a WebSocket may be opened: by the site's own pages and by programs, which send no `Origin`.
     pub fn allows_socket(&self, headers: &HeaderMap, peer: IpAddr) -> bool {
         self.allows_origin(headers, peer)
@@ -80,6 +99,25 @@ impl SitePolicy {
         }
         text(only(headers, header::HOST.as_str()).ok()??).map(str::to_owned)
     }
+}
+
+/// Why a POST is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PostRefusal {
+    /// Another site has sent it.
+    OtherSite,
+    /// The site's own page has sent it, but was opened at another address than the public URL.
+    OtherAddress {
+        /// The address that the browser has opened.
+        opened: PublicUrl,
+        /// The public URL.
+        own: PublicUrl,
+    },
+    /// The site's own page has sent it, and a proxy has changed `Host`: the public URL must be set.
+    UnknownAddress {
+        /// The address that the browser has opened.
+        opened: PublicUrl,
+    },
 }
 
 /// An origin: scheme, host and port.

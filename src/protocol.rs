@@ -8,7 +8,7 @@ mod rules;
 mod server;
 
 pub use client::{ClientFrame, Malformed, Nonce};
-pub use close::{Bye, CloseCode};
+pub use close::{Bye, CloseCode, SessionEnd};
 pub use id::{Id, InvalidId};
 pub use message::{Message, Row, Text, TextError};
 pub use rules::Rules;

@@ -89,7 +89,7 @@ impl Rate {
 }
 
 impl Pace {
-    /// Lets `cost` events happen at `now`, for a subject whose next event is due at `due`. Returns when the one after them
+    /// Admits `cost` events at `now`, for a subject whose next event is due at `due`. Returns when the one after them
     /// is due.
     ///
     /// # Errors
@@ -124,6 +124,11 @@ impl Limiter {
     pub fn take_many(&mut self, pace: Pace, cost: u64, now: Instant) -> Result<(), Duration> {
         self.due = pace.take(self.due, nanos(now), cost)?;
         Ok(())
+    }
+
+    /// Takes one event back.
+    pub fn refund(&mut self, pace: Pace) {
+        self.due = self.due.saturating_sub(pace.every);
     }
 
     /// Counts `cost` events that have happened already. Returns how long until another may, if that is not now.
@@ -177,6 +182,13 @@ impl<K: Hash + Eq + Clone> KeyedLimiter<K> {
     /// How long until they may.
     pub fn check(&self, key: &K, cost: u64, now: Instant) -> Result<(), Duration> {
         self.limiters.get(key).copied().unwrap_or_default().take_many(self.pace, cost, now)
+    }
+
+    /// Takes one event of `key` back.
+    pub fn refund(&mut self, key: &K) {
+        if let Some(limiter) = self.limiters.get_mut(key) {
+            limiter.refund(self.pace);
+        }
     }
 
     /// How many keys are remembered.

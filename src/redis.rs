@@ -4,6 +4,7 @@ mod connector;
 mod diagnosis;
 mod keys;
 mod memory_monitor;
+mod nodes;
 
 pub use connector::{ConnectError, Options, RedisConnector};
 pub use diagnosis::{Diagnosis, LastError, kind};

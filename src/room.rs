@@ -3,7 +3,7 @@
 //! One task, the `hub`, follows the backplane's events and passes encoded frames to the connections. Its decisions are made by
 //! plain state machines: `lease` (heartbeats, synchronisation, dead instances, draining), `gap_detector` (which event is
 //! next), `history_cache` (the newest messages), `roster` (people in the room), `local_members` (people of this instance),
-//! `moderation_state`, `typing`. Other modules use [`Room`] and [`Membership`].
+//! `typing`. Other modules use [`Room`] and [`Membership`].
 
 mod fanout;
 mod gap_detector;
@@ -14,7 +14,6 @@ mod lease;
 mod local_members;
 mod machine;
 mod membership;
-mod moderation_state;
 mod observed;
 mod recipient;
 mod roster;
@@ -72,7 +71,7 @@ const TYPING_AT_MOST: usize = 200;
 const COMMANDS_WAITING: usize = 1024;
 
 /// The room's settings.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// How long a person without a connection stays in the room.
     pub leave_grace: Duration,
@@ -82,6 +81,8 @@ pub struct Options {
     pub name_hold: Duration,
     /// The age at which messages expire.
     pub history_age: Option<Duration>,
+    /// The names of programs, which clients mark.
+    pub bots: Vec<String>,
     /// The limits that clients are told.
     pub limits: Limits,
 }
@@ -204,6 +205,14 @@ impl Room {
         bounded(self.backplane.claim(name_key, session)).await
     }
 
+    /// Returns what [`claim`](Self::claim) would return, and changes nothing.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply.
+    pub async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
+        bounded(self.backplane.check_claim(name_key, session)).await
+    }
+
     /// Ends a session's presence and claim on every instance; its sockets close with 4001.
     ///
     /// # Errors
@@ -230,7 +239,7 @@ impl Room {
 
     /// The rules in force.
     pub fn rules(&self) -> Rules {
-        self.state.view().moderation.rules.clone()
+        self.state.view().rules.clone()
     }
 
     /// The newest messages of a person, by their name as shown, oldest first: those in the cache.

@@ -35,7 +35,7 @@ pub struct Options {
     pub header_timeout: Duration,
     /// The largest head of a request in bytes, at least 8192.
     pub header_bytes: usize,
-    /// How long a client may take to read a response, and what is left of it when the connection ends, before the connection
+    /// How long a client may take to read a response, and its unread rest when the connection ends, before the connection
     /// is reset.
     pub write_timeout: Duration,
     /// How long requests may run after the shutdown began.

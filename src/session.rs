@@ -3,10 +3,13 @@
 //! tower-sessions carries the cookie and the record. This module adds lifetimes that sockets can extend, deadlines,
 //! two stores (Redis, or memory), and the distinction between a store that fails and a session that does not exist.
 
+mod bots;
 mod bounded;
+mod guess_gate;
 mod memory;
 mod person;
 mod redis;
+mod shared_rate;
 mod sign_in_gate;
 
 use std::{sync::Arc, time::Duration};
@@ -19,9 +22,11 @@ use tower_sessions::{
 };
 
 pub use self::{
+    bots::{Bot, Bots, BotsError, bearer},
     bounded::{Bounded, Clock},
+    guess_gate::{GuessDenied, GuessGate},
     memory::MemorySessionStore,
-    person::{NotSignedIn, SignedIn},
+    person::{Caller, NotSignedIn, SignedIn},
     redis::{RedisSessionStore, session_key_prefix},
     sign_in_gate::{SignInDenied, SignInGate, SignInRates},
 };
@@ -66,12 +71,15 @@ pub enum Alive {
 pub struct Sessions {
     store: Bounded,
     options: Options,
+    bots: Bots,
+    guesses: GuessGate,
 }
 
 impl Sessions {
     /// Sessions with their records in `store`.
     pub fn new(store: Arc<dyn SessionStore>, options: Options) -> Self {
-        Self { store: Bounded::new(store, options.idle, options.max), options }
+        let store = Bounded::new(store, options.idle, options.max);
+        Self { store, options, bots: Bots::default(), guesses: GuessGate::default() }
     }
 
     /// Expires records by another clock than this machine's: Redis' clock decides there, and an instance's may be wrong.
@@ -79,6 +87,23 @@ impl Sessions {
     pub fn with_clock(mut self, clock: Clock) -> Self {
         self.store.set_clock(clock);
         self
+    }
+
+    /// Adds programs, which have a token in place of a session; `guesses` counts wrong ones.
+    #[must_use]
+    pub fn with_bots(mut self, bots: Bots, guesses: GuessGate) -> Self {
+        (self.bots, self.guesses) = (bots, guesses);
+        self
+    }
+
+    /// The programs.
+    pub fn bots(&self) -> &Bots {
+        &self.bots
+    }
+
+    /// Counts wrong tokens.
+    pub fn guesses(&self) -> &GuessGate {
+        &self.guesses
     }
 
     /// Returns the layer that adds a [`Session`] to every request.

@@ -1,17 +1,19 @@
 //! Settings: from a flag, the environment, a file, or their default, in this order of precedence.
 //!
 //! [`Settings`] declares every setting with its names, its default and its help. An invalid value ends the start with
-//! one line that names the setting, the value and what is accepted.
+//! one line that names the setting, the value and the accepted values.
 #![allow(
     rustdoc::bare_urls,
     rustdoc::broken_intra_doc_links,
     reason = "the help texts of clap are doc comments: addresses are not links, and have brackets"
 )]
 
+mod bots;
 mod command;
 mod file;
 mod otel;
 mod sources;
+mod token_strength;
 mod value;
 
 pub mod descriptors;
@@ -28,7 +30,7 @@ use crate::{
     rate::Rate,
     redis::{self, ConnectError, RedisConnector},
     server,
-    session::SignInRates,
+    session::{Bots, SignInRates},
     telemetry::{self, Format},
 };
 pub use command::{Command, VERSION};
@@ -103,15 +105,20 @@ pub struct Settings {
     #[arg(default_value = "ruang", value_parser = value::namespace)]
     pub namespace: String,
 
-    /// Messages that a session may send per second, in the long run; 0 = unlimited
+    /// Messages that a person may send per second through all instances, in the long run; 0 = unlimited
     #[arg(long, env = "RUANG_MESSAGES_PER_SECOND", value_name = "N", help_heading = LIMITS)]
     #[arg(default_value = "5", value_parser = value::count::<u32>(0, 100_000))]
     pub messages_per_second: u32,
-    /// Messages that a session may send at once; 0 = unlimited, also per second
+    /// Messages that a person may send at once; 0 = unlimited, also per second
     #[arg(long, env = "RUANG_MESSAGES_BURST", value_name = "N", help_heading = LIMITS)]
     #[arg(default_value = "10", value_parser = value::count::<u32>(0, 100_000))]
     pub messages_burst: u32,
-    /// Sign-ins per minute from one address (IPv6: one /64, and ten times as many from a /48); 0 = unlimited
+    /// Messages that a program of RUANG_BOTS_FILE may send per second, in the long run; 0 = unlimited
+    #[arg(long, env = "RUANG_BOT_MESSAGES_PER_SECOND", value_name = "N", help_heading = LIMITS)]
+    #[arg(default_value = "5", value_parser = value::count::<u32>(0, 100_000))]
+    pub bot_messages_per_second: u32,
+    /// Sign-ins per minute from one address (IPv6: one /64, and ten times as many from a /48), over all instances; 0 =
+    /// unlimited
     #[arg(long, env = "RUANG_SIGN_INS_PER_MINUTE", value_name = "N", help_heading = LIMITS)]
     #[arg(default_value = "30", value_parser = value::count::<u32>(0, 100_000))]
     pub sign_ins_per_minute: u32,
@@ -119,16 +126,17 @@ pub struct Settings {
     #[arg(long, env = "RUANG_SIGN_INS_PER_MINUTE_TOTAL", value_name = "N", help_heading = LIMITS)]
     #[arg(default_value = "30000", value_parser = value::count::<u32>(0, 10_000_000))]
     pub sign_ins_per_minute_total: u32,
-    /// The messages of so many sessions may come from one address (IPv6: one /64); 0 = unlimited
+    /// Messages from one address (IPv6: one /64) through this instance: as many as this number of people may send; 0 =
+    /// unlimited
     #[arg(long, env = "RUANG_SENDERS_PER_ADDRESS", value_name = "N", help_heading = LIMITS)]
     #[arg(default_value = "10", value_parser = value::count::<u32>(0, 1_000_000))]
     pub senders_per_address: u32,
-    /// Pages of 50 entries (history, people, the room) that a session may read per second; an address may read
-    /// fifty times as many; 0 = unlimited
+    /// Pages of 50 entries (history, people, the room) that a session may read from this instance per second; an
+    /// address may read fifty times as many; 0 = unlimited
     #[arg(long, env = "RUANG_READS_PER_SECOND", value_name = "N", help_heading = LIMITS)]
     #[arg(default_value = "10", value_parser = value::count::<u32>(0, 100_000))]
     pub reads_per_second: u32,
-    /// Open sockets from one address (IPv6: one /64); 0 = unlimited
+    /// Open sockets of one address (IPv6: one /64) on this instance; 0 = unlimited
     #[arg(long, env = "RUANG_CONNECTIONS_PER_ADDRESS", value_name = "N", help_heading = LIMITS)]
     #[arg(default_value = "1000", value_parser = value::count::<u32>(0, 1_000_000))]
     pub connections_per_address: u32,
@@ -141,6 +149,10 @@ pub struct Settings {
     #[arg(long, env = "RUANG_HISTORY_AGE", value_name = "DURATION", help_heading = ROOM)]
     #[arg(value_parser = value::duration(1, 3660 * DAY))]
     pub history_age: Option<Duration>,
+    /// How long people may correct a message of theirs; 0 = not at all
+    #[arg(long, env = "RUANG_EDIT_WINDOW", value_name = "DURATION", help_heading = ROOM)]
+    #[arg(default_value = "15m", value_parser = value::duration(0, 3660 * DAY))]
+    pub edit_window: Duration,
     /// How long people may be disconnected (a reload, a tunnel) before the others see them leave
     #[arg(long, env = "RUANG_LEAVE_GRACE", value_name = "DURATION", help_heading = ROOM)]
     #[arg(default_value = "5s", value_parser = value::duration(0, 600))]
@@ -167,6 +179,10 @@ pub struct Settings {
     #[arg(long = "operator-token-file", env = "RUANG_OPERATOR_TOKEN_FILE", value_name = "FILE", help_heading = SESSIONS)]
     #[arg(value_parser = value::token_file)]
     pub operator_token: Option<Secret>,
+    /// A file with the programs that may speak in the room: lines of name:token. If not set, there are none
+    #[arg(long = "bots-file", env = "RUANG_BOTS_FILE", value_name = "FILE", help_heading = SESSIONS)]
+    #[arg(value_parser = bots::bots_file)]
+    pub bots: Option<Bots>,
 
     /// Where to serve metrics (Prometheus' text format); not for the public. If not set, they are not served
     #[arg(long, env = METRICS_LISTEN, value_name = "ADDRESS:PORT", help_heading = TELEMETRY)]
@@ -176,7 +192,7 @@ pub struct Settings {
     #[arg(long, env = "RUANG_LOG_FORMAT", value_name = "FORMAT", help_heading = TELEMETRY)]
     #[arg(default_value = "text", value_parser = value::log_format)]
     log_format: Format,
-    /// What is logged: a level (error, warn, info, debug, trace), or levels by module like info,ruang::socket=debug
+    /// The log's filter: a level (error, warn, info, debug, trace), or levels by module like info,ruang::socket=debug
     #[arg(long = "rust-log", env = "RUST_LOG", value_name = "FILTER", help_heading = TELEMETRY)]
     #[arg(default_value = "info", value_parser = value::log_filter)]
     log_filter: String,
@@ -188,7 +204,7 @@ pub struct Settings {
 /// The result of reading all settings.
 #[derive(Debug)]
 pub struct Loaded {
-    /// What the program is asked to do.
+    /// The command to run.
     pub command: Command,
     /// The settings.
     pub settings: Settings,
@@ -220,7 +236,7 @@ pub enum SettingsError {
         setting: String,
         /// The value, quoted; redacted if it is a secret.
         value: String,
-        /// What is accepted.
+        /// The accepted values.
         expected: String,
     },
 }
@@ -263,6 +279,12 @@ impl Settings {
     /// The limit of messages per session.
     pub fn message_rate(&self) -> Rate {
         Rate { per_second: f64::from(self.messages_per_second), burst: f64::from(self.messages_burst) }
+    }
+
+    /// The limit of messages per program: two seconds' worth may be sent at once.
+    pub fn bot_message_rate(&self) -> Rate {
+        let per_second = f64::from(self.bot_messages_per_second);
+        Rate { per_second, burst: per_second * 2.0 }
     }
 
     /// The limits of sign-ins: a minute's worth may happen at once.

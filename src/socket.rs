@@ -1,5 +1,6 @@
 //! WebSockets: the upgrade, the limits, and the life of one connection.
 
+mod address_warnings;
 mod connection;
 mod connection_limit;
 mod frame_reader;
@@ -26,6 +27,8 @@ const STANDSTILL: Duration = Duration::from_secs(1);
 pub struct Options {
     /// Messages of one session, all its sockets together.
     pub messages: Rate,
+    /// Messages of one program, all its sockets together.
+    pub bot_messages: Rate,
     /// How many sessions' messages one address may send, all its sessions together; 0 = unlimited.
     pub senders_per_address: u32,
     /// Open sockets of one address; 0 = unlimited.
@@ -48,7 +51,9 @@ struct SocketContext {
     connection_limit: Arc<ConnectionLimit>,
     queue_memory: Arc<QueueMemory>,
     message_limits: MessageLimits,
+    bot_message_limits: MessageLimits,
     inbound_pace: InboundPace,
+    bot_inbound_pace: InboundPace,
     connections: TaskTracker,
     draining: CancellationToken,
 }
@@ -56,16 +61,19 @@ struct SocketContext {
 impl Sockets {
     /// No sockets yet.
     pub fn new(room: Room, sessions: Sessions, site: SitePolicy, options: Options) -> Self {
-        let Options { messages, senders_per_address, connections_per_address, max_connections, queue_memory } = options;
+        let Options { messages, bot_messages, senders_per_address, max_connections, queue_memory, .. } = options;
         Self(Arc::new(SocketContext {
             room,
             sessions,
             site,
             max_connections,
-            connection_limit: Arc::new(ConnectionLimit::new(connections_per_address)),
+            connection_limit: Arc::new(ConnectionLimit::new(options.connections_per_address)),
             queue_memory,
             message_limits: MessageLimits::new(messages, senders_per_address, max_connections),
+            // Programs have tokens: their number is known, and many may be behind one address.
+            bot_message_limits: MessageLimits::new(bot_messages, 0, max_connections),
             inbound_pace: InboundPace::of(messages),
+            bot_inbound_pace: InboundPace::of(bot_messages),
             connections: TaskTracker::new(),
             draining: CancellationToken::new(),
         }))
@@ -74,9 +82,12 @@ impl Sockets {
     /// Returns the gauges of this instance, those of its room included.
     pub fn stats(&self) -> InstanceStats {
         let context = &self.0;
+        let counts = context.connection_limit.counts();
         InstanceStats {
             connections: context.connections.len(),
             connections_limit: context.max_connections,
+            connections_of_one_address: counts.largest,
+            connections_of_proxies: counts.of_proxies,
             waiting_bytes: context.queue_memory.waiting(),
             draining: context.draining.is_cancelled(),
             ..context.room.stats()

@@ -3,9 +3,11 @@
 mod access_log;
 mod assets;
 mod avatar;
+mod bots;
 mod chat;
 mod compression;
 mod error;
+mod form_cookie;
 mod gzip;
 mod headers;
 mod health;
@@ -36,26 +38,31 @@ use axum::{
     extract::FromRef,
     http::{HeaderMap, StatusCode},
     middleware,
+    response::Response,
     routing::{get, post},
 };
 use parking_lot::Mutex;
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
 
 pub use self::privacy::Retention;
-use self::{chat::Timelines, history::HistoryPages, operator::OperatorAuth, reads::ReadLimits};
+use self::{
+    bots::BotDoor, chat::Timelines, history::HistoryPages, locale::Locale, operator::OperatorAuth, reads::ReadLimits,
+};
 use crate::{
     address::limit_key,
-    origin::SitePolicy,
+    origin::{PostRefusal, SitePolicy},
     protocol::FRAME_BYTES,
     queue_memory::QueueMemory,
     rate::{KeyedLimiter, Rate},
     room::Room,
-    session::{Sessions, SignInGate},
+    session::{GuessGate, Sessions, SignInGate},
     settings::Secret,
 };
 
 /// How long a handler may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often the log says that the site is opened at an address that is not its own.
+const ADDRESS_WARNINGS: Rate = Rate { per_second: 1.0 / 60.0, burst: 1.0 };
 /// The capacity of limiters by address.
 const ADDRESSES: usize = 10_000;
 
@@ -66,6 +73,8 @@ pub struct Options {
     pub sign_ins_per_minute: u32,
     /// The limits of sign-ins over all instances.
     pub sign_in_gate: SignInGate,
+    /// The limits of guesses of the operator's secrets.
+    pub guess_gate: GuessGate,
     /// Pages of 50 entries that a session may read per second; 0 = unlimited.
     pub reads_per_second: u32,
     /// The bytes that wait for slow clients.
@@ -89,6 +98,7 @@ impl Default for Options {
         Self {
             sign_ins_per_minute: 30,
             sign_in_gate: SignInGate::default(),
+            guess_gate: GuessGate::default(),
             reads_per_second: 10,
             queue_memory: Arc::new(QueueMemory::new(64 * 1024 * 1024)),
             retention,
@@ -105,7 +115,9 @@ pub struct Web {
     site: Arc<SitePolicy>,
     sign_ins: Arc<Mutex<KeyedLimiter<IpAddr>>>,
     page_errors: Arc<Mutex<KeyedLimiter<IpAddr>>>,
+    address_warnings: Arc<Mutex<KeyedLimiter<()>>>,
     sign_in_gate: SignInGate,
+    guess_gate: GuessGate,
     reads: Arc<ReadLimits>,
     history_pages: Arc<HistoryPages>,
     timelines: Arc<Timelines>,
@@ -120,9 +132,10 @@ impl Web {
         let per_minute = f64::from(options.sign_ins_per_minute);
         let rate = Rate { per_second: per_minute / 60.0, burst: per_minute };
         let sign_ins = Arc::new(Mutex::new(KeyedLimiter::new(rate, ADDRESSES)));
+        let address_warnings = Arc::new(Mutex::new(KeyedLimiter::new(ADDRESS_WARNINGS, 1)));
         let page_errors = Arc::new(Mutex::new(KeyedLimiter::new(page_error::RATE, ADDRESSES)));
         let operator = options.operator_token.map(|token| Arc::new(OperatorAuth::new(token, site.is_https())));
-        let Options { sign_in_gate, retention, queue_memory, .. } = options;
+        let Options { sign_in_gate, guess_gate, retention, queue_memory, .. } = options;
         chat::prepare();
         Self {
             room,
@@ -130,7 +143,9 @@ impl Web {
             site: Arc::new(site),
             sign_ins,
             page_errors,
+            address_warnings,
             sign_in_gate,
+            guess_gate,
             reads: Arc::new(ReadLimits::new(options.reads_per_second)),
             history_pages: Arc::new(history::pages()),
             timelines: Arc::new(chat::timelines()),
@@ -145,7 +160,27 @@ impl Web {
         self.page_errors.lock().take(self.limit_key(peer, headers), now).is_ok()
     }
 
-    /// Counts a sign-in of a person or the operator.
+    /// Answers a POST that the site's policy refuses. If the site's own page has sent it, the log says which setting helps.
+    fn refuse_post(&self, locale: Locale, headers: &HeaderMap, peer: IpAddr) -> Response {
+        let refusal = self.site.refusal(headers, peer);
+        if refusal != PostRefusal::OtherSite && self.address_warnings.lock().take((), Instant::now()).is_ok() {
+            match &refusal {
+                PostRefusal::OtherSite => {}
+                PostRefusal::OtherAddress { opened, own } => tracing::warn!(
+                    %opened, public_url = %own,
+                    "sign-in refused: the page was opened at another address than RUANG_PUBLIC_URL. Redirect that address, or \
+                     set RUANG_PUBLIC_URL to the one that people use"
+                ),
+                PostRefusal::UnknownAddress { opened } => tracing::warn!(
+                    %opened,
+                    "sign-in refused: a proxy changes the Host header. Set RUANG_PUBLIC_URL to the address that people use"
+                ),
+            }
+        }
+        error::refused_post(locale, &refusal)
+    }
+
+    /// Counts a sign-in.
     ///
     /// # Errors
     /// How long the client has to wait.
@@ -178,7 +213,7 @@ pub fn router(web: Web) -> Router {
         .route("/", get(sign_in::form).post(sign_in::submit))
         .route("/chat", get(chat::show))
         .route("/privacy", get(privacy::show))
-        .route("/api/messages", get(history::list))
+        .route("/api/messages", get(history::list).post(bots::submit))
         .route("/api/members", get(members::list))
         .merge(operator)
         .route_layer(middleware::from_fn_with_state(web.clone(), reads::limit));
@@ -196,6 +231,7 @@ pub fn layers(router: Router, sessions: &Sessions, site: &SitePolicy, queue_memo
     // The last is the outermost.
     router
         .fallback(error::not_found)
+        .layer(middleware::from_fn_with_state(BotDoor::new(sessions.clone(), site.clone()), bots::authenticate))
         .layer(sessions.layer())
         .layer(middleware::map_response(error::session_unsaved))
         .layer(RequestBodyLimitLayer::new(FRAME_BYTES))

@@ -1,4 +1,4 @@
-//! RFC 6455 for a server, without any I/O: the handshake, frames out, and a strict decoder of what comes in.
+//! RFC 6455 for a server, without any I/O: the handshake, an encoder of frames, and a strict decoder.
 //!
 //! Why not a library: a server's frames are not masked, so one message is the same bytes for every client and can be
 //! written to each as it is; and a decoder that keeps nothing while its client is silent costs no memory for it.

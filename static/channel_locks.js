@@ -1,4 +1,4 @@
-// What the page needs of Web Locks, for pages over http, where browsers have none: tabs ask each other over a channel.
+// The part of Web Locks that the page needs, for pages over http, where browsers have none: tabs ask each other over a channel.
 
 const ANSWER_MS = 250;
 
@@ -7,7 +7,7 @@ export class ChannelLocks {
   #channel;
   #delay;
   #held = new Set();
-  /** Requests of this tab that wait for an answer: the name, and what to call if another tab holds it. */
+  /** Requests of this tab that wait for an answer: the name, and the callback if another tab holds it. */
   #asking = new Map();
   /** Whether a tab can lose what it holds without noticing. */
   canLose = true;

@@ -23,7 +23,7 @@ const WAKE_MS = 8_000;
 
 const SESSION_ENDED = 4001;
 const RESTART = 1012;
-/** The server found a fault in what this page sent, or speaks a later protocol: the current page may do better. */
+/** The server refused a frame of this page, or speaks a later protocol: the current page may do better. */
 const FAULT_CODES = new Set([1002, 1003, 1007, 1008, 1009]);
 /** A reason is shown from this failure on: the first may be chance. */
 const FAILURES_TO_EXPLAIN = 2;
@@ -37,7 +37,7 @@ const CLOCK = {
 /**
  * Calls `onState` with { state }: "connecting", "online", "waiting" (with `until`; with a `reason` where one is known: "gateway",
  * "blocked", "crowded", "closed" or "unsubscribed"; `expected` where the instance announced a restart) or "ended" (the
- * session is over; `why` is "ended" or "expired"). Calls `onFrame` with each frame that is not its own; for a welcome also with the join that it
+ * session is over; `why` is "ended", or the cause that the server gives: "expired", "banned" or "name_lost"). Calls `onFrame` with each frame that is not its own; for a welcome also with the join that it
  * answers, { since }, or null. `openSocket` creates a WebSocket. `probe` asks over HTTP whether the server is there:
  * { isUp, reason, retryAfterMs }; `explain` why it refused a socket: { signedOut, reason, retryAfterMs }. `getSince`
  * returns the id to join from, `isHidden` whether the browser may slow down the page's timers.
@@ -53,8 +53,10 @@ export class Connection {
   #joins = [];
   #lastJoin = null;
   #retryAfterMs = 0;
+  /** Why the session has ended, as the server says. */
+  #cause = null;
   #isUnsubscribed = false;
-  /** The server gathers frames for a page that nobody looks at. */
+  /** The server batches frames for a hidden page. */
   #takesAttention = false;
   #hasEnded = false;
   /** The first socket needs no probe: the page itself has just been loaded. */
@@ -214,9 +216,14 @@ export class Connection {
     this.#stopTimer("check");
     if (frame.type === "welcome") return this.#handleWelcome(frame);
     if (frame.type === "pong") return this.#handlePong(frame.head);
-    if (frame.type === "bye") this.#retryAfterMs = frame.retry_after_ms ?? 0;
+    if (frame.type === "bye") this.#handleBye(frame);
     else if (frame.type === "error" && frame.nonce === undefined && this.#joins.length > 0) this.#joinLater(frame);
     else this.#use.onFrame(frame);
+  }
+
+  #handleBye({ cause = null, retry_after_ms: ms = 0 }) {
+    this.#cause = cause;
+    this.#retryAfterMs = ms;
   }
 
   #handleWelcome(frame) {
@@ -288,7 +295,7 @@ export class Connection {
 
   #handleClose(code) {
     this.#forget();
-    if (code === SESSION_ENDED) return this.#end("ended");
+    if (code === SESSION_ENDED) return this.#end(this.#cause ?? "ended");
     if (FAULT_CODES.has(code) || code >= 4000) return this.#handleFailure("closed", this.#retryAfterMs);
     if (this.#isOpen) return this.#wait({ retryAfterMs: this.#retryAfterMs, expected: code === RESTART });
     // A browser does not reveal the status with which an upgrade was refused.

@@ -289,6 +289,7 @@ const connection = new Connection({
   onFrame: (frame, request) => {
     if (frame.type !== "welcome") return conversation.handleFrame(frame);
     const lastId = timeline.since;
+    people.bots = frame.bots ?? [];
     scroll.preserve(() => conversation.handleFrame(frame, request));
     if (request && Date.now() - lostAt > AWAY_MS) markMissed(lastId, frame);
     lostAt = Infinity;

@@ -12,11 +12,19 @@ export function createMessage(message, { you, texts, hues }) {
   const { id, nonce, at, from, removed } = message;
   fillAvatar(element.querySelector(".avatar"), from, hues.of(from));
   element.querySelector(".from").textContent = from;
+  element.querySelector(".by").append(...createMarks(message, texts));
   element.classList.toggle("own", from === you);
   element.classList.toggle("removed", removed === true);
   Object.assign(element.dataset, { id, ...(nonce && { nonce }), ...(at && { at }) });
   enhance(element, message, { you, texts });
   return element;
+}
+
+/** Creates what follows the name of a program: a mark, and the second name that it gave itself. */
+function createMarks({ bot, as: alias }, texts) {
+  const marks = bot ? [createElement("span", "bot", texts.bot)] : [];
+  if (alias) marks.push(doNotTranslate(createElement("bdi", "alias", alias)));
+  return marks;
 }
 
 /** Creates the element of a message that is not yet sent: no time, no id. */
@@ -37,6 +45,8 @@ export function adoptMessage(element, { you, texts, hues }) {
   const { id, nonce, at } = element.dataset;
   const text = element.querySelector(".text").textContent;
   const message = { id, nonce, at: Number(at), from: element.querySelector(".from").textContent, text };
+  const alias = element.querySelector(".alias")?.textContent;
+  if (element.querySelector(".bot")) Object.assign(message, { bot: true }, alias && { as: alias });
   hues.adopt(message.from, Number(element.querySelector(".avatar").dataset.hue));
   if (element.classList.contains("removed")) Object.assign(message, { removed: true, text: "" });
   enhance(element, message, { you, texts });

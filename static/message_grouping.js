@@ -7,7 +7,7 @@ const MINUTE_MS = 60 * 1000;
 /** Returns whether a message continues the group of the one before it. */
 export function continuesGroup(before, message) {
   if (!before || !message.from) return false;
-  return before.from === message.from && message.at - before.at < MAX_PAUSE_MS;
+  return before.from === message.from && before.as === message.as && message.at - before.at < MAX_PAUSE_MS;
 }
 
 /** Returns whether a message shows its time only with the next one of its group: both are of the same minute. */

@@ -14,6 +14,7 @@ export class PeopleView {
   #mutes;
   #hues;
   #names = null;
+  #bots = new Set();
 
   constructor({ document, you, texts, mutes, hues }) {
     const part = (id) => document.getElementById(id);
@@ -33,6 +34,11 @@ export class PeopleView {
     part("clear-search").addEventListener("click", () => this.#clearSearch());
     // A tap on a row shows its action.
     this.#parts.list.addEventListener("click", ({ target }) => this.#open(target.closest("li")));
+  }
+
+  /** The names of programs, which have a mark. */
+  set bots(names) {
+    this.#bots = new Set(names);
   }
 
   show(presence) {
@@ -78,6 +84,7 @@ export class PeopleView {
   #createItem(name) {
     const label = doNotTranslate(createElement("bdi", "", name));
     const item = createElement("li", "", createAvatar(name, this.#hues.of(name)), label);
+    if (this.#bots.has(name)) item.append(createElement("span", "bot", this.#texts.bot));
     if (name === this.#you) item.append(createElement("span", "quiet", this.#texts.you));
     else item.append(this.#createMuteButton(name));
     item.classList.toggle("you", name === this.#you);

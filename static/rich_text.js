@@ -1,4 +1,4 @@
-// Finds links and mentions in what people write. Returns plain data and does not touch the DOM. Every function reads a
+// Finds links and mentions in people's texts. Returns plain data and does not touch the DOM. Every function reads a
 // text a fixed number of times: none may backtrack, since a text that is slow to show would freeze every reader.
 
 import { splitGraphemes } from "./graphemes.js";

@@ -1,23 +1,25 @@
 // Joins a ruang room, sends one line, prints messages until interrupted, signs out: node client.mjs https://chat.example.org NAME [TEXT]
+// A program of the room has its token in RUANG_TOKEN instead of signing in: its NAME here is ignored.
 // Nothing to install: it builds the WebSocket on Node's own HTTP client.
 import { randomBytes } from "node:crypto";
 import http from "node:http";
 import https from "node:https";
 
 const [base, name, ...words] = process.argv.slice(2);
-const { status, headers } = await fetch(`${base}/`, {
-  method: "POST",
-  body: new URLSearchParams({ username: name }),
-  redirect: "manual",
-});
-if (status !== 303) throw new Error(`cannot sign in: ${status}`);
-const cookie = headers.getSetCookie()[0].split(";")[0];
+const token = process.env.RUANG_TOKEN;
+const signIn = async () => {
+  const form = new URLSearchParams({ username: name });
+  const { status, headers } = await fetch(`${base}/`, { method: "POST", body: form, redirect: "manual" });
+  if (status !== 303) throw new Error(`cannot sign in: ${status}`);
+  return { cookie: headers.getSetCookie()[0].split(";")[0] };
+};
+const auth = token ? { authorization: `Bearer ${token}` } : await signIn();
 const signOut = async () => {
-  await fetch(`${base}/logout`, { method: "POST", headers: { cookie }, redirect: "manual" });
+  if (!token) await fetch(`${base}/logout`, { method: "POST", headers: auth, redirect: "manual" });
   process.exit();
 };
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, signOut);
-const upgrade = { cookie, connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": 13, "sec-websocket-key": randomBytes(16).toString("base64") };
+const upgrade = { ...auth, connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": 13, "sec-websocket-key": randomBytes(16).toString("base64") };
 
 (base.startsWith("https:") ? https : http).get(`${base}/ws`, { headers: upgrade }).on("upgrade", (_, socket, first) => {
   const send = (text, opcode = 1) => {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A complete client of a ruang room: complete.py https://chat.example.org NAME
+"""A complete client of a ruang room: complete.py https://chat.example.org NAME (a program of the room: its token in RUANG_TOKEN, any NAME)
 
 Sends each line of standard input as a message, exactly once, over reconnects; prints messages, joins, leaves and gaps; signs out at the
 end of the input, once everything is sent, or when interrupted. Python 3.9 or later, nothing to install. docs/protocol.md explains why.
@@ -18,7 +18,8 @@ class Client:
         self.ping, self.answer = options.ping, options.answer  # seconds
         self.tls = ssl.create_default_context() if self.url.scheme == "https" else None
         self.port = self.url.port or (443 if self.tls else 80)
-        self.cookie = self.since = self.you = self.writer = None
+        self.since = self.you = self.writer = None
+        self.auth = {"Authorization": "Bearer " + os.environ["RUANG_TOKEN"]} if os.environ.get("RUANG_TOKEN") else {}
         self.outbox = []  # {"nonce", "text", "first": when it was first sent, "acked"}, oldest first
         self.in_flight, self.input_ended, self.bound = None, False, BOUND
         self.reset()
@@ -32,27 +33,26 @@ class Client:
     async def request(self, path, form):  # posts a form; returns the status and the headers, or None and {} without an answer
         def post():
             kind = functools.partial(http.client.HTTPSConnection, context=self.tls) if self.tls else http.client.HTTPConnection
-            headers = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": self.cookie or ""}
+            headers = {"Content-Type": "application/x-www-form-urlencoded", **self.auth}
             with contextlib.closing(kind(self.url.hostname, self.port, timeout=self.answer)) as connection:
                 connection.request("POST", path, urllib.parse.urlencode(form), headers)
                 response = connection.getresponse()
                 return response.status, response.headers
-        try: return await asyncio.to_thread(post)
-        except (OSError, http.client.HTTPException): return None, {}
+        with contextlib.suppress(OSError, http.client.HTTPException): return await asyncio.to_thread(post)
+        return None, {}
 
     async def sign_in(self):
-        while (answer := await self.request("/", {"username": self.name}))[0] != 303:
+        while not self.auth and (answer := await self.request("/", {"username": self.name}))[0] != 303:
             status, headers = answer
             if status and status < 500 and status not in (408, 429): sys.exit(f"cannot sign in: {status}")
             await self.back_off(float(headers.get("Retry-After", 0)), MOST if status else MOST_WITHOUT_ANSWER)
-        self.cookie = answer[1]["Set-Cookie"].split(";")[0]
+        self.auth = self.auth or {"Cookie": answer[1]["Set-Cookie"].split(";")[0]}
     async def sign_out(self):
         until = time.monotonic() + 60
         while (await self.request("/logout", {}))[0] != 303 and time.monotonic() < until: await asyncio.sleep(0.5)
     async def back_off(self, least, most=MOST):  # waits at random, so that the clients of a stopped instance do not all come back at once
-        self.bound = min(self.bound, most)
-        await asyncio.sleep(least + random.uniform(0, self.bound))
-        self.bound *= 2
+        await asyncio.sleep(least + random.uniform(0, min(self.bound, most)))
+        self.bound = min(self.bound, most) * 2
 
     async def run(self):
         await self.sign_in()
@@ -69,7 +69,7 @@ class Client:
     async def connection(self):  # runs one connection; returns the code of its close frame
         reader, writer = await asyncio.wait_for(asyncio.open_connection(self.url.hostname, self.port, ssl=self.tls), self.answer)
         self.writer, key = writer, base64.b64encode(os.urandom(16)).decode()
-        writer.write((f"GET /ws HTTP/1.1\r\nHost: {self.url.netloc}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nCookie: {self.cookie}\r\n"
+        writer.write((f"GET /ws HTTP/1.1\r\nHost: {self.url.netloc}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{': '.join(*self.auth.items())}\r\n"
                       f"Sec-WebSocket-Protocol: ruang.v1\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n").encode())
         head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), self.answer)).decode("latin-1").lower()
         status = int(head.split(" ")[1])
@@ -194,6 +194,6 @@ async def main():
     while not (finished.is_set() or running.done() or (client.input_ended and client.joined and not client.outbox)): await asyncio.sleep(0.05)
     if running.done(): return running.result()
     running.cancel()
-    if client.cookie: await client.sign_out()
+    if "Cookie" in client.auth: await client.sign_out()
 
 asyncio.run(main())

@@ -6,7 +6,7 @@ use ruang::protocol::{ClientFrame, Id, Nonce, TEXT_CHARS, Text};
 
 fuzz_target!(|input: &str| {
     let nonce = match ClientFrame::parse(input) {
-        Ok(ClientFrame::Message { nonce, text }) => {
+        Ok(ClientFrame::Message { nonce, text, .. }) => {
             check_text(&text);
             Some(nonce)
         }

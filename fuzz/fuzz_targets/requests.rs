@@ -63,7 +63,7 @@ fn request(input: &[u8]) -> Option<Request<Body>> {
 fn site() -> Router {
     let name_hold = Duration::from_secs(60);
     let lease = Duration::from_secs(5);
-    let keeping = RetentionPolicy { history: 100, history_age: None, name_hold, messages: Rate::UNLIMITED, lease };
+    let keeping = RetentionPolicy { history: 100, history_age: None, name_hold, messages: Rate::UNLIMITED, bot_messages: Rate::UNLIMITED, lease };
     let options = room::Options {
         leave_grace: Duration::from_secs(5),
         lease,

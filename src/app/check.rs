@@ -113,7 +113,7 @@ async fn try_rights(connector: &RedisConnector, client: &Client, namespace: &str
     Ok(subscriber.quit().await?)
 }
 
-/// What the operator should improve, from the output of `INFO`.
+/// Returns hints for the operator, from the output of `INFO`.
 fn advice(info: &str) -> Vec<&'static str> {
     let has = |name: &str, value: &str| field(info, name) == Some(value);
     let number = |name: &str| field(info, name).and_then(|value| value.parse::<u64>().ok()).unwrap_or(0);

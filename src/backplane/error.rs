@@ -7,7 +7,7 @@ use std::time::Duration;
 #[error("the backplane does not reply")]
 pub struct Unavailable;
 
-/// Why a message was not stored.
+/// Why a message or a change was not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PublishError {
     /// The incarnation does not hold the person, or was declared dead.
@@ -16,9 +16,18 @@ pub enum PublishError {
     /// The name belongs to another session.
     #[error("the name belongs to another session")]
     Ended,
-    /// The nonce was used for another text.
-    #[error("the nonce was used for another text")]
+    /// The nonce was used for something else.
+    #[error("the nonce was used for something else")]
     BadNonce,
+    /// The message is another session's.
+    #[error("the message is another session's")]
+    NotYours,
+    /// The message is too old to be edited.
+    #[error("the message is too old to be edited")]
+    TooLate,
+    /// The message is deleted, or no longer stored.
+    #[error("the message is deleted, or no longer stored")]
+    Gone,
     /// The person sends too often; carries the time until they may send again.
     #[error("too many messages")]
     Limited(Duration),
@@ -34,6 +43,9 @@ impl PublishError {
             Self::Fenced => "fenced",
             Self::Ended => "ended",
             Self::BadNonce => "bad_nonce",
+            Self::NotYours => "not_yours",
+            Self::TooLate => "too_late",
+            Self::Gone => "gone",
             Self::Limited(_) => "limited",
             Self::Unavailable(_) => "unavailable",
         }

@@ -50,12 +50,14 @@ pub enum Event {
         /// The person, if they were in the room.
         delta: Delta,
     },
-    /// The operator deleted messages, or changed the rules: `position.version` is one more than before.
+    /// Messages were deleted or edited, or the rules changed: `position.version` is one more than before.
     Moderated {
         /// The room's position after it.
         position: Position,
         /// Deleted messages.
         removed: Vec<Id>,
+        /// Edited messages, with their text from now on.
+        edited: Vec<Arc<Message>>,
         /// The rules in force.
         rules: Rules,
     },
@@ -70,7 +72,7 @@ pub enum Event {
     },
     /// A person types, or stopped.
     Typing(Typing),
-    /// Events may be missing before the next one.
+    /// Events may be missing before the next one. Each subscription begins with it.
     Gap,
 }
 

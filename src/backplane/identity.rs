@@ -3,6 +3,12 @@
 use std::{borrow::Borrow, fmt, sync::Arc};
 
 use rand::Rng;
+use sha2::{Digest, Sha256};
+
+use crate::name::NameKey;
+
+/// The beginning of the tags of programs. Random tags are hexadecimal.
+const BOT: &str = "bot-";
 
 /// One life of an instance: a random id. An instance takes a new one whenever the backplane may no longer know whom it
 /// holds.
@@ -47,6 +53,18 @@ impl SessionTag {
     /// A new tag.
     pub fn random() -> Self {
         Self(format!("{:032x}", rand::random::<u128>()).into())
+    }
+
+    /// The tag of a program: the same on every instance, so that all its connections and requests are one session.
+    pub fn of_bot(name_key: &NameKey) -> Self {
+        let digest = Sha256::digest(name_key.as_bytes());
+        let digits: String = digest[..14].iter().map(|byte| format!("{byte:02x}")).collect();
+        Self(format!("{BOT}{digits}").into())
+    }
+
+    /// Whether this is the tag of a program.
+    pub fn is_bot(&self) -> bool {
+        self.0.starts_with(BOT)
     }
 
     /// The tag as stored in the backplane.

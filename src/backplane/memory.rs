@@ -10,7 +10,10 @@ mod presence;
 mod replica;
 mod subscribers;
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -19,11 +22,16 @@ use tokio::sync::mpsc;
 pub use self::replica::Replica;
 use self::subscribers::Subscribers;
 use super::{
-    ACTS_KEPT, ACTS_SHOWN, Backplane, Ban, Claim, Cursor, Delta, Event, Heartbeat, HeartbeatError, HeartbeatReply,
-    IncarnationId, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, Page, Position, Post,
-    PublishError, ReapOutcome, RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable,
+    ACTS_KEPT, ACTS_SHOWN, Backplane, Ban, ChangeRequest, Claim, Cursor, Delta, Event, Heartbeat, HeartbeatError,
+    HeartbeatReply, IncarnationId, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, NewState,
+    Page, Person, Position, Post, PublishError, ReapOutcome, RetentionPolicy, SessionTag, Snapshot, Typing,
+    Unavailable,
 };
-use crate::{name::NameKey, protocol::Id, telemetry::instruments};
+use crate::{
+    name::NameKey,
+    protocol::{Id, Message, Row},
+    telemetry::instruments,
+};
 
 /// A room within one process.
 pub struct MemoryBackplane {
@@ -62,22 +70,15 @@ impl MemoryBackplane {
 impl Backplane for MemoryBackplane {
     async fn publish(&self, post: Post) -> Result<Id, PublishError> {
         let mut state = self.state.lock();
-        if !state.stored.presence.is_live(&post.incarnation) {
-            return Err(PublishError::Fenced);
-        }
-        if state.stored.presence.is_excluded(&post.person, now()) {
-            return Err(PublishError::Ended);
-        }
-        if !state.stored.presence.may_act(&post.person, &post.incarnation, now()) {
-            return Err(PublishError::Fenced);
-        }
-        if let Some(duplicate) = state.stored.log.duplicate(&post) {
+        state.check_sender(&post.person, &post.incarnation)?;
+        if let Some(duplicate) = state.stored.log.duplicate(&post.person, &post.nonce, &post.fingerprint()) {
             if duplicate.is_ok() {
                 instruments().kept(false);
             }
             return duplicate;
         }
-        let pace = message_rates::pace(state.policy.messages, state.stored.rules.slow_ms);
+        let session = &post.person.session;
+        let pace = message_rates::pace(state.policy.messages_of(session), state.slow_ms(session));
         state.stored.message_rates.admit(&post.person.name_key, pace, now()).map_err(PublishError::Limited)?;
         let prev = state.stored.log.head();
         let version = state.stored.presence.version();
@@ -87,6 +88,31 @@ impl Backplane for MemoryBackplane {
         instruments().kept(true);
         state.subscribers.send(&Event::Message { prev, version, message, trace });
         Ok(id)
+    }
+
+    async fn change(&self, request: ChangeRequest) -> Result<Id, PublishError> {
+        let (mut state, at) = (self.state.lock(), self.now_ms());
+        state.check_sender(&request.person, &request.incarnation)?;
+        if let Some(duplicate) = state.stored.log.duplicate(&request.person, &request.nonce, &request.fingerprint()) {
+            return duplicate;
+        }
+        state.trim_old((self.wall)());
+        state.stored.log.may_change(&request, state.policy.edit_window_ms(), at)?;
+        // A deletion does not wait in slow mode.
+        let messages = state.policy.messages_of(&request.person.session);
+        let slow_ms = state.slow_ms(&request.person.session);
+        let is_slow = message_rates::is_slow(messages, slow_ms);
+        if !(is_slow && request.state == NewState::Deleted) {
+            let pace = message_rates::pace(messages, slow_ms);
+            state.stored.message_rates.admit(&request.person.name_key, pace, now()).map_err(PublishError::Limited)?;
+        }
+        state.stored.presence.raise_version();
+        let version = state.stored.presence.version();
+        match state.stored.log.change(&request, version, at, now()) {
+            Some(Row::Message(message)) => state.send_changes(vec![], vec![message]),
+            _ => state.send_changes(vec![request.id], vec![]),
+        }
+        Ok(request.id)
     }
 
     async fn heartbeat(&self, heartbeat: Heartbeat) -> Result<HeartbeatReply, HeartbeatError> {
@@ -123,7 +149,7 @@ impl Backplane for MemoryBackplane {
     async fn read(&self, from: Option<Position>) -> Result<Snapshot, Unavailable> {
         let mut state = self.state.lock();
         state.trim_old((self.wall)());
-        let mut snapshot = state.stored.log.read(from.map(|from| from.head));
+        let mut snapshot = state.stored.log.read(from);
         snapshot.position.version = state.stored.presence.version();
         let is_known = from.is_some_and(|from| from.has_people_of(snapshot.position));
         snapshot.people = (!is_known).then(|| state.stored.presence.people());
@@ -143,6 +169,10 @@ impl Backplane for MemoryBackplane {
 
     async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
         Ok(self.state.lock().stored.presence.claim(name_key, session, self.now_ms(), now()))
+    }
+
+    async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
+        Ok(self.state.lock().stored.presence.check_claim(name_key, session, self.now_ms(), now()))
     }
 
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable> {
@@ -195,11 +225,13 @@ impl State {
     fn moderate(&mut self, action: &ModerationAction, now_ms: u64) -> ModerationOutcome {
         match action {
             ModerationAction::Remove { ids } => {
-                let removed: Vec<Id> = ids.iter().copied().filter(|id| self.stored.log.remove(*id)).collect();
+                let version = self.stored.presence.version() + 1;
+                let removed: Vec<Id> = ids.iter().copied().filter(|id| self.stored.log.remove(*id, version)).collect();
                 if removed.is_empty() {
                     return ModerationOutcome::Nothing;
                 }
-                self.send_moderated(removed);
+                self.stored.presence.raise_version();
+                self.send_changes(removed, vec![]);
                 ModerationOutcome::Done
             }
             ModerationAction::Ban { name_key, name, for_ms } => self.ban(name_key, name, *for_ms, now_ms),
@@ -209,12 +241,14 @@ impl State {
             ModerationAction::Unban { .. } => ModerationOutcome::Nothing,
             ModerationAction::Slow { interval_ms } => {
                 self.stored.rules.slow_ms = *interval_ms;
-                self.send_moderated(vec![]);
+                self.stored.presence.raise_version();
+                self.send_changes(vec![], vec![]);
                 ModerationOutcome::Done
             }
             ModerationAction::Announce { text } => {
                 self.stored.rules.notice = text.clone();
-                self.send_moderated(vec![]);
+                self.stored.presence.raise_version();
+                self.send_changes(vec![], vec![]);
                 ModerationOutcome::Done
             }
         }
@@ -237,10 +271,29 @@ impl State {
         ModerationOutcome::Done
     }
 
-    fn send_moderated(&mut self, removed: Vec<Id>) {
-        self.stored.presence.raise_version();
+    /// Sends the changes that the current version was the step to.
+    fn send_changes(&mut self, removed: Vec<Id>, edited: Vec<Arc<Message>>) {
         let (position, rules) = (self.position(), self.stored.rules.clone());
-        self.subscribers.send(&Event::Moderated { position, removed, rules });
+        self.subscribers.send(&Event::Moderated { position, removed, edited, rules });
+    }
+
+    /// The interval of slow mode for a session; programs have none.
+    fn slow_ms(&self, session: &SessionTag) -> u64 {
+        if session.is_bot() { 0 } else { self.stored.rules.slow_ms }
+    }
+
+    /// Whether a person may send through an incarnation.
+    fn check_sender(&self, person: &Person, incarnation: &IncarnationId) -> Result<(), PublishError> {
+        if !self.stored.presence.is_live(incarnation) {
+            return Err(PublishError::Fenced);
+        }
+        if self.stored.presence.is_excluded(person, now()) {
+            return Err(PublishError::Ended);
+        }
+        if !self.stored.presence.may_act(person, incarnation, now()) {
+            return Err(PublishError::Fenced);
+        }
+        Ok(())
     }
 
     fn position(&self) -> Position {

@@ -31,7 +31,7 @@ impl Heartbeat {
     }
 }
 
-/// A person: a name, and the session that owns it. As JSON it is what a session's record holds.
+/// A person: a name, and the session that owns it. As JSON it is the content of a session's record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
     /// The uniqueness key of the name.
@@ -101,7 +101,10 @@ pub enum Claim {
     /// The name is the session's.
     Mine,
     /// The name is another session's.
-    Held,
+    Held {
+        /// For how much longer, if its person does not return; `None` while they are in the room.
+        left: Option<Duration>,
+    },
     /// The name is banned, for this long.
     Banned(Duration),
 }

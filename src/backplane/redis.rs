@@ -21,9 +21,9 @@ use tokio::sync::mpsc;
 
 use self::{clock::Clock, reply::in_millis, scripts::Scripts};
 use super::{
-    Backplane, Claim, Cursor, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, ModerationAction,
-    ModerationLog, ModerationOutcome, Page, Position, Post, PublishError, ReapOutcome, RetentionPolicy, SessionTag,
-    Snapshot, Typing, Unavailable, event_sender::EventSender,
+    Backplane, ChangeRequest, Claim, Cursor, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId,
+    ModerationAction, ModerationLog, ModerationOutcome, Page, Position, Post, PublishError, ReapOutcome,
+    RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable, event_sender::EventSender,
 };
 use crate::{
     name::NameKey,
@@ -72,6 +72,10 @@ impl Backplane for RedisBackplane {
         self.publish_post(&post).await
     }
 
+    async fn change(&self, request: ChangeRequest) -> Result<Id, PublishError> {
+        self.publish_change(&request).await
+    }
+
     async fn heartbeat(&self, heartbeat: Heartbeat) -> Result<HeartbeatReply, HeartbeatError> {
         self.renew_lease(&heartbeat).await
     }
@@ -98,6 +102,10 @@ impl Backplane for RedisBackplane {
 
     async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
         self.claim_name(name_key, session).await
+    }
+
+    async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
+        self.check_name(name_key, session).await
     }
 
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable> {

@@ -1,6 +1,6 @@
 //! The room's position, and a read of all of it.
 
-use super::Present;
+use super::{Change, Present};
 use crate::protocol::{Id, Row, Rules};
 
 /// A position of the room: the state of a subscriber that has received every event up to it.
@@ -26,7 +26,8 @@ impl Position {
 pub struct Snapshot {
     /// The room's position; the last row, if any, is `position.head`.
     pub position: Position,
-    /// Whether the exact id that was read from is still in the log, at most [`MISSED_AT_MOST`](super::MISSED_AT_MOST) messages behind the head.
+    /// Whether the exact id that was read from is still in the log, at most [`MISSED_AT_MOST`](super::MISSED_AT_MOST) messages behind the head,
+    /// and no change since then is missing.
     /// Then `rows` continue it; else they are the newest [`NEWEST`](super::NEWEST).
     pub continues: bool,
     /// How many messages came after that id, where that exact id is still in the log.
@@ -39,8 +40,11 @@ pub struct Snapshot {
     pub start: Option<Id>,
     /// Messages and deletions, oldest first.
     pub rows: Vec<Row>,
-    /// Every deleted message of the log, oldest first.
-    pub removed: Vec<Id>,
+    /// Changes since the reader's position, or, where that is of another epoch or none, the newest ones; at most
+    /// [`CHANGES_KEPT`](super::CHANGES_KEPT), oldest first.
+    pub changes: Vec<Change>,
+    /// Changes made while this id or an earlier one was the newest may be missing; none if all are here.
+    pub changes_after: Option<Id>,
     /// The rules in force.
     pub rules: Rules,
     /// All people in the room, in no order; none if they are the same as at the reader's position. People who join or leave

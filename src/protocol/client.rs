@@ -22,6 +22,26 @@ pub enum ClientFrame {
         nonce: Nonce,
         /// As typed.
         text: String,
+        /// The name that a program shows after its own, as given.
+        alias: Option<String>,
+        /// The message that it answers.
+        reply_to: Option<Id>,
+    },
+    /// Replace the text of one's own message.
+    Edit {
+        /// The client's own id for the edit.
+        nonce: Nonce,
+        /// The message.
+        id: Id,
+        /// As typed.
+        text: String,
+    },
+    /// Delete one's own message.
+    Delete {
+        /// The client's own id for the deletion.
+        nonce: Nonce,
+        /// The message.
+        id: Id,
     },
     /// The person types, or stopped.
     Typing {
@@ -33,11 +53,11 @@ pub enum ClientFrame {
         /// Whether the window is visible.
         visible: bool,
     },
-    /// Is anybody there?
+    /// Asks for a `pong`: a sign that the server is alive.
     Ping,
 }
 
-/// What was received is not a frame of this protocol.
+/// The text received is not a frame of this protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a frame of this protocol")]
 pub struct Malformed {
@@ -55,7 +75,13 @@ struct Raw<'a> {
     #[serde(default)]
     nonce: Option<&'a serde_json::value::RawValue>,
     #[serde(default)]
+    id: Option<&'a serde_json::value::RawValue>,
+    #[serde(default)]
+    reply_to: Option<&'a serde_json::value::RawValue>,
+    #[serde(default)]
     text: Option<&'a serde_json::value::RawValue>,
+    #[serde(default, rename = "as")]
+    alias: Option<&'a serde_json::value::RawValue>,
     #[serde(default)]
     active: Option<&'a serde_json::value::RawValue>,
     #[serde(default)]
@@ -87,13 +113,30 @@ impl ClientFrame {
                 None => Some(Self::Join { since: None }),
                 Some(since) => read(since).map(|since| Self::Join { since }),
             },
-            "message" => nonce.clone().zip(raw.text.and_then(read)).map(|(nonce, text)| Self::Message { nonce, text }),
+            "message" => raw.message(nonce.clone()),
+            "edit" => raw.edit(nonce.clone()),
+            "delete" => nonce.clone().zip(raw.id.and_then(read)).map(|(nonce, id)| Self::Delete { nonce, id }),
             "typing" => raw.active.and_then(read).map(|active| Self::Typing { active }),
             "attention" => raw.visible.and_then(read).map(|visible| Self::Attention { visible }),
             "ping" => Some(Self::Ping),
             _ => None,
         };
         frame.ok_or(Malformed { nonce })
+    }
+}
+
+impl Raw<'_> {
+    fn message(&self, nonce: Option<Nonce>) -> Option<ClientFrame> {
+        let reply_to = match self.reply_to {
+            None => None,
+            Some(id) => Some(read(id)?),
+        };
+        let alias = self.alias.and_then(read::<Option<String>>).flatten();
+        Some(ClientFrame::Message { nonce: nonce?, text: read(self.text?)?, reply_to, alias })
+    }
+
+    fn edit(&self, nonce: Option<Nonce>) -> Option<ClientFrame> {
+        Some(ClientFrame::Edit { nonce: nonce?, id: read(self.id?)?, text: read(self.text?)? })
     }
 }
 
@@ -106,7 +149,7 @@ fn read<'a, T: Deserialize<'a>>(value: &'a serde_json::value::RawValue) -> Optio
 #[serde(try_from = "String", into = "String")]
 pub struct Nonce(String);
 
-/// What was given is not a nonce.
+/// The text is not a nonce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a nonce is 1 to 64 of A-Z, a-z, 0-9, _ and -")]
 pub struct InvalidNonce;
@@ -159,7 +202,37 @@ mod tests {
         );
         assert_eq!(
             parse(r#"{"type":"message","nonce":"a-1","text":"\u0068alo"}"#),
-            ClientFrame::Message { nonce: "a-1".parse().unwrap(), text: "halo".into() }
+            ClientFrame::Message { nonce: "a-1".parse().unwrap(), text: "halo".into(), reply_to: None, alias: None }
+        );
+        assert_eq!(
+            parse(r#"{"type":"message","nonce":"a","text":"ya","reply_to":"7-40"}"#),
+            ClientFrame::Message {
+                nonce: "a".parse().unwrap(),
+                text: "ya".into(),
+                reply_to: Some(Id::new(7, 40)),
+                alias: None
+            }
+        );
+        assert_eq!(
+            parse(r#"{"type":"message","nonce":"a","text":"ya","reply_to":null}"#),
+            ClientFrame::Message { nonce: "a".parse().unwrap(), text: "ya".into(), reply_to: None, alias: None }
+        );
+        assert_eq!(
+            parse(r#"{"type":"edit","nonce":"a","id":"7-42","text":"halo!"}"#),
+            ClientFrame::Edit { nonce: "a".parse().unwrap(), id: Id::new(7, 42), text: "halo!".into() }
+        );
+        assert_eq!(
+            parse(r#"{"type":"delete","nonce":"a","id":"7-42"}"#),
+            ClientFrame::Delete { nonce: "a".parse().unwrap(), id: Id::new(7, 42) }
+        );
+        assert_eq!(
+            parse(r#"{"type":"message","nonce":"a","text":"x","as":"Deploy"}"#),
+            ClientFrame::Message {
+                nonce: "a".parse().unwrap(),
+                text: "x".into(),
+                reply_to: None,
+                alias: Some("Deploy".into())
+            }
         );
         assert_eq!(parse(r#"{"type":"typing","active":true}"#), ClientFrame::Typing { active: true });
         assert_eq!(parse(r#"{"type":"attention","visible":false}"#), ClientFrame::Attention { visible: false });
@@ -184,6 +257,12 @@ mod tests {
             r#"{"type":"message"}"#,
             r#"{"type":"message","nonce":"","text":"x"}"#,
             r#"{"type":"message","nonce":"a b","text":"x"}"#,
+            r#"{"type":"message","nonce":"a","text":"x","reply_to":"7"}"#,
+            r#"{"type":"edit","nonce":"a","id":"7-42"}"#,
+            r#"{"type":"edit","id":"7-42","text":"x"}"#,
+            r#"{"type":"edit","nonce":"a","id":7,"text":"x"}"#,
+            r#"{"type":"delete","nonce":"a"}"#,
+            r#"{"type":"delete","id":"7-42"}"#,
             r#"{"type":"typing"}"#,
             r#"{"type":"typing","active":1}"#,
             r#"{"type":"attention"}"#,

@@ -42,6 +42,18 @@ pub enum Bye {
     Overloaded,
 }
 
+/// Why a session ended, where it is known: a field of the `bye` frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionEnd {
+    /// The name is banned.
+    Banned,
+    /// The session was unused for too long, or has reached its maximum age.
+    Expired,
+    /// The name belongs to another session.
+    NameLost,
+}
+
 impl Bye {
     /// Its name on the wire.
     pub const fn name(self) -> &'static str {

@@ -38,7 +38,7 @@ impl fmt::Display for Id {
     }
 }
 
-/// What was given is not an id.
+/// The text is not an id.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("an id is written <epoch>-<n>, for example 7-42")]
 pub struct InvalidId;

@@ -1,4 +1,4 @@
-//! What a person said: its text as typed, and the message that the room keeps.
+//! A person's text, checked, and the message that the room keeps of it.
 
 use std::sync::Arc;
 
@@ -89,18 +89,30 @@ pub struct Message {
     pub nonce: Nonce,
     /// The sender's name as shown.
     pub from: String,
-    /// What was said.
+    /// The text.
     pub text: String,
     /// When it was kept, in Unix milliseconds of the log's clock; never smaller than the message before.
     pub at: u64,
+    /// Whether the sender is a program.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bot: bool,
+    /// The name that a program shows after its own.
+    #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
+    /// The message that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<Id>,
+    /// When its text was last corrected, in Unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_at: Option<u64>,
 }
 
-/// A position of the log, and what is there.
+/// A position of the log, with its message or the mark of a deleted one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Row {
     /// A message.
     Message(Arc<Message>),
-    /// A message that the operator deleted.
+    /// A message that its sender or the operator deleted.
     Removed {
         /// Its position.
         id: Id,
@@ -120,6 +132,11 @@ impl Row {
         }
     }
 
+    /// The name that a program shows after its own.
+    pub fn alias(&self) -> Option<&str> {
+        self.message().and_then(|message| message.alias.as_deref())
+    }
+
     /// When something was kept there, in Unix milliseconds.
     pub fn at(&self) -> u64 {
         match self {
@@ -136,7 +153,7 @@ impl Row {
         }
     }
 
-    /// What is said there.
+    /// The message there; none where it was deleted.
     pub fn message(&self) -> Option<&Message> {
         match self {
             Self::Message(message) => Some(message),

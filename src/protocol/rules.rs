@@ -1,13 +1,13 @@
-//! What the operator has set for everybody.
+//! Rules that the operator has set for everyone in the room.
 
 use serde::{Deserialize, Serialize};
 
-/// What the operator has set for everybody; nothing, by default.
+/// Rules that the operator has set for everyone in the room; none by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rules {
     /// How long each person waits between two messages, in milliseconds; 0 where only the limits hold.
     pub slow_ms: u64,
-    /// What everybody is to know.
+    /// The announcement shown to everyone.
     pub notice: Option<String>,
 }
 

@@ -1,19 +1,19 @@
-//! Frames that the server sends. Each is encoded once and shared by all who get it.
+//! Frames that the server sends. Each is encoded once and shared by all its receivers.
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Bye, Id, Message, Nonce, Row, Rules};
+use super::{Bye, Id, Message, Nonce, Row, Rules, SessionEnd};
 use crate::websocket::text_frame;
 
 /// A frame to a client.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerFrame<'a> {
-    /// Answers `join`.
+    /// The reply to `join`.
     Welcome(Welcome<'a>),
-    /// Somebody said something.
+    /// A new message.
     Message(&'a Message),
     /// The sender's message is kept.
     Ack {
@@ -22,25 +22,34 @@ pub enum ServerFrame<'a> {
         /// Its position.
         id: Id,
     },
-    /// Who came and went since the last tick.
+    /// The people who joined and left since the last tick.
     Presence {
-        /// Names of those who came; absent in a very full room.
+        /// Names of people who joined; absent in a very full room.
         #[serde(skip_serializing_if = "Option::is_none")]
         joined: Option<&'a [String]>,
-        /// Names of those who went; absent in a very full room.
+        /// Names of people who left; absent in a very full room.
         #[serde(skip_serializing_if = "Option::is_none")]
         left: Option<&'a [String]>,
-        /// Everybody here now.
+        /// The number of people here now.
         count: usize,
     },
-    /// Who types: the whole state.
+    /// The people who are typing: the whole state.
     Typing {
         /// At most three names.
         names: &'a [String],
-        /// Everybody who types.
+        /// The number of people who are typing.
         count: usize,
     },
-    /// The operator deleted a message.
+    /// The sender corrected a message.
+    Edited {
+        /// Which.
+        id: Id,
+        /// Its text from now on.
+        text: &'a str,
+        /// When it was corrected, in Unix milliseconds.
+        edited_at: u64,
+    },
+    /// The sender or the operator deleted a message.
     Removed {
         /// Which.
         id: Id,
@@ -51,14 +60,14 @@ pub enum ServerFrame<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         at: Option<u64>,
     },
-    /// What the operator has set for everybody: the whole state.
+    /// Rules that the operator has set for everyone: the whole state.
     Rules(&'a Rules),
-    /// Answers `ping`.
+    /// The reply to `ping`.
     Pong {
         /// The newest position; none while the instance cannot know it.
         head: Option<Id>,
     },
-    /// What the client sent was not accepted.
+    /// A frame of the client was not accepted.
     Error {
         /// Why.
         code: ErrorCode,
@@ -73,6 +82,9 @@ pub enum ServerFrame<'a> {
     Bye {
         /// Why.
         reason: Bye,
+        /// Why the session ended, if it did and the cause is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cause: Option<SessionEnd>,
         /// When to come back.
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_after_ms: Option<u64>,
@@ -89,16 +101,19 @@ pub struct Welcome<'a> {
     /// How many messages came since the client was last here, if not all of them are in `messages`; none where
     /// that cannot be known.
     pub missed: Option<u64>,
-    /// `message` frames, and `removed` ones for what was deleted, already encoded.
+    /// `message` frames, and `removed` ones for deleted messages, already encoded.
     pub messages: &'a [&'a RawValue],
     /// The newest position.
     pub head: Id,
-    /// Who is here.
+    /// The people here.
     pub members: Members<'a>,
-    /// What the operator has set for everybody, if anything.
+    /// Rules that the operator has set for everyone, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rules: Option<&'a Rules>,
-    /// What the client must keep to.
+    /// Names of people who are programs, whether they are here or not.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub bots: &'a [String],
+    /// Limits for this client.
     pub limits: Limits,
     /// How often the server pings, in milliseconds.
     pub heartbeat_ms: u64,
@@ -106,22 +121,24 @@ pub struct Welcome<'a> {
     pub attention: bool,
 }
 
-/// Who is here.
+/// The people here.
 #[derive(Debug, Serialize)]
 pub struct Members<'a> {
-    /// Everybody.
+    /// How many they are.
     pub count: usize,
     /// Names sorted by folded name; none in a full room.
     pub names: Option<&'a [String]>,
 }
 
-/// What a client must keep to.
+/// Limits for a client.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Limits {
     /// Most characters of a text.
     pub text_chars: usize,
     /// Messages a second in the long run; 0 is unlimited.
     pub messages_per_second: u32,
+    /// How long after its time a message may be corrected, in milliseconds; 0: not at all.
+    pub edit_ms: u64,
 }
 
 /// Why a frame was not accepted.
@@ -142,6 +159,12 @@ pub enum ErrorCode {
     RateLimited,
     /// The outcome is unknown: send it again, with the same nonce.
     Unavailable,
+    /// The message is another person's.
+    NotYours,
+    /// The time for corrections is over.
+    TooLate,
+    /// The message is deleted, or no longer stored.
+    Gone,
 }
 
 impl ErrorCode {
@@ -155,12 +178,27 @@ impl ErrorCode {
             Self::NotJoined => "not_joined",
             Self::RateLimited => "rate_limited",
             Self::Unavailable => "unavailable",
+            Self::NotYours => "not_yours",
+            Self::TooLate => "too_late",
+            Self::Gone => "gone",
         }
     }
 
     /// Whether it counts towards the errors after which a client is sent away: faults of the client's own.
     pub const fn is_fault(self) -> bool {
-        !matches!(self, Self::RateLimited | Self::Unavailable)
+        !matches!(self, Self::RateLimited | Self::Unavailable | Self::TooLate | Self::Gone)
+    }
+}
+
+impl<'a> ServerFrame<'a> {
+    /// The frame that tells of a change, for clients that may show the message: its text from now on, or its deletion.
+    pub fn change(row: &'a Row) -> Self {
+        match row {
+            Row::Message(message) => {
+                Self::Edited { id: message.id, text: &message.text, edited_at: message.edited_at.unwrap_or_default() }
+            }
+            Row::Removed { id, .. } => Self::Removed { id: *id, from: None, at: None },
+        }
     }
 }
 
@@ -174,7 +212,7 @@ impl<'a> From<&'a Row> for ServerFrame<'a> {
 }
 
 impl ServerFrame<'_> {
-    /// The WebSocket frame, as it goes over the wire to whoever gets it.
+    /// The WebSocket frame's bytes, the same for every client.
     pub fn encode(&self) -> Bytes {
         text_frame(&self.json())
     }
@@ -210,11 +248,26 @@ mod tests {
             from: "sari".into(),
             text: "halo".into(),
             at: 1_764_000_000_000,
+            bot: false,
+            alias: None,
+            reply_to: None,
+            edited_at: None,
         };
         assert_eq!(
             text(&ServerFrame::Message(&message)),
             r#"{"type":"message","id":"7-43","nonce":"n","from":"sari","text":"halo","at":1764000000000}"#
         );
+        let changed = Message { reply_to: Some(Id::new(7, 40)), edited_at: Some(1_764_000_060_000), ..message.clone() };
+        assert_eq!(
+            text(&ServerFrame::Message(&changed)),
+            r#"{"type":"message","id":"7-43","nonce":"n","from":"sari","text":"halo","at":1764000000000,"reply_to":"7-40","edited_at":1764000060000}"#
+        );
+        let changed = Row::from(changed);
+        assert_eq!(
+            text(&ServerFrame::change(&changed)),
+            r#"{"type":"edited","id":"7-43","text":"halo","edited_at":1764000060000}"#
+        );
+        assert_eq!(text(&ServerFrame::change(&changed.removed())), r#"{"type":"removed","id":"7-43"}"#);
         assert_eq!(
             text(&ServerFrame::Ack { nonce: &nonce, id: Id::new(7, 43) }),
             r#"{"type":"ack","nonce":"n","id":"7-43"}"#
@@ -240,8 +293,13 @@ mod tests {
             r#"{"type":"error","code":"rate_limited","nonce":"n","retry_after_ms":200}"#
         );
         assert_eq!(
-            text(&ServerFrame::Bye { reason: Bye::SessionEnded, retry_after_ms: None }),
+            text(&ServerFrame::Bye { reason: Bye::SessionEnded, cause: None, retry_after_ms: None }),
             r#"{"type":"bye","reason":"session_ended"}"#
+        );
+        let cause = Some(SessionEnd::NameLost);
+        assert_eq!(
+            text(&ServerFrame::Bye { reason: Bye::SessionEnded, cause, retry_after_ms: None }),
+            r#"{"type":"bye","reason":"session_ended","cause":"name_lost"}"#
         );
     }
 }

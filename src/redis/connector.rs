@@ -6,10 +6,12 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use fred::{
     clients::{Client, SubscriberClient},
-    prelude::{Builder, ClientLike, Config, ReconnectPolicy},
+    prelude::{Builder, ClientLike, ReconnectPolicy},
     types::config::{ReconnectError, TlsConfig, TlsConnector, UnresponsiveConfig},
 };
 use thiserror::Error;
+
+use super::nodes::config_from_url;
 
 /// How long a command may take. A command that timed out may still have run.
 const COMMAND_DEADLINE: Duration = Duration::from_millis(1500);
@@ -56,8 +58,7 @@ impl RedisConnector {
     /// # Errors
     /// See [`ConnectError`].
     pub fn new(options: &Options) -> Result<Self, ConnectError> {
-        let mut config =
-            Config::from_url(&options.url).map_err(|error| ConnectError::Url(error.details().to_owned()))?;
+        let mut config = config_from_url(&options.url)?;
         config.fail_fast = false;
         if let Some(password) = &options.password {
             config.password = Some(password.clone());

@@ -16,9 +16,12 @@ impl Keys {
 
     /// The keys that every script declares, in the order in which `prelude.lua` names them.
     pub fn room(&self) -> Vec<String> {
-        ["meta", "log", "said:0", "said:1", "people", "leases", "live", "rules", "bans", "removed"]
-            .map(|name| self.key(name))
-            .into()
+        [
+            "meta", "log", "said:0", "said:1", "people", "leases", "live", "rules", "bans", "removed", "altered",
+            "bodies", "changes",
+        ]
+        .map(|name| self.key(name))
+        .into()
     }
 
     /// The keys of a script: the room's, then its own.
@@ -33,7 +36,7 @@ impl Keys {
         self.key(&format!("signins:{limit}"))
     }
 
-    /// The stream of messages.
+    /// The stream of messages, without those that were changed.
     pub fn log(&self) -> String {
         self.key("log")
     }
@@ -66,11 +69,6 @@ impl Keys {
     /// Banned names: hash of name key to the ban's end and the name.
     pub fn bans(&self) -> String {
         self.key("bans")
-    }
-
-    /// Deleted messages: their ids, by their place in the log.
-    pub fn removed(&self) -> String {
-        self.key("removed")
     }
 
     /// The record of the operator's actions.

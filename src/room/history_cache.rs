@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{
-    backplane::{Cursor, MISSED_AT_MOST, NEWEST, Page, Snapshot},
+    backplane::{Cursor, MISSED_AT_MOST, NEWEST, Page, Snapshot, around},
     protocol::{Id, Row, ServerFrame},
     websocket::text_frame,
 };
@@ -115,12 +115,17 @@ impl HistoryCache {
         }
     }
 
-    /// Deletes a cached message; its position stays.
-    pub fn remove(&mut self, id: Id) {
-        if let Some(index) = self.index(id) {
-            self.rows[index] = EncodedMessage::new(self.rows[index].row.removed());
+    /// Puts the present state of a message in place of the cached one.
+    pub fn replace(&mut self, row: Row) {
+        if let Some(index) = self.index(row.id()) {
+            self.rows[index] = EncodedMessage::new(row);
             self.revision += 1;
         }
+    }
+
+    /// The cached message or deletion with this id.
+    pub fn row(&self, id: Id) -> Option<&Row> {
+        self.index(id).map(|index| &self.rows[index].row)
     }
 
     /// The cached messages of a person, by their name as shown; oldest first.
@@ -149,18 +154,18 @@ impl HistoryCache {
         self.older && self.rows.front().is_some_and(|first| id < first.row.id())
     }
 
-    /// The messages for a client that resumes from `since`.
-    pub fn catch_up(&self, since: ResumeFrom) -> CatchUp<'_> {
+    /// The messages for a client that resumes from `since`, beside changes of so many bytes; `None`: changes are missing.
+    pub fn catch_up(&self, since: ResumeFrom, change_bytes: Option<usize>) -> CatchUp<'_> {
         match since {
             ResumeFrom::Nothing => CatchUp { recovered: true, missed: Some(0), rows: self.newest(CATCH_UP_BYTES) },
             ResumeFrom::Ordinal(seen) => {
                 let missed = (self.before + self.rows.len() as u64).saturating_sub(seen);
                 CatchUp { recovered: false, missed: Some(missed), rows: self.newest(CATCH_UP_BYTES) }
             }
-            ResumeFrom::At(id) if Some(id) == self.start => self.continue_from(0),
+            ResumeFrom::At(id) if Some(id) == self.start => self.continue_from(0, change_bytes),
             ResumeFrom::At(id) => match self.index(id) {
                 None => CatchUp { recovered: false, missed: None, rows: self.newest(CATCH_UP_BYTES) },
-                Some(index) => self.continue_from(index + 1),
+                Some(index) => self.continue_from(index + 1, change_bytes),
             },
         }
     }
@@ -179,16 +184,26 @@ impl HistoryCache {
                 let end = len.min(start + limit);
                 (start..end, end < len)
             }
+            Cursor::Around(id) => {
+                let range = around(self.index(id)?, len, limit);
+                (range.clone(), range.start > 0 || self.older)
+            }
         };
-        let complete = range.len() == limit || !self.older || matches!(cursor, Cursor::After(_));
+        let complete = match cursor {
+            Cursor::After(_) => true,
+            // What is before the first row may belong on the page.
+            Cursor::Around(_) => range.start > 0 || !self.older,
+            Cursor::Newest | Cursor::Before(_) => range.len() == limit || !self.older,
+        };
+        let more_after = matches!(cursor, Cursor::Around(_)) && range.end < len;
         let rows = self.rows.range(range).map(|cached| cached.row.clone()).collect();
-        (self.loaded && complete).then_some(Page { rows, more, trimmed: false })
+        (self.loaded && complete).then_some(Page { rows, more, more_after, trimmed: false })
     }
 
-    fn continue_from(&self, first: usize) -> CatchUp<'_> {
+    fn continue_from(&self, first: usize, change_bytes: Option<usize>) -> CatchUp<'_> {
         let missed = self.rows.len() - first;
         let bytes: usize = self.rows.range(first..).map(|cached| cached.frame.len()).sum();
-        if missed <= MISSED_AT_MOST && bytes <= CATCH_UP_BYTES {
+        if missed <= MISSED_AT_MOST && change_bytes.is_some_and(|changes| bytes + changes <= CATCH_UP_BYTES) {
             return CatchUp { recovered: true, missed: Some(0), rows: self.rows.range(first..).collect() };
         }
         CatchUp { recovered: false, missed: Some(missed as u64), rows: self.newest(CATCH_UP_BYTES) }

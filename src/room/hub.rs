@@ -50,9 +50,9 @@ use crate::{
 const TICK: Duration = Duration::from_millis(100);
 /// A claim is renewed this often within the time that it lasts.
 const RENEWALS: u32 = 3;
-/// Within which time all sessions are looked up when any of them may have ended.
+/// When any session may have ended, all are looked up, each at a random time within this.
 const RECHECK_SPREAD: Duration = Duration::from_millis(500);
-/// After how long clients of a draining instance reconnect, in milliseconds: each at another time.
+/// The delay before clients of a closed instance reconnect, in milliseconds; random for each client.
 const RECONNECT_MS: std::ops::Range<u64> = 100..2000;
 
 /// A command for the hub.
@@ -61,7 +61,7 @@ pub(super) enum Command {
     Join(Join),
     /// Send a joined connection a new welcome.
     Rejoin { connection: ConnectionId, since: ResumeFrom },
-    /// Send a heartbeat now: the incarnation is in doubt.
+    /// Send a heartbeat now: a message was refused as fenced, so the lease may be lost.
     Heartbeat,
     /// Move all clients to other instances.
     Drain { reply: oneshot::Sender<()> },
@@ -171,6 +171,7 @@ impl Hub {
     }
 
     fn on_event(&mut self, event: Event, now: Instant) {
+        // Each subscription begins with it.
         if event == Event::Gap {
             return self.fall_behind(Signal::Subscribed, now);
         }

@@ -9,14 +9,13 @@ use super::{
     history_cache::{EncodedMessage, HistoryCache},
     lease::Status,
     local_members::ConnectionId,
-    moderation_state::ModerationState,
     observed::Observed,
     roster::Roster,
 };
 use crate::{
-    backplane::{IncarnationId, SessionTag, Snapshot},
+    backplane::{ChangeLog, IncarnationId, SessionTag, Snapshot},
     name::NameKey,
-    protocol::Id,
+    protocol::{Id, Rules},
 };
 
 /// Most ended sessions that wait for a subscriber.
@@ -49,7 +48,9 @@ pub enum Ending {
 pub(super) struct View {
     pub(super) history: HistoryCache,
     pub(super) roster: Roster,
-    pub(super) moderation: ModerationState,
+    /// What the operator has set for everybody.
+    pub(super) rules: Rules,
+    pub(super) changes: ChangeLog,
 }
 
 impl HubState {
@@ -133,8 +134,8 @@ impl HubState {
         let _ = self.endings.send(ending);
     }
 
-    /// The newest acknowledged message of each epoch that is not [accounted for](Self::account_for). Epochs are separate:
-    /// that a message after a loss is in the log says nothing of those before.
+    /// The newest acknowledged message of each epoch that is not [accounted for](Self::account_for): if it is not in the log,
+    /// Redis lost it. Epochs are separate: a message after a loss is no proof of those before.
     pub(super) fn acknowledged(&self) -> Vec<Id> {
         self.acknowledged.lock().values().copied().collect()
     }

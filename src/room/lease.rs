@@ -2,22 +2,21 @@
 //! mean, whether the subscription still receives events, when to read the room, which other instances are dead, and how to
 //! drain.
 //!
-//! Plain and synchronous, without I/O or a clock: the hub passes in what happened and when, and carries out the returned
-//! [`Action`]s in order.
+//! Plain and synchronous, without I/O or a clock: the hub passes in signals, replies and the time, and carries out the returned
+//! [`Action`]s in order. (`backplane::Lease` is the record of a lease that other instances observe.)
 
 mod failure_detector;
+mod heartbeat;
 mod io;
+mod sync;
 
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 
-use self::failure_detector::FailureDetector;
 pub(super) use self::io::{Action, ReadOutcome, Reply, Signal, Status};
-use crate::{
-    backplane::{HeartbeatError, HeartbeatReply, IncarnationId, Unavailable},
-    transition::Transition,
-};
+use self::{failure_detector::FailureDetector, heartbeat::HeartbeatState, sync::SyncState};
+use crate::{backplane::IncarnationId, transition::Transition};
 
 /// Heartbeats that may be missing in a row before the link counts as broken.
 const MISSING_HEARTBEATS: u32 = 2;
@@ -25,10 +24,6 @@ const MISSING_HEARTBEATS: u32 = 2;
 const ROUND_TRIP: Duration = Duration::from_millis(500);
 /// How long the first reply may take before an outage is logged.
 const STARTUP: Duration = Duration::from_secs(3);
-/// The pause after a failed read; it doubles with each failure up to [`LONGEST_PAUSE`].
-const PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_millis(800);
-
 /// See the [module](self).
 #[derive(Debug)]
 pub(super) struct Lease {
@@ -55,33 +50,6 @@ pub(super) struct Lease {
     started_at: Instant,
     /// The time of the last tick since boot: a suspended machine stands still too.
     ticked_at: Duration,
-}
-
-/// When heartbeats were last sent, accepted and received as events.
-#[derive(Debug, Default)]
-struct HeartbeatState {
-    in_flight: bool,
-    sent_at: Option<Instant>,
-    accepted_at: Option<Instant>,
-    /// When the event of an own heartbeat was last received, or could have been.
-    echoed_at: Option<Instant>,
-    /// Whether one was received since the subscription began.
-    is_echoed: bool,
-    /// When the first one after that was accepted.
-    unechoed_since: Option<Instant>,
-    /// Send the next one as soon as possible.
-    is_due: bool,
-}
-
-/// How the instance stands to the room's events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum SyncState {
-    /// The subscription is not confirmed yet.
-    Unsubscribed { since: Instant },
-    /// Events are missing: later ones wait until the room is read.
-    CatchingUp { reading_since: Option<Instant>, not_before: Instant, failures: u32 },
-    /// Every event up to now was received.
-    Synced,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,7 +133,7 @@ impl Lease {
                 None
             }
             Signal::Congested => {
-                // The events of heartbeats wait as well.
+                // The hub takes no events now, so no echo is received: a working subscription is assumed to work on.
                 if self.heartbeat.is_echoed {
                     self.note_echo(now);
                 }
@@ -245,117 +213,6 @@ impl Lease {
         }
     }
 
-    fn on_heartbeat_reply(
-        &mut self,
-        now: Instant,
-        incarnation: &IncarnationId,
-        result: Result<HeartbeatReply, HeartbeatError>,
-    ) -> Vec<Action> {
-        self.heartbeat.in_flight = false;
-        let mut actions = vec![];
-        // A reply to a former incarnation means nothing for this one.
-        if *incarnation == self.incarnation {
-            match result {
-                Ok(reply) => actions = self.accept(now, reply),
-                Err(HeartbeatError::Gone { epoch }) if self.epoch == Some(epoch) => {
-                    actions.push(self.start_over("this instance was declared dead"));
-                }
-                Err(HeartbeatError::Gone { .. }) => actions.push(self.reannounce()),
-                Err(HeartbeatError::Stale | HeartbeatError::Unavailable(Unavailable)) => {}
-            }
-        }
-        match self.drain {
-            DrainState::Draining { announced: true } => {
-                self.drain = DrainState::Drained;
-                actions.push(Action::HandOver);
-            }
-            DrainState::Draining { announced: false } => actions.extend(self.send_heartbeat(now)),
-            DrainState::Serving | DrainState::Drained => {}
-        }
-        actions
-    }
-
-    fn accept(&mut self, now: Instant, reply: HeartbeatReply) -> Vec<Action> {
-        self.heartbeat.accepted_at = Some(now);
-        self.heartbeat.unechoed_since.get_or_insert(now);
-        self.peers.observe(&reply.leases, now);
-        let mut actions: Vec<Action> = self.reap().into_iter().collect();
-        match self.epoch {
-            Some(epoch) if epoch != reply.position.epoch => actions.push(self.reannounce()),
-            _ => {
-                self.epoch = Some(reply.position.epoch);
-                self.accepted = self.incarnation.clone();
-                actions.push(Action::Confirm { refused: reply.refused });
-            }
-        }
-        actions
-    }
-
-    fn on_read_reply(&mut self, now: Instant, outcome: ReadOutcome) -> Option<Action> {
-        let SyncState::CatchingUp { reading_since: Some(began), failures, .. } = self.sync else { return None };
-        if outcome != ReadOutcome::Failed && self.heartbeat.is_echoed {
-            // Events were not taken meanwhile: theirs may be late by that time.
-            let lasted = now.duration_since(began);
-            for at in [&mut self.heartbeat.echoed_at, &mut self.heartbeat.unechoed_since] {
-                *at = at.map(|at| at + lasted);
-            }
-        }
-        match outcome {
-            ReadOutcome::Complete => {
-                self.sync = SyncState::Synced;
-                if !self.heartbeat.is_echoed {
-                    self.note_echo(now);
-                }
-                return if self.heartbeat.is_due { self.send_heartbeat(now) } else { None };
-            }
-            ReadOutcome::Partial => {
-                self.sync = SyncState::CatchingUp { reading_since: None, not_before: now, failures: 0 };
-                return self.read_if_due(now);
-            }
-            ReadOutcome::Failed => {}
-        }
-        let pause = PAUSE.saturating_mul(2_u32.saturating_pow(failures)).min(LONGEST_PAUSE).mul_f64(1.0 + self.spread);
-        let failures = failures.saturating_add(1);
-        self.sync = SyncState::CatchingUp { reading_since: None, not_before: now + pause, failures };
-        None
-    }
-
-    fn send_heartbeat(&mut self, now: Instant) -> Option<Action> {
-        let draining = match &mut self.drain {
-            _ if self.heartbeat.in_flight => return None,
-            DrainState::Serving => false,
-            DrainState::Draining { announced: true } | DrainState::Drained => return None,
-            DrainState::Draining { announced } => {
-                *announced = true;
-                true
-            }
-        };
-        (self.heartbeat.in_flight, self.heartbeat.is_due, self.heartbeat.sent_at) = (true, false, Some(now));
-        self.heartbeat_seq += 1;
-        Some(Action::Heartbeat { incarnation: self.incarnation.clone(), heartbeat_seq: self.heartbeat_seq, draining })
-    }
-
-    fn note_echo(&mut self, at: Instant) {
-        (self.heartbeat.echoed_at, self.heartbeat.unechoed_since) = (Some(at), None);
-    }
-
-    fn check_sync(&mut self, now: Instant) -> Option<Action> {
-        let link_up = self.is_recent(self.heartbeat.accepted_at, now);
-        match self.sync {
-            SyncState::Synced => {
-                // After an outage the first event may be a little later than the first reply.
-                let is_late = self.heartbeat.unechoed_since.is_some_and(|at| now.duration_since(at) > ROUND_TRIP);
-                let is_deaf = link_up && is_late && !self.is_recent(self.heartbeat.echoed_at, now);
-                is_deaf.then(|| self.resubscribe(now))
-            }
-            SyncState::CatchingUp { .. } => self.read_if_due(now),
-            // The subscription is not confirmed although Redis replies.
-            SyncState::Unsubscribed { since } => {
-                (link_up && now.duration_since(since) >= self.duration).then(|| self.resubscribe(now))
-            }
-        }
-    }
-
     fn check_link(&mut self, now: Instant) -> Option<Action> {
         let is_starting = self.heartbeat.accepted_at.is_none() && now.duration_since(self.started_at) < STARTUP;
         let link_up = is_starting || self.is_recent(self.heartbeat.accepted_at, now);
@@ -363,27 +220,6 @@ impl Lease {
             let since = std::mem::replace(&mut self.link_changed_at, now);
             if link_up { Action::LogRecovery(now.duration_since(since)) } else { Action::LogOutage }
         })
-    }
-
-    fn fall_behind(&mut self, now: Instant) -> Option<Action> {
-        if self.receives_events() {
-            self.sync = SyncState::CatchingUp { reading_since: None, not_before: now, failures: 0 };
-        }
-        self.read_if_due(now)
-    }
-
-    fn read_if_due(&mut self, now: Instant) -> Option<Action> {
-        let SyncState::CatchingUp { reading_since, not_before, .. } = &mut self.sync else { return None };
-        if reading_since.is_some() || now < *not_before {
-            return None;
-        }
-        *reading_since = Some(now);
-        Some(Action::Read)
-    }
-
-    fn resubscribe(&mut self, now: Instant) -> Action {
-        self.sync = SyncState::Unsubscribed { since: now };
-        Action::Resubscribe
     }
 
     /// Reaps one dead incarnation at a time.

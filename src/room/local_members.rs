@@ -214,7 +214,7 @@ impl LocalMembers {
 }
 
 impl LocalMember {
-    /// When the backplane must be told something of the person.
+    /// When the next change of the person must be sent.
     fn due(&self, now: Instant, renew_every: Duration) -> Instant {
         let renewal = self.confirmed_at.map_or(now, |at| at + renew_every);
         self.leaves_at.map_or(renewal, |at| at.min(renewal))

@@ -10,7 +10,7 @@ use super::{
     hub::{Command, JoinedConnection},
 };
 use crate::{
-    backplane::{Person, Post, PublishError, Typing, Unavailable},
+    backplane::{ChangeRequest, NewState, Person, Post, PublishError, Typing, Unavailable},
     protocol::{Id, Nonce, Text},
     telemetry::{TraceParent, spans},
 };
@@ -35,9 +35,25 @@ impl Membership {
         &self,
         nonce: Nonce,
         text: Text,
+        reply_to: Option<Id>,
+        alias: Option<String>,
     ) -> impl Future<Output = Result<Id, PublishError>> + Send + use<> {
         let (room, person) = (self.room.clone(), self.person.clone());
-        async move { room.publish(person, nonce, text).instrument(spans::saying()).await }
+        async move { room.publish(person, nonce, text, reply_to, alias).instrument(spans::publish()).await }
+    }
+
+    /// Edits or deletes a message of this person. Returns its id; does nothing if the nonce was used for the same before.
+    ///
+    /// # Errors
+    /// See [`PublishError`].
+    pub fn change_message(
+        &self,
+        nonce: Nonce,
+        id: Id,
+        state: NewState,
+    ) -> impl Future<Output = Result<Id, PublishError>> + Send + use<> {
+        let (room, person) = (self.room.clone(), self.person.clone());
+        async move { room.change(person, nonce, id, state).await }
     }
 
     /// Sends a frame to this connection alone, after all frames that it was sent before, unless too much is queued for the
@@ -78,18 +94,45 @@ impl Membership {
 }
 
 impl Room {
-    async fn publish(&self, person: Person, nonce: Nonce, text: Text) -> Result<Id, PublishError> {
+    /// Publishes a message of a person who owns their name, in the room or not. Returns its id; the first one if the nonce was
+    /// used for the same message before.
+    ///
+    /// # Errors
+    /// See [`PublishError`].
+    pub async fn publish(
+        &self,
+        person: Person,
+        nonce: Nonce,
+        text: Text,
+        reply_to: Option<Id>,
+        alias: Option<String>,
+    ) -> Result<Id, PublishError> {
         let trace = TraceParent::current();
-        let post = Post { incarnation: self.state.status().incarnation, person, nonce, text, trace };
+        let post = Post { incarnation: self.state.status().incarnation, person, nonce, text, reply_to, alias, trace };
         let published = timeout(CALL_DEADLINE, self.backplane.publish(post)).await;
         let published = published.unwrap_or(Err(Unavailable.into()));
-        spans::said(published.as_ref().map_err(PublishError::name));
+        spans::record_publish(published.as_ref().map_err(PublishError::name));
         match published {
             Ok(id) => self.state.acknowledge(id),
-            // The next heartbeat finds out whether the incarnation is dead.
-            Err(PublishError::Fenced) => drop(self.commands.try_send(Command::Heartbeat)),
-            Err(_) => {}
+            Err(error) => self.note_refusal(error),
         }
         published
+    }
+
+    async fn change(&self, person: Person, nonce: Nonce, id: Id, state: NewState) -> Result<Id, PublishError> {
+        let incarnation = self.state.status().incarnation;
+        let call = self.backplane.change(ChangeRequest { incarnation, person, nonce, id, state });
+        let changed = timeout(CALL_DEADLINE, call).await.unwrap_or(Err(Unavailable.into()));
+        if let Err(error) = changed {
+            self.note_refusal(error);
+        }
+        changed
+    }
+
+    /// If the incarnation is fenced, the next heartbeat finds out whether it is dead.
+    fn note_refusal(&self, error: PublishError) {
+        if error == PublishError::Fenced {
+            drop(self.commands.try_send(Command::Heartbeat));
+        }
     }
 }

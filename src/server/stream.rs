@@ -38,7 +38,7 @@ impl Stream {
     /// Returns the socket and the permit, which is released when dropped.
     pub fn into_parts(self) -> (TcpStream, OwnedSemaphorePermit) {
         let (socket, permit) = self.socket.into_parts();
-        // Whoever writes to it now bounds the kernel's memory in their own way.
+        // The new owner of the socket bounds the kernel's memory in its own way.
         let _ = SockRef::from(&socket).set_tcp_notsent_lowat(0);
         (socket, permit)
     }

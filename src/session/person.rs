@@ -12,7 +12,7 @@ use tower_sessions::{
     session_store,
 };
 
-use super::bounded::JOINED;
+use super::{bots::Bot, bounded::JOINED};
 use crate::backplane::Person;
 
 /// The field of a record with its person.
@@ -28,6 +28,21 @@ pub struct SignedIn {
     pub id: Id,
     /// Whether the person has joined the room in this session.
     pub has_joined: bool,
+}
+
+/// Extracts the person of a request of the API: a program by its token, or the signed-in person.
+#[derive(Clone, Debug)]
+pub struct Caller(pub Person);
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = NotSignedIn;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, NotSignedIn> {
+        if let Some(bot) = parts.extensions.get::<Bot>() {
+            return Ok(Self(bot.person.clone()));
+        }
+        SignedIn::from_request_parts(parts, state).await.map(|signed_in| Self(signed_in.person))
+    }
 }
 
 /// Why a request has no signed-in person.

@@ -7,30 +7,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use fred::{clients::Client, interfaces::LuaInterface};
+use fred::clients::Client;
 use parking_lot::Mutex;
-use sha2::{Digest, Sha256};
-use tokio::{sync::Semaphore, time::timeout};
 
+use super::shared_rate::{Limits, SharedRate, hashed};
 use crate::{
     address::{limit_key, site_key},
-    rate::{KeyedLimiter, Pace, Rate},
-    redis::{Keys, MemoryMonitor, kind},
-    telemetry::instruments,
+    rate::{KeyedLimiter, Rate},
+    redis::{Keys, MemoryMonitor},
 };
 
-const SCRIPT: &str = include_str!("sign_in.lua");
 /// Sign-ins of one IPv6 site (a /48), in sign-ins of one address.
 const SITE_FACTOR: f64 = 10.0;
 /// The share of `maxmemory` from which on sign-ins are refused, in per cent.
 const NEARLY_FULL: u64 = 80;
 /// Sites that are counted at a time, without Redis.
 const MAX_SITES: usize = 10_000;
-/// Scripts in flight at a time; further sign-ins wait.
-const IN_FLIGHT: usize = 256;
-/// Deadline of a sign-in's turn and its script.
-const DEADLINE: Duration = Duration::from_secs(5);
 
 /// How often people may sign in.
 #[derive(Clone, Copy, Debug)]
@@ -72,10 +64,9 @@ struct LocalLimits {
 }
 
 struct SharedLimits {
-    client: Client,
+    rate: SharedRate,
     keys: Keys,
     rates: SignInRates,
-    turns: Semaphore,
     memory: MemoryMonitor,
 }
 
@@ -88,8 +79,8 @@ impl SignInGate {
 
     /// A gate whose limits hold over all instances that use the same Redis and namespace.
     pub fn shared(rates: SignInRates, client: Client, namespace: &str, memory: MemoryMonitor) -> Self {
-        let keys = Keys::new(namespace);
-        Self(Arc::new(Gate::Shared(SharedLimits { client, keys, rates, turns: Semaphore::new(IN_FLIGHT), memory })))
+        let (keys, rate) = (Keys::new(namespace), SharedRate::new(client, "sign_in"));
+        Self(Arc::new(Gate::Shared(SharedLimits { rate, keys, rates, memory })))
     }
 
     /// Admits one sign-in of a client at `address`.
@@ -99,10 +90,7 @@ impl SignInGate {
     pub async fn admit(&self, address: IpAddr) -> Result<(), SignInDenied> {
         match &*self.0 {
             Gate::Local(limits) => limits.lock().admit(address, Instant::now()).map_err(SignInDenied::TooMany),
-            Gate::Shared(limits) => {
-                let admitted = timeout(DEADLINE, limits.admit(address)).await;
-                admitted.unwrap_or(Err(SignInDenied::Unavailable))
-            }
+            Gate::Shared(limits) => limits.admit(address).await,
         }
     }
 }
@@ -128,25 +116,15 @@ impl SharedLimits {
         if self.is_nearly_full() {
             return Err(SignInDenied::Full);
         }
-        let (keys, paces): (Vec<String>, Vec<Pace>) = self.limits_of(address).into_iter().unzip();
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let times: Vec<String> =
-            paces.iter().flat_map(|pace| [pace.every / 1000, pace.ahead / 1000]).map(|us| us.to_string()).collect();
-        let _turn = self.turns.acquire().await.map_err(|_| SignInDenied::Unavailable)?;
-        let began = Instant::now();
-        let wait = self.client.eval::<u64, _, _, _>(SCRIPT, keys, times).await;
-        instruments().asked_redis("sign_in", began.elapsed(), wait.as_ref().err().map(kind));
-        match wait {
-            Ok(0) => Ok(()),
-            Ok(us) => Err(SignInDenied::TooMany(Duration::from_micros(us))),
+        match self.rate.take(self.limits_of(address)).await {
+            Ok(Duration::ZERO) => Ok(()),
+            Ok(wait) => Err(SignInDenied::TooMany(wait)),
             Err(_) => Err(SignInDenied::Unavailable),
         }
     }
 
     /// The key and the pace of each limit that a sign-in counts against.
-    fn limits_of(&self, address: IpAddr) -> Vec<(String, Pace)> {
+    fn limits_of(&self, address: IpAddr) -> Limits {
         let of_site = self.rates.per_address.times(SITE_FACTOR);
         let site = site_key(address).map(|site| (format!("site:{}", hashed(site)), of_site));
         let one = (format!("address:{}", hashed(limit_key(address))), self.rates.per_address);
@@ -159,11 +137,6 @@ impl SharedLimits {
         let usage = self.memory.latest();
         usage.is_some_and(|usage| usage.limit.is_some_and(|limit| usage.used / NEARLY_FULL >= limit / 100))
     }
-}
-
-/// An address as a part of a key, which does not show it.
-fn hashed(address: IpAddr) -> String {
-    URL_SAFE_NO_PAD.encode(&Sha256::digest(address.to_string())[..9])
 }
 
 impl std::fmt::Debug for SharedLimits {

@@ -15,7 +15,7 @@ use clap::{
 
 use super::{Settings, SettingsError};
 
-/// What the program is asked to do.
+/// A command of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Serve the room; this is the default.

@@ -14,7 +14,7 @@ use crate::telemetry::{Collector, Metrics};
 /// OpenTelemetry's default for OTEL_EXPORTER_OTLP_TIMEOUT.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a variable accepts.
+/// The values that a variable accepts.
 enum Kind {
     Text,
     OneOf(&'static [&'static str]),

@@ -37,8 +37,8 @@ use super::{
     transport::{Transport, TransportEvent},
 };
 use crate::{
-    backplane::{Person, PublishError, Unavailable},
-    protocol::{Bye, ErrorCode, Id, Nonce, ServerFrame},
+    backplane::{Claim, Person, PublishError, Unavailable},
+    protocol::{Bye, ErrorCode, Id, Nonce, ServerFrame, SessionEnd},
     room::{Ending, Farewell, JoinError, Membership, Recipient, Room},
     server::Stream,
     session::{Alive, Sessions, Unreadable},
@@ -57,7 +57,8 @@ pub(super) struct Connection {
     room: Room,
     sessions: Sessions,
     person: Person,
-    session: SessionId,
+    /// None: a program, which has a token in place of a session.
+    session: Option<SessionId>,
     /// Whether the session is known to have joined; until then it lives for minutes only.
     has_joined: bool,
     /// The client's address, as limits count it.
@@ -76,12 +77,15 @@ pub(super) struct Connection {
     typing_call: Option<BoxFuture<'static, ()>>,
     /// A look-up of the session.
     session_check: Option<BoxFuture<'static, Result<Alive, Unreadable>>>,
+    /// The session was looked up and does not exist.
+    has_expired: bool,
 }
 
 /// A client whose session was looked up.
 pub(super) struct AuthenticatedClient {
     pub(super) person: Person,
-    pub(super) id: SessionId,
+    /// None: a program.
+    pub(super) id: Option<SessionId>,
     /// Whether it has joined before.
     pub(super) has_joined: bool,
     /// The client's address, as limits count it.
@@ -96,7 +100,7 @@ struct Io {
     transport: Arc<Transport>,
 }
 
-/// What a call of the room returns.
+/// The reply to a call of the room.
 enum RoomReply {
     Joined(Result<Membership, JoinError>),
     Rejoined(Result<(), Unavailable>),
@@ -153,6 +157,7 @@ impl Connection {
             call: None,
             typing_call: None,
             session_check: None,
+            has_expired: false,
         }
     }
 
@@ -170,20 +175,38 @@ impl Connection {
         let session = self.person.session.clone();
         tracing::debug!(?session, "socket open");
         let end = self.serve(&mut io).await;
-        if end == farewell(Bye::SessionEnded) {
+        let mut cause = None;
+        if end == farewell(Bye::SessionEnded)
+            && let Some(id) = &self.session
+        {
             // It may exist: a session that only lost its name would be refused at every join.
-            let _ = self.sessions.delete(&self.session).await;
+            let (found, deleted) = (self.session_end(), self.sessions.delete(id));
+            // Boxed: every connection would reserve memory for it.
+            (cause, _) = Box::pin(async { tokio::join!(found, deleted) }).await;
         }
         // The connection leaves the room before it waits for the client to read the end.
         drop((self, io));
         match end {
             Disconnect::ByClient(code) => transport.finish(close_frame(code)).await,
-            Disconnect::Farewell(farewell) => transport.finish(goodbye(farewell)).await,
+            Disconnect::Farewell(farewell) => transport.finish(goodbye(farewell, cause)).await,
             Disconnect::Code(code) => transport.finish(close_frame(Some(code))).await,
             Disconnect::Lost => transport.abandon(),
         }
         instruments().closed(end.reason());
         tracing::info!(?session, ?end, seconds = opened_at.elapsed().as_secs(), "socket closed");
+    }
+
+    /// Finds out why the session ended. `None`: it was signed out or removed, or Redis does not answer.
+    fn session_end(&self) -> impl Future<Output = Option<SessionEnd>> + Send + use<> {
+        let (room, person, has_expired) = (self.room.clone(), self.person.clone(), self.has_expired);
+        async move {
+            match room.check_claim(&person.name_key, &person.session).await {
+                Ok(Claim::Banned(_)) => Some(SessionEnd::Banned),
+                _ if has_expired => Some(SessionEnd::Expired),
+                Ok(Claim::Held { .. }) => Some(SessionEnd::NameLost),
+                Ok(Claim::Mine) | Err(Unavailable) => None,
+            }
+        }
     }
 
     async fn serve(&mut self, io: &mut Io) -> Disconnect {
@@ -232,13 +255,18 @@ impl Connection {
     /// disconnected.
     fn charge(&mut self, size: ReadSize) -> Result<(), Disconnect> {
         let now = Instant::now();
-        if let Some(pause) = self.limits.charge_input(self.sockets.0.inbound_pace, size.frames, size.bytes, now) {
+        if let Some(pause) = self.limits.charge_input(self.inbound_pace(), size.frames, size.bytes, now) {
             if self.limits.is_one_pause_too_many(pause, now) {
                 return Err(farewell(Bye::Policy));
             }
             self.timers.pause(pause, now);
         }
         Ok(())
+    }
+
+    fn inbound_pace(&self) -> InboundPace {
+        let context = &self.sockets.0;
+        if self.person.session.is_bot() { context.bot_inbound_pace } else { context.inbound_pace }
     }
 
     async fn handle_event(&mut self, transport: &Transport, event: TransportEvent) -> Result<(), Disconnect> {
@@ -290,6 +318,9 @@ impl Connection {
                 let (code, retry_after) = match error {
                     PublishError::Ended => return Err(farewell(Bye::SessionEnded)),
                     PublishError::BadNonce => (ErrorCode::BadNonce, None),
+                    PublishError::NotYours => (ErrorCode::NotYours, None),
+                    PublishError::TooLate => (ErrorCode::TooLate, None),
+                    PublishError::Gone => (ErrorCode::Gone, None),
                     PublishError::Limited(wait) => (ErrorCode::RateLimited, Some(wait)),
                     PublishError::Fenced | PublishError::Unavailable(_) => (ErrorCode::Unavailable, None),
                 };
@@ -333,7 +364,8 @@ impl Connection {
     }
 
     fn check_session(&mut self) {
-        let (sessions, id, has_joined) = (self.sessions.clone(), self.session, self.membership.is_some());
+        let Some(id) = self.session else { return };
+        let (sessions, has_joined) = (self.sessions.clone(), self.membership.is_some());
         self.session_check.get_or_insert_with(|| {
             Box::pin(
                 async move { if has_joined { sessions.touch_joined(&id).await } else { sessions.touch(&id).await } },
@@ -349,6 +381,7 @@ impl Connection {
             }
             Ok(Alive::No) => {
                 // It expired, or was deleted in the store: it ends on every instance.
+                self.has_expired = true;
                 let _ = self.room.end(&self.person.session, &self.person.name_key).await;
                 Err(farewell(Bye::SessionEnded))
             }
@@ -362,7 +395,7 @@ impl Connection {
 }
 
 /// A `bye` and its close frame, in one piece.
-fn goodbye(Farewell { reason, retry_after_ms }: Farewell) -> bytes::Bytes {
-    let bye = ServerFrame::Bye { reason, retry_after_ms }.encode();
+fn goodbye(Farewell { reason, retry_after_ms }: Farewell, cause: Option<SessionEnd>) -> bytes::Bytes {
+    let bye = ServerFrame::Bye { reason, cause, retry_after_ms }.encode();
     [bye, close_frame(Some(reason.code() as u16))].concat().into()
 }

@@ -23,7 +23,7 @@ use crate::{
 /// The largest number of bytes that may wait for one connection, its first welcome not counted: a burst of a full room.
 /// This bounds memory; whether a client is too slow is decided by age.
 const QUEUE_BYTES: usize = 1024 * 1024;
-/// How long a client may read nothing of what is written to it, and the largest age of a frame that waits.
+/// How long a client may read nothing of its frames, and the largest age of a waiting frame.
 const STALL: Duration = Duration::from_secs(10);
 /// Bytes that may wait for one connection even if too many wait for all.
 const FAIR_BYTES: usize = 16 * 1024;
@@ -233,7 +233,7 @@ impl State {
         match self.refusal(left, counted) {
             None => self.queue(waiting),
             Some(reason) => {
-                // What waits is still sent, and the frame that has begun is finished: the stream ends between two frames.
+                // Waiting frames are still sent, and the frame that has begun is finished: the stream ends between two frames.
                 self.farewell.get_or_insert(Farewell { reason, retry_after_ms: None });
                 if let Some(begun) = waiting.begun_frame() {
                     self.queue(begun);

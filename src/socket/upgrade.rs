@@ -21,13 +21,12 @@ use tower_sessions::Session;
 use super::{
     SocketContext, Sockets,
     connection::{AuthenticatedClient, Connection},
-    connection_limit::ConnectionPermit,
+    connection_limit::{ClientAddress, ConnectionPermit},
 };
 use crate::{
-    address::limit_key,
     protocol::SUBPROTOCOL,
     server::Peer,
-    session::{NotSignedIn, SignedIn},
+    session::{Bot, NotSignedIn, SignedIn},
     telemetry::instruments,
     websocket::accept_key,
 };
@@ -42,14 +41,15 @@ pub(super) async fn open(
     let context = &sockets.0;
     let headers = request.headers();
     let peer = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
-    let address = limit_key(context.site.proxies.client(peer, headers));
+    let client = context.site.proxies.client(peer, headers);
+    let address = ClientAddress::new(client, context.site.proxies.trusts(client));
     let Some(accept) = handshake(headers) else {
         return admit(context, address).map_or_else(Refusal::into_response, |_| upgrade_required());
     };
     if !context.site.allows_socket(headers, peer) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    let client = match authenticate(&sockets, &session, address).await {
+    let client = match authenticate(&sockets, request.extensions().get::<Bot>().cloned(), &session, address.key).await {
         Ok(client) => client,
         Err(not_signed_in) => return not_signed_in.into_response(),
     };
@@ -84,7 +84,7 @@ impl Refusal {
 }
 
 /// Acquires a place for a socket of this address.
-fn admit(context: &SocketContext, address: IpAddr) -> Result<ConnectionPermit, Refusal> {
+fn admit(context: &SocketContext, address: ClientAddress) -> Result<ConnectionPermit, Refusal> {
     let unavailable = |reason| Refusal { status: StatusCode::SERVICE_UNAVAILABLE, reason };
     if context.draining.is_cancelled() {
         return Err(unavailable("draining"));
@@ -97,15 +97,26 @@ fn admit(context: &SocketContext, address: IpAddr) -> Result<ConnectionPermit, R
     if context.is_full() { Err(unavailable("full")) } else { Ok(permit) }
 }
 
-/// Looks up the client's session. The receiver of endings is created first, so that no end is missed.
+/// Looks up the program, or the client's session. The receiver of endings is created first, so that no end is missed.
 async fn authenticate(
     sockets: &Sockets,
+    bot: Option<Bot>,
     session: &Session,
     address: IpAddr,
 ) -> Result<AuthenticatedClient, NotSignedIn> {
-    let endings = sockets.0.room.endings();
+    let SocketContext { room, sessions, .. } = &*sockets.0;
+    let endings = room.endings();
+    if let Some(Bot { person, .. }) = bot {
+        return Ok(AuthenticatedClient { person, id: None, has_joined: true, address, endings });
+    }
     let SignedIn { person, id, has_joined } = SignedIn::of(session).await?;
-    Ok(AuthenticatedClient { person, id, has_joined, address, endings })
+    if sessions.bots().reserves(&person.name_key) {
+        // The name was given to a program after this session began.
+        let _ = room.end(&person.session, &person.name_key).await;
+        let _ = sessions.delete(&id).await;
+        return Err(NotSignedIn::Nobody);
+    }
+    Ok(AuthenticatedClient { person, id: Some(id), has_joined, address, endings })
 }
 
 /// Returns the `Sec-WebSocket-Accept` of an upgrade to version 13, or `None` if the request is no such upgrade.

@@ -51,6 +51,7 @@ pub struct Instruments {
     delivered: Counter<u64>,
     refused: Counter<u64>,
     sign_ins: Counter<u64>,
+    operator_attempts: Counter<u64>,
     page_errors: Counter<u64>,
     closed: Counter<u64>,
     gaps_found: Counter<u64>,
@@ -111,6 +112,11 @@ impl Instruments {
             delivered: counter("ruang.message.delivered", "{delivery}", "Messages handed to connections."),
             refused: counter("ruang.refusals", "{refusal}", "Refused connections, reads and frames, by reason."),
             sign_ins: counter("ruang.sign_ins", "{attempt}", "Attempts to sign in, by outcome."),
+            operator_attempts: counter(
+                "ruang.operator.attempts",
+                "{attempt}",
+                "Operator's tokens and cookies, by outcome.",
+            ),
             page_errors: counter("ruang.page.errors", "{error}", "Uncaught errors of the page's script."),
             closed: counter("ruang.connection.closed", "{connection}", "WebSockets that ended, by reason."),
             gaps_found: counter("ruang.gap.found", "{gap}", "Gaps found in the events of the room."),
@@ -146,7 +152,10 @@ impl Instruments {
         {
             self.closed.add(0, &[KeyValue::new("reason", reason)]);
         }
-        for outcome in ["entered", "held", "banned", "bad_name", "too_many", "full", "unavailable"] {
+        for outcome in ["accepted", "wrong", "too_many"] {
+            self.operator_attempts.add(0, &[KeyValue::new("outcome", outcome)]);
+        }
+        for outcome in ["entered", "held", "no_cookies", "banned", "bad_name", "too_many", "full", "unavailable"] {
             self.sign_ins.add(0, &[KeyValue::new("outcome", outcome)]);
         }
     }
@@ -175,6 +184,11 @@ impl Instruments {
     /// Counts an attempt to sign in.
     pub fn signed_in(&self, outcome: &'static str) {
         self.sign_ins.add(1, &[KeyValue::new("outcome", outcome)]);
+    }
+
+    /// Counts a token or cookie of the operator that a client presented.
+    pub fn operator_attempted(&self, outcome: &'static str) {
+        self.operator_attempts.add(1, &[KeyValue::new("outcome", outcome)]);
     }
 
     /// Counts an uncaught error of the page's script.

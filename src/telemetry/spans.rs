@@ -51,7 +51,7 @@ impl From<&str> for TraceParent {
 }
 
 /// Starts a trace: the span of a message from its arrival until it is stored.
-pub fn saying() -> Span {
+pub fn publish() -> Span {
     debug_span!(
         "say",
         otel.name = "send room",
@@ -67,7 +67,7 @@ pub fn saying() -> Span {
 }
 
 /// Records the outcome of a message in the current span.
-pub fn said(id: Result<impl Display, &'static str>) {
+pub fn record_publish(id: Result<impl Display, &'static str>) {
     let span = Span::current();
     match id {
         Ok(id) => {

@@ -129,7 +129,7 @@ fn line_contains_its_trace_id() {
         let options = options(format, Some("http://127.0.0.1:9/v1/traces".into()));
         let log = logged(&options, || {
             info!("outside");
-            spans::saying().in_scope(|| info!("inside"));
+            spans::publish().in_scope(|| info!("inside"));
         });
         let [outside, inside] = log.lines().collect::<Vec<_>>()[..] else { panic!("{log}") };
         assert!(!outside.contains("trace_id"), "{log}");

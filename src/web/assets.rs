@@ -40,7 +40,8 @@ pub fn modules() -> impl Iterator<Item = &'static str> {
 /// current file, uncacheable.
 pub async fn serve(Path((hash, path)): Path<(String, String)>, headers: HeaderMap) -> Response {
     let Some(asset) = find(&path) else { return StatusCode::NOT_FOUND.into_response() };
-    let caching = if hash == HASH { "public, max-age=31536000, immutable" } else { "no-store" };
+    let caching =
+        if hash == HASH { "public, max-age=31536000, no-transform, immutable" } else { "no-store, no-transform" };
     let common = [(CONTENT_TYPE, content_type(asset.name)), (CACHE_CONTROL, caching), (VARY, "accept-encoding")];
     match asset.best(&headers) {
         (Some(encoding), bytes) => (common, [(CONTENT_ENCODING, encoding)], Bytes::from_static(bytes)).into_response(),

@@ -10,7 +10,7 @@ use axum::{
     extract::State,
     http::{
         HeaderMap, HeaderValue,
-        header::{CONTENT_ENCODING, CONTENT_TYPE},
+        header::{CONTENT_ENCODING, CONTENT_TYPE, SET_COOKIE},
     },
     response::{IntoResponse, Redirect, Response},
 };
@@ -21,9 +21,11 @@ use super::{
     Web,
     compression::{self, Busy, accepts},
     error,
+    form_cookie::FormCookie,
     locale::Locale,
     page_cache::{PageCache, Uncached},
     peer::PeerIp,
+    sign_in::CarriesSession,
     texts::Texts,
 };
 use crate::{
@@ -56,11 +58,13 @@ pub async fn show(
     locale: Locale,
     PeerIp(peer): PeerIp,
     headers: HeaderMap,
+    carries: CarriesSession,
     signed_in: Result<SignedIn, NotSignedIn>,
 ) -> Response {
+    let sign_in = || Redirect::to(carries.sign_in_path()).into_response();
     let SignedIn { person, id, .. } = match signed_in {
         Ok(signed_in) => signed_in,
-        Err(NotSignedIn::Nobody) => return Redirect::to("/").into_response(),
+        Err(NotSignedIn::Nobody) => return sign_in(),
         Err(NotSignedIn::Unreadable) => return error::unavailable(locale),
     };
     if let Err(refusal) = web.admit_read(&person.session, peer, &headers, NEWEST) {
@@ -68,14 +72,19 @@ pub async fn show(
     }
     match web.sessions.touch(&id).await {
         Ok(Alive::Yes) => {}
-        Ok(Alive::No) => return Redirect::to("/").into_response(),
+        Ok(Alive::No) => return sign_in(),
         Err(_) => return error::unavailable(locale),
     }
     // Read before the page: a message sent in between comes after it.
     let head = web.room.head();
     let Ok(timeline) = newest(&web, locale, &person.name).await else { return error::unavailable(locale) };
     let gzip = accepts(&headers, "gzip");
-    respond(Shell::of(locale).fill(&person.name, head, &timeline, gzip), gzip)
+    let mut response = respond(Shell::of(locale).fill(&person.name, head, &timeline, gzip), gzip);
+    let secure = web.site.is_https();
+    if FormCookie::of(&headers, secure).is_some() {
+        response.headers_mut().append(SET_COOKIE, FormCookie::removal(secure));
+    }
+    response
 }
 
 /// Returns the newest messages for a person, from the cache if possible.

@@ -1,6 +1,6 @@
 //! Compression of pages and API responses, and the memory of bodies that wait for slow clients.
 //!
-//! It runs on the runtime's blocking threads, two at a time: on the workers, which deliver messages, it delays everybody.
+//! It runs on the runtime's blocking threads, two at a time: on the workers, which deliver messages, it would delay every client.
 //! That is why it is not tower-http's `CompressionLayer`, see docs/decisions/0010-compression.md.
 //!
 //! BREACH: no page holds a secret beside text that another person chose, except to the person themselves.
@@ -23,7 +23,7 @@ use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 use super::gzip::gzip;
 use crate::queue_memory::{QueueMemory, Reservation};
 
-/// The level for what is compressed for one response, or until the next message.
+/// The level for bodies that serve one response, or are valid until the next message.
 pub const FAST: Compression = Compression::new(2);
 /// Compressions at a time.
 const AT_ONCE: usize = 2;

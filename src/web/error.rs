@@ -1,6 +1,6 @@
 //! Error pages and JSON errors.
 
-use std::{any::Any, time::Duration};
+use std::{any::Any, borrow::Cow, time::Duration};
 
 use askama::Template;
 use axum::{
@@ -14,6 +14,7 @@ use axum::{
 };
 
 use super::{assets, locale::Locale, reads::ReadRefusal, texts::Texts};
+use crate::origin::PostRefusal;
 
 /// `Retry-After` of a 503, in seconds.
 pub const RETRY_SECONDS: &str = "2";
@@ -32,6 +33,11 @@ pub fn html(status: StatusCode, page: &impl Template) -> Response {
 /// A JSON error.
 pub fn json(status: StatusCode, reason: &str) -> Response {
     (status, Json(serde_json::json!({ "error": reason }))).into_response()
+}
+
+/// A JSON error with a code for programs.
+pub fn json_code(status: StatusCode, code: &str, reason: &str) -> Response {
+    (status, Json(serde_json::json!({ "error": reason, "code": code }))).into_response()
 }
 
 /// The JSON error while the room cannot be reached.
@@ -73,6 +79,21 @@ pub async fn not_found(locale: Locale) -> Response {
 /// A form sent by another site.
 pub fn foreign(locale: Locale) -> Response {
     page(locale, StatusCode::FORBIDDEN, Texts::of(locale).errors.foreign)
+}
+
+/// A form that [`SitePolicy`] refuses, with the reason: another site has sent it, or the room was opened at an address that
+/// is not its own.
+pub fn refused_post(locale: Locale, refusal: &PostRefusal) -> Response {
+    let texts = Texts::of(locale);
+    match refusal {
+        PostRefusal::OtherSite => foreign(locale),
+        PostRefusal::OtherAddress { own, .. } => {
+            let (title, advice) = texts.errors.other_address;
+            let link = (own.to_string(), Cow::Owned(own.to_string()));
+            html(StatusCode::FORBIDDEN, &ErrorPage::new(locale, title, advice, link))
+        }
+        PostRefusal::UnknownAddress { .. } => page(locale, StatusCode::FORBIDDEN, texts.errors.unknown_address),
+    }
 }
 
 /// The session store or the room cannot be reached.
@@ -119,11 +140,28 @@ struct ErrorPage {
     base: String,
     title: &'static str,
     advice: &'static str,
-    /// Reloading may help: show no link elsewhere.
-    stay: bool,
+    /// The way out: an address, and its label.
+    href: String,
+    label: Cow<'static, str>,
+}
+
+impl ErrorPage {
+    fn new(
+        locale: Locale,
+        title: &'static str,
+        advice: &'static str,
+        (href, label): (String, Cow<'static, str>),
+    ) -> Self {
+        Self { texts: Texts::of(locale), locale, base: assets::base(), title, advice, href, label }
+    }
 }
 
 fn page(locale: Locale, status: StatusCode, (title, advice): (&'static str, &'static str)) -> Response {
-    let stay = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
-    html(status, &ErrorPage { texts: Texts::of(locale), locale, base: assets::base(), title, advice, stay })
+    let texts = Texts::of(locale);
+    // Reloading may help, or only another page.
+    let (href, label) = match status {
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => ("", texts.script.reload),
+        _ => ("/", texts.errors.home),
+    };
+    html(status, &ErrorPage::new(locale, title, advice, (href.to_owned(), label.into())))
 }

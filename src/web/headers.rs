@@ -7,8 +7,8 @@ use axum::{
 
 use crate::origin::SitePolicy;
 
-/// The default: pages and API responses are for one person.
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+/// The default: pages and API responses are for one person, and no proxy rewrites what people wrote.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store, no-transform");
 
 /// The security headers of a site.
 #[derive(Clone)]

@@ -1,6 +1,6 @@
 //! `GET /api/messages`: the history, page by page.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use axum::{
     body::Bytes,
@@ -27,7 +27,7 @@ use super::{
 use crate::{
     backplane::{Cursor, Page, Unavailable},
     protocol::{Id, Row, ServerFrame},
-    session::SignedIn,
+    session::Caller,
 };
 
 /// Pages in the cache: the newest in some sizes, and those before them. Each has at most twice [`PAGE_BYTES`].
@@ -38,6 +38,7 @@ const CACHED: usize = 16;
 pub struct HistoryQuery {
     before: Option<Id>,
     after: Option<Id>,
+    around: Option<Id>,
     limit: Option<usize>,
 }
 
@@ -47,6 +48,8 @@ pub type HistoryPages = PageCache<(Cursor, usize), EncodedPage>;
 /// A response body: JSON, and the same compressed.
 #[derive(Debug)]
 pub struct EncodedPage {
+    /// Whether the message that the page is to be around is stored.
+    is_found: bool,
     plain: Bytes,
     gzip: Bytes,
 }
@@ -56,6 +59,8 @@ pub struct EncodedPage {
 struct HistoryPage {
     messages: Vec<Box<RawValue>>,
     more: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    more_after: Option<bool>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     trimmed: bool,
 }
@@ -85,19 +90,20 @@ pub fn pages() -> HistoryPages {
 /// `GET /api/messages`.
 pub async fn list(
     State(web): State<Web>,
-    SignedIn { person, .. }: SignedIn,
+    Caller(person): Caller,
     PeerIp(peer): PeerIp,
     headers: HeaderMap,
     query: Result<Query<HistoryQuery>, QueryRejection>,
 ) -> Response {
     let Ok(Query(query)) = query else {
-        return error::json(StatusCode::BAD_REQUEST, "before and after are ids like 7-42, limit is a number");
+        return error::json(StatusCode::BAD_REQUEST, "before, after and around are ids like 7-42, limit is a number");
     };
-    let cursor = match (query.before, query.after) {
-        (Some(_), Some(_)) => return error::json(StatusCode::BAD_REQUEST, "give before or after, not both"),
-        (Some(id), None) => Cursor::Before(id),
-        (None, Some(id)) => Cursor::After(id),
-        (None, None) => Cursor::Newest,
+    let cursor = match (query.before, query.after, query.around) {
+        (Some(id), None, None) => Cursor::Before(id),
+        (None, Some(id), None) => Cursor::After(id),
+        (None, None, Some(id)) => Cursor::Around(id),
+        (None, None, None) => Cursor::Newest,
+        _ => return error::json(StatusCode::BAD_REQUEST, "give one of before, after and around"),
     };
     let Some(limit) = limit(query.limit) else {
         return error::json(StatusCode::BAD_REQUEST, "limit is 1 to 200");
@@ -106,6 +112,7 @@ pub async fn list(
         return error::json_refused_read(refusal);
     }
     match read(&web, cursor, limit).await {
+        Ok(page) if !page.is_found => error::json(StatusCode::NOT_FOUND, "the message is no longer stored"),
         Ok(page) => respond(&page, accepts(&headers, "gzip")),
         Err(Unavailable) => error::json_unavailable(),
     }
@@ -143,34 +150,56 @@ fn respond(page: &EncodedPage, gzip: bool) -> Response {
 
 impl EncodedPage {
     fn new(page: &Page, cursor: Cursor) -> Self {
-        let (messages, is_cut) = encode_rows(&page.rows, matches!(cursor, Cursor::After(_)));
-        let page = HistoryPage { messages, more: page.more || is_cut, trimmed: page.trimmed };
+        let (messages, is_cut) = encode_rows(&page.rows, cursor);
+        let is_around = matches!(cursor, Cursor::Around(_));
+        let page = HistoryPage {
+            messages,
+            more: page.more || (if matches!(cursor, Cursor::After(_)) { is_cut.after } else { is_cut.before }),
+            more_after: is_around.then_some(page.more_after || is_cut.after),
+            trimmed: page.trimmed,
+        };
+        let is_found = !(is_around && page.trimmed);
         // Strings, numbers and lists of them always serialize.
         let plain = serde_json::to_vec(&page).unwrap_or_default();
         let gzip = gzip(&plain, FAST).unwrap_or_default().into();
-        Self { plain: plain.into(), gzip }
+        Self { is_found, plain: plain.into(), gzip }
     }
 }
 
-/// Encodes as many rows as a page may have bytes, at least one, from the side of the cursor. Returns whether some are left.
-fn encode_rows(rows: &[Row], is_forward: bool) -> (Vec<Box<RawValue>>, bool) {
-    let mut bytes = 0;
-    let mut fits = |row: &RawValue| {
-        let is_first = bytes == 0;
+/// Whether rows of a page are left out on a side, because it may have no more bytes.
+struct Cut {
+    before: bool,
+    after: bool,
+}
+
+/// Encodes as many rows as a page may have bytes, at least one: those that are nearest to the cursor.
+fn encode_rows(rows: &[Row], cursor: Cursor) -> (Vec<Box<RawValue>>, Cut) {
+    let len = rows.len();
+    // The rows from `first` up to `next` are encoded.
+    let (mut first, mut next) = match cursor {
+        Cursor::After(_) => (0, 0),
+        Cursor::Newest | Cursor::Before(_) => (len, len),
+        Cursor::Around(id) => rows.iter().position(|row| row.id() == id).map_or((len, len), |index| (index, index)),
+    };
+    let (mut encoded, mut bytes) = (VecDeque::new(), 0);
+    while first > 0 || next < len {
+        // Around a row, as many before it as after it.
+        let is_after = next < len && (first == 0 || matches!(cursor, Cursor::Around(_)) && encoded.len() % 2 == 0);
+        let index = if is_after { next } else { first - 1 };
+        let Ok(row) = to_raw_value(&HistoryEntry::from(&rows[index])) else { break };
         bytes += row.get().len() + 1;
-        is_first || bytes <= PAGE_BYTES
-    };
-    let encode = |row: &Row| to_raw_value(&HistoryEntry::from(row));
-    let encoded: Vec<_> = if is_forward {
-        rows.iter().filter_map(|row| encode(row).ok()).take_while(|row| fits(row)).collect()
-    } else {
-        let mut newest: Vec<_> =
-            rows.iter().rev().filter_map(|row| encode(row).ok()).take_while(|row| fits(row)).collect();
-        newest.reverse();
-        newest
-    };
-    let is_cut = encoded.len() < rows.len();
-    (encoded, is_cut)
+        if bytes > PAGE_BYTES && !encoded.is_empty() {
+            break;
+        }
+        if is_after {
+            encoded.push_back(row);
+            next += 1;
+        } else {
+            encoded.push_front(row);
+            first -= 1;
+        }
+    }
+    (encoded.into(), Cut { before: first > 0, after: next < len })
 }
 
 #[cfg(test)]
@@ -179,8 +208,17 @@ mod tests {
     use crate::protocol::Message;
 
     fn rows(count: u64, text: &str) -> Vec<Row> {
-        let message =
-            |n| Message { id: Id::new(7, n), nonce: "n".parse().unwrap(), from: "a".into(), text: text.into(), at: n };
+        let message = |n| Message {
+            id: Id::new(7, n),
+            nonce: "n".parse().unwrap(),
+            from: "a".into(),
+            text: text.into(),
+            at: n,
+            bot: false,
+            alias: None,
+            reply_to: None,
+            edited_at: None,
+        };
         (1..=count).map(|n| message(n).into()).collect()
     }
 
@@ -192,7 +230,7 @@ mod tests {
 
     #[test]
     fn large_page_is_cut_at_the_far_side_and_says_more() {
-        let page = Page { rows: rows(200, &"x".repeat(2000)), more: false, trimmed: false };
+        let page = Page { rows: rows(200, &"x".repeat(2000)), ..Page::default() };
         for (cursor, first, last) in [
             (Cursor::Newest, None, Some("7-200")),
             (Cursor::Before(Id::new(7, 201)), None, Some("7-200")),
@@ -208,14 +246,33 @@ mod tests {
     }
 
     #[test]
+    fn large_page_around_a_message_is_cut_on_both_sides() {
+        let (middle, page) = (Id::new(7, 100), Page { rows: rows(200, &"x".repeat(2000)), ..Page::default() });
+        let encoded = EncodedPage::new(&page, Cursor::Around(middle));
+        assert!(encoded.is_found && encoded.plain.len() <= PAGE_BYTES + 100);
+        let page: serde_json::Value = serde_json::from_slice(&encoded.plain).unwrap();
+        assert_eq!((&page["more"], &page["more_after"]), (&true.into(), &true.into()));
+        let (ids, _) = ids(&encoded);
+        let index = ids.iter().position(|id| *id == middle.to_string()).unwrap();
+        assert!(index.abs_diff(ids.len() / 2) <= 1, "{index} of {}", ids.len());
+    }
+
+    #[test]
+    fn page_around_nothing_is_not_found() {
+        let page = Page { trimmed: true, ..Page::default() };
+        assert!(!EncodedPage::new(&page, Cursor::Around(Id::new(7, 1))).is_found);
+        assert!(EncodedPage::new(&page, Cursor::Before(Id::new(7, 1))).is_found);
+    }
+
+    #[test]
     fn page_has_at_least_one_message() {
-        let page = Page { rows: rows(2, &"x".repeat(PAGE_BYTES)), more: false, trimmed: false };
+        let page = Page { rows: rows(2, &"x".repeat(PAGE_BYTES)), ..Page::default() };
         assert_eq!(ids(&EncodedPage::new(&page, Cursor::Newest)), (vec!["7-2".to_owned()], true));
     }
 
     #[test]
     fn small_page_is_whole() {
-        let page = Page { rows: rows(3, "x"), more: false, trimmed: false };
+        let page = Page { rows: rows(3, "x"), ..Page::default() };
         assert!(!ids(&EncodedPage::new(&page, Cursor::Newest)).1);
     }
 }

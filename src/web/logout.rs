@@ -19,7 +19,7 @@ pub async fn submit(
     signed_in: Result<SignedIn, NotSignedIn>,
 ) -> Response {
     if !web.site.allows_post(&headers, peer) {
-        return error::foreign(locale);
+        return web.refuse_post(locale, &headers, peer);
     }
     match signed_in {
         Ok(signed_in) if !end(&web, &signed_in).await => error::unavailable(locale),

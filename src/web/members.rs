@@ -9,7 +9,7 @@ use axum::{
 use serde::Deserialize;
 
 use super::{Web, error, peer::PeerIp};
-use crate::session::SignedIn;
+use crate::session::Caller;
 
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 200;
@@ -24,7 +24,7 @@ pub struct MembersQuery {
 /// `GET /api/members`.
 pub async fn list(
     State(web): State<Web>,
-    SignedIn { person, .. }: SignedIn,
+    Caller(person): Caller,
     PeerIp(peer): PeerIp,
     headers: HeaderMap,
     query: Result<Query<MembersQuery>, QueryRejection>,

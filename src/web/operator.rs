@@ -1,6 +1,7 @@
 //! Moderation by the operator: a page, and an HTTP API.
 
 mod api;
+mod attempt;
 mod auth;
 mod command;
 mod pages;
@@ -11,7 +12,10 @@ use axum::{
 };
 
 pub use self::auth::OperatorAuth;
-use self::command::ModerationCommand;
+use self::{
+    attempt::{AttemptError, Door},
+    command::ModerationCommand,
+};
 use super::Web;
 use crate::{
     backplane::{ModerationAction, ModerationOutcome, REMOVED_AT_ONCE, Unavailable},

@@ -37,7 +37,9 @@ const RETENTION: RetentionPolicy = RetentionPolicy {
     history_age: None,
     name_hold: NAME_HOLD,
     messages: Rate::UNLIMITED,
+    bot_messages: Rate::UNLIMITED,
     lease: Duration::from_secs(5),
+    edit_window: Duration::from_secs(900),
 };
 
 fn open(backplane: Arc<dyn Backplane>) -> Room {
@@ -46,7 +48,8 @@ fn open(backplane: Arc<dyn Backplane>) -> Room {
         lease: Duration::from_secs(5),
         name_hold: NAME_HOLD,
         history_age: None,
-        limits: Limits { text_chars: TEXT_CHARS, messages_per_second: 5 },
+        bots: vec![],
+        limits: Limits { text_chars: TEXT_CHARS, messages_per_second: 5, edit_ms: 900_000 },
     };
     Room::open(backplane, options)
 }

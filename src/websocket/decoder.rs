@@ -1,4 +1,4 @@
-//! What a client sends, frame by frame: strict, incremental, and bounded in what it keeps.
+//! Decodes a client's frames: strict, incremental, with bounded memory.
 
 use super::frame::{FIN, SHORT, opcode};
 
@@ -10,7 +10,7 @@ const MASK_BYTES: usize = 4;
 /// Most fragments of a message.
 pub const FRAGMENTS: usize = 256;
 
-/// What came in.
+/// A message or control frame of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received {
     /// A whole text message, however many fragments it came in.
@@ -25,7 +25,7 @@ pub enum Received {
     Close(Option<u16>),
 }
 
-/// How the client broke the rules: the connection is to be closed with [`code`](Self::code).
+/// A violation of the WebSocket protocol: close the connection with [`code`](Self::code).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
     /// The framing itself.
@@ -67,7 +67,7 @@ impl Violation {
 ///     })?;
 /// }
 /// assert_eq!(received, [Received::Text("Hello".to_owned())]);
-/// // What a client does not mask is not read.
+/// // An unmasked frame is refused.
 /// assert_eq!(decoder.feed(&[0x81, 0x05], |_| true), Err(Violation::Framing));
 /// # Ok::<(), Violation>(())
 /// ```
@@ -95,11 +95,11 @@ impl Decoder {
         Self { most, partial: Vec::new(), message: None }
     }
 
-    /// Takes in what was read, and hands on each thing that is whole now, until one is not taken: then, and after a
+    /// Decodes the bytes read, and hands on each message that is complete, until one is not taken: then, and after a
     /// violation, nothing more may be fed. Returns how many frames were whole, fragments among them.
     ///
     /// # Errors
-    /// The first [`Violation`]. What came before it has been handed on.
+    /// The first [`Violation`]. The frames before it have been handed on.
     pub fn feed(&mut self, read: &[u8], mut take: impl FnMut(Received) -> bool) -> Result<usize, Violation> {
         let mut joined = std::mem::take(&mut self.partial);
         let continues = !joined.is_empty();
@@ -121,11 +121,6 @@ impl Decoder {
             self.partial = if continues { joined.split_off(at) } else { bytes[at..].to_vec() };
         }
         Ok(frames)
-    }
-
-    /// Whether anything unfinished is kept.
-    pub fn is_between_messages(&self) -> bool {
-        self.partial.is_empty() && self.message.is_none()
     }
 
     /// Understands the first bytes of a frame, and refuses it as early as it can be; none while they are not all there.

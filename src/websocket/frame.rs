@@ -7,7 +7,7 @@ pub(super) const FIN: u8 = 0x80;
 /// Longest payload of a control frame, and of any frame whose length fits into the second byte.
 pub(super) const SHORT: usize = 125;
 
-/// What a frame is (RFC 6455, section 11.8).
+/// The opcode of a frame (RFC 6455, section 11.8).
 pub(super) mod opcode {
     pub const CONTINUATION: u8 = 0x0;
     pub const TEXT: u8 = 0x1;

@@ -14,6 +14,7 @@ mod people;
 mod reading;
 mod refused;
 mod returning;
+mod sign_in;
 mod storage;
 mod text;
 mod writing;

@@ -8,6 +8,7 @@ use std::{
 
 use crate::kit::{
     Cluster, Engine, SOON, WsClient,
+    bots::{TOKEN, bots_file},
     process::Process,
     tls_front::{Bases, TlsFront},
 };
@@ -55,6 +56,55 @@ async fn shell_client_prints_history_and_members() {
     let output = tokio::task::spawn_blocking(move || shell.output().expect("it runs")).await.expect("it ends");
     assert!(output.status.success(), "{output:?}");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "sari: halo dari sini\nhere: sari (1)\n");
+}
+
+/// Runs a client as the program `CI`: it needs no sign-in, and its name is the token's.
+async fn speaks_as_a_bot(program: &[&str], file: &str) {
+    let bots = bots_file();
+    let cluster = Cluster::builder(Engine::Memory).with_bots(&bots).start().await;
+    let mut sari = cluster.join(0, "sari").await;
+    let mut command = command(&cluster, program, file, &["-", "selesai"]);
+    let mut process = Process::spawn(file, command.env("RUANG_TOKEN", TOKEN));
+    let transcript = sari.wait_for_text("CI", "selesai").await;
+    assert_eq!(transcript.frames.last().map(|frame| &frame["bot"]), Some(&serde_json::Value::Bool(true)));
+    sari.send_text("terima kasih").await;
+    process.wait_for_line("sari: terima kasih", SOON).await;
+}
+
+#[tokio::test]
+async fn python_client_speaks_as_a_bot() {
+    speaks_as_a_bot(&["python3"], "client.py").await;
+}
+
+#[tokio::test]
+async fn javascript_client_speaks_as_a_bot() {
+    speaks_as_a_bot(&["node"], "client.mjs").await;
+}
+
+#[tokio::test]
+async fn shell_client_sends_a_line_as_a_bot() {
+    let bots = bots_file();
+    let cluster = Cluster::builder(Engine::Memory).with_bots(&bots).start().await;
+    let mut sari = cluster.join(0, "sari").await;
+    let mut shell = command(&cluster, &["bash"], "client.sh", &["selesai & \"rapi\""]);
+    let output = shell.env("RUANG_TOKEN", TOKEN).output().expect("it runs");
+    let transcript = sari.wait_for_text("CI", "selesai & \"rapi\"").await;
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), transcript.ids()[0]);
+}
+
+#[tokio::test]
+async fn complete_client_speaks_as_a_bot() {
+    let bots = bots_file();
+    let cluster = Cluster::builder(Engine::Memory).with_bots(&bots).start().await;
+    let mut sari = cluster.join(0, "sari").await;
+    let mut command = command(&cluster, &["python3"], "complete.py", &["-"]);
+    let mut process = Process::start("complete.py", command.env("RUANG_TOKEN", TOKEN).stdin(Stdio::piped()));
+    let mut input = process.take_input();
+    writeln!(input, "dari program").expect("it reads");
+    sari.wait_for_text("CI", "dari program").await;
+    drop(input);
+    assert!(process.wait_for_exit(SOON).await.success());
+    sari.expect("a leave", |transcript| transcript.has_left("CI")).await;
 }
 
 #[test]

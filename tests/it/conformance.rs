@@ -1,8 +1,10 @@
 //! The contract of the backplane on both engines, and the cases that only Redis has.
 
+mod changes;
 mod claims;
 mod delivery;
 mod epochs;
+mod erasure;
 mod fixture;
 mod formats;
 mod leases;

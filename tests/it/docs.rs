@@ -134,6 +134,23 @@ async fn operator_api_call_works_as_documented() {
     sari.expect("the rule", |transcript| transcript.rules["slow_ms"] == 30_000).await;
 }
 
+#[tokio::test]
+async fn bot_speaks_as_documented() {
+    let (make, say, dir) = (block("docs/bots.md", "openssl"), block("docs/bots.md", "curl"), scratch());
+    let make = format!("{}; printf %s \"$token\"", make.join("; "));
+    let made = sh(dir.path(), &make).stdout(Stdio::piped()).output().expect("it runs");
+    assert!(made.status.success(), "{made:?}");
+    let bots = dir.path().join("bots").display().to_string();
+    let cluster = Cluster::builder(Engine::Memory).set("RUANG_BOTS_FILE", &bots).start().await;
+    let mut sari = cluster.join(0, "sari").await;
+    let mut say = sh(dir.path(), &say.join("; "));
+    say.env("token", String::from_utf8(made.stdout).expect("text")).env("number", "7").env("room", cluster.base(0));
+    let output = say.stdout(Stdio::piped()).output().expect("curl runs");
+    let transcript = sari.wait_for_text("CI", "Build 7 passed").await;
+    let id = transcript.ids()[0];
+    assert_eq!(String::from_utf8_lossy(&output.stdout), format!(r#"{{"id":"{id}"}}"#));
+}
+
 fn root() -> PathBuf {
     env!("CARGO_MANIFEST_DIR").into()
 }

@@ -11,5 +11,6 @@ mod redis_outage;
 mod refusals;
 mod scene;
 mod speaker;
+mod standstill;
 
 use scene::Scene;

@@ -1,10 +1,19 @@
 //! The room through the shipped HAProxy configuration, without sticky sessions.
 
-use std::{fs, net::IpAddr, process::Command, time::Duration};
+use std::{fs, io, net::IpAddr, process::Command, time::Duration};
 
 use reqwest::Method;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+};
 
-use crate::kit::{Browser, Cluster, Engine, Haproxy, HttpClient, Https, Response, SOON, WsClient, eventually};
+use crate::kit::{
+    Browser, Cluster, Engine, Haproxy, HttpClient, Https, Response, SOON, WsClient, eventually,
+    front::{HEAD_LIMIT, check_connection_limit, check_request_limit, hear_each_other, join_people},
+    raw::half_sent_head,
+    wait::within,
+};
 
 #[tokio::test]
 async fn chat_through_haproxy_reaches_every_instance() {
@@ -120,6 +129,63 @@ async fn limits_behind_a_tls_proxy_use_its_forwarded_address() {
         sign_in(2, "203.0.113.7", name).await.redirects_to("/chat");
     }
     sign_in(2, "203.0.113.8", "fitri").await.is(429);
+}
+
+#[tokio::test]
+async fn half_sent_head_through_haproxy_is_closed_soon() {
+    let cluster = Cluster::builder(Engine::Memory).start().await;
+    let haproxy = Haproxy::start(&cluster).await;
+    let kept = half_sent_head(haproxy.base(), HEAD_LIMIT * 2).await;
+    assert!(kept < HEAD_LIMIT, "{kept:?}");
+}
+
+#[tokio::test]
+async fn hundred_people_of_one_address_chat_through_haproxy() {
+    let cluster =
+        Cluster::builder(Engine::Redis).instances(2).set("RUANG_TRUSTED_PROXIES", "127.0.0.0/8").start().await;
+    let haproxy = Haproxy::start(&cluster).await;
+    let people = join_people(haproxy.base(), 100).await;
+    hear_each_other(people).await;
+}
+
+#[tokio::test]
+async fn haproxy_limits_the_connections_of_an_address() {
+    let cluster = Cluster::builder(Engine::Memory).start().await;
+    let haproxy = Haproxy::start_with(&cluster, &[("sc1_conn_cur gt 4000", "sc1_conn_cur gt 3")]).await;
+    check_connection_limit(haproxy.base(), 3).await;
+}
+
+#[tokio::test]
+async fn haproxy_limits_the_requests_of_an_address() {
+    let cluster = Cluster::builder(Engine::Memory).start().await;
+    let haproxy = Haproxy::start_with(&cluster, &[("http_req_rate gt 20000", "http_req_rate gt 20")]).await;
+    check_request_limit(haproxy.base(), 20).await;
+}
+
+#[tokio::test]
+async fn haproxy_limits_half_sent_heads_of_an_address() {
+    let cluster = Cluster::builder(Engine::Memory).start().await;
+    let haproxy = Haproxy::start_with(&cluster, &[("sc0_conn_cur gt 8000", "sc0_conn_cur gt 3")]).await;
+    let from = |last: u8| half_sent_head_from(haproxy.base(), IpAddr::from([127, 0, 0, last]));
+    let held = [from(5).await, from(5).await, from(5).await];
+    assert!(held.iter().all(Result::is_ok), "{held:?}");
+    if let Ok(mut refused) = from(5).await {
+        let mut rest = vec![];
+        let _reset = within(SOON / 4, "the fourth connection is closed", refused.read_to_end(&mut rest)).await;
+    }
+    let other = HttpClient::from_address(haproxy.base(), Some(IpAddr::from([127, 0, 0, 6])));
+    other.get("/").await.is(200);
+    drop(held);
+}
+
+/// Connects from this address and sends half of a request's head; an error if the connection is reset.
+async fn half_sent_head_from(base: &str, address: IpAddr) -> io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((address, 0).into())?;
+    let server = base.trim_start_matches("http://").parse().expect("an address");
+    let mut stream = socket.connect(server).await?;
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n").await?;
+    Ok(stream)
 }
 
 #[tokio::test]

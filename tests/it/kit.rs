@@ -2,10 +2,13 @@
 //! waits with a deadline and a description.
 
 pub mod authority;
+pub mod bots;
 pub mod browser;
 pub mod cluster;
 pub mod collector;
+pub mod dns;
 pub mod engines;
+pub mod front;
 pub mod gateway;
 pub mod haproxy;
 pub mod http_client;

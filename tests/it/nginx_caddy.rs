@@ -1,7 +1,7 @@
 //! The room through the shipped nginx and Caddy configurations.
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, SocketAddrV4},
     time::{Duration, Instant},
 };
 
@@ -10,7 +10,9 @@ use reqwest::Method;
 
 use crate::kit::{
     Cluster, Engine, HttpClient, Response, SOON, WsClient, eventually,
+    front::{HEAD_LIMIT, check_connection_limit, check_request_limit, hear_each_other, join_people},
     nginx_caddy::{WebServer, WebServerKind},
+    raw::half_sent_head,
 };
 
 /// Longer than the interval of the server's pings.
@@ -18,6 +20,9 @@ const IDLE: Duration = Duration::from_secs(30);
 
 /// An instance waits for Redis before it responds with 503; nothing else may delay the response.
 const RESPONSE_LIMIT: Duration = Duration::from_secs(4);
+
+/// How long nginx may go on with the addresses of instances that were replaced.
+const REPLACED_WITHIN: Duration = Duration::from_secs(6);
 
 macro_rules! through_each {
     ($($case:ident),+ $(,)?) => {
@@ -44,10 +49,13 @@ through_each! {
     no_ready_instance_still_answers_503_with_retry_after,
     full_instances_refuse_sockets_with_retry_after_not_pages,
     killed_instance_fails_no_page,
+    half_sent_head_is_closed_within_ten_seconds,
+    hundred_people_of_one_address_chat,
 }
 
 async fn two_instances() -> Cluster {
-    let builder = Cluster::builder(Engine::Redis).instances(2).set("RUANG_TRUSTED_PROXIES", "127.0.0.1/32");
+    let builder = Cluster::builder(Engine::Redis).instances(2).on_one_port();
+    let builder = builder.set("RUANG_TRUSTED_PROXIES", "127.0.0.1/32");
     builder.set("RUANG_SIGN_INS_PER_MINUTE", "6").start().await
 }
 
@@ -132,7 +140,8 @@ fn check_unavailable(response: &Response) -> Result<(), String> {
 }
 
 async fn full_instances_refuse_sockets_with_retry_after_not_pages(kind: WebServerKind) {
-    let cluster = Cluster::builder(Engine::Redis).instances(2).set("RUANG_MAX_CONNECTIONS", "1").start().await;
+    let cluster = Cluster::builder(Engine::Redis).instances(2).on_one_port().set("RUANG_MAX_CONNECTIONS", "1");
+    let cluster = cluster.start().await;
     let web_server = WebServer::start(&cluster, kind).await;
     let _clients = (cluster.join(0, "adi").await, cluster.join(1, "budi").await);
     let citra = HttpClient::new(web_server.base());
@@ -151,6 +160,22 @@ async fn killed_instance_fails_no_page(kind: WebServerKind) {
     for _ in 0..20 {
         HttpClient::new(web_server.base()).get("/").await.is(200);
     }
+}
+
+async fn half_sent_head_is_closed_within_ten_seconds(kind: WebServerKind) {
+    let cluster = two_instances().await;
+    let web_server = WebServer::start(&cluster, kind).await;
+    let kept = half_sent_head(web_server.base(), HEAD_LIMIT * 2).await;
+    assert!(kept < HEAD_LIMIT, "{kept:?}");
+    HttpClient::new(web_server.base()).get("/").await.is(200);
+}
+
+async fn hundred_people_of_one_address_chat(kind: WebServerKind) {
+    let cluster = Cluster::builder(Engine::Redis).instances(2).on_one_port();
+    let cluster = cluster.set("RUANG_TRUSTED_PROXIES", "127.0.0.1/32").start().await;
+    let web_server = WebServer::start(&cluster, kind).await;
+    let people = join_people(web_server.base(), 100).await;
+    hear_each_other(people).await;
 }
 
 async fn limits_apply_to_the_seen_address_and_cross_site_is_403(kind: WebServerKind) {
@@ -178,7 +203,8 @@ async fn limits_apply_to_the_seen_address_and_cross_site_is_403(kind: WebServerK
 
 #[tokio::test]
 async fn nginx_retries_a_full_instance_on_another() {
-    let cluster = Cluster::builder(Engine::Redis).instances(2).set("RUANG_MAX_CONNECTIONS", "3").start().await;
+    let cluster = Cluster::builder(Engine::Redis).instances(2).on_one_port().set("RUANG_MAX_CONNECTIONS", "3");
+    let cluster = cluster.start().await;
     let web_server = WebServer::start(&cluster, WebServerKind::Nginx).await;
     let mut clients = vec![];
     for name in ["adi", "budi", "citra"] {
@@ -187,6 +213,42 @@ async fn nginx_retries_a_full_instance_on_another() {
     for name in ["dewi", "eka", "fitri"] {
         clients.push(WsClient::sign_in_and_join(&HttpClient::new(web_server.base()), name).await);
     }
+}
+
+#[tokio::test]
+async fn nginx_finds_a_replaced_instance_within_seconds() {
+    let mut cluster = two_instances().await;
+    let web_server = WebServer::start(&cluster, WebServerKind::Nginx).await;
+    // Each worker resolves for itself, so all of them are asked.
+    let ask_often = || join_all((0..30).map(|_| async { HttpClient::new(web_server.base()).get("/").await.status }));
+    assert_eq!(ask_often().await, [200; 30]);
+    cluster.add().await;
+    for old in &mut cluster.instances[..2] {
+        old.kill();
+    }
+    let new = cluster.instances[2].address().parse::<SocketAddrV4>().expect("an address");
+    web_server.dns().set(vec![*new.ip()]);
+    eventually(REPLACED_WITHIN, "nginx finds the new instance", || async {
+        let statuses = ask_often().await;
+        if statuses.iter().all(|status| *status == 200) { Ok(()) } else { Err(format!("{statuses:?}")) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nginx_limits_the_connections_of_an_address() {
+    let cluster = two_instances().await;
+    let limit = [("limit_conn connections 4000;", "limit_conn connections 3;")];
+    let web_server = WebServer::start_with(&cluster, WebServerKind::Nginx, &limit).await;
+    check_connection_limit(web_server.base(), 3).await;
+}
+
+#[tokio::test]
+async fn nginx_limits_the_requests_of_an_address() {
+    let cluster = two_instances().await;
+    let limit = [("rate=1000r/s", "rate=1r/s"), ("burst=20000", "burst=20")];
+    let web_server = WebServer::start_with(&cluster, WebServerKind::Nginx, &limit).await;
+    check_request_limit(web_server.base(), 20).await;
 }
 
 #[tokio::test]

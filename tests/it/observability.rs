@@ -1,5 +1,6 @@
 //! Metrics, the dashboard, alerts and traces.
 
+mod addresses;
 mod alerts;
 mod metrics;
 mod traces;

@@ -35,7 +35,7 @@ fn record(name: &str) -> Record {
     Record { id: Id::default(), data, expiry_date: expiry(HOUR) }
 }
 
-/// A moment of a whole second, which is what Redis keeps.
+/// A time in whole seconds: Redis stores no fractions.
 fn expiry(after: Duration) -> OffsetDateTime {
     (OffsetDateTime::now_utc() + after).replace_nanosecond(0).expect("0 ns")
 }

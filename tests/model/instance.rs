@@ -217,6 +217,10 @@ fn room_event(event: &Event) -> RoomEvent {
                 from: String::new(),
                 text: String::new(),
                 at: 0,
+                bot: false,
+                alias: None,
+                reply_to: None,
+                edited_at: None,
             };
             let (prev, version) = (room_id(prev), u64::from(version));
             RoomEvent::Message { prev, version, message: Arc::new(message), trace: None }

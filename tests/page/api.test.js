@@ -3,7 +3,7 @@ import { mock, test } from "node:test";
 
 import { explain, fetchMembers } from "../../static/api.js";
 
-/** Answers each request with the next of these: a status, seconds for Retry-After, and a body. */
+/** Replies to each request with the next of these: a status, seconds for Retry-After, and a body. */
 function answer(...answers) {
   mock.method(globalThis, "fetch", async () => {
     const { status, wait, body = {} } = answers.shift();

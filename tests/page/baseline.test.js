@@ -1,4 +1,4 @@
-// What browsers of 2022 do not know must not be used unguarded. The browser test `old_browser_…` removes features in turn;
+// Features that browsers of 2022 lack must not be used unguarded. The browser test `old_browser_…` removes features in turn;
 // these are the ones that cannot be removed.
 
 import assert from "node:assert/strict";

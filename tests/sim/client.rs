@@ -181,6 +181,7 @@ impl Life {
     /// Signs in, at any instance, until it succeeds.
     async fn sign_in(&mut self) {
         self.tab.end(EndReason::Cut);
+        self.is_present.store(false, Ordering::Relaxed);
         while self.world.now() < self.script.end {
             let instance = self.tab.instance();
             let request = instance.request(Arc::clone(&instance).sign_in(self.name.clone()));
@@ -196,6 +197,7 @@ impl Life {
     /// Signs out, at any instance, until it succeeds.
     async fn sign_out(&mut self) {
         self.tab.note(Event::SignOutRequested);
+        self.is_present.store(false, Ordering::Relaxed);
         while self.world.now() < self.script.end {
             let instance = self.tab.instance();
             let request = instance.request(Arc::clone(&instance).sign_out(self.tab.person.clone()));

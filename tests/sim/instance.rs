@@ -146,7 +146,7 @@ impl Instance {
         let tag = SessionTag::from(&*format!("{:032x}", self.rng.lock().random::<u128>()));
         match self.room.claim(name.key(), &tag).await {
             Ok(Claim::Mine) => {}
-            Ok(Claim::Held | Claim::Banned(_)) => return Err(409),
+            Ok(Claim::Held { .. } | Claim::Banned(_)) => return Err(409),
             Err(_) => {
                 let (room, key) = (self.room.clone(), name.key().clone());
                 self.spawn(async move {

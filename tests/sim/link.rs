@@ -8,9 +8,9 @@ use parking_lot::Mutex;
 use rand::{Rng, rngs::StdRng};
 use ruang::{
     backplane::{
-        Backplane, Claim, Cursor, EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId,
-        ModerationAction, ModerationLog, ModerationOutcome, Page, Person, Position, Post, PublishError, ReapOutcome,
-        SessionTag, Snapshot, Typing, Unavailable,
+        Backplane, ChangeRequest, Claim, Cursor, EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply,
+        IncarnationId, ModerationAction, ModerationLog, ModerationOutcome, Page, Person, Position, Post, PublishError,
+        ReapOutcome, SessionTag, Snapshot, Typing, Unavailable,
     },
     name::NameKey,
     protocol::{Id, Message, Row},
@@ -351,6 +351,21 @@ impl Backplane for Link {
             })
         })
         .await
+    }
+
+    async fn change(&self, request: ChangeRequest) -> Result<Id, PublishError> {
+        self.call(|redis| {
+            Box::pin(async move {
+                redis.refuse_if_full()?;
+                redis.room.change(request).await
+            })
+        })
+        .await
+    }
+
+    async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
+        let (session, name_key) = (session.clone(), name_key.clone());
+        self.call(|redis| Box::pin(async move { redis.room.check_claim(&name_key, &session).await })).await
     }
 
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable> {

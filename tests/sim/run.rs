@@ -120,13 +120,21 @@ impl Scene {
     fn open(plan: &Plan, broken: Option<Rule>, keeps_lines: bool) -> Arc<Self> {
         let world = World::new(plan.seed, broken, keeps_lines);
         let (lease, leave_grace, name_hold) = (plan.lease, plan.grace, NAME_HOLD);
-        let policy =
-            RetentionPolicy { history: HISTORY, history_age: None, name_hold, messages: Rate::UNLIMITED, lease };
-        let limits = Limits { text_chars: 2000, messages_per_second: 0 };
+        let (messages, edit_window) = (Rate::UNLIMITED, Duration::ZERO);
+        let policy = RetentionPolicy {
+            history: HISTORY,
+            history_age: None,
+            name_hold,
+            messages,
+            bot_messages: messages,
+            lease,
+            edit_window,
+        };
+        let limits = Limits { text_chars: 2000, messages_per_second: 0, edit_ms: 0 };
         let scene = Arc::new(Self {
             redis: Redis::new(&world, policy),
             world,
-            options: Options { leave_grace, lease, name_hold, history_age: None, limits },
+            options: Options { leave_grace, lease, name_hold, history_age: None, bots: vec![], limits },
             slots: Mutex::default(),
             directory: Directory::default(),
             started: Mutex::default(),
@@ -142,7 +150,7 @@ impl Scene {
 
     fn start(&self) -> Arc<Instance> {
         let mut started = self.started.lock();
-        let instance = Instance::start(&self.world, &self.redis, self.options, started.len());
+        let instance = Instance::start(&self.world, &self.redis, self.options.clone(), started.len());
         started.push(Arc::clone(&instance));
         instance
     }

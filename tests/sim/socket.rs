@@ -192,7 +192,7 @@ impl Socket {
                 if self.is_hidden {
                     membership.try_attend(Attention::Spoke);
                 }
-                let published = membership.send_message(nonce.clone(), text);
+                let published = membership.send_message(nonce.clone(), text, None, None);
                 self.call = Some(Box::pin(async move { Reply::Published(nonce, published.await) }));
             }
             (Upward::Message(nonce, _), None) => self.refuse(ErrorCode::NotJoined, Some(&nonce)),
@@ -234,6 +234,7 @@ impl Socket {
                 let code = match error {
                     PublishError::BadNonce => ErrorCode::BadNonce,
                     PublishError::Limited(_) => ErrorCode::RateLimited,
+                    PublishError::NotYours | PublishError::TooLate | PublishError::Gone => ErrorCode::Gone,
                     PublishError::Ended | PublishError::Fenced | PublishError::Unavailable(_) => ErrorCode::Unavailable,
                 };
                 self.refuse(code, Some(&nonce));

@@ -42,6 +42,11 @@ impl Claims {
         self.current(name_key, now)?.owner.as_ref()
     }
 
+    /// Returns for how much longer a name is claimed or closed.
+    pub(super) fn left(&self, name_key: &NameKey, now: Instant) -> Option<Duration> {
+        self.current(name_key, now).map(|claim| claim.until.duration_since(now))
+    }
+
     /// Whether a name belongs to another session, or is closed.
     pub(super) fn excludes(&self, name_key: &NameKey, session: &SessionTag, now: Instant) -> bool {
         self.current(name_key, now).is_some_and(|claim| claim.owner.as_ref() != Some(session))

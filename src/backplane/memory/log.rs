@@ -7,9 +7,12 @@ use std::{
 };
 
 use crate::{
-    backplane::{Cursor, MISSED_AT_MOST, NEWEST, NONCE_MEMORY, Page, Person, Position, Post, PublishError, Snapshot},
+    backplane::{
+        Change, ChangeLog, ChangeRequest, Cursor, MISSED_AT_MOST, NEWEST, NONCE_MEMORY, NewState, Page, Person,
+        Position, Post, PublishError, SessionTag, Snapshot, around,
+    },
     name::NameKey,
-    protocol::{Id, Message, Row},
+    protocol::{Id, Message, Nonce, Row},
 };
 
 #[derive(Clone)]
@@ -25,6 +28,9 @@ pub(super) struct Log {
     newest_at: u64,
     /// Messages stored, oldest first; contiguous.
     rows: VecDeque<Row>,
+    /// The session that sent each of them.
+    senders: VecDeque<SessionTag>,
+    changes: ChangeLog,
     /// Messages no longer stored.
     trimmed: usize,
     keep: usize,
@@ -41,6 +47,8 @@ impl Log {
             head: anchor,
             newest_at: 0,
             rows: VecDeque::new(),
+            senders: VecDeque::new(),
+            changes: ChangeLog::default(),
             trimmed: 0,
             keep,
             nonces: Nonces::default(),
@@ -60,53 +68,124 @@ impl Log {
         self.head
     }
 
-    /// Returns the result for a post whose nonce is stored.
-    pub(super) fn duplicate(&self, post: &Post) -> Option<Result<Id, PublishError>> {
-        let (id, known) = self.nonces.get(&(post.person.name_key.clone(), post.nonce.clone()))?;
-        Some(if *known == post.fingerprint() { Ok(*id) } else { Err(PublishError::BadNonce) })
+    /// Returns the result for a call whose nonce is stored.
+    pub(super) fn duplicate(
+        &self,
+        person: &Person,
+        nonce: &Nonce,
+        fingerprint: &str,
+    ) -> Option<Result<Id, PublishError>> {
+        let (id, known) = self.nonces.get(&(person.name_key.clone(), nonce.clone()))?;
+        Some(if known == fingerprint { Ok(*id) } else { Err(PublishError::BadNonce) })
     }
 
     pub(super) fn append(&mut self, post: Post, at: u64, now: Instant) -> Arc<Message> {
         let fingerprint = post.fingerprint();
-        let Person { name_key, name, .. } = post.person;
+        let Person { name_key, name, session } = post.person;
         let key = (name_key, post.nonce.clone());
+        let reply_to = post.reply_to.filter(|id| self.message(*id).is_some());
         self.n += 1;
         let id = Id::new(self.epoch, self.n);
         let at = self.newest_at.max(at);
-        let text = post.text.as_str().to_owned();
-        let message = Arc::new(Message { id, nonce: post.nonce, from: name, text, at });
+        let message = Arc::new(Message {
+            id,
+            nonce: post.nonce,
+            from: name,
+            text: post.text.as_str().to_owned(),
+            at,
+            reply_to,
+            edited_at: None,
+            bot: session.is_bot(),
+            alias: post.alias,
+        });
         self.nonces.insert(key, (id, fingerprint), now);
         (self.head, self.newest_at) = (id, at);
         self.rows.push_back(Row::Message(Arc::clone(&message)));
+        self.senders.push_back(session);
         while self.rows.len() > self.keep {
-            self.rows.pop_front();
-            self.trimmed += 1;
+            self.pop();
             self.anchor = None;
         }
         message
     }
 
-    /// Deletes a message; its position stays. Returns false if there is none.
-    pub(super) fn remove(&mut self, id: Id) -> bool {
-        let row = self.index(id).map(|index| &mut self.rows[index]);
-        let Some(row) = row.filter(|row| row.message().is_some()) else { return false };
-        *row = row.removed();
+    /// Whether a request may be carried out now, in Unix milliseconds.
+    pub(super) fn may_change(&self, request: &ChangeRequest, window_ms: u64, now: u64) -> Result<(), PublishError> {
+        let message = self.message(request.id).ok_or(PublishError::Gone)?;
+        if self.index(request.id).is_none_or(|index| self.senders[index] != request.person.session) {
+            return Err(PublishError::NotYours);
+        }
+        let is_edit = request.state != NewState::Deleted;
+        if is_edit && (window_ms == 0 || now > message.at.saturating_add(window_ms)) {
+            return Err(PublishError::TooLate);
+        }
+        Ok(())
+    }
+
+    /// Carries out a request, as the step to a version. Returns the message from then on.
+    pub(super) fn change(&mut self, request: &ChangeRequest, version: u64, at: u64, now: Instant) -> Option<Row> {
+        let message = self.message(request.id)?;
+        let row = match &request.state {
+            NewState::Deleted => Row::Message(Arc::clone(message)).removed(),
+            NewState::Edited(text) => {
+                let text = text.as_str().to_owned();
+                Message { text, edited_at: Some(at), ..Message::clone(message) }.into()
+            }
+        };
+        let key = (request.person.name_key.clone(), request.nonce.clone());
+        self.nonces.insert(key, (request.id, request.fingerprint()), now);
+        self.replace(row.clone(), version);
+        Some(row)
+    }
+
+    /// Deletes a message, as the step to a version; its position stays. Returns false if there is none.
+    pub(super) fn remove(&mut self, id: Id, version: u64) -> bool {
+        let Some(row) = self.message(id).map(|message| Row::Message(Arc::clone(message)).removed()) else {
+            return false;
+        };
+        self.replace(row, version);
         true
+    }
+
+    fn replace(&mut self, row: Row, version: u64) {
+        if let Some(index) = self.index(row.id()) {
+            self.rows[index] = row.clone();
+            self.changes.push(Change { version, head: self.head, row });
+        }
+    }
+
+    fn message(&self, id: Id) -> Option<&Arc<Message>> {
+        match &self.rows[self.index(id)?] {
+            Row::Message(message) => Some(message),
+            Row::Removed { .. } => None,
+        }
+    }
+
+    /// Drops the oldest message.
+    fn pop(&mut self) {
+        let Some(row) = self.rows.pop_front() else { return };
+        self.senders.pop_front();
+        self.changes.remove(row.id());
+        self.trimmed += 1;
     }
 
     /// Deletes messages sent before `oldest`, in Unix milliseconds. The last of them stays as a position.
     pub(super) fn trim_old(&mut self, oldest: u64) {
-        while let Some(row) = self.rows.pop_front_if(|row| row.at() < oldest) {
-            self.trimmed += 1;
+        while let Some(row) = self.rows.front().filter(|row| row.at() < oldest) {
             self.anchor = Some(row.id());
+            self.pop();
         }
     }
 
-    pub(super) fn read(&self, since: Option<Id>) -> Snapshot {
+    pub(super) fn read(&self, from: Option<Position>) -> Snapshot {
+        let since = from.map(|from| from.head);
+        let same_epoch = from.filter(|from| from.epoch == self.head.epoch);
+        let missed_changes = same_epoch.map(|from| self.changes.after_version(from.version));
         // Rows up to the reader's position, if that is known.
         let known = since.and_then(|id| self.rows_up_to(id));
         let missed = known.map(|known| self.rows.len() - known);
-        let continues = missed.is_some_and(|missed| missed <= MISSED_AT_MOST);
+        let continues = missed.is_some_and(|missed| missed <= MISSED_AT_MOST) && missed_changes != Some(None);
+        let is_complete = continues && missed_changes.is_some();
         let first = match known {
             Some(known) if continues => known,
             _ => self.rows.len().saturating_sub(NEWEST),
@@ -119,7 +198,8 @@ impl Log {
             older: first > 0,
             start: self.anchor.filter(|_| first == 0),
             rows: self.rows.range(first..).cloned().collect(),
-            removed: self.rows.iter().filter(|row| row.message().is_none()).map(Row::id).collect(),
+            changes: missed_changes.flatten().filter(|_| continues).unwrap_or_else(|| self.changes.all()),
+            changes_after: self.changes.dropped_head().filter(|_| !is_complete),
             ..Snapshot::default()
         }
     }
@@ -142,8 +222,14 @@ impl Log {
                 let end = len.min(start + limit);
                 (start..end, end < len, self.rows_up_to(id).is_none())
             }
+            Cursor::Around(id) => {
+                let Some(index) = self.index(id) else { return Page { trimmed: true, ..Page::default() } };
+                let range = around(index, len, limit);
+                (range.clone(), range.start > 0, false)
+            }
         };
-        Page { rows: self.rows.range(range).cloned().collect(), more, trimmed }
+        let more_after = matches!(cursor, Cursor::Around(_)) && range.end < len;
+        Page { rows: self.rows.range(range).cloned().collect(), more, more_after, trimmed }
     }
 
     /// Returns how many of the rows are up to and including `id`, if that exact position is known.
@@ -159,7 +245,7 @@ impl Log {
     }
 }
 
-type Key = (NameKey, crate::protocol::Nonce);
+type Key = (NameKey, Nonce);
 type Value = (Id, String);
 
 /// Nonces, each with its message's id and fingerprint, in two generations: the older is dropped whole, at most once per

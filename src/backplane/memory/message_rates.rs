@@ -46,6 +46,11 @@ impl MessageRates {
     }
 }
 
+/// Whether slow mode is slower than the limit.
+pub(super) fn is_slow(limit: Rate, slow_ms: u64) -> bool {
+    slow_ms.saturating_mul(1_000_000) > limit.pace().every
+}
+
 /// Returns the slower of a limit and one message every so many milliseconds.
 pub(super) fn pace(limit: Rate, slow_ms: u64) -> Pace {
     let (limit, slow) = (limit.pace(), Pace { every: slow_ms.saturating_mul(1_000_000), ahead: 0 });

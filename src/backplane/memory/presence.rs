@@ -105,7 +105,7 @@ impl Presence {
         true
     }
 
-    /// Releases some of the people of a dead incarnation. Returns none once it holds nobody.
+    /// Releases some of the people of a dead incarnation. Returns none once it holds no one.
     pub(super) fn release_some(&mut self, incarnation: &IncarnationId, now: Instant) -> Option<Delta> {
         let held = self.people.iter().filter(|(_, holders)| holders.incarnations.contains(incarnation));
         let some: Vec<NameKey> = held.map(|(name_key, _)| name_key.clone()).take(CHANGES_AT_ONCE).collect();
@@ -145,22 +145,32 @@ impl Presence {
     }
 
     pub(super) fn claim(&mut self, name_key: &NameKey, session: &SessionTag, now_ms: u64, now: Instant) -> Claim {
+        let claim = self.check_claim(name_key, session, now_ms, now);
+        if claim == Claim::Mine {
+            self.claims.claim(name_key, session, now);
+        }
+        claim
+    }
+
+    /// Returns what a claim would.
+    pub(super) fn check_claim(&self, name_key: &NameKey, session: &SessionTag, now_ms: u64, now: Instant) -> Claim {
         if let Some(left) = self.bans.left(name_key, now_ms) {
             return Claim::Banned(left);
         }
-        let is_free = match self.claims.owner(name_key, now) {
-            Some(owner) => owner == session,
+        let owner = self.claims.owner(name_key, now);
+        if owner == Some(session) {
+            Claim::Mine
+        } else if self.people.contains_key(name_key) {
             // A person in the room keeps their name even if the claim was lost.
-            None => !self.people.contains_key(name_key),
-        };
-        if !is_free {
-            return Claim::Held;
+            Claim::Held { left: None }
+        } else if owner.is_some() {
+            Claim::Held { left: self.claims.left(name_key, now) }
+        } else {
+            Claim::Mine
         }
-        self.claims.claim(name_key, session, now);
-        Claim::Mine
     }
 
-    /// Whether a person's session owns their name or, if nobody does, the incarnation holds them.
+    /// Whether a person's session owns their name or, if no session does, the incarnation holds them.
     pub(super) fn may_act(&self, person: &Person, incarnation: &IncarnationId, now: Instant) -> bool {
         let holders = self.people.get(&person.name_key);
         self.claims.owner(&person.name_key, now) == Some(&person.session)

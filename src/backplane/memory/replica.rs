@@ -70,6 +70,8 @@ mod tests {
             history_age: None,
             name_hold: lease * 10,
             messages: Rate::UNLIMITED,
+            bot_messages: Rate::UNLIMITED,
+            edit_window: lease,
             lease,
         };
         let room = MemoryBackplane::new(policy);
@@ -81,6 +83,8 @@ mod tests {
             person: sari.clone(),
             nonce: nonce.parse().unwrap(),
             text: Text::parse("halo").unwrap(),
+            reply_to: None,
+            alias: None,
             trace: None,
         };
         let kept = room.publish(post("kept")).await.unwrap();

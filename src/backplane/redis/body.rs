@@ -13,15 +13,31 @@ struct Body {
     nonce: Nonce,
     from: String,
     text: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    bot: bool,
+    #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
+    alias: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reply_to: Option<Id>,
+    /// Written by `change.lua`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    edited_at: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trace: Option<TraceParent>,
 }
 
-pub(super) fn write(post: &Post) -> String {
+/// The bodies of a post: without what it answers and, if it is an answer, with that.
+pub(super) fn write(post: &Post) -> Vec<String> {
     let (nonce, from, text) = (post.nonce.clone(), post.person.name.clone(), post.text.as_str().to_owned());
-    let body = Body { nonce, from, text, trace: post.trace.clone() };
-    // Strings: serialising cannot fail.
-    serde_json::to_string(&body).unwrap_or_default()
+    let (bot, alias, trace) = (post.person.session.is_bot(), post.alias.clone(), post.trace.clone());
+    let mut body = Body { nonce, from, text, bot, alias, reply_to: None, edited_at: None, trace };
+    // Strings and numbers: serialising cannot fail.
+    let mut bodies = vec![serde_json::to_string(&body).unwrap_or_default()];
+    if post.reply_to.is_some() {
+        body.reply_to = post.reply_to;
+        bodies.push(serde_json::to_string(&body).unwrap_or_default());
+    }
+    bodies
 }
 
 /// The message, if this version can read it.
@@ -31,6 +47,6 @@ pub(super) fn read(id: Id, at: u64, body: &str) -> Option<Message> {
 
 /// The message, and the trace that it was sent in.
 pub(super) fn read_traced(id: Id, at: u64, body: &str) -> Option<(Message, Option<TraceParent>)> {
-    let Body { nonce, from, text, trace } = serde_json::from_str(body).ok()?;
-    Some((Message { id, nonce, from, text, at }, trace))
+    let Body { nonce, from, text, bot, alias, reply_to, edited_at, trace } = serde_json::from_str(body).ok()?;
+    Some((Message { id, nonce, from, text, at, bot, alias, reply_to, edited_at }, trace))
 }

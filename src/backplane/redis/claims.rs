@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     RedisBackplane,
-    reply::{Done, in_millis, millis},
+    reply::{Done, in_millis, millis, some_millis},
 };
 use crate::{
     backplane::{Claim, SessionTag, Unavailable},
@@ -17,14 +17,19 @@ use crate::{
 struct ClaimArgument<'a> {
     session: &'a SessionTag,
     name_key: &'a NameKey,
-    hold_ms: u64,
+    /// `None`: change nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hold_ms: Option<u64>,
 }
 
 #[derive(Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 enum ClaimReply {
     Mine,
-    Held,
+    Held {
+        #[serde(default, deserialize_with = "some_millis")]
+        left_ms: Option<Duration>,
+    },
     Banned {
         #[serde(deserialize_with = "millis")]
         wait_ms: Duration,
@@ -40,11 +45,25 @@ struct EndArgument<'a> {
 
 impl RedisBackplane {
     pub(super) async fn claim_name(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
+        self.run_claim(name_key, session, Some(self.policy.claim())).await
+    }
+
+    pub(super) async fn check_name(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
+        self.run_claim(name_key, session, None).await
+    }
+
+    /// Claims a name for this long; `None`: only returns what a claim would.
+    async fn run_claim(
+        &self,
+        name_key: &NameKey,
+        session: &SessionTag,
+        hold: Option<Duration>,
+    ) -> Result<Claim, Unavailable> {
         let keys = self.keys.with_own([self.keys.name(name_key)]);
-        let argument = ClaimArgument { session, name_key, hold_ms: in_millis(self.policy.claim()) };
+        let argument = ClaimArgument { session, name_key, hold_ms: hold.map(in_millis) };
         Ok(match self.scripts.run(&self.scripts.claim, keys, &argument).await? {
             ClaimReply::Mine => Claim::Mine,
-            ClaimReply::Held => Claim::Held,
+            ClaimReply::Held { left_ms } => Claim::Held { left: left_ms },
             ClaimReply::Banned { wait_ms } => Claim::Banned(wait_ms),
         })
     }

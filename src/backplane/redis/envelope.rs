@@ -3,6 +3,9 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
 use super::body;
 use crate::{
     backplane::{Delta, Event, IncarnationId, Member, Position, SessionTag, Typing},
@@ -49,13 +52,32 @@ fn ended(rest: &str) -> Option<Event> {
     Some(Event::Ended { position: position(epoch, head, version)?, session, delta: open_delta(delta)? })
 }
 
-/// `epoch version head ids rules`: the ids with commas between them, or `-`
+/// What an envelope of changes has beside the rules.
+#[derive(Deserialize)]
+struct Edits<'a> {
+    #[serde(default, borrow)]
+    edited: Vec<Edit<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Edit<'a> {
+    id: Id,
+    at: u64,
+    #[serde(borrow)]
+    body: &'a RawValue,
+}
+
+/// `epoch version head ids rules`: the ids of deleted messages with commas between them, or `-`; the edited messages are a
+/// field beside the rules.
 fn moderated(rest: &str) -> Option<Event> {
     let [epoch, version, head, ids, rules] = fields(rest)?;
     let ids = (ids != "-").then(|| ids.split(',').map(str::parse).collect::<Result<Vec<Id>, _>>());
     let removed = ids.transpose().ok()?.unwrap_or_default();
+    let Edits { edited } = serde_json::from_str(rules).ok()?;
+    let read = |edit: &Edit<'_>| body::read(edit.id, edit.at, edit.body.get()).map(Arc::new);
+    let edited = edited.iter().map(read).collect::<Option<Vec<_>>>()?;
     let rules: Rules = serde_json::from_str(rules).ok()?;
-    Some(Event::Moderated { position: position(epoch, head, version)?, removed, rules })
+    Some(Event::Moderated { position: position(epoch, head, version)?, removed, edited, rules })
 }
 
 /// `epoch version head incarnation heartbeat_seq`
@@ -123,10 +145,16 @@ mod tests {
         let removed = vec![Id::new(7, 41), Id::new(7, 42)];
         assert_eq!(
             open(r#"1 r 8 3 7-42 7-41,7-42 {"slow_ms":30000,"notice":"mati \/ sebentar"}"#),
-            Some(Event::Moderated { position, removed, rules })
+            Some(Event::Moderated { position, removed, edited: vec![], rules })
         );
-        let nothing = Event::Moderated { position, removed: vec![], rules: Rules::default() };
+        let nothing = Event::Moderated { position, removed: vec![], edited: vec![], rules: Rules::default() };
         assert_eq!(open(r#"1 r 8 3 7-42 - {"slow_ms":0,"notice":null}"#), Some(nothing));
+        let body = r#"{"nonce":"n","from":"Sari","text":"halo!","edited_at":1764000060000}"#;
+        let edited = vec![Arc::new(body::read(Id::new(7, 40), 1_764_000_000_000, body).unwrap())];
+        assert_eq!(edited[0].edited_at, Some(1_764_000_060_000));
+        let edit = format!(r#"{{"id":"7-40","at":1764000000000,"body":{body}}}"#);
+        let event = Event::Moderated { position, removed: vec![], edited, rules: Rules::default() };
+        assert_eq!(open(&format!(r#"1 r 8 3 7-42 - {{"slow_ms":0,"notice":null,"edited":[{edit}]}}"#)), Some(event));
         let typing = Typing { name_key: "sari".into(), name: "Sari".into(), active: true };
         assert_eq!(open(r#"1 t 1 ["sari","Sari"]"#), Some(Event::Typing(typing)));
     }

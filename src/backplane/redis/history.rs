@@ -1,28 +1,42 @@
 //! Reading the log.
 
-use std::collections::HashMap;
-
-use fred::interfaces::{SortedSetsInterface, StreamsInterface};
 use serde::{Deserialize, Serialize};
 
 use super::{
     RedisBackplane, body,
     reply::{PositionReply, number},
-    scripts::unavailable,
 };
 use crate::{
-    backplane::{Cursor, MISSED_AT_MOST, NEWEST, Page, Position, Snapshot, Unavailable},
+    backplane::{Change, Cursor, MISSED_AT_MOST, NEWEST, Page, Position, Snapshot, Unavailable, around},
     protocol::{Id, Row, Rules},
 };
 
 #[derive(Serialize)]
-struct Argument {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    since: Option<Id>,
-    missed_at_most: usize,
-    newest: usize,
+struct SnapshotArgument {
+    history: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     history_age_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Id>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epoch: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    missed_at_most: usize,
+    newest: usize,
+}
+
+#[derive(Serialize)]
+struct PageArgument {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history_age_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<Id>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<Id>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    around: Option<Id>,
+    count: usize,
 }
 
 #[derive(Deserialize)]
@@ -40,10 +54,11 @@ struct Reply {
     slow_ms: u64,
     notice: Option<String>,
     #[serde(default)]
-    removed: Vec<Id>,
+    changes: Vec<ChangeEntry>,
+    changes_after: Option<Id>,
 }
 
-/// An entry of the stream.
+/// A position of the log.
 #[derive(Deserialize)]
 struct Entry {
     id: Id,
@@ -51,18 +66,37 @@ struct Entry {
     total: u64,
     #[serde(deserialize_with = "number")]
     at: u64,
-    /// Absent for the hidden entry at the beginning of the log.
+    /// Absent for a hidden position: the one before the first message, or before those that are young enough.
     body: Option<String>,
 }
 
-/// Begins the body that `read.lua` returns of a deleted message.
+/// A changed message.
+#[derive(Deserialize)]
+struct ChangeEntry {
+    #[serde(deserialize_with = "number")]
+    version: u64,
+    head: Id,
+    id: Id,
+    #[serde(deserialize_with = "number")]
+    at: u64,
+    body: String,
+}
+
+/// Begins the body of a deleted message.
 const REMOVED: char = '-';
 
 impl RedisBackplane {
     pub(super) async fn read_room(&self, from: Option<Position>) -> Result<Snapshot, Unavailable> {
         let history_age_ms = self.history_age_ms();
-        let since = from.map(|from| from.head);
-        let argument = Argument { since, missed_at_most: MISSED_AT_MOST, newest: NEWEST, history_age_ms };
+        let argument = SnapshotArgument {
+            history: self.policy.history,
+            history_age_ms,
+            since: from.map(|from| from.head),
+            epoch: from.map(|from| from.epoch.to_string()),
+            version: from.map(|from| from.version.to_string()),
+            missed_at_most: MISSED_AT_MOST,
+            newest: NEWEST,
+        };
         let read: Reply = self.snapshots.run(&self.snapshots.read, self.keys.room(), &argument).await?;
         let position = Position::from(read.position);
         let is_known = from.is_some_and(|from| from.has_people_of(position));
@@ -79,89 +113,91 @@ impl RedisBackplane {
             older: before + 1 > read.oldest,
             start: hidden,
             rows: messages.into_iter().map(|(_, row)| row).collect(),
-            removed: read.removed,
+            changes: read.changes.into_iter().rev().filter_map(ChangeEntry::change).collect(),
+            changes_after: read.changes_after,
             rules: Rules { slow_ms: read.slow_ms, notice: read.notice },
             people,
         })
     }
 
     pub(super) async fn locate_message(&self, id: Id) -> Result<Option<u64>, Unavailable> {
-        let entries = self.range(id.to_string(), id.to_string(), 1).await?;
-        Ok(entries.first().map(|entry| entry.total))
+        let listed = self.list(Cursor::Around(id), 1).await?;
+        Ok(listed.entries.get(listed.before).filter(|entry| entry.id == id).map(|entry| entry.total))
     }
 
     pub(super) async fn read_page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable> {
-        // One more tells whether there is more, and one more makes up for the hidden entry.
-        let count = limit as u64 + 2;
-        let (entries, trimmed) = match cursor {
-            Cursor::Newest => (self.range_back("+".to_owned(), count).await?, false),
-            Cursor::Before(id) => {
-                let known = self.locate_message(id).await?.is_some();
-                (self.range_back(format!("({id}"), count).await?, !known)
-            }
-            Cursor::After(id) => {
-                let known = self.locate_message(id).await?.is_some();
-                (self.range(format!("({id}"), "+".to_owned(), count).await?, !known)
-            }
-        };
-        let oldest = self.policy.oldest_ms(self.clock.now());
-        let is_kept = |row: &Row| oldest.is_none_or(|oldest| row.at() >= oldest);
-        let mut rows: Vec<Row> = entries.into_iter().filter_map(Entry::row).filter(is_kept).collect();
+        // One more tells whether there is more, and one more makes up for the hidden position.
+        let Listed { is_known, before, entries } = self.list(cursor, limit + 2).await?;
+        if let Cursor::Around(id) = cursor {
+            return Ok(page_around(id, before, entries, limit));
+        }
+        let mut rows: Vec<Row> = entries.into_iter().filter_map(Entry::row).collect();
         let more = rows.len() > limit;
         rows.truncate(limit);
         if !matches!(cursor, Cursor::After(_)) {
             rows.reverse();
         }
-        self.mark_removed(&mut rows).await?;
-        Ok(Page { rows, more, trimmed })
+        Ok(Page { rows, more, more_after: false, trimmed: !is_known })
     }
 
-    /// Reads the deletions after the messages: a message deleted in between is not shown.
-    async fn mark_removed(&self, rows: &mut [Row]) -> Result<(), Unavailable> {
-        if rows.is_empty() {
-            return Ok(());
+    async fn list(&self, cursor: Cursor, count: usize) -> Result<Listed, Unavailable> {
+        let mut argument =
+            PageArgument { history_age_ms: self.history_age_ms(), before: None, after: None, around: None, count };
+        match cursor {
+            Cursor::Newest => {}
+            Cursor::Before(id) => argument.before = Some(id),
+            Cursor::After(id) => argument.after = Some(id),
+            Cursor::Around(id) => argument.around = Some(id),
         }
-        let ids: Vec<String> = rows.iter().map(|row| row.id().to_string()).collect();
-        let places: Vec<Option<f64>> =
-            self.reads.zmscore(self.keys.removed(), ids).await.map_err(|error| unavailable("page", &error))?;
-        for (row, place) in rows.iter_mut().zip(places) {
-            if place.is_some() {
-                *row = row.removed();
-            }
-        }
-        Ok(())
-    }
-
-    async fn range(&self, from: String, to: String, count: u64) -> Result<Vec<Entry>, Unavailable> {
-        let entries: StreamEntries = self
-            .reads
-            .xrange_values(self.keys.log(), from, to, Some(count))
-            .await
-            .map_err(|error| unavailable("page", &error))?;
-        entries.into_iter().map(Entry::of_stream).collect()
-    }
-
-    async fn range_back(&self, from: String, count: u64) -> Result<Vec<Entry>, Unavailable> {
-        let entries: StreamEntries = self
-            .reads
-            .xrevrange_values(self.keys.log(), from, "-", Some(count))
-            .await
-            .map_err(|error| unavailable("page", &error))?;
-        entries.into_iter().map(Entry::of_stream).collect()
+        let reply = self.snapshots.run_list(&self.snapshots.page, self.keys.room(), &argument).await?;
+        Listed::read(reply).ok_or(Unavailable)
     }
 }
 
-/// Entries as Redis itself replies them.
-type StreamEntries = Vec<(String, HashMap<String, String>)>;
+/// The reply of `page.lua`.
+struct Listed {
+    is_known: bool,
+    /// The entries before the cursor, if the page is around it.
+    before: usize,
+    entries: Vec<Entry>,
+}
+
+impl Listed {
+    fn read(reply: Vec<String>) -> Option<Self> {
+        let mut reply = reply.into_iter();
+        let (is_known, before) = (reply.next()? == "1", reply.next()?.parse().ok()?);
+        let mut entries = vec![];
+        while let Some(id) = reply.next() {
+            let (id, total, at) = (id.parse().ok()?, reply.next()?.parse().ok()?, reply.next()?.parse().ok()?);
+            entries.push(Entry { id, total, at, body: Some(reply.next()?).filter(|body| !body.is_empty()) });
+        }
+        Some(Self { is_known, before, entries })
+    }
+}
+
+/// A page with the entry after the first `before` in the middle; empty if that one is not there.
+fn page_around(id: Id, before: usize, entries: Vec<Entry>, limit: usize) -> Page {
+    let hidden = entries.iter().take(before).filter(|entry| entry.body.is_none()).count();
+    let rows: Vec<Row> = entries.into_iter().filter_map(Entry::row).collect();
+    let middle = before - hidden;
+    if rows.get(middle).map(Row::id) != Some(id) {
+        return Page { trimmed: true, ..Page::default() };
+    }
+    let range = around(middle, rows.len(), limit);
+    let (more, more_after) = (range.start > 0, range.end < rows.len());
+    Page { rows: rows[range].to_vec(), more, more_after, trimmed: false }
+}
+
+impl ChangeEntry {
+    fn change(self) -> Option<Change> {
+        let Self { version, head, id, at, body } = self;
+        let row = Entry { id, total: 0, at, body: Some(body) }.row()?;
+        Some(Change { version, head, row })
+    }
+}
 
 impl Entry {
-    fn of_stream((id, mut fields): (String, HashMap<String, String>)) -> Result<Self, Unavailable> {
-        let parse = |text: Option<&String>| text.and_then(|text| text.parse().ok()).ok_or(Unavailable);
-        let (total, at) = (parse(fields.get("total"))?, parse(fields.get("at"))?);
-        Ok(Self { id: id.parse().map_err(|_| Unavailable)?, total, at, body: fields.remove("body") })
-    }
-
-    /// The message, or its deletion, if this version can read it; none for a hidden entry.
+    /// The message, or its deletion, if this version can read it; none for a hidden position.
     fn row(self) -> Option<Row> {
         let body = self.body?;
         let read = |body| body::read(self.id, self.at, body).map(Row::from);

@@ -20,7 +20,7 @@ const PORTION: &str = "1000";
 type Fields = HashMap<String, String>;
 
 impl RedisBackplane {
-    /// Reads everybody who is in the room all the while. A person who joins or leaves meanwhile may be in or not: the event
+    /// Reads all people who are in the room throughout the read. A person who joins or leaves meanwhile may be in or not: the event
     /// that follows decides.
     pub(super) async fn read_people(&self) -> Result<Vec<Present>, Unavailable> {
         let mut people = BTreeMap::new();

@@ -28,6 +28,7 @@ struct HeartbeatArgument<'a> {
     heartbeat_seq: u64,
     draining: bool,
     name_hold_ms: u64,
+    history: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     history_age_ms: Option<u64>,
     adds: &'a [Person],
@@ -80,6 +81,7 @@ impl RedisBackplane {
             heartbeat_seq: heartbeat.heartbeat_seq,
             draining: heartbeat.draining,
             name_hold_ms: in_millis(self.policy.name_hold),
+            history: self.policy.history,
             history_age_ms: self.history_age_ms(),
             adds: &heartbeat.adds,
             renewals: &heartbeat.renewals,

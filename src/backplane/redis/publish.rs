@@ -1,4 +1,4 @@
-//! Publishing a message.
+//! Publishing messages and changes of messages.
 
 use std::time::Duration;
 
@@ -6,22 +6,43 @@ use serde::{Deserialize, Serialize};
 
 use super::{RedisBackplane, body, reply::millis};
 use crate::{
-    backplane::{NONCE_MEMORY, Post, PublishError},
-    protocol::Id,
+    backplane::{ChangeRequest, IncarnationId, NONCE_MEMORY, NewState, Person, Post, PublishError},
+    protocol::{Id, Nonce},
     telemetry::instruments,
 };
 
 #[derive(Serialize)]
-struct Argument<'a> {
+struct PostArgument<'a> {
+    #[serde(flatten)]
+    sending: Sending<'a>,
+    history: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_to: Option<Id>,
+}
+
+#[derive(Serialize)]
+struct ChangeArgument<'a> {
+    #[serde(flatten)]
+    sending: Sending<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history_age_ms: Option<u64>,
+    id: Id,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window_ms: Option<u64>,
+}
+
+/// The arguments of `sending.lua`.
+#[derive(Serialize)]
+struct Sending<'a> {
     incarnation: &'a str,
     session: &'a str,
     name_key: &'a str,
     nonce: &'a str,
     fingerprint: String,
-    history: usize,
     nonce_memory_us: u64,
     every_us: u64,
     ahead_us: u64,
+    bot: bool,
 }
 
 #[derive(Deserialize)]
@@ -36,38 +57,77 @@ enum Reply {
     Fenced,
     Ended,
     BadNonce,
+    NotYours,
+    TooLate,
+    Gone,
     Limited {
         #[serde(deserialize_with = "millis")]
         wait_ms: Duration,
     },
 }
 
+impl Reply {
+    /// The id, and whether something was stored now.
+    fn id(self) -> Result<(Id, bool), PublishError> {
+        match self {
+            Self::Stored { id } => Ok((id, true)),
+            Self::Duplicate { id } => Ok((id, false)),
+            Self::Fenced => Err(PublishError::Fenced),
+            Self::Ended => Err(PublishError::Ended),
+            Self::BadNonce => Err(PublishError::BadNonce),
+            Self::NotYours => Err(PublishError::NotYours),
+            Self::TooLate => Err(PublishError::TooLate),
+            Self::Gone => Err(PublishError::Gone),
+            Self::Limited { wait_ms } => Err(PublishError::Limited(wait_ms)),
+        }
+    }
+}
+
 impl RedisBackplane {
     pub(super) async fn publish_post(&self, post: &Post) -> Result<Id, PublishError> {
-        let name_key = &post.person.name_key;
-        let keys = self.keys.with_own([self.keys.name(name_key), self.keys.pace(name_key)]);
-        let pace = self.policy.messages.pace();
-        let argument = Argument {
-            incarnation: post.incarnation.as_str(),
-            session: post.person.session.as_str(),
-            name_key,
-            nonce: post.nonce.as_str(),
-            fingerprint: post.fingerprint(),
-            history: self.policy.history,
+        let sending = self.sending(&post.incarnation, &post.person, &post.nonce, post.fingerprint());
+        let argument = PostArgument { sending, history: self.policy.history, reply_to: post.reply_to };
+        let (keys, bodies) = (self.sender_keys(&post.person), body::write(post));
+        let reply: Reply = self.scripts.run_with(&self.scripts.publish, keys, &argument, bodies).await?;
+        let (id, is_new) = reply.id()?;
+        instruments().kept(is_new);
+        Ok(id)
+    }
+
+    pub(super) async fn publish_change(&self, request: &ChangeRequest) -> Result<Id, PublishError> {
+        let sending = self.sending(&request.incarnation, &request.person, &request.nonce, request.fingerprint());
+        let (window_ms, texts) = match &request.state {
+            NewState::Edited(text) => (Some(self.policy.edit_window_ms()), vec![text.as_str().to_owned()]),
+            NewState::Deleted => (None, vec![]),
+        };
+        let argument = ChangeArgument { sending, history_age_ms: self.history_age_ms(), id: request.id, window_ms };
+        let keys = self.sender_keys(&request.person);
+        let reply: Reply = self.scripts.run_with(&self.scripts.change, keys, &argument, texts).await?;
+        reply.id().map(|(id, _)| id)
+    }
+
+    fn sending<'a>(
+        &self,
+        incarnation: &'a IncarnationId,
+        person: &'a Person,
+        nonce: &'a Nonce,
+        fingerprint: String,
+    ) -> Sending<'a> {
+        let pace = self.policy.messages_of(&person.session).pace();
+        Sending {
+            incarnation: incarnation.as_str(),
+            session: person.session.as_str(),
+            name_key: &person.name_key,
+            nonce: nonce.as_str(),
+            fingerprint,
             nonce_memory_us: u64::try_from(NONCE_MEMORY.as_micros()).unwrap_or(u64::MAX),
             every_us: pace.every / 1000,
             ahead_us: pace.ahead / 1000,
-        };
-        let body = Some(body::write(post));
-        let (id, is_new) = match self.scripts.run_with(&self.scripts.publish, keys, &argument, body).await? {
-            Reply::Stored { id } => (id, true),
-            Reply::Duplicate { id } => (id, false),
-            Reply::Fenced => return Err(PublishError::Fenced),
-            Reply::Ended => return Err(PublishError::Ended),
-            Reply::BadNonce => return Err(PublishError::BadNonce),
-            Reply::Limited { wait_ms } => return Err(PublishError::Limited(wait_ms)),
-        };
-        instruments().kept(is_new);
-        Ok(id)
+            bot: person.session.is_bot(),
+        }
+    }
+
+    fn sender_keys(&self, person: &Person) -> Vec<String> {
+        self.keys.with_own([self.keys.name(&person.name_key), self.keys.pace(&person.name_key)])
     }
 }

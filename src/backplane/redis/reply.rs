@@ -36,6 +36,11 @@ pub(super) fn millis<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::
     number(from).map(Duration::from_millis)
 }
 
+/// Reads milliseconds where the field is present.
+pub(super) fn some_millis<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    millis(from).map(Some)
+}
+
 /// Reads microseconds.
 pub(super) fn micros<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     number(from).map(Duration::from_micros)

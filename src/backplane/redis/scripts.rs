@@ -6,7 +6,7 @@ use fred::{
     clients::Client,
     error::{Error, ErrorKind},
     interfaces::{LuaInterface, PubsubInterface},
-    types::scripts::Script as Source,
+    types::{FromValue, scripts::Script as Source},
 };
 use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
@@ -23,6 +23,10 @@ const NEEDS_MEMORY: &str = "#!lua\n";
 /// Begins a script that runs even then: people must be able to leave.
 const ALLOWS_OOM: &str = "#!lua flags=allow-oom\n";
 
+/// Parts that several scripts begin with, after the prelude.
+const LOG: &str = include_str!("lua/log.lua");
+const SENDING: &str = include_str!("lua/sending.lua");
+
 /// Least time between two log lines about refused commands.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
@@ -30,10 +34,12 @@ const LOG_EVERY: Duration = Duration::from_secs(10);
 pub(super) struct Scripts {
     client: Client,
     pub(super) publish: Script,
+    pub(super) change: Script,
     pub(super) heartbeat: Script,
     pub(super) reap: Script,
     pub(super) end: Script,
     pub(super) read: Script,
+    pub(super) page: Script,
     pub(super) claim: Script,
     pub(super) moderate: Script,
 }
@@ -49,13 +55,15 @@ impl Scripts {
     pub(super) fn new(client: Client) -> Self {
         Self {
             client,
-            publish: Script::new("publish", NEEDS_MEMORY, include_str!("lua/publish.lua")),
-            heartbeat: Script::new("beat", ALLOWS_OOM, include_str!("lua/heartbeat.lua")),
-            reap: Script::new("reap", ALLOWS_OOM, include_str!("lua/reap.lua")),
-            end: Script::new("end", ALLOWS_OOM, include_str!("lua/end.lua")),
-            read: Script::new("read", ALLOWS_OOM, include_str!("lua/read.lua")),
-            claim: Script::new("claim", NEEDS_MEMORY, include_str!("lua/claim.lua")),
-            moderate: Script::new("act", ALLOWS_OOM, include_str!("lua/moderate.lua")),
+            publish: Script::new("publish", NEEDS_MEMORY, &[SENDING, include_str!("lua/publish.lua")]),
+            change: Script::new("change", NEEDS_MEMORY, &[SENDING, LOG, include_str!("lua/change.lua")]),
+            heartbeat: Script::new("beat", ALLOWS_OOM, &[LOG, include_str!("lua/heartbeat.lua")]),
+            reap: Script::new("reap", ALLOWS_OOM, &[include_str!("lua/reap.lua")]),
+            end: Script::new("end", ALLOWS_OOM, &[include_str!("lua/end.lua")]),
+            read: Script::new("read", ALLOWS_OOM, &[LOG, include_str!("lua/read.lua")]),
+            page: Script::new("page", ALLOWS_OOM, &[LOG, include_str!("lua/page.lua")]),
+            claim: Script::new("claim", NEEDS_MEMORY, &[include_str!("lua/claim.lua")]),
+            moderate: Script::new("act", ALLOWS_OOM, &[LOG, include_str!("lua/moderate.lua")]),
         }
     }
 
@@ -73,10 +81,10 @@ impl Scripts {
         keys: Vec<String>,
         argument: &impl Serialize,
     ) -> Result<R, Unavailable> {
-        self.run_with(script, keys, argument, None).await
+        self.run_with(script, keys, argument, vec![]).await
     }
 
-    /// Runs a script that takes a text beside its argument.
+    /// Runs a script that takes texts beside its argument.
     ///
     /// # Errors
     /// See [`run`](Self::run).
@@ -85,15 +93,38 @@ impl Scripts {
         script: &Script,
         keys: Vec<String>,
         argument: &impl Serialize,
-        text: Option<String>,
+        texts: Vec<String>,
+    ) -> Result<R, Unavailable> {
+        let reply: String = self.call(script, keys, argument, texts).await?;
+        serde_json::from_str(&reply).map_err(|error| unreadable(script.name, &error))
+    }
+
+    /// Runs a script that replies with a list of texts.
+    ///
+    /// # Errors
+    /// See [`run`](Self::run).
+    pub(super) async fn run_list(
+        &self,
+        script: &Script,
+        keys: Vec<String>,
+        argument: &impl Serialize,
+    ) -> Result<Vec<String>, Unavailable> {
+        self.call(script, keys, argument, vec![]).await
+    }
+
+    async fn call<R: FromValue>(
+        &self,
+        script: &Script,
+        keys: Vec<String>,
+        argument: &impl Serialize,
+        texts: Vec<String>,
     ) -> Result<R, Unavailable> {
         let argument = serde_json::to_string(argument).map_err(|error| unreadable(script.name, &error))?;
-        let values = std::iter::once(argument).chain(text).collect();
+        let values = std::iter::once(argument).chain(texts).collect();
         let began = Instant::now();
         let reply = self.evaluate(&script.source, keys, values).instrument(spans::script(script.name)).await;
         instruments().asked_redis(script.name, began.elapsed(), reply.as_ref().err().map(kind));
-        let reply = reply.map_err(|error| unavailable(script.name, &error))?;
-        serde_json::from_str(&reply).map_err(|error| unreadable(script.name, &error))
+        reply.map_err(|error| unavailable(script.name, &error))
     }
 
     /// Publishes an envelope that is not stored.
@@ -101,7 +132,12 @@ impl Scripts {
         self.client.publish(channel, envelope).await.map_err(|error| unavailable("tell", &error))
     }
 
-    async fn evaluate(&self, source: &Source, keys: Vec<String>, values: Vec<String>) -> Result<String, Error> {
+    async fn evaluate<R: FromValue>(
+        &self,
+        source: &Source,
+        keys: Vec<String>,
+        values: Vec<String>,
+    ) -> Result<R, Error> {
         match self.client.evalsha(source.sha1().clone(), keys.clone(), values.clone()).await {
             // After a restart, or SCRIPT FLUSH. EVAL loads it again.
             Err(error) if error.details().starts_with("NOSCRIPT") => {
@@ -114,8 +150,8 @@ impl Scripts {
 }
 
 impl Script {
-    fn new(name: &'static str, header: &str, own: &str) -> Self {
-        Self { name, source: Source::from_lua([header, include_str!("lua/prelude.lua"), own].concat()) }
+    fn new(name: &'static str, header: &str, parts: &[&str]) -> Self {
+        Self { name, source: Source::from_lua([&[header, include_str!("lua/prelude.lua")], parts].concat().concat()) }
     }
 }
 
@@ -149,7 +185,7 @@ mod tests {
     #[test]
     fn prelude_names_the_keys_in_their_order() {
         let prelude = include_str!("lua/prelude.lua");
-        let line = prelude.lines().find(|line| line.contains("unpack(KEYS, 1, 10)")).unwrap();
+        let line = prelude.lines().find(|line| line.contains("unpack(KEYS, 1, 13)")).unwrap();
         let named: Vec<&str> = line["local ".len()..].split(" = ").next().unwrap().split(", ").collect();
         let keys = Keys::new("ruang").room();
         let expected: Vec<String> =

@@ -42,7 +42,7 @@ pub(super) type Write = (Arc<dyn Recipient>, Bytes);
 impl HiddenClients {
     pub(super) fn new(now: Instant) -> Self {
         let cohort = |n| {
-            // Phases are fixed from the start on.
+            // Cohorts are due at evenly spread times of each second.
             let due = now + GATHER * n / COHORTS;
             Cohort { clients: IndexMap::new(), gathered: vec![], bytes: 0, due }
         };
@@ -91,7 +91,7 @@ impl HiddenClients {
         self.cohorts.iter().filter(|cohort| cohort.bytes > 0).map(|cohort| cohort.due).min()
     }
 
-    /// Takes the writes that are due by now, or whose frames are many.
+    /// Takes the writes that are due: a second has passed, or enough bytes are gathered.
     pub(super) fn take_due(&mut self, now: Instant) -> Vec<Write> {
         let due = self.cohorts.iter_mut().filter(|cohort| cohort.is_due(now));
         due.flat_map(Cohort::take).collect()
@@ -104,6 +104,7 @@ impl HiddenClients {
 
     fn cohort(&mut self, connection: ConnectionId) -> &mut Cohort {
         // The connections of one shard have equal remainders of small divisors: multiplied (Fibonacci hashing), they spread.
+        // The three highest bits are one of 8 cohorts.
         let spread = connection.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 61;
         &mut self.cohorts[usize::try_from(spread).unwrap_or_default()]
     }

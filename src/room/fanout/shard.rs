@@ -12,7 +12,7 @@ use tracing::Span;
 
 use super::{
     attention::Attention,
-    coalesce::{CHUNK_BYTES, DIRECT_BYTES, rest},
+    coalesce::{CHUNK_BYTES, DIRECT_BYTES, turn_interval},
     connections::Connections,
     shared_welcome::SharedWelcome,
 };
@@ -33,13 +33,13 @@ pub(super) enum ShardCommand {
     Enter(ConnectionId, Arc<dyn Recipient>),
     /// Remove a client.
     Leave(ConnectionId),
-    /// Send frames to all clients; their trace.
+    /// Send frames to all clients; the span of their delivery ends then.
     Broadcast(Bytes, Span),
     /// Send frames to one client.
     Send(ConnectionId, Bytes),
     /// Send a welcome to one client.
     Welcome(ConnectionId, Bytes),
-    /// Send a welcome that all clients get to one of them, with its name as shown.
+    /// Send one client, with this name as shown, the welcome that all clients share.
     Resync(ConnectionId, String, Arc<SharedWelcome>),
     /// Send one client's frames at once, or gather them.
     Attend(ConnectionId, Attention),
@@ -80,9 +80,9 @@ impl Shard {
         while let Some(Turn { commands, broadcast, direct }) = self.turn_until(connections.next_due()).await {
             let began = Instant::now();
             connections.carry_out(commands, began).await;
-            let rest = rest(connections.visible(), broadcast, direct);
-            if !rest.is_zero() {
-                sleep_until(began + rest).await;
+            let interval = turn_interval(connections.visible(), broadcast, direct);
+            if !interval.is_zero() {
+                sleep_until(began + interval).await;
             }
         }
     }

@@ -44,7 +44,8 @@ mod tests {
             head: Id::new(7, 1),
             members: Members { count: 1, names: None },
             rules: None,
-            limits: Limits { text_chars: 2000, messages_per_second: 5 },
+            bots: &[],
+            limits: Limits { text_chars: 2000, messages_per_second: 5, edit_ms: 900_000 },
             heartbeat_ms: 25_000,
             attention: true,
         })

@@ -50,7 +50,17 @@ impl Room {
         let id = Id::new(self.position.epoch, n);
         self.position.head = id;
         self.messages.push(id);
-        let message = Message { id, nonce: "n".parse().unwrap(), from: String::new(), text: String::new(), at: 0 };
+        let message = Message {
+            id,
+            nonce: "n".parse().unwrap(),
+            from: String::new(),
+            text: String::new(),
+            at: 0,
+            bot: false,
+            alias: None,
+            reply_to: None,
+            edited_at: None,
+        };
         Event::Message { prev, version: self.position.version, message: Arc::new(message), trace: None }
     }
 

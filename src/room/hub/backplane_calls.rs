@@ -19,7 +19,7 @@ use crate::{
 /// Deadline of a read, which takes many calls to the backplane where the room is large. Each of them has its own.
 const READ_DEADLINE: Duration = Duration::from_secs(10);
 
-/// The result of a call, and what it was about.
+/// The result of a call, with its subject.
 pub(super) enum CallResult {
     Read(ReadContext, Result<Snapshot, Unavailable>),
     /// The messages after a position.
@@ -69,8 +69,9 @@ impl Hub {
         let backplane = self.backplane.clone();
         let (position, acknowledged) = (self.gap_detector.position(), self.state.acknowledged());
         let context = ReadContext { began: now, position, acknowledged };
+        let from = position.filter(|_| self.next_read != NextRead::Whole);
         self.calls.push(Box::pin(async move {
-            let read = timeout(READ_DEADLINE, backplane.read(context.position)).await;
+            let read = timeout(READ_DEADLINE, backplane.read(from)).await;
             CallResult::Read(context, read.unwrap_or(Err(Unavailable)))
         }));
     }

@@ -1,4 +1,4 @@
-//! From the room's events to the frames of this instance's clients.
+//! Turns the room's events into frames for this instance's clients.
 
 use std::{
     collections::BTreeSet,
@@ -11,13 +11,12 @@ use tracing::Span;
 
 use super::Hub;
 use crate::{
-    backplane::{Delta, Event, SessionTag},
+    backplane::{Change, Delta, Event, Position, SessionTag},
     protocol::{Bye, Id, Message, Row, Rules, ServerFrame},
     room::{
         TYPING_AT_MOST,
         history_cache::EncodedMessage,
         hub_state::{Ending, View},
-        moderation_state::ModerationChange,
         roster::Changes,
     },
     telemetry::{TraceParent, instruments, spans},
@@ -38,7 +37,9 @@ impl Hub {
                 self.deliver_presence(&delta, now);
                 self.find_announced();
             }
-            Event::Moderated { removed, rules, .. } => self.deliver_moderation(removed, rules),
+            Event::Moderated { position, removed, edited, rules } => {
+                self.deliver_changes(position, &removed, edited, rules);
+            }
             Event::Typing(typing) => self.typists.note(typing, now),
             Event::Heartbeat { .. } | Event::Gap => {}
         }
@@ -56,7 +57,10 @@ impl Hub {
     pub(super) fn trim_history(&self) {
         let Some(age) = self.options.history_age else { return };
         let oldest = self.backplane.now().saturating_sub(age).as_millis();
-        self.state.view_mut().history.trim_old(u64::try_from(oldest).unwrap_or(u64::MAX));
+        let oldest = u64::try_from(oldest).unwrap_or(u64::MAX);
+        let mut view = self.state.view_mut();
+        view.history.trim_old(oldest);
+        view.changes.trim_old(oldest);
     }
 
     /// Sends clients the changes of presence and typing since the last call.
@@ -94,12 +98,25 @@ impl Hub {
         self.broadcast(&ServerFrame::Presence { joined, left, count }.encode());
     }
 
-    pub(super) fn send_moderation(&self, change: &ModerationChange) {
-        if !change.removed.is_empty() {
-            self.broadcast(&removed_frames(&change.removed));
+    pub(super) fn set_rules(&self, rules: Rules) {
+        let frame = {
+            let mut view = self.state.view_mut();
+            let is_new = view.rules != rules;
+            view.rules = rules;
+            is_new.then(|| ServerFrame::Rules(&view.rules).encode())
+        };
+        if let Some(frame) = frame {
+            self.broadcast(&frame);
         }
-        if change.rules {
-            self.broadcast(&ServerFrame::Rules(&self.state.view().moderation.rules).encode());
+    }
+
+    /// Applies changes of messages, and sends them to the clients.
+    pub(super) fn send_message_changes(&self, changes: Vec<Change>) {
+        let mut view = self.state.view_mut();
+        let frames: Vec<Bytes> = changes.into_iter().filter_map(|change| view.apply(change)).collect();
+        if !frames.is_empty() {
+            // For readers the change and its frames are one step, like a message and its frame.
+            self.broadcast(&frames.concat().into());
         }
     }
 
@@ -126,29 +143,29 @@ impl Hub {
         self.send_presence(first, now);
     }
 
-    fn deliver_moderation(&self, removed: Vec<Id>, rules: Rules) {
-        let change = {
-            let mut view = self.state.view_mut();
-            let change = view.moderation.apply(rules, removed);
-            view.remove(&change.removed);
-            change
+    fn deliver_changes(&self, position: Position, removed: &[Id], edited: Vec<Arc<Message>>, rules: Rules) {
+        let rows = {
+            let view = self.state.view();
+            // The frame of a deletion has only the id.
+            let unknown = |id| Row::Removed { id, at: u64::MAX, from: String::new() };
+            let removed = removed.iter().map(|id| view.history.row(*id).map_or_else(|| unknown(*id), Row::removed));
+            removed.chain(edited.into_iter().map(Row::Message)).collect::<Vec<_>>()
         };
-        self.send_moderation(&change);
+        let Position { version, head, .. } = position;
+        self.send_message_changes(rows.into_iter().map(|row| Change { version, head, row }).collect());
+        self.set_rules(rules);
     }
 }
 
 impl View {
-    /// Deletes messages.
-    pub(super) fn remove(&mut self, ids: &[Id]) {
-        for id in ids {
-            self.history.remove(*id);
+    /// Applies a change of a message. Returns its frame, unless the change is known.
+    fn apply(&mut self, change: Change) -> Option<Bytes> {
+        let is_known = self.history.row(change.row.id()) == Some(&change.row);
+        if !self.changes.push(change.clone()) || is_known {
+            return None;
         }
+        let frame = ServerFrame::change(&change.row).encode();
+        self.history.replace(change.row);
+        Some(frame)
     }
-}
-
-/// The frames of deletions, in a row.
-pub(super) fn removed_frames(ids: &[Id]) -> Bytes {
-    let frames: Vec<Bytes> =
-        ids.iter().map(|id| ServerFrame::Removed { id: *id, from: None, at: None }.encode()).collect();
-    frames.concat().into()
 }

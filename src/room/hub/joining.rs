@@ -1,4 +1,5 @@
-//! Connections that join.
+//! Connections that join, in three queues: `waiting` until the room is in sync, `pending` until the backplane holds the person and
+//! the roster has them, `announced` until the hub sends the welcome. Only then has the connection joined.
 
 use std::{sync::Arc, time::Instant};
 
@@ -108,7 +109,7 @@ impl Hub {
         }
     }
 
-    /// Finds the pending joins that can be answered.
+    /// Moves pending joins whose person is announced by now to the joins that are welcomed next.
     pub(super) fn find_announced(&mut self) {
         for pending in std::mem::take(&mut self.pending) {
             self.answer_or_wait(pending);
@@ -129,7 +130,7 @@ impl Hub {
         self.send_changes(now);
         let some = self.announced.len().min(WELCOMES_AT_ONCE);
         for pending in self.announced.drain(..some).collect::<Vec<_>>() {
-            // It may have ended meanwhile.
+            // The session may have ended meanwhile.
             match self.announcement(&pending) {
                 Announcement::Confirmed => self.welcome(pending),
                 Announcement::Pending => self.pending.push(pending),
@@ -203,9 +204,9 @@ impl Hub {
     }
 
     fn welcome(&mut self, PendingJoin { connection, join }: PendingJoin) {
-        let (welcome, removed) = self.welcome_frames(&join.person.name, join.since);
+        let (welcome, changes) = self.welcome_frames(&join.person.name, join.since);
         self.fanout.enter(connection, join.recipient, welcome);
-        for frames in removed.into_iter().chain(self.typing_frame(1)) {
+        for frames in changes.into_iter().chain(self.typing_frame(1)) {
             self.fanout.send(connection, frames);
         }
         let (name_key, state, fanout) = (join.person.name_key, Arc::clone(&self.state), Arc::clone(&self.fanout));

@@ -1,4 +1,4 @@
-//! Reads on when more messages were missed than one snapshot continues: in portions, so that clients miss nothing.
+//! Reads missed messages in portions when they are more than one snapshot continues, so that clients miss nothing.
 
 use std::time::Instant;
 
@@ -16,9 +16,9 @@ use crate::{
 };
 
 /// Most missed messages that are read in portions; beyond, clients are told of a gap.
-const READ_ON_AT_MOST: u64 = 20 * MISSED_AT_MOST as u64;
+const PORTIONS_AT_MOST: u64 = 20 * MISSED_AT_MOST as u64;
 
-/// What the next read of the room returns.
+/// The kind of the next read of the room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum NextRead {
     /// A snapshot. If it is too far ahead, portions follow.
@@ -28,14 +28,16 @@ pub(super) enum NextRead {
     Portion,
     /// A snapshot that is applied in any case: the messages before it cannot be read.
     LastSnapshot,
+    /// A snapshot that continues nothing: changes that clients have are lost.
+    Whole,
 }
 
 impl Hub {
     /// Begins to read portions, if the messages between the position and the snapshot are all in the log. Returns whether it
-    /// does.
-    pub(super) fn reads_on(&mut self, snapshot: &Snapshot, context: &ReadContext, now: Instant) -> bool {
+    /// does; if so, only the snapshot's people are adopted now.
+    pub(super) fn begin_portions(&mut self, snapshot: &Snapshot, context: &ReadContext, now: Instant) -> bool {
         let is_same_epoch = context.position.is_some_and(|before| before.epoch == snapshot.position.epoch);
-        let is_near = snapshot.missed.is_some_and(|missed| missed <= READ_ON_AT_MOST);
+        let is_near = snapshot.missed.is_some_and(|missed| missed <= PORTIONS_AT_MOST);
         if snapshot.continues || !is_near || !is_same_epoch || self.next_read == NextRead::LastSnapshot {
             return false;
         }

@@ -13,7 +13,6 @@ use crate::{
         history_cache::EncodedMessage,
         hub_state::Ending,
         lease::{ReadOutcome, Reply, Signal},
-        moderation_state::ModerationChange,
     },
     telemetry::instruments,
 };
@@ -45,8 +44,13 @@ impl Continuity {
 impl Hub {
     /// Applies a snapshot, and sends clients what they miss; if it does not continue what they have, a new welcome.
     pub(super) fn adopt_snapshot(&mut self, snapshot: &Snapshot, context: &ReadContext, now: Instant) {
-        if self.reads_on(snapshot, context, now) {
+        if self.begin_portions(snapshot, context, now) {
             return;
+        }
+        if snapshot.continues && self.has_lost_changes(snapshot, context) {
+            self.next_read = NextRead::Whole;
+            let actions = self.lease.on_reply(now, Reply::Read(ReadOutcome::Partial));
+            return self.carry_out(actions, now);
         }
         let continuity = Continuity::of(snapshot, context);
         self.next_read = NextRead::Snapshot;
@@ -56,12 +60,12 @@ impl Hub {
         self.gap_detector.move_to(snapshot.position);
         let actions = self.lease.on_reply(now, Reply::Read(ReadOutcome::Complete));
         self.adopt_people(snapshot, context, now);
-        let moderation = self.adopt_moderation(snapshot);
         self.send_changes(now);
         match continuity {
-            Continuity::First => {}
-            Continuity::Continues => self.send_missed(frames, &moderation),
+            Continuity::First => self.replace_changes(snapshot),
+            Continuity::Continues => self.send_missed(frames, snapshot),
             Continuity::Gap { missed, lost } => {
+                self.replace_changes(snapshot);
                 tracing::warn!(missed = snapshot.missed, lost, "messages are missing: sending clients a new welcome");
                 self.welcome_everyone(missed);
             }
@@ -96,19 +100,29 @@ impl Hub {
         self.send_presence(first, now);
     }
 
-    fn adopt_moderation(&self, snapshot: &Snapshot) -> ModerationChange {
-        let mut view = self.state.view_mut();
-        let change = view.moderation.adopt(snapshot.rules.clone(), &snapshot.removed);
-        view.remove(&change.removed);
-        change
+    /// Whether Redis has lost changes that clients have: what is cached and shown is then wrong.
+    fn has_lost_changes(&self, snapshot: &Snapshot, context: &ReadContext) -> bool {
+        let is_new_epoch = context.position.is_some_and(|before| before.epoch != snapshot.position.epoch);
+        is_new_epoch && self.state.view().changes.has_lost(snapshot)
     }
 
-    fn send_missed(&self, frames: Vec<Bytes>, moderation: &ModerationChange) {
+    /// Takes the changes and rules of a snapshot, for clients that are sent a welcome.
+    fn replace_changes(&self, snapshot: &Snapshot) {
+        let mut view = self.state.view_mut();
+        view.changes.replace(snapshot);
+        view.rules = snapshot.rules.clone();
+        for change in &snapshot.changes {
+            view.history.replace(change.row.clone());
+        }
+    }
+
+    fn send_missed(&self, frames: Vec<Bytes>, snapshot: &Snapshot) {
         instruments().gap_filled();
         for frame in frames {
             self.broadcast(&frame);
         }
-        self.send_moderation(moderation);
+        self.send_message_changes(snapshot.changes.clone());
+        self.set_rules(snapshot.rules.clone());
     }
 
     /// Closes connections of people whom the backplane does not know under this incarnation: their sessions ended while

@@ -4,8 +4,9 @@ use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 
-use super::{Hub, delivery::removed_frames};
+use super::Hub;
 use crate::{
+    backplane::Change,
     protocol::{HEARTBEAT, Members, ServerFrame, Welcome},
     room::{
         fanout::SharedWelcome,
@@ -26,9 +27,9 @@ impl Hub {
         // Unsent changes are in the welcome: they must not follow it.
         self.send_changes(now);
         let Some(name) = self.clients.get(&connection) else { return };
-        let (welcome, removed) = self.welcome_frames(name, since);
+        let (welcome, changes) = self.welcome_frames(name, since);
         self.fanout.welcome(connection, welcome);
-        for frames in removed.into_iter().chain(self.typing_frame(0)) {
+        for frames in changes.into_iter().chain(self.typing_frame(0)) {
             self.fanout.send(connection, frames);
         }
     }
@@ -41,15 +42,16 @@ impl Hub {
         self.fanout.resync(self.clients.iter(), &welcome);
     }
 
-    /// The welcome of a client that resumes from `since`, and the deletions of messages that it may have.
+    /// The welcome of a client that resumes from `since`, and the changes of messages that it may have.
     pub(super) fn welcome_frames(&self, name: &str, since: ResumeFrom) -> (Bytes, Option<Bytes>) {
         let view = self.state.view();
-        let removed = match since {
-            ResumeFrom::At(id) => view.moderation.removed_up_to(id),
-            ResumeFrom::Nothing | ResumeFrom::Ordinal(_) => vec![],
+        let changes: Option<Bytes> = match since {
+            ResumeFrom::At(id) => view.changes.since(id).map(|changes| change_frames(&changes)),
+            ResumeFrom::Nothing | ResumeFrom::Ordinal(_) => Some(Bytes::new()),
         };
-        let welcome = self.encode_welcome(&view, &view.history.catch_up(since)).frame(name);
-        (welcome, (!removed.is_empty()).then(|| removed_frames(&removed)))
+        let catch_up = view.history.catch_up(since, changes.as_ref().map(Bytes::len));
+        let welcome = self.encode_welcome(&view, &catch_up).frame(name);
+        (welcome, changes.filter(|frames| catch_up.recovered && !frames.is_empty()))
     }
 
     fn encode_welcome(&self, view: &View, catch_up: &CatchUp<'_>) -> SharedWelcome {
@@ -64,11 +66,18 @@ impl Hub {
             // A welcome follows a snapshot, which has a position.
             head: view.history.head().unwrap_or_default(),
             members: Members { count, names: names.as_deref() },
-            rules: view.moderation.rules.set(),
+            rules: view.rules.set(),
+            bots: &self.options.bots,
             limits: self.options.limits,
             heartbeat_ms: u64::try_from(HEARTBEAT.as_millis()).unwrap_or(u64::MAX),
             attention: true,
         };
         SharedWelcome::new(&ServerFrame::Welcome(welcome))
     }
+}
+
+/// The frames of changes, in a row.
+fn change_frames(changes: &[&Change]) -> Bytes {
+    let frames: Vec<Bytes> = changes.iter().map(|change| ServerFrame::change(&change.row).encode()).collect();
+    frames.concat().into()
 }

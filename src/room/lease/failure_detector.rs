@@ -51,6 +51,7 @@ impl FailureDetector {
         let is_dead = |peer: &Observation| match peer.stage {
             Stage::Dead => true,
             Stage::Draining => now.duration_since(peer.unchanged_since) >= DRAIN_TIME,
+            // The counter may have stood still since up to one interval (a fifth) before it was first observed.
             Stage::Live => now.duration_since(peer.unchanged_since) >= self.lease - self.lease / 5,
         };
         let (incarnation, peer) = self.peers.iter().find(|(incarnation, peer)| *incarnation != own && is_dead(peer))?;

@@ -1,4 +1,4 @@
-//! What the lease is told, and what it decides.
+//! Inputs and outputs of the lease.
 
 use std::time::{Duration, Instant};
 
@@ -37,7 +37,7 @@ pub(in crate::room) enum Reply {
     Read(ReadOutcome),
 }
 
-/// What a read of the room has come to.
+/// The outcome of a read of the room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::room) enum ReadOutcome {
     /// Its snapshot was applied: every event up to now is known.
@@ -48,7 +48,7 @@ pub(in crate::room) enum ReadOutcome {
     Failed,
 }
 
-/// What the hub must do.
+/// An action for the hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::room) enum Action {
     /// Send a heartbeat, with the changes of local members.
@@ -74,7 +74,7 @@ pub(in crate::room) enum Action {
     LogRecovery(Duration),
 }
 
-/// What the rest of the instance may know.
+/// The state of the lease, for the rest of the instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::room) struct Status {
     /// Messages are published under this incarnation.

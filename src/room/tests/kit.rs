@@ -13,8 +13,8 @@ use tokio::sync::{Notify, mpsc};
 use super::super::*;
 use crate::{
     backplane::{
-        EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply, Position, Post, PublishError, ReapOutcome,
-        RetentionPolicy, Snapshot, Typing, memory::MemoryBackplane,
+        ChangeRequest, EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply, Position, Post, PublishError,
+        ReapOutcome, RetentionPolicy, Snapshot, Typing, memory::MemoryBackplane,
     },
     protocol::Text,
     rate::Rate,
@@ -41,8 +41,15 @@ impl DeafBackplane {
     /// A backplane that delivers events.
     pub fn new() -> Arc<Self> {
         let name_hold = Duration::from_secs(900);
-        let policy =
-            RetentionPolicy { history: 5000, history_age: None, name_hold, lease: LEASE, messages: Rate::UNLIMITED };
+        let policy = RetentionPolicy {
+            history: 5000,
+            history_age: None,
+            name_hold,
+            lease: LEASE,
+            messages: Rate::UNLIMITED,
+            bot_messages: Rate::UNLIMITED,
+            edit_window: name_hold,
+        };
         Arc::new(Self {
             inner: MemoryBackplane::new(policy),
             is_deaf: Arc::default(),
@@ -74,7 +81,8 @@ impl DeafBackplane {
     /// Publishes a message of a person who was added before.
     pub async fn publish_as(&self, name: &str, text: &str) -> Id {
         let (nonce, text) = (text.parse().unwrap(), Text::parse(text).unwrap());
-        let post = Post { incarnation: SPEAKERS.into(), person: person(name), nonce, text, trace: None };
+        let person = person(name);
+        let post = Post { incarnation: SPEAKERS.into(), person, nonce, text, reply_to: None, alias: None, trace: None };
         self.inner.publish(post).await.unwrap()
     }
 }
@@ -86,9 +94,9 @@ pub fn person(name: &str) -> Person {
 
 /// Opens a room.
 pub fn open(backplane: Arc<dyn Backplane>) -> Room {
-    let limits = Limits { text_chars: 2000, messages_per_second: 5 };
+    let limits = Limits { text_chars: 2000, messages_per_second: 5, edit_ms: 900_000 };
     let (leave_grace, name_hold) = (Duration::from_secs(5), Duration::from_secs(900));
-    Room::open(backplane, Options { leave_grace, lease: LEASE, name_hold, history_age: None, limits })
+    Room::open(backplane, Options { leave_grace, lease: LEASE, name_hold, history_age: None, bots: vec![], limits })
 }
 
 /// A client that records its frames.
@@ -142,6 +150,10 @@ impl Backplane for DeafBackplane {
         self.inner.publish(post).await
     }
 
+    async fn change(&self, request: ChangeRequest) -> Result<Id, PublishError> {
+        self.inner.change(request).await
+    }
+
     async fn heartbeat(&self, heartbeat: Heartbeat) -> Result<HeartbeatReply, HeartbeatError> {
         self.inner.heartbeat(heartbeat).await
     }
@@ -169,6 +181,10 @@ impl Backplane for DeafBackplane {
 
     async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
         self.inner.claim(name_key, session).await
+    }
+
+    async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
+        self.inner.check_claim(name_key, session).await
     }
 
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable> {

@@ -7,12 +7,32 @@ use std::{
 
 use super::{Connection, Disconnect, RoomReply, farewell};
 use crate::{
+    backplane::NewState,
+    name::{Name, NameError},
     protocol::{Bye, ClientFrame, CloseCode, ErrorCode, Id, Malformed, Nonce, ServerFrame, Text, TextError},
     room::{Attention, Recipient},
     socket::{frame_reader::Inbound, transport::Transport},
     telemetry::instruments,
     websocket::{Received, pong_frame},
 };
+
+/// What a person sends to the room.
+enum Submission {
+    /// A message, what it answers, and the name that a program shows after its own.
+    Message { text: Text, reply_to: Option<Id>, alias: Option<String> },
+    /// A change of a message.
+    Change(Id, NewState),
+}
+
+impl Submission {
+    /// The bytes of its text, as clients are sent it.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Message { text, .. } | Self::Change(_, NewState::Edited(text)) => text.encoded_len(),
+            Self::Change(_, NewState::Deleted) => 0,
+        }
+    }
+}
 
 impl Connection {
     pub(super) fn receive(&mut self, transport: &Arc<Transport>, inbound: Inbound) -> Result<(), Disconnect> {
@@ -68,10 +88,29 @@ impl Connection {
                 }
                 Ok(())
             }
-            ClientFrame::Message { nonce, text } => self.publish(transport, nonce, &text),
+            ClientFrame::Message { nonce, text, reply_to, alias } => {
+                let Ok(alias) = self.alias(alias) else {
+                    return self.refuse(transport, ErrorCode::BadFrame, Some(&nonce), None);
+                };
+                let message = Text::parse(&text).map(|text| Submission::Message { text, reply_to, alias });
+                self.submit(transport, nonce, message)
+            }
+            ClientFrame::Edit { nonce, id, text } => {
+                let edit = Text::parse(&text).map(|text| Submission::Change(id, NewState::Edited(text)));
+                self.submit(transport, nonce, edit)
+            }
+            ClientFrame::Delete { nonce, id } => {
+                self.submit(transport, nonce, Ok(Submission::Change(id, NewState::Deleted)))
+            }
             ClientFrame::Typing { active } => self.note_typing(transport, active),
             ClientFrame::Attention { visible } => self.note_attention(transport, visible),
         }
+    }
+
+    /// Returns the name that a program shows after its own; other people have none.
+    fn alias(&self, alias: Option<String>) -> Result<Option<String>, NameError> {
+        let alias = alias.filter(|_| self.person.session.is_bot()).map(|alias| Name::parse(&alias)).transpose()?;
+        Ok(alias.map(|name| name.shown().to_owned()))
     }
 
     fn join(&mut self, transport: &Arc<Transport>, since: Option<Id>) -> Result<(), Disconnect> {
@@ -90,25 +129,41 @@ impl Connection {
         Ok(())
     }
 
-    fn publish(&mut self, transport: &Arc<Transport>, nonce: Nonce, text: &str) -> Result<(), Disconnect> {
+    fn submit(
+        &mut self,
+        transport: &Arc<Transport>,
+        nonce: Nonce,
+        submission: Result<Submission, TextError>,
+    ) -> Result<(), Disconnect> {
         let Some(membership) = &self.membership else {
             return self.refuse(transport, ErrorCode::NotJoined, Some(&nonce), None);
         };
-        let text = match Text::parse(text) {
-            Ok(text) => text,
+        let submission = match submission {
+            Ok(submission) => submission,
             Err(TextError::Empty) => return self.refuse(transport, ErrorCode::Empty, Some(&nonce), None),
             Err(TextError::TooLong) => return self.refuse(transport, ErrorCode::TooLong, Some(&nonce), None),
         };
-        let limits = &self.sockets.0.message_limits;
-        if let Err(wait) = limits.admit(&self.person.session, self.address, text.encoded_len(), Instant::now()) {
+        let context = &self.sockets.0;
+        let is_bot = self.person.session.is_bot();
+        let limits = if is_bot { &context.bot_message_limits } else { &context.message_limits };
+        if let Err(wait) = limits.admit(&self.person.session, self.address, submission.bytes(), Instant::now()) {
             return self.refuse(transport, ErrorCode::RateLimited, Some(&nonce), Some(wait));
         }
         if self.is_hidden {
             // If too much is queued, the message is sent with the gathered frames.
             membership.try_attend(Attention::Spoke);
         }
-        let published = membership.send_message(nonce.clone(), text);
-        self.call = Some(Box::pin(async move { RoomReply::Published(nonce, published.await) }));
+        let own_nonce = nonce.clone();
+        self.call = Some(match submission {
+            Submission::Message { text, reply_to, alias } => {
+                let published = membership.send_message(nonce, text, reply_to, alias);
+                Box::pin(async move { RoomReply::Published(own_nonce, published.await) })
+            }
+            Submission::Change(id, state) => {
+                let changed = membership.change_message(nonce, id, state);
+                Box::pin(async move { RoomReply::Published(own_nonce, changed.await) })
+            }
+        });
         Ok(())
     }
 

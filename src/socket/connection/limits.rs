@@ -1,4 +1,4 @@
-//! What one client may send. Plain and synchronous.
+//! Rate limits for one client's frames and bytes. Plain and synchronous.
 
 use std::time::{Duration, Instant};
 
@@ -51,7 +51,7 @@ impl InboundPace {
 }
 
 impl ClientLimits {
-    /// Counts a read. Returns how long reading is to be paused, if it was too much.
+    /// Counts a read. Returns how long to pause reading, if it was too much.
     pub(super) fn charge_input(
         &mut self,
         pace: InboundPace,

@@ -76,7 +76,7 @@ impl Timers {
         self.paused.is_some()
     }
 
-    /// Waits for what is due next, a join only if one is expected. Cancel-safe.
+    /// Waits for the next timer, that of a join only if one is expected. Cancel-safe.
     pub(super) async fn due(&mut self, expects_join: bool) -> Due {
         let (at, due) = self.next(expects_join);
         sleep_until(at.into()).await;

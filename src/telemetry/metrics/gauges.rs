@@ -13,6 +13,10 @@ pub struct InstanceStats {
     pub connections: usize,
     /// The limit of open WebSockets.
     pub connections_limit: usize,
+    /// The most open WebSockets of one client address.
+    pub connections_of_one_address: u32,
+    /// Open WebSockets whose client's address is a trusted proxy's.
+    pub connections_of_proxies: u32,
     /// People in the room, on all instances.
     pub people: usize,
     /// Messages in the history cache.
@@ -57,9 +61,11 @@ enum Kind {
 }
 
 #[rustfmt::skip]
-const OBSERVED: [GaugeSpec; 15] = [
+const OBSERVED: [GaugeSpec; 17] = [
     GaugeSpec { kind: Kind::Sum, name: "ruang.connection.open", unit: "{connection}", about: "Open WebSockets.", of: |now| Some(now.connections as f64) },
     GaugeSpec { kind: Kind::Sum, name: "ruang.connection.limit", unit: "{connection}", about: "The limit of open WebSockets.", of: |now| Some(now.connections_limit as f64) },
+    GaugeSpec { kind: Kind::Gauge, name: "ruang.connection.of_one_address", unit: "{connection}", about: "The most open WebSockets of one client address.", of: |now| Some(f64::from(now.connections_of_one_address)) },
+    GaugeSpec { kind: Kind::Sum, name: "ruang.connection.of_proxies", unit: "{connection}", about: "Open WebSockets whose client's address is a trusted proxy's.", of: |now| Some(f64::from(now.connections_of_proxies)) },
     GaugeSpec { kind: Kind::Gauge, name: "ruang.people", unit: "{person}", about: "People in the room, on all instances.", of: |now| Some(now.people as f64) },
     GaugeSpec { kind: Kind::Gauge, name: "ruang.message.recent", unit: "{message}", about: "Messages in the history cache, for reconnects.", of: |now| Some(now.recent as f64) },
     GaugeSpec { kind: Kind::Sum, name: "ruang.outbox.size", unit: "By", about: "Bytes that wait for slow clients.", of: |now| Some(now.waiting_bytes as f64) },

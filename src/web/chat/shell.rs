@@ -1,4 +1,4 @@
-//! The page around the messages. All of it but a few slots is the same for everybody, and compressed when the program starts.
+//! The page around the messages. All of it but a few slots is the same for everyone, and compressed when the program starts.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! The newest messages as markup: the part of the page that is the same for everybody who wrote none of them.
+//! The newest messages as markup: the part of the page that is the same for all people who wrote none of them.
 
 use std::collections::HashSet;
 
@@ -45,6 +45,10 @@ struct MessageRow<'a> {
     nonce: &'a str,
     text: &'a str,
     own: bool,
+    /// The mark of a program; empty for a person.
+    bot: &'a str,
+    /// The name that a program shows after its own.
+    alias: &'a str,
     removed: bool,
     /// It continues a group: the name is not repeated.
     grouped: bool,
@@ -66,7 +70,7 @@ struct MessageTemplate<'a> {
 }
 
 impl Timeline {
-    /// Renders a page of history for a person; `None`: for somebody who wrote nothing of it.
+    /// Renders a page of history for a person; with `None`, no message counts as the reader's own.
     pub fn new(texts: &Texts, page: &Page, you: Option<&str>) -> Self {
         let (rows, is_cut) = render_rows(texts, &page.rows, you);
         let authors = page.rows.iter().map(Row::sender).filter(|from| !from.is_empty()).map(str::to_owned);
@@ -111,7 +115,7 @@ fn render_rows(texts: &Texts, rows: &[Row], you: Option<&str>) -> (String, bool)
     if first > 0
         && let Some(row) = rendered.last_mut()
     {
-        // What it continues is not shown.
+        // The message that it continues is not shown.
         *row = render(first, None);
     }
     rendered.reverse();
@@ -134,6 +138,8 @@ impl<'a> MessageRow<'a> {
             nonce,
             text,
             own: you == Some(from),
+            bot: if row.message().is_some_and(|message| message.bot) { texts.script.bot } else { "" },
+            alias: row.alias().unwrap_or_default(),
             removed: row.message().is_none(),
             initial: initial(from),
             iso,
@@ -146,7 +152,8 @@ impl<'a> MessageRow<'a> {
 /// Returns whether a message continues the group of the one before it. static/message_grouping.js applies the same rule;
 /// tests/page/message_grouping.json holds the cases that both are tested with.
 fn continues_group(before: &Row, row: &Row) -> bool {
-    !row.sender().is_empty() && before.sender() == row.sender() && row.at().saturating_sub(before.at()) < GROUP_MS
+    let has_same_sender = before.sender() == row.sender() && before.alias() == row.alias();
+    !row.sender().is_empty() && has_same_sender && row.at().saturating_sub(before.at()) < GROUP_MS
 }
 
 /// Returns whether a message shows its time only with the next one of its group: both are of the same minute.
@@ -178,7 +185,18 @@ mod tests {
 
     fn message(n: u64, from: &str, text: &str) -> Row {
         let at = 1_764_000_000_000 + n * 1000;
-        Message { id: Id::new(7, n), nonce: "n".parse().unwrap(), from: from.into(), text: text.into(), at }.into()
+        Message {
+            id: Id::new(7, n),
+            nonce: "n".parse().unwrap(),
+            from: from.into(),
+            text: text.into(),
+            at,
+            bot: false,
+            alias: None,
+            reply_to: None,
+            edited_at: None,
+        }
+        .into()
     }
 
     fn rendered(rows: Vec<Row>) -> String {
@@ -187,7 +205,7 @@ mod tests {
 
     #[test]
     fn timeline_names_the_newest_message_and_the_authors() {
-        let page = Page { rows: vec![message(1, "a", "x"), message(2, "b", "y")], more: false, trimmed: false };
+        let page = Page { rows: vec![message(1, "a", "x"), message(2, "b", "y")], ..Page::default() };
         let timeline = Timeline::new(Texts::of(Locale::English), &page, None);
         assert_eq!((timeline.last, timeline.more), (Some(Id::new(7, 2)), false));
         assert_eq!(timeline.authors, ["a", "b"].map(str::to_owned).into());
@@ -226,7 +244,18 @@ mod tests {
         let row = |case: &serde_json::Value| {
             let from = case["from"].as_str().unwrap_or("sari").to_owned();
             let at = case["at"].as_u64().unwrap();
-            let message = Message { id: Id::new(7, 1), nonce: "n".parse().unwrap(), from, text: "x".into(), at };
+            let alias = case["as"].as_str().map(str::to_owned);
+            let message = Message {
+                id: Id::new(7, 1),
+                nonce: "n".parse().unwrap(),
+                from,
+                text: "x".into(),
+                at,
+                reply_to: None,
+                edited_at: None,
+                bot: alias.is_some(),
+                alias,
+            };
             let row = Row::from(message);
             if case["removed"] == true { row.removed() } else { row }
         };

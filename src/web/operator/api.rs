@@ -8,10 +8,11 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{OperatorAuth, command::ModerationForm, execute};
+use super::{AttemptError, Door, command::ModerationForm, execute};
 use crate::{
     backplane::{ModerationAction, ModerationLog, ModerationOutcome},
     protocol::Rules,
+    session::bearer,
     web::{Web, error, peer::PeerIp},
 };
 
@@ -40,7 +41,7 @@ struct LogEntry {
 
 /// `GET /api/operator`: the rules, the bans, the moderation log.
 pub async fn report(State(web): State<Web>, PeerIp(peer): PeerIp, headers: HeaderMap) -> Response {
-    if let Some(refusal) = refused(&web, peer, &headers) {
+    if let Some(refusal) = refusal(&web, peer, &headers).await {
         return refusal;
     }
     match web.room.moderation_log().await {
@@ -56,7 +57,7 @@ pub async fn moderate(
     headers: HeaderMap,
     form: Result<Json<ModerationForm>, JsonRejection>,
 ) -> Response {
-    if let Some(refusal) = refused(&web, peer, &headers) {
+    if let Some(refusal) = refusal(&web, peer, &headers).await {
         return refusal;
     }
     let Ok(Json(form)) = form else {
@@ -73,15 +74,15 @@ pub async fn moderate(
     }
 }
 
-/// Wrong tokens are counted like attempts to sign in.
-fn refused(web: &Web, peer: std::net::IpAddr, headers: &HeaderMap) -> Option<Response> {
-    let known =
-        web.operator.as_ref().zip(OperatorAuth::bearer(headers)).is_some_and(|(ours, token)| ours.is_token(token));
-    if known {
-        return None;
-    }
-    if let Err(wait) = web.count_sign_in(peer, headers) {
-        return Some(error::json_too_many("too many attempts", wait));
+/// Returns the response to a request without the right token.
+async fn refusal(web: &Web, peer: std::net::IpAddr, headers: &HeaderMap) -> Option<Response> {
+    if let Some(token) = bearer(headers) {
+        match web.attempt(Door::Bearer, peer, headers, |operator| operator.is_token(token)).await {
+            Ok(()) => return None,
+            Err(AttemptError::Wrong) => {}
+            Err(AttemptError::TooMany(wait)) => return Some(error::json_too_many("too many attempts", wait)),
+            Err(AttemptError::Unavailable) => return Some(error::json_unavailable()),
+        }
     }
     let mut refusal = error::json(StatusCode::UNAUTHORIZED, "the operator's token is needed: Authorization: Bearer …");
     refusal.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -4,10 +4,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::http::{
-    HeaderMap, HeaderValue,
-    header::{AUTHORIZATION, COOKIE},
-};
+use axum::http::{HeaderMap, HeaderValue, header::COOKIE};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use tower_sessions::cookie::{Cookie, SameSite, time};
@@ -38,18 +35,17 @@ impl OperatorAuth {
         mac(self.token.expose()).chain_update(TOKEN).verify(&theirs).is_ok()
     }
 
-    /// Returns the token of an `Authorization: Bearer …` header.
-    pub fn bearer(headers: &HeaderMap) -> Option<&str> {
-        let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    /// Returns the value of the first of the operator's cookies in a request. Others are not looked at: a request is one
+    /// attempt.
+    pub fn sent_cookie(&self, headers: &HeaderMap) -> Option<String> {
+        let sent = headers.get_all(COOKIE).into_iter().filter_map(|line| line.to_str().ok());
+        let mut cookies = sent.flat_map(Cookie::split_parse).filter_map(Result::ok);
+        cookies.find(|cookie| cookie.name() == self.name()).map(|cookie| cookie.value().to_owned())
     }
 
-    /// Whether a request has a valid cookie.
-    pub fn has_cookie(&self, headers: &HeaderMap) -> bool {
-        let sent = headers.get_all(COOKIE).into_iter().filter_map(|line| line.to_str().ok());
-        sent.flat_map(Cookie::split_parse)
-            .filter_map(Result::ok)
-            .any(|cookie| cookie.name() == self.name() && self.is_valid(cookie.value(), now()))
+    /// Whether this is the value of a cookie that is valid now. Takes constant time.
+    pub fn is_cookie(&self, value: &str) -> bool {
+        self.is_valid(value, now())
     }
 
     /// Returns the `Set-Cookie` that signs the operator in.

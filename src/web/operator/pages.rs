@@ -1,6 +1,6 @@
 //! `/operator`: the operator's pages, forms without a script.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use askama::Template;
 use axum::{
@@ -9,12 +9,12 @@ use axum::{
         Query, State,
         rejection::{FormRejection, QueryRejection},
     },
-    http::{HeaderMap, StatusCode, header::SET_COOKIE},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::SET_COOKIE},
     response::{IntoResponse, Redirect, Response},
 };
 use serde::Deserialize;
 
-use super::{command::ModerationForm, execute};
+use super::{AttemptError, Door, command::ModerationForm, execute};
 use crate::{
     backplane::{Cursor, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, Page},
     protocol::{Id, Rules},
@@ -51,11 +51,16 @@ pub struct LoginForm {
 pub async fn show(
     State(web): State<Web>,
     locale: Locale,
+    PeerIp(peer): PeerIp,
     headers: HeaderMap,
     query: Result<Query<ModerationQuery>, QueryRejection>,
 ) -> Response {
-    if !is_signed_in(&web, &headers) {
-        return login_page(locale, StatusCode::OK, None);
+    match check_cookie(&web, peer, &headers).await {
+        Ok(true) => {}
+        Ok(false) => return login_page(locale, StatusCode::OK, None),
+        // The cookie is removed: a browser would present it again with each request.
+        Err(AttemptError::Wrong) => return (removal(&web), login_page(locale, StatusCode::OK, None)).into_response(),
+        Err(error) => return refused(locale, error),
     }
     let Query(query) = query.unwrap_or_default();
     let texts = &Texts::of(locale).operator;
@@ -78,8 +83,10 @@ pub async fn moderate(
     if !web.site.allows_post(&headers, peer) {
         return error::foreign(locale);
     }
-    if !is_signed_in(&web, &headers) {
-        return Redirect::to("/operator").into_response();
+    match check_cookie(&web, peer, &headers).await {
+        Ok(true) => {}
+        Ok(false) | Err(AttemptError::Wrong) => return (removal(&web), Redirect::to("/operator")).into_response(),
+        Err(error) => return refused(locale, error),
     }
     let texts = &Texts::of(locale).operator;
     let command = form.ok().and_then(|Form(form)| form.command().ok());
@@ -108,15 +115,13 @@ pub async fn sign_in(
     if !web.site.allows_post(&headers, peer) {
         return error::foreign(locale);
     }
-    let texts = &Texts::of(locale).operator;
-    if let Err(wait) = web.count_sign_in(peer, &headers) {
-        let page = login_page(locale, StatusCode::TOO_MANY_REQUESTS, Some(texts.too_many));
-        return error::with_retry_after(page, &(wait.as_secs() + 1).to_string());
-    }
     let Form(login) = login.unwrap_or_default();
-    match web.operator.as_ref().filter(|operator| operator.is_token(login.token.trim())) {
-        Some(operator) => ([(SET_COOKIE, operator.cookie())], Redirect::to("/operator")).into_response(),
-        None => login_page(locale, StatusCode::FORBIDDEN, Some(texts.wrong_token)),
+    match web.attempt(Door::Form, peer, &headers, |operator| operator.is_token(login.token.trim())).await {
+        Ok(()) => {
+            let cookie = web.operator.as_ref().map(|operator| [(SET_COOKIE, operator.cookie())]);
+            (cookie, Redirect::to("/operator")).into_response()
+        }
+        Err(error) => refused(locale, error),
     }
 }
 
@@ -125,12 +130,32 @@ pub async fn sign_out(State(web): State<Web>, locale: Locale, PeerIp(peer): Peer
     if !web.site.allows_post(&headers, peer) {
         return error::foreign(locale);
     }
-    let cookie = web.operator.as_ref().map(|operator| [(SET_COOKIE, operator.removal_cookie())]);
-    (cookie, Redirect::to("/operator")).into_response()
+    (removal(&web), Redirect::to("/operator")).into_response()
 }
 
-fn is_signed_in(web: &Web, headers: &HeaderMap) -> bool {
-    web.operator.as_ref().is_some_and(|operator| operator.has_cookie(headers))
+/// Checks the cookie of a request. Returns false if it has none.
+async fn check_cookie(web: &Web, peer: IpAddr, headers: &HeaderMap) -> Result<bool, AttemptError> {
+    let sent = web.operator.as_ref().and_then(|operator| operator.sent_cookie(headers));
+    let Some(cookie) = sent else { return Ok(false) };
+    web.attempt(Door::Cookie, peer, headers, |operator| operator.is_cookie(&cookie)).await.map(|()| true)
+}
+
+/// Removes the cookie.
+fn removal(web: &Web) -> Option<[(HeaderName, HeaderValue); 1]> {
+    web.operator.as_ref().map(|operator| [(SET_COOKIE, operator.removal_cookie())])
+}
+
+/// The form again, with the reason.
+fn refused(locale: Locale, error: AttemptError) -> Response {
+    let texts = &Texts::of(locale).operator;
+    match error {
+        AttemptError::Wrong => login_page(locale, StatusCode::FORBIDDEN, Some(texts.wrong_token)),
+        AttemptError::TooMany(wait) => {
+            let page = login_page(locale, StatusCode::TOO_MANY_REQUESTS, Some(texts.too_many));
+            error::with_retry_after(page, &error::seconds(wait))
+        }
+        AttemptError::Unavailable => error::unavailable(locale),
+    }
 }
 
 fn login_page(locale: Locale, status: StatusCode, reason: Option<&'static str>) -> Response {

@@ -49,10 +49,10 @@ async fn every_response_has_security_headers() {
 async fn assets_are_immutable_under_their_own_hash_only() {
     let site = Site::new();
     let own = site.get(&format!("{}/page.css", assets::base())).await;
-    assert_eq!(header_of(&own, "cache-control"), "public, max-age=31536000, immutable");
+    assert_eq!(header_of(&own, "cache-control"), "public, max-age=31536000, no-transform, immutable");
     assert_eq!(header_of(&own, "content-type"), "text/css; charset=utf-8");
     let other = site.get("/static/0123456789abcdef/page.css").await;
-    assert_eq!((other.status(), header_of(&other, "cache-control")), (StatusCode::OK, "no-store"));
+    assert_eq!((other.status(), header_of(&other, "cache-control")), (StatusCode::OK, "no-store, no-transform"));
     assert_eq!(site.get("/static/x/none.js").await.status(), StatusCode::NOT_FOUND);
     assert_eq!(site.get("/static/x/../Cargo.toml").await.status(), StatusCode::NOT_FOUND);
 }

@@ -17,7 +17,14 @@ pub(super) static TEXTS: Texts = Texts {
         invisible: "The name contains invisible characters. Remove them and try again.",
         unknown: "The name contains unknown characters. Replace them and try again.",
         marks: "The name contains stacked accents, or an accent without a letter. Use fewer and try again.",
-        held: "Somebody else is using this name. Try another one.",
+        held: "A person in the room is using this name. If that is you, in another browser or on another device, sign out there. Otherwise choose another name.",
+        reserved: "This name stays reserved for another {left}, for the person who used it last. If that was you, go back to that browser or wait; otherwise choose another name.",
+        no_cookies: "Your browser does not store cookies, and without them nobody can sign in. Allow cookies for this site, then try again.",
+        was_banned: "A moderator has removed you and banned your name. Choose another name, or come back later.",
+        has_expired: "Your session has expired. Enter your name to come back.",
+        name_lost: "While you were away, your name went to somebody else. Choose another name to come back.",
+        has_ended: "You were signed out, in another tab or by a moderator. Enter your name to come back.",
+        of_program: "This name belongs to a program of this room. Choose another one.",
         banned: "The operator has blocked this name for another {left}. Try another one, or come back later.",
         too_many: "Too many attempts. Wait a moment and try again.",
         full: "The room has no space for more people at the moment. Try again in a few minutes.",
@@ -62,7 +69,7 @@ pub(super) static TEXTS: Texts = Texts {
         messages: "Everybody who enters the room can read it, including people who come later. About {count} of the newest messages are stored; older ones are deleted.",
         messages_with_age: "Everybody who enters the room can read it, including people who come later. About {count} of the newest messages are stored, for {age} at most.",
         session_title: "Your session",
-        session: "One cookie holds a random number by which we recognise you. It ends when you sign out, when you have been away for {idle}, and after {max} in any case. A second cookie remembers the language if you choose one.",
+        session: "One cookie holds a random number by which we recognise you. It ends when you sign out, when you have been away for {idle}, and after {max} in any case. A second cookie remembers the language if you choose one, and a third recognises a sign-in form that is sent twice; it ends in the room.",
         device_title: "On this device",
         device: "Your draft, unsent messages, the last message you read, the people you muted and your preferences stay in your browser and are not sent to anyone.",
         address_title: "Your network address",
@@ -126,6 +133,14 @@ pub(super) static TEXTS: Texts = Texts {
     errors: Errors {
         not_found: ("Page not found", "There is no page at this address. The room is here:"),
         foreign: ("Request refused", "This form was sent from another site. Open our page directly and try again."),
+        other_address: (
+            "The room has another address",
+            "You cannot sign in at this address. Open the room at its own:",
+        ),
+        unknown_address: (
+            "This address is not set up",
+            "The room does not know the address that you opened, so you cannot sign in. Please tell the operator: the server’s log says which setting is missing.",
+        ),
         unavailable: (
             "One moment",
             "The room cannot be reached at the moment. You are still signed in; reload this page shortly.",
@@ -141,6 +156,7 @@ pub(super) static TEXTS: Texts = Texts {
         left: "{username} has left.",
         left_counted: Counted { one: "{count} person left", other: "{count} people left" },
         you: "You",
+        bot: "bot",
         mute: "Mute",
         unread: "New since you left",
         unread_counted: Counted {

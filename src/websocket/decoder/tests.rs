@@ -118,7 +118,7 @@ fn nothing_is_read_beyond_what_is_not_taken() {
 fn nothing_is_kept_between_messages() {
     let mut decoder = Decoder::new(MOST);
     decoder.feed(&frame(0x81, &[b'x'; 500]), |_| true).unwrap();
-    assert!(decoder.is_between_messages() && decoder.partial.capacity() == 0);
+    assert!(decoder.message.is_none() && decoder.partial.capacity() == 0);
 }
 
 proptest! {

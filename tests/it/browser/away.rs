@@ -1,4 +1,4 @@
-//! Away and back: a page returns by itself, soon, with what it missed and what waited. The network is 100 ms long.
+//! Away and back: a page returns by itself, soon, receives the missed messages and sends the waiting ones. The network's latency is 100 ms.
 
 use std::time::{Duration, Instant};
 

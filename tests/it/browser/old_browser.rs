@@ -10,7 +10,7 @@ use crate::kit::{Browser, Cluster, Engine, eventually, gateway::Gateway, process
 /// Removes what `localStorage.without` names, before the page's own scripts.
 const REMOVE: &str = "{ const path = localStorage.getItem('without')?.split('.'); if (path) { \
     const owner = path.slice(0, -1).reduce((owner, name) => owner[name], window); delete owner[path.at(-1)]; } }";
-/// What some browsers of 2022 lack, of what a page might use.
+/// Features that some browsers of 2022 lack and a page might use.
 const NEWER: [&str; 20] = [
     "AbortSignal.any",
     "AbortSignal.timeout",
@@ -33,7 +33,7 @@ const NEWER: [&str; 20] = [
     "URL.canParse",
     "scheduler",
 ];
-/// What the page cannot do without.
+/// Features that the page requires.
 const NEEDED: [&str; 6] = [
     "Array.prototype.findLast",
     "BroadcastChannel",

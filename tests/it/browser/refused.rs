@@ -1,4 +1,4 @@
-//! A page that gets no socket says why, and what to do.
+//! A page that gets no socket shows the reason and the remedy.
 
 use std::time::Duration;
 

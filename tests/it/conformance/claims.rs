@@ -17,11 +17,13 @@ on_both_engines! { Fixture::of =>
     session_ended_frees_its_name_and_its_person_leaves,
     session_ended_leaves_other_sessions_alone,
     session_ended_cannot_reclaim_its_name_in_flight,
+    held_name_says_how_long_unless_its_person_is_here,
+    claim_that_is_only_checked_changes_nothing,
 }
 
 async fn claim_by_first_session_is_granted_and_renewable(fixture: Fixture) {
     assert_eq!(fixture.backplane.claim(&"sari".into(), &session("a")).await, Ok(Claim::Mine));
-    assert_eq!(fixture.other().claim(&"sari".into(), &session("b")).await, Ok(Claim::Held));
+    assert!(matches!(fixture.other().claim(&"sari".into(), &session("b")).await, Ok(Claim::Held { left: Some(_) })));
     assert_eq!(fixture.other().claim(&"sari".into(), &session("a")).await, Ok(Claim::Mine));
 }
 
@@ -75,7 +77,26 @@ async fn session_ended_cannot_reclaim_its_name_in_flight(fixture: Fixture) {
     assert_eq!(fixture.other().claim(&"sari".into(), &session("anew")).await, Ok(Claim::Mine));
     let late = heartbeat(&*fixture.backplane, &incarnation, 4, &["sari"], &["sari"]).await.unwrap();
     assert_eq!(late.refused, ["sari"]);
-    assert_eq!(fixture.other().claim(&"sari".into(), &session("other")).await, Ok(Claim::Held));
+    let other = fixture.other().claim(&"sari".into(), &session("other")).await;
+    assert!(matches!(other, Ok(Claim::Held { left: Some(_) })), "{other:?}");
+}
+
+async fn held_name_says_how_long_unless_its_person_is_here(fixture: Fixture) {
+    let incarnation = fixture.incarnation().await;
+    let (sari, other) = ("sari".into(), session("other"));
+    heartbeat(&*fixture.backplane, &incarnation, 2, &["sari"], &[]).await.unwrap();
+    assert_eq!(fixture.other().claim(&sari, &other).await, Ok(Claim::Held { left: None }));
+    heartbeat(&*fixture.backplane, &incarnation, 3, &[], &["sari"]).await.unwrap();
+    let Ok(Claim::Held { left: Some(left) }) = fixture.other().claim(&sari, &other).await else { panic!("it is held") };
+    assert!(left <= POLICY.name_hold && left + Duration::from_secs(5) > POLICY.name_hold, "{left:?}");
+}
+
+async fn claim_that_is_only_checked_changes_nothing(fixture: Fixture) {
+    let (sari, one, other) = ("sari".into(), session("a"), session("b"));
+    assert_eq!(fixture.backplane.check_claim(&sari, &one).await, Ok(Claim::Mine));
+    assert_eq!(fixture.other().claim(&sari, &other).await, Ok(Claim::Mine), "the check claimed nothing");
+    assert!(matches!(fixture.backplane.check_claim(&sari, &one).await, Ok(Claim::Held { left: Some(_) })));
+    assert_eq!(fixture.backplane.check_claim(&sari, &other).await, Ok(Claim::Mine));
 }
 
 mod holding {
@@ -106,11 +127,8 @@ mod holding {
         })
         .await;
         assert!(began.elapsed() >= CLAIM, "held until then: {:?}", began.elapsed());
-        assert_eq!(
-            fixture.backplane.claim(&"sari".into(), &session("other")).await,
-            Ok(Claim::Held),
-            "a person who was here holds it longer"
-        );
+        let other = fixture.backplane.claim(&"sari".into(), &session("other")).await;
+        assert!(matches!(other, Ok(Claim::Held { .. })), "a person who was here holds it longer: {other:?}");
     }
 
     const BRIEF: RetentionPolicy = RetentionPolicy { name_hold: Duration::from_millis(300), ..POLICY };
@@ -136,7 +154,7 @@ mod holding {
             }
         })
         .await;
-        assert_eq!(fixture.backplane.claim(&"sari".into(), &session("other")).await, Ok(Claim::Held));
+        assert_eq!(fixture.backplane.claim(&"sari".into(), &session("other")).await, Ok(Claim::Held { left: None }));
     }
 }
 

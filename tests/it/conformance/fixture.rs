@@ -21,7 +21,9 @@ pub const POLICY: RetentionPolicy = RetentionPolicy {
     history_age: None,
     name_hold: Duration::from_secs(60),
     messages: Rate::UNLIMITED,
+    bot_messages: Rate::UNLIMITED,
     lease: Duration::from_secs(5),
+    edit_window: Duration::from_secs(900),
 };
 
 /// A backplane, and the Redis behind it if there is one.
@@ -54,14 +56,14 @@ impl Fixture {
         }
     }
 
-    /// An incarnation with a lease, holding nobody.
+    /// An incarnation with a lease, holding no one.
     pub async fn incarnation(&self) -> IncarnationId {
         let incarnation = IncarnationId::random();
         heartbeat(&*self.backplane, &incarnation, 1, &[], &[]).await.expect("a first heartbeat");
         incarnation
     }
 
-    /// An incarnation with a lease, holding nobody, and some sessions that own their names: it can publish for them.
+    /// An incarnation with a lease, holding no one, and some sessions that own their names: it can publish for them.
     pub async fn sender(&self) -> IncarnationId {
         for name_key in ["sari", "budi", "sari budi", "p0", "p1", "p2", "p3"] {
             self.backplane.claim(&name_key.into(), &session(name_key)).await.expect("a claim");
@@ -160,7 +162,8 @@ pub fn at(id: Id) -> Option<Position> {
 pub fn post(incarnation: &IncarnationId, name_key: &str, nonce: &str, text: &str) -> Post {
     let nonce: Nonce = nonce.parse().expect("a nonce");
     let text = Text::parse(text).expect("a text");
-    Post { incarnation: incarnation.clone(), person: person(name_key), nonce, text, trace: None }
+    let (incarnation, person) = (incarnation.clone(), person(name_key));
+    Post { incarnation, person, nonce, text, reply_to: None, alias: None, trace: None }
 }
 
 pub async fn publish(backplane: &dyn Backplane, incarnation: &IncarnationId, nonce: &str) -> Result<Id, PublishError> {

@@ -1,10 +1,12 @@
-//! What is stored in Redis and sent over its channel: read by older and newer versions in the same room.
+//! Formats stored in Redis and sent over its channel: older and newer versions in the same room read them.
 
 use fred::interfaces::{EventInterface, PubsubInterface};
 use ruang::{
-    backplane::{Heartbeat, ModerationAction},
+    backplane::{ChangeRequest, Heartbeat, ModerationAction, NewState},
+    protocol::Text,
     redis::{Options, RedisConnector},
 };
+use serde_json::json;
 
 use super::fixture::{Fixture, heartbeat, person, publish, session};
 use crate::kit::{Engine, SOON, redis, wait::within};
@@ -23,24 +25,39 @@ async fn envelopes_of_every_kind_have_their_golden_form() {
     client.subscribe(format!("{ROOM}live")).await.unwrap();
 
     heartbeat(backplane, &"inc1".into(), 1, &["sari"], &[]).await.unwrap();
-    publish(backplane, &"inc1".into(), "n1").await.unwrap();
+    let id = publish(backplane, &"inc1".into(), "n1").await.unwrap();
+    let edit = |nonce: &str, state| {
+        let nonce = nonce.parse().unwrap();
+        ChangeRequest { incarnation: "inc1".into(), person: person("sari"), nonce, id, state }
+    };
+    backplane.change(edit("e", NewState::Edited(Text::parse("halo!").unwrap()))).await.unwrap();
+    backplane.change(edit("d", NewState::Deleted)).await.unwrap();
     let text = Some("mati / \"sebentar\"".to_owned());
     backplane.moderate(ModerationAction::Announce { text }).await.unwrap();
     backplane.end(&session("sari"), &"sari".into()).await.unwrap();
 
     let mut received = vec![];
-    for _ in 0..5 {
+    for _ in 0..7 {
         let envelope = within(SOON, "an envelope", envelopes.recv()).await.unwrap();
         received.push(envelope.value.as_string().unwrap().replace(&epoch.to_string(), "E"));
     }
     let at = received[2].split(' ').nth(5).unwrap().to_owned();
     let body = r#"{"nonce":"n1","from":"SARI","text":"halo"}"#;
+    // The order of the body's fields is that of Lua's tables.
+    let edit: serde_json::Value = serde_json::from_str(received[3].splitn(7, ' ').last().unwrap()).unwrap();
+    let edited_at = edit["edited"][0]["body"]["edited_at"].as_u64().unwrap();
+    let new = json!({"nonce": "n1", "from": "SARI", "text": "halo!", "edited_at": edited_at});
+    let edits = json!([{"id": "E-1", "at": at.parse::<u64>().unwrap(), "body": new}]);
+    assert_eq!(edit, json!({"slow_ms": 0, "notice": null, "edited": edits}));
+    let edited = format!("1 r E 2 E-1 - {}", received[3].splitn(7, ' ').last().unwrap());
     let expected = [
         r#"1 p E 1 E-0 [[["sari","SARI"]],[]]"#.to_owned(),
         "1 b E 1 E-0 inc1 1".to_owned(),
         format!("1 m E-1 E-0 1 {at} {body}"),
-        r#"1 r E 2 E-1 - {"slow_ms":0,"notice":"mati \/ \"sebentar\""}"#.to_owned(),
-        r#"1 e E 3 E-1 session-of-sari [[],[["sari","SARI"]]]"#.to_owned(),
+        edited,
+        r#"1 r E 3 E-1 E-1 {"slow_ms":0,"notice":null}"#.to_owned(),
+        r#"1 r E 4 E-1 - {"slow_ms":0,"notice":"mati \/ \"sebentar\""}"#.to_owned(),
+        r#"1 e E 5 E-1 session-of-sari [[],[["sari","SARI"]]]"#.to_owned(),
     ];
     assert_eq!(received, expected);
 }
@@ -75,7 +92,8 @@ async fn stored_state_has_its_golden_form() {
     assert_eq!(nonce.split_once(' ').map(|(id, hash)| (id, hash.len())), Some((&*id.to_string(), 32)));
     let entry = stored(&["XRANGE", "log", &id.to_string(), "+"]).await;
     let fields: Vec<&str> = entry.lines().step_by(2).collect();
-    assert_eq!(fields[1..], [fields[1], "1", r#"{"nonce":"n1","from":"SARI","text":"halo"}"#], "{entry}");
+    let body = r#"{"nonce":"n1","from":"SARI","text":"halo"}"#;
+    assert_eq!(fields[1..], [fields[1], "1", "session-of-sari", body], "{entry}");
     let ban = stored(&["HGET", "bans", "adi"]).await;
     assert!(ban.split_once(' ').is_some_and(|(until, name)| until.len() == 13 && name == "Adi"), "{ban}");
     let record = stored(&["XREVRANGE", "acts", "+", "-", "COUNT", "1"]).await;

@@ -42,7 +42,7 @@ async fn heartbeat_with_an_old_counter_is_stale(fixture: Fixture) {
 
 async fn heartbeat_without_a_lease_is_gone(fixture: Fixture) {
     let epoch = fixture.backplane.read(None).await.unwrap().position.epoch;
-    let gone = heartbeat(&*fixture.backplane, &"nobody".into(), 2, &["sari"], &[]).await;
+    let gone = heartbeat(&*fixture.backplane, &"unknown".into(), 2, &["sari"], &[]).await;
     assert_eq!(gone, Err(HeartbeatError::Gone { epoch }));
 }
 
@@ -106,7 +106,7 @@ async fn person_moved_from_a_draining_incarnation_is_released(fixture: Fixture) 
 }
 
 async fn publish_without_a_lease_is_fenced(fixture: Fixture) {
-    assert_eq!(publish(&*fixture.backplane, &"nobody".into(), "a").await, Err(PublishError::Fenced));
+    assert_eq!(publish(&*fixture.backplane, &"unknown".into(), "a").await, Err(PublishError::Fenced));
 }
 
 async fn reap_of_1200_people_releases_all(fixture: Fixture) {

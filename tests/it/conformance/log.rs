@@ -102,7 +102,9 @@ mod trimming {
         history_age: None,
         name_hold: Duration::from_secs(60),
         messages: Rate::UNLIMITED,
+        bot_messages: Rate::UNLIMITED,
         lease: Duration::from_secs(5),
+        edit_window: Duration::from_secs(900),
     };
 
     on_both_engines! { log_beyond_its_length_is_trimmed }
@@ -164,7 +166,7 @@ mod ageing {
         );
         let missed = fixture.backplane.read(at(ids[10])).await.unwrap();
         assert_eq!((missed.continues, missed.missed), (false, None));
-        // What comes next continues: neither the ids nor the nonces start anew.
+        // Later messages continue: neither the ids nor the nonces start anew.
         assert_eq!(publish(&*fixture.backplane, &incarnation, "n19").await, Ok(ids[19]));
         let next = publish(&*fixture.backplane, &incarnation, "sesudah").await.unwrap();
         assert_eq!(next, Id::new(ids[19].epoch, 21));

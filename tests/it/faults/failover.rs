@@ -26,6 +26,16 @@ async fn chat_survives_a_sentinel_failover() {
 }
 
 #[tokio::test]
+async fn chat_survives_a_sentinel_failover_on_ipv6() {
+    let mut sentinels = Sentinels::start_on_ipv6().await;
+    let cluster = instances().start_on(None, &sentinels.url()).await;
+    let scene = Scene::of(cluster, None).await;
+    sentinels.primary.kill();
+    sentinels.wait_for_failover().await;
+    scene.check_recovery().await;
+}
+
+#[tokio::test]
 async fn chat_survives_a_sentinel_failover_with_passwords() {
     let mut sentinels = Sentinels::start_with_password().await;
     let dir = scratch();

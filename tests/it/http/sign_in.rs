@@ -3,7 +3,7 @@
 use reqwest::Method;
 
 use crate::kit::{
-    Cluster, Engine, HttpClient, Response,
+    Cluster, Engine, HttpClient, Response, WsClient,
     engines::on_both_engines,
     wait::{SOON, eventually},
 };
@@ -23,6 +23,11 @@ on_both_engines! {
     sign_out_without_a_session_redirects_to_sign_in,
     forged_cookie_is_no_session,
     oversized_form_is_413,
+    form_sent_twice_signs_in_one_person,
+    form_cookie_lasts_until_the_room_and_no_longer,
+    form_without_its_cookie_asks_for_cookies,
+    used_name_says_whether_its_person_is_here,
+    ended_session_is_explained_in_both_languages,
 }
 
 async fn valid_name_creates_a_session_and_redirects_to_chat(engine: Engine) {
@@ -72,7 +77,7 @@ async fn sign_in_with_a_session_keeps_the_first_name(engine: Engine) {
     let sari = cluster.http_client(0);
     sari.sign_in("sari").await.redirects_to("/chat");
     sari.sign_in("dewi").await.redirects_to("/chat");
-    let client = crate::kit::WsClient::connect_and_join(&sari).await;
+    let client = WsClient::connect_and_join(&sari).await;
     assert_eq!(client.transcript().last_welcome()["you"], "sari");
     cluster.http_client(0).sign_in("dewi").await.redirects_to("/chat");
 }
@@ -135,7 +140,7 @@ async fn sign_out_ends_the_session_and_frees_the_name(engine: Engine) {
     assert!(removal.iter().any(|part| part == "Max-Age=0" || part.starts_with("Expires=")), "{removal:?}");
     // The old cookie is no session any more.
     let replayed = cluster.http_client(0).request(Method::GET, "/chat").header("cookie", cookie);
-    Response::to(replayed).await.redirects_to("/");
+    Response::to(replayed).await.redirects_to("/?why=expired");
     cluster.http_client(0).sign_in("sari").await.redirects_to("/chat");
 }
 
@@ -146,7 +151,9 @@ async fn sign_out_without_a_session_redirects_to_sign_in(engine: Engine) {
 
 async fn forged_cookie_is_no_session(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
-    for cookie in ["ruang=", "ruang=AAAAAAAAAAAAAAAAAAAAAA", "ruang=\"; drop", "ruang=../../etc", "=;=;ruang"] {
+    let unknown = cluster.http_client(0).request(Method::GET, "/chat").header("cookie", "ruang=AAAAAAAAAAAAAAAAAAAAAA");
+    Response::to(unknown).await.redirects_to("/?why=expired");
+    for cookie in ["ruang=", "ruang=\"; drop", "ruang=../../etc", "=;=;ruang"] {
         let request = cluster.http_client(0).request(Method::GET, "/chat").header("cookie", cookie);
         Response::to(request).await.redirects_to("/");
     }
@@ -155,6 +162,100 @@ async fn forged_cookie_is_no_session(engine: Engine) {
 async fn oversized_form_is_413(engine: Engine) {
     let cluster = Cluster::with_defaults(engine).await;
     cluster.http_client(0).sign_in(&"a".repeat(33 * 1024)).await.is(413);
+}
+
+/// As when a button is pressed twice on a slow network, or the answer is lost: both carry the form's cookie and no session.
+async fn form_sent_twice_signs_in_one_person(engine: Engine) {
+    let cluster = Cluster::builder(engine).start().await;
+    let form = form_cookie(&cluster.http_client(0)).await;
+    let posts = [cluster.http_client(0), cluster.http_client(0)];
+    let (first, second) =
+        tokio::join!(post_form(&posts[0], Some(&form), "sari"), post_form(&posts[1], Some(&form), "Sari"));
+    first.redirects_to("/chat");
+    second.redirects_to("/chat");
+    let _first = WsClient::connect_and_join(&posts[0]).await;
+    let second = WsClient::connect_and_join(&posts[1]).await;
+    assert_eq!(second.transcript().count, 1);
+    let stranger = cluster.http_client(0);
+    let other = form_cookie(&stranger).await;
+    assert_ne!(form, other);
+    post_form(&stranger, Some(&other), "sari").await.is(409);
+}
+
+async fn form_cookie_lasts_until_the_room_and_no_longer(engine: Engine) {
+    let cluster = Cluster::builder(engine).start().await;
+    let sari = cluster.http_client(0);
+    let cookie = form_cookie(&sari).await;
+    assert!(!sari.get("/").await.headers.contains_key("set-cookie"), "a form that is loaded again keeps it");
+    post_form(&sari, None, "sari").await.redirects_to("/chat");
+    let removal = session_cookie(&sari.get("/chat").await, "ruang-form");
+    assert!(removal.contains(&"Max-Age=0".to_owned()), "{removal:?}");
+    assert!(!sari.cookie().expect("a session").contains(&cookie));
+    assert!(!sari.get("/chat").await.headers.contains_key("set-cookie"));
+}
+
+async fn form_without_its_cookie_asks_for_cookies(engine: Engine) {
+    let cluster = Cluster::builder(engine).start().await;
+    let sari = cluster.http_client(0);
+    let response = post_form(&sari, None, "sari").await;
+    response.is(400);
+    check_form_error(&response);
+    assert!(response.body.contains("tidak menyimpan kuki"), "{}", response.body);
+    assert!(response.body.contains("value=\"sari\""), "the input is kept: {}", response.body);
+    // That answer has set the cookie: a browser that lost it signs in now.
+    post_form(&sari, None, "sari").await.redirects_to("/chat");
+}
+
+async fn used_name_says_whether_its_person_is_here(engine: Engine) {
+    let cluster = Cluster::builder(engine).set("RUANG_LEAVE_GRACE", "250ms").start().await;
+    let sari = cluster.join(0, "sari").await;
+    let refused = cluster.http_client(0).sign_in("sari").await;
+    assert!(refused.is(409).body.contains("sedang dipakai di ruang obrolan"), "{}", refused.body);
+    sari.leave().await;
+    eventually(SOON, "the page says until when", || async {
+        let refused = cluster.http_client(0).sign_in("sari").await;
+        if refused.is(409).body.contains("masih disimpan selama 15 menit") { Ok(()) } else { Err(refused.body) }
+    })
+    .await;
+}
+
+async fn ended_session_is_explained_in_both_languages(engine: Engine) {
+    let cluster = Cluster::builder(engine).start().await;
+    for (why, indonesian, english) in [
+        ("banned", "memblokir nama Anda", "banned your name"),
+        ("expired", "sudah berakhir", "has expired"),
+        ("name_lost", "dipakai orang lain", "went to somebody else"),
+        ("ended", "dari tab lain", "in another tab"),
+    ] {
+        for (lang, sentence) in [("id", indonesian), ("en", english)] {
+            let body = cluster.http_client(0).get(&format!("/?why={why}&lang={lang}")).await.body;
+            assert!(body.contains(sentence) && body.contains("class=\"lead why\""), "{why}: {body}");
+        }
+    }
+    for path in ["/", "/?why=", "/?why=%3Cb%3E", "/?why=a&why=b"] {
+        let response = cluster.http_client(0).get(path).await;
+        assert!(!response.is(200).body.contains("class=\"lead why\""), "{path}: {}", response.body);
+    }
+    let gone = cluster.http_client(0).request(Method::GET, "/").header("cookie", "ruang=AAAAAAAAAAAAAAAAAAAAAA");
+    let response = Response::to(gone).await;
+    assert!(response.is(200).body.contains("sudah berakhir"), "{}", response.body);
+}
+
+/// Loads the form; returns its cookie as a browser sends it.
+async fn form_cookie(http_client: &HttpClient) -> String {
+    let response = http_client.get("/").await;
+    assert!(response.is(200).body.contains("name=\"form\""), "{}", response.body);
+    session_cookie(&response, "ruang-form").swap_remove(0)
+}
+
+/// Posts the form as the page does, with this cookie.
+async fn post_form(http_client: &HttpClient, cookie: Option<&str>, username: &str) -> Response {
+    let request = http_client.request(Method::POST, "/").form(&[("username", username), ("form", "1")]);
+    Response::to(match cookie {
+        Some(cookie) => request.header("cookie", cookie),
+        None => request,
+    })
+    .await
 }
 
 /// Returns the parts of the cookie of this name that a response sets.

@@ -31,12 +31,21 @@ pub struct Browser {
 impl Browser {
     /// Starts a browser with this preferred language.
     pub async fn start(language: &str) -> Self {
+        Self::start_with(language, true).await
+    }
+
+    /// Starts a browser that stores no cookies.
+    pub async fn start_without_cookies(language: &str) -> Self {
+        Self::start_with(language, false).await
+    }
+
+    async fn start_with(language: &str, has_cookies: bool) -> Self {
         let (make, profile) = (Make::chosen(), scratch());
         let mut driver = Process::spawn(make.driver(), &mut make.command(profile.path()));
         let line = driver.wait_for_line(make.ready(), TIMEOUT).await;
         let port = line.rsplit([' ', ':']).next().unwrap_or_default().trim_end_matches('.').to_owned();
         let mut builder = ClientBuilder::new(HttpConnector::new());
-        builder.capabilities(make.capabilities(language, profile.path()));
+        builder.capabilities(make.capabilities(language, profile.path(), has_cookies));
         let driver_at = format!("http://127.0.0.1:{port}");
         let page = within(TIMEOUT, "the browser starts", builder.connect(&driver_at)).await.expect("a session");
         page.set_window_size(1100, 760).await.expect("a window");

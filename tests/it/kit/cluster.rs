@@ -1,6 +1,6 @@
 //! Instances that share one room.
 
-use super::{HttpClient, Instance, Redis, WsClient, wait::SOON};
+use super::{HttpClient, Instance, Redis, WsClient, process::free_port, wait::SOON};
 
 /// The engine that the instances share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,7 @@ pub struct ClusterBuilder {
     engine: Engine,
     instances: usize,
     settings: Vec<(String, String)>,
+    port: Option<u16>,
 }
 
 /// Running instances and their Redis. Dropping it stops all, the instances first.
@@ -25,17 +26,19 @@ pub struct Cluster {
     /// Their Redis, with [`Engine::Redis`].
     pub redis: Option<Redis>,
     settings: Vec<(String, String)>,
+    /// The port of every instance, each on a loopback address of its own.
+    port: Option<u16>,
 }
 
 impl Cluster {
     /// Builds a cluster of one instance. Sign-ins are not limited, since all test clients share an address.
     pub fn builder(engine: Engine) -> ClusterBuilder {
-        ClusterBuilder { engine, instances: 1, settings: Vec::new() }.set("RUANG_SIGN_INS_PER_MINUTE", "0")
+        ClusterBuilder { engine, instances: 1, settings: Vec::new(), port: None }.set("RUANG_SIGN_INS_PER_MINUTE", "0")
     }
 
     /// Starts one instance with default settings.
     pub async fn with_defaults(engine: Engine) -> Self {
-        ClusterBuilder { engine, instances: 1, settings: Vec::new() }.start().await
+        ClusterBuilder { engine, instances: 1, settings: Vec::new(), port: None }.start().await
     }
 
     /// Returns the base URL of the `i`th instance.
@@ -65,9 +68,17 @@ impl Cluster {
         HttpClient::new(self.base(i))
     }
 
+    /// Sets a setting of the instances that are added from now on.
+    pub fn set_for_later(&mut self, name: &str, value: &str) {
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Starts another instance and waits until it is ready.
     pub async fn add(&mut self) {
-        let instance = Instance::start(&format!("instance {}", self.instances.len()), &self.settings).await;
+        let place = self.instances.len();
+        let mut settings = self.settings.clone();
+        settings.extend(self.port.map(|port| ("RUANG_LISTEN".to_owned(), format!("127.0.0.{}:{port}", 11 + place))));
+        let instance = Instance::start(&format!("instance {place}"), &settings).await;
         instance.wait_for_readyz(200, SOON).await;
         self.instances.push(instance);
     }
@@ -97,6 +108,12 @@ impl ClusterBuilder {
         self
     }
 
+    /// Gives all instances one port, and each a loopback address of its own, as containers have.
+    pub fn on_one_port(mut self) -> Self {
+        self.port = Some(free_port());
+        self
+    }
+
     /// Starts Redis and the instances and waits until all are ready.
     pub async fn start(self) -> Cluster {
         match self.engine {
@@ -116,7 +133,7 @@ impl ClusterBuilder {
     }
 
     async fn run(self, redis: Option<Redis>) -> Cluster {
-        let mut cluster = Cluster { instances: Vec::new(), redis, settings: self.settings };
+        let mut cluster = Cluster { instances: Vec::new(), redis, settings: self.settings, port: self.port };
         for _ in 0..self.instances {
             cluster.add().await;
         }

@@ -15,7 +15,7 @@ const CONNECTIONS: usize = 256;
 /// The longest head of a request.
 const HEAD: usize = 16 * 1024;
 
-/// What the gateway answers itself: requests whose path contains this, and the status line and headers.
+/// A reply by the gateway itself: for requests whose path contains the first, with the second as status line and headers.
 type Rule = (String, String);
 
 /// A gateway on a port of its own. It stops, and its connections end, when it is dropped.
@@ -40,7 +40,7 @@ impl Gateway {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Answers requests whose path contains this with a status and headers, from now on.
+    /// From now on, replies to requests whose path contains this with a status and headers.
     pub fn respond_with(&self, path: &str, head: &str) {
         self.rules.send_modify(|rules| rules.push((path.to_owned(), head.to_owned())));
     }
@@ -89,7 +89,7 @@ async fn connect(mut client: TcpStream, target: u16, latency: Duration, rules: w
     }
 }
 
-/// Everything up to the body, and what of that has come with it.
+/// The head, and the part of the body that was read with it.
 async fn read_head(client: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     let mut piece = [0; 4096];

@@ -9,7 +9,7 @@ use super::{
     Cluster,
     http_client::HttpClient,
     https::Https,
-    process::{Process, free_port},
+    process::{Process, free_port, replace_each},
     wait::{SOON, eventually},
 };
 
@@ -24,6 +24,7 @@ pub struct Haproxy {
 #[derive(Default)]
 struct Additions<'a> {
     lines: &'a str,
+    replaced: &'a [(&'a str, &'a str)],
     https: Option<&'a Https>,
 }
 
@@ -36,6 +37,11 @@ impl Haproxy {
     /// Starts it with these lines first in its frontend.
     pub async fn start_with_lines(cluster: &Cluster, lines: &str) -> Self {
         Self::spawn(cluster, Additions { lines, ..Additions::default() }).await
+    }
+
+    /// Starts it with these parts of its configuration replaced.
+    pub async fn start_with(cluster: &Cluster, replaced: &[(&str, &str)]) -> Self {
+        Self::spawn(cluster, Additions { replaced, ..Additions::default() }).await
     }
 
     /// Starts it with TLS; its plain port redirects to https.
@@ -58,8 +64,8 @@ impl Haproxy {
         let (port, health) = (free_port(), free_port());
         let servers: Vec<_> = cluster.instances.iter().map(|instance| instance.address()).collect();
         let file = dir.path().join("haproxy.cfg");
-        fs::write(&file, for_local_servers(&shipped("haproxy.cfg"), port, health, &servers, additions.lines))
-            .expect("a file");
+        let shipped_cfg = replace_each(&shipped("haproxy.cfg"), additions.replaced);
+        fs::write(&file, for_local_servers(&shipped_cfg, port, health, &servers, additions.lines)).expect("a file");
         let mut command = Command::new("haproxy");
         command.arg("-db").arg("-f").arg(&file).env_remove("RUANG_PUBLIC_URL");
         if let Some(https) = additions.https {

@@ -126,6 +126,14 @@ pub fn scratch() -> TempDir {
     dir.expect("a directory")
 }
 
+/// Replaces parts of a shipped configuration, each of which it must contain.
+pub fn replace_each(shipped: &str, replaced: &[(&str, &str)]) -> String {
+    replaced.iter().fold(shipped.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "the configuration has {from:?}: {text}");
+        text.replace(from, to)
+    })
+}
+
 fn lines_of(pipe: impl Read + Send + 'static) -> watch::Receiver<Vec<String>> {
     let (lines, received) = watch::channel(Vec::new());
     thread::spawn(move || {

@@ -1,9 +1,15 @@
 //! A WebSocket without a library, to send bytes that no well-behaved client sends.
 
+use std::{
+    future::pending,
+    time::{Duration, Instant},
+};
+
 use socket2::{Domain, Socket, Type};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    time::{interval, sleep},
 };
 
 use super::{
@@ -117,12 +123,40 @@ pub async fn upgrade_on(
     Ok((stream, String::from_utf8_lossy(&head).into_owned()))
 }
 
-/// Returns a socket that has joined and is never read. Its receive buffer is the smallest the system allows, with the
-/// segment size of Ethernet.
+/// Sends half of a request's head, then a byte each second. Returns how long the server keeps the connection, at most
+/// `limit`.
+pub async fn half_sent_head(base: &str, limit: Duration) -> Duration {
+    let mut stream = TcpStream::connect(base.trim_start_matches("http://")).await.expect("the server listens");
+    let begun = Instant::now();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ").await.expect("the server reads");
+    let (mut reading, mut writing) = stream.split();
+    let mut response = vec![];
+    let dribble = async {
+        let mut ticks = interval(Duration::from_secs(1));
+        while writing.write_all(b"x").await.is_ok() {
+            ticks.tick().await;
+        }
+        pending::<()>().await;
+    };
+    tokio::select! {
+        _closed = reading.read_to_end(&mut response) => {}
+        () = dribble => {}
+        () = sleep(limit) => {}
+    }
+    begun.elapsed()
+}
+
+/// Returns a socket that has joined and is never read. Its receive buffer is the smallest the system allows.
 pub async fn stalled_client(http_client: &HttpClient) -> TcpStream {
+    joined_with_buffer(http_client, 1).await
+}
+
+/// Returns a socket that has joined, with a receive buffer of about this many bytes and the segment size of Ethernet (1448
+/// bytes of payload; those of loopback hide what a slow line shows).
+pub async fn joined_with_buffer(http_client: &HttpClient, bytes: usize) -> TcpStream {
     let address: std::net::SocketAddr = http_client.base().trim_start_matches("http://").parse().expect("an address");
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    socket.set_recv_buffer_size(1).expect("a buffer");
+    socket.set_recv_buffer_size(bytes).expect("a buffer");
     socket.set_tcp_mss(1460).expect("a segment size");
     socket.connect(&address.into()).expect("the server listens");
     socket.set_nonblocking(true).expect("a socket");

@@ -12,6 +12,9 @@ use super::{
 
 /// Number of sentinels; the majority must agree.
 const SENTINELS: usize = 3;
+/// Loopback addresses.
+const IPV4: &str = "127.0.0.1";
+const IPV6: &str = "::1";
 /// The password of Redis and the sentinels.
 pub const PASSWORD: &str = "rahasia";
 
@@ -23,6 +26,8 @@ pub struct Sentinels {
     pub replica: Redis,
     ports: Vec<u16>,
     with_password: bool,
+    /// The loopback address by which all reach each other.
+    host: &'static str,
     _dir: TempDir,
     _processes: Vec<Process>,
 }
@@ -35,19 +40,27 @@ impl Sentinels {
 
     /// Does the same with these arguments for the primary.
     pub async fn start_with(arguments: &[&str]) -> Self {
-        Self::start_all(arguments, false).await
+        Self::start_all(IPV4, arguments, false).await
+    }
+
+    /// Does the same by IPv6 addresses alone.
+    pub async fn start_on_ipv6() -> Self {
+        Self::start_all(IPV6, &[], false).await
     }
 
     /// Does the same with the [`PASSWORD`] everywhere, as the shipped files describe.
     pub async fn start_with_password() -> Self {
-        Self::start_all(&["--requirepass", PASSWORD, "--masterauth", PASSWORD], true).await
+        Self::start_all(IPV4, &["--requirepass", PASSWORD, "--masterauth", PASSWORD], true).await
     }
 
-    async fn start_all(arguments: &[&str], with_password: bool) -> Self {
-        let primary = Redis::start_with(arguments).await;
-        let primary_address = format!("127.0.0.1 {}", primary.port());
-        let passwords = if with_password { arguments } else { &[] };
-        let replica = Redis::start_with(&[&["--replicaof", &primary_address], passwords].concat()).await;
+    async fn start_all(host: &'static str, arguments: &[&str], with_password: bool) -> Self {
+        let listen = [&["--bind"], interfaces(host)].concat();
+        let arguments = [&listen, arguments].concat();
+        let primary = Redis::start_with(&arguments).await;
+        let primary_address = format!("{host} {}", primary.port());
+        let shared = if with_password { &arguments } else { &listen };
+        let replica =
+            Redis::start_with(&[&["--replicaof", primary_address.as_str()], shared.as_slice()].concat()).await;
         eventually(SOON, "the replica is in sync", || async {
             let state = query(replica.port(), &["INFO", "replication"]).await;
             if state.contains("master_link_status:up") { Ok(()) } else { Err(state) }
@@ -56,22 +69,23 @@ impl Sentinels {
         let dir = scratch();
         let ports: Vec<u16> = (0..SENTINELS).map(|_| free_port()).collect();
         let mut processes: Vec<_> =
-            ports.iter().map(|port| sentinel(&dir, *port, primary.port(), with_password)).collect();
+            ports.iter().map(|port| sentinel(&dir, *port, (host, primary.port()), with_password)).collect();
         for process in &mut processes {
             process.wait_for_line("Sentinel ID is", SOON).await;
         }
-        let sentinels = Self { primary, replica, ports, with_password, _dir: dir, _processes: processes };
+        let sentinels = Self { primary, replica, ports, with_password, host, _dir: dir, _processes: processes };
         eventually(SOON, "the sentinels have discovered each other and the replica", || sentinels.are_ready()).await;
         sentinels
     }
 
     /// Returns the value for `REDIS_URL`.
     pub fn url(&self) -> String {
-        let mut parameters: Vec<_> = self.ports[1..].iter().map(|port| format!("&node=127.0.0.1:{port}")).collect();
+        let host = if self.host == IPV6 { "[::1]" } else { self.host };
+        let mut parameters: Vec<_> = self.ports[1..].iter().map(|port| format!("&node={host}:{port}")).collect();
         if self.with_password {
             parameters.push(format!("&sentinelPassword={PASSWORD}"));
         }
-        format!("redis-sentinel://127.0.0.1:{}/0?sentinelServiceName=room{}", self.ports[0], parameters.concat())
+        format!("redis-sentinel://{host}:{}/0?sentinelServiceName=room{}", self.ports[0], parameters.concat())
     }
 
     /// Waits until the replica is the primary and all sentinels report it.
@@ -93,7 +107,8 @@ impl Sentinels {
     async fn are_ready(&self) -> Result<(), String> {
         for port in &self.ports {
             let state = query(*port, &["INFO", "sentinel"]).await;
-            if !state.contains(&format!("status=ok,address=127.0.0.1:{},slaves=1,sentinels=3", self.primary.port())) {
+            let address = format!("address={}:{}", self.host, self.primary.port());
+            if !state.contains(&format!("status=ok,{address},slaves=1,sentinels=3")) {
                 return Err(state);
             }
         }
@@ -101,18 +116,23 @@ impl Sentinels {
     }
 }
 
+/// Returns the addresses to listen on: redis-cli uses IPv4.
+fn interfaces(host: &str) -> &'static [&'static str] {
+    if host == IPV6 { &[IPV4, IPV6] } else { &[IPV4] }
+}
+
 /// Sends a command with the password, which servers without one ignore.
 async fn query(port: u16, arguments: &[&str]) -> String {
     command_at(port, &[&["--no-auth-warning", "--pass", PASSWORD], arguments].concat()).await
 }
 
-fn sentinel(dir: &TempDir, port: u16, primary: u16, with_password: bool) -> Process {
+fn sentinel(dir: &TempDir, port: u16, (host, primary): (&str, u16), with_password: bool) -> Process {
     let file = dir.path().join(format!("{port}.conf"));
     // The shipped file with local addresses and short timeouts.
     let mut settings = fs::read_to_string(shipped("sentinel.conf")).expect("a file");
     for (shipped, here) in [
-        ("port 26379", format!("bind 127.0.0.1\nport {port}\ndir {}", dir.path().display())),
-        ("room 10.84.0.11 6379 2", format!("room 127.0.0.1 {primary} 2")),
+        ("port 26379", format!("bind {}\nport {port}\ndir {}", interfaces(host).join(" "), dir.path().display())),
+        ("room 10.84.0.11 6379 2", format!("room {host} {primary} 2")),
         ("room 3000", "room 1000".to_owned()),
         ("room 10000", "room 5000".to_owned()),
     ] {

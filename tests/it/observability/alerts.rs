@@ -5,12 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use reqwest::Method;
 use serde_json::Value;
 
 use super::with_metrics;
 use crate::kit::{
-    Cluster, HttpClient, SOON, WsClient, eventually, process::libfaketime, prometheus::Prometheus, raw, redis,
-    wait::within,
+    Cluster, HttpClient, Response, SOON, WsClient, eventually, operator::token_file, process::libfaketime,
+    prometheus::Prometheus, raw, redis, wait::within,
 };
 
 /// Longer than the threshold of slow delivery.
@@ -186,6 +187,21 @@ async fn clock_offset_fires_an_alert() {
     let cluster = cluster.set("FAKETIME_DONT_FAKE_MONOTONIC", "1").start().await;
     let prometheus = Prometheus::start(&cluster.instances).await;
     prometheus.wait_for_alert("RuangClockOff").await;
+}
+
+#[tokio::test]
+async fn guesses_of_the_operators_token_fire_an_alert() {
+    let token = token_file();
+    let cluster = with_metrics(1).with_operator(&token).start().await;
+    let prometheus = Prometheus::start(&cluster.instances).await;
+    prometheus.wait_for_data("sum(ruang_operator_attempts_total) == 0").await;
+    let guesses = async {
+        loop {
+            let request = cluster.http_client(0).request(Method::GET, "/api/operator").bearer_auth("a guess");
+            Response::to(request).await;
+        }
+    };
+    run_while(guesses, prometheus.wait_for_alert("RuangGuessing")).await;
 }
 
 #[test]

@@ -19,7 +19,8 @@ async fn text(instance: &Instance) -> String {
     response.is(200).body.clone()
 }
 
-async fn wait_for_value(instance: &Instance, name: &str, labels: &str, wanted: impl Fn(f64) -> bool) {
+/// Waits until a metric has a wanted value.
+pub(super) async fn wait_for_value(instance: &Instance, name: &str, labels: &str, wanted: impl Fn(f64) -> bool) {
     eventually(SOON, name, || async {
         let found = value(&text(instance).await, name, labels);
         if wanted(found) { Ok(()) } else { Err(format!("{found}")) }

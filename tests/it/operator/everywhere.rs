@@ -64,7 +64,8 @@ async fn ban_closes_every_tab_and_survives_restarts() {
     let began = std::time::Instant::now();
     act(cluster.base(1), json!({"act": "ban", "name": "Sari", "for": "1h"})).await.is(200);
     for client in [&mut sari, &mut tab] {
-        client.wait_for_bye(SOON, "session_ended", 4001).await;
+        let transcript = client.wait_for_bye(SOON, "session_ended", 4001).await;
+        assert_eq!(transcript.byes[0]["cause"], "banned");
     }
     assert!(began.elapsed() < std::time::Duration::from_secs(1), "{:?}", began.elapsed());
     budi.wait_for_members(&["budi"]).await;

@@ -80,7 +80,7 @@ async fn compare(engine: Engine, first: &[u8], flood: &[u8]) {
     assert!(taken <= TAKEN_AT_MOST, "{taken} KiB");
 }
 
-/// The longest that a message takes through `room` while somebody floods `target`.
+/// Returns the longest time of a message through `room` while a client floods `target`.
 async fn worst_latency(room: &Cluster, target: &Cluster, intruder: &str, first: &[u8], flood: &[u8]) -> Duration {
     let mut talker = room.join(0, "sari").await;
     let flood = Flood::start(target, intruder, first, flood).await;
@@ -96,7 +96,7 @@ async fn worst_latency(room: &Cluster, target: &Cluster, intruder: &str, first: 
     worst
 }
 
-/// A client that writes as fast as it can, and reads what comes.
+/// A client that writes as fast as it can, and reads all replies.
 struct Flood(JoinHandle<()>);
 
 impl Flood {

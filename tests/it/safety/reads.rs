@@ -16,7 +16,7 @@ use crate::kit::{
     prometheus::value,
 };
 
-/// The largest page, in bytes, and what stands around its messages.
+/// The largest page, in bytes, and the markup around its messages.
 const PAGE_BYTES: usize = 128 * 1024 + 100;
 /// Clients that read at once.
 const READERS: usize = 20;

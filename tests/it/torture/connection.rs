@@ -1,4 +1,4 @@
-//! One connection of a tab. Nothing here panics on what a server does.
+//! One connection of a tab. Nothing here panics, whatever the server sends.
 
 use std::{collections::BTreeSet, time::Duration};
 

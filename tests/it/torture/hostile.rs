@@ -19,7 +19,7 @@ const ATTEMPT: Duration = Duration::from_secs(20);
 /// Pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// What a hostile client does.
+/// An attack by a hostile client.
 #[derive(Clone, Copy, Debug)]
 enum Attack {
     /// On a WebSocket, with a session.

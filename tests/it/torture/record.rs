@@ -44,7 +44,7 @@ pub struct LostMessage {
     pub at: Moment,
 }
 
-/// What one tab received and did, over all of its connections.
+/// The frames and actions of one tab, over all of its connections.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     /// The person's name.

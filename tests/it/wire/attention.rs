@@ -1,4 +1,4 @@
-//! Clients that nobody looks at.
+//! Clients with a hidden window.
 
 use std::time::Duration;
 

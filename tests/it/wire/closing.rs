@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::kit::{Cluster, Engine, SOON, WsClient, engines::on_both_engines, eventually};
+use crate::kit::{Cluster, Engine, SOON, WsClient, engines::on_both_engines, eventually, redis::command};
 
 on_both_engines! {
     sign_out_closes_every_socket_of_the_session_within_a_second,
@@ -27,7 +27,8 @@ async fn sign_out_closes_every_socket_of_the_session_within_a_second(engine: Eng
     let mut budi = cluster.join(0, "budi").await;
     first.http_client.log_out().await.redirects_to("/");
     for client in [&mut first, &mut second, &mut not_joined] {
-        client.wait_for_bye(Duration::from_secs(1), "session_ended", 4001).await;
+        let transcript = client.wait_for_bye(Duration::from_secs(1), "session_ended", 4001).await;
+        assert_eq!(transcript.byes[0].get("cause"), None, "the person knows it");
     }
     budi.send_acked("masih di sini").await;
 }
@@ -48,13 +49,25 @@ async fn lost_name_ends_the_session_and_spares_the_new_owner(engine: Engine) {
     let mut owner = WsClient::connect_and_join(&second).await;
     let mut loser = WsClient::connect(&lost).await;
     loser.send(json!({"type": "join"})).await;
-    loser.wait_for_bye(SOON, "session_ended", 4001).await;
-    lost.get("/chat").await.redirects_to("/");
+    let transcript = loser.wait_for_bye(SOON, "session_ended", 4001).await;
+    assert_eq!(transcript.byes[0]["cause"], "name_lost");
+    lost.get("/chat").await.redirects_to("/?why=expired");
     owner.send_acked("masih aku").await;
     assert_eq!(owner.transcript().count, 1);
     owner.leave().await;
     let mut budi = cluster.join(0, "budi").await;
     budi.wait_for_members(&["budi"]).await;
+}
+
+#[tokio::test]
+async fn session_that_expires_under_a_socket_says_so() {
+    let mut cluster = Cluster::builder(Engine::Redis).set("RUANG_SESSION_IDLE", "1m").start().await;
+    let mut sari = cluster.join(0, "sari").await;
+    for key in command(cluster.redis(), &["KEYS", "ruang---*"]).await.lines() {
+        command(cluster.redis(), &["DEL", key]).await;
+    }
+    let transcript = sari.wait_for_bye(Duration::from_secs(30), "session_ended", 4001).await;
+    assert_eq!(transcript.byes[0]["cause"], "expired");
 }
 
 async fn socket_without_join_is_closed_after_ten_seconds(engine: Engine) {

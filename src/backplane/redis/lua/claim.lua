@@ -1,8 +1,8 @@
 -- Claims a name for a session until it joins.
 -- KEYS: the room's, then the claim of the name.
--- args: session, name_key, hold_ms.
--- Returns: outcome 'mine' | 'held' | 'banned' (wait_ms).
-local claim = KEYS[11]
+-- args: session, name_key, hold_ms (absent: change nothing).
+-- Returns: outcome 'mine' | 'held' (left_ms; absent while its person is in the room) | 'banned' (wait_ms).
+local claim = KEYS[14]
 
 local banned = banned_ms(args.name_key)
 if banned then
@@ -13,14 +13,17 @@ if owner == '-' then
   -- Its session has just ended.
   owner = nil
 end
-if owner and owner ~= args.session then
-  return '{"outcome":"held"}'
+if owner ~= args.session then
+  -- A person in the room keeps their name even if the claim was lost.
+  if redis.call('HEXISTS', people, args.name_key) == 1 then
+    return '{"outcome":"held"}'
+  elseif owner then
+    return cjson.encode({ outcome = 'held', left_ms = digits(math.max(0, redis.call('PTTL', claim))) })
+  end
 end
--- A person in the room keeps their name even if the claim was lost.
-if not owner and redis.call('HEXISTS', people, args.name_key) == 1 then
-  return '{"outcome":"held"}'
-end
-if owner then
+if not args.hold_ms then
+  return '{"outcome":"mine"}'
+elseif owner then
   -- Never shortened: a session that has joined holds its name for longer.
   redis.call('PEXPIRE', claim, args.hold_ms, 'GT')
 else

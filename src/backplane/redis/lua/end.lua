@@ -2,7 +2,7 @@
 -- KEYS: the room's, then the claim of the name.
 -- args: session, name_key, closed_ms (for which calls of the session that are in flight cannot reclaim the name).
 -- Returns: outcome 'done'.
-local claim = KEYS[11]
+local claim = KEYS[14]
 
 if redis.call('GET', claim) == args.session then
   end_session(claim, args.name_key, args.session)

@@ -1,11 +1,11 @@
 -- Renews an incarnation's lease, and adds and removes the people it holds.
 -- KEYS: the room's, then the people whom the incarnation holds, then the claim of each person's name: in `adds`, in
 --   `renewals`, in `dels`.
--- args: incarnation, heartbeat_seq, draining, name_hold_ms, history_age_ms (absent: any age),
+-- args: incarnation, heartbeat_seq, draining, name_hold_ms, history, history_age_ms (see log.lua),
 --   adds, renewals and dels (lists of people: who, name, tag).
 -- Returns: outcome 'stale' | 'gone' (epoch) | 'renewed' (position, refused name keys, leases by incarnation, time_us).
 local incarnation, seq = args.incarnation, args.heartbeat_seq
-local held = KEYS[11]
+local held = KEYS[14]
 
 local lease = redis.call('HGET', leases, incarnation)
 if lease then
@@ -79,17 +79,17 @@ local function remove(person, claim)
 end
 
 for i, person in ipairs(args.adds) do
-  add(person, KEYS[11 + i])
+  add(person, KEYS[14 + i])
 end
 for i, person in ipairs(args.renewals) do
-  add(person, KEYS[11 + #args.adds + i], true)
+  add(person, KEYS[14 + #args.adds + i], true)
 end
 for i, person in ipairs(args.dels) do
-  remove(person, KEYS[11 + #args.adds + #args.renewals + i])
+  remove(person, KEYS[14 + #args.adds + #args.renewals + i])
 end
 
 publish_presence(joined, left)
-trim_old()
+trim_log()
 publish('b', digits(room.epoch), digits(room.v), room.head, incarnation, digits(seq))
 local known = {}
 local fields = redis.call('HGETALL', leases)

@@ -3,30 +3,33 @@
 -- args: action (JSON, as it is put on record: `act` names it, the other fields are its own), records_kept, closed_ms (see
 --   end.lua).
 -- Returns: outcome 'done' | 'nothing'.
-local record, claim = KEYS[11], KEYS[12]
+local record, claim = KEYS[14], KEYS[15]
 local action = cjson.decode(args.action)
-
-local function publish_moderation(ids)
-  raise_version()
-  local set = redis.call('HMGET', rules, 'slow', 'notice')
-  local text = '{"slow_ms":' .. (set[1] or '0') .. ',"notice":' .. (set[2] and cjson.encode(set[2]) or 'null') .. '}'
-  publish('r', digits(room.epoch), digits(room.v), room.head, #ids == 0 and '-' or table.concat(ids, ','), text)
-end
 
 local apply = {}
 
 function apply.remove()
+  local found = {}
+  for _, id in ipairs(action.ids) do
+    local message = find(id)
+    if message and message.body and not is_removed(message) then
+      found[id] = message
+    end
+  end
+  if next(found) then
+    raise_version()
+  end
   local ids = {}
   for _, id in ipairs(action.ids) do
-    local entry = redis.call('XRANGE', log, id, id)[1]
-    if entry and value_of(entry, 'body') and redis.call('ZADD', removed, 'NX', value_of(entry, 'total'), id) == 1 then
+    local message = found[id]
+    if message then
+      found[id] = nil
+      replace_body(message, erased(message.body))
       ids[#ids + 1] = id
     end
   end
-  local oldest = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
-  redis.call('ZREMRANGEBYSCORE', removed, '-inf', '(' .. value_of(oldest, 'total'))
   if #ids > 0 then
-    publish_moderation(ids)
+    publish_changes(ids)
   end
   return #ids > 0
 end
@@ -50,7 +53,8 @@ end
 
 function apply.slow()
   redis.call('HSET', rules, 'slow', digits(action.interval_ms))
-  publish_moderation({})
+  raise_version()
+  publish_changes({})
   return true
 end
 
@@ -60,7 +64,8 @@ function apply.announce()
   else
     redis.call('HSET', rules, 'notice', action.text)
   end
-  publish_moderation({})
+  raise_version()
+  publish_changes({})
   return true
 end
 

@@ -1,10 +1,10 @@
 -- Runs before every script. Refuses a demoted primary, and begins a new epoch where the log may have been rolled
 -- back since its last write.
--- KEYS: the room's ten, named below in the order of `Keys::room`; a script names its own from KEYS[11] on.
+-- KEYS: the room's thirteen, named below in the order of `Keys::room`; a script names its own from KEYS[14] on.
 -- ARGV: one JSON object, whose fields each script lists.
 -- Returns: each script, one JSON object. Its numbers are strings (cjson writes no more than 14 digits), and an empty
 -- list is left out (cjson would write an object).
-local meta, log, nonces_0, nonces_1, people, leases, live, rules, bans, removed = unpack(KEYS, 1, 10)
+local meta, log, nonces_0, nonces_1, people, leases, live, rules, bans, removed, altered, bodies, changes = unpack(KEYS, 1, 13)
 local args = cjson.decode(ARGV[1])
 local nonces = { ['0'] = nonces_0, ['1'] = nonces_1 }
 
@@ -33,8 +33,20 @@ local function value_of(entry, field)
   end
 end
 
+-- The newest message, also if it was changed: its entry is then no longer in the log.
+local function newest_entry()
+  local entry = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+  local id = redis.call('ZRANGE', altered, -1, -1)[1]
+  local record = id and redis.call('HGET', bodies, id)
+  local changed = record and cjson.decode(record)
+  if changed and (not entry or tonumber(changed.total) > tonumber(value_of(entry, 'total'))) then
+    return { id, { 'total', changed.total, 'at', changed.at } }
+  end
+  return entry
+end
+
 local function begin_epoch()
-  local newest = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+  local newest = newest_entry()
   local last_epoch = newest and tonumber(newest[1]:match('^%d+')) or 0
   -- Each fork of a log has its own replication id, so two forks get different epochs.
   local epoch = math.max(now_us, (room.epoch or 0) + 1, last_epoch + 1) + tonumber(line:sub(1, 4), 16)
@@ -49,7 +61,7 @@ local function begin_epoch()
   redis.call('HSET', meta, 'line', line, 'epoch', digits(epoch), 'n', '0', 'head', room.head, 'v', digits(room.v),
     'at', digits(room.at), 'total', digits(room.total))
   -- Keys that always exist cannot be missing in the middle of a slot migration.
-  for _, key in ipairs({ people, leases, nonces_0, nonces_1, rules, bans }) do
+  for _, key in ipairs({ people, leases, nonces_0, nonces_1, rules, bans, bodies }) do
     redis.call('HSETNX', key, '', '')
   end
 end
@@ -75,27 +87,6 @@ end
 local function raise_version()
   room.v = room.v + 1
   redis.call('HSET', meta, 'v', digits(room.v))
-end
-
--- Whether an entry is older than messages may get.
-local function is_old(entry)
-  return args.history_age_ms and tonumber(value_of(entry, 'at')) < now_us / 1000 - args.history_age_ms
-end
-
--- Deletes up to 1000 messages that are too old: all but the last, the position before what is kept.
-local function trim_old()
-  local second = args.history_age_ms and redis.call('XRANGE', log, '-', '+', 'COUNT', 2)[2]
-  if not second or not is_old(second) then
-    return
-  end
-  local last
-  for _, entry in ipairs(redis.call('XRANGE', log, '-', '+', 'COUNT', 1000)) do
-    if not is_old(entry) then
-      break
-    end
-    last = entry[1]
-  end
-  redis.call('XTRIM', log, 'MINID', last)
 end
 
 -- Milliseconds for which a name stays banned; nil if it is not.

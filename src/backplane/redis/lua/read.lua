@@ -1,58 +1,83 @@
 -- Reads the room, but for its people, in one step.
 -- KEYS: the room's.
--- args: since (an id, or absent), missed_at_most (messages that may continue it), newest (messages otherwise),
---   history_age_ms (absent: any age).
+-- args: history, history_age_ms, since (an id, or absent), epoch and version (strings: the rest of the reader's position),
+--   missed_at_most (messages that may continue it), newest (messages otherwise).
 -- Returns: position, total, continues (whether the rows follow since), missed (absent: since is not in the log),
 --   oldest (the total at the oldest message), rows (id, total, at, body; absent: hidden, after '-': deleted), slow_ms, notice,
---   removed (all deleted ids).
-trim_old()
+--   changes (version, head, id, at, body: since the reader's version, or the newest), changes_after (head up to which
+--   changes may be missing; absent: none is).
+trim_log()
 
--- The newest entry that is too old stays as a position, without its body.
-local function body_of(entry)
-  return not is_old(entry) and value_of(entry, 'body') or nil
+local function row_of(message)
+  -- The newest position that is too old stays, without its body.
+  local body = not is_old(message.at) and message.body or nil
+  return { id = message.id, total = digits(message.total), at = digits(message.at), body = body }
 end
 
-local entries, continues, missed
-if args.since then
-  local found = redis.call('XRANGE', log, args.since, '+', 'COUNT', args.missed_at_most + 1)
-  if found[1] and found[1][1] == args.since then
-    missed = room.total - tonumber(value_of(found[1], 'total'))
-    if missed <= args.missed_at_most then
-      continues = true
-      table.remove(found, 1)
-      entries = found
+local dropped = redis.call('HMGET', meta, 'dropped', 'dropped_head')
+local is_same_epoch = args.epoch == digits(room.epoch)
+-- Newest first, until the reply is large enough.
+local function changes_since(version)
+  local ids = redis.call('ZRANGE', changes, '+inf', '(' .. version, 'BYSCORE', 'REV', 'LIMIT', 0, CHANGES_KEPT)
+  local records, listed, bytes, missing = records_of(ids), {}, 0, nil
+  for _, id in ipairs(ids) do
+    local message = records[id]
+    if message and message.body and not is_old(message.at) then
+      bytes = bytes + #message.body
+      if bytes > CHANGE_BYTES then
+        missing = message.head
+        break
+      end
+      listed[#listed + 1] = { version = message.version, head = message.head, id = id, at = digits(message.at), body = message.body }
     end
+  end
+  return listed, missing
+end
+local listed, missing = changes_since(is_same_epoch and args.version or '-inf')
+local lacks_changes = args.version and (missing or tonumber(dropped[1] or '0') > tonumber(args.version))
+
+local messages, continues, missed
+local since = args.since and find(args.since)
+if since then
+  missed = room.total - since.total
+  if missed <= args.missed_at_most and not lacks_changes then
+    continues = true
+    messages = list_after('(' .. args.since, since.total, args.missed_at_most)
   end
 end
 if not continues then
-  local reversed = redis.call('XREVRANGE', log, '+', '-', 'COUNT', args.newest)
-  entries = {}
+  listed, missing = changes_since('-inf')
+  messages = {}
+  local reversed = list_before('+', room.total + 1, args.newest)
   for i = #reversed, 1, -1 do
-    entries[#entries + 1] = reversed[i]
+    messages[#messages + 1] = reversed[i]
+  end
+end
+local rows = {}
+for i, message in ipairs(messages) do
+  rows[i] = row_of(message)
+end
+
+-- Deletions by an older version, which are no changes.
+local removed_ids = redis.call('ZRANGE', removed, '(' .. digits(room.total - args.newest), '+inf', 'BYSCORE')
+local known = records_of(removed_ids)
+for _, id in ipairs(removed_ids) do
+  local message = not known[id] and find(id)
+  if message and message.body then
+    table.insert(listed, 1, { version = digits(room.v), head = room.head, id = id, at = digits(message.at), body = message.body })
   end
 end
 
--- Ordered by their place in the log.
-local deleted = redis.call('ZRANGE', removed, 0, -1)
-local is_deleted = {}
-for _, id in ipairs(deleted) do
-  is_deleted[id] = true
-end
-
-local rows = {}
-for i, entry in ipairs(entries) do
-  local id, body = entry[1], body_of(entry)
-  rows[i] = {
-    id = id, total = value_of(entry, 'total'), at = value_of(entry, 'at'),
-    body = body and is_deleted[id] and '-' .. body or body,
-  }
+local oldest_total = room.total + 1
+for _, message in ipairs(list_after('-', -1, 3)) do
+  if message.body and not is_old(message.at) then
+    oldest_total = message.total
+    break
+  end
 end
 local set = redis.call('HMGET', rules, 'slow', 'notice')
-local oldest = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
--- A hidden entry counts as none: the first message after it is the oldest.
-local oldest_total = tonumber(value_of(oldest, 'total')) + (body_of(oldest) and 0 or 1)
 return cjson.encode({
   position = position(), total = digits(room.total), continues = continues or false, missed = missed and digits(missed),
   oldest = digits(oldest_total), rows = filled(rows), slow_ms = set[1] or '0', notice = set[2] or nil,
-  removed = filled(deleted),
+  changes = filled(listed), changes_after = missing or not (continues and is_same_epoch) and dropped[2] or nil,
 })

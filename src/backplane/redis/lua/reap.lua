@@ -1,8 +1,8 @@
--- Declares an incarnation dead, and releases some of the people it holds, or forgets it once it holds nobody.
+-- Declares an incarnation dead, and releases some of the people it holds, or forgets it once it holds no one.
 -- KEYS: the room's, then the people whom the incarnation holds, then the claim of each name in `names`.
 -- args: incarnation, heartbeat_seq, name_hold_ms, names (name keys to release), last (forget the incarnation).
 -- Returns: outcome 'alive' | 'more' (it may hold people) | 'forgotten' (nothing is left of it).
-local held = KEYS[11]
+local held = KEYS[14]
 
 local lease = redis.call('HGET', leases, args.incarnation)
 if not lease then
@@ -19,7 +19,7 @@ local left = {}
 for i, name_key in ipairs(args.names) do
   -- Released already if another instance was faster, or if the session ended.
   if is_held(name_key, args.incarnation) then
-    redis.call('PEXPIRE', KEYS[11 + i], args.name_hold_ms)
+    redis.call('PEXPIRE', KEYS[14 + i], args.name_hold_ms)
     local name = release(name_key, args.incarnation)
     if name then
       left[#left + 1] = { name_key, name }

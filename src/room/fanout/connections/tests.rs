@@ -84,7 +84,7 @@ async fn commands_for_one_client_let_other_tasks_run() {
     assert_eq!(*turns.lock(), 10);
 }
 
-/// Carries out these commands for client 1, which is hidden, and returns what it was sent.
+/// Carries out these commands for client 1, which is hidden, and returns the frames it was sent.
 async fn hidden_client_gets(commands: Vec<(u64, ShardCommand)>) -> Vec<String> {
     let (client, start) = (Arc::new(Recorder::default()), Instant::now());
     let mut connections = Connections::new(start);

@@ -8,7 +8,7 @@ use super::Browser;
 
 /// Installed by tests/run.
 const AXE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/node_modules/axe-core/axe.min.js");
-/// What fades in has its contrast only afterwards.
+/// Waits for animations: an element that fades in has its contrast only afterwards.
 const RUN: &str = "const done = arguments[0]; const ends = a => a.effect.getComputedTiming().endTime !== Infinity; \
     Promise.allSettled(document.getAnimations().filter(ends).map(a => a.finished)) \
     .then(() => axe.run(document)).then(({ violations }) => done(violations.map(({ id, nodes }) => `${id}: ${nodes.map(n => n.target + ' ' + n.failureSummary).join('; ')}`)))";

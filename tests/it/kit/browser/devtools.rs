@@ -1,4 +1,4 @@
-//! Chromium's DevTools protocol, for what WebDriver lacks.
+//! Chromium's DevTools protocol, for commands that WebDriver lacks.
 
 use fantoccini::wd::WebDriverCompatibleCommand;
 use http::Method;

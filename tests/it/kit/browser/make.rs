@@ -52,17 +52,19 @@ impl Make {
     }
 
     /// Returns the capabilities of a headless browser with this preferred language.
-    pub fn capabilities(self, language: &str, profile: &Path) -> Capabilities {
+    pub fn capabilities(self, language: &str, profile: &Path, has_cookies: bool) -> Capabilities {
         let (key, options) = match self {
-            Self::Chromium => ("goog:chromeOptions", chromium(language, profile)),
-            Self::Firefox => ("moz:firefoxOptions", firefox(language)),
+            Self::Chromium => ("goog:chromeOptions", chromium(language, profile, has_cookies)),
+            Self::Firefox => ("moz:firefoxOptions", firefox(language, has_cookies)),
         };
         // The only https servers are those of the tests, with a certificate of an unknown authority.
         Capabilities::from_iter([(key.to_owned(), options), ("acceptInsecureCerts".to_owned(), true.into())])
     }
 }
 
-fn chromium(language: &str, profile: &Path) -> Value {
+fn chromium(language: &str, profile: &Path, has_cookies: bool) -> Value {
+    // 1 allows, 2 blocks.
+    let cookies = if has_cookies { 1 } else { 2 };
     json!({
         "args": [
             "--headless=new",
@@ -78,10 +80,16 @@ fn chromium(language: &str, profile: &Path) -> Value {
             format!("--accept-lang={language}"),
             format!("--user-data-dir={}", profile.display()),
         ],
-        "prefs": { "intl.accept_languages": language },
+        "prefs": {
+            "intl.accept_languages": language,
+            "profile.default_content_setting_values.cookies": cookies,
+        },
     })
 }
 
-fn firefox(language: &str) -> Value {
-    json!({ "args": ["-headless"], "prefs": { "intl.accept_languages": language } })
+fn firefox(language: &str, has_cookies: bool) -> Value {
+    // 0 allows, 2 blocks.
+    let cookies = if has_cookies { 0 } else { 2 };
+    let prefs = json!({ "intl.accept_languages": language, "network.cookie.cookieBehavior": cookies });
+    json!({ "args": ["-headless"], "prefs": prefs })
 }

@@ -1,4 +1,4 @@
-//! Who was connected when, as far as the clients and the fault injector know.
+//! The times at which each person was connected, as far as the clients and the fault injector know.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

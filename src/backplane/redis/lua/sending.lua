@@ -1,0 +1,78 @@
+-- The rules of everything that a person sends: who may, once per nonce, at their pace.
+-- KEYS after the room's: the claim of the sender's name, then the time at which their next message is due.
+-- args used: incarnation, session, name_key, nonce, fingerprint, nonce_memory_us, every_us (between two messages; 0 =
+--   unlimited), ahead_us (how far messages may be ahead of that), bot (slow mode does not apply).
+local claim, due_at = KEYS[14], KEYS[15]
+-- A nonce has no space, so the last one divides.
+local nonce_key = args.name_key .. ' ' .. args.nonce
+
+-- The reply to a sender who may not send; nil if they may.
+local function refusal()
+  local lease = redis.call('HGET', leases, args.incarnation)
+  if not lease or lease:sub(-1) == 'x' then
+    return '{"outcome":"fenced"}'
+  end
+  local owner = redis.call('GET', claim)
+  if owner and owner ~= args.session then
+    return '{"outcome":"ended"}'
+  end
+  -- A claim may expire while Redis does not reply. Its person is then still held, unless the session has ended.
+  if not owner and not is_held(args.name_key, args.incarnation) then
+    return '{"outcome":"fenced"}'
+  end
+end
+
+-- The reply to a nonce that is stored; nil if it is not.
+local function duplicate()
+  for _, generation in pairs(nonces) do
+    local known = redis.call('HGET', generation, nonce_key)
+    if known then
+      local id, fingerprint = known:match('^(%S+) (%S+)$')
+      if fingerprint ~= args.fingerprint then
+        return '{"outcome":"bad_nonce"}'
+      end
+      return cjson.encode({ outcome = 'duplicate', id = id })
+    end
+  end
+end
+
+-- Microseconds until the sender's turn; 0 takes it. The same algorithm as memory/message_rates.rs.
+local function take_turn()
+  local slow = args.bot and 0 or tonumber(redis.call('HGET', rules, 'slow') or '0') * 1000
+  local every, ahead = args.every_us, args.ahead_us
+  if slow > every then
+    every, ahead = slow, 0
+  end
+  if every == 0 then
+    return 0
+  end
+  local early = ahead + math.min(50000, every)
+  local due = tonumber(redis.call('GET', due_at) or '0')
+  if due < now_us or due > now_us + every + early then
+    due = now_us
+  end
+  if due - early > now_us then
+    return due - early - now_us
+  end
+  redis.call('SET', due_at, digits(due + every), 'PX', math.ceil((due + every - now_us) / 1000))
+  return 0
+end
+
+-- The reply to a sender whose turn has not come; nil takes it.
+local function too_early()
+  local wait_us = take_turn()
+  return wait_us > 0 and cjson.encode({ outcome = 'limited', wait_ms = digits(math.ceil(wait_us / 1000)) }) or nil
+end
+
+local function remember_nonce(id)
+  if not room.generation then
+    room.generation = '0'
+    redis.call('HSET', meta, 'gen', '0', 'gen_at', digits(now_us))
+  elseif now_us - room.generation_at >= args.nonce_memory_us then
+    room.generation = room.generation == '0' and '1' or '0'
+    redis.call('UNLINK', nonces[room.generation])
+    redis.call('HSETNX', nonces[room.generation], '', '')
+    redis.call('HSET', meta, 'gen', room.generation, 'gen_at', digits(now_us))
+  end
+  redis.call('HSET', nonces[room.generation], nonce_key, id .. ' ' .. args.fingerprint)
+end

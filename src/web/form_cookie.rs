@@ -1,0 +1,99 @@
+//! The cookie of the sign-in form: a random value that makes a sign-in idempotent, and shows whether the browser stores
+//! cookies at all.
+//!
+//! The tag of a session is derived from it. If a form is sent twice, or the answer to it is lost, the second request finds
+//! its own claim of the name. The page of the room removes the cookie: a tag is never used again after its session has ended.
+
+use axum::http::{HeaderMap, HeaderValue, header::COOKIE};
+use sha2::{Digest, Sha256};
+use tower_sessions::cookie::{Cookie, SameSite, time};
+
+use crate::{backplane::SessionTag, name::NameKey};
+
+/// The length of a value: 128 bits in hexadecimal.
+const LENGTH: usize = 32;
+
+/// The value of a form's cookie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormCookie(String);
+
+impl FormCookie {
+    /// Returns a new value.
+    pub fn random() -> Self {
+        Self(format!("{:032x}", rand::random::<u128>()))
+    }
+
+    /// Reads the value that a request carries, if it is well-formed.
+    pub fn of(headers: &HeaderMap, secure: bool) -> Option<Self> {
+        let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+        let mut cookies = lines.flat_map(Cookie::split_parse).filter_map(Result::ok);
+        let value = cookies.find(|cookie| cookie.name() == name(secure))?.value().to_owned();
+        let is_valid = value.len() == LENGTH && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_valid.then_some(Self(value))
+    }
+
+    /// Returns the tag of the session that this form starts under a name.
+    pub fn session_tag(&self, name_key: &NameKey) -> SessionTag {
+        let digest = Sha256::new().chain_update(&self.0).chain_update("/").chain_update(name_key.as_str()).finalize();
+        let tag: String = digest[..LENGTH / 2].iter().map(|byte| format!("{byte:02x}")).collect();
+        tag.as_str().into()
+    }
+
+    /// Returns the `Set-Cookie` of this value. It ends with the browser: a form may be open for long.
+    pub fn header(&self, secure: bool) -> HeaderValue {
+        set_cookie(&self.0, secure, None)
+    }
+
+    /// Returns the `Set-Cookie` that removes the cookie.
+    pub fn removal(secure: bool) -> HeaderValue {
+        set_cookie("", secure, Some(time::Duration::ZERO))
+    }
+}
+
+fn name(secure: bool) -> &'static str {
+    if secure { "__Host-ruang-form" } else { "ruang-form" }
+}
+
+fn set_cookie(value: &str, secure: bool, max_age: Option<time::Duration>) -> HeaderValue {
+    let mut cookie = Cookie::build((name(secure), value)).path("/").http_only(true).secure(secure).build();
+    cookie.set_same_site(SameSite::Lax);
+    cookie.set_max_age(max_age);
+    // A name and hexadecimal digits.
+    HeaderValue::try_from(cookie.to_string()).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(cookie: &str) -> HeaderMap {
+        HeaderMap::from_iter([(COOKIE, HeaderValue::from_str(cookie).unwrap())])
+    }
+
+    #[test]
+    fn form_cookie_is_read_back_and_forgeries_are_not() {
+        for secure in [false, true] {
+            let cookie = FormCookie::random();
+            let header = cookie.header(secure);
+            let header = header.to_str().unwrap();
+            assert_eq!(header.contains("Secure"), secure, "{header}");
+            assert!(!header.contains("Max-Age"), "it ends with the browser: {header}");
+            let sent = header.split(';').next().unwrap();
+            assert_eq!(FormCookie::of(&request(&format!("ruang=x; {sent}")), secure), Some(cookie));
+            assert_eq!(FormCookie::of(&request(sent), !secure), None);
+        }
+        for forged in ["ruang-form=", "ruang-form=abc", &format!("ruang-form={}", "g".repeat(32)), "x"] {
+            assert_eq!(FormCookie::of(&request(forged), false), None, "{forged}");
+        }
+    }
+
+    #[test]
+    fn session_tag_depends_on_the_cookie_and_the_name() {
+        let (one, other) = (FormCookie::random(), FormCookie::random());
+        let (sari, budi) = ("sari".into(), "budi".into());
+        assert_eq!(one.session_tag(&sari), one.session_tag(&sari));
+        assert_ne!(one.session_tag(&sari), one.session_tag(&budi));
+        assert_ne!(one.session_tag(&sari), other.session_tag(&sari));
+        assert!(!one.session_tag(&sari).as_str().contains(&one.0));
+    }
+}
