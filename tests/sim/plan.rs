@@ -146,7 +146,7 @@ impl Plan {
     fn drawn(seed: u64, rounds: u32, fault_pause_ms: u64) -> Self {
         let rng = &mut generator(seed, "plan", 0);
         let (instances, people) = (rng.random_range(2..=7), rng.random_range(3..=8));
-        let (lease, grace) = (millis(rng, 3000, 6000), millis(rng, 3000, 6000));
+        let (lease, grace) = (millis(rng, 6000, 9000), millis(rng, 3000, 6000));
         let pause_ms = [600, 2500, 8000][rng.random_range(0..3)];
         let (mut steps, mut checks) = (vec![], vec![]);
         let mut kinds = vec![];
@@ -188,7 +188,7 @@ fn fault(kind: u32, instances: usize, lease: Duration, rng: &mut StdRng) -> Faul
         4 => Fault::Cut(one, millis(rng, 100, lease_ms * 2 / 5)),
         5 => Fault::Cut(one, millis(rng, lease_ms + 1000, lease_ms + 4000)),
         6 => Fault::Late(one, millis(rng, 1000, 6000), rng.random_range(50..2500)),
-        7 => Fault::Lossy(one, millis(rng, 1000, 6000), rng.random_range(5..40)),
+        7 => Fault::Lossy(one, millis(rng, 1000, 6000), rng.random_range(2..15)),
         8 => Fault::EventsLate(one, millis(rng, 1000, 6000), rng.random_range(20..1500)),
         9 => Fault::EventsLost(one, millis(rng, 1000, 6000), rng.random_range(5..60)),
         10 => Fault::EventsTwice(one, millis(rng, 1000, 6000), rng.random_range(5..60)),
