@@ -147,7 +147,7 @@ impl Instance {
         self.acknowledged.clear();
         self.adopt_people(redis.is_held(), is_new_epoch);
         if continues {
-            for (id, message) in rows.to_vec() {
+            for (id, message) in rows.iter().copied() {
                 self.show_message(id, message)?;
             }
             return Ok(Notice::Nothing);

@@ -12,6 +12,9 @@ use super::{
     shrink::shrink,
 };
 
+/// Seeds of every test run, and for how long they run at most.
+const SEEDS: u64 = 14;
+const A_WHILE: Duration = Duration::from_secs(18);
 /// Rounds of a minute in the run of one seed.
 const ROUNDS: u32 = 3;
 /// Seeds within which a broken rule must be reported.
@@ -28,17 +31,18 @@ struct Settings {
     /// The first seed
     #[arg(long, env = "RUANG_SIM_FIRST", default_value_t = 1)]
     first: u64,
-    /// For how long, in seconds
-    #[arg(long, env = "RUANG_SIM_SECONDS", default_value_t = 18.0)]
-    seconds: f64,
+    /// For how long, in seconds; by default so many seeds, for a while at most
+    #[arg(long, env = "RUANG_SIM_SECONDS")]
+    seconds: Option<f64>,
 }
 
 #[test]
 fn simulated_faults_break_no_promise() {
     let settings = Settings::parse_from(["simulation"]);
     let (began, mut totals) = (Instant::now(), Totals::default());
-    let limit = Duration::from_secs_f64(settings.seconds);
-    let (first, last) = settings.seed.map_or((settings.first, u64::MAX), |seed| (seed, seed));
+    let limit = settings.seconds.map_or(A_WHILE, Duration::from_secs_f64);
+    let last = settings.seconds.map_or(settings.first + SEEDS - 1, |_| u64::MAX);
+    let (first, last) = settings.seed.map_or((settings.first, last), |seed| (seed, seed));
     for seed in first..=last {
         if began.elapsed() > limit {
             break;
