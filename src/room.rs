@@ -14,6 +14,7 @@ mod lease;
 mod local_members;
 mod machine;
 mod membership;
+mod observed;
 mod recipient;
 mod roster;
 mod typing;
@@ -33,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{
     fanout::Attention,
+    gap_detector::{GapDetector, Verdict},
     hub::JoinError,
     hub_state::Ending,
     machine::{Machine, ThisMachine},

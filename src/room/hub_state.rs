@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::broadcast;
 
 use super::{
     history_cache::{EncodedMessage, HistoryCache},
     lease::Status,
     local_members::ConnectionId,
+    observed::Observed,
     roster::Roster,
 };
 use crate::{
@@ -24,8 +25,8 @@ const ENDINGS_WAITING: usize = 256;
 #[derive(Debug)]
 pub(super) struct HubState {
     view: RwLock<View>,
-    status: watch::Sender<Status>,
-    head: watch::Sender<Option<Id>>,
+    status: Observed<Status>,
+    head: Observed<Option<Id>>,
     endings: broadcast::Sender<Ending>,
     /// Connections that are gone, and their people.
     departures: Mutex<Vec<(ConnectionId, NameKey)>>,
@@ -56,8 +57,8 @@ impl HubState {
     pub(super) fn new(incarnation: IncarnationId) -> Self {
         Self {
             view: RwLock::default(),
-            status: watch::Sender::new(Status::unready(incarnation)),
-            head: watch::Sender::new(None),
+            status: Observed::new(Status::unready(incarnation)),
+            head: Observed::new(None),
             endings: broadcast::Sender::new(ENDINGS_WAITING),
             departures: Mutex::default(),
             acknowledged: Mutex::default(),
@@ -73,24 +74,19 @@ impl HubState {
     }
 
     pub(super) fn status(&self) -> Status {
-        self.status.borrow().clone()
+        self.status.get()
     }
 
     pub(super) fn set_status(&self, status: Status) {
-        self.status.send_if_modified(|known| {
-            if known.ready != status.ready {
-                tracing::info!(ready = status.ready, "readiness changed");
-            }
-            let is_new = *known != status;
-            *known = status;
-            is_new
-        });
+        let ready = status.ready;
+        if self.status.replace(status).ready != ready {
+            tracing::info!(ready, "readiness changed");
+        }
     }
 
     /// Waits until every event up to now was received.
     pub(super) async fn synced(&self) {
-        // The sender lives as long as self.
-        let _ = self.status.subscribe().wait_for(|status| status.synced).await;
+        self.status.wait_for(|status| status.synced).await;
     }
 
     /// Adds the next message to the history cache, and queues it for the clients by `broadcast`, which must not wait. For
@@ -103,21 +99,20 @@ impl HubState {
             broadcast(&message);
             view.history.push(message);
         }
-        self.head.send_replace(Some(id));
+        self.head.replace(Some(id));
     }
 
     /// Adds a snapshot's messages to the history cache, or replaces all by them.
     pub(super) fn adopt_history(&self, snapshot: &Snapshot, encoded: Vec<EncodedMessage>) {
         let mut view = self.view_mut();
         view.history.adopt(snapshot, encoded);
-        self.head.send_replace(view.history.head());
+        self.head.replace(view.history.head());
     }
 
     /// Waits until the newest message is at least `id`. Returns at once if `id` is of another epoch.
     pub(super) async fn reached(&self, id: Id) {
         let has_reached = |head: &Option<Id>| head.is_none_or(|head| head.epoch != id.epoch || head >= id);
-        // The sender lives as long as self.
-        let _ = self.head.subscribe().wait_for(has_reached).await;
+        self.head.wait_for(has_reached).await;
     }
 
     /// Notes a connection that is gone. Each is noted once, so the list is no longer than there were connections.

@@ -13,6 +13,8 @@ pub type Moment = Duration;
 pub struct Record {
     /// The log at the end, oldest first.
     pub log: Vec<ChatMessage>,
+    /// Messages that the log had and lost, in the order in which they were stored.
+    pub lost: Vec<LostMessage>,
     /// One history per tab.
     pub histories: Vec<History>,
     /// Instances that exited.
@@ -29,6 +31,17 @@ pub struct Record {
     pub lease: Duration,
     /// `RUANG_LEAVE_GRACE` of the instances.
     pub grace: Duration,
+}
+
+/// A message that was in the log, and was lost with a fault that may lose messages.
+#[derive(Clone, Debug)]
+pub struct LostMessage {
+    /// The message.
+    pub message: ChatMessage,
+    /// The number of messages of the log that were stored before it and are not lost.
+    pub place: usize,
+    /// When it was lost.
+    pub at: Moment,
 }
 
 /// The frames and actions of one tab, over all of its connections.

@@ -220,6 +220,7 @@ impl Run {
         let Options { lease, grace, .. } = self.options;
         Record {
             log,
+            lost: vec![],
             histories,
             exits: self.fault_injector.exits,
             faults,

@@ -1,13 +1,13 @@
 //! Compares acknowledged and shown messages with the log.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::{
     kit::transcript::ChatMessage,
-    torture::record::{EndReason, Event, History, Moment, Record},
+    torture::record::{EndReason, Event, History, LostMessage, Moment, Record},
 };
 
-use super::{Violation, ViolationKind, changes::sent_changes, excerpt};
+use super::{RESUMED, TOLERANCE, Violation, ViolationKind, changes::sent_changes, excerpt};
 
 /// Highest number of missed messages in a welcome.
 const WELCOME_LIMIT: usize = 500;
@@ -22,15 +22,17 @@ struct Log<'a> {
     entries: &'a [ChatMessage],
     places: HashMap<&'a str, usize>,
     message: HashMap<(&'a str, &'a str), usize>,
+    /// Messages that the log had and lost, by id.
+    lost: HashMap<&'a str, &'a LostMessage>,
 }
 
 /// Returns all violations by messages.
 pub fn check(record: &Record) -> Vec<Violation> {
     let mut found = Vec::new();
-    let log = Log::of(&record.log, &mut found);
+    let log = Log::of(record, &mut found);
     for history in &record.histories {
         found.extend(acks(history, &log));
-        found.extend(Reader { log: &log, history, next: None, found: Vec::new() }.read());
+        found.extend(Reader::new(&log, history).read());
     }
     found
 }
@@ -45,11 +47,12 @@ pub fn acked(record: &Record) -> usize {
         });
         acks.map(|nonce| (history.person.as_str(), nonce))
     });
-    acks.collect::<std::collections::HashSet<_>>().len()
+    acks.collect::<HashSet<_>>().len()
 }
 
 impl<'a> Log<'a> {
-    fn of(entries: &'a [ChatMessage], found: &mut Vec<Violation>) -> Self {
+    fn of(record: &'a Record, found: &mut Vec<Violation>) -> Self {
+        let entries = record.log.as_slice();
         // Of a deleted message only the id, sender and time are known.
         let texts = || entries.iter().enumerate().filter(|(_, message)| !message.nonce.is_empty());
         let places = entries.iter().enumerate().map(|(place, message)| (message.id.as_str(), place)).collect();
@@ -62,7 +65,13 @@ impl<'a> Log<'a> {
                 found.push(Violation { kind: ViolationKind::Doubled, at: Moment::ZERO, what, shown_by: Vec::new() });
             }
         }
-        Self { entries, places, message: by }
+        let lost = record.lost.iter().map(|lost| (lost.message.id.as_str(), lost)).collect();
+        Self { entries, places, message: by, lost }
+    }
+
+    /// Returns whether messages were lost after one moment and up to another.
+    fn has_lost(&self, after: Option<Moment>, to: Moment) -> bool {
+        self.lost.values().any(|lost| lost.at <= to && after.is_none_or(|after| lost.at > after))
     }
 }
 
@@ -85,7 +94,7 @@ fn is_state_of(shown: &ChatMessage, logged: &ChatMessage) -> bool {
     is_same && (shown == logged || shown.edited_at < logged.edited_at)
 }
 
-/// Checks that every acknowledged message is in the log with the acknowledged id.
+/// Checks that every acknowledged message is in the log with the acknowledged id, or was lost with a fault.
 fn acks(history: &History, log: &Log<'_>) -> Vec<Violation> {
     let mut found = Vec::new();
     let changes = sent_changes(history);
@@ -97,6 +106,7 @@ fn acks(history: &History, log: &Log<'_>) -> Vec<Violation> {
         let kept = log.message.get(&(history.person.as_str(), nonce.as_str())).map(|place| &log.entries[*place].id);
         let kind = match kept {
             Some(kept) if kept == id => continue,
+            _ if log.lost.get(id.as_str()).is_some_and(|lost| lost.message.nonce == *nonce) => continue,
             Some(_) => ViolationKind::Doubled,
             None => ViolationKind::Lost,
         };
@@ -112,10 +122,18 @@ struct Reader<'a> {
     history: &'a History,
     /// The position in the log of the next message; `None` = any.
     next: Option<usize>,
+    /// Shown messages that were lost later, until the tab is told of a gap.
+    lost: Vec<&'a LostMessage>,
+    /// When it was last told of a gap.
+    told_at: Option<Moment>,
     found: Vec<Violation>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(log: &'a Log<'a>, history: &'a History) -> Self {
+        Self { log, history, next: None, lost: Vec::new(), told_at: None, found: Vec::new() }
+    }
+
     fn read(mut self) -> Vec<Violation> {
         let history = self.history;
         for (i, (_, event)) in history.events.iter().enumerate() {
@@ -134,9 +152,15 @@ impl Reader<'_> {
             // More missed messages than a welcome carries are a justified gap.
             let missed =
                 self.next.take().zip(messages.last().and_then(|message| self.log.places.get(message.id.as_str())));
-            if missed.and_then(|(next, last)| self.log.entries.get(next..=*last)).is_none_or(fits_welcome) {
+            let at = self.history.events[i].0;
+            let fits = missed.and_then(|(next, last)| self.log.entries.get(next..=*last)).is_none_or(fits_welcome);
+            if fits && !self.may_tell_of_loss(at) {
                 self.report(i, ViolationKind::NeedlessGap, "was told of a gap without a loss".to_owned());
             }
+        }
+        if !recovered {
+            self.lost.clear();
+            self.told_at = Some(self.history.events[i].0);
         }
         for message in messages {
             self.shown(i, message);
@@ -145,7 +169,15 @@ impl Reader<'_> {
         self.next.get_or_insert(0);
     }
 
+    /// Returns whether a loss explains a gap now: one since the last gap, or one that instances may just be finding.
+    fn may_tell_of_loss(&self, at: Moment) -> bool {
+        self.log.has_lost(self.told_at, at) || self.log.has_lost(Some(at.saturating_sub(RESUMED + TOLERANCE)), at)
+    }
+
     fn shown(&mut self, i: usize, message: &ChatMessage) {
+        if let Some(lost) = self.log.lost.get(message.id.as_str()).filter(|lost| lost.message == *message) {
+            return self.shown_lost(i, lost);
+        }
         let is_in_log = |place: &&usize| is_state_of(message, &self.log.entries[**place]);
         let Some(&place) = self.log.places.get(message.id.as_str()).filter(is_in_log) else {
             return self.report(
@@ -154,6 +186,11 @@ impl Reader<'_> {
                 format!("was shown {}, which differs from the log", message.id),
             );
         };
+        if let Some(lost) = self.lost.iter().find(|lost| lost.place <= place) {
+            let what = format!("was shown {} after the lost {} and not told of a gap", message.id, lost.message.id);
+            self.lost.clear();
+            self.report(i, ViolationKind::SilentGap, what);
+        }
         let next = self.next.unwrap_or(place);
         if place > next {
             let missing = &self.log.entries[next].id;
@@ -169,8 +206,25 @@ impl Reader<'_> {
         self.next = Some(next.max(place + 1));
     }
 
-    /// Checks that a tab connected at the end has all messages.
+    /// Follows a message that was lost later: it stood before the `place`th message of the log.
+    fn shown_lost(&mut self, i: usize, lost: &'a LostMessage) {
+        let id = &lost.message.id;
+        if let Some(next) = self.next.filter(|next| *next < lost.place) {
+            let missing = &self.log.entries[next].id;
+            self.report(i, ViolationKind::SilentGap, format!("was shown {id} but not {missing} before it"));
+        } else if self.lost.iter().any(|shown| shown.message.id == *id) {
+            self.report(i, ViolationKind::Doubled, format!("was shown {id} again"));
+        }
+        self.lost.push(lost);
+        self.next = Some(self.next.map_or(lost.place, |next| next.max(lost.place)));
+    }
+
+    /// Checks that a tab connected at the end has all messages, and was told of all losses.
     fn ended(&mut self, i: usize) {
+        if let Some(lost) = self.lost.first() {
+            let what = format!("was never told that {} was lost although connected", lost.message.id);
+            self.report(i, ViolationKind::SilentGap, what);
+        }
         if let Some(missing) = self.next.and_then(|next| self.log.entries.get(next)) {
             self.report(
                 i,

@@ -17,6 +17,9 @@ const BEYOND: Duration = Duration::from_secs(1);
 /// the silence is noticed may count.
 const DRAIN_GRACE: Duration = Duration::from_secs(9);
 
+/// Time within which a client notices that its session has ended.
+const NOTICED: Duration = Duration::from_millis(500);
+
 /// One connection.
 #[derive(Clone, Debug)]
 pub struct ConnectionSpan {
@@ -250,6 +253,10 @@ fn bounds(span: &ConnectionSpan, record: &Record) -> (Moment, Moment) {
         EndReason::Cut | EndReason::RunOver => (record.grace.saturating_sub(Duration::from_millis(300)), record.grace),
     };
     let (mut earliest, mut latest) = (span.to + at_least, span.to + at_most);
+    if span.how == EndReason::SignedOut && span.out.is_none() {
+        // The server ended the session, which others may see before the client does.
+        earliest = earliest.saturating_sub(NOTICED);
+    }
     if !span.killed && span.how != EndReason::SignedOut {
         // Its instance may exit during the grace; then its lease or the drain limit applies.
         let away =

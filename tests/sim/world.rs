@@ -1,0 +1,73 @@
+//! What all parts of one run share: the time, the seed, and the log.
+
+use std::{fmt::Write, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use rand::rngs::StdRng;
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+use super::{random::generator, rule::Rule, torture::record::Moment};
+
+/// Most lines of a log.
+const LINES: usize = 200_000;
+
+/// See the [module](self).
+pub struct World {
+    seed: u64,
+    began: Instant,
+    /// The rule that the simulated Redis or a link breaks.
+    pub broken: Option<Rule>,
+    lines: Mutex<Lines>,
+}
+
+/// Lines so far: their digest and, in a replay, the lines.
+struct Lines {
+    digest: Sha256,
+    kept: Option<Vec<String>>,
+}
+
+impl World {
+    /// A world that begins now. `keeps`: the log's lines are kept.
+    pub fn new(seed: u64, broken: Option<Rule>, keeps: bool) -> Arc<Self> {
+        let lines = Lines { digest: Sha256::new(), kept: keeps.then(Vec::new) };
+        Arc::new(Self { seed, began: Instant::now(), broken, lines: Mutex::new(lines) })
+    }
+
+    /// The time since the run began.
+    pub fn now(&self) -> Moment {
+        self.began.elapsed()
+    }
+
+    /// The generator of one part.
+    pub fn generator(&self, part: &str, number: usize) -> StdRng {
+        generator(self.seed, part, number)
+    }
+
+    /// Whether a rule is broken in this run.
+    pub fn breaks(&self, rule: Rule) -> bool {
+        self.broken == Some(rule)
+    }
+
+    /// Adds a line to the log.
+    pub fn log(&self, line: impl FnOnce(&mut String)) {
+        let mut text = String::new();
+        let _ = write!(text, "{:9.3} ", self.now().as_secs_f64());
+        line(&mut text);
+        let mut lines = self.lines.lock();
+        lines.digest.update(&text);
+        if let Some(kept) = lines.kept.as_mut().filter(|kept| kept.len() < LINES) {
+            kept.push(text);
+        }
+    }
+
+    /// The digest of all lines, and those that are kept.
+    pub fn finish(&self) -> (String, Vec<String>) {
+        let mut lines = self.lines.lock();
+        let digest = lines.digest.clone().finalize();
+        (digest.iter().map(|byte| format!("{byte:02x}")).collect(), lines.kept.take().unwrap_or_default())
+    }
+}
+
+/// A time since 1970 from which the simulated clock of Redis counts.
+pub const EPOCH: Duration = Duration::from_secs(1_800_000_000);
