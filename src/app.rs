@@ -25,9 +25,9 @@ use crate::{
     protocol::{Limits, TEXT_CHARS},
     queue_memory::QueueMemory,
     redis::{ConnectError, Keys, MemoryMonitor, RedisConnector},
-    room::{self, Room},
+    room::{self, Machine, Room},
     server,
-    session::{self, Bots, GuessGate, MemorySessionStore, RedisSessionStore, Sessions, SignInGate},
+    session::{self, Bots, GuessGate, MemorySessionStore, ModeratorSessions, RedisSessionStore, Sessions, SignInGate},
     settings::Settings,
     socket::{self, Sockets},
     web::{self, Retention, Web},
@@ -62,17 +62,17 @@ impl RunError {
     }
 }
 
-/// Serves the room until a signal, then drains: clients move to other instances.
+/// Serves the room on a machine until a signal, then drains: clients move to other instances.
 ///
 /// # Errors
 /// See [`RunError`].
-pub async fn run(settings: Settings) -> Result<(), RunError> {
+pub async fn run(settings: Settings, machine: Arc<dyn Machine>) -> Result<(), RunError> {
     let mut signals = StopSignals::listen().map_err(RunError::Signals)?;
     let listener = listener(settings.listen).await.map_err(|error| RunError::Listen(settings.listen, error))?;
     let address = listener.local_addr().map_err(|error| RunError::Listen(settings.listen, error))?;
 
     let (backplane, store) = engine(&settings)?;
-    let room = Room::open(backplane, room_options(&settings));
+    let room = Room::open_on(machine, backplane, room_options(&settings));
     let failed = room.failed();
     let memory = memory_monitor(&settings)?;
     let gates = gates(&settings, memory.clone())?;
@@ -163,31 +163,39 @@ fn memory_monitor(settings: &Settings) -> Result<MemoryMonitor, ConnectError> {
     Ok(MemoryMonitor::watch(connector.client()?, &Keys::new(&settings.namespace)))
 }
 
-/// Limits sign-ins and guesses of the operator's secrets, over all instances if they share a Redis.
-fn gates(settings: &Settings, memory: MemoryMonitor) -> Result<(SignInGate, GuessGate), ConnectError> {
+/// What the ways in need: limits of sign-ins and of guesses, and the sessions of moderators.
+struct Gates {
+    sign_ins: SignInGate,
+    guesses: GuessGate,
+    moderators: ModeratorSessions,
+}
+
+/// Makes the gates, over all instances if they share a Redis.
+fn gates(settings: &Settings, memory: MemoryMonitor) -> Result<Gates, ConnectError> {
     let rates = settings.sign_in_rates();
-    let Some(connector) = connector(settings)? else { return Ok((SignInGate::local(rates), GuessGate::local())) };
+    let Some(connector) = connector(settings)? else {
+        let (guesses, moderators) = (GuessGate::local(), ModeratorSessions::local());
+        return Ok(Gates { sign_ins: SignInGate::local(rates), guesses, moderators });
+    };
     let (client, namespace) = (connector.client()?, &settings.namespace);
-    let guesses = GuessGate::shared(client.clone(), namespace);
-    Ok((SignInGate::shared(rates, client, namespace, memory), guesses))
+    Ok(Gates {
+        guesses: GuessGate::shared(client.clone(), namespace),
+        moderators: ModeratorSessions::shared(client.clone(), namespace),
+        sign_ins: SignInGate::shared(rates, client, namespace, memory),
+    })
 }
 
 fn connector(settings: &Settings) -> Result<Option<RedisConnector>, ConnectError> {
     settings.redis().map(|options| RedisConnector::new(&options)).transpose()
 }
 
-fn wire(
-    settings: &Settings,
-    room: Room,
-    store: Arc<dyn SessionStore>,
-    (sign_in_gate, guess_gate): (SignInGate, GuessGate),
-) -> (axum::Router, Sockets) {
+fn wire(settings: &Settings, room: Room, store: Arc<dyn SessionStore>, gates: Gates) -> (axum::Router, Sockets) {
     let site = settings.site_policy();
     let options = session::Options { idle: settings.session_idle, max: settings.session_max, secure: site.is_https() };
     let clock = room.clone();
     let bots = settings.bots.clone().unwrap_or_default();
     let sessions = Sessions::new(store, options).with_clock(Arc::new(move || clock.now()));
-    let sessions = sessions.with_bots(bots, guess_gate.clone());
+    let sessions = sessions.with_bots(bots, gates.guesses.clone());
     let queue_memory = Arc::new(QueueMemory::new(memory_limit::available() / QUEUE_SHARE));
     let sockets = Sockets::new(
         room.clone(),
@@ -204,12 +212,13 @@ fn wire(
     );
     let options = web::Options {
         sign_ins_per_minute: settings.sign_ins_per_minute,
-        sign_in_gate,
-        guess_gate,
+        sign_in_gate: gates.sign_ins,
+        guess_gate: gates.guesses,
+        moderator_sessions: gates.moderators,
         reads_per_second: settings.reads_per_second,
         queue_memory: Arc::clone(&queue_memory),
         retention: retention(settings),
-        operator_token: settings.operator_token.clone(),
+        operator_tokens: settings.operator_tokens.clone(),
     };
     let pages = web::router(Web::new(room, sessions.clone(), site.clone(), options));
     let router = web::layers(pages.merge(socket::router(sockets.clone())), &sessions, &site, queue_memory);
@@ -254,15 +263,4 @@ fn announce(address: SocketAddr) {
         if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() };
     // A closed stdout is no failure.
     let _ = writeln!(io::stdout(), "ruang is open at http://{shown}");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn panic_of_an_essential_task_exits_with_70() {
-        assert_eq!(RunError::Panicked.exit_code(), 70);
-        assert_eq!(RunError::Signals(io::Error::other("none")).exit_code(), 1);
-    }
 }

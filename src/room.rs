@@ -48,7 +48,7 @@ use self::{
 };
 use crate::{
     backplane::{
-        Backplane, Claim, Cursor, IncarnationId, ModerationAction, ModerationLog, ModerationOutcome, Page, Person,
+        Backplane, Claim, Cursor, IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person,
         SessionTag, Unavailable,
     },
     name::NameKey,
@@ -60,8 +60,8 @@ use crate::{
 const CALL_DEADLINE: Duration = Duration::from_secs(2);
 /// The part of a join's deadline that is left after its client's position was awaited.
 const JOIN_RESERVE: Duration = Duration::from_millis(500);
-/// How much longer than a join's own deadline its caller waits for the hub, which gives up by itself: were the caller first,
-/// the hub could let in a connection that was refused.
+/// How much longer than a join's own deadline its caller waits. The hub must give up first: else a connection whose caller
+/// is gone could join.
 const HUB_DEADLINE: Duration = Duration::from_secs(4);
 /// People in the room up to whom typing is published and shown.
 const TYPING_AT_MOST: usize = 200;
@@ -81,7 +81,7 @@ pub struct Options {
     pub history_age: Option<Duration>,
     /// The names of programs, which clients mark.
     pub bots: Vec<String>,
-    /// The limits that clients are told.
+    /// The limits in each welcome.
     pub limits: Limits,
 }
 
@@ -232,8 +232,8 @@ impl Room {
     ///
     /// # Errors
     /// [`Unavailable`] if the backplane does not reply: the outcome is unknown, and repeating it does no harm.
-    pub async fn moderate(&self, action: ModerationAction) -> Result<ModerationOutcome, Unavailable> {
-        bounded(self.backplane.moderate(action)).await
+    pub async fn moderate(&self, request: ModerationRequest) -> Result<ModerationOutcome, Unavailable> {
+        bounded(self.backplane.moderate(request)).await
     }
 
     /// Returns bans and past actions.
@@ -247,11 +247,6 @@ impl Room {
     /// The rules in force.
     pub fn rules(&self) -> Rules {
         self.state.view().rules.clone()
-    }
-
-    /// The newest messages of a person, by their name as shown, oldest first: those in the cache.
-    pub fn sent_by(&self, name: &str) -> Vec<Id> {
-        self.state.view().history.sent_by(name)
     }
 
     /// The newest position; none while the instance cannot know it.

@@ -23,7 +23,7 @@ use super::{
     texts::{Texts, format_rounded_up},
 };
 use crate::{
-    backplane::{Claim, Person, SessionTag},
+    backplane::{Claim, Person, SessionTag, is_for_good},
     name::{Name, NameError},
     session::{NotSignedIn, SignInDenied, SignedIn},
     telemetry::instruments,
@@ -48,7 +48,7 @@ pub struct SignInQuery {
     why: Option<String>,
 }
 
-/// Whether a request carries the id of a session, be it one that exists. Extract it before the session is looked up.
+/// Whether a request carries the id of a session, which need not exist. Extract it before the session is looked up.
 pub struct CarriesSession(bool);
 
 impl<S: Send + Sync> FromRequestParts<S> for CarriesSession {
@@ -268,6 +268,9 @@ impl SignInRefusal {
     fn reason(self, texts: &Texts) -> Cow<'_, str> {
         let Texts { sign_in, units, .. } = texts;
         let reason = match self {
+            Self::Banned { left } if is_for_good(u64::try_from(left.as_millis()).unwrap_or(u64::MAX)) => {
+                sign_in.banned_for_good
+            }
             Self::Banned { left } => return sign_in.banned.replace("{left}", &format_rounded_up(left, units)).into(),
             Self::Held { left: Some(left) } => {
                 return sign_in.reserved.replace("{left}", &format_rounded_up(left, units)).into();

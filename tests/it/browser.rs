@@ -5,6 +5,7 @@ mod answers;
 mod away;
 mod conversation;
 mod everyone;
+mod killed;
 mod light;
 mod looks;
 mod menu;
