@@ -439,7 +439,7 @@ const conversation = new Conversation({
     onPause: (ms) => rules?.then((view) => view.countPause(ms)),
     showOutbox,
     onChange: updateQuotes,
-    onRefusedDeletion: async () => (await import("./actions.js")).showRefusedDeletion(actions),
+    onRefusedDeletion: async () => (await loadActions())?.showRefusedDeletion(actions),
     showTyping: (names, count) => {
       const audible = names.filter((name) => !mutes.has(name));
       showTyping(part("typing"), texts, audible, count - (names.length - audible.length));
@@ -524,13 +524,16 @@ const actions = {
   rest: () => document.activeElement?.offsetParent || part("scroll").focus({ preventScroll: true }),
 };
 
+/** Null without a connection; the next try loads it again. */
+const loadActions = () => import("./actions.js").catch(() => null);
+
 async function openMessageMenu(element, at) {
   const message = timelineView.messageOf(element);
-  if (message && !message.removed) (await import("./actions.js")).showMessageMenu(message, at, actions);
+  if (message && !message.removed) (await loadActions())?.showMessageMenu(message, at, actions);
 }
 
 async function openPersonMenu({ dataset: { name } }, at) {
-  if (name !== you) (await import("./actions.js")).showPersonMenu(name, at, actions);
+  if (name !== you) (await loadActions())?.showPersonMenu(name, at, actions);
 }
 
 part("timeline").addEventListener("click", ({ target }) => {
@@ -542,19 +545,26 @@ part("members").addEventListener("click", ({ target }) => {
   if (row) openPersonMenu(row, row);
 });
 
-/** The other ways to a menu, and copying, are loaded at the first sign of a reader who may want them. */
+/**
+ * What a reader may want next is loaded at the first sign of one: the other ways to a menu, copying, and what must work
+ * without a connection.
+ */
 let isWarm = false;
 let press = null;
 async function warmUp(event) {
   if (event.type === "pointerdown") press = event;
   if (isWarm) return;
   isWarm = true;
-  const [menus, { copyAsText }] = await Promise.all([import("./row_menu.js"), import("./copying.js"), import("./actions.js")]);
-  copyAsText(part("timeline"), document);
-  menus.addLongPress(part("timeline"), openMessageMenu, press);
-  menus.addMessageKeys(part("scroll"), { open: openMessageMenu, leave: () => composer.focus() });
+  try {
+    const [menus, { copyAsText }] = await Promise.all([import("./row_menu.js"), import("./copying.js"), loadActions(), loadAnswering()]);
+    copyAsText(part("timeline"), document);
+    menus.addLongPress(part("timeline"), openMessageMenu, press);
+    menus.addMessageKeys(part("scroll"), { open: openMessageMenu, leave: () => composer.focus() });
+  } catch {
+    isWarm = false;
+  }
 }
-for (const event of ["pointerover", "pointerdown", "focusin"]) part("scroll").addEventListener(event, warmUp, { passive: true });
+for (const event of ["pointerover", "pointerdown", "keydown", "focusin"]) addEventListener(event, warmUp, { passive: true });
 for (const event of ["pointerup", "pointercancel"]) addEventListener(event, () => (press = null));
 
 // Events of the browser.

@@ -3,6 +3,8 @@
 const PRESS_MS = 500;
 /** A finger that moves this far scrolls. */
 const STRAY_PX = 10;
+/** The click of a finger that goes up comes within this time. */
+const STRAY_CLICK_MS = 300;
 
 /**
  * Calls `open` with the row of a list that a finger presses for long, and as the element to place the menu at. `press` is the
@@ -41,7 +43,7 @@ function swallowClick() {
     event.preventDefault();
     event.stopPropagation();
   };
-  const end = () => setTimeout(() => removeEventListener("click", swallow, true));
+  const end = () => setTimeout(() => removeEventListener("click", swallow, true), STRAY_CLICK_MS);
   addEventListener("click", swallow, true);
   for (const type of ["pointerup", "pointercancel"]) addEventListener(type, end, { once: true });
 }

@@ -78,7 +78,6 @@ async fn up_edits_the_last_message_and_escape_brings_the_draft_back() {
     sari.presses(&up.to_string()).await;
     sari.comes_to(BOX, "dari sari").await;
     sari.is_accessible("a message is edited").await;
-    picture(&sari, "editing").await;
     sari.presses(&format!(" dibatalkan{escape}")).await;
     sari.comes_to(BOX, "").await;
     sari.presses(&up.to_string()).await;

@@ -49,6 +49,7 @@ async fn messages_of_five_people_are_in_the_same_order_everywhere() {
     assert_eq!(budi.texts("#timeline .message .text").await, said);
     assert_eq!(sari.texts("#members li").await.len(), 5);
     picture(&sari, "room").await;
+    picture(&budi, "room-en").await;
 }
 
 #[tokio::test]

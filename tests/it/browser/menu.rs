@@ -61,14 +61,16 @@ async fn keyboard_walks_the_messages_and_their_menus() {
     press(&[Key::Enter]).await;
     sari.shows(ITEMS, "Salin teks").await;
     let item = "return document.activeElement.textContent";
-    sari.comes_to(item, "Salin teks").await;
+    sari.comes_to(item, "Balas").await;
     press(&[Key::Up]).await;
     sari.comes_to(item, "Bisukan untuk saya").await;
     press(&[Key::Down]).await;
-    sari.comes_to(item, "Salin teks").await;
+    sari.comes_to(item, "Balas").await;
     press(&[Key::Escape]).await;
     sari.comes_to(FOCUSED, "dua").await;
     press(&[Key::Enter]).await;
+    sari.comes_to(item, "Balas").await;
+    press(&[Key::Down]).await;
     sari.comes_to(item, "Salin teks").await;
     press(&[Key::Enter]).await;
     sari.shows("#toast", "Tersalin").await;

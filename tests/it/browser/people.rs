@@ -4,7 +4,7 @@ use fantoccini::key::Key;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::{CONNECTION, ROW, TEXT, chooses_for, picture, sari_alone};
+use super::{CONNECTION, ROW, TEXT, chooses_for, sari_alone};
 use crate::kit::WsClient;
 
 const BOX: &str = "return document.querySelector('#text').value";
@@ -121,7 +121,6 @@ async fn two_hundred_people_are_paged_searched_and_completed() {
     let rows = "return document.querySelectorAll('#members li').length";
     sari.comes_to(rows, 101).await;
     sari.is_accessible("a crowd").await;
-    picture(&sari, "crowd").await;
     sari.click("#people-more").await;
     sari.comes_to(rows, 201).await;
     sari.click("#people-more").await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{alone, network, picture, sari_alone, signs_in};
+use super::{alone, network, sari_alone, signs_in};
 use crate::kit::{
     Browser, Cluster, Engine, SOON, eventually,
     gateway::Gateway,
@@ -24,7 +24,6 @@ async fn banned_person_reads_why_they_are_out() {
     sari.is_at("/").await;
     sari.shows(NOTICE, "memblokir nama Anda").await;
     sari.is_accessible("banned").await;
-    picture(&sari, "banned").await;
     sari.enter("#username", "sari").await;
     sari.shows(REASON, "selama 1 jam lagi").await;
     assert_eq!(sari.count(NOTICE).await, 0, "one reason at a time");
@@ -113,5 +112,4 @@ async fn reserved_name_says_for_how_long() {
     other.enter("#username", "").await;
     other.shows(REASON, "reserved for another 15 minutes").await;
     other.is_accessible("a reserved name").await;
-    picture(&other, "reserved").await;
 }
