@@ -81,8 +81,9 @@ pub async fn form(
         Err(NotSignedIn::Nobody) => {}
     }
     let why = query.ok().and_then(|Query(query)| query.why).or_else(|| carries.0.then(|| "expired".to_owned()));
-    let notice = why.and_then(|why| end_of_session(Texts::of(locale), &why));
-    let page = SignInPage { notice, ..SignInPage::new(locale, "", None) };
+    let notice = why.and_then(|why| end_of_session(Texts::of(locale), &why)).map(Cow::Borrowed);
+    let notice = web.closed_notice(Texts::of(locale)).map(Cow::Owned).or(notice);
+    let page = SignInPage { notice: notice.as_deref(), ..SignInPage::new(locale, "", None) };
     let mut response = page.respond(StatusCode::OK);
     if carries.0 {
         // It is said once.
@@ -127,6 +128,13 @@ pub async fn submit(
         }
         Err(rejection) => return rejection.into_response(),
     };
+    if let Some(notice) = web.closed_notice(Texts::of(locale))
+        && !matches!(web.present_cookie(peer, &headers).await, Ok(Some(_)))
+    {
+        instruments().signed_in("closed");
+        let page = SignInPage { notice: Some(&notice), ..SignInPage::new(locale, &form.username, None) };
+        return web.with_form_cookie(&headers, page.respond(StatusCode::FORBIDDEN));
+    }
     match web.admit_person(peer, &headers, &session, &form).await {
         Ok(()) => {
             instruments().signed_in("entered");
@@ -144,6 +152,16 @@ impl Web {
             response.headers_mut().append(SET_COOKIE, FormCookie::random().header(secure));
         }
         response
+    }
+
+    /// Returns the sentence that says that the room is closed, while it is. Moderators may sign in all the same.
+    fn closed_notice(&self, texts: &Texts) -> Option<String> {
+        let now_ms = u64::try_from(self.room.now().as_millis()).unwrap_or(u64::MAX);
+        let door = self.room.rules().closed.filter(|door| door.is_shut(now_ms))?;
+        Some(match door.text {
+            Some(text) => format!("{} {text}", texts.sign_in.closed),
+            None => texts.sign_in.closed.to_owned(),
+        })
     }
 
     async fn admit_person(
