@@ -25,7 +25,7 @@ use crate::{
     protocol::{Limits, TEXT_CHARS},
     queue_memory::QueueMemory,
     redis::{ConnectError, Keys, MemoryMonitor, RedisConnector},
-    room::{self, Room},
+    room::{self, Machine, Room},
     server,
     session::{self, Bots, GuessGate, MemorySessionStore, ModeratorSessions, RedisSessionStore, Sessions, SignInGate},
     settings::Settings,
@@ -62,17 +62,17 @@ impl RunError {
     }
 }
 
-/// Serves the room until a signal, then drains: clients move to other instances.
+/// Serves the room on a machine until a signal, then drains: clients move to other instances.
 ///
 /// # Errors
 /// See [`RunError`].
-pub async fn run(settings: Settings) -> Result<(), RunError> {
+pub async fn run(settings: Settings, machine: Arc<dyn Machine>) -> Result<(), RunError> {
     let mut signals = StopSignals::listen().map_err(RunError::Signals)?;
     let listener = listener(settings.listen).await.map_err(|error| RunError::Listen(settings.listen, error))?;
     let address = listener.local_addr().map_err(|error| RunError::Listen(settings.listen, error))?;
 
     let (backplane, store) = engine(&settings)?;
-    let room = Room::open(backplane, room_options(&settings));
+    let room = Room::open_on(machine, backplane, room_options(&settings));
     let failed = room.failed();
     let memory = memory_monitor(&settings)?;
     let gates = gates(&settings, memory.clone())?;
@@ -263,15 +263,4 @@ fn announce(address: SocketAddr) {
         if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() };
     // A closed stdout is no failure.
     let _ = writeln!(io::stdout(), "ruang is open at http://{shown}");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn panic_of_an_essential_task_exits_with_70() {
-        assert_eq!(RunError::Panicked.exit_code(), 70);
-        assert_eq!(RunError::Signals(io::Error::other("none")).exit_code(), 1);
-    }
 }

@@ -164,7 +164,7 @@ impl Web {
         self.page_errors.lock().take(self.limit_key(peer, headers), now).is_ok()
     }
 
-    /// Answers a POST that the site's policy refuses. If the site's own page has sent it, the log says which setting helps.
+    /// The response to a POST that the site's policy refuses. If the site's own page has sent it, the log says which setting helps.
     fn refuse_post(&self, locale: Locale, headers: &HeaderMap, peer: IpAddr) -> Response {
         let refusal = self.site.refusal(headers, peer);
         if refusal != PostRefusal::OtherSite && self.address_warnings.lock().take((), Instant::now()).is_ok() {

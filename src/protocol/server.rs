@@ -153,7 +153,7 @@ pub enum ErrorCode {
     Empty,
     /// The text is too long.
     TooLong,
-    /// Only `join` and `ping` are heard before the welcome.
+    /// Only `join` and `ping` are accepted before the welcome.
     NotJoined,
     /// Too many: come again after `retry_after_ms`.
     RateLimited,
@@ -190,7 +190,7 @@ impl ErrorCode {
         }
     }
 
-    /// Whether it counts towards the errors after which a client is sent away: faults of the client's own.
+    /// Whether it counts towards the errors that end a connection: those that the client caused.
     pub const fn is_fault(self) -> bool {
         !matches!(
             self,

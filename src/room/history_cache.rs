@@ -185,7 +185,7 @@ impl HistoryCache {
         };
         let complete = match cursor {
             Cursor::After(_) => true,
-            // What is before the first row may belong on the page.
+            // Messages before the first row may belong on the page.
             Cursor::Around(_) => range.start > 0 || !self.older,
             Cursor::Newest | Cursor::Before(_) => range.len() == limit || !self.older,
         };
@@ -203,7 +203,7 @@ impl HistoryCache {
         CatchUp { recovered: false, missed: Some(missed as u64), rows: self.newest(CATCH_UP_BYTES) }
     }
 
-    /// The newest messages, at most [`FIRST_PAGE`] of them and so many bytes.
+    /// The newest messages, at most [`FIRST_PAGE`] of them and `at_most` bytes.
     pub fn newest(&self, at_most: usize) -> Vec<&EncodedMessage> {
         let mut bytes = 0;
         let fits = |cached: &&EncodedMessage| {

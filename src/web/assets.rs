@@ -15,6 +15,25 @@ use super::compression::accepts;
 /// Scripts that are not modules: one for every browser, and the service worker.
 const CLASSIC_SCRIPTS: [&str; 2] = ["guard.js", "notifier.js"];
 
+/// Modules that the page loads when they are first needed.
+const LAZY_MODULES: [&str; 15] = [
+    "actions.js",
+    "alerts.js",
+    "answering.js",
+    "channel_locks.js",
+    "copying.js",
+    "crowd.js",
+    "mention_alerts.js",
+    "menu.js",
+    "panels.js",
+    "quotes.js",
+    "refresh.js",
+    "row_menu.js",
+    "rules.js",
+    "toast.js",
+    "version.js",
+];
+
 /// A file in each encoding it is served in.
 struct Asset {
     name: &'static str,
@@ -31,9 +50,10 @@ pub fn base() -> String {
     format!("/static/{HASH}")
 }
 
-/// The modules of the script. A page that preloads them all has them fetched in parallel.
+/// The modules that the page's script loads at once. A page that preloads them all has them fetched in parallel.
 pub fn modules() -> impl Iterator<Item = &'static str> {
-    FILES.iter().map(|file| file.name).filter(|name| name.ends_with(".js") && !CLASSIC_SCRIPTS.contains(name))
+    let is_module = |name: &&str| name.ends_with(".js") && !CLASSIC_SCRIPTS.contains(name);
+    FILES.iter().map(|file| file.name).filter(is_module).filter(|name| !LAZY_MODULES.contains(name))
 }
 
 /// `GET /static/{hash}/{path}`. A page of another version asks with another hash, during a rolling update: it gets the

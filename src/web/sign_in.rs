@@ -48,7 +48,7 @@ pub struct SignInQuery {
     why: Option<String>,
 }
 
-/// Whether a request carries the id of a session, be it one that exists. Extract it before the session is looked up.
+/// Whether a request carries the id of a session, which need not exist. Extract it before the session is looked up.
 pub struct CarriesSession(bool);
 
 impl<S: Send + Sync> FromRequestParts<S> for CarriesSession {

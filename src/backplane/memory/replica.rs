@@ -1,4 +1,4 @@
-//! What a replica of the room has: a copy, which a failover puts in place of the original.
+//! A replica's copy of the room, which a failover puts in place of the original.
 
 use std::collections::VecDeque;
 

@@ -67,7 +67,7 @@ impl RedisBackplane {
     }
 }
 
-/// Bans or mutes in force at a time since 1970, by name key; each is stored as `<until> <name>`.
+/// Bans or mutes in force at this time since 1970, by name key; each is stored as `<until> <name>`.
 fn current_bans(stored: HashMap<String, String>, now: Duration) -> Vec<Ban> {
     let now = now.as_millis();
     let read = |(name_key, stored): (String, String)| {
