@@ -18,6 +18,7 @@
 //! * **Moderation.** A [`ModerationAction`] is atomic, on record, raises the presence version, and is delivered as one
 //!   event; the rules it sets are part of every [`Snapshot`].
 //! * **Mutes.** Messages of a muted name are refused, through every instance; a nonce stored before returns its id all the same.
+//! * **Doors.** While the rules say read-only, messages and edits of people are refused, through every instance.
 //! * **Pace.** One person's messages, through all instances together, keep to [`RetentionPolicy::messages`] and slow mode,
 //!   a program's to [`RetentionPolicy::bot_messages`].
 //! * **Claims.** A name belongs to one session at a time. An ended session cannot reclaim it: neither calls in flight, nor

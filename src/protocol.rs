@@ -11,7 +11,7 @@ pub use client::{ClientFrame, Malformed, Nonce};
 pub use close::{Bye, CloseCode, SessionEnd};
 pub use id::{Id, InvalidId};
 pub use message::{Message, Row, Text, TextError};
-pub use rules::Rules;
+pub use rules::{Door, Rules};
 pub use server::{ErrorCode, Limits, Members, ServerFrame, Welcome};
 
 /// The subprotocol that a client may offer and the server then echoes.

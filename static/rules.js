@@ -4,6 +4,9 @@ import { createLink } from "./message.js";
 import { parseText } from "./rich_text.js";
 import { formatCount, formatText } from "./texts.js";
 
+/** The longest delay of a timer. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
+
 export class RulesView {
   #announcement;
   #text;
@@ -15,6 +18,7 @@ export class RulesView {
   #slowMs = 0;
   #until = 0;
   #ticker;
+  #opening;
   /** Called before and after the announcement changes its height, with the change. */
   onFold = (change) => change();
 
@@ -31,11 +35,21 @@ export class RulesView {
     new ResizeObserver(() => this.#isFolded && this.#showMore()).observe(this.#text);
   }
 
-  show({ slow_ms: ms, notice }) {
+  show({ slow_ms: ms, notice, read_only: door }) {
     this.#showAnnouncement(notice);
-    this.#slow.textContent = ms > 0 ? formatCount(this.#texts, this.#texts.slow, Math.ceil(ms / 1000)) : "";
+    const slow = ms > 0 ? formatCount(this.#texts, this.#texts.slow, Math.ceil(ms / 1000)) : "";
+    this.#showPace(slow, door);
     this.#slowMs = ms;
     this.#count(Math.min(this.#until, Date.now() + ms));
+  }
+
+  /** Says who may write and how often, until a door opens by itself. */
+  #showPace(slow, door) {
+    clearTimeout(this.#opening);
+    const left = door ? (door.until ?? Infinity) - Date.now() : 0;
+    const shut = () => [this.#texts.read_only, door.text].filter(Boolean).join(" ");
+    this.#slow.textContent = left > 0 ? shut() : slow;
+    if (left > 0 && left <= MAX_DELAY_MS) this.#opening = setTimeout(() => this.#showPace(slow), left);
   }
 
   /** A message was sent so long ago: slow mode counts down to the next. */

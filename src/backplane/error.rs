@@ -34,6 +34,9 @@ pub enum PublishError {
     /// A moderator has muted the person; carries the time until they may send again.
     #[error("the person is muted")]
     Muted(Duration),
+    /// Only moderators and programs may write; carries the time until that ends by itself.
+    #[error("the room is read-only")]
+    ReadOnly(Option<Duration>),
     /// See [`Unavailable`].
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -51,6 +54,7 @@ impl PublishError {
             Self::Gone => "gone",
             Self::Limited(_) => "limited",
             Self::Muted(_) => "muted",
+            Self::ReadOnly(_) => "read_only",
             Self::Unavailable(_) => "unavailable",
         }
     }

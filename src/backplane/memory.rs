@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     name::NameKey,
-    protocol::{Id, Message, Row},
+    protocol::{Door, Id, Message, Row},
     telemetry::instruments,
 };
 
@@ -78,9 +78,7 @@ impl Backplane for MemoryBackplane {
             }
             return duplicate;
         }
-        if let Some(left) = state.stored.mutes.left(&post.person.name_key, self.now_ms()) {
-            return Err(PublishError::Muted(left));
-        }
+        state.check_silenced(&post.person, self.now_ms())?;
         let session = &post.person.session;
         let pace = message_rates::pace(state.policy.messages_of(session), state.slow_ms(session));
         state.stored.message_rates.admit(&post.person.name_key, pace, now()).map_err(PublishError::Limited)?;
@@ -100,10 +98,8 @@ impl Backplane for MemoryBackplane {
         if let Some(duplicate) = state.stored.log.duplicate(&request.person, &request.nonce, &request.fingerprint()) {
             return duplicate;
         }
-        if request.state != NewState::Deleted
-            && let Some(left) = state.stored.mutes.left(&request.person.name_key, at)
-        {
-            return Err(PublishError::Muted(left));
+        if request.state != NewState::Deleted {
+            state.check_silenced(&request.person, at)?;
         }
         state.trim_old((self.wall)());
         state.stored.log.may_change(&request, state.policy.edit_window_ms(), at)?;
@@ -247,7 +243,10 @@ impl State {
             | ModerationAction::Unban { name, .. }
             | ModerationAction::Mute { name, .. }
             | ModerationAction::Unmute { name, .. } => vec![name.clone()],
-            ModerationAction::Slow { .. } | ModerationAction::Announce { .. } => vec![],
+            ModerationAction::Slow { .. }
+            | ModerationAction::ReadOnly { .. }
+            | ModerationAction::Closed { .. }
+            | ModerationAction::Announce { .. } => vec![],
         }
     }
 
@@ -278,6 +277,18 @@ impl State {
             ModerationAction::Unban { .. } | ModerationAction::Unmute { .. } => ModerationOutcome::Nothing,
             ModerationAction::Slow { interval_ms } => {
                 self.stored.rules.slow_ms = *interval_ms;
+                self.stored.presence.raise_version();
+                self.send_changes(vec![], vec![]);
+                ModerationOutcome::Done
+            }
+            ModerationAction::ReadOnly { for_ms, text } => {
+                self.stored.rules.read_only = door(*for_ms, text.clone(), now_ms);
+                self.stored.presence.raise_version();
+                self.send_changes(vec![], vec![]);
+                ModerationOutcome::Done
+            }
+            ModerationAction::Closed { for_ms, text } => {
+                self.stored.rules.closed = door(*for_ms, text.clone(), now_ms);
                 self.stored.presence.raise_version();
                 self.send_changes(vec![], vec![]);
                 ModerationOutcome::Done
@@ -328,6 +339,19 @@ impl State {
         if session.is_bot() { 0 } else { self.stored.rules.slow_ms }
     }
 
+    /// Whether a moderator keeps a person from writing.
+    fn check_silenced(&self, person: &Person, now_ms: u64) -> Result<(), PublishError> {
+        if let Some(left) = self.stored.mutes.left(&person.name_key, now_ms) {
+            return Err(PublishError::Muted(left));
+        }
+        match &self.stored.rules.read_only {
+            Some(door) if !person.session.is_bot() && door.is_shut(now_ms) => {
+                Err(PublishError::ReadOnly(door.until.map(|until| Duration::from_millis(until - now_ms))))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether a person may send through an incarnation.
     fn check_sender(&self, person: &Person, incarnation: &IncarnationId) -> Result<(), PublishError> {
         if !self.stored.presence.is_live(incarnation) {
@@ -353,6 +377,12 @@ impl State {
             self.subscribers.send(&Event::Presence { position, delta });
         }
     }
+}
+
+/// A door that is shut for some milliseconds; 0: not at all.
+fn door(for_ms: Option<u64>, text: Option<String>, now_ms: u64) -> Option<Door> {
+    let until = for_ms.map(|for_ms| now_ms.saturating_add(for_ms));
+    (for_ms != Some(0)).then_some(Door { until, text })
 }
 
 fn since_1970() -> Duration {

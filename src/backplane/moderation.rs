@@ -64,6 +64,24 @@ pub enum ModerationAction {
         /// The interval in milliseconds; 0 ends slow mode.
         interval_ms: u64,
     },
+    /// Lets only moderators and programs write.
+    ReadOnly {
+        /// How long, in milliseconds; 0: no longer, none: until it is ended.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        for_ms: Option<u64>,
+        /// Why, for everybody.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+    },
+    /// Lets no one new sign in.
+    Closed {
+        /// How long, in milliseconds; 0: no longer, none: until it is ended.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        for_ms: Option<u64>,
+        /// Why, for everybody.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+    },
     /// Shows a notice to the whole room.
     Announce {
         /// The notice; none removes it.

@@ -9,6 +9,28 @@ pub struct Rules {
     pub slow_ms: u64,
     /// The announcement shown to everyone.
     pub notice: Option<String>,
+    /// Whether only moderators and programs may write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_only: Option<Door>,
+    /// Whether no one new may sign in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<Door>,
+}
+
+/// A door that is shut.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Door {
+    /// When it opens by itself, in Unix milliseconds; none: not by itself.
+    pub until: Option<u64>,
+    /// Why, for everybody.
+    pub text: Option<String>,
+}
+
+impl Door {
+    /// Whether it is still shut at a time in Unix milliseconds.
+    pub fn is_shut(&self, now_ms: u64) -> bool {
+        self.until.is_none_or(|until| until > now_ms)
+    }
 }
 
 impl Rules {

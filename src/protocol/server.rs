@@ -159,6 +159,8 @@ pub enum ErrorCode {
     RateLimited,
     /// A moderator has muted the person, for `retry_after_ms`.
     Muted,
+    /// Only moderators and programs may write, for `retry_after_ms` if that ends by itself.
+    ReadOnly,
     /// The outcome is unknown: send it again, with the same nonce.
     Unavailable,
     /// The message is another person's.
@@ -180,6 +182,7 @@ impl ErrorCode {
             Self::NotJoined => "not_joined",
             Self::RateLimited => "rate_limited",
             Self::Muted => "muted",
+            Self::ReadOnly => "read_only",
             Self::Unavailable => "unavailable",
             Self::NotYours => "not_yours",
             Self::TooLate => "too_late",
@@ -189,7 +192,10 @@ impl ErrorCode {
 
     /// Whether it counts towards the errors that end a connection: those that the client caused.
     pub const fn is_fault(self) -> bool {
-        !matches!(self, Self::RateLimited | Self::Muted | Self::Unavailable | Self::TooLate | Self::Gone)
+        !matches!(
+            self,
+            Self::RateLimited | Self::Muted | Self::ReadOnly | Self::Unavailable | Self::TooLate | Self::Gone
+        )
     }
 }
 
@@ -286,7 +292,7 @@ mod tests {
             removed(Some("sari"), Some(1_764_000_000_000)),
             r#"{"type":"removed","id":"7-43","from":"sari","at":1764000000000}"#
         );
-        let rules = Rules { slow_ms: 30_000, notice: Some("Sebentar lagi mati.".into()) };
+        let rules = Rules { slow_ms: 30_000, notice: Some("Sebentar lagi mati.".into()), ..Rules::default() };
         assert_eq!(
             text(&ServerFrame::Rules(&rules)),
             r#"{"type":"rules","slow_ms":30000,"notice":"Sebentar lagi mati."}"#

@@ -143,6 +143,7 @@ impl Instruments {
             "too_many_reads",
             "rate_limited",
             "muted",
+            "read_only",
             "unavailable",
             "bad_frame",
         ] {
@@ -156,7 +157,9 @@ impl Instruments {
         for outcome in ["accepted", "wrong", "too_many"] {
             self.operator_attempts.add(0, &[KeyValue::new("outcome", outcome)]);
         }
-        for outcome in ["entered", "held", "no_cookies", "banned", "bad_name", "too_many", "full", "unavailable"] {
+        for outcome in
+            ["entered", "held", "no_cookies", "banned", "bad_name", "too_many", "full", "closed", "unavailable"]
+        {
             self.sign_ins.add(0, &[KeyValue::new("outcome", outcome)]);
         }
     }

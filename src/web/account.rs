@@ -73,6 +73,7 @@ impl Web {
     ) -> Result<String, SignInRefusal> {
         let verifier = self.accounts.verifier.as_ref().ok_or(SignInRefusal::NotOffered)?;
         self.count_sign_in(peer, headers).map_err(SignInRefusal::too_many)?;
+        self.check_door(peer, headers).await?;
         let account = verifier.verify(token.trim(), self.room.now()).map_err(refused)?;
         self.sign_in_gate.admit(self.site.proxies.client(peer, headers)).await?;
         let spent = self.accounts.gate.spend(token.trim(), account.replayable_for).await;

@@ -16,7 +16,7 @@ use axum::{
 
 pub use self::auth::{Moderator, OperatorAuth};
 use self::{
-    attempt::{AttemptError, Door},
+    attempt::{AttemptError, Credential},
     command::ModerationCommand,
 };
 use super::Web;
@@ -95,6 +95,8 @@ fn kind(act: &ModerationAction) -> &'static str {
         ModerationAction::Mute { .. } => "mute",
         ModerationAction::Unmute { .. } => "unmute",
         ModerationAction::Slow { .. } => "slow",
+        ModerationAction::ReadOnly { .. } => "read_only",
+        ModerationAction::Closed { .. } => "closed",
         ModerationAction::Announce { .. } => "announce",
     }
 }

@@ -84,8 +84,9 @@ pub async fn form(
         Err(NotSignedIn::Nobody) => {}
     }
     let why = query.ok().and_then(|Query(query)| query.why).or_else(|| carries.0.then(|| "expired".to_owned()));
-    let notice = why.and_then(|why| end_of_session(Texts::of(locale), &why));
-    let page = SignInPage { notice, ..SignInPage::new(&web, locale, "", None) };
+    let notice = why.and_then(|why| end_of_session(Texts::of(locale), &why)).map(Cow::Borrowed);
+    let notice = web.closed_notice(Texts::of(locale)).map(Cow::Owned).or(notice);
+    let page = SignInPage { notice: notice.as_deref(), ..SignInPage::new(&web, locale, "", None) };
     let mut response = page.respond(StatusCode::OK);
     if carries.0 {
         // It is said once.
@@ -155,6 +156,26 @@ impl Web {
         response
     }
 
+    /// Returns the sentence that says that the room is closed, while it is. Moderators may sign in all the same.
+    fn closed_notice(&self, texts: &Texts) -> Option<String> {
+        let now_ms = u64::try_from(self.room.now().as_millis()).unwrap_or(u64::MAX);
+        let door = self.room.rules().closed.filter(|door| door.is_shut(now_ms))?;
+        Some(match door.text {
+            Some(text) => format!("{} {text}", texts.sign_in.closed),
+            None => texts.sign_in.closed.to_owned(),
+        })
+    }
+
+    /// Refuses all but moderators while the room is closed.
+    async fn check_door(&self, peer: IpAddr, headers: &HeaderMap) -> Result<(), SignInRefusal> {
+        let now_ms = u64::try_from(self.room.now().as_millis()).unwrap_or(u64::MAX);
+        let is_closed = self.room.rules().closed.is_some_and(|door| door.is_shut(now_ms));
+        if is_closed && !matches!(self.present_cookie(peer, headers).await, Ok(Some(_))) {
+            return Err(SignInRefusal::Closed);
+        }
+        Ok(())
+    }
+
     async fn admit_person(
         &self,
         peer: IpAddr,
@@ -166,6 +187,7 @@ impl Web {
             return Err(SignInRefusal::NotOffered);
         }
         self.count_sign_in(peer, headers).map_err(SignInRefusal::too_many)?;
+        self.check_door(peer, headers).await?;
         let cookie = FormCookie::of(headers, self.site.is_https());
         if form.form.is_some() && cookie.is_none() {
             return Err(SignInRefusal::NoCookies);

@@ -66,6 +66,7 @@ pub struct SignIn {
     pub has_ended: &'static str,
     pub banned: &'static str,
     pub banned_for_good: &'static str,
+    pub closed: &'static str,
     pub too_many: &'static str,
     pub full: &'static str,
     pub unavailable: &'static str,
@@ -149,6 +150,13 @@ pub struct Operator {
     pub slow_label: &'static str,
     pub slow_off: &'static str,
     pub slow_submit: &'static str,
+    pub read_only: &'static str,
+    pub read_only_label: &'static str,
+    pub closed: &'static str,
+    pub closed_label: &'static str,
+    pub door_open: &'static str,
+    pub door_until_opened: &'static str,
+    pub door_text: &'static str,
     pub mute: &'static str,
     pub mute_for: &'static str,
     pub mute_submit: &'static str,
@@ -175,6 +183,10 @@ pub struct Operator {
     pub did_remove: &'static str,
     pub did_ban: &'static str,
     pub did_mute: &'static str,
+    pub did_read_only: &'static str,
+    pub did_read_only_off: &'static str,
+    pub did_closed: &'static str,
+    pub did_closed_off: &'static str,
     pub did_unmute: &'static str,
     /// With `{time}`.
     pub lasting: &'static str,
@@ -302,6 +314,7 @@ pub struct Script {
     pub text_only: &'static str,
     pub slow: Counted,
     pub slow_left: &'static str,
+    pub read_only: &'static str,
 }
 
 impl Texts {

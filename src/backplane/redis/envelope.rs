@@ -141,7 +141,7 @@ mod tests {
             open("1 b 8 3 7-42 inc1 9"),
             Some(Event::Heartbeat { position, incarnation: "inc1".into(), heartbeat_seq: 9 })
         );
-        let rules = Rules { slow_ms: 30_000, notice: Some("mati / sebentar".into()) };
+        let rules = Rules { slow_ms: 30_000, notice: Some("mati / sebentar".into()), ..Rules::default() };
         let removed = vec![Id::new(7, 41), Id::new(7, 42)];
         assert_eq!(
             open(r#"1 r 8 3 7-42 7-41,7-42 {"slow_ms":30000,"notice":"mati \/ sebentar"}"#),

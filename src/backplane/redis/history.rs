@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     backplane::{Change, Cursor, MISSED_AT_MOST, NEWEST, Page, Position, Snapshot, Unavailable, around},
-    protocol::{Id, Row, Rules},
+    protocol::{Door, Id, Row, Rules},
 };
 
 #[derive(Serialize)]
@@ -53,6 +53,9 @@ struct Reply {
     #[serde(deserialize_with = "number")]
     slow_ms: u64,
     notice: Option<String>,
+    /// JSON, like the next.
+    read_only: Option<String>,
+    closed: Option<String>,
     #[serde(default)]
     changes: Vec<ChangeEntry>,
     changes_after: Option<Id>,
@@ -115,7 +118,12 @@ impl RedisBackplane {
             rows: messages.into_iter().map(|(_, row)| row).collect(),
             changes: read.changes.into_iter().rev().filter_map(ChangeEntry::change).collect(),
             changes_after: read.changes_after,
-            rules: Rules { slow_ms: read.slow_ms, notice: read.notice },
+            rules: Rules {
+                slow_ms: read.slow_ms,
+                notice: read.notice,
+                read_only: read.read_only.and_then(door),
+                closed: read.closed.and_then(door),
+            },
             people,
         })
     }
@@ -209,4 +217,9 @@ impl Entry {
             None => read(&body),
         }
     }
+}
+
+/// A door, if this version can read it.
+fn door(stored: String) -> Option<Door> {
+    serde_json::from_str(&stored).ok()
 }

@@ -68,6 +68,10 @@ enum Reply {
         #[serde(deserialize_with = "millis")]
         wait_ms: Duration,
     },
+    ReadOnly {
+        /// Digits.
+        wait_ms: Option<String>,
+    },
 }
 
 impl Reply {
@@ -84,6 +88,10 @@ impl Reply {
             Self::Gone => Err(PublishError::Gone),
             Self::Limited { wait_ms } => Err(PublishError::Limited(wait_ms)),
             Self::Muted { wait_ms } => Err(PublishError::Muted(wait_ms)),
+            Self::ReadOnly { wait_ms } => {
+                let wait_ms = wait_ms.and_then(|digits| digits.parse().ok());
+                Err(PublishError::ReadOnly(wait_ms.map(Duration::from_millis)))
+            }
         }
     }
 }

@@ -21,7 +21,7 @@ const READ_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The result of a call, with its subject.
 pub(super) enum CallResult {
-    Read(ReadContext, Result<Snapshot, Unavailable>),
+    Read(ReadContext, Result<Box<Snapshot>, Unavailable>),
     /// The messages after a position.
     Portion(Position, Result<Page, Unavailable>),
     Heartbeat(IncarnationId, Result<HeartbeatReply, HeartbeatError>),
@@ -72,7 +72,7 @@ impl Hub {
         let from = position.filter(|_| self.next_read != NextRead::Whole);
         self.calls.push(Box::pin(async move {
             let read = timeout(READ_DEADLINE, backplane.read(from)).await;
-            CallResult::Read(context, read.unwrap_or(Err(Unavailable)))
+            CallResult::Read(context, read.unwrap_or(Err(Unavailable)).map(Box::new))
         }));
     }
 

@@ -75,8 +75,9 @@ async fn publish(web: &Web, person: Person, headers: &HeaderMap, request: Reques
         PublishError::BadNonce => Refusal::Reused,
         PublishError::Limited(wait) => Refusal::TooMany(wait),
         PublishError::Muted(_) => Refusal::Muted,
-        // The last three are of changes.
+        // The last four are of changes, and of people.
         PublishError::Ended
+        | PublishError::ReadOnly(_)
         | PublishError::Fenced
         | PublishError::Unavailable(_)
         | PublishError::NotYours

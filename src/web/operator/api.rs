@@ -11,7 +11,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{AttemptError, Door, Moderator, command::ModerationForm, execute};
+use super::{AttemptError, Credential, Moderator, command::ModerationForm, execute};
 use crate::{
     backplane::{Audit, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord},
     protocol::Rules,
@@ -98,7 +98,7 @@ pub async fn me(State(web): State<Web>, PeerIp(peer): PeerIp, headers: HeaderMap
 /// Returns the moderator of a request's token or cookie, or the response to a request that has neither.
 async fn moderator(web: &Web, peer: IpAddr, headers: &HeaderMap) -> Result<Moderator, Response> {
     let found = match bearer(headers) {
-        Some(token) => web.present_token(Door::Bearer, peer, headers, token).await.map(Some),
+        Some(token) => web.present_token(Credential::Bearer, peer, headers, token).await.map(Some),
         None => web.present_cookie(peer, headers).await,
     };
     match found {

@@ -1,4 +1,4 @@
-//! Attempts to open a door of the operator: each is counted before anything is compared.
+//! Attempts to act as a moderator: each is counted before anything is compared.
 
 use std::{
     net::IpAddr,
@@ -20,9 +20,9 @@ use crate::{
 /// Wrong secrets that are logged: guesses from many addresses must not fill the log.
 const LOGGED: Rate = Rate { per_second: 1.0, burst: 20.0 };
 
-/// Where a secret of the operator is presented.
+/// How a client presents a moderator's secret.
 #[derive(Clone, Copy, Debug)]
-pub enum Door {
+pub enum Credential {
     /// `Authorization: Bearer …`.
     Bearer,
     /// The sign-in form.
@@ -49,7 +49,7 @@ impl Web {
     /// See [`AttemptError`].
     pub(super) async fn present_token(
         &self,
-        door: Door,
+        credential: Credential,
         peer: IpAddr,
         headers: &HeaderMap,
         token: &str,
@@ -57,7 +57,7 @@ impl Web {
         let address = self.site.proxies.client(peer, headers);
         self.count_guess(address).await?;
         let Some(moderator) = self.operator.as_ref().and_then(|operator| operator.by_token(token)) else {
-            return Err(wrong(door, address));
+            return Err(wrong(credential, address));
         };
         self.guess_gate.refund(address).await;
         instruments().operator_attempted("accepted");
@@ -69,7 +69,7 @@ impl Web {
     ///
     /// # Errors
     /// See [`AttemptError`].
-    pub(super) async fn present_cookie(
+    pub(in crate::web) async fn present_cookie(
         &self,
         peer: IpAddr,
         headers: &HeaderMap,
@@ -82,7 +82,7 @@ impl Web {
         }
         let address = self.site.proxies.client(peer, headers);
         self.count_guess(address).await?;
-        Err(wrong(Door::Cookie, address))
+        Err(wrong(Credential::Cookie, address))
     }
 
     async fn count_guess(&self, address: IpAddr) -> Result<(), AttemptError> {
@@ -97,11 +97,11 @@ impl Web {
 }
 
 /// Counts and logs a wrong secret.
-fn wrong(door: Door, address: IpAddr) -> AttemptError {
+fn wrong(credential: Credential, address: IpAddr) -> AttemptError {
     static LIMITER: LazyLock<Mutex<Limiter>> = LazyLock::new(Mutex::default);
     instruments().operator_attempted("wrong");
     if LIMITER.lock().take(LOGGED.pace(), Instant::now()).is_ok() {
-        tracing::warn!(?door, %address, "wrong operator token or cookie");
+        tracing::warn!(?credential, %address, "wrong operator token or cookie");
     }
     AttemptError::Wrong
 }

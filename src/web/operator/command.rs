@@ -57,7 +57,7 @@ pub struct ModerationCommand {
 /// The field that is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum CommandError {
-    #[error("act is remove, purge, mute, unmute, ban, pardon, slow or announce")]
+    #[error("act is remove, purge, mute, unmute, ban, pardon, slow, read_only, closed or announce")]
     Act,
     #[error("id is a message's, like 7-42")]
     Id,
@@ -71,6 +71,8 @@ pub enum CommandError {
     Interval,
     #[error("text is at most 2000 characters")]
     Text,
+    #[error("the text of a door is at most 200 characters")]
+    Sentence,
     #[error("why is at most 200 characters")]
     Why,
 }
@@ -110,6 +112,8 @@ impl ModerationForm {
             "slow" => ModerationAction::Slow {
                 interval_ms: millis(&self.interval, MAX_INTERVAL).ok_or(CommandError::Interval)?,
             },
+            "read_only" => ModerationAction::ReadOnly { for_ms: door(&self.lasting)?, text: sentence(&self.text)? },
+            "closed" => ModerationAction::Closed { for_ms: door(&self.lasting)?, text: sentence(&self.text)? },
             "announce" => ModerationAction::Announce { text: text(&self.text)? },
             _ => return Err(CommandError::Act),
         };
@@ -153,6 +157,21 @@ fn text(typed: &str) -> Result<Option<String>, CommandError> {
         return Ok(None);
     }
     Text::parse(typed).map(|text| Some(text.as_str().to_owned())).map_err(|_| CommandError::Text)
+}
+
+/// Returns the milliseconds for which a door is shut; none: without an end.
+fn door(typed: &str) -> Result<Option<u64>, CommandError> {
+    if matches!(typed.trim(), "" | FOR_GOOD) {
+        return Ok(None);
+    }
+    millis(typed, MAX_BAN).map(Some).ok_or(CommandError::For)
+}
+
+/// Returns the sentence at a door.
+fn sentence(typed: &str) -> Result<Option<String>, CommandError> {
+    let text = text(typed)?;
+    let is_long = text.as_ref().is_some_and(|text| text.chars().count() > MAX_REASON);
+    if is_long { Err(CommandError::Sentence) } else { Ok(text) }
 }
 
 fn reason(typed: &str) -> Result<Option<String>, CommandError> {
@@ -211,6 +230,21 @@ mod tests {
         let why = |json: &str| command(json).unwrap().why;
         assert_eq!(why(r#"{"act":"remove","id":"7-42","why":" spam "}"#).as_deref(), Some("spam"));
         assert_eq!(why(r#"{"act":"remove","id":"7-42","why":" "}"#), None);
+    }
+
+    #[test]
+    fn doors_may_have_an_end_and_a_sentence() {
+        assert_eq!(
+            command(r#"{"act":"read_only","for":"1h","text":" Sebentar. "}"#),
+            alone(ModerationAction::ReadOnly { for_ms: Some(3_600_000), text: Some("Sebentar.".into()) })
+        );
+        assert_eq!(command(r#"{"act":"closed"}"#), alone(ModerationAction::Closed { for_ms: None, text: None }));
+        assert_eq!(
+            command(r#"{"act":"closed","for":"0s"}"#),
+            alone(ModerationAction::Closed { for_ms: Some(0), text: None })
+        );
+        let long = format!(r#"{{"act":"closed","text":"{}"}}"#, "x".repeat(201));
+        assert_eq!(command(&long), Err(CommandError::Sentence));
     }
 
     #[test]

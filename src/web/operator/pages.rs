@@ -14,12 +14,12 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{AttemptError, Door, command::ModerationForm, execute};
+use super::{AttemptError, Credential, command::ModerationForm, execute};
 use crate::{
     backplane::{
         Audit, Ban, Cursor, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, Page, is_for_good,
     },
-    protocol::{Id, Rules},
+    protocol::{Door, Id, Rules},
     web::{
         Web, assets, chat, error,
         locale::Locale,
@@ -33,6 +33,7 @@ const MESSAGES: usize = 50;
 /// The choices of ban durations and slow mode intervals.
 const BANS: [&str; 7] = ["0s", "10m", "1h", "1d", "7d", "30d", "forever"];
 const MUTES: [&str; 4] = ["10m", "1h", "1d", "forever"];
+const DOORS: [&str; 5] = ["0s", "10m", "1h", "1d", "forever"];
 const INTERVALS: [&str; 6] = ["0s", "5s", "10s", "30s", "1m", "5m"];
 
 /// The query parameters.
@@ -120,7 +121,7 @@ pub async fn sign_in(
         return error::foreign(locale);
     }
     let Form(login) = login.unwrap_or_default();
-    let moderator = match web.present_token(Door::Form, peer, &headers, login.token.trim()).await {
+    let moderator = match web.present_token(Credential::Form, peer, &headers, login.token.trim()).await {
         Ok(moderator) => moderator,
         Err(error) => return refused(locale, error),
     };
@@ -198,6 +199,7 @@ struct ModerationPage {
     result: Option<&'static str>,
     notice: String,
     intervals: Vec<SelectOption>,
+    doors: [DoorForm; 2],
     ban_durations: Vec<SelectOption>,
     mute_durations: Vec<SelectOption>,
     /// Banned names, and until when.
@@ -216,6 +218,17 @@ struct SelectOption {
     value: &'static str,
     label: String,
     selected: bool,
+}
+
+/// The form of a door.
+struct DoorForm {
+    act: &'static str,
+    title: &'static str,
+    label: &'static str,
+    /// Whether it is shut, and until when.
+    state: Option<String>,
+    text: String,
+    durations: Vec<SelectOption>,
 }
 
 /// A message that can be deleted.
@@ -257,6 +270,10 @@ impl ModerationPage {
             base: assets::base(),
             result,
             notice: rules.notice.unwrap_or_default(),
+            doors: [
+                DoorForm::new("read_only", rules.read_only.as_ref(), now, texts),
+                DoorForm::new("closed", rules.closed.as_ref(), now, texts),
+            ],
             intervals: select_options(&INTERVALS, texts.operator.slow_off, rules.slow_ms, texts),
             ban_durations: select_options(&BANS, texts.operator.ban_not, 3_600_000, texts),
             mute_durations: select_options(&MUTES, "", 600_000, texts),
@@ -273,6 +290,27 @@ impl ModerationPage {
                     clock: chat::format_clock(record.at),
                 })
                 .collect(),
+        }
+    }
+}
+
+impl DoorForm {
+    fn new(act: &'static str, door: Option<&Door>, now: u64, texts: &Texts) -> Self {
+        let operator = &texts.operator;
+        let door = door.filter(|door| door.is_shut(now));
+        let (title, label) = match act {
+            "closed" => (operator.closed, operator.closed_label),
+            _ => (operator.read_only, operator.read_only_label),
+        };
+        let until = |until: u64| operator.ban_until.replace("{until}", &chat::format_clock(until));
+        let state = |door: &Door| door.until.map_or(operator.door_until_opened.to_owned(), until);
+        Self {
+            act,
+            title,
+            label,
+            state: door.map(state),
+            text: door.and_then(|door| door.text.clone()).unwrap_or_default(),
+            durations: select_options(&DOORS, operator.door_open, 0, texts),
         }
     }
 }
@@ -303,6 +341,11 @@ fn describe(record: &ModerationRecord, texts: &Texts) -> String {
     let lasting = |ms: u64| {
         if is_for_good(ms) { operator.for_good.to_owned() } else { operator.lasting.replace("{time}", &time(ms)) }
     };
+    let door = |did: &str, for_ms: Option<u64>, text: Option<&str>| {
+        let lasting = for_ms.map(|ms| format!(" {}", lasting(ms))).unwrap_or_default();
+        let text = text.map(|text| format!(": {text}")).unwrap_or_default();
+        format!("{did}{lasting}{text}")
+    };
     let fill = |text: &str, what: &str| text.replace("{what}", what);
     match &record.act {
         ModerationAction::Remove { ids } => {
@@ -321,6 +364,10 @@ fn describe(record: &ModerationRecord, texts: &Texts) -> String {
         ModerationAction::Unban { name, .. } => fill(operator.did_pardon, name),
         ModerationAction::Slow { interval_ms: 0 } => operator.did_slow_off.to_owned(),
         ModerationAction::Slow { interval_ms } => operator.did_slow.replace("{time}", &time(*interval_ms)),
+        ModerationAction::ReadOnly { for_ms: Some(0), .. } => operator.did_read_only_off.to_owned(),
+        ModerationAction::ReadOnly { for_ms, text } => door(operator.did_read_only, *for_ms, text.as_deref()),
+        ModerationAction::Closed { for_ms: Some(0), .. } => operator.did_closed_off.to_owned(),
+        ModerationAction::Closed { for_ms, text } => door(operator.did_closed, *for_ms, text.as_deref()),
         ModerationAction::Announce { text: Some(text) } => fill(operator.did_announce, text),
         ModerationAction::Announce { text: None } => operator.did_announce_nothing.to_owned(),
     }

@@ -36,6 +36,8 @@ pub enum SignInRefusal {
     Token(TokenError),
     /// The installation does not offer this way to sign in.
     NotOffered,
+    /// Moderators have closed the room to newcomers.
+    Closed,
     Banned {
         left: Duration,
     },
@@ -65,7 +67,14 @@ impl SignInRefusal {
     /// The form again, with the typed name and the reason.
     pub fn respond(self, web: &Web, locale: Locale, typed: &str) -> Response {
         instruments().signed_in(self.code());
-        let reason = self.reason(Texts::of(locale));
+        let texts = Texts::of(locale);
+        let reason = self.reason(texts);
+        if let Self::Closed = self {
+            // No other name would help: it is no error of the field.
+            let notice = web.closed_notice(texts).unwrap_or_else(|| reason.into_owned());
+            let page = SignInPage { notice: Some(&notice), ..SignInPage::new(web, locale, typed, None) };
+            return page.respond(self.status());
+        }
         self.with_retry_after(SignInPage::new(web, locale, typed, Some(&reason)).respond(self.status()))
     }
 
@@ -80,7 +89,7 @@ impl SignInRefusal {
             Self::Name(_) | Self::Token(TokenError::Name(_)) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Held { .. } | Self::Reserved | Self::OfAccount => StatusCode::CONFLICT,
             Self::NoCookies => StatusCode::BAD_REQUEST,
-            Self::Banned { .. } | Self::Token(_) | Self::NotOffered => StatusCode::FORBIDDEN,
+            Self::Banned { .. } | Self::Token(_) | Self::NotOffered | Self::Closed => StatusCode::FORBIDDEN,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Full | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -105,6 +114,7 @@ impl SignInRefusal {
             Self::OfAccount => "of_account",
             Self::Token(error) => error.code(),
             Self::NotOffered => "not_offered",
+            Self::Closed => "closed",
             Self::Banned { .. } => "banned",
             Self::TooMany { .. } => "too_many",
             Self::Full => "full",
@@ -143,6 +153,7 @@ impl SignInRefusal {
             Self::Reserved => sign_in.of_program,
             Self::OfAccount => sign_in.of_account,
             Self::NotOffered => sign_in.elsewhere,
+            Self::Closed => sign_in.closed,
             Self::TooMany { .. } => sign_in.too_many,
             Self::Full => sign_in.full,
             Self::Unavailable => sign_in.unavailable,

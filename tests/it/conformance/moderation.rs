@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use ruang::{
     backplane::{
-        Audit, Claim, Cursor, Event, ModerationAction, ModerationOutcome, ModerationRequest, PublishError,
-        RetentionPolicy, Snapshot,
+        Audit, ChangeRequest, Claim, Cursor, Event, ModerationAction, ModerationOutcome, ModerationRequest, NewState,
+        Person, Post, PublishError, RetentionPolicy, SessionTag, Snapshot,
     },
-    protocol::{Id, Row, Rules},
+    protocol::{Door, Id, Row, Rules, Text},
     rate::Rate,
 };
 
-use super::fixture::{Fixture, POLICY, at, heartbeat, post, publish, session};
+use super::fixture::{Fixture, POLICY, at, heartbeat, person, post, publish, session};
 use crate::kit::{Engine, SOON, engines::on_both_engines, eventually};
 
 on_both_engines! { Fixture::of =>
@@ -25,6 +25,9 @@ on_both_engines! { Fixture::of =>
     slow_mode_holds_across_instances_and_ends_at_once,
     muted_name_may_not_send_through_any_instance,
     mute_ends_when_it_is_lifted_or_over,
+    muted_person_may_delete_but_not_edit,
+    read_only_room_refuses_people_but_not_programs,
+    door_that_has_an_end_opens_by_itself,
 }
 
 fn ban(name_key: &str, for_ms: u64) -> ModerationAction {
@@ -147,7 +150,7 @@ async fn rules_set_are_published_and_in_every_snapshot(fixture: Fixture) {
     let text = "mati \"sebentar\" / \\ \u{2028} 🙂".to_owned();
     fixture.backplane.moderate(ModerationAction::Announce { text: Some(text.clone()) }.into()).await.unwrap();
     fixture.other().moderate(ModerationAction::Slow { interval_ms: 30_000 }.into()).await.unwrap();
-    let set = Rules { slow_ms: 30_000, notice: Some(text.clone()) };
+    let set = Rules { slow_ms: 30_000, notice: Some(text.clone()), ..Rules::default() };
     for expected in [Rules { slow_ms: 0, ..set.clone() }, set.clone()] {
         let Event::Moderated { rules, removed, .. } = subscriber.next_event().await else {
             panic!("expected a moderation event")
@@ -229,6 +232,64 @@ async fn mute_ends_when_it_is_lifted_or_over(fixture: Fixture) {
     })
     .await;
     assert!(fixture.backplane.moderation_log().await.unwrap().mutes.is_empty());
+}
+
+async fn muted_person_may_delete_but_not_edit(fixture: Fixture) {
+    let incarnation = fixture.sender().await;
+    let id = publish(&*fixture.backplane, &incarnation, "a").await.unwrap();
+    fixture.backplane.moderate(mute("sari", 60_000).into()).await.unwrap();
+    let there = fixture.other();
+    let change = |nonce: &str, state: NewState| {
+        let (incarnation, nonce) = (incarnation.clone(), nonce.parse().unwrap());
+        there.change(ChangeRequest { incarnation, person: person("sari"), nonce, id, state })
+    };
+    let edited = NewState::Edited(Text::parse("lain").unwrap());
+    assert!(matches!(change("e", edited).await, Err(PublishError::Muted(_))));
+    assert_eq!(change("d", NewState::Deleted).await, Ok(id));
+}
+
+async fn read_only_room_refuses_people_but_not_programs(fixture: Fixture) {
+    let incarnation = fixture.sender().await;
+    let there = fixture.other();
+    let first = publish(&*there, &incarnation, "a").await;
+    let mut subscriber = fixture.subscriber().await;
+    let text = Some("Sebentar / \"ya\"".to_owned());
+    let shut = ModerationAction::ReadOnly { for_ms: None, text: text.clone() };
+    fixture.backplane.moderate(shut.into()).await.unwrap();
+    let expected = Rules { read_only: Some(Door { until: None, text }), ..Rules::default() };
+    let Event::Moderated { rules, .. } = subscriber.next_event().await else { panic!("expected the rules") };
+    assert_eq!((&rules, there.read(None).await.unwrap().rules), (&expected, expected.clone()));
+    assert_eq!(publish(&*there, &incarnation, "b").await, Err(PublishError::ReadOnly(None)));
+    assert_eq!(publish(&*there, &incarnation, "a").await, first, "a retry of what is stored");
+    let bot = Person { name_key: "bot".into(), name: "Bot".into(), session: SessionTag::of_bot(&"bot".into()) };
+    there.claim(&bot.name_key, &bot.session).await.unwrap();
+    let post = Post { person: bot, ..post(&incarnation, "sari", "c", "halo") };
+    assert!(there.publish(post).await.is_ok());
+    let open = ModerationAction::ReadOnly { for_ms: Some(0), text: None };
+    there.moderate(open.into()).await.unwrap();
+    assert_eq!(fixture.backplane.read(None).await.unwrap().rules, Rules::default());
+    assert!(publish(&*there, &incarnation, "b").await.is_ok());
+}
+
+async fn door_that_has_an_end_opens_by_itself(fixture: Fixture) {
+    let incarnation = fixture.sender().await;
+    for action in [
+        ModerationAction::ReadOnly { for_ms: Some(1000), text: None },
+        ModerationAction::Closed { for_ms: Some(60_000), text: Some("Penuh".into()) },
+    ] {
+        fixture.backplane.moderate(action.into()).await.unwrap();
+    }
+    let Err(PublishError::ReadOnly(Some(wait))) = publish(&*fixture.other(), &incarnation, "a").await else {
+        panic!("not read-only")
+    };
+    assert!(wait <= Duration::from_secs(1), "{wait:?}");
+    eventually(SOON, "the room is open", || async {
+        publish(&*fixture.other(), &incarnation, "a").await.map_err(|error| error.to_string())
+    })
+    .await;
+    let rules = fixture.other().read(None).await.unwrap().rules;
+    let closed = rules.closed.expect("a door");
+    assert!(closed.until.is_some() && closed.text.as_deref() == Some("Penuh"), "{closed:?}");
 }
 
 mod pace {

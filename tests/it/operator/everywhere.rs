@@ -7,7 +7,7 @@ use crate::kit::{
     Cluster, Engine, HttpClient, Response, SOON, Transcript, WsClient,
     engines::on_both_engines,
     eventually,
-    operator::{TOKEN, act, token_file},
+    operator::{TOKEN, act, log_in, token_file},
 };
 
 #[tokio::test]
@@ -241,4 +241,45 @@ async fn purge_deletes_every_spelling_and_all_that_is_stored(engine: Engine) {
     budi.expect("the last deletion", |transcript| transcript.removed.contains(&last)).await;
     let refused = cluster.http_client(0).sign_in("Sari").await;
     assert!(refused.is(403).body.contains("Nama ini diblokir pengelola. Coba nama lain."), "{refused:?}");
+}
+
+#[tokio::test]
+async fn doors_hold_on_every_instance_and_say_why() {
+    let token = token_file();
+    let mut cluster = Cluster::builder(Engine::Redis).instances(2).with_operator(&token).start().await;
+    let mut sari = cluster.join(0, "sari").await;
+    act(cluster.base(1), json!({"act": "read_only", "for": "10m", "text": "Tunggu <sebentar>."})).await.is(200);
+    let rules = sari.expect("the rules", |transcript| transcript.rules["read_only"].is_object()).await.rules;
+    assert_eq!(rules["read_only"]["text"], "Tunggu <sebentar>.");
+    sari.send_with_nonce("a", "halo").await;
+    let errors = sari.expect("the refusal", |transcript| !transcript.errors.is_empty()).await.errors;
+    assert_eq!((&errors[0]["code"], &errors[0]["nonce"]), (&json!("read_only"), &json!("a")));
+    assert!(errors[0]["retry_after_ms"].as_u64().is_some_and(|ms| ms > 590_000 && ms <= 600_001), "{errors:?}");
+    act(cluster.base(0), json!({"act": "read_only", "for": "0s"})).await.is(200);
+    sari.expect("the rules are reset", |transcript| transcript.rules.get("read_only").is_none()).await;
+    sari.send_acked("lagi").await;
+
+    act(cluster.base(0), json!({"act": "closed", "text": "Kembali jam <9>."})).await.is(200);
+    sari.expect("the rules", |transcript| transcript.rules["closed"].is_object()).await;
+    cluster.add().await;
+    for instance in 0..3 {
+        let budi = cluster.http_client(instance);
+        let sentence = "Ruang obrolan sedang tidak menerima orang baru. Kembali jam &#60;9&#62;.";
+        eventually(SOON, "the instance knows", || async {
+            let form = budi.get("/").await;
+            if form.body.contains(sentence) { Ok(()) } else { Err(form.body) }
+        })
+        .await;
+        let refused = budi.sign_in("budi").await;
+        assert!(refused.is(403).body.contains(sentence), "{refused:?}");
+    }
+    // Who is here stays, and may come back; a moderator comes in.
+    let back = WsClient::connect_and_join(&sari.http_client.with_base(cluster.base(2))).await;
+    assert_eq!(back.transcript().last_welcome()["rules"]["closed"]["text"], "Kembali jam <9>.");
+    let moderator = cluster.http_client(1);
+    log_in(&moderator, TOKEN).await.redirects_to("/operator");
+    moderator.sign_in("moderator").await.redirects_to("/chat");
+    act(cluster.base(1), json!({"act": "closed", "for": "0s"})).await.is(200);
+    sari.expect("the rules are reset", |transcript| transcript.rules.get("closed").is_none()).await;
+    cluster.http_client(0).sign_in("budi").await.redirects_to("/chat");
 }

@@ -70,6 +70,17 @@ async fn operator_forms_perform_every_action() {
     for part in ["citra dibungkam untuk seterusnya", r#"value="unmute""#] {
         assert!(page.contains(part), "{part}: {page}");
     }
+    post(&operator, &[("act", "closed"), ("for", "1h"), ("text", "Penuh.")]).await.redirects_to("/operator?said=done");
+    post(&operator, &[("act", "read_only"), ("for", "forever"), ("text", "")])
+        .await
+        .redirects_to("/operator?said=done");
+    let page = operator.get("/operator").await.body;
+    for part in ["Tertutup selama 1 jam: Penuh.", r#"value="Penuh.""#, "sampai Anda matikan"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    for door in ["closed", "read_only"] {
+        post(&operator, &[("act", door), ("for", "0s")]).await.redirects_to("/operator?said=done");
+    }
     post(&operator, &[("act", "unmute"), ("name", "citra")]).await.redirects_to("/operator?said=done");
     post(&operator, &[("act", "pardon"), ("name", "sari")]).await.redirects_to("/operator?said=done");
     cluster.http_client(0).sign_in("Sari").await.redirects_to("/chat");

@@ -82,6 +82,8 @@ async fn chat(cluster: &Cluster) {
         json!({"act": "announce", "text": ""}),
         json!({"act": "mute", "name": "citra", "for": "1h"}),
         json!({"act": "unmute", "name": "citra"}),
+        json!({"act": "read_only"}),
+        json!({"act": "read_only", "for": "0s"}),
         json!({"act": "ban", "name": "citra", "for": "1h"}),
         json!({"act": "pardon", "name": "citra"}),
     ] {

@@ -3,9 +3,10 @@
 -- args: those of sending.lua (the fingerprint is of the whole request), history_age_ms, id, window_ms (how long after its
 --   time a message may be edited; 0 = not at all; absent: delete it).
 -- ARGV[2], if window_ms is there: the text.
--- Returns: outcome 'stored' | 'duplicate' (id) | 'fenced' | 'ended' | 'bad_nonce' | 'muted' (wait_ms; edits only) |
+-- Returns: outcome 'stored' | 'duplicate' (id) | 'fenced' | 'ended' | 'bad_nonce' | 'muted' (wait_ms) | 'read_only' (wait_ms,
+--   or absent; both for edits only) |
 --   'limited' (wait_ms) | 'gone' | 'not_yours' | 'too_late'.
-local reply = refusal() or duplicate() or args.window_ms and muted()
+local reply = refusal() or duplicate() or args.window_ms and silenced()
 if reply then
   return reply
 end

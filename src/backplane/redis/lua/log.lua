@@ -265,10 +265,17 @@ local function erased(body)
   return '-' .. cjson.encode({ nonce = left.nonce, from = left.from, text = '' })
 end
 
--- Publishes deleted ids, the edited message if there is one, and the rules. Older versions skip `edited`.
+-- Publishes deleted ids, the edited message if there is one, and the rules. Older versions skip `edited` and the
+-- doors.
 local function publish_changes(ids, edited)
-  local set = redis.call('HMGET', rules, 'slow', 'notice')
+  local set = redis.call('HMGET', rules, 'slow', 'notice', 'read_only', 'closed')
   local text = '{"slow_ms":' .. (set[1] or '0') .. ',"notice":' .. (set[2] and cjson.encode(set[2]) or 'null')
+  if set[3] then
+    text = text .. ',"read_only":' .. set[3]
+  end
+  if set[4] then
+    text = text .. ',"closed":' .. set[4]
+  end
   if edited then
     text = text .. ',"edited":[{"id":"' .. edited.id .. '","at":' .. digits(edited.at) .. ',"body":' .. edited.body .. '}]'
   end

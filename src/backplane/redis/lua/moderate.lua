@@ -83,6 +83,28 @@ function apply.slow()
   return true
 end
 
+-- Shuts or opens a door. Stored as JSON, `until` first.
+local function set_door(field)
+  if action.for_ms == 0 then
+    redis.call('HDEL', rules, field)
+  else
+    local ends = action.for_ms and digits(math.floor(now_us / 1000) + action.for_ms) or 'null'
+    local text = action.text and cjson.encode(action.text) or 'null'
+    redis.call('HSET', rules, field, '{"until":' .. ends .. ',"text":' .. text .. '}')
+  end
+  raise_version()
+  publish_changes({})
+  return true
+end
+
+function apply.read_only()
+  return set_door('read_only')
+end
+
+function apply.closed()
+  return set_door('closed')
+end
+
 function apply.announce()
   if action.text == cjson.null or action.text == '' then
     redis.call('HDEL', rules, 'notice')

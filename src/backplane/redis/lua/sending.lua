@@ -5,8 +5,8 @@
 local claim, due_at = KEYS[14], KEYS[15]
 -- A nonce has no space, so the last one divides.
 local nonce_key = args.name_key .. ' ' .. args.nonce
--- Rules for this sender, set by moderators: the interval of slow mode (ms), and the mute.
-local set = redis.call('HMGET', rules, 'slow', 'mute:' .. args.name_key)
+-- Rules for this sender, set by moderators: the interval of slow mode (ms), the mute, and whether the room is read-only.
+local set = redis.call('HMGET', rules, 'slow', 'mute:' .. args.name_key, 'read_only')
 local slow_ms = args.bot and 0 or tonumber(set[1] or '0')
 
 -- The reply to a sender who may not send; nil if they may.
@@ -39,10 +39,21 @@ local function duplicate()
   end
 end
 
--- The reply to a sender whom a moderator has muted.
-local function muted()
+-- The reply to a sender whom a moderator keeps from writing.
+local function silenced()
   local wait_ms = sanction_ms(set[2])
-  return wait_ms and cjson.encode({ outcome = 'muted', wait_ms = digits(wait_ms) }) or nil
+  if wait_ms then
+    return cjson.encode({ outcome = 'muted', wait_ms = digits(wait_ms) })
+  end
+  if not set[3] or args.bot then
+    return nil
+  end
+  local ends = tonumber(set[3]:match('^{"until":(%d+)'))
+  if not ends then
+    return '{"outcome":"read_only"}'
+  end
+  local left = math.ceil(ends - now_us / 1000)
+  return left > 0 and cjson.encode({ outcome = 'read_only', wait_ms = digits(left) }) or nil
 end
 
 -- Microseconds until the sender's turn; 0 takes it. The same algorithm as memory/message_rates.rs.
