@@ -12,8 +12,8 @@ use axum::{
 
 use super::{branding::branding, compression::accepts};
 
-/// Scripts that are not modules: one for every browser, and the service worker.
-const CLASSIC_SCRIPTS: [&str; 2] = ["guard.js", "notifier.js"];
+/// Scripts that the page does not load as modules: one for every browser, the service worker, and those of frames.
+const OTHER_SCRIPTS: [&str; 5] = ["embed.js", "embed_door.js", "embed_link.js", "guard.js", "notifier.js"];
 
 /// A file in each encoding it is served in.
 pub struct Asset {
@@ -37,7 +37,7 @@ pub fn base() -> String {
 
 /// The modules of the script. A page that preloads them all has them fetched in parallel.
 pub fn modules() -> impl Iterator<Item = &'static str> {
-    FILES.iter().map(|file| file.name).filter(|name| name.ends_with(".js") && !CLASSIC_SCRIPTS.contains(name))
+    FILES.iter().map(|file| file.name).filter(|name| name.ends_with(".js") && !OTHER_SCRIPTS.contains(name))
 }
 
 /// `GET /static/{hash}/{path}`. A page of another version asks with another hash, during a rolling update: it gets the
@@ -59,6 +59,11 @@ pub async fn serve(Path((hash, path)): Path<(String, String)>, headers: HeaderMa
 /// The hash over all files, those of the installation's look included.
 fn hash() -> String {
     format!("{HASH}{}", branding().hash)
+}
+
+/// Returns a file, not compressed.
+pub fn plain(name: &str) -> Option<&'static [u8]> {
+    find(name).map(|asset| asset.plain)
 }
 
 fn find(name: &str) -> Option<&'static Asset> {

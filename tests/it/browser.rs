@@ -4,6 +4,7 @@ mod alerts;
 mod away;
 mod conversation;
 mod everyone;
+mod frames;
 mod light;
 mod looks;
 mod offline;
