@@ -91,6 +91,17 @@ pub fn site_key(address: IpAddr) -> Option<IpAddr> {
     }
 }
 
+/// The network of an address, as it is put on record: the /24 of an IPv4 address, the /48 of an IPv6 address.
+pub fn prefix(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let [a, b, c, _] = address.octets();
+            format!("{a}.{b}.{c}.0/24")
+        }
+        address => site_key(address).map(|site| format!("{site}/48")).unwrap_or_default(),
+    }
+}
+
 fn network(part: &str) -> Result<IpNet, NotANetwork> {
     let address = part.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
     address.or_else(|_| part.parse()).map_err(|_| NotANetwork(part.to_owned()))
@@ -188,5 +199,16 @@ mod tests {
         assert_eq!(key("2001:db8:1:2:3:4:5:6").as_deref(), Some("2001:db8:1::"));
         assert_eq!(key("2001:db8:1:ffff::1").as_deref(), Some("2001:db8:1::"));
         assert_eq!((key("1.2.3.4"), key("::ffff:1.2.3.4")), (None, None));
+    }
+
+    #[test]
+    fn prefix_hides_the_host() {
+        for (address, shown) in [
+            ("203.0.113.7", "203.0.113.0/24"),
+            ("::ffff:203.0.113.7", "203.0.113.0/24"),
+            ("2001:db8:1:2::7", "2001:db8:1::/48"),
+        ] {
+            assert_eq!(prefix(address.parse().expect("an address")), shown);
+        }
     }
 }

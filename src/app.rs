@@ -25,9 +25,12 @@ use crate::{
     protocol::{Limits, TEXT_CHARS},
     queue_memory::QueueMemory,
     redis::{ConnectError, Keys, MemoryMonitor, RedisConnector},
-    room::{self, Room},
+    room::{self, Machine, Room},
     server,
-    session::{self, AccountGate, Bots, GuessGate, MemorySessionStore, RedisSessionStore, Sessions, SignInGate},
+    session::{
+        self, AccountGate, Bots, GuessGate, MemorySessionStore, ModeratorSessions, RedisSessionStore, Sessions,
+        SignInGate,
+    },
     settings::Settings,
     socket::{self, Sockets},
     web::{self, Accounts, Retention, Web},
@@ -62,17 +65,17 @@ impl RunError {
     }
 }
 
-/// Serves the room until a signal, then drains: clients move to other instances.
+/// Serves the room on a machine until a signal, then drains: clients move to other instances.
 ///
 /// # Errors
 /// See [`RunError`].
-pub async fn run(settings: Settings) -> Result<(), RunError> {
+pub async fn run(settings: Settings, machine: Arc<dyn Machine>) -> Result<(), RunError> {
     let mut signals = StopSignals::listen().map_err(RunError::Signals)?;
     let listener = listener(settings.listen).await.map_err(|error| RunError::Listen(settings.listen, error))?;
     let address = listener.local_addr().map_err(|error| RunError::Listen(settings.listen, error))?;
 
     let (backplane, store) = engine(&settings)?;
-    let room = Room::open(backplane, room_options(&settings));
+    let room = Room::open_on(machine, backplane, room_options(&settings));
     let failed = room.failed();
     let memory = memory_monitor(&settings)?;
     let gates = gates(&settings, memory.clone())?;
@@ -163,23 +166,26 @@ fn memory_monitor(settings: &Settings) -> Result<MemoryMonitor, ConnectError> {
     Ok(MemoryMonitor::watch(connector.client()?, &Keys::new(&settings.namespace)))
 }
 
-/// What is counted and remembered about sign-ins, over all instances if they share a Redis.
+/// What the ways in need: limits of sign-ins and of guesses, the sessions of moderators, and what is known of accounts.
 struct Gates {
     sign_ins: SignInGate,
     guesses: GuessGate,
+    moderators: ModeratorSessions,
     accounts: AccountGate,
 }
 
+/// Makes the gates, over all instances if they share a Redis.
 fn gates(settings: &Settings, memory: MemoryMonitor) -> Result<Gates, ConnectError> {
     let rates = settings.sign_in_rates();
     let Some(connector) = connector(settings)? else {
-        let (sign_ins, guesses, accounts) = (SignInGate::local(rates), GuessGate::local(), AccountGate::local());
-        return Ok(Gates { sign_ins, guesses, accounts });
+        let (guesses, moderators, accounts) = (GuessGate::local(), ModeratorSessions::local(), AccountGate::local());
+        return Ok(Gates { sign_ins: SignInGate::local(rates), guesses, moderators, accounts });
     };
     let (client, namespace) = (connector.client()?, &settings.namespace);
     Ok(Gates {
         guesses: GuessGate::shared(client.clone(), namespace),
         accounts: AccountGate::shared(client.clone(), namespace),
+        moderators: ModeratorSessions::shared(client.clone(), namespace),
         sign_ins: SignInGate::shared(rates, client, namespace, memory),
     })
 }
@@ -213,6 +219,7 @@ fn wire(settings: &Settings, room: Room, store: Arc<dyn SessionStore>, gates: Ga
         sign_ins_per_minute: settings.sign_ins_per_minute,
         sign_in_gate: gates.sign_ins,
         guess_gate: gates.guesses,
+        moderator_sessions: gates.moderators,
         reads_per_second: settings.reads_per_second,
         queue_memory: Arc::clone(&queue_memory),
         retention: retention(settings),
@@ -224,7 +231,7 @@ fn wire(settings: &Settings, room: Room, store: Arc<dyn SessionStore>, gates: Ga
             keep: settings.session_max,
         },
         brand: settings.brand(),
-        operator_token: settings.operator_token.clone(),
+        operator_tokens: settings.operator_tokens.clone(),
     };
     let pages = web::router(Web::new(room, sessions.clone(), site.clone(), options));
     let router = web::layers(pages.merge(socket::router(sockets.clone())), &sessions, &site, queue_memory);
@@ -269,15 +276,4 @@ fn announce(address: SocketAddr) {
         if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() };
     // A closed stdout is no failure.
     let _ = writeln!(io::stdout(), "ruang is open at http://{shown}");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn panic_of_an_essential_task_exits_with_70() {
-        assert_eq!(RunError::Panicked.exit_code(), 70);
-        assert_eq!(RunError::Signals(io::Error::other("none")).exit_code(), 1);
-    }
 }

@@ -17,6 +17,7 @@
 //!   that sent a message may [`change`](Backplane::change) it. A [`Snapshot`] has the changes that its reader missed.
 //! * **Moderation.** A [`ModerationAction`] is atomic, on record, raises the presence version, and is delivered as one
 //!   event; the rules it sets are part of every [`Snapshot`].
+//! * **Mutes.** Messages of a muted name are refused, through every instance; a nonce stored before returns its id all the same.
 //! * **Pace.** One person's messages, through all instances together, keep to [`RetentionPolicy::messages`] and slow mode,
 //!   a program's to [`RetentionPolicy::bot_messages`].
 //! * **Claims.** A name belongs to one session at a time. An ended session cannot reclaim it: neither calls in flight, nor
@@ -90,8 +91,8 @@ pub use self::{
     identity::{IncarnationId, SessionTag},
     log::{Cursor, Page, Post, around},
     moderation::{
-        ACTS_KEPT, ACTS_SHOWN, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord,
-        REMOVED_AT_ONCE,
+        ACTS_KEPT, ACTS_SHOWN, Audit, Ban, FOR_GOOD_MS, ModerationAction, ModerationLog, ModerationOutcome,
+        ModerationRecord, ModerationRequest, REMOVED_AT_ONCE, is_for_good,
     },
     presence::{Claim, Heartbeat, HeartbeatReply, Lease, Person, Present, ReapOutcome, Stage},
     snapshot::{Position, Snapshot},
@@ -153,9 +154,9 @@ pub trait Backplane: Send + Sync + 'static {
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable>;
 
     /// Applies a moderation action on every instance at once.
-    async fn moderate(&self, action: ModerationAction) -> Result<ModerationOutcome, Unavailable>;
+    async fn moderate(&self, request: ModerationRequest) -> Result<ModerationOutcome, Unavailable>;
 
-    /// Returns bans and past actions.
+    /// Returns bans, mutes and past actions.
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable>;
 
     /// Returns the time since 1970 by the room's clock, which messages carry.

@@ -5,11 +5,13 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     panic,
     process::ExitCode,
+    sync::Arc,
     time::Duration,
 };
 
 use ruang::{
     app,
+    room::{Machine, ThisMachine},
     settings::{Command, Effective, Loaded, Settings, VERSION, descriptors},
     telemetry,
 };
@@ -36,13 +38,13 @@ fn main() -> ExitCode {
         }
     };
     match loaded.command {
-        Command::Run => run(loaded),
+        Command::Run => run(loaded, Arc::new(ThisMachine)),
         Command::Check => check(&loaded),
         Command::Healthcheck => healthcheck(loaded.settings.listen),
     }
 }
 
-fn run(Loaded { settings, effective, .. }: Loaded) -> ExitCode {
+fn run(Loaded { settings, effective, .. }: Loaded, machine: Arc<dyn Machine>) -> ExitCode {
     // Outlives the runtime, because the exporters block.
     let _telemetry = telemetry::init(&settings.telemetry);
     log_panics();
@@ -51,7 +53,7 @@ fn run(Loaded { settings, effective, .. }: Loaded) -> ExitCode {
         Ok(runtime) => runtime,
         Err(code) => return code,
     };
-    let result = runtime.block_on(app::run(settings));
+    let result = runtime.block_on(app::run(settings, machine));
     runtime.shutdown_timeout(TASKS_DEADLINE);
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -148,3 +150,7 @@ fn print(text: &str) -> ExitCode {
     let _closed = writeln!(io::stdout(), "{text}");
     ExitCode::SUCCESS
 }
+
+#[cfg(test)]
+#[path = "main/tests.rs"]
+mod tests;

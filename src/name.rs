@@ -6,6 +6,7 @@
 mod character;
 mod emoji;
 mod key;
+mod search;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use thiserror::Error;
@@ -13,6 +14,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 pub use character::{MARKS, is_drawn, is_mark};
 pub use key::{NameKey, folded};
+pub use search::{search_form, search_starts};
 
 /// The largest number of visible characters (grapheme clusters) of a name.
 pub const VISIBLE: usize = 32;

@@ -1,4 +1,4 @@
-//! Protocol 1 of the wire: ids, frames and close codes. Knows nothing of sockets, rooms or Redis.
+//! Protocol 1 of the wire: ids, frames and close codes. Independent of sockets, rooms and Redis.
 
 mod client;
 mod close;

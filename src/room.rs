@@ -48,7 +48,7 @@ use self::{
 };
 use crate::{
     backplane::{
-        Backplane, Claim, Cursor, IncarnationId, ModerationAction, ModerationLog, ModerationOutcome, Page, Person,
+        Backplane, Claim, Cursor, IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person,
         SessionTag, Unavailable,
     },
     name::NameKey,
@@ -60,8 +60,8 @@ use crate::{
 const CALL_DEADLINE: Duration = Duration::from_secs(2);
 /// The part of a join's deadline that is left after its client's position was awaited.
 const JOIN_RESERVE: Duration = Duration::from_millis(500);
-/// How much longer than a join's own deadline its caller waits for the hub, which gives up by itself: were the caller first,
-/// the hub could let in a connection that was refused.
+/// How much longer than a join's own deadline its caller waits. The hub must give up first: else a connection whose caller
+/// is gone could join.
 const HUB_DEADLINE: Duration = Duration::from_secs(4);
 /// People in the room up to whom typing is published and shown.
 const TYPING_AT_MOST: usize = 200;
@@ -81,7 +81,7 @@ pub struct Options {
     pub history_age: Option<Duration>,
     /// The names of programs, which clients mark.
     pub bots: Vec<String>,
-    /// The limits that clients are told.
+    /// The limits in each welcome.
     pub limits: Limits,
 }
 
@@ -97,7 +97,7 @@ pub struct Room {
 /// One page of the people in the room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MembersPage {
-    /// Names as shown, sorted by folded name.
+    /// Names as shown.
     pub names: Vec<String>,
     /// The number of all people in the room.
     pub count: usize,
@@ -182,14 +182,23 @@ impl Room {
         self.state.status().synced.then(|| self.state.view().history.revision())
     }
 
-    /// Returns up to `limit` names after the name `after` (as shown; it need not be in the room), sorted by folded name.
+    /// Returns up to `limit` names after the name `after` (as shown; it need not be in the room), sorted by folded name. With
+    /// `search`, those of which a word begins with it, sorted from that word on.
     ///
     /// # Errors
     /// [`Unavailable`] if the room is not in sync within 2 s.
-    pub async fn members(&self, after: Option<&str>, limit: usize) -> Result<MembersPage, Unavailable> {
+    pub async fn members(
+        &self,
+        search: Option<&str>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<MembersPage, Unavailable> {
         self.in_sync().await?;
         let view = self.state.view();
-        let mut names = view.roster.names(after, limit + 1);
+        let mut names = match search {
+            Some(text) => view.roster.search(text, after, limit + 1),
+            None => view.roster.names(after, limit + 1),
+        };
         let more = names.len() > limit;
         names.truncate(limit);
         Ok(MembersPage { names, count: view.roster.count(), more })
@@ -223,8 +232,8 @@ impl Room {
     ///
     /// # Errors
     /// [`Unavailable`] if the backplane does not reply: the outcome is unknown, and repeating it does no harm.
-    pub async fn moderate(&self, action: ModerationAction) -> Result<ModerationOutcome, Unavailable> {
-        bounded(self.backplane.moderate(action)).await
+    pub async fn moderate(&self, request: ModerationRequest) -> Result<ModerationOutcome, Unavailable> {
+        bounded(self.backplane.moderate(request)).await
     }
 
     /// Returns bans and past actions.
@@ -238,11 +247,6 @@ impl Room {
     /// The rules in force.
     pub fn rules(&self) -> Rules {
         self.state.view().rules.clone()
-    }
-
-    /// The newest messages of a person, by their name as shown, oldest first: those in the cache.
-    pub fn sent_by(&self, name: &str) -> Vec<Id> {
-        self.state.view().history.sent_by(name)
     }
 
     /// The newest position; none while the instance cannot know it.

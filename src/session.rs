@@ -8,6 +8,7 @@ mod bots;
 mod bounded;
 mod guess_gate;
 mod memory;
+mod moderator_sessions;
 mod person;
 mod redis;
 mod ring_verifier;
@@ -32,6 +33,7 @@ pub use self::{
     bounded::{Bounded, Clock},
     guess_gate::{GuessDenied, GuessGate},
     memory::MemorySessionStore,
+    moderator_sessions::{ModeratorSession, ModeratorSessions},
     person::{Caller, NotSignedIn, SignedIn},
     redis::{RedisSessionStore, session_key_prefix},
     sign_in_gate::{SignInDenied, SignInGate, SignInRates},

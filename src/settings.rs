@@ -20,6 +20,7 @@ mod value;
 
 pub mod descriptors;
 pub mod secret;
+pub mod token_file;
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -42,6 +43,7 @@ use secret::RedisUrl;
 pub use secret::Secret;
 pub use sources::Effective;
 use sources::Sources;
+pub use token_file::{ModeratorToken, TokenFile, TokenLines};
 
 const SERVING: &str = "Serving";
 const REDIS: &str = "Redis";
@@ -212,11 +214,11 @@ pub struct Settings {
     #[arg(long, env = SESSION_MAX, value_name = "DURATION", help_heading = SESSIONS)]
     #[arg(default_value = "7d", value_parser = value::duration(60, 366 * DAY))]
     pub session_max: Duration,
-    /// A file with the token of the operator, who may delete messages, ban names, slow the room down and announce. If
-    /// not set, there is no operator
+    /// A file with a line name:token for each moderator, who may delete messages, ban names, slow the room down and
+    /// announce; or with one token. It is read again when it changes. If not set, there is no moderation
     #[arg(long = "operator-token-file", env = "RUANG_OPERATOR_TOKEN_FILE", value_name = "FILE", help_heading = SESSIONS)]
-    #[arg(value_parser = value::token_file)]
-    pub operator_token: Option<Secret>,
+    #[arg(value_parser = TokenFile::read)]
+    pub operator_tokens: Option<TokenFile>,
     /// The ways to sign in: one or more of name (people type it), token (a site hands it in) and proxy (a header names it)
     #[arg(long, env = SIGN_IN, value_name = "LIST", help_heading = SESSIONS)]
     #[arg(default_value = "name", value_parser = value::parsed::<SignInWays>("name, token, proxy, or several with commas"))]

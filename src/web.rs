@@ -60,8 +60,8 @@ use crate::{
     queue_memory::QueueMemory,
     rate::{KeyedLimiter, Rate},
     room::Room,
-    session::{GuessGate, Sessions, SignInGate, SignInWays},
-    settings::Secret,
+    session::{GuessGate, ModeratorSessions, Sessions, SignInGate, SignInWays},
+    settings::TokenFile,
 };
 
 /// How long a handler may take.
@@ -92,8 +92,10 @@ pub struct Options {
     pub accounts: Accounts,
     /// How the pages look. The first site of the process decides.
     pub brand: Brand,
-    /// The operator's token; `None`: there is no operator.
-    pub operator_token: Option<Secret>,
+    /// The moderators' tokens; `None`: there is no moderation.
+    pub operator_tokens: Option<TokenFile>,
+    /// The sessions of moderators.
+    pub moderator_sessions: ModeratorSessions,
 }
 
 impl Default for Options {
@@ -116,7 +118,8 @@ impl Default for Options {
             ways: SignInWays::default(),
             accounts: Accounts::default(),
             brand: Brand::default(),
-            operator_token: None,
+            operator_tokens: None,
+            moderator_sessions: ModeratorSessions::default(),
         }
     }
 }
@@ -143,15 +146,16 @@ pub struct Web {
 }
 
 impl Web {
-    /// The site of a room.
+    /// The site of a room. Needs a runtime.
     pub fn new(room: Room, sessions: Sessions, site: SitePolicy, options: Options) -> Self {
         let per_minute = f64::from(options.sign_ins_per_minute);
         let rate = Rate { per_second: per_minute / 60.0, burst: per_minute };
         let sign_ins = Arc::new(Mutex::new(KeyedLimiter::new(rate, ADDRESSES)));
         let address_warnings = Arc::new(Mutex::new(KeyedLimiter::new(ADDRESS_WARNINGS, 1)));
         let page_errors = Arc::new(Mutex::new(KeyedLimiter::new(page_error::RATE, ADDRESSES)));
-        let operator = options.operator_token.map(|token| Arc::new(OperatorAuth::new(token, site.is_https())));
-        let Options { sign_in_gate, guess_gate, retention, queue_memory, .. } = options;
+        let Options { sign_in_gate, guess_gate, retention, queue_memory, moderator_sessions, .. } = options;
+        let watch = |file| OperatorAuth::watch(file, moderator_sessions, site.is_https());
+        let operator = options.operator_tokens.map(watch);
         branding::install(options.brand);
         chat::prepare();
         Self {
@@ -179,7 +183,7 @@ impl Web {
         self.page_errors.lock().take(self.limit_key(peer, headers), now).is_ok()
     }
 
-    /// Answers a POST that the site's policy refuses. If the site's own page has sent it, the log says which setting helps.
+    /// The response to a POST that the site's policy refuses. If the site's own page has sent it, the log says which setting helps.
     fn refuse_post(&self, locale: Locale, headers: &HeaderMap, peer: IpAddr) -> Response {
         let refusal = self.site.refusal(headers, peer);
         if refusal != PostRefusal::OtherSite && self.address_warnings.lock().take((), Instant::now()).is_ok() {

@@ -13,12 +13,6 @@ export function isPermitted() {
   return globalThis.Notification?.permission === "granted";
 }
 
-/** Asks the browser for permission to notify; resolves to whether it was granted. Browsers require a user gesture. */
-export async function requestPermission() {
-  if (!("Notification" in globalThis)) return false;
-  return (await Notification.requestPermission()) === "granted";
-}
-
 /** Registers the service worker that notifies where the page cannot, and removes those of former versions. */
 export function prepare() {
   registration ??= register().catch(() => null);

@@ -11,14 +11,20 @@ const MAX_REPEATS = 3;
 const LONGEST_WAIT_MS = 10_000;
 
 /** Fetches the messages before an id, or the newest ones, oldest first: { messages, more }. */
-export async function fetchMessages(before) {
-  const query = new URLSearchParams(before ? { before, limit: PAGE } : { limit: PAGE });
+export async function fetchMessages(before, limit = PAGE) {
+  const query = new URLSearchParams(before ? { before, limit } : { limit });
   return read(`/api/messages?${query}`);
 }
 
-/** Fetches the names of all members, up to 200: { members, count, more }. */
-export async function fetchMembers() {
-  return read("/api/members?limit=200");
+/** Fetches a message with those around it: { messages, more, more_after }; null if it is no longer stored. */
+export async function fetchAround(around, limit) {
+  return read(`/api/messages?${new URLSearchParams({ around, limit })}`, { isOptional: true });
+}
+
+/** Fetches names of members after one, or from the first: { members, count, more }; with `search` those that match it. */
+export async function fetchMembers({ search = "", after, limit = PAGE } = {}) {
+  const query = new URLSearchParams({ ...(search && { search }), ...(after !== undefined && { after }), limit });
+  return read(`/api/members?${query}`);
 }
 
 /** Asks whether the server is there: { isUp }, or { reason, retryAfterMs } where a gateway or the server says why not. */
@@ -73,10 +79,11 @@ function request(path, timeoutMs = TIMEOUT_MS) {
   return fetch(path, { cache: "no-store", redirect: "manual", signal: timeoutSignal(timeoutMs) });
 }
 
-async function read(path) {
+async function read(path, { isOptional = false } = {}) {
   for (let repeats = 0; ; repeats += 1) {
     const response = await request(path);
     if (response.ok) return response.json();
+    if (isOptional && response.status === 404) return null;
     if (response.status !== 429 || repeats >= MAX_REPEATS) throw new Error(`status ${response.status}`);
     const ms = Math.min(retryAfter(response) || 1000, LONGEST_WAIT_MS);
     await new Promise((resolve) => setTimeout(resolve, ms));

@@ -2,7 +2,7 @@
 // tests/page/avatar_hues.json holds the cases that both are tested with.
 
 import { createElement, doNotTranslate } from "./element.js";
-import { splitGraphemes } from "./graphemes.js";
+import { splitGraphemes } from "./rich_text.js";
 
 const HUES = 12;
 /** From one candidate to the next; it has no common factor with HUES. */

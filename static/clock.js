@@ -8,9 +8,14 @@ let formatsZone;
 export function showTime(element, at, lang) {
   const date = new Date(at);
   element.dateTime = date.toISOString();
-  element.dataset.full = format(lang, { dateStyle: "full", timeStyle: "medium" }).format(date);
+  element.dataset.full = formatFullTime(at, lang);
   element.title = element.dataset.full;
   element.textContent = format(lang, { hour: "2-digit", minute: "2-digit" }).format(date);
+}
+
+/** Formats a time with its date and seconds. */
+export function formatFullTime(at, lang) {
+  return format(lang, { dateStyle: "full", timeStyle: "medium" }).format(at);
 }
 
 /** Formats the day of a time as a heading; "today" and "yesterday" in the words of the language. */

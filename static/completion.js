@@ -4,31 +4,40 @@ import { canMentionAt } from "./rich_text.js";
 
 const LONGEST_NAME = 32;
 
+/** Returns what stands between an @ and the caret, in lower case; null where nothing is to be completed. */
+export function mentionPrefix(text, caret) {
+  const start = text.lastIndexOf("@", caret - 1);
+  if (start < 0 || caret - start > LONGEST_NAME + 1 || !canMentionAt(text, start)) return null;
+  const prefix = text.slice(start + 1, caret).toLocaleLowerCase();
+  return prefix.includes("\n") ? null : prefix;
+}
+
 /**
  * Finds the names that could stand at the caret: { start, names }, where `start` is the index of the @. Returns null
  * where there is no @ or no name matches.
  */
 export function findCandidates(text, caret, names) {
-  const start = text.lastIndexOf("@", caret - 1);
-  if (start < 0 || caret - start > LONGEST_NAME + 1) return null;
-  if (!canMentionAt(text, start)) return null;
-  const prefix = text.slice(start + 1, caret).toLocaleLowerCase();
-  if (prefix.includes("\n")) return null;
+  const prefix = mentionPrefix(text, caret);
+  if (prefix === null) return null;
   const matches = names.filter((name) => name.toLocaleLowerCase().startsWith(prefix));
-  return matches.length > 0 ? { start, names: matches } : null;
+  return matches.length > 0 ? { start: text.lastIndexOf("@", caret - 1), names: matches } : null;
 }
 
 /** Goes through the candidates, one for each press of Tab; after the last one, Tab leaves the box. */
 export class Completion {
   #cycle = null;
 
+  /** Returns whether the next press goes on with the candidates of the last one. */
+  continues({ text, caret }) {
+    return this.#cycle !== null && this.#cycle.text === text && this.#cycle.caret === caret;
+  }
+
   /**
    * Returns the edit { start, end, insert } and what it leads to, { text, caret }; null where there is nothing to complete,
    * or every candidate was shown.
    */
   next({ text, caret }, names) {
-    const continues = this.#cycle && this.#cycle.text === text && this.#cycle.caret === caret;
-    if (!continues) {
+    if (!this.continues({ text, caret })) {
       const found = findCandidates(text, caret, names);
       if (!found) return null;
       this.#cycle = { ...found, index: -1, before: text.slice(0, found.start) };

@@ -1,6 +1,6 @@
 // The box in which messages are written.
 
-import { Completion } from "./completion.js";
+import { Completion, mentionPrefix } from "./completion.js";
 import { formatCount } from "./texts.js";
 
 /** How long the page says that it takes no files. */
@@ -20,7 +20,7 @@ export function isSendKey({ key, shiftKey, isComposing, keyCode }, touch) {
 
 /**
  * Calls `onSend` with a text to send, `onTyping` and `onStop` while one is written; `getNames` returns the names that
- * Tab completes.
+ * Tab completes, or a promise of those that begin with a prefix.
  */
 export class Composer {
   #form;
@@ -35,14 +35,16 @@ export class Composer {
   #maxLength;
   #touch;
   #completion = new Completion();
-  /** The text sent last: the Up key recalls it into an empty box. */
-  lastSent = "";
+  /** The draft while a message is being edited; null otherwise. */
+  #draft = null;
   onSend = () => {};
   onTyping = () => {};
   onStop = () => {};
   /** Called when the height of the box may have changed. */
   onResize = () => {};
   getNames = () => [];
+  /** Called by the Up key in an empty box. */
+  onUp = () => {};
 
   constructor({ document, texts, storage, key, maxLength, touch = matchMedia("(hover: none) and (pointer: coarse)") }) {
     this.#form = document.getElementById("composer");
@@ -73,11 +75,30 @@ export class Composer {
 
   /** The text in the box. */
   get draft() {
-    return this.#box.value;
+    return this.#draft ?? this.#box.value;
   }
 
   focus() {
     this.#box.focus({ preventScroll: true });
+  }
+
+  /** Puts a text to edit in the place of the draft. */
+  startEdit(text) {
+    this.#draft ??= this.#box.value;
+    this.#setValue(text);
+  }
+
+  /** Puts the draft back. */
+  endEdit() {
+    const draft = this.#draft;
+    this.#draft = null;
+    this.#setValue(draft);
+  }
+
+  /** Inserts a text at the caret, and moves the focus here. */
+  insert(text) {
+    this.focus();
+    this.#replace(this.#box.selectionStart, this.#box.selectionEnd, text);
   }
 
   /** The server may allow another length than the one in the page. */
@@ -90,18 +111,26 @@ export class Composer {
     if (isSendKey(event, this.#touch.matches)) {
       event.preventDefault();
       this.#form.requestSubmit();
-    } else if (event.key === "ArrowUp" && this.#box.value === "" && this.lastSent) {
+    } else if (event.key === "ArrowUp" && this.#box.value === "") {
       event.preventDefault();
-      this.#replace(0, 0, this.lastSent);
+      this.onUp();
     } else if (event.key === "Tab" && !event.shiftKey && !event.isComposing) {
       this.#complete(event);
     }
   }
 
   /** Tab completes a name where one matches, and moves the focus elsewhere. */
-  #complete(event) {
+  async #complete(event) {
     const { value: text, selectionStart: caret, selectionEnd } = this.#box;
-    const next = caret === selectionEnd ? this.#completion.next({ text, caret }, this.getNames()) : null;
+    const prefix = caret === selectionEnd ? mentionPrefix(text, caret) : null;
+    if (prefix === null) return;
+    let names = this.#completion.continues({ text, caret }) ? [] : this.getNames(prefix);
+    if (names instanceof Promise) {
+      event.preventDefault();
+      names = await names;
+      if (this.#box.value !== text || this.#box.selectionStart !== caret) return;
+    }
+    const next = this.#completion.next({ text, caret }, names);
     if (!next) return;
     event.preventDefault();
     this.#replace(next.start, next.end, next.insert);
@@ -136,16 +165,20 @@ export class Composer {
     const text = this.#box.value.normalize("NFC").trim();
     const length = measure(text);
     if (length > 0 && length <= this.#maxLength) {
-      this.#box.value = "";
-      this.#handleInput();
-      this.lastSent = text;
+      if (this.#draft === null) this.#setValue("");
+      else this.endEdit();
       this.onSend(text);
     }
     this.focus();
   }
 
+  #setValue(text) {
+    this.#box.value = text;
+    this.#handleInput();
+  }
+
   #handleInput() {
-    this.#storage.write(this.#key, this.#box.value);
+    if (this.#draft === null) this.#storage.write(this.#key, this.#box.value);
     this.#fit();
     if (this.#box.value.trim()) this.onTyping();
     else this.onStop();

@@ -2,6 +2,8 @@
 
 import { compareIds } from "./id.js";
 
+const FIRST_DELAY_MS = 500;
+const LONGEST_DELAY_MS = 15_000;
 const WELCOME_TIMEOUT_MS = 10_000;
 const PING_INTERVAL_MS = 20_000;
 const PONG_TIMEOUT_MS = 10_000;
@@ -351,5 +353,26 @@ export class Connection {
 
   #stopTimers() {
     for (const name of [...this.#timers.keys()]) this.#stopTimer(name);
+  }
+}
+
+/** Delays between attempts to connect, with full jitter, so that a thousand pages do not return at once. The range of the random delay doubles with each failure, up to a bound, and resets after a success. */
+export class Backoff {
+  #failures = 0;
+  #random;
+
+  constructor(random = Math.random) {
+    this.#random = random;
+  }
+
+  /** Returns the milliseconds to wait now: the delay that the server asked for plus a random one, of `longestMs` at most. */
+  next(retryAfterMs = 0, longestMs = LONGEST_DELAY_MS) {
+    const range = Math.min(longestMs, FIRST_DELAY_MS * 2 ** this.#failures);
+    this.#failures += 1;
+    return Math.max(0, retryAfterMs) + this.#random() * range;
+  }
+
+  reset() {
+    this.#failures = 0;
   }
 }

@@ -49,15 +49,31 @@ export class Conversation {
       case "rules":
         return this.#handleRules(frame);
       case "removed":
-        return this.#timeline.markRemoved(frame.id);
+        this.#timeline.markRemoved(frame.id);
+        return this.#view.onChange(frame.id);
+      case "edited":
+        this.#timeline.markEdited(frame);
+        return this.#view.onChange(frame.id);
       case "error":
         return this.#handleError(frame);
     }
   }
 
   /** Queues a text of the user and sends it as soon as possible. */
-  send(text) {
-    this.#outbox.add(text);
+  send(text, { replyTo } = {}) {
+    this.#outbox.add(text, { replyTo });
+    this.flush();
+  }
+
+  /** Queues a new text of one's own message. */
+  edit(target, text) {
+    this.#outbox.add(text, { kind: "edit", target });
+    this.flush();
+  }
+
+  /** Queues the deletion of one's own message. */
+  delete(target) {
+    this.#outbox.add("", { kind: "delete", target });
     this.flush();
   }
 
@@ -83,7 +99,7 @@ export class Conversation {
   flush() {
     const entry = this.#pauseId ? undefined : this.#outbox.next();
     if (entry) {
-      if (this.#send({ type: "message", nonce: entry.nonce, text: entry.text })) this.#outbox.markSent(entry.nonce);
+      if (this.#send(toFrame(entry))) this.#outbox.markSent(entry.nonce);
       else this.#outbox.postpone(entry.nonce);
     }
     this.#view.showOutbox();
@@ -115,10 +131,12 @@ export class Conversation {
 
   #handleAck({ nonce, id }) {
     const { since } = this.#timeline;
+    const kind = this.#outbox.kindOf(nonce);
     // A message that is not newer than the timeline is shown, in a gap, or deleted: it will not arrive again.
-    if (since !== null && compareIds(id, since) <= 0) this.#outbox.remove(nonce);
+    if (kind || (since !== null && compareIds(id, since) <= 0)) this.#outbox.remove(nonce);
     else this.#outbox.acknowledge(nonce, id);
-    this.#view.onSent();
+    // A deletion is not slowed down.
+    if (kind !== "delete") this.#view.onSent();
     this.flush();
   }
 
@@ -145,6 +163,10 @@ export class Conversation {
       this.#outbox.postpone(nonce);
     } else if (code === "not_joined") {
       this.#outbox.postpone(nonce);
+    } else if (this.#outbox.kindOf(nonce) === "delete") {
+      // `gone`: what was wanted is the case.
+      this.#outbox.remove(nonce);
+      if (code !== "gone") this.#view.onRefusedDeletion();
     } else {
       this.#outbox.refuse(nonce, code);
     }
@@ -171,4 +193,11 @@ export class Conversation {
   #resume() {
     this.#pauseId = null;
   }
+}
+
+/** The frame that an entry of the outbox is sent as. */
+function toFrame({ nonce, text, kind, target: id, replyTo }) {
+  if (kind === "delete") return { type: "delete", nonce, id };
+  if (kind === "edit") return { type: "edit", nonce, id, text };
+  return replyTo ? { type: "message", nonce, text, reply_to: replyTo } : { type: "message", nonce, text };
 }

@@ -16,6 +16,16 @@ export function createButton(className, text, onClick) {
   return button;
 }
 
+/** Creates the button of a row's menu. It is reached by pointer and screen reader; the keyboard has the row itself. */
+export function createMenuButton(label) {
+  const button = createElement("button", "more");
+  button.type = "button";
+  button.tabIndex = -1;
+  button.setAttribute("aria-label", label);
+  button.setAttribute("aria-haspopup", "menu");
+  return button;
+}
+
 /** Keeps translators off an element, and returns it. Browsers of 2022 reflect neither `translate` nor `aria…` properties. */
 export function doNotTranslate(element) {
   element.setAttribute("translate", "no");

@@ -17,3 +17,9 @@ export function isSameEpoch(a, b) {
 export function distance(a, b) {
   return isSameEpoch(a, b) ? Number(b.split("-")[1]) - Number(a.split("-")[1]) : null;
 }
+
+/** Returns the id after one, in the same epoch. */
+export function nextId(id) {
+  const [epoch, n] = id.split("-");
+  return `${epoch}-${BigInt(n) + 1n}`;
+}

@@ -1,26 +1,19 @@
 // Entry point of the room's page: creates the parts and connects them.
 
-import * as alerts from "./alerts.js";
 import * as api from "./api.js";
 import { Announcer } from "./announcer.js";
 import { Hues } from "./avatar.js";
-import { Backoff } from "./backoff.js";
-import { ChannelLocks } from "./channel_locks.js";
 import { Composer } from "./composer.js";
-import { Connection } from "./connection.js";
+import { Backoff, Connection } from "./connection.js";
 import { Conversation } from "./conversation.js";
-import { copyAsText } from "./copying.js";
-import { MentionAlerts } from "./mention_alerts.js";
 import { MuteList } from "./mute_list.js";
 import { Outbox } from "./outbox.js";
 import { OutboxView } from "./outbox_view.js";
-import { addPanels } from "./panels.js";
 import { PeopleView } from "./people.js";
 import { Preferences } from "./preferences.js";
 import { Presence } from "./presence.js";
 import { ReadMarker } from "./read_marker.js";
 import { mentionsName } from "./rich_text.js";
-import { RulesView } from "./rules.js";
 import { ScrollPosition } from "./scroll.js";
 import { StatusLine } from "./status.js";
 import { SafeStorage, watchKey } from "./storage.js";
@@ -31,11 +24,11 @@ import { TimelineView } from "./timeline_view.js";
 import { TimelineWindow } from "./timeline_window.js";
 import { TypingNotifier, showTyping } from "./typing.js";
 import { UnreadTracker } from "./unread.js";
-import { isOutdated } from "./version.js";
 import { fitToViewport } from "./viewport.js";
 
 const MAX_LISTED_PEOPLE = 200;
 const MAX_FETCHES = 3;
+const MAX_COMPLETIONS = 20;
 /** Pages of history that are loaded at most to find the first unread message. */
 const MAX_UNREAD_PAGES = 20;
 /** How often the day and the time zone are looked at. */
@@ -179,8 +172,13 @@ function handleMessage(message) {
   const isMuted = mutes.has(message.from);
   if (!isMuted) unread.add(message);
   if (unread.present) readMarker.advance(message.id);
-  if (isMuted || !mentionsName(message.text, you)) return;
-  mentionAlerts.add(message);
+  if (!isMuted && (mentionAlerts || embedding)) alertIfMentioned(message);
+}
+
+/** An answer to one's own message counts as a mention. */
+async function alertIfMentioned(message) {
+  if (!mentionsName(message.text, you) && !(await isAnswerToYou(message))) return;
+  mentionAlerts?.add(message);
   embedding?.tell("mention", { from: message.from });
 }
 
@@ -191,11 +189,13 @@ function markMissed(lastId, { messages }) {
 }
 
 const announcer = new Announcer({ region: part("announcer"), texts });
-copyAsText(part("timeline"), document);
 
 const lastReadId = readMarker.id;
 scroll.onChange = updatePresent;
 
+/** Loaded in all tabs once one of the boxes is ticked. */
+let alerts = null;
+let mentionAlerts = null;
 const boxes = { notices: part("prefer-notices"), sound: part("prefer-sound"), notify: part("prefer-notify") };
 const preferences = new Preferences({
   boxes,
@@ -204,22 +204,27 @@ const preferences = new Preferences({
   defaults: { notices: true, sound: false, notify: false },
   onChange: (name, value) => {
     if (name === "notices") scroll.preserve(() => (document.body.dataset.presenceNotices = value ? "on" : "off"));
+    else if (value) startAlerts();
   },
 });
 // Alerts.
 
-const mentionAlerts = new MentionAlerts({
-  channel: new BroadcastChannel("ruang.alerts"),
-  isInFront,
-  alert: ({ from, text }, count) => {
-    if (preferences.get("sound")) alerts.playSound();
-    if (preferences.get("notify")) showNotification(from, text, count);
-  },
-});
+async function startAlerts() {
+  alerts ??= Promise.all([import("./alerts.js"), import("./mention_alerts.js")]);
+  const { MentionAlerts } = (await alerts)[1];
+  mentionAlerts ??= new MentionAlerts({ channel: new BroadcastChannel("ruang.alerts"), isInFront, alert });
+  return (await alerts)[0];
+}
+
+async function alert({ from, text }, count) {
+  if (preferences.get("sound")) (await startAlerts()).playSound();
+  if (preferences.get("notify")) await showNotification(from, text, count);
+}
 
 async function showNotification(from, text, count) {
   const [title, body] = count > 1 ? [formatCount(texts, texts.mentions, count), `${from}: ${text}`] : [from, text];
-  if (!(await alerts.notify(title, body, document.querySelector("link[rel=icon]").href))) refuseNotifications();
+  const { notify } = await startAlerts();
+  if (!(await notify(title, body, document.querySelector("link[rel=icon]").href))) refuseNotifications();
 }
 
 /** The box shows what the browser allows, also where that was changed later. */
@@ -230,14 +235,16 @@ function refuseNotifications() {
 
 async function checkNotifications() {
   if (!preferences.get("notify")) return;
-  if (!alerts.isPermitted()) refuseNotifications();
-  else await alerts.prepare();
+  const { isPermitted, prepare } = await startAlerts();
+  if (!isPermitted()) refuseNotifications();
+  else await prepare();
 }
 
 boxes.notify.addEventListener("change", async () => {
   part("notify-refused").hidden = true;
   if (!boxes.notify.checked) return;
-  if (await alerts.requestPermission()) await alerts.prepare();
+  // Asked for at once: browsers require the gesture of the user.
+  if ((await globalThis.Notification?.requestPermission()) === "granted") await (await startAlerts()).prepare();
   else refuseNotifications();
 });
 checkNotifications();
@@ -246,7 +253,7 @@ checkNotifications();
 
 const tabOutbox = new TabOutbox({
   // Over http there are no Web Locks.
-  locks: navigator.locks ?? new ChannelLocks(),
+  locks: navigator.locks ?? new (await import("./channel_locks.js")).ChannelLocks(),
   storage: local,
   session,
   prefix: `ruang.outbox/${person}/`,
@@ -255,7 +262,6 @@ const outbox = new Outbox({ storage: local, key: await tabOutbox.acquire() });
 for (const { message } of timeline.rows) if (message.from === you) outbox.remove(message.nonce);
 const outboxView = new OutboxView({ list: part("outbox"), you, texts, scroll });
 const composer = new Composer({ document, texts, storage: session, key: keys.draft, maxLength: Number(textChars) });
-composer.lastSent = timeline.rows.findLast(({ message }) => message.from === you)?.message.text ?? "";
 
 /** What the storage did not take is lost with the page: the browser asks before it closes. */
 addEventListener("beforeunload", (event) => {
@@ -264,15 +270,84 @@ addEventListener("beforeunload", (event) => {
   if (isDraftAtRisk || isOutboxAtRisk) event.preventDefault();
 });
 
+// Answers, edits and deletions.
+
+/** How long after its time a message may be edited; undefined where the server knows neither that nor answers. */
+let editMs;
+/** Messages whose deletion can still be taken back: the server does not know of it. */
+const leaving = new Set();
+let answering = null;
+let quotes = null;
+
+async function loadAnswering() {
+  answering ??= new (await import("./answering.js")).Answering({ document, composer, texts });
+  return answering;
+}
+
+function showOutbox() {
+  const { entries } = outbox;
+  const removals = Array.from(leaving, (target) => ({ kind: "delete", target }));
+  outboxView.show(entries.filter(({ kind, state }) => !kind || (kind === "edit" && state === "refused")));
+  timelineView.showChanges([...entries.filter(({ state }) => state !== "refused"), ...removals]);
+}
+
+function loadQuotes() {
+  const place = { document, timeline, timelineWindow, timelineView, scroll, updateEarlier };
+  quotes ??= import("./quotes.js").then(({ Quotes }) => new Quotes({ you, texts, fetchAround: api.fetchAround, ...place }));
+  return quotes;
+}
+
+async function fillQuote(quote) {
+  (await loadQuotes()).fill(quote);
+}
+timelineView.onQuote = fillQuote;
+outboxView.onQuote = fillQuote;
+for (const quote of part("timeline").querySelectorAll(".quote")) fillQuote(quote);
+
+async function updateQuotes(id) {
+  const changed = part("scroll").querySelectorAll(`.quote[data-id="${CSS.escape(id)}"]`);
+  if (quotes) (await quotes).update(id, changed);
+}
+
+async function isAnswerToYou({ reply_to: id }) {
+  try {
+    return id !== undefined && (await (await loadQuotes()).load(id))?.from === you;
+  } catch {
+    return false;
+  }
+}
+
+part("scroll").addEventListener("click", async ({ target }) => {
+  const quote = target.closest(".quote");
+  if (quote) (await loadQuotes()).jump(quote.dataset.id);
+});
+
+/** After a long absence the server reports no changes of the messages up to one: they are read again. */
+async function refreshMessages(id) {
+  (await import("./refresh.js")).refreshMessages({ id, timeline, fetchMessages: api.fetchMessages });
+}
+
 // The connection.
 
 const presence = new Presence();
-const people = new PeopleView({ document, you, texts, mutes, hues });
+const openCrowd = async () => new (await import("./crowd.js")).Crowd({ fetchMembers: api.fetchMembers });
+const people = new PeopleView({ document, you, texts, mutes, hues, openCrowd });
 timelineView.onHue = (name) => people.recolour(name);
-addPanels(document);
+/** Loaded when one is opened. */
+let panels = null;
+const loadPanels = () => (panels ??= import("./panels.js").then(({ addPanels }) => addPanels(document)));
+part("people-toggle").addEventListener("click", async () => (await loadPanels()).toggleSheet());
+part("preferences").addEventListener("toggle", loadPanels, { once: true });
 const status = new StatusLine({ document, texts });
-const rules = new RulesView({ document, texts });
-rules.onFold = (change) => scroll.preserve(change);
+/** Loaded when the operator has set something. */
+let rules = null;
+async function showRules(set) {
+  if (!rules && !set.slow_ms && !set.notice) return;
+  const onFold = (change) => scroll.preserve(change);
+  rules ??= import("./rules.js").then(({ RulesView }) => Object.assign(new RulesView({ document, texts }), { onFold }));
+  const view = await rules;
+  scroll.preserve(() => view.show(set));
+}
 part("begin").addEventListener("click", () => composer.focus());
 mutes.onChange = () => {
   timelineView.refresh();
@@ -280,7 +355,21 @@ mutes.onChange = () => {
 };
 watchKey(keys.muted, () => mutes.reload());
 watchKey(keys.preferences, () => preferences.reload());
-composer.getNames = () => (presence.sortedNames(you, texts.lang) ?? []).filter((name) => name !== you);
+composer.getNames = (prefix) => {
+  const names = presence.sortedNames(you, texts.lang);
+  if (names) return names.filter((name) => name !== you);
+  // After a completed name, Tab leaves the box.
+  return prefix.endsWith(" ") ? [] : searchNames(prefix);
+};
+
+/** In a crowd only the server knows all names. */
+async function searchNames(search) {
+  try {
+    return (await api.fetchMembers({ search, limit: MAX_COMPLETIONS })).members.filter((name) => name !== you);
+  } catch {
+    return [];
+  }
+}
 
 let welcomes = 0;
 /** When the last frame came before the connection was lost. */
@@ -297,6 +386,7 @@ const connection = new Connection({
     people.bots = frame.bots ?? [];
     scroll.preserve(() => conversation.handleFrame(frame, request));
     if (request && Date.now() - lostAt > AWAY_MS) markMissed(lastId, frame);
+    if (request?.since && !frame.recovered) refreshMessages(request.since);
     lostAt = Infinity;
     afterWelcome(frame);
   },
@@ -315,13 +405,22 @@ const send = (frame) => connection.send(frame);
 
 async function afterWelcome({ limits }) {
   composer.maxLength = limits.text_chars;
+  editMs = limits.edit_ms;
   updatePresent();
   const own = timeline.rows.findLast(({ message }) => message?.from === you && message.at)?.message;
-  if (own) rules.countFromMessage(Date.now() - own.at);
+  if (own) rules?.then((view) => view.countFromMessage(Date.now() - own.at));
   await tabOutbox.adoptAbandoned((entries) => outbox.adopt(entries));
   conversation.flush();
   welcomes += 1;
   if (welcomes > 1 && (await isOutdated())) offerNewVersion();
+}
+
+async function isOutdated() {
+  try {
+    return await (await import("./version.js")).isOutdated();
+  } catch {
+    return false;
+  }
 }
 
 /** Reloads only for a developer (`make page`); everybody else decides when to reload. */
@@ -340,10 +439,12 @@ const conversation = new Conversation({
     announce: (message) => !mutes.has(message.from) && announcer.add(message),
     onMessage: handleMessage,
     showPeople,
-    showRules: (set) => scroll.preserve(() => rules.show(set)),
-    onSent: () => rules.countFromMessage(),
-    onPause: (ms) => rules.countPause(ms),
-    showOutbox: () => outboxView.show(outbox.entries),
+    showRules,
+    onSent: () => rules?.then((view) => view.countFromMessage()),
+    onPause: (ms) => rules?.then((view) => view.countPause(ms)),
+    showOutbox,
+    onChange: updateQuotes,
+    onRefusedDeletion: async () => (await import("./actions.js")).showRefusedDeletion(actions),
     showTyping: (names, count) => {
       const audible = names.filter((name) => !mutes.has(name));
       showTyping(part("typing"), texts, audible, count - (names.length - audible.length));
@@ -359,7 +460,7 @@ async function showPeople() {
   isFetching = true;
   try {
     for (let n = 0; n < MAX_FETCHES && !presence.names && presence.count <= MAX_LISTED_PEOPLE; n += 1) {
-      await presence.refresh(api.fetchMembers);
+      await presence.refresh(() => api.fetchMembers({ limit: MAX_LISTED_PEOPLE }));
     }
   } catch {
     // The next change fetches again.
@@ -374,9 +475,15 @@ composer.onResize = () => scroll.repin();
 composer.onTyping = () => typing.start();
 composer.onStop = () => typing.stop();
 composer.onSend = (text) => {
+  const use = answering?.take();
   unread.clearMark();
+  if (use?.target) return text !== use.before && conversation.edit(use.target, text);
   scroll.scrollToEnd();
-  conversation.send(text);
+  conversation.send(text, use ?? {});
+};
+composer.onUp = () => {
+  const own = timeline.rows.findLast(({ message }) => message?.from === you && !message.removed);
+  if (own && actions.can.edit(own.message)) actions.edit(own.message);
 };
 outboxView.onRetry = (nonce) => {
   conversation.retry(nonce);
@@ -386,6 +493,74 @@ outboxView.onDiscard = (nonce) => {
   conversation.discard(nonce);
   composer.focus();
 };
+
+// The menus of messages.
+
+const actions = {
+  document,
+  you,
+  texts,
+  mutes,
+  mention: (name) => {
+    // The sheet of people covers the box.
+    if (document.body.classList.contains("people-shown")) part("people-close").click();
+    composer.insert(`@${name} `);
+  },
+  can: {
+    reply: () => editMs !== undefined,
+    edit: ({ from, at }) => from === you && Date.now() - at < (editMs ?? 0),
+    remove: ({ from }) => from === you && editMs !== undefined,
+  },
+  reply: async (message) => (await loadAnswering()).reply(message),
+  edit: async (message) => (await loadAnswering()).edit(message),
+  hide: (id) => {
+    leaving.add(id);
+    showOutbox();
+  },
+  unhide: (id) => {
+    leaving.delete(id);
+    showOutbox();
+  },
+  commitRemoval: (id) => {
+    leaving.delete(id);
+    conversation.delete(id);
+  },
+  // What had the focus may be hidden now.
+  rest: () => document.activeElement?.offsetParent || part("scroll").focus({ preventScroll: true }),
+};
+
+async function openMessageMenu(element, at) {
+  const message = timelineView.messageOf(element);
+  if (message && !message.removed) (await import("./actions.js")).showMessageMenu(message, at, actions);
+}
+
+async function openPersonMenu({ dataset: { name } }, at) {
+  if (name !== you) (await import("./actions.js")).showPersonMenu(name, at, actions);
+}
+
+part("timeline").addEventListener("click", ({ target }) => {
+  const at = target.closest(".more");
+  if (at) openMessageMenu(at.closest("li"), at);
+});
+part("members").addEventListener("click", ({ target }) => {
+  const row = target.closest("li");
+  if (row) openPersonMenu(row, row);
+});
+
+/** The other ways to a menu, and copying, are loaded at the first sign of a reader who may want them. */
+let isWarm = false;
+let press = null;
+async function warmUp(event) {
+  if (event.type === "pointerdown") press = event;
+  if (isWarm) return;
+  isWarm = true;
+  const [menus, { copyAsText }] = await Promise.all([import("./row_menu.js"), import("./copying.js"), import("./actions.js")]);
+  copyAsText(part("timeline"), document);
+  menus.addLongPress(part("timeline"), openMessageMenu, press);
+  menus.addMessageKeys(part("scroll"), { open: openMessageMenu, leave: () => composer.focus() });
+}
+for (const event of ["pointerover", "pointerdown", "focusin"]) part("scroll").addEventListener(event, warmUp, { passive: true });
+for (const event of ["pointerup", "pointercancel"]) addEventListener(event, () => (press = null));
 
 // Events of the browser.
 
@@ -397,7 +572,7 @@ for (const event of ["pointerdown", "keydown", "input"]) addEventListener(event,
 function handleFront() {
   updatePresent();
   if (!isInFront()) return;
-  mentionAlerts.clear();
+  mentionAlerts?.clear();
   checkNotifications();
 }
 for (const event of ["focus", "blur"]) addEventListener(event, handleFront);
@@ -414,7 +589,7 @@ part("sign-out").addEventListener("submit", () => {
 });
 
 fitToViewport({ viewport: globalThis.visualViewport, element: document.body, onChange: () => scroll.repin() });
-outboxView.show(outbox.entries);
+showOutbox();
 scroll.scrollToEnd();
 unread.resume(messagesOfOthers(), lastReadId, timeline.rows.length);
 setInterval(() => timelineView.refreshCalendar(), CALENDAR_MS);

@@ -2,8 +2,8 @@
 // and links only, never markup.
 
 import { fillAvatar } from "./avatar.js";
-import { showTime } from "./clock.js";
-import { createButton, createElement, doNotTranslate } from "./element.js";
+import { formatFullTime, showTime } from "./clock.js";
+import { createButton, createElement, createMenuButton, doNotTranslate } from "./element.js";
 import { isEmojiOnly, isLong, parseText } from "./rich_text.js";
 
 /** Creates the element of a message. */
@@ -28,7 +28,7 @@ function createMarks({ bot, as: alias }, texts) {
 }
 
 /** Creates the element of a message that is not yet sent: no time, no id. */
-export function createPendingMessage({ nonce, text, state }, you) {
+export function createPendingMessage({ nonce, text, state, replyTo }, you) {
   const element = cloneTemplate();
   element.querySelector(".from").textContent = you;
   element.querySelector(".text").textContent = text;
@@ -36,18 +36,21 @@ export function createPendingMessage({ nonce, text, state }, you) {
   progress.setAttribute("aria-hidden", "true");
   element.querySelector("time").replaceWith(progress);
   element.classList.add("own", "pending");
+  if (replyTo) addQuote(element, replyTo);
   Object.assign(element.dataset, { nonce, state });
   return element;
 }
 
 /** Reads a message from an element that the server rendered, and enhances the element. */
 export function adoptMessage(element, { you, texts, hues }) {
-  const { id, nonce, at } = element.dataset;
+  const { id, nonce, at, replyTo, editedAt } = element.dataset;
   const text = element.querySelector(".text").textContent;
   const message = { id, nonce, at: Number(at), from: element.querySelector(".from").textContent, text };
   const alias = element.querySelector(".alias")?.textContent;
   if (element.querySelector(".bot")) Object.assign(message, { bot: true }, alias && { as: alias });
   hues.adopt(message.from, Number(element.querySelector(".avatar").dataset.hue));
+  if (replyTo) message.reply_to = replyTo;
+  if (editedAt) message.edited_at = Number(editedAt);
   if (element.classList.contains("removed")) Object.assign(message, { removed: true, text: "" });
   enhance(element, message, { you, texts });
   return message;
@@ -84,6 +87,23 @@ function enhance(element, message, { you, texts }) {
   element.classList.toggle("to-you", text.querySelector("mark") !== null);
   element.classList.toggle("emoji-only", isEmojiOnly(message.text));
   if (isLong(message.text)) addFold(element, text, texts);
+  if (message.reply_to) addQuote(element, message.reply_to);
+  if (message.edited_at) time.after(createEdited(message.edited_at, texts));
+  element.append(createMenuButton(texts.menu));
+}
+
+/** Adds the line for what an answer quotes; `quotes.js` fills it. */
+function addQuote(element, id) {
+  const quote = createElement("button", "quote");
+  quote.type = "button";
+  quote.dataset.id = id;
+  element.querySelector(".bubble").prepend(quote);
+}
+
+function createEdited(at, texts) {
+  const mark = createElement("span", "edited", texts.edited);
+  mark.title = formatFullTime(at, texts.locale);
+  return mark;
 }
 
 function createNode(part) {

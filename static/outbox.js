@@ -8,7 +8,8 @@ const SAFE_RETRY_MS = 9 * 60_000;
 const FRESH_MS = 60 * 60_000;
 
 /**
- * An entry is { nonce, text, state, reason, saidAt, sentAt }; its state is "waiting", "sent", "acknowledged" or
+ * An entry is { nonce, text, state, reason, saidAt, sentAt }; an answer has `replyTo`, an edit or deletion `kind` ("edit" or "delete") and
+ * the `target`, all of them ids of messages. Its state is "waiting", "sent", "acknowledged" or
  * "refused". Reasons are the server's error codes, "unsure" (may have been stored) and "stale" (old, never sent).
  */
 export class Outbox {
@@ -32,8 +33,8 @@ export class Outbox {
     return this.#entries;
   }
 
-  add(text) {
-    const entry = { nonce: this.#createNonce(), text, state: "waiting", saidAt: this.#now() };
+  add(text, { replyTo, kind, target } = {}) {
+    const entry = { nonce: this.#createNonce(), text, state: "waiting", saidAt: this.#now(), ...given({ replyTo, kind, target }) };
     this.#entries.push(entry);
     this.#store();
     return entry;
@@ -54,6 +55,11 @@ export class Outbox {
     const entry = this.#entries.find((entry) => entry.state === "waiting");
     if (entry) entry.state = "sent";
     return entry;
+  }
+
+  /** Returns "edit" or "delete" where an entry changes a message. */
+  kindOf(nonce) {
+    return this.#find(nonce)?.kind;
   }
 
   /** Records when an entry was first handed to the connection: from then on the server may have it. */
@@ -92,13 +98,12 @@ export class Outbox {
     this.#store();
   }
 
-  /** Queues a refused text again, as a new message. */
+  /** Queues a refused text again, as a new message; also that of an edit. */
   retry(nonce) {
     const entry = this.#find(nonce);
     if (entry?.state !== "refused") return;
     Object.assign(entry, { nonce: this.#createNonce(), state: "waiting", saidAt: this.#now() });
-    delete entry.reason;
-    delete entry.sentAt;
+    for (const field of ["reason", "sentAt", "kind", "target"]) delete entry[field];
     this.#store();
   }
 
@@ -131,8 +136,8 @@ export class Outbox {
     return sentAt !== undefined && this.#now() - sentAt > SAFE_RETRY_MS;
   }
 
-  #restore({ nonce, text, state, reason, saidAt = this.#now(), sentAt }) {
-    const entry = { nonce, text, state: "waiting", saidAt };
+  #restore({ nonce, text, state, reason, saidAt = this.#now(), sentAt, replyTo, kind, target }) {
+    const entry = { nonce, text, state: "waiting", saidAt, ...given({ replyTo, kind, target }) };
     if (sentAt !== undefined) entry.sentAt = sentAt;
     if (state === "refused") return Object.assign(entry, { state, reason });
     if (sentAt === undefined && this.#now() - saidAt > FRESH_MS) Object.assign(entry, { state: "refused", reason: "stale" });
@@ -159,6 +164,11 @@ export class Outbox {
 function validEntries(stored) {
   const isValid = (entry) => typeof entry?.nonce === "string" && typeof entry.text === "string";
   return Array.isArray(stored) ? stored.filter(isValid) : [];
+}
+
+/** Returns the fields that have a value. */
+function given(fields) {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => typeof value === "string"));
 }
 
 function randomNonce() {

@@ -15,6 +15,8 @@ export class OutboxView {
   #timer;
   onRetry = () => {};
   onDiscard = () => {};
+  /** Called with the empty quote of an answer. */
+  onQuote = () => {};
 
   constructor({ list, you, texts, scroll }) {
     this.#list = list;
@@ -33,6 +35,8 @@ export class OutboxView {
 
   #createItem(entry) {
     const item = createPendingMessage(entry, this.#you);
+    const quote = item.querySelector(".quote");
+    if (quote) this.onQuote(quote);
     if (entry.state === "refused") item.append(this.#createRefusal(entry));
     else if (isPending(entry) && Date.now() - entry.saidAt >= SLOW_MS) item.append(this.#createDelay(entry));
     return item;
@@ -47,11 +51,12 @@ export class OutboxView {
     return status;
   }
 
-  #createRefusal({ nonce, reason }) {
+  #createRefusal({ nonce, reason, kind }) {
     const reasons = { too_long: "refused_too_long", unsure: "refused_unsure", stale: "refused_stale" };
-    const status = createElement("p", "delivery", this.#texts[reasons[reason] ?? "refused"]);
+    const text = kind ? "refused_edit" : (reasons[reason] ?? "refused");
+    const status = createElement("p", "delivery", this.#texts[text]);
     status.setAttribute("role", "status");
-    const retry = createButton("link", this.#texts.again, () => this.onRetry(nonce));
+    const retry = createButton("link", kind ? this.#texts.as_new : this.#texts.again, () => this.onRetry(nonce));
     status.append(" ", retry, " ", createButton("link", this.#texts.discard, () => this.onDiscard(nonce)));
     return status;
   }

@@ -1,9 +1,11 @@
 // The panels over the page: the preferences, and on a narrow page the sheet with the people.
 
-/** Opens and closes both. Escape, a click elsewhere and the sheet's own button close them. */
+/**
+ * Closes both by Escape, a click elsewhere and the sheet's own button. Returns what opens and closes the sheet, { toggleSheet }.
+ */
 export function addPanels(document) {
-  addSheet(document);
   addMenu(document, document.getElementById("preferences"));
+  return { toggleSheet: addSheet(document) };
 }
 
 function addSheet(document) {
@@ -18,12 +20,12 @@ function addSheet(document) {
     for (const behind of document.querySelectorAll(".bar, .talk, .skip")) behind.toggleAttribute("inert", shown);
     (shown ? close : toggle).focus();
   };
-  toggle.addEventListener("click", () => setShown(!isShown()));
   for (const element of [close, scrim]) element.addEventListener("click", () => setShown(false));
   document.addEventListener("keydown", ({ key }) => key === "Escape" && isShown() && setShown(false));
   // A wide page shows the people beside the conversation.
   const narrow = document.defaultView.matchMedia("(max-width: 51.99rem)");
   narrow.addEventListener("change", () => isShown() && !narrow.matches && setShown(false));
+  return () => setShown(!isShown());
 }
 
 function addMenu(document, menu) {

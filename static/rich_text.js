@@ -1,7 +1,6 @@
 // Finds links and mentions in people's texts. Returns plain data and does not touch the DOM. Every function reads a
 // text a fixed number of times: none may backtrack, since a text that is slow to show would freeze every reader.
 
-import { splitGraphemes } from "./graphemes.js";
 
 /** A longer link stays plain text. */
 const MAX_LINK_LENGTH = 500;
@@ -194,4 +193,14 @@ function isBoundary(character) {
 /** A name is matched whatever its case. */
 function mentionPattern(name) {
   return new RegExp(`@${name.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&")}`, "giu");
+}
+
+/** Characters as readers see them. Browsers of 2022 lack Intl.Segmenter; the pattern is right for all but a few scripts. */
+const GRAPHEME =
+  /\p{Regional_Indicator}{2}|.(?:[\p{M}\p{Emoji_Modifier}\u{e0020}-\u{e007f}]|\u200d\p{Extended_Pictographic})*/gsu;
+
+/** Splits a text into graphemes. */
+export function splitGraphemes(text) {
+  if (!("Segmenter" in Intl)) return text.match(GRAPHEME) ?? [];
+  return Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment);
 }

@@ -8,6 +8,9 @@ export const MAX_ROWS = 2000;
 /** Where the reader is at the top, nothing is trimmed there. Beyond this, the rows below them give way to a gap. */
 export const MAX_ROWS_READING = 10_000;
 
+/** Changes that are remembered: a page of history may have been read before them, and arrive after them. */
+const MAX_CHANGES = 500;
+
 /** One presence notice names at most this many events and counts the others. */
 export const MAX_EVENTS = 50;
 
@@ -22,6 +25,8 @@ export class Timeline {
   #byId = new Map();
   #view;
   #hasOlder = false;
+  /** The newest changes of messages, by id: { removed } or { text, edited_at }. */
+  #changes = new Map();
   /** Counts how often all rows were replaced: a page of history for former rows is dropped. */
   #generation = 0;
   /** The id to join from: that of the newest message received. */
@@ -95,18 +100,50 @@ export class Timeline {
   /** Inserts a page of history that was fetched for a request; `more`: the server has older messages. */
   insertHistory({ gap, before, generation }, { messages: frames, more }) {
     if (generation !== this.#generation) return;
-    const messages = frames.map(toMessage);
+    const messages = frames.map((frame) => this.#toPresent(frame));
     if (gap) this.#fillGap(gap, before, messages, more);
     else this.#prepend(before, messages, more);
   }
 
-  /** Replaces a message that the operator has deleted. */
+  /** Replaces a message that was deleted. */
   markRemoved(id) {
-    const row = this.#byId.get(id);
-    if (!row) return;
-    const { from, at } = row.message;
-    row.message = toMessage({ id, removed: true, from, at });
-    this.#view.replace(row);
+    this.#change(id, { removed: true });
+  }
+
+  /** Replaces the text of a message that its sender has corrected. */
+  markEdited({ id, text, edited_at: editedAt }) {
+    this.#change(id, { text, edited_at: editedAt });
+  }
+
+  /** Inserts a page with a message in its middle, and leaves gaps where it does not adjoin the rows. */
+  insertAround({ generation }, { messages: frames, more, more_after: moreAfter }) {
+    if (generation !== this.#generation) return;
+    const messages = frames.map((frame) => this.#toPresent(frame));
+    const missing = messages.filter(({ id }) => !this.has(id));
+    if (missing.length === 0) return;
+    const start = this.#indexFor(missing[0].id);
+    const gap = this.#rows[start - 1]?.kind === "gap" ? this.#rows[start - 1] : null;
+    const next = this.#rows[this.#insertPage(missing, start)];
+    const last = missing.at(-1).id;
+    const adjoins = messages.at(-1).id !== last || !moreAfter;
+    if (next?.kind === "message" && !adjoins) {
+      this.#insert({ kind: "gap", after: last, before: next.message.id, missed: null }, this.#rows.indexOf(next), true);
+    }
+    if (!gap) return this.#setHasOlder(more);
+    if (missing.length < messages.length && messages[0].id !== missing[0].id) return this.#remove(gap);
+    Object.assign(gap, { before: missing[0].id, missed: null });
+    this.#view.replace(gap);
+  }
+
+  /** Applies the present state of messages to rows that may have missed changes. */
+  refresh({ messages }) {
+    for (const frame of messages) {
+      const { id, text, removed, edited_at: editedAt } = toMessage(frame);
+      const known = this.#byId.get(id)?.message;
+      if (!known || known.removed) continue;
+      if (removed) this.markRemoved(id);
+      else if (known.text !== text) this.markEdited({ id, text, edited_at: editedAt });
+    }
   }
 
   /** Returns the row of a message, or undefined. */
@@ -117,6 +154,23 @@ export class Timeline {
   /** Returns the id of the oldest message, or null. */
   oldestId() {
     return this.#rows.find((row) => row.kind === "message")?.message.id ?? null;
+  }
+
+  #change(id, change) {
+    this.#changes.delete(id);
+    this.#changes.set(id, change);
+    if (this.#changes.size > MAX_CHANGES) this.#changes.delete(this.#changes.keys().next().value);
+    const row = this.#byId.get(id);
+    if (!row) return;
+    row.message = apply(change, row.message);
+    this.#view.replace(row);
+  }
+
+  /** Returns a message of a page with the changes that are newer than the page. */
+  #toPresent(frame) {
+    const message = toMessage(frame);
+    const change = this.#changes.get(message.id);
+    return change ? apply(change, message) : message;
   }
 
   #fillGap(gap, before, messages, more) {
@@ -237,4 +291,11 @@ function toMessage(frame) {
   const isRemoved = frame.type === "removed" || frame.removed;
   const { id, from = "", at } = frame;
   return isRemoved ? { id, removed: true, from, at, text: "" } : frame;
+}
+
+/** Returns a message after a change. A deleted one stays so, and of two texts the later one counts. */
+function apply({ removed, text, edited_at: editedAt }, message) {
+  const { id, from, at } = message;
+  if (removed || message.removed) return toMessage({ id, removed: true, from, at });
+  return editedAt >= (message.edited_at ?? 0) ? { ...message, text, edited_at: editedAt } : message;
 }

@@ -26,9 +26,13 @@ export class TimelineView {
   #firstUnreadId = null;
   #calendar = readCalendar();
   #calendarAt = 0;
+  /** Edits and deletions that the server does not have yet, by the id of their message: { kind, text }. */
+  #changes = new Map();
   onLoad = () => {};
   /** Called with a person whose avatar has another hue now. */
   onHue = () => {};
+  /** Called with the empty quote of an answer. */
+  onQuote = () => {};
   /** Called with whether the server may have older messages. */
   showOlder = () => {};
 
@@ -50,6 +54,28 @@ export class TimelineView {
     });
     for (const element of this.#list.children) this.#decorate(element);
     return rows;
+  }
+
+  /** Returns the message that an element shows, if it shows one. */
+  messageOf(element) {
+    return this.#rows.get(element)?.message;
+  }
+
+  /** Returns the element of a row, if it is in the page. */
+  elementOf(row) {
+    return this.#elements.get(row);
+  }
+
+  /** Shows messages as they will be, once the server has these entries of the outbox. */
+  showChanges(entries) {
+    const former = this.#changes;
+    this.#changes = new Map(entries.filter(({ target }) => target).map((entry) => [entry.target, entry]));
+    for (const id of new Set([...former.keys(), ...this.#changes.keys()])) {
+      const [before, now] = [former.get(id), this.#changes.get(id)];
+      if (before?.kind === now?.kind && before?.text === now?.text) continue;
+      const row = this.#rows.get(this.#list.querySelector(`[data-id="${CSS.escape(id)}"]`));
+      if (row) this.replace(row);
+    }
   }
 
   insert(row, next) {
@@ -186,9 +212,19 @@ export class TimelineView {
   }
 
   #create(row) {
-    if (row.kind === "message") return createMessage(row.message, this.#reader);
+    if (row.kind === "message") return this.#createMessage(row.message);
     if (row.kind === "presence") return createPresenceNotice(row, this.#texts);
     return this.#createGap(row);
+  }
+
+  #createMessage(message) {
+    const change = this.#changes.get(message.id);
+    const shown = change ? { ...message, text: change.text ?? "", removed: message.removed || change.kind === "delete" } : message;
+    const element = createMessage(shown, this.#reader);
+    element.classList.toggle("changing", change !== undefined);
+    const quote = element.querySelector(".quote");
+    if (quote) this.onQuote(quote);
+    return element;
   }
 
   #createGap(row) {

@@ -85,7 +85,7 @@ fn defaults_apply_without_settings() {
     let settings = loaded.settings;
     assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
     assert!(settings.redis_url.is_none() && settings.public_url.is_none() && settings.metrics_listen.is_none());
-    assert!(settings.operator_token.is_none() && settings.telemetry.traces.is_none());
+    assert!(settings.operator_tokens.is_none() && settings.telemetry.traces.is_none());
     assert!(settings.trusted_proxies.0.is_empty());
     assert_eq!((settings.messages_per_second, settings.messages_burst), (5, 10));
     assert_eq!(
@@ -271,6 +271,12 @@ fn redis_files_are_checked_at_start() {
     assert!(refusal(&["--operator-token-file", &empty], &[]).contains("empty"));
     let (_folder, short) = file("guess me");
     assert!(refusal(&["--operator-token-file", &short], &[]).contains("at least 16 characters"));
+    let (_folder, weak) = file("sari:f2a9c07be41d5836\nbudi:aaaaaaaaaaaaaaaaaaaa\n");
+    let refused = refusal(&["--operator-token-file", &weak], &[]);
+    assert!(refused.contains("line 2: the token repeats") && !refused.contains("aaaa"), "{refused}");
+    let (_folder, named) = file("sari:f2a9c07be41d5836\nbudi:0d9b3f6a7c1e8524\n");
+    let moderators = settings(&["--operator-token-file", &named], &[]).operator_tokens.expect("tokens").moderators;
+    assert_eq!(moderators.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["sari", "budi"]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod collector;
 mod driver;
 mod floor;
 mod generator;
+mod made_up;
 mod members;
 mod options;
 mod peers;
@@ -14,6 +15,7 @@ mod redis;
 mod report;
 mod rows;
 mod setup;
+mod speaker;
 mod wait;
 
 use std::process::ExitCode;

@@ -6,13 +6,23 @@ use std::{
     io,
     os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
 };
 
-use rustix::process::{Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit};
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, getrlimit, kill_process, set_parent_process_death_signal, setrlimit,
+};
 
 /// The reason why a row cannot be measured.
 pub type Failure = Box<dyn Error + Send + Sync>;
 
+/// Interval of the looks of a [`MemoryGuard`].
+const GUARD_INTERVAL: Duration = Duration::from_millis(100);
 /// The file with the servers' output.
 pub const SERVERS_LOG: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/fanout-servers.log");
 
@@ -62,6 +72,35 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ended = self.child.kill();
         let _reaped = self.child.wait();
+    }
+}
+
+/// Kills a process that takes too much memory, until this is dropped.
+pub struct MemoryGuard(Arc<AtomicBool>);
+
+impl MemoryGuard {
+    /// Watches a process on a thread of its own.
+    pub fn watch(pid: u32, limit_bytes: f64) -> Self {
+        let ended = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&ended);
+        thread::spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                if resident_bytes(pid).is_ok_and(|bytes| bytes > limit_bytes) {
+                    eprintln!("fanout: process {pid} takes more than {limit_bytes} bytes, and is killed");
+                    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+                    let _ended = pid.map(|pid| kill_process(pid, Signal::KILL));
+                    return;
+                }
+                thread::park_timeout(GUARD_INTERVAL);
+            }
+        });
+        Self(ended)
+    }
+}
+
+impl Drop for MemoryGuard {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -59,6 +59,11 @@ impl Redis {
         Ok(calls.collect())
     }
 
+    /// Sets an option of its configuration.
+    pub fn configure(&self, name: &str, value: &str) -> Result<(), Failure> {
+        pipeline(self.address, &[["CONFIG", "SET", name, value].map(str::to_owned).to_vec()])
+    }
+
     /// Sends a command on a new connection and returns the reply.
     fn request(&self, command: &str) -> Result<String, Failure> {
         let mut stream = TcpStream::connect_timeout(&self.address, RESPONSE_LIMIT)?;
@@ -72,4 +77,26 @@ impl Redis {
         reply.read_exact(&mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
+}
+
+/// Sends commands at once on a new connection, and reads their replies, which are of one line each.
+pub fn pipeline(redis: SocketAddr, commands: &[Vec<String>]) -> Result<(), Failure> {
+    let mut stream = TcpStream::connect_timeout(&redis, RESPONSE_LIMIT)?;
+    stream.set_read_timeout(Some(RESPONSE_LIMIT))?;
+    let mut request = Vec::new();
+    for command in commands {
+        write!(request, "*{}\r\n", command.len())?;
+        for word in command {
+            write!(request, "${}\r\n{word}\r\n", word.len())?;
+        }
+    }
+    stream.write_all(&request)?;
+    let mut replies = BufReader::new(stream).lines();
+    for command in commands {
+        let reply = replies.next().ok_or("Redis closed the connection")??;
+        if reply.starts_with('-') {
+            return Err(format!("{}: {reply}", command[0]).into());
+        }
+    }
+    Ok(())
 }

@@ -4,6 +4,7 @@ mod attention;
 mod hostile;
 mod idle;
 mod instances;
+mod large;
 mod last;
 mod latency;
 mod peers;
@@ -39,5 +40,6 @@ pub const ALL: &[Row] = &[
     Row { name: "hostile", measure: hostile::hostile },
     Row { name: "telemetry", measure: telemetry::telemetry },
     Row { name: "instances", measure: instances::instances },
+    Row { name: "large", measure: large::large },
     Row { name: PEERS, measure: peers::peers },
 ];

@@ -139,7 +139,7 @@ class Client:
     def show(self, message):
         if message["type"] == "removed": return self.on_removed(message)
         if message["from"] == self.you: self.drop(message["nonce"])
-        self.say(f"{message['from']}: {message['text']}")
+        self.say(f"{message['from']}: {message['text']}" + (f" (answers {message['reply_to']})" if "reply_to" in message else ""))
     def on_ack(self, frame):
         for entry in self.outbox: entry["acked"] |= entry["nonce"] == frame["nonce"]
         if order(frame["id"]) <= order(self.since): self.drop(frame["nonce"])  # else the message itself is still to come
@@ -158,9 +158,9 @@ class Client:
         if self.joined and order(frame["head"]) > order(self.since) and not self.join_at: self.join_at = time.monotonic() + 1
     def on_presence(self, frame):
         for what, name in [(what, name) for what in ("joined", "left") for name in frame.get(what, [])]: self.say(f"-- {name} {what}")
-    def on_removed(self, frame): self.say(f"-- message {frame['id']} was deleted")
+    def on_removed(self, frame): self.say(f"-- message {frame['id']} " + ("now reads: " + frame["text"] if "text" in frame else "was deleted"))
+    on_edited = on_removed
     def on_bye(self, frame): self.retry_after = frame.get("retry_after_ms", 0) / 1000
-
     def drop(self, nonce, why=None):
         self.outbox = [entry for entry in self.outbox if entry["nonce"] != nonce]
         self.say(why)

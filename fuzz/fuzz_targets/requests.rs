@@ -63,13 +63,22 @@ fn request(input: &[u8]) -> Option<Request<Body>> {
 fn site() -> Router {
     let name_hold = Duration::from_secs(60);
     let lease = Duration::from_secs(5);
-    let keeping = RetentionPolicy { history: 100, history_age: None, name_hold, messages: Rate::UNLIMITED, bot_messages: Rate::UNLIMITED, lease };
+    let keeping = RetentionPolicy {
+        history: 100,
+        history_age: None,
+        name_hold,
+        messages: Rate::UNLIMITED,
+        bot_messages: Rate::UNLIMITED,
+        lease,
+        edit_window: name_hold,
+    };
     let options = room::Options {
         leave_grace: Duration::from_secs(5),
         lease,
         name_hold,
         history_age: None,
-        limits: Limits { text_chars: TEXT_CHARS, messages_per_second: 5 },
+        limits: Limits { text_chars: TEXT_CHARS, messages_per_second: 5, edit_ms: 60_000 },
+        bots: vec![],
     };
     let room = Room::open(Arc::new(MemoryBackplane::new(keeping)), options);
     let sessions = Sessions::new(Arc::new(MemorySessionStore::default()), session::Options::default());

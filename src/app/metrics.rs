@@ -15,7 +15,7 @@ use crate::{
 
 /// Prometheus' text exposition format.
 const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
-/// Connections of scrapers at a time.
+/// The largest number of scrapers' connections.
 const MAX_SCRAPERS: usize = 16;
 
 /// Serves `/metrics` until `closing` is cancelled.

@@ -21,11 +21,11 @@ pub struct ChangeRequest {
     pub nonce: Nonce,
     /// The message.
     pub id: Id,
-    /// What the message becomes.
+    /// The new state of the message.
     pub state: NewState,
 }
 
-/// What a message becomes.
+/// The new state of a changed message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NewState {
     /// It has this text.

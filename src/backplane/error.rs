@@ -31,6 +31,9 @@ pub enum PublishError {
     /// The person sends too often; carries the time until they may send again.
     #[error("too many messages")]
     Limited(Duration),
+    /// A moderator has muted the person; carries the time until they may send again.
+    #[error("the person is muted")]
+    Muted(Duration),
     /// See [`Unavailable`].
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -47,6 +50,7 @@ impl PublishError {
             Self::TooLate => "too_late",
             Self::Gone => "gone",
             Self::Limited(_) => "limited",
+            Self::Muted(_) => "muted",
             Self::Unavailable(_) => "unavailable",
         }
     }

@@ -11,6 +11,7 @@ mod replica;
 mod subscribers;
 
 use std::{
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -23,9 +24,9 @@ pub use self::replica::Replica;
 use self::subscribers::Subscribers;
 use super::{
     ACTS_KEPT, ACTS_SHOWN, Backplane, Ban, ChangeRequest, Claim, Cursor, Delta, Event, Heartbeat, HeartbeatError,
-    HeartbeatReply, IncarnationId, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, NewState,
-    Page, Person, Position, Post, PublishError, ReapOutcome, RetentionPolicy, SessionTag, Snapshot, Typing,
-    Unavailable,
+    HeartbeatReply, IncarnationId, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord,
+    ModerationRequest, NewState, Page, Person, Position, Post, PublishError, ReapOutcome, RetentionPolicy, SessionTag,
+    Snapshot, Typing, Unavailable,
 };
 use crate::{
     name::NameKey,
@@ -77,6 +78,9 @@ impl Backplane for MemoryBackplane {
             }
             return duplicate;
         }
+        if let Some(left) = state.stored.mutes.left(&post.person.name_key, self.now_ms()) {
+            return Err(PublishError::Muted(left));
+        }
         let session = &post.person.session;
         let pace = message_rates::pace(state.policy.messages_of(session), state.slow_ms(session));
         state.stored.message_rates.admit(&post.person.name_key, pace, now()).map_err(PublishError::Limited)?;
@@ -95,6 +99,11 @@ impl Backplane for MemoryBackplane {
         state.check_sender(&request.person, &request.incarnation)?;
         if let Some(duplicate) = state.stored.log.duplicate(&request.person, &request.nonce, &request.fingerprint()) {
             return duplicate;
+        }
+        if request.state != NewState::Deleted
+            && let Some(left) = state.stored.mutes.left(&request.person.name_key, at)
+        {
+            return Err(PublishError::Muted(left));
         }
         state.trim_old((self.wall)());
         state.stored.log.may_change(&request, state.policy.edit_window_ms(), at)?;
@@ -182,11 +191,13 @@ impl Backplane for MemoryBackplane {
         Ok(())
     }
 
-    async fn moderate(&self, action: ModerationAction) -> Result<ModerationOutcome, Unavailable> {
+    async fn moderate(&self, request: ModerationRequest) -> Result<ModerationOutcome, Unavailable> {
         let mut state = self.state.lock();
+        let ModerationRequest { action, audit } = request;
+        let whom = state.whom(&action);
         let outcome = state.moderate(&action, self.now_ms());
         if outcome == ModerationOutcome::Done {
-            state.stored.acts.push_back(ModerationRecord { at: self.now_ms(), act: action });
+            state.stored.acts.push_back(ModerationRecord { at: self.now_ms(), act: action, audit, whom });
             if state.stored.acts.len() > ACTS_KEPT {
                 state.stored.acts.pop_front();
             }
@@ -197,7 +208,8 @@ impl Backplane for MemoryBackplane {
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
         let state = self.state.lock();
         let acts = state.stored.acts.iter().rev().take(ACTS_SHOWN).cloned().collect();
-        Ok(ModerationLog { bans: state.stored.presence.bans.in_force(self.now_ms()), acts })
+        let (bans, mutes) = (&state.stored.presence.bans, &state.stored.mutes);
+        Ok(ModerationLog { bans: bans.in_force(self.now_ms()), mutes: mutes.in_force(self.now_ms()), acts })
     }
 
     fn now(&self) -> Duration {
@@ -224,6 +236,21 @@ impl State {
         }
     }
 
+    /// The people whom an action is about.
+    fn whom(&self, action: &ModerationAction) -> Vec<String> {
+        match action {
+            ModerationAction::Remove { ids } => {
+                let authors = ids.iter().filter_map(|id| self.stored.log.author(*id)).map(str::to_owned);
+                authors.collect::<BTreeSet<_>>().into_iter().collect()
+            }
+            ModerationAction::Ban { name, .. }
+            | ModerationAction::Unban { name, .. }
+            | ModerationAction::Mute { name, .. }
+            | ModerationAction::Unmute { name, .. } => vec![name.clone()],
+            ModerationAction::Slow { .. } | ModerationAction::Announce { .. } => vec![],
+        }
+    }
+
     fn moderate(&mut self, action: &ModerationAction, now_ms: u64) -> ModerationOutcome {
         match action {
             ModerationAction::Remove { ids } => {
@@ -240,7 +267,15 @@ impl State {
             ModerationAction::Unban { name_key, .. } if self.stored.presence.bans.lift(name_key, now_ms) => {
                 ModerationOutcome::Done
             }
-            ModerationAction::Unban { .. } => ModerationOutcome::Nothing,
+            ModerationAction::Mute { name_key, name, for_ms } => {
+                let until = now_ms.saturating_add(*for_ms);
+                self.stored.mutes.add(Ban { name_key: name_key.clone(), name: name.clone(), until }, now_ms);
+                ModerationOutcome::Done
+            }
+            ModerationAction::Unmute { name_key, .. } if self.stored.mutes.lift(name_key, now_ms) => {
+                ModerationOutcome::Done
+            }
+            ModerationAction::Unban { .. } | ModerationAction::Unmute { .. } => ModerationOutcome::Nothing,
             ModerationAction::Slow { interval_ms } => {
                 self.stored.rules.slow_ms = *interval_ms;
                 self.stored.presence.raise_version();

@@ -1,4 +1,4 @@
-//! The operator's actions, and the record of them.
+//! The moderators' actions, and the record of them.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,10 +8,12 @@ use crate::{name::NameKey, protocol::Id};
 pub const ACTS_KEPT: usize = 1000;
 /// Actions in a [`ModerationLog`].
 pub const ACTS_SHOWN: usize = 100;
+/// How long a ban or mute for good lasts, in milliseconds: a hundred years.
+pub const FOR_GOOD_MS: u64 = 100 * 365 * 86_400_000;
 /// Most messages that one action removes.
 pub const REMOVED_AT_ONCE: usize = 1000;
 
-/// An action of the operator, applied on every instance at once.
+/// An action of a moderator, applied on every instance at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "act", rename_all = "snake_case")]
 pub enum ModerationAction {
@@ -39,6 +41,24 @@ pub enum ModerationAction {
         /// The name as shown.
         name: String,
     },
+    /// Refuses the messages of a name on every instance: its person may read, but not write.
+    Mute {
+        /// The uniqueness key of the name.
+        #[serde(rename = "who")]
+        name_key: NameKey,
+        /// The name as shown.
+        name: String,
+        /// How long, in milliseconds.
+        for_ms: u64,
+    },
+    /// Ends a mute.
+    Unmute {
+        /// The uniqueness key of the name.
+        #[serde(rename = "who")]
+        name_key: NameKey,
+        /// The name as shown.
+        name: String,
+    },
     /// Limits each person to one message per interval.
     Slow {
         /// The interval in milliseconds; 0 ends slow mode.
@@ -51,16 +71,50 @@ pub enum ModerationAction {
     },
 }
 
+/// Whether a ban or mute with this much time left is one for good.
+pub fn is_for_good(left_ms: u64) -> bool {
+    left_ms > FOR_GOOD_MS / 2
+}
+
+/// Who acts, as it is put on record.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audit {
+    /// The moderator's name; empty if it is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
+    /// The network that the action came from; empty if it is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub from: String,
+    /// The moderator's reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// An action, and who asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModerationRequest {
+    /// The action.
+    pub action: ModerationAction,
+    /// Who acts.
+    pub audit: Audit,
+}
+
+impl From<ModerationAction> for ModerationRequest {
+    fn from(action: ModerationAction) -> Self {
+        Self { action, audit: Audit::default() }
+    }
+}
+
 /// The outcome of a [`ModerationAction`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModerationOutcome {
     /// Applied, published and on record.
     Done,
-    /// Nothing to do: no such message, no such ban. Not published.
+    /// Nothing to do: no such message, ban or mute. Not published.
     Nothing,
 }
 
-/// A banned name.
+/// A name that is banned or muted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ban {
     /// The uniqueness key of the name.
@@ -78,13 +132,19 @@ pub struct ModerationRecord {
     pub at: u64,
     /// The action.
     pub act: ModerationAction,
+    /// Who acted.
+    pub audit: Audit,
+    /// The names of the people whose messages were deleted, or whom the action was about.
+    pub whom: Vec<String>,
 }
 
-/// Bans and past actions, for the operator.
+/// Bans, mutes and past actions, for moderators.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModerationLog {
     /// Bans in force, by uniqueness key.
     pub bans: Vec<Ban>,
+    /// Mutes in force, by uniqueness key.
+    pub mutes: Vec<Ban>,
     /// The newest actions, newest first.
     pub acts: Vec<ModerationRecord>,
 }

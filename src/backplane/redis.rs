@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 use self::{clock::Clock, reply::in_millis, scripts::Scripts};
 use super::{
     Backplane, ChangeRequest, Claim, Cursor, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId,
-    ModerationAction, ModerationLog, ModerationOutcome, Page, Position, Post, PublishError, ReapOutcome,
+    ModerationLog, ModerationOutcome, ModerationRequest, Page, Position, Post, PublishError, ReapOutcome,
     RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable, event_sender::EventSender,
 };
 use crate::{
@@ -112,8 +112,8 @@ impl Backplane for RedisBackplane {
         self.scripts.publish_only(self.keys.live(), envelope::typing(&typing)).await
     }
 
-    async fn moderate(&self, action: ModerationAction) -> Result<ModerationOutcome, Unavailable> {
-        self.apply(&action).await
+    async fn moderate(&self, request: ModerationRequest) -> Result<ModerationOutcome, Unavailable> {
+        self.apply(&request).await
     }
 
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {

@@ -61,7 +61,7 @@ pub enum ClientFrame {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a frame of this protocol")]
 pub struct Malformed {
-    /// The nonce that it carried all the same, where that is a valid one.
+    /// Its nonce, if it has a valid one.
     pub nonce: Option<Nonce>,
 }
 

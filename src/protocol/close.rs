@@ -20,7 +20,7 @@ pub enum CloseCode {
     Restart = 1012,
     /// Silent, too slow, or the instance is full: come back.
     TryLater = 1013,
-    /// Logged out, expired or removed: sign in anew.
+    /// Signed out, expired or removed: the person must sign in again.
     SessionEnded = 4001,
 }
 
@@ -28,13 +28,13 @@ pub enum CloseCode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bye {
-    /// The instance restarts, or had to start anew.
+    /// The instance restarts, or begins a new incarnation.
     Restart,
     /// The session was logged out, has expired, or lost its name.
     SessionEnded,
     /// No join in time, or too many errors.
     Policy,
-    /// Nothing was heard for too long.
+    /// The client sent nothing for too long.
     Silent,
     /// The client takes frames too slowly.
     TooSlow,

@@ -153,10 +153,12 @@ pub enum ErrorCode {
     Empty,
     /// The text is too long.
     TooLong,
-    /// Only `join` and `ping` are heard before the welcome.
+    /// Only `join` and `ping` are accepted before the welcome.
     NotJoined,
     /// Too many: come again after `retry_after_ms`.
     RateLimited,
+    /// A moderator has muted the person, for `retry_after_ms`.
+    Muted,
     /// The outcome is unknown: send it again, with the same nonce.
     Unavailable,
     /// The message is another person's.
@@ -177,6 +179,7 @@ impl ErrorCode {
             Self::TooLong => "too_long",
             Self::NotJoined => "not_joined",
             Self::RateLimited => "rate_limited",
+            Self::Muted => "muted",
             Self::Unavailable => "unavailable",
             Self::NotYours => "not_yours",
             Self::TooLate => "too_late",
@@ -184,9 +187,9 @@ impl ErrorCode {
         }
     }
 
-    /// Whether it counts towards the errors after which a client is sent away: faults of the client's own.
+    /// Whether it counts towards the errors that end a connection: those that the client caused.
     pub const fn is_fault(self) -> bool {
-        !matches!(self, Self::RateLimited | Self::Unavailable | Self::TooLate | Self::Gone)
+        !matches!(self, Self::RateLimited | Self::Muted | Self::Unavailable | Self::TooLate | Self::Gone)
     }
 }
 

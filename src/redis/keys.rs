@@ -36,6 +36,11 @@ impl Keys {
         self.key(&format!("signins:{limit}"))
     }
 
+    /// The session of a moderator, by a hash of its id.
+    pub fn moderator(&self, hash: &str) -> String {
+        self.key(&format!("moderator:{hash}"))
+    }
+
     /// The stream of messages, without those that were changed.
     pub fn log(&self) -> String {
         self.key("log")
@@ -69,6 +74,11 @@ impl Keys {
     /// Banned names: hash of name key to the ban's end and the name.
     pub fn bans(&self) -> String {
         self.key("bans")
+    }
+
+    /// What the moderators have set: hash with `slow`, `notice`, and for each muted name `mute:` and its key.
+    pub fn rules(&self) -> String {
+        self.key("rules")
     }
 
     /// The record of the operator's actions.

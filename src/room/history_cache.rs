@@ -128,12 +128,6 @@ impl HistoryCache {
         self.index(id).map(|index| &self.rows[index].row)
     }
 
-    /// The cached messages of a person, by their name as shown; oldest first.
-    pub fn sent_by(&self, name: &str) -> Vec<Id> {
-        let messages = self.rows.iter().filter_map(|cached| cached.row.message());
-        messages.filter(|message| message.from == name).map(|message| message.id).collect()
-    }
-
     /// Returns a number that grows with every change: pages with the same one are equal.
     pub fn revision(&self) -> u64 {
         self.revision
@@ -191,7 +185,7 @@ impl HistoryCache {
         };
         let complete = match cursor {
             Cursor::After(_) => true,
-            // What is before the first row may belong on the page.
+            // Messages before the first row may belong on the page.
             Cursor::Around(_) => range.start > 0 || !self.older,
             Cursor::Newest | Cursor::Before(_) => range.len() == limit || !self.older,
         };
@@ -209,7 +203,7 @@ impl HistoryCache {
         CatchUp { recovered: false, missed: Some(missed as u64), rows: self.newest(CATCH_UP_BYTES) }
     }
 
-    /// The newest messages, at most [`FIRST_PAGE`] of them and so many bytes.
+    /// The newest messages, at most [`FIRST_PAGE`] of them and `at_most` bytes.
     pub fn newest(&self, at_most: usize) -> Vec<&EncodedMessage> {
         let mut bytes = 0;
         let fits = |cached: &&EncodedMessage| {

@@ -47,7 +47,7 @@ pub enum Ending {
 pub(super) struct View {
     pub(super) history: HistoryCache,
     pub(super) roster: Roster,
-    /// What the operator has set for everybody.
+    /// Rules that the operator has set for everyone.
     pub(super) rules: Rules,
     pub(super) changes: ChangeLog,
 }

@@ -55,7 +55,7 @@ pub(super) struct Lease {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum DrainState {
     Serving,
-    /// `announced`: a heartbeat has said so.
+    /// `announced`: a heartbeat with the mark `draining` was sent.
     Draining {
         announced: bool,
     },

@@ -1,4 +1,4 @@
-//! What a room takes from the machine that it runs on. A simulation passes a machine of its own, and every run of it is the
+//! Time, randomness and tasks, as a room gets them from its machine. A simulation passes a machine of its own, and every run of it is the
 //! same.
 
 use std::{thread::available_parallelism, time::Duration};

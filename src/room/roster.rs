@@ -5,13 +5,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Bound,
     time::Instant,
 };
 
 use crate::{
     backplane::{Delta, Member},
     name,
-    name::NameKey,
+    name::{Name, NameKey},
 };
 
 /// People in the room, sorted by folded name.
@@ -19,6 +20,8 @@ use crate::{
 pub struct Roster {
     /// By (folded name, uniqueness key), the name as shown.
     people: BTreeMap<(String, NameKey), String>,
+    /// For searching: (each form that a search may begin with, uniqueness key).
+    starts: BTreeSet<(String, NameKey)>,
     /// By uniqueness key, the folded name.
     folded: HashMap<NameKey, String>,
     /// People whom the backplane has lost, and when they leave if they do not return.
@@ -124,6 +127,27 @@ impl Roster {
         rest.map(|(_, shown)| shown.clone()).take(limit).collect()
     }
 
+    /// Up to `limit` names of which a word begins with a text, after the name `after`. Sorted from that word on. The cost grows
+    /// with `limit` and with the logarithm of the number of people.
+    pub fn search(&self, text: &str, after: Option<&str>, limit: usize) -> Vec<String> {
+        let text = name::search_form(text);
+        let first_match =
+            |shown: &str| name::search_starts(shown).into_iter().filter(|start| start.starts_with(&text)).min();
+        let from = after.and_then(|after| Some((first_match(after)?, Name::parse(after).ok()?.key().clone())));
+        let from = from.map_or_else(|| Bound::Included((text.clone(), NameKey::default())), Bound::Excluded);
+        let matching = self.starts.range((from, Bound::Unbounded)).take_while(|(start, _)| start.starts_with(&text));
+        // A person of whom several words match is listed once.
+        let people = matching.filter_map(|(start, name_key)| {
+            let shown = self.shown(name_key)?;
+            (first_match(shown).as_ref() == Some(start)).then(|| shown.to_owned())
+        });
+        people.take(limit).collect()
+    }
+
+    fn shown(&self, name_key: &NameKey) -> Option<&str> {
+        self.people.get(&(self.folded.get(name_key)?.clone(), name_key.clone())).map(String::as_str)
+    }
+
     fn members(&self) -> impl Iterator<Item = Member> + '_ {
         self.people.iter().map(|((_, name_key), name)| Member { name_key: name_key.clone(), name: name.clone() })
     }
@@ -135,6 +159,7 @@ impl Roster {
         }
         let folded = name::folded(&person.name);
         self.folded.insert(person.name_key.clone(), folded.clone());
+        self.starts.extend(name::search_starts(&person.name).into_iter().map(|start| (start, person.name_key.clone())));
         self.people.insert((folded, person.name_key.clone()), person.name.clone());
         self.unsent.joined.insert(person.name.clone());
     }
@@ -143,6 +168,9 @@ impl Roster {
         self.missing.remove(name_key);
         let Some(folded) = self.folded.remove(name_key) else { return };
         if let Some(name) = self.people.remove(&(folded, name_key.to_owned())) {
+            for start in name::search_starts(&name) {
+                self.starts.remove(&(start, name_key.to_owned()));
+            }
             self.unsent.left.insert(name);
         }
     }

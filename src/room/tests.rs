@@ -55,7 +55,7 @@ async fn client_ahead_of_the_instance_is_recovered() {
     let backplane = DeafBackplane::new();
     let room = open(backplane.clone());
     backplane.add_people(["budi".to_owned(), "sari".to_owned()]).await;
-    while room.members(None, 9).await.unwrap().count < 2 {
+    while room.members(None, None, 9).await.unwrap().count < 2 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     backplane.deafen();

@@ -23,7 +23,7 @@ use crate::{
 const RATE: Rate = Rate { per_second: 10.0 / 60.0, burst: 10.0 };
 /// Guesses of one IPv6 site (a /48), in guesses of one address.
 const SITE_FACTOR: f64 = 10.0;
-/// Addresses, and sites, that are counted at a time, without Redis.
+/// The largest number of addresses, and of sites, that are counted without Redis.
 const COUNTED: usize = 10_000;
 
 /// Why a secret is not looked at.

@@ -31,7 +31,7 @@ const IN_FLIGHT: usize = 256;
 ///
 /// The store's key is the base64url form of an id's 16 bytes. Here six of these bytes are the same for all sessions of
 /// a namespace, so its keys share a prefix (see [`session_key_prefix`]). The other ten are of a SHA-256 over the
-/// namespace and the cookie's id: a key or a record does not tell the cookie.
+/// namespace and the cookie's id: neither a key nor a record reveals the cookie.
 #[derive(Clone, Debug)]
 pub struct RedisSessionStore {
     store: RedisStore<Client>,

@@ -15,7 +15,7 @@ use crate::{rate::Pace, redis::kind, telemetry::instruments};
 
 const TAKE: &str = include_str!("sign_in.lua");
 const REFUND: &str = include_str!("refund.lua");
-/// Scripts in flight at a time; further ones wait.
+/// The largest number of scripts in flight; others wait.
 const IN_FLIGHT: usize = 256;
 /// Deadline of a script and its turn.
 const DEADLINE: Duration = Duration::from_secs(5);

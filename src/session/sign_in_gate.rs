@@ -21,7 +21,7 @@ use crate::{
 const SITE_FACTOR: f64 = 10.0;
 /// The share of `maxmemory` from which on sign-ins are refused, in per cent.
 const NEARLY_FULL: u64 = 80;
-/// Sites that are counted at a time, without Redis.
+/// The largest number of sites that are counted without Redis.
 const MAX_SITES: usize = 10_000;
 
 /// How often people may sign in.

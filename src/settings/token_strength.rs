@@ -18,7 +18,7 @@ pub(super) fn check_strength(token: &str) -> Result<(), String> {
 
 /// The entropy of the distribution of characters, times their number. A character that repeats or continues the one before it
 /// (`aaa`, `123`) counts for nothing.
-fn apparent_bits(token: &str) -> f64 {
+pub(super) fn apparent_bits(token: &str) -> f64 {
     let characters: Vec<u32> = token.chars().map(u32::from).collect();
     let is_new = |index: &usize| *index == 0 || characters[*index].abs_diff(characters[index - 1]) > 1;
     let counted: Vec<u32> = (0..characters.len()).filter(is_new).map(|index| characters[index]).collect();

@@ -9,8 +9,6 @@ use crate::{origin::PublicUrl, telemetry::Format};
 
 /// The largest file with a secret, in bytes.
 const MAX_SECRET: u64 = 64 * 1024;
-/// The shortest token, in characters.
-const MIN_TOKEN: usize = 16;
 
 pub(super) fn parsed<T: FromStr>(accepted: &'static str) -> impl Fn(&str) -> Result<T, String> + Clone {
     move |text| text.trim().parse().map_err(|_| accepted.to_owned())
@@ -78,15 +76,6 @@ pub(super) fn secret_file(path: &str) -> Result<Secret, String> {
         secret if secret.contains(['\r', '\n']) => Err(accepted("it has several lines".into())),
         secret => Ok(Secret::from(secret)),
     }
-}
-
-/// A secret that is too long to guess.
-pub(super) fn token_file(path: &str) -> Result<Secret, String> {
-    let secret = secret_file(path)?;
-    if secret.expose().chars().count() < MIN_TOKEN {
-        return Err(format!("a readable file with one line of at least {MIN_TOKEN} characters (it is shorter)"));
-    }
-    Ok(secret)
 }
 
 pub(super) fn certificates(path: &str) -> Result<PathBuf, String> {

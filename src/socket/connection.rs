@@ -322,6 +322,7 @@ impl Connection {
                     PublishError::TooLate => (ErrorCode::TooLate, None),
                     PublishError::Gone => (ErrorCode::Gone, None),
                     PublishError::Limited(wait) => (ErrorCode::RateLimited, Some(wait)),
+                    PublishError::Muted(wait) => (ErrorCode::Muted, Some(wait)),
                     PublishError::Fenced | PublishError::Unavailable(_) => (ErrorCode::Unavailable, None),
                 };
                 self.refuse(transport, code, Some(&nonce), retry_after)

@@ -13,7 +13,7 @@ use crate::{
     rate::{KeyedLimiter, Limiter, Pace, Rate},
 };
 
-/// The largest number of addresses that are counted at a time.
+/// The largest number of addresses that are counted.
 const ADDRESSES: usize = 10_000;
 /// Bytes of text per message that a session may send in the long run.
 const BYTES_IN_THE_LONG_RUN: f64 = 2048.0;

@@ -242,7 +242,7 @@ impl State {
         }
     }
 
-    /// Why so many bytes more may not wait.
+    /// Why this many more bytes cannot be queued, if so.
     fn refusal(&self, bytes: usize, counted: bool) -> Option<Bye> {
         if counted && self.counted_bytes + bytes > QUEUE_BYTES {
             return Some(Bye::TooSlow);

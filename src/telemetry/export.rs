@@ -32,7 +32,7 @@ pub(super) fn metrics(collector: &Collector) -> Result<LoggingExporter<MetricExp
 }
 
 /// The resource that describes this process: from the environment, with a default name, and a random instance id by
-/// which instances are told apart.
+/// which instances are distinguished.
 pub(super) fn resource() -> Resource {
     static RESOURCE: LazyLock<Resource> = LazyLock::new(|| {
         let named = Resource::builder().build();

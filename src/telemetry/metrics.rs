@@ -142,6 +142,7 @@ impl Instruments {
             "too_many_connections",
             "too_many_reads",
             "rate_limited",
+            "muted",
             "unavailable",
             "bad_frame",
         ] {

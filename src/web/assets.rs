@@ -15,6 +15,25 @@ use super::{branding::branding, compression::accepts};
 /// Scripts that the page does not load as modules: one for every browser, the service worker, and those of frames.
 const OTHER_SCRIPTS: [&str; 5] = ["embed.js", "embed_door.js", "embed_link.js", "guard.js", "notifier.js"];
 
+/// Modules that the page loads when they are first needed.
+const LAZY_MODULES: [&str; 15] = [
+    "actions.js",
+    "alerts.js",
+    "answering.js",
+    "channel_locks.js",
+    "copying.js",
+    "crowd.js",
+    "mention_alerts.js",
+    "menu.js",
+    "panels.js",
+    "quotes.js",
+    "refresh.js",
+    "row_menu.js",
+    "rules.js",
+    "toast.js",
+    "version.js",
+];
+
 /// A file in each encoding it is served in.
 pub struct Asset {
     /// The name, which is its path in the folder.
@@ -35,9 +54,10 @@ pub fn base() -> String {
     format!("/static/{}", hash())
 }
 
-/// The modules of the script. A page that preloads them all has them fetched in parallel.
+/// The modules that the page's script loads at once. A page that preloads them all has them fetched in parallel.
 pub fn modules() -> impl Iterator<Item = &'static str> {
-    FILES.iter().map(|file| file.name).filter(|name| name.ends_with(".js") && !OTHER_SCRIPTS.contains(name))
+    let is_module = |name: &&str| name.ends_with(".js") && !OTHER_SCRIPTS.contains(name);
+    FILES.iter().map(|file| file.name).filter(is_module).filter(|name| !LAZY_MODULES.contains(name))
 }
 
 /// `GET /static/{hash}/{path}`. A page of another version asks with another hash, during a rolling update: it gets the

@@ -25,7 +25,7 @@ use crate::queue_memory::{QueueMemory, Reservation};
 
 /// The level for bodies that serve one response, or are valid until the next message.
 pub const FAST: Compression = Compression::new(2);
-/// Compressions at a time.
+/// The largest number of compressions in progress.
 const AT_ONCE: usize = 2;
 static PERMITS: Semaphore = Semaphore::const_new(AT_ONCE);
 /// How long a response waits for its turn.

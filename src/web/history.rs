@@ -48,7 +48,7 @@ pub type HistoryPages = PageCache<(Cursor, usize), EncodedPage>;
 /// A response body: JSON, and the same compressed.
 #[derive(Debug)]
 pub struct EncodedPage {
-    /// Whether the message that the page is to be around is stored.
+    /// Whether the message in the middle of the page is stored.
     is_found: bool,
     plain: Bytes,
     gzip: Bytes,

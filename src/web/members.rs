@@ -17,6 +17,7 @@ const MAX_LIMIT: usize = 200;
 /// The query parameters.
 #[derive(Deserialize)]
 pub struct MembersQuery {
+    search: Option<String>,
     after: Option<String>,
     limit: Option<usize>,
 }
@@ -30,7 +31,7 @@ pub async fn list(
     query: Result<Query<MembersQuery>, QueryRejection>,
 ) -> Response {
     let Ok(Query(query)) = query else {
-        return error::json(StatusCode::BAD_REQUEST, "after is a name, limit is a number");
+        return error::json(StatusCode::BAD_REQUEST, "search is a text, after is a name, limit is a number");
     };
     let Some(limit) = limit(query.limit) else {
         return error::json(StatusCode::BAD_REQUEST, "limit is 1 to 200");
@@ -38,7 +39,7 @@ pub async fn list(
     if let Err(refusal) = web.admit_read(&person.session, peer, &headers, limit) {
         return error::json_refused_read(refusal);
     }
-    match web.room.members(query.after.as_deref(), limit).await {
+    match web.room.members(query.search.as_deref(), query.after.as_deref(), limit).await {
         Ok(page) => {
             Json(serde_json::json!({ "members": page.names, "count": page.count, "more": page.more })).into_response()
         }

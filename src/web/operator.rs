@@ -6,21 +6,30 @@ mod auth;
 mod command;
 mod pages;
 
+use std::net::IpAddr;
+
 use axum::{
     Router,
+    http::HeaderMap,
     routing::{get, post},
 };
 
-pub use self::auth::OperatorAuth;
+pub use self::auth::{Moderator, OperatorAuth};
 use self::{
     attempt::{AttemptError, Door},
     command::ModerationCommand,
 };
 use super::Web;
 use crate::{
-    backplane::{ModerationAction, ModerationOutcome, REMOVED_AT_ONCE, Unavailable},
+    address::prefix,
+    backplane::{Audit, Cursor, ModerationAction, ModerationOutcome, ModerationRequest, REMOVED_AT_ONCE, Unavailable},
+    name::{Name, NameKey},
+    protocol::{Id, Message, Row},
     room::Room,
 };
+
+/// Messages that are looked at, and deleted, at a time.
+const PAGE: usize = REMOVED_AT_ONCE;
 
 /// The routes of an installation with an operator.
 pub fn router() -> Router<Web> {
@@ -29,25 +38,53 @@ pub fn router() -> Router<Web> {
         .route("/operator/enter", post(pages::sign_in))
         .route("/operator/leave", post(pages::sign_out))
         .route("/api/operator", get(api::report).post(api::moderate))
+        .route("/api/operator/me", get(api::me))
+}
+
+impl Web {
+    /// Returns who acts, from where and why, as it is put on record.
+    fn audit(&self, moderator: Moderator, peer: IpAddr, headers: &HeaderMap, why: Option<String>) -> Audit {
+        Audit { by: moderator.name, from: prefix(self.site.proxies.client(peer, headers)), why }
+    }
 }
 
 /// Executes a command. The log line has the kind of the action and nothing a person wrote.
-async fn execute(room: &Room, command: ModerationCommand) -> Result<ModerationOutcome, Unavailable> {
-    let ModerationCommand { act, messages_of } = command;
-    let kind = kind(&act);
-    let outcome = room.moderate(act).await?;
-    let mut removed = ModerationOutcome::Nothing;
-    if let Some(name) = messages_of {
-        let mut ids = room.sent_by(&name);
-        // The newest ones.
-        let ids = ids.split_off(ids.len().saturating_sub(REMOVED_AT_ONCE));
-        if !ids.is_empty() {
-            removed = room.moderate(ModerationAction::Remove { ids }).await?;
-        }
+async fn execute(room: &Room, command: ModerationCommand, audit: Audit) -> Result<ModerationOutcome, Unavailable> {
+    let ModerationCommand { act, messages_of, .. } = command;
+    let kind = act.as_ref().map_or("purge", kind);
+    let mut done = false;
+    if let Some(action) = act {
+        done = apply(room, action, &audit).await?;
     }
-    let done = outcome == ModerationOutcome::Done || removed == ModerationOutcome::Done;
+    if let Some(name_key) = messages_of {
+        done |= purge(room, &name_key, &audit).await?;
+    }
     tracing::info!(kind, done, "moderation action");
     Ok(if done { ModerationOutcome::Done } else { ModerationOutcome::Nothing })
+}
+
+async fn apply(room: &Room, action: ModerationAction, audit: &Audit) -> Result<bool, Unavailable> {
+    let request = ModerationRequest { action, audit: audit.clone() };
+    Ok(room.moderate(request).await? == ModerationOutcome::Done)
+}
+
+/// Deletes all messages of a name that are stored, however it was written. Repeating it does no harm.
+async fn purge(room: &Room, name_key: &NameKey, audit: &Audit) -> Result<bool, Unavailable> {
+    let mut done = false;
+    let mut cursor = Cursor::Newest;
+    loop {
+        let page = room.page(cursor, PAGE).await?;
+        let is_theirs = |message: &&Message| Name::parse(&message.from).is_ok_and(|name| name.key() == name_key);
+        let theirs = page.rows.iter().filter_map(Row::message).filter(is_theirs);
+        let ids: Vec<Id> = theirs.map(|message| message.id).collect();
+        if !ids.is_empty() {
+            done |= apply(room, ModerationAction::Remove { ids }, audit).await?;
+        }
+        match page.rows.first() {
+            Some(oldest) if page.more => cursor = Cursor::Before(oldest.id()),
+            _ => return Ok(done),
+        }
+    }
 }
 
 fn kind(act: &ModerationAction) -> &'static str {
@@ -55,6 +92,8 @@ fn kind(act: &ModerationAction) -> &'static str {
         ModerationAction::Remove { .. } => "remove",
         ModerationAction::Ban { .. } => "ban",
         ModerationAction::Unban { .. } => "pardon",
+        ModerationAction::Mute { .. } => "mute",
+        ModerationAction::Unmute { .. } => "unmute",
         ModerationAction::Slow { .. } => "slow",
         ModerationAction::Announce { .. } => "announce",
     }

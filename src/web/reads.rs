@@ -27,7 +27,7 @@ const BURST_SECONDS: f64 = 4.0;
 /// How many times as much as a session an address may read: behind one NAT a whole school opens the page at once, and a page
 /// is a read and its list of people four.
 const ADDRESS_FACTOR: f64 = 50.0;
-/// Sessions, and addresses, whose reads are counted at a time.
+/// The largest number of sessions, and of addresses, whose reads are counted.
 const COUNTED: usize = 10_000;
 /// The largest page of messages, in bytes.
 pub const PAGE_BYTES: usize = 128 * 1024;

@@ -1,4 +1,4 @@
-//! The router as a whole, without a socket.
+//! The whole router, without a socket.
 
 mod responses;
 mod sessions;

@@ -1,12 +1,15 @@
 //! The page in a real Chromium.
 
 mod alerts;
+mod answers;
 mod away;
 mod conversation;
 mod everyone;
 mod frames;
+mod killed;
 mod light;
 mod looks;
+mod menu;
 mod offline;
 mod old_browser;
 mod order;
@@ -76,6 +79,21 @@ async fn signs_in(page: &Browser, base: &str, name: &str) {
     page.enter("#username", name).await;
     page.is_at("/chat").await;
     page.shows("#members", name).await;
+}
+
+/// Chooses an item of the menu of a person in the list.
+async fn chooses_for(page: &Browser, name: &str, item: &str) {
+    page.click(&format!("#members [data-name='{name}']")).await;
+    chooses(page, item).await;
+}
+
+/// Chooses an item of the open menu.
+async fn chooses(page: &Browser, item: &str) {
+    page.shows(".menu .item", item).await;
+    let click =
+        "Array.from(document.querySelectorAll('.menu .item')).find(item => item.textContent === arguments[0]).click()";
+    page.script(click, vec![item.into()]).await;
+    page.comes_to("return document.querySelector('.menu') === null", true).await;
 }
 
 /// Takes a picture for the documentation when `RUANG_PICTURES` is 1.

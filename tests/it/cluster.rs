@@ -1,5 +1,6 @@
 //! Several instances on one Redis.
 
+mod changes;
 mod faults;
 mod one_room;
 mod restarts;

@@ -12,6 +12,7 @@ use crate::kit::{
     Cluster, Engine, HttpClient, SOON, Transcript, WsClient, eventually,
     operator::{TOKEN, token_file},
     process::{Process, free_port, scratch},
+    schema,
 };
 
 const BEGIN: &str = "```sh";
@@ -47,6 +48,31 @@ fn every_internal_link_has_a_target() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn frames_in_the_protocol_match_its_schema() {
+    let text = fs::read_to_string(root().join("docs/protocol.md")).expect("the protocol");
+    let (mut section, mut tried) = ("", 0);
+    for line in text.lines() {
+        section = line.strip_prefix("### ").or(line.strip_prefix("## ")).unwrap_or(section);
+        let frame = match (section, line.split_once(' ')) {
+            ("Client to server", _) => line.strip_prefix("| `").map(|frame| ("client_frame", frame)),
+            ("Server to client", _) => line.strip_prefix("| `").map(|frame| ("server_frame", frame)),
+            ("A transcript", Some((">", frame))) => Some(("client_frame", frame)),
+            ("A transcript", Some(("<", frame))) => Some(("server_frame", frame)),
+            _ => None,
+        };
+        // Shortened frames, and those of several lines, are not JSON.
+        let Some((definition, frame)) = frame.filter(|(_, frame)| frame.starts_with('{')) else { continue };
+        let mut parsed = serde_json::Deserializer::from_str(frame).into_iter::<serde_json::Value>();
+        let Some(Ok(frame)) = parsed.next() else { continue };
+        if !frame.to_string().contains("\"…\"") {
+            schema::validate(definition, &frame).expect("a frame as the schema has it");
+            tried += 1;
+        }
+    }
+    assert!(tried >= 20, "{tried}");
 }
 
 #[tokio::test]
@@ -122,13 +148,12 @@ async fn redis_backup_is_restored_as_documented_with_a_gap() {
 #[tokio::test]
 async fn operator_api_call_works_as_documented() {
     let commands = block("docs/operations.md", "/api/operator");
-    let [act] = &commands[..] else { panic!("{commands:?}") };
     let token = token_file();
     let cluster = Cluster::builder(Engine::Memory).with_operator(&token).start().await;
     let mut sari = cluster.join(0, "sari").await;
     let dir = scratch();
-    fs::write(dir.path().join("operator-token"), TOKEN).expect("a file");
-    let act = act.replace("http://localhost:8080", cluster.instances[0].base());
+    fs::write(dir.path().join("operator-token"), format!("# ours\noperator:{TOKEN}\n")).expect("a file");
+    let act = commands.join("\n").replace("http://localhost:8080", cluster.instances[0].base());
     let output = sh(dir.path(), &act).stdout(Stdio::piped()).output().expect("curl runs");
     assert_eq!(String::from_utf8_lossy(&output.stdout), r#"{"done":true}"#);
     sari.expect("the rule", |transcript| transcript.rules["slow_ms"] == 30_000).await;

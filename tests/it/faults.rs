@@ -1,5 +1,6 @@
 //! A conversation during failures of Redis and of the network to it.
 
+mod changes;
 mod clocks;
 mod durability;
 mod ended_sessions;

@@ -4,6 +4,7 @@
 pub mod authority;
 pub mod bots;
 pub mod browser;
+pub mod caddy_tls;
 pub mod cluster;
 pub mod collector;
 pub mod dns;

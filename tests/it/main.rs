@@ -12,6 +12,7 @@ mod cli;
 mod clients;
 mod cluster;
 mod conformance;
+mod deploy_a_server;
 mod docs;
 mod faults;
 mod haproxy;

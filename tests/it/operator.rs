@@ -1,5 +1,6 @@
-//! Moderation by the operator, on the page and through the API, on every instance.
+//! Moderation, on the page and through the API, on every instance.
 
 mod api;
 mod everywhere;
+mod moderators;
 mod pages;

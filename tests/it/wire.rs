@@ -1,6 +1,7 @@
 //! The WebSocket part of the protocol, rule by rule, on both engines.
 
 mod attention;
+mod changes;
 mod closing;
 mod empty_room;
 mod framing;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Backoff } from "../../static/backoff.js";
+import { Backoff } from "../../static/connection.js";
 
 test("delay_doubles_up_to_fifteen_seconds_until_reset", () => {
   const backoff = new Backoff(() => 1);

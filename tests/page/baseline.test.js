@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
 
-import { splitGraphemes } from "../../static/graphemes.js";
+import { splitGraphemes } from "../../static/rich_text.js";
 
 const folder = new URL("../../static/", import.meta.url);
 const files = (extension) =>

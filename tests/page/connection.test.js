@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Backoff } from "../../static/backoff.js";
-import { Connection } from "../../static/connection.js";
+import { Backoff, Connection } from "../../static/connection.js";
 
 /** A connection with fake sockets and a clock that the test moves. `answer` is what its probes and explanations return. */
 function connect({ answer = { isUp: true }, since = "7-1" } = {}) {

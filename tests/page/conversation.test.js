@@ -10,7 +10,7 @@ import { fakeStorage } from "./fake_storage.js";
 const NO_VIEW = { insert() {}, remove() {}, replace() {}, clear() {}, showOlder() {}, isRead: () => false };
 
 function chat() {
-  const world = { sent: [], online: true, delayed: [], typing: [], reported: [], announced: [] };
+  const world = { sent: [], online: true, delayed: [], typing: [], reported: [], announced: [], changed: [], refused: 0 };
   let n = 0;
   world.timeline = new Timeline(NO_VIEW);
   world.outbox = new Outbox({ storage: fakeStorage(), key: "o", createNonce: () => `n${(n += 1)}` });
@@ -29,6 +29,8 @@ function chat() {
       showRules: (rules) => (world.rules = rules),
       onSent() {},
       onPause() {},
+      onChange: (id) => world.changed.push(id),
+      onRefusedDeletion: () => (world.refused += 1),
     },
     delay: (action) => world.delayed.push(action),
   });
@@ -199,4 +201,38 @@ test("only_new_messages_are_announced", () => {
     null,
   );
   assert.deepEqual(world.announced, ["7-1", "7-2", "7-3"]);
+});
+
+test("edits_and_deletions_are_sent_in_order_under_nonces", () => {
+  const world = chat();
+  world.welcome([own("x", 1)], "7-1");
+  world.conversation.edit("7-1", "b");
+  world.conversation.delete("7-1");
+  world.conversation.send("c", { replyTo: "7-1" });
+  assert.deepEqual(world.sent, [{ type: "edit", nonce: "n1", id: "7-1", text: "b" }], "one at a time");
+  world.receive({ type: "edited", id: "7-1", text: "b", edited_at: 5 });
+  world.receive({ type: "ack", nonce: "n1", id: "7-1" });
+  world.receive({ type: "ack", nonce: "n2", id: "7-1" });
+  assert.deepEqual(world.sent.slice(1), [
+    { type: "delete", nonce: "n2", id: "7-1" },
+    { type: "message", nonce: "n3", text: "c", reply_to: "7-1" },
+  ]);
+  assert.deepEqual(world.changed, ["7-1"]);
+  assert.deepEqual(world.announced, ["7-1"], "an edit is not announced");
+});
+
+test("refused_edit_stays_and_refused_deletion_is_reported", () => {
+  const world = chat();
+  world.welcome([own("x", 1)], "7-1");
+  world.conversation.edit("7-1", "b");
+  world.receive({ type: "error", code: "too_late", nonce: "n1" });
+  assert.deepEqual(world.outbox.entries.map(({ state, reason, text }) => [state, reason, text]), [["refused", "too_late", "b"]]);
+  world.conversation.delete("7-1");
+  world.receive({ type: "error", code: "gone", nonce: "n2" });
+  assert.equal(world.refused, 0, "what was wanted is the case");
+  world.conversation.delete("7-1");
+  world.receive({ type: "error", code: "not_yours", nonce: "n3" });
+  assert.equal(world.refused, 1);
+  world.conversation.retry("n1");
+  assert.deepEqual(world.sent.at(-1), { type: "message", nonce: "n4", text: "b" }, "a refused edit becomes a message");
 });

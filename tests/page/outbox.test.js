@@ -164,3 +164,13 @@ test("adopted_message_keeps_its_nonce_and_is_added_once", () => {
   assert.equal(box.entries.length, 1);
   assert.equal(box.next().nonce, "x");
 });
+
+test("edits_deletions_and_answers_survive_a_reload_in_order", () => {
+  const storage = fakeStorage();
+  const box = outbox(storage);
+  box.add("b", { kind: "edit", target: "7-1" });
+  box.add("", { kind: "delete", target: "7-2" });
+  box.add("c", { replyTo: "7-1" });
+  const restored = outbox(storage).entries.map(({ text, kind, target, replyTo }) => [text, kind, target, replyTo]);
+  assert.deepEqual(restored, [["b", "edit", "7-1", undefined], ["", "delete", "7-2", undefined], ["c", undefined, undefined, "7-1"]]);
+});

@@ -202,3 +202,39 @@ test("joins_and_leaves_between_messages_are_one_row", () => {
   const { joined, left, events } = timeline.rows[2];
   assert.deepEqual([joined, left, events.length, events.at(-1).username], [60, 0, 50, "p59"]);
 });
+
+test("change_that_overtakes_a_page_of_history_is_applied_to_it", () => {
+  const { timeline, text, welcome } = shown();
+  welcome({ messages: range(3, 4) });
+  const request = timeline.historyRequest(null);
+  timeline.markEdited({ id: "7-1", text: "one", edited_at: 9 });
+  timeline.markRemoved("7-2");
+  timeline.insertHistory(request, { messages: range(1, 2), more: false });
+  assert.equal(text(), "one  3 4");
+  timeline.markEdited({ id: "7-1", text: "old", edited_at: 8 });
+  timeline.markEdited({ id: "7-2", text: "back", edited_at: 10 });
+  assert.equal(text(), "one  3 4", "a later edit stays, and so does a deletion");
+});
+
+test("page_around_a_message_leaves_gaps_on_both_sides", () => {
+  const { timeline, text, welcome, load } = shown();
+  welcome({ messages: range(50, 52) });
+  timeline.insertAround(timeline.historyRequest(null), { messages: range(20, 22), more: true, more_after: true });
+  assert.equal(text(), "20 21 22 gap 50 51 52");
+  timeline.insertAround(timeline.historyRequest(null), { messages: range(30, 31), more: true, more_after: true });
+  assert.equal(text(), "20 21 22 gap 30 31 gap 50 51 52");
+  const gaps = timeline.rows.filter(({ kind }) => kind === "gap");
+  load(range(22, 29), true, gaps[0]);
+  load(range(31, 49), true, gaps[1]);
+  assert.equal(timeline.rows.filter(({ kind }) => kind === "message").length, 33);
+  timeline.insertAround(timeline.historyRequest(null), { messages: range(18, 21), more: true, more_after: true });
+  assert.equal(text().startsWith("18 19 20 21 22"), true, "it adjoins");
+});
+
+test("refresh_applies_what_has_changed", () => {
+  const { timeline, text, welcome } = shown();
+  welcome({ messages: range(1, 3) });
+  const removed = { id: "7-2", removed: true, from: "adi", at: 2 };
+  timeline.refresh({ messages: [{ ...message(1), text: "one", edited_at: 5 }, removed, message(3), message(4)] });
+  assert.equal(text(), "one  3");
+});

@@ -37,14 +37,15 @@ pub(super) fn begin(open: &Open) -> io::Result<OpenResult> {
     Ok(OpenResult { seconds: 0.0, bytes: 0, presence_bytes: 0, stats: GeneratorStats::default(), cookie })
 }
 
-fn skip_response(stream: &mut TcpStream) -> io::Result<()> {
+/// Reads the head of the response to an upgrade.
+pub fn skip_response(stream: &mut TcpStream) -> io::Result<()> {
     let mut reply = Vec::new();
     while !reply.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
         stream.read_exact(&mut byte)?;
         reply.extend(byte);
     }
-    if reply.starts_with(b"HTTP/1.1 101") { Ok(()) } else { Err(io::Error::other("the slow client was refused")) }
+    if reply.starts_with(b"HTTP/1.1 101") { Ok(()) } else { Err(io::Error::other("a client was refused")) }
 }
 
 fn connect(target: SocketAddr) -> io::Result<TcpStream> {

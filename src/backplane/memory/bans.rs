@@ -1,4 +1,4 @@
-//! Banned names.
+//! Banned or muted names.
 
 use std::{collections::BTreeMap, time::Duration};
 

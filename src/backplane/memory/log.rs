@@ -147,6 +147,11 @@ impl Log {
         true
     }
 
+    /// The name of the sender of a message that is not deleted.
+    pub(super) fn author(&self, id: Id) -> Option<&str> {
+        self.message(id).map(|message| message.from.as_str())
+    }
+
     fn replace(&mut self, row: Row, version: u64) {
         if let Some(index) = self.index(row.id()) {
             self.rows[index] = row.clone();

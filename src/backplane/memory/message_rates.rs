@@ -51,7 +51,7 @@ pub(super) fn is_slow(limit: Rate, slow_ms: u64) -> bool {
     slow_ms.saturating_mul(1_000_000) > limit.pace().every
 }
 
-/// Returns the slower of a limit and one message every so many milliseconds.
+/// Returns the slower of a limit and one message per `slow_ms` milliseconds.
 pub(super) fn pace(limit: Rate, slow_ms: u64) -> Pace {
     let (limit, slow) = (limit.pace(), Pace { every: slow_ms.saturating_mul(1_000_000), ahead: 0 });
     let pace = if slow.every > limit.every { slow } else { limit };

@@ -1,8 +1,8 @@
-//! What a replica of the room has: a copy, which a failover puts in place of the original.
+//! A replica's copy of the room, which a failover puts in place of the original.
 
 use std::collections::VecDeque;
 
-use super::{MemoryBackplane, log::Log, message_rates::MessageRates, presence::Presence};
+use super::{MemoryBackplane, bans::Bans, log::Log, message_rates::MessageRates, presence::Presence};
 use crate::{
     backplane::{ModerationRecord, RetentionPolicy},
     protocol::Rules,
@@ -15,7 +15,8 @@ pub struct Replica {
     pub(super) presence: Presence,
     pub(super) message_rates: MessageRates,
     pub(super) rules: Rules,
-    /// The operator's actions, oldest first.
+    pub(super) mutes: Bans,
+    /// The moderators' actions, oldest first.
     pub(super) acts: VecDeque<ModerationRecord>,
 }
 
@@ -27,6 +28,7 @@ impl Replica {
             presence: Presence::new(policy),
             message_rates: MessageRates::new(super::now()),
             rules: Rules::default(),
+            mutes: Bans::default(),
             acts: VecDeque::new(),
         }
     }

@@ -52,7 +52,7 @@ fn ended(rest: &str) -> Option<Event> {
     Some(Event::Ended { position: position(epoch, head, version)?, session, delta: open_delta(delta)? })
 }
 
-/// What an envelope of changes has beside the rules.
+/// The part of an envelope of changes beside the rules.
 #[derive(Deserialize)]
 struct Edits<'a> {
     #[serde(default, borrow)]

@@ -1,4 +1,4 @@
-//! The operator's actions, and the record of them.
+//! The moderators' actions, and the record of them.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -7,12 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use super::{RedisBackplane, reply::in_millis, scripts::unavailable};
 use crate::backplane::{
-    ACTS_KEPT, ACTS_SHOWN, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, Unavailable,
+    ACTS_KEPT, ACTS_SHOWN, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord,
+    ModerationRequest, Unavailable,
 };
+
+/// The beginning of the fields of the rules that are mutes.
+const MUTE: &str = "mute:";
 
 #[derive(Serialize)]
 struct Argument {
     action: String,
+    audit: String,
     records_kept: usize,
     closed_ms: u64,
 }
@@ -25,7 +30,8 @@ enum Reply {
 }
 
 impl RedisBackplane {
-    pub(super) async fn apply(&self, action: &ModerationAction) -> Result<ModerationOutcome, Unavailable> {
+    pub(super) async fn apply(&self, request: &ModerationRequest) -> Result<ModerationOutcome, Unavailable> {
+        let ModerationRequest { action, audit } = request;
         let claim = match action {
             ModerationAction::Ban { name_key, .. } => Some(self.keys.name(name_key)),
             _ => None,
@@ -33,7 +39,8 @@ impl RedisBackplane {
         let keys = self.keys.with_own(std::iter::once(self.keys.acts()).chain(claim));
         // Strings and numbers: serialising cannot fail.
         let action = serde_json::to_string(action).unwrap_or_default();
-        let argument = Argument { action, records_kept: ACTS_KEPT, closed_ms: in_millis(self.policy.closed()) };
+        let audit = serde_json::to_string(audit).unwrap_or_default();
+        let argument = Argument { action, audit, records_kept: ACTS_KEPT, closed_ms: in_millis(self.policy.closed()) };
         Ok(match self.scripts.run(&self.scripts.moderate, keys, &argument).await? {
             Reply::Done => ModerationOutcome::Done,
             Reply::Nothing => ModerationOutcome::Nothing,
@@ -42,19 +49,25 @@ impl RedisBackplane {
 
     pub(super) async fn read_moderation_log(&self) -> Result<ModerationLog, Unavailable> {
         let bans = self.reads.hgetall(self.keys.bans()).await.map_err(|error| unavailable("moderation_log", &error))?;
+        let rules: HashMap<String, String> =
+            self.reads.hgetall(self.keys.rules()).await.map_err(|error| unavailable("moderation_log", &error))?;
+        let muted = |(field, stored): (String, String)| Some((field.strip_prefix(MUTE)?.to_owned(), stored));
+        let mutes = rules.into_iter().filter_map(muted).collect();
+        let now = self.clock.now();
         let records: Vec<(String, HashMap<String, String>)> = self
             .reads
             .xrevrange_values(self.keys.acts(), "+", "-", Some(ACTS_SHOWN as u64))
             .await
             .map_err(|error| unavailable("moderation_log", &error))?;
         Ok(ModerationLog {
-            bans: current_bans(bans, self.clock.now()),
+            bans: current_bans(bans, now),
+            mutes: current_bans(mutes, now),
             acts: records.iter().filter_map(|(_, fields)| record(fields)).collect(),
         })
     }
 }
 
-/// Bans in force at a time since 1970, by name key; each is stored as `<until> <name>`.
+/// Bans or mutes in force at this time since 1970, by name key; each is stored as `<until> <name>`.
 fn current_bans(stored: HashMap<String, String>, now: Duration) -> Vec<Ban> {
     let now = now.as_millis();
     let read = |(name_key, stored): (String, String)| {
@@ -69,5 +82,8 @@ fn current_bans(stored: HashMap<String, String>, now: Duration) -> Vec<Ban> {
 /// A record, if this version can read it.
 fn record(fields: &HashMap<String, String>) -> Option<ModerationRecord> {
     let act = serde_json::from_str(fields.get("act")?).ok()?;
-    Some(ModerationRecord { at: fields.get("at")?.parse().ok()?, act })
+    // Records of an earlier version have neither.
+    let audit = fields.get("audit").and_then(|audit| serde_json::from_str(audit).ok()).unwrap_or_default();
+    let whom = fields.get("whom").and_then(|whom| serde_json::from_str(whom).ok()).unwrap_or_default();
+    Some(ModerationRecord { at: fields.get("at")?.parse().ok()?, act, audit, whom })
 }

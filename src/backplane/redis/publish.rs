@@ -64,6 +64,10 @@ enum Reply {
         #[serde(deserialize_with = "millis")]
         wait_ms: Duration,
     },
+    Muted {
+        #[serde(deserialize_with = "millis")]
+        wait_ms: Duration,
+    },
 }
 
 impl Reply {
@@ -79,6 +83,7 @@ impl Reply {
             Self::TooLate => Err(PublishError::TooLate),
             Self::Gone => Err(PublishError::Gone),
             Self::Limited { wait_ms } => Err(PublishError::Limited(wait_ms)),
+            Self::Muted { wait_ms } => Err(PublishError::Muted(wait_ms)),
         }
     }
 }

@@ -174,7 +174,7 @@ pub(super) fn unavailable(command: &'static str, error: &Error) -> Unavailable {
 
 fn unreadable(script: &'static str, error: &serde_json::Error) -> Unavailable {
     // The error may quote user text: only its kind is logged.
-    tracing::error!(script, kind = ?error.classify(), "Redis replied what this version cannot read");
+    tracing::error!(script, kind = ?error.classify(), "this version cannot read the reply of Redis");
     Unavailable
 }
 

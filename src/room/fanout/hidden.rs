@@ -134,7 +134,7 @@ impl Cohort {
         clients.collect()
     }
 
-    /// The gathered frames, but for so many bytes. They are joined once for all clients.
+    /// The gathered frames without the first `skipped` bytes. They are joined once for all clients.
     fn frames_after(&mut self, skipped: usize) -> Bytes {
         if self.gathered.len() > 1 {
             let mut joined = BytesMut::with_capacity(self.bytes);

@@ -1,4 +1,4 @@
-//! What the hub handles next. Each kind comes first in its turn: none waits for all of another, and no random number decides.
+//! Chooses the hub's next input. Each kind comes first in its turn: none waits for all of another, and no random number decides.
 
 use std::{
     future::poll_fn,
@@ -12,7 +12,7 @@ use tokio::{task::coop::consume_budget, time::Interval};
 use super::{Command, Hub, backplane_calls::CallResult, now};
 use crate::backplane::Event;
 
-/// What the hub handles in one step.
+/// One input of the hub.
 pub(super) enum Occurrence {
     /// A command; none once the last handle to the room is dropped.
     Command(Option<Command>),
@@ -28,7 +28,7 @@ pub(super) enum Occurrence {
 
 const KINDS: usize = 5;
 
-/// What the hub may handle at the moment.
+/// The kinds of input that the hub accepts at the moment.
 #[derive(Clone, Copy)]
 struct Readiness {
     commands: bool,

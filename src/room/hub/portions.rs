@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// Most missed messages that are read in portions; beyond, clients are told of a gap.
+/// Most missed messages that are read in portions; above that, clients get a welcome with a gap.
 const PORTIONS_AT_MOST: u64 = 20 * MISSED_AT_MOST as u64;
 
 /// The kind of the next read of the room.

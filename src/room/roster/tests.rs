@@ -61,6 +61,35 @@ fn names_are_sorted_by_their_folded_form() {
 }
 
 #[test]
+fn search_finds_words_that_begin_so_page_by_page() {
+    let mut roster = Roster::default();
+    for name in ["Dewi Lestari", "Lestari", "lena", "Budi Lesmana Lestiono", "citra", "Élena"] {
+        let person = Member { name_key: Name::parse(name).unwrap().key().clone(), name: name.to_owned() };
+        roster.apply(&Delta { joined: vec![person], left: vec![] });
+    }
+    let all = ["lena", "Budi Lesmana Lestiono", "Dewi Lestari", "Lestari"];
+    let found = roster.search("LE", None, 9);
+    assert_eq!(found.len(), 4, "each once: {found:?}");
+    assert!(all.iter().all(|name| found.contains(&(*name).to_owned())), "{found:?}");
+    let mut paged = roster.search("le", None, 1);
+    while let Some(last) = paged.last().cloned() {
+        let next = roster.search("le", Some(&last), 1);
+        if next.is_empty() {
+            break;
+        }
+        paged.extend(next);
+    }
+    assert_eq!(paged, found);
+    assert_eq!(roster.search("elena", None, 9), ["Élena"]);
+    assert_eq!(roster.search("stari", None, 9), Vec::<String>::new());
+    roster.apply(&Delta {
+        joined: vec![],
+        left: vec![Member { name_key: Name::parse("lena").unwrap().key().clone(), name: "lena".into() }],
+    });
+    assert!(!roster.search("le", None, 9).contains(&"lena".to_owned()));
+}
+
+#[test]
 fn person_missing_after_a_lost_branch_leaves_late() {
     let (mut roster, now) = (Roster::default(), Instant::now());
     let until = now + Duration::from_secs(5);

@@ -192,8 +192,8 @@ impl Backplane for DeafBackplane {
         Ok(())
     }
 
-    async fn moderate(&self, action: ModerationAction) -> Result<ModerationOutcome, Unavailable> {
-        self.inner.moderate(action).await
+    async fn moderate(&self, request: ModerationRequest) -> Result<ModerationOutcome, Unavailable> {
+        self.inner.moderate(request).await
     }
 
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {

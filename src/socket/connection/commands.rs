@@ -16,7 +16,7 @@ use crate::{
     websocket::{Received, pong_frame},
 };
 
-/// What a person sends to the room.
+/// A person's command to the room.
 enum Submission {
     /// A message, what it answers, and the name that a program shows after its own.
     Message { text: Text, reply_to: Option<Id>, alias: Option<String> },

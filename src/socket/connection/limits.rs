@@ -41,7 +41,7 @@ pub(super) struct ClientLimits {
 }
 
 impl InboundPace {
-    /// The pace of clients that may send so many messages.
+    /// The pace of clients with this limit of messages.
     pub(in crate::socket) fn of(messages: Rate) -> Self {
         let limited = (messages.per_second * FRAMES_PER_MESSAGE).max(MIN_FRAMES_PER_SECOND);
         let per_second = if messages.is_unlimited() { FRAMES_PER_SECOND_UNLIMITED } else { limited };

@@ -39,6 +39,7 @@ enum Refusal {
     Text(TextError),
     Held,
     Banned,
+    Muted,
     Reused,
     TooMany(Duration),
     Unavailable,
@@ -73,6 +74,7 @@ async fn publish(web: &Web, person: Person, headers: &HeaderMap, request: Reques
     web.room.publish(person, nonce, text, None, alias).await.map_err(|error| match error {
         PublishError::BadNonce => Refusal::Reused,
         PublishError::Limited(wait) => Refusal::TooMany(wait),
+        PublishError::Muted(_) => Refusal::Muted,
         // The last three are of changes.
         PublishError::Ended
         | PublishError::Fenced
@@ -128,6 +130,7 @@ impl Refusal {
             Self::Text(error) => (StatusCode::UNPROCESSABLE_ENTITY, "too_long", error.to_string()),
             Self::Held => (StatusCode::CONFLICT, "held", "a session of a person still has the name".into()),
             Self::Banned => (StatusCode::FORBIDDEN, "banned", "the name is banned".into()),
+            Self::Muted => (StatusCode::FORBIDDEN, "muted", "a moderator has muted the program".into()),
             Self::Reused => (
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "bad_nonce",

@@ -50,6 +50,10 @@ struct MessageRow<'a> {
     /// The name that a program shows after its own.
     alias: &'a str,
     removed: bool,
+    /// The message that it answers.
+    reply_to: Option<Id>,
+    /// When it was corrected, in Unix milliseconds.
+    edited_at: Option<u64>,
     /// It continues a group: the name is not repeated.
     grouped: bool,
     /// The next message shows the time of this one, too.
@@ -141,6 +145,8 @@ impl<'a> MessageRow<'a> {
             bot: if row.message().is_some_and(|message| message.bot) { texts.script.bot } else { "" },
             alias: row.alias().unwrap_or_default(),
             removed: row.message().is_none(),
+            reply_to: row.message().and_then(|message| message.reply_to),
+            edited_at: row.message().and_then(|message| message.edited_at),
             initial: initial(from),
             iso,
             clock,

@@ -1,4 +1,7 @@
-//! `/api/operator`: moderation for programs. `Authorization: Bearer <token>`, JSON in and out.
+//! `/api/operator`: moderation for programs and the room's page. `Authorization: Bearer <token>`, or the cookie of a signed-in
+//! moderator; JSON in and out.
+
+use std::net::IpAddr;
 
 use axum::{
     Json,
@@ -8,9 +11,9 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{AttemptError, Door, command::ModerationForm, execute};
+use super::{AttemptError, Door, Moderator, command::ModerationForm, execute};
 use crate::{
-    backplane::{ModerationAction, ModerationLog, ModerationOutcome},
+    backplane::{Audit, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord},
     protocol::Rules,
     session::bearer,
     web::{Web, error, peer::PeerIp},
@@ -21,6 +24,7 @@ use crate::{
 struct ModerationReport {
     rules: Rules,
     bans: Vec<BanEntry>,
+    mutes: Vec<BanEntry>,
     acts: Vec<LogEntry>,
 }
 
@@ -37,11 +41,15 @@ struct LogEntry {
     at: u64,
     #[serde(flatten)]
     act: ModerationAction,
+    #[serde(flatten)]
+    audit: Audit,
+    /// The names of the people whom it was about.
+    whom: Vec<String>,
 }
 
-/// `GET /api/operator`: the rules, the bans, the moderation log.
+/// `GET /api/operator`: the rules, the bans, the mutes, the moderation log.
 pub async fn report(State(web): State<Web>, PeerIp(peer): PeerIp, headers: HeaderMap) -> Response {
-    if let Some(refusal) = refusal(&web, peer, &headers).await {
+    if let Err(refusal) = moderator(&web, peer, &headers).await {
         return refusal;
     }
     match web.room.moderation_log().await {
@@ -57,8 +65,12 @@ pub async fn moderate(
     headers: HeaderMap,
     form: Result<Json<ModerationForm>, JsonRejection>,
 ) -> Response {
-    if let Some(refusal) = refusal(&web, peer, &headers).await {
-        return refusal;
+    let moderator = match moderator(&web, peer, &headers).await {
+        Ok(moderator) => moderator,
+        Err(refusal) => return refusal,
+    };
+    if !web.site.allows_post(&headers, peer) {
+        return error::json(StatusCode::FORBIDDEN, "a request from another site");
     }
     let Ok(Json(form)) = form else {
         return error::json(StatusCode::BAD_REQUEST, "the body is a JSON object, its Content-Type application/json");
@@ -67,34 +79,62 @@ pub async fn moderate(
         Ok(command) => command,
         Err(wrong) => return error::json(StatusCode::BAD_REQUEST, &wrong.to_string()),
     };
-    match execute(&web.room, command).await {
+    let audit = web.audit(moderator, peer, &headers, command.why.clone());
+    match execute(&web.room, command, audit).await {
         Ok(ModerationOutcome::Done) => Json(serde_json::json!({ "done": true })).into_response(),
-        Ok(ModerationOutcome::Nothing) => error::json(StatusCode::NOT_FOUND, "no such message, name or ban"),
+        Ok(ModerationOutcome::Nothing) => error::json(StatusCode::NOT_FOUND, "no such message, name, ban or mute"),
         Err(_) => error::json_unavailable(),
     }
 }
 
-/// Returns the response to a request without the right token.
-async fn refusal(web: &Web, peer: std::net::IpAddr, headers: &HeaderMap) -> Option<Response> {
-    if let Some(token) = bearer(headers) {
-        match web.attempt(Door::Bearer, peer, headers, |operator| operator.is_token(token)).await {
-            Ok(()) => return None,
-            Err(AttemptError::Wrong) => {}
-            Err(AttemptError::TooMany(wait)) => return Some(error::json_too_many("too many attempts", wait)),
-            Err(AttemptError::Unavailable) => return Some(error::json_unavailable()),
-        }
+/// `GET /api/operator/me`: the signed-in moderator.
+pub async fn me(State(web): State<Web>, PeerIp(peer): PeerIp, headers: HeaderMap) -> Response {
+    match moderator(&web, peer, &headers).await {
+        Ok(moderator) => Json(serde_json::json!({ "name": moderator.name })).into_response(),
+        Err(refusal) => refusal,
     }
-    let mut refusal = error::json(StatusCode::UNAUTHORIZED, "the operator's token is needed: Authorization: Bearer …");
+}
+
+/// Returns the moderator of a request's token or cookie, or the response to a request that has neither.
+async fn moderator(web: &Web, peer: IpAddr, headers: &HeaderMap) -> Result<Moderator, Response> {
+    let found = match bearer(headers) {
+        Some(token) => web.present_token(Door::Bearer, peer, headers, token).await.map(Some),
+        None => web.present_cookie(peer, headers).await,
+    };
+    match found {
+        Ok(Some(moderator)) => Ok(moderator),
+        Ok(None) | Err(AttemptError::Wrong) => Err(unauthorized()),
+        Err(AttemptError::TooMany(wait)) => Err(error::json_too_many("too many attempts", wait)),
+        Err(AttemptError::Unavailable) => Err(error::json_unavailable()),
+    }
+}
+
+fn unauthorized() -> Response {
+    let reason = "a moderator's token is needed: Authorization: Bearer …";
+    let mut refusal = error::json(StatusCode::UNAUTHORIZED, reason);
     refusal.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    Some(refusal)
+    refusal
+}
+
+impl From<Ban> for BanEntry {
+    fn from(Ban { name, until, .. }: Ban) -> Self {
+        Self { name, until }
+    }
+}
+
+impl From<ModerationRecord> for LogEntry {
+    fn from(ModerationRecord { at, act, audit, whom }: ModerationRecord) -> Self {
+        Self { at, act, audit, whom }
+    }
 }
 
 impl ModerationReport {
-    fn new(rules: Rules, ModerationLog { bans, acts }: ModerationLog) -> Self {
+    fn new(rules: Rules, ModerationLog { bans, mutes, acts }: ModerationLog) -> Self {
         Self {
             rules,
-            bans: bans.into_iter().map(|ban| BanEntry { name: ban.name, until: ban.until }).collect(),
-            acts: acts.into_iter().map(|record| LogEntry { at: record.at, act: record.act }).collect(),
+            bans: bans.into_iter().map(BanEntry::from).collect(),
+            mutes: mutes.into_iter().map(BanEntry::from).collect(),
+            acts: acts.into_iter().map(LogEntry::from).collect(),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use axum::http::HeaderMap;
 use parking_lot::Mutex;
 
-use super::OperatorAuth;
+use super::Moderator;
 use crate::{
     rate::{Limiter, Rate},
     session::GuessDenied,
@@ -43,41 +43,65 @@ pub enum AttemptError {
 }
 
 impl Web {
-    /// Checks a secret of the operator, unless its address has presented too many wrong ones on any instance.
+    /// Checks a token, unless its address has presented too many wrong ones on any instance.
     ///
     /// # Errors
     /// See [`AttemptError`].
-    pub(super) async fn attempt(
+    pub(super) async fn present_token(
         &self,
         door: Door,
         peer: IpAddr,
         headers: &HeaderMap,
-        is_right: impl FnOnce(&OperatorAuth) -> bool,
-    ) -> Result<(), AttemptError> {
+        token: &str,
+    ) -> Result<Moderator, AttemptError> {
         let address = self.site.proxies.client(peer, headers);
-        if let Err(denied) = self.guess_gate.count(address).await {
-            return Err(match denied {
-                GuessDenied::TooMany(wait) => {
-                    instruments().operator_attempted("too_many");
-                    AttemptError::TooMany(wait)
-                }
-                GuessDenied::Unavailable => AttemptError::Unavailable,
-            });
-        }
-        if self.operator.as_ref().is_some_and(|operator| is_right(operator)) {
-            self.guess_gate.refund(address).await;
+        self.count_guess(address).await?;
+        let Some(moderator) = self.operator.as_ref().and_then(|operator| operator.by_token(token)) else {
+            return Err(wrong(door, address));
+        };
+        self.guess_gate.refund(address).await;
+        instruments().operator_attempted("accepted");
+        Ok(moderator)
+    }
+
+    /// Returns the moderator of a request's cookie; none if it has no cookie. A session that exists is no guess, so it is not
+    /// counted: who guesses does not lock out the moderators behind the same address. Its id is too long to be guessed.
+    ///
+    /// # Errors
+    /// See [`AttemptError`].
+    pub(super) async fn present_cookie(
+        &self,
+        peer: IpAddr,
+        headers: &HeaderMap,
+    ) -> Result<Option<Moderator>, AttemptError> {
+        let Some(operator) = &self.operator else { return Ok(None) };
+        let Some(id) = operator.sent_cookie(headers) else { return Ok(None) };
+        if let Some(moderator) = operator.by_session(&id).await.map_err(|_| AttemptError::Unavailable)? {
             instruments().operator_attempted("accepted");
-            return Ok(());
+            return Ok(Some(moderator));
         }
-        instruments().operator_attempted("wrong");
-        log_wrong(door, address);
-        Err(AttemptError::Wrong)
+        let address = self.site.proxies.client(peer, headers);
+        self.count_guess(address).await?;
+        Err(wrong(Door::Cookie, address))
+    }
+
+    async fn count_guess(&self, address: IpAddr) -> Result<(), AttemptError> {
+        self.guess_gate.count(address).await.map_err(|denied| match denied {
+            GuessDenied::TooMany(wait) => {
+                instruments().operator_attempted("too_many");
+                AttemptError::TooMany(wait)
+            }
+            GuessDenied::Unavailable => AttemptError::Unavailable,
+        })
     }
 }
 
-fn log_wrong(door: Door, address: IpAddr) {
+/// Counts and logs a wrong secret.
+fn wrong(door: Door, address: IpAddr) -> AttemptError {
     static LIMITER: LazyLock<Mutex<Limiter>> = LazyLock::new(Mutex::default);
+    instruments().operator_attempted("wrong");
     if LIMITER.lock().take(LOGGED.pace(), Instant::now()).is_ok() {
         tracing::warn!(?door, %address, "wrong operator token or cookie");
     }
+    AttemptError::Wrong
 }

@@ -1,41 +1,96 @@
-//! Authentication of the operator: by the token, or by a cookie signed with it.
-//!
-//! Nothing is stored: all instances with the same token accept the cookie, and a new token invalidates it.
+//! Authentication of moderators: by a token of the file, or by a session in a cookie.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use axum::http::{HeaderMap, HeaderValue, header::COOKIE};
 use hmac::{Hmac, Mac};
+use parking_lot::RwLock;
 use sha2::Sha256;
 use tower_sessions::cookie::{Cookie, SameSite, time};
 
-use crate::settings::Secret;
+use crate::{
+    session::{ModeratorSession, ModeratorSessions, Unreadable},
+    settings::{ModeratorToken, TokenFile, TokenLines},
+};
 
-/// The lifetime of the cookie.
-const COOKIE_LIFETIME: Duration = Duration::from_secs(12 * 3600);
+/// How often the file is read: a line that is removed has no access after a second.
+const READ_EVERY: Duration = Duration::from_millis(500);
 /// The message that both tokens sign when they are compared.
 const TOKEN: &[u8] = b"token";
 
-/// Checks tokens and cookies of the operator.
+/// A moderator who has proved who they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moderator {
+    /// The name that is put on record.
+    pub name: String,
+}
+
+/// Checks tokens and sessions of moderators.
 #[derive(Debug)]
 pub struct OperatorAuth {
-    token: Secret,
+    /// The moderators of the file, as it was read last.
+    moderators: RwLock<Arc<[ModeratorToken]>>,
+    sessions: ModeratorSessions,
     secure: bool,
 }
 
 impl OperatorAuth {
-    /// `secure`: the public URL is https.
-    pub fn new(token: Secret, secure: bool) -> Self {
-        Self { token, secure }
+    /// Reads the file again while this exists. `secure`: the public URL is https. Needs a runtime.
+    pub fn watch(file: TokenFile, sessions: ModeratorSessions, secure: bool) -> Arc<Self> {
+        let auth = Arc::new(Self::new(&file.moderators, sessions, secure));
+        tokio::spawn(follow(file, Arc::downgrade(&auth)));
+        auth
     }
 
-    /// Whether this is the token. Takes constant time.
-    pub fn is_token(&self, token: &str) -> bool {
+    fn new(moderators: &[ModeratorToken], sessions: ModeratorSessions, secure: bool) -> Self {
+        Self { moderators: RwLock::new(moderators.into()), sessions, secure }
+    }
+
+    /// Returns the moderator of a token. Compares it with each token in constant time.
+    pub fn by_token(&self, token: &str) -> Option<Moderator> {
         let theirs = mac(token).chain_update(TOKEN).finalize().into_bytes();
-        mac(self.token.expose()).chain_update(TOKEN).verify(&theirs).is_ok()
+        let is_theirs = |ours: &&ModeratorToken| mac(ours.token.expose()).chain_update(TOKEN).verify(&theirs).is_ok();
+        let moderators = self.moderators();
+        let mut found: Vec<&ModeratorToken> = moderators.iter().filter(is_theirs).collect();
+        found.pop().map(|ours| Moderator { name: ours.name.clone() })
     }
 
-    /// Returns the value of the first of the operator's cookies in a request. Others are not looked at: a request is one
+    /// Returns the moderator of a session, if it exists and the moderator's line is in the file unchanged.
+    ///
+    /// # Errors
+    /// [`Unreadable`] if sessions cannot be read.
+    pub async fn by_session(&self, id: &str) -> Result<Option<Moderator>, Unreadable> {
+        let Some(session) = self.sessions.find(id).await? else { return Ok(None) };
+        let moderators = self.moderators();
+        let ours = moderators.iter().find(|ours| ours.name == session.name);
+        Ok(ours.filter(|ours| proof(ours, id) == session.proof).map(|ours| Moderator { name: ours.name.clone() }))
+    }
+
+    /// Begins a session of a moderator. Returns the `Set-Cookie` with its id.
+    ///
+    /// # Errors
+    /// [`Unreadable`] if the session could not be stored.
+    pub async fn begin(&self, moderator: &Moderator) -> Result<HeaderValue, Unreadable> {
+        let id = ModeratorSessions::new_id();
+        let moderators = self.moderators();
+        let ours = moderators.iter().find(|ours| ours.name == moderator.name).ok_or(Unreadable)?;
+        let session = ModeratorSession { name: ours.name.clone(), proof: proof(ours, &id) };
+        self.sessions.begin(&id, session).await?;
+        Ok(self.header(id, time::Duration::try_from(ModeratorSessions::LIFETIME).unwrap_or_default()))
+    }
+
+    /// Ends a session on every instance.
+    ///
+    /// # Errors
+    /// [`Unreadable`] if it may still exist.
+    pub async fn end(&self, id: &str) -> Result<(), Unreadable> {
+        self.sessions.end(id).await
+    }
+
+    /// Returns the value of the first of the moderators' cookies in a request. Others are not looked at: a request is one
     /// attempt.
     pub fn sent_cookie(&self, headers: &HeaderMap) -> Option<String> {
         let sent = headers.get_all(COOKIE).into_iter().filter_map(|line| line.to_str().ok());
@@ -43,35 +98,29 @@ impl OperatorAuth {
         cookies.find(|cookie| cookie.name() == self.name()).map(|cookie| cookie.value().to_owned())
     }
 
-    /// Whether this is the value of a cookie that is valid now. Takes constant time.
-    pub fn is_cookie(&self, value: &str) -> bool {
-        self.is_valid(value, now())
-    }
-
-    /// Returns the `Set-Cookie` that signs the operator in.
-    pub fn cookie(&self) -> HeaderValue {
-        let until = now() + COOKIE_LIFETIME.as_secs();
-        let value = format!("{until}.{}", hex(&self.signature(until).finalize().into_bytes()));
-        self.header(value, time::Duration::try_from(COOKIE_LIFETIME).unwrap_or_default())
-    }
-
     /// Returns the `Set-Cookie` that removes the cookie.
     pub fn removal_cookie(&self) -> HeaderValue {
         self.header(String::new(), time::Duration::ZERO)
     }
 
+    fn moderators(&self) -> Arc<[ModeratorToken]> {
+        Arc::clone(&self.moderators.read())
+    }
+
+    /// Takes over the valid lines of the file.
+    fn adopt(&self, text: &str) {
+        let lines = TokenLines::parse(text);
+        for (line, why) in &lines.invalid {
+            tracing::error!(line, why, "a line of the file of moderators' tokens is not valid; it has no access");
+        }
+        if *lines.moderators != *self.moderators() {
+            tracing::info!(moderators = lines.moderators.len(), "the file of moderators' tokens has changed");
+            *self.moderators.write() = lines.moderators.into();
+        }
+    }
+
     fn name(&self) -> &'static str {
         if self.secure { "__Host-ruang-operator" } else { "ruang-operator" }
-    }
-
-    fn is_valid(&self, value: &str, now: u64) -> bool {
-        let Some((until, signature)) = value.split_once('.') else { return false };
-        let (Ok(until), Some(signature)) = (until.parse::<u64>(), unhex(signature)) else { return false };
-        now < until && self.signature(until).verify_slice(&signature).is_ok()
-    }
-
-    fn signature(&self, until: u64) -> Hmac<Sha256> {
-        mac(self.token.expose()).chain_update(b"cookie").chain_update(until.to_be_bytes())
     }
 
     fn header(&self, value: String, max_age: time::Duration) -> HeaderValue {
@@ -81,66 +130,106 @@ impl OperatorAuth {
             .secure(self.secure)
             .same_site(SameSite::Strict)
             .max_age(max_age);
-        // The value consists of digits, letters and a dot.
+        // The value consists of letters, digits, `-` and `_`.
         HeaderValue::try_from(cookie.build().to_string()).unwrap_or_else(|_| HeaderValue::from_static(""))
     }
+}
+
+/// Reads the file until its moderators are no longer needed. One that cannot be read changes nothing: editors replace a file
+/// by another.
+async fn follow(file: TokenFile, auth: Weak<OperatorAuth>) {
+    let mut every = tokio::time::interval(READ_EVERY);
+    let mut known = None;
+    loop {
+        every.tick().await;
+        let Some(auth) = auth.upgrade() else { return };
+        let again = file.clone();
+        let read = tokio::task::spawn_blocking(move || again.read_again()).await;
+        let Ok(read) = read else { return };
+        if known.as_ref() == Some(&read) {
+            continue;
+        }
+        match &read {
+            Ok(text) => auth.adopt(text),
+            Err(why) => tracing::error!(why, "the file of moderators' tokens cannot be read; nothing changes"),
+        }
+        known = Some(read);
+    }
+}
+
+/// Derives the proof of a session from the moderator's token: another token, another proof. The id is not in Redis, so the
+/// token cannot be guessed from the proof.
+fn proof(moderator: &ModeratorToken, id: &str) -> String {
+    let tag = mac(moderator.token.expose()).chain_update(b"session").chain_update(id).finalize().into_bytes();
+    tag.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn mac(key: &str) -> Hmac<Sha256> {
     Hmac::new_from_slice(key.as_bytes()).expect("HMAC accepts keys of any length")
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.is_ascii() && text.len().is_multiple_of(2);
-    digits.then(|| (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect())?
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const TOKEN: &str = "a token that nobody guesses";
+    const TOKENS: &str = "Sari:a token that nobody guesses\nBudi:another one that is as long";
 
-    fn operator() -> OperatorAuth {
-        OperatorAuth::new(TOKEN.into(), true)
+    fn auth() -> OperatorAuth {
+        OperatorAuth::new(&TokenLines::parse(TOKENS).moderators, ModeratorSessions::local(), true)
     }
 
-    fn value(cookie: &HeaderValue) -> String {
+    fn names(auth: &OperatorAuth) -> Vec<String> {
+        auth.moderators().iter().map(|ours| ours.name.clone()).collect()
+    }
+
+    async fn session_of(auth: &OperatorAuth, token: &str) -> String {
+        let cookie = auth.begin(&auth.by_token(token).unwrap()).await.unwrap();
         Cookie::parse(cookie.to_str().unwrap()).unwrap().value().to_owned()
     }
 
     #[test]
-    fn token_matches_exactly() {
-        assert!(operator().is_token(TOKEN));
-        for other in ["", "a token", "a token that nobody guesses ", "A token that nobody guesses"] {
-            assert!(!operator().is_token(other), "{other}");
+    fn token_matches_exactly_and_names_its_moderator() {
+        let name = |token: &str| auth().by_token(token).map(|moderator| moderator.name);
+        assert_eq!(name("a token that nobody guesses").as_deref(), Some("Sari"));
+        assert_eq!(name("another one that is as long").as_deref(), Some("Budi"));
+        for other in ["", "a token", "a token that nobody guesses ", "A token that nobody guesses", "Sari"] {
+            assert_eq!(name(other), None, "{other}");
         }
     }
 
-    #[test]
-    fn cookie_is_valid_until_it_expires_and_for_its_token_only() {
-        let good = value(&operator().cookie());
-        let until: u64 = good.split_once('.').unwrap().0.parse().unwrap();
-        assert!(operator().is_valid(&good, until - 1));
-        assert!(!operator().is_valid(&good, until));
-        assert!(!OperatorAuth::new("another token altogether".into(), true).is_valid(&good, until - 1));
-        let longer = good.replacen(&until.to_string(), &(until + 1).to_string(), 1);
-        for forged in ["", ".", "1.", "x.00", &longer, &good[..good.len() - 2], &format!("{good}00"), "9999999999.zz"] {
-            assert!(!operator().is_valid(forged, until - 1), "{forged}");
+    #[tokio::test]
+    async fn session_ends_with_its_line_or_its_token() {
+        let auth = auth();
+        let sari = session_of(&auth, "a token that nobody guesses").await;
+        let budi = session_of(&auth, "another one that is as long").await;
+        let name = async |id: &str| auth.by_session(id).await.unwrap().map(|moderator| moderator.name);
+        assert_eq!((name(&sari).await.as_deref(), name(&budi).await.as_deref()), (Some("Sari"), Some("Budi")));
+        for forged in ["", "x", &sari[1..], &format!("{sari}x")] {
+            assert_eq!(name(forged).await, None, "{forged}");
         }
+        auth.adopt("Sari:a token that nobody guesses");
+        assert_eq!((name(&sari).await.as_deref(), name(&budi).await), (Some("Sari"), None));
+        auth.adopt("Sari:a new token that nobody guesses");
+        assert_eq!(name(&sari).await, None);
+        auth.adopt(TOKENS);
+        auth.end(&sari).await.unwrap();
+        assert_eq!((name(&sari).await, name(&budi).await.as_deref()), (None, Some("Budi")));
     }
 
     #[test]
-    fn cookie_is_bound_to_this_site() {
-        for cookie in [operator().cookie(), operator().removal_cookie()] {
+    fn invalid_lines_have_no_access_and_others_keep_theirs() {
+        let auth = auth();
+        auth.adopt("Sari:short\nBudi:another one that is as long");
+        assert_eq!(names(&auth), ["Budi"]);
+        auth.adopt("");
+        assert_eq!(names(&auth), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn cookie_is_bound_to_this_site() {
+        let auth = auth();
+        let moderator = auth.by_token("a token that nobody guesses").unwrap();
+        for cookie in [auth.begin(&moderator).await.unwrap(), auth.removal_cookie()] {
             let cookie = cookie.to_str().unwrap();
             assert!(cookie.starts_with("__Host-ruang-operator="), "{cookie}");
             for part in ["Secure", "HttpOnly", "SameSite=Strict", "Path=/", "Max-Age="] {

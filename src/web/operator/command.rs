@@ -6,13 +6,17 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::{
-    backplane::ModerationAction,
+    backplane::{FOR_GOOD_MS, ModerationAction},
     name::{Name, NameKey},
     protocol::{Id, Text},
 };
 
-/// The longest ban.
+/// The longest ban or mute, other than one for good.
 const MAX_BAN: Duration = Duration::from_secs(365 * 86_400);
+/// A ban or mute for good.
+const FOR_GOOD: &str = "forever";
+/// The longest reason, in characters.
+const MAX_REASON: usize = 200;
 /// The longest interval of slow mode.
 const MAX_INTERVAL: Duration = Duration::from_secs(3600);
 
@@ -28,6 +32,7 @@ pub struct ModerationForm {
     messages: Flag,
     interval: String,
     text: String,
+    why: String,
 }
 
 /// A checkbox, or a boolean.
@@ -41,26 +46,33 @@ enum Flag {
 /// A valid command.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ModerationCommand {
-    pub act: ModerationAction,
-    /// Delete the recent messages of this name, too.
-    pub messages_of: Option<String>,
+    /// Absent if messages are deleted, and nothing else is done.
+    pub act: Option<ModerationAction>,
+    /// Delete all messages of this name.
+    pub messages_of: Option<NameKey>,
+    /// The moderator's reason.
+    pub why: Option<String>,
 }
 
 /// The field that is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum CommandError {
-    #[error("act is remove, ban, pardon, slow or announce")]
+    #[error("act is remove, purge, mute, unmute, ban, pardon, slow or announce")]
     Act,
     #[error("id is a message's, like 7-42")]
     Id,
     #[error("name is one that people can have")]
     Name,
-    #[error("for is a duration from 0s to 365d")]
+    #[error("for is a duration from 0s to 365d, or forever")]
     For,
+    #[error("for is a duration from 1s to 365d, or forever")]
+    Mute,
     #[error("interval is a duration from 0s to 1h")]
     Interval,
     #[error("text is at most 2000 characters")]
     Text,
+    #[error("why is at most 200 characters")]
+    Why,
 }
 
 impl ModerationForm {
@@ -70,16 +82,26 @@ impl ModerationForm {
     /// The first field that is not valid.
     pub fn command(self) -> Result<ModerationCommand, CommandError> {
         let mut messages_of = None;
+        let why = reason(&self.why)?;
         let act = match self.act.as_str() {
             "remove" => ModerationAction::Remove { ids: vec![self.id.parse::<Id>().map_err(|_| CommandError::Id)?] },
+            "purge" => {
+                let messages_of = Some(name(&self.name)?.0);
+                return Ok(ModerationCommand { act: None, messages_of, why });
+            }
             "ban" => {
                 let (name_key, name) = name(&self.name)?;
-                messages_of = self.messages.is_set().then(|| name.clone());
-                ModerationAction::Ban {
-                    name_key,
-                    name,
-                    for_ms: millis(&self.lasting, MAX_BAN).ok_or(CommandError::For)?,
-                }
+                messages_of = self.messages.is_set().then(|| name_key.clone());
+                ModerationAction::Ban { name_key, name, for_ms: lasting(&self.lasting).ok_or(CommandError::For)? }
+            }
+            "mute" => {
+                let (name_key, name) = name(&self.name)?;
+                let for_ms = lasting(&self.lasting).filter(|ms| *ms >= 1000).ok_or(CommandError::Mute)?;
+                ModerationAction::Mute { name_key, name, for_ms }
+            }
+            "unmute" => {
+                let (name_key, name) = name(&self.name)?;
+                ModerationAction::Unmute { name_key, name }
             }
             "pardon" => {
                 let (name_key, name) = name(&self.name)?;
@@ -91,7 +113,7 @@ impl ModerationForm {
             "announce" => ModerationAction::Announce { text: text(&self.text)? },
             _ => return Err(CommandError::Act),
         };
-        Ok(ModerationCommand { act, messages_of })
+        Ok(ModerationCommand { act: Some(act), messages_of, why })
     }
 }
 
@@ -116,6 +138,11 @@ fn name(typed: &str) -> Result<(NameKey, String), CommandError> {
     Ok((name.key().clone(), name.shown().to_owned()))
 }
 
+/// Returns the milliseconds of a ban or mute.
+fn lasting(typed: &str) -> Option<u64> {
+    if typed.trim() == FOR_GOOD { Some(FOR_GOOD_MS) } else { millis(typed, MAX_BAN) }
+}
+
 fn millis(typed: &str, most: Duration) -> Option<u64> {
     let duration = humantime::parse_duration(typed.trim()).ok().filter(|duration| *duration <= most)?;
     u64::try_from(duration.as_millis()).ok()
@@ -128,6 +155,11 @@ fn text(typed: &str) -> Result<Option<String>, CommandError> {
     Text::parse(typed).map(|text| Some(text.as_str().to_owned())).map_err(|_| CommandError::Text)
 }
 
+fn reason(typed: &str) -> Result<Option<String>, CommandError> {
+    let why = text(typed).map_err(|_| CommandError::Why)?;
+    if why.as_ref().is_some_and(|why| why.chars().count() > MAX_REASON) { Err(CommandError::Why) } else { Ok(why) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,7 +169,7 @@ mod tests {
     }
 
     fn alone(act: ModerationAction) -> Result<ModerationCommand, CommandError> {
-        Ok(ModerationCommand { act, messages_of: None })
+        Ok(ModerationCommand { act: Some(act), messages_of: None, why: None })
     }
 
     #[test]
@@ -150,6 +182,15 @@ mod tests {
         let ban = |for_ms| ModerationAction::Ban { name_key: name_key.clone(), name: name.clone(), for_ms };
         assert_eq!(command(r#"{"act":"ban","name":" Sari ","for":"1h"}"#), alone(ban(3_600_000)));
         assert_eq!(command(r#"{"act":"ban","name":"Sari","for":"0s"}"#), alone(ban(0)));
+        assert_eq!(command(r#"{"act":"ban","name":"Sari","for":"forever"}"#), alone(ban(FOR_GOOD_MS)));
+        assert_eq!(
+            command(r#"{"act":"mute","name":"Sari","for":"10m"}"#),
+            alone(ModerationAction::Mute { name_key: name_key.clone(), name: name.clone(), for_ms: 600_000 })
+        );
+        assert_eq!(
+            command(r#"{"act":"unmute","name":"Sari"}"#),
+            alone(ModerationAction::Unmute { name_key: name_key.clone(), name: name.clone() })
+        );
         assert_eq!(
             command(r#"{"act":"pardon","name":"Sari"}"#),
             alone(ModerationAction::Unban { name_key: name_key.clone(), name: name.clone() })
@@ -166,11 +207,20 @@ mod tests {
     }
 
     #[test]
+    fn command_may_have_a_reason() {
+        let why = |json: &str| command(json).unwrap().why;
+        assert_eq!(why(r#"{"act":"remove","id":"7-42","why":" spam "}"#).as_deref(), Some("spam"));
+        assert_eq!(why(r#"{"act":"remove","id":"7-42","why":" "}"#), None);
+    }
+
+    #[test]
     fn ban_may_delete_messages_too() {
         for flag in ["true", "\"on\"", "\"true\""] {
             let json = format!(r#"{{"act":"ban","name":"Sari","for":"1h","messages":{flag}}}"#);
-            assert_eq!(command(&json).unwrap().messages_of.as_deref(), Some("Sari"));
+            assert_eq!(command(&json).unwrap().messages_of, Some("sari".into()));
         }
+        let purge = command(r#"{"act":"purge","name":"SARI"}"#).unwrap();
+        assert_eq!((purge.act, purge.messages_of), (None, Some("sari".into())));
     }
 
     #[test]
@@ -182,6 +232,9 @@ mod tests {
             (r#"{"act":"ban","name":"","for":"1h"}"#, CommandError::Name),
             (r#"{"act":"ban","name":"Sari"}"#, CommandError::For),
             (r#"{"act":"ban","name":"Sari","for":"366d"}"#, CommandError::For),
+            (r#"{"act":"mute","name":"Sari","for":"0s"}"#, CommandError::Mute),
+            (r#"{"act":"mute","name":"Sari"}"#, CommandError::Mute),
+            (r#"{"act":"purge"}"#, CommandError::Name),
             (r#"{"act":"slow","interval":"2h"}"#, CommandError::Interval),
             (r#"{"act":"slow","interval":"-1s"}"#, CommandError::Interval),
         ] {
@@ -189,5 +242,7 @@ mod tests {
         }
         let long = format!(r#"{{"act":"announce","text":"{}"}}"#, "x".repeat(2001));
         assert_eq!(command(&long), Err(CommandError::Text));
+        let long = format!(r#"{{"act":"slow","interval":"0s","why":"{}"}}"#, "x".repeat(201));
+        assert_eq!(command(&long), Err(CommandError::Why));
     }
 }

@@ -1,6 +1,6 @@
 //! `/operator`: the operator's pages, forms without a script.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use askama::Template;
 use axum::{
@@ -16,7 +16,9 @@ use serde::Deserialize;
 
 use super::{AttemptError, Door, command::ModerationForm, execute};
 use crate::{
-    backplane::{Cursor, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, Page},
+    backplane::{
+        Audit, Ban, Cursor, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, Page, is_for_good,
+    },
     protocol::{Id, Rules},
     web::{
         Web, assets, chat, error,
@@ -29,7 +31,8 @@ use crate::{
 /// Messages per page.
 const MESSAGES: usize = 50;
 /// The choices of ban durations and slow mode intervals.
-const BANS: [&str; 6] = ["0s", "10m", "1h", "1d", "7d", "30d"];
+const BANS: [&str; 7] = ["0s", "10m", "1h", "1d", "7d", "30d", "forever"];
+const MUTES: [&str; 4] = ["10m", "1h", "1d", "forever"];
 const INTERVALS: [&str; 6] = ["0s", "5s", "10s", "30s", "1m", "5m"];
 
 /// The query parameters.
@@ -55,9 +58,9 @@ pub async fn show(
     headers: HeaderMap,
     query: Result<Query<ModerationQuery>, QueryRejection>,
 ) -> Response {
-    match check_cookie(&web, peer, &headers).await {
-        Ok(true) => {}
-        Ok(false) => return login_page(locale, StatusCode::OK, None),
+    match web.present_cookie(peer, &headers).await {
+        Ok(Some(_)) => {}
+        Ok(None) => return login_page(locale, StatusCode::OK, None),
         // The cookie is removed: a browser would present it again with each request.
         Err(AttemptError::Wrong) => return (removal(&web), login_page(locale, StatusCode::OK, None)).into_response(),
         Err(error) => return refused(locale, error),
@@ -83,17 +86,18 @@ pub async fn moderate(
     if !web.site.allows_post(&headers, peer) {
         return error::foreign(locale);
     }
-    match check_cookie(&web, peer, &headers).await {
-        Ok(true) => {}
-        Ok(false) | Err(AttemptError::Wrong) => return (removal(&web), Redirect::to("/operator")).into_response(),
+    let moderator = match web.present_cookie(peer, &headers).await {
+        Ok(Some(moderator)) => moderator,
+        Ok(None) | Err(AttemptError::Wrong) => return (removal(&web), Redirect::to("/operator")).into_response(),
         Err(error) => return refused(locale, error),
-    }
+    };
     let texts = &Texts::of(locale).operator;
     let command = form.ok().and_then(|Form(form)| form.command().ok());
     let Some(command) = command else {
         return moderation_page(&web, locale, StatusCode::UNPROCESSABLE_ENTITY, None, Some(texts.wrong)).await;
     };
-    match execute(&web.room, command).await {
+    let audit = web.audit(moderator, peer, &headers, command.why.clone());
+    match execute(&web.room, command, audit).await {
         Ok(ModerationOutcome::Done) => Redirect::to("/operator?said=done").into_response(),
         Ok(ModerationOutcome::Nothing) => Redirect::to("/operator?said=nothing").into_response(),
         Err(_) => {
@@ -116,12 +120,14 @@ pub async fn sign_in(
         return error::foreign(locale);
     }
     let Form(login) = login.unwrap_or_default();
-    match web.attempt(Door::Form, peer, &headers, |operator| operator.is_token(login.token.trim())).await {
-        Ok(()) => {
-            let cookie = web.operator.as_ref().map(|operator| [(SET_COOKIE, operator.cookie())]);
-            (cookie, Redirect::to("/operator")).into_response()
-        }
-        Err(error) => refused(locale, error),
+    let moderator = match web.present_token(Door::Form, peer, &headers, login.token.trim()).await {
+        Ok(moderator) => moderator,
+        Err(error) => return refused(locale, error),
+    };
+    let Some(operator) = &web.operator else { return error::unavailable(locale) };
+    match operator.begin(&moderator).await {
+        Ok(cookie) => ([(SET_COOKIE, cookie)], Redirect::to("/operator")).into_response(),
+        Err(_) => error::unavailable(locale),
     }
 }
 
@@ -130,14 +136,12 @@ pub async fn sign_out(State(web): State<Web>, locale: Locale, PeerIp(peer): Peer
     if !web.site.allows_post(&headers, peer) {
         return error::foreign(locale);
     }
+    if let Some((operator, id)) = web.operator.as_ref().and_then(|one| one.sent_cookie(&headers).map(|id| (one, id)))
+        && operator.end(&id).await.is_err()
+    {
+        return error::unavailable(locale);
+    }
     (removal(&web), Redirect::to("/operator")).into_response()
-}
-
-/// Checks the cookie of a request. Returns false if it has none.
-async fn check_cookie(web: &Web, peer: IpAddr, headers: &HeaderMap) -> Result<bool, AttemptError> {
-    let sent = web.operator.as_ref().and_then(|operator| operator.sent_cookie(headers));
-    let Some(cookie) = sent else { return Ok(false) };
-    web.attempt(Door::Cookie, peer, headers, |operator| operator.is_cookie(&cookie)).await.map(|()| true)
 }
 
 /// Removes the cookie.
@@ -172,7 +176,8 @@ async fn moderation_page(
     let cursor = before.map_or(Cursor::Newest, Cursor::Before);
     let read = tokio::join!(web.room.moderation_log(), web.room.page(cursor, MESSAGES));
     let (Ok(moderation_log), Ok(page)) = read else { return error::unavailable(locale) };
-    error::html(status, &ModerationPage::new(locale, web.room.rules(), &moderation_log, &page, result))
+    let now = u64::try_from(web.room.now().as_millis()).unwrap_or(u64::MAX);
+    error::html(status, &ModerationPage::new(locale, web.room.rules(), now, &moderation_log, &page, result))
 }
 
 #[derive(Template)]
@@ -194,13 +199,16 @@ struct ModerationPage {
     notice: String,
     intervals: Vec<SelectOption>,
     ban_durations: Vec<SelectOption>,
+    mute_durations: Vec<SelectOption>,
     /// Banned names, and until when.
     bans: Vec<(String, String)>,
+    /// Muted names, and until when.
+    mutes: Vec<(String, String)>,
     messages: Vec<ModerationRow>,
     /// The id before which there are more messages.
     earlier: Option<String>,
-    /// Actions of the moderation log, and when.
-    acts: Vec<(String, String)>,
+    /// Actions of the moderation log, newest first.
+    acts: Vec<LogRow>,
 }
 
 /// An `<option>`.
@@ -218,16 +226,25 @@ struct ModerationRow {
     text: String,
 }
 
+/// An action of the moderation log.
+struct LogRow {
+    act: String,
+    /// Who acted, from where and why.
+    audit: String,
+    clock: String,
+}
+
 impl ModerationPage {
     fn new(
         locale: Locale,
         rules: Rules,
+        now: u64,
         moderation_log: &ModerationLog,
         page: &Page,
         result: Option<&'static str>,
     ) -> Self {
         let texts = Texts::of(locale);
-        let until = |until| texts.operator.ban_until.replace("{until}", &chat::format_clock(until));
+        let listed = |bans: &[Ban]| bans.iter().map(|ban| (ban.name.clone(), until(ban, now, texts))).collect();
         let messages = page.rows.iter().rev().filter_map(|row| row.message()).map(|message| ModerationRow {
             id: message.id.to_string(),
             clock: chat::format_clock(message.at),
@@ -242,13 +259,19 @@ impl ModerationPage {
             notice: rules.notice.unwrap_or_default(),
             intervals: select_options(&INTERVALS, texts.operator.slow_off, rules.slow_ms, texts),
             ban_durations: select_options(&BANS, texts.operator.ban_not, 3_600_000, texts),
-            bans: moderation_log.bans.iter().map(|ban| (ban.name.clone(), until(ban.until))).collect(),
+            mute_durations: select_options(&MUTES, "", 600_000, texts),
+            bans: listed(&moderation_log.bans),
+            mutes: listed(&moderation_log.mutes),
             messages: messages.collect(),
             earlier: page.rows.first().filter(|_| page.more).map(|first| first.id().to_string()),
             acts: moderation_log
                 .acts
                 .iter()
-                .map(|record| (describe(record, texts), chat::format_clock(record.at)))
+                .map(|record| LogRow {
+                    act: describe(record, texts),
+                    audit: describe_audit(record, texts),
+                    clock: chat::format_clock(record.at),
+                })
                 .collect(),
         }
     }
@@ -256,31 +279,60 @@ impl ModerationPage {
 
 fn select_options(values: &[&'static str], none: &str, selected_ms: u64, texts: &Texts) -> Vec<SelectOption> {
     let option = |value: &&'static str| {
-        let duration = humantime::parse_duration(value).unwrap_or_default();
+        let Ok(duration) = humantime::parse_duration(value) else {
+            return SelectOption { value, label: texts.operator.for_good.to_owned(), selected: false };
+        };
         let label = if duration.is_zero() { none.to_owned() } else { format_rounded_up(duration, &texts.units) };
         SelectOption { value, label, selected: duration == Duration::from_millis(selected_ms) }
     };
     values.iter().map(option).collect()
 }
 
+/// Describes when a ban or mute ends. `now` in Unix milliseconds.
+fn until(ban: &Ban, now: u64, texts: &Texts) -> String {
+    if is_for_good(ban.until.saturating_sub(now)) {
+        return texts.operator.for_good.to_owned();
+    }
+    texts.operator.ban_until.replace("{until}", &chat::format_clock(ban.until))
+}
+
 /// Describes an action of the moderation log in a sentence.
 fn describe(record: &ModerationRecord, texts: &Texts) -> String {
     let operator = &texts.operator;
     let time = |ms: u64| format_rounded_up(Duration::from_millis(ms), &texts.units);
+    let lasting = |ms: u64| {
+        if is_for_good(ms) { operator.for_good.to_owned() } else { operator.lasting.replace("{time}", &time(ms)) }
+    };
     let fill = |text: &str, what: &str| text.replace("{what}", what);
     match &record.act {
         ModerationAction::Remove { ids } => {
             let ids: Vec<String> = ids.iter().map(Id::to_string).collect();
-            fill(operator.did_remove, &ids.join(", "))
+            let of = if record.whom.is_empty() { String::new() } else { format!(" ({})", record.whom.join(", ")) };
+            fill(operator.did_remove, &(ids.join(", ") + &of))
         }
         ModerationAction::Ban { name, for_ms: 0, .. } => fill(operator.did_send_away, name),
         ModerationAction::Ban { name, for_ms, .. } => {
-            operator.did_ban.replace("{time}", &time(*for_ms)).replace("{what}", name)
+            operator.did_ban.replace("{time}", &lasting(*for_ms)).replace("{what}", name)
         }
+        ModerationAction::Mute { name, for_ms, .. } => {
+            operator.did_mute.replace("{time}", &lasting(*for_ms)).replace("{what}", name)
+        }
+        ModerationAction::Unmute { name, .. } => fill(operator.did_unmute, name),
         ModerationAction::Unban { name, .. } => fill(operator.did_pardon, name),
         ModerationAction::Slow { interval_ms: 0 } => operator.did_slow_off.to_owned(),
         ModerationAction::Slow { interval_ms } => operator.did_slow.replace("{time}", &time(*interval_ms)),
         ModerationAction::Announce { text: Some(text) } => fill(operator.did_announce, text),
         ModerationAction::Announce { text: None } => operator.did_announce_nothing.to_owned(),
+    }
+}
+
+/// Describes who acted, from where and why.
+fn describe_audit(record: &ModerationRecord, texts: &Texts) -> String {
+    let Audit { by, from, why } = &record.audit;
+    let who = texts.operator.did_by.replace("{from}", from).replace("{by}", by);
+    match why {
+        _ if by.is_empty() => String::new(),
+        Some(why) => format!("{who}: {why}"),
+        None => who,
     }
 }

@@ -6,6 +6,7 @@ use axum::{http::StatusCode, response::Response};
 
 use super::SignInPage;
 use crate::{
+    backplane::is_for_good,
     name::NameError,
     session::{SignInDenied, TokenError},
     telemetry::instruments,
@@ -114,6 +115,9 @@ impl SignInRefusal {
     fn reason(self, texts: &Texts) -> Cow<'_, str> {
         let Texts { sign_in, units, .. } = texts;
         let reason = match self {
+            Self::Banned { left } if is_for_good(u64::try_from(left.as_millis()).unwrap_or(u64::MAX)) => {
+                sign_in.banned_for_good
+            }
             Self::Banned { left } => return sign_in.banned.replace("{left}", &format_rounded_up(left, units)).into(),
             Self::Held { left: Some(left) } => {
                 return sign_in.reserved.replace("{left}", &format_rounded_up(left, units)).into();

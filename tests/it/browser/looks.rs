@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{CONNECTION, TEXT, alone, sari_alone, signs_in};
+use super::{CONNECTION, TEXT, alone, chooses, sari_alone, signs_in};
 use crate::kit::{
     Browser, Cluster, Engine,
     operator::{act, token_file},
@@ -157,28 +157,26 @@ async fn people_end_on_one_edge_and_actions_show_when_asked_for() {
     let (cluster, sari) = sari_alone().await;
     let _budi = cluster.join(0, "budi").await;
     sari.shows("#members", "budi").await;
-    let edges = "return new Set(Array.from(document.querySelectorAll('#members .quiet, #members .mute'), part => { \
-        const range = document.createRange(); range.selectNodeContents(part.firstChild); \
-        return Math.round(range.getBoundingClientRect().right) })).size";
+    let edges = "return new Set(Array.from(document.querySelectorAll('#members .quiet, #members .more'), part => \
+        Math.round(part.getBoundingClientRect().right))).size";
     assert_eq!(sari.script(edges, vec![]).await, 1);
-    let opacity = "return getComputedStyle(document.querySelector('#members .mute')).opacity";
+    let opacity = "return getComputedStyle(document.querySelector('#members .more')).opacity";
     assert_eq!(sari.script(opacity, vec![]).await, "0", "it cannot be seen");
-    sari.script("document.querySelector('#members .mute').focus()", vec![]).await;
+    sari.script("document.querySelector('#members .more').focus()", vec![]).await;
     assert_eq!(sari.script(opacity, vec![]).await, "1", "focus shows it");
     sari.script("document.querySelector('#text').focus()", vec![]).await;
     sari.screen(390, 844, true).await;
     sari.click("#people-toggle").await;
     sari.comes_to("return document.activeElement.id", "people-close").await;
     sari.is_accessible("the people as a sheet").await;
-    sari.click("#members [data-name=budi]").await;
-    sari.comes_to(opacity, "1").await;
-    let muted = "return document.querySelector('#members .mute').getAttribute('aria-pressed')";
-    assert_eq!(sari.script(muted, vec![]).await, "false", "the first tap only shows the action");
-    let size = "const { width, height } = document.querySelector('#members .mute').getBoundingClientRect(); \
-        return Math.min(width, height) >= 44";
+    sari.click("#members [data-name=budi] bdi").await;
+    sari.shows(".menu .item", "Bisukan untuk saya").await;
+    sari.is_accessible("a person's menu").await;
+    let size = "return Array.from(document.querySelectorAll('.menu .item'), item => item.getBoundingClientRect()) \
+        .every(({ width, height }) => Math.min(width, height) >= 44)";
     assert_eq!(sari.script(size, vec![]).await, true);
-    sari.click("#members .mute").await;
-    sari.comes_to(muted, "true").await;
+    chooses(&sari, "Bisukan untuk saya").await;
+    sari.shows("#members .mute-mark", "Dibisukan").await;
     let covers = "const at = (x, y) => document.elementFromPoint(x, y)?.id; return at(20, 20)";
     assert_eq!(sari.script(covers, vec![]).await, "scrim");
     sari.click("#people-close").await;

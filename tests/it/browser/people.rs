@@ -1,9 +1,10 @@
 //! People: the list, presence notices, typing, mentions, muting.
 
 use fantoccini::key::Key;
+use futures_util::future::join_all;
 use serde_json::json;
 
-use super::{CONNECTION, ROW, TEXT, sari_alone};
+use super::{CONNECTION, ROW, TEXT, chooses_for, picture, sari_alone};
 use crate::kit::WsClient;
 
 const BOX: &str = "return document.querySelector('#text').value";
@@ -85,7 +86,7 @@ async fn muted_person_is_hidden_until_unmuted() {
     sari.shows(TEXT, "sebelumnya").await;
     let shown = "return Array.from(document.querySelectorAll('#timeline .message .text')) \
         .filter(text => text.checkVisibility()).map(text => text.textContent)";
-    sari.click("#members [data-name=budi] .mute").await;
+    chooses_for(&sari, "budi", "Bisukan untuk saya").await;
     sari.comes_to(shown, json!([])).await;
     budi.send(json!({"type": "typing", "active": true})).await;
     budi.send_acked("@sari dengar?").await;
@@ -98,12 +99,43 @@ async fn muted_person_is_hidden_until_unmuted() {
     sari.comes_to(CONNECTION, "online").await;
     budi.http_client.log_out().await.redirects_to("/");
     sari.shows(ROW, "budi telah keluar.").await;
-    // A muted person who left can be unmuted; the list keeps the keyboard focus.
-    let press = "const mute = document.querySelector('#members [data-name=budi] .mute'); mute.focus(); mute.click(); \
-        return mute.ariaPressed";
-    sari.script(press, vec![]).await;
+    // A muted person who left can be unmuted.
+    sari.shows("#members [data-name=budi]", "Dibisukan").await;
+    chooses_for(&sari, "budi", "Batal bisukan").await;
     sari.comes_to(shown, json!(["sebelumnya", "@sari dengar?", "tenang"])).await;
     sari.comes_to("return document.querySelector('#members [data-name=budi]') === null", true).await;
+}
+
+/// More than the page knows by name.
+#[tokio::test]
+async fn two_hundred_people_are_paged_searched_and_completed() {
+    let (cluster, sari) = sari_alone().await;
+    let mut clients = Vec::new();
+    for first in (0..200).step_by(25) {
+        let names: Vec<_> = (first..first + 25).map(|n| format!("Orang ke {n:03}")).collect();
+        clients.extend(join_all(names.iter().map(|name| cluster.join(0, name))).await);
+    }
+    clients.push(cluster.join(0, "Zaenal Terakhir").await);
+    sari.reload().await;
+    sari.shows("#people-count", "202").await;
+    let rows = "return document.querySelectorAll('#members li').length";
+    sari.comes_to(rows, 101).await;
+    sari.is_accessible("a crowd").await;
+    picture(&sari, "crowd").await;
+    sari.click("#people-more").await;
+    sari.comes_to(rows, 201).await;
+    sari.click("#people-more").await;
+    sari.comes_to(rows, 202).await;
+    assert_eq!(sari.script("return document.querySelector('#people-more').hidden", vec![]).await, true);
+    sari.types("#people-search", "terak").await;
+    sari.comes_to(rows, 1).await;
+    assert_eq!(sari.texts("#members bdi").await, ["Zaenal Terakhir"]);
+    chooses_for(&sari, "Zaenal Terakhir", "Bisukan untuk saya").await;
+    sari.shows("#members .mute-mark", "Dibisukan").await;
+    sari.types("#text", &format!("halo @zae{}", char::from(Key::Tab))).await;
+    sari.comes_to(BOX, "halo @Zaenal Terakhir ").await;
+    sari.presses(&char::from(Key::Tab).to_string()).await;
+    assert_eq!(sari.script("return document.activeElement.id", vec![]).await, "send", "the next Tab leaves the box");
 }
 
 async fn crowd(cluster: &crate::kit::Cluster) -> Vec<WsClient> {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{CONNECTION, TEXT, alone, sari_alone, signs_in};
+use super::{CONNECTION, TEXT, alone, chooses_for, sari_alone, signs_in};
 use crate::kit::Browser;
 
 /// `localStorage` and `sessionStorage` throw, as with all site data blocked.
@@ -20,8 +20,8 @@ async fn page_without_storage_sends_mutes_and_reconnects() {
     sari.enter("#text", "tanpa penyimpanan").await;
     sari.shows(TEXT, "tanpa penyimpanan").await;
     budi.wait_for_text("sari", "tanpa penyimpanan").await;
-    sari.click("#members [data-name=budi] .mute").await;
-    sari.comes_to("return document.querySelector('#members .mute').ariaPressed", "true").await;
+    chooses_for(&sari, "budi", "Bisukan untuk saya").await;
+    sari.shows("#members .mute-mark", "Dibisukan").await;
 }
 
 #[tokio::test]
@@ -32,13 +32,13 @@ async fn mute_and_preference_of_one_tab_apply_in_the_other() {
     sari.shows(TEXT, "halo").await;
     let first = sari.opens_tab(&format!("{}/chat", cluster.base(0))).await;
     sari.shows("#members", "budi").await;
-    sari.click("#members [data-name=budi] .mute").await;
+    chooses_for(&sari, "budi", "Bisukan untuk saya").await;
     sari.click(".preferences summary").await;
     sari.click("#prefer-notices").await;
     sari.goes_to(first).await;
-    let state = "return [document.querySelector('#members [data-name=budi] .mute').ariaPressed, \
+    let state = "return [document.querySelector('#members [data-name=budi] .mute-mark') !== null, \
         document.querySelector('#timeline .text').checkVisibility(), document.querySelector('#prefer-notices').checked]";
-    sari.comes_to(state, json!(["true", false, false])).await;
+    sari.comes_to(state, json!([true, false, false])).await;
 }
 
 /// As in a page over http that is not on the same machine.

@@ -53,7 +53,7 @@ async fn names_and_times_are_not_translated() {
     sari.shows(TEXT, "contoh").await;
     sari.enter("#text", "ya").await;
     sari.shows("#timeline .own .text", "ya").await;
-    let translated = "const parts = document.querySelectorAll('.from, time, .avatar, #you, #members bdi, #members .mute span, \
+    let translated = "const parts = document.querySelectorAll('.from, time, .avatar, #you, #members bdi, #members .more, \
             .presence-notice bdi, mark, .text a'); \
         return [parts.length > 10, Array.from(parts).filter(part => part.translate).map(part => part.outerHTML)]";
     assert_eq!(sari.script(translated, vec![]).await, json!([true, []]));

@@ -68,7 +68,7 @@ async fn deletion_by_its_sender_is_one_by_the_operator(fixture: Fixture) {
     let own = subscriber.next_event().await;
     assert!(matches!(&own, Event::Moderated { removed, edited, .. } if *removed == [ids[0]] && edited.is_empty()));
     let operator = ModerationAction::Remove { ids: vec![ids[1], ids[2]] };
-    assert_eq!(there.moderate(operator).await, Ok(ModerationOutcome::Done));
+    assert_eq!(there.moderate(operator.into()).await, Ok(ModerationOutcome::Done));
     let both = subscriber.next_event().await;
     assert!(matches!(both, Event::Moderated { removed, .. } if removed == [ids[1], ids[2]]));
     let rows = there.page(Cursor::Newest, 10).await.unwrap().rows;
@@ -142,7 +142,7 @@ async fn change_of_a_message_that_is_gone_is_refused(fixture: Fixture) {
     assert_eq!(change(delete(&incarnation, "f", id)).await, Err(PublishError::Gone));
     assert_eq!(change(edit(&incarnation, "g", id, "kembali")).await, Err(PublishError::Gone));
     let other = publish(&*fixture.backplane, &incarnation, "b").await.unwrap();
-    fixture.backplane.moderate(ModerationAction::Remove { ids: vec![other] }).await.unwrap();
+    fixture.backplane.moderate(ModerationAction::Remove { ids: vec![other] }.into()).await.unwrap();
     assert_eq!(change(edit(&incarnation, "h", other, "kembali")).await, Err(PublishError::Gone));
 }
 
@@ -306,7 +306,7 @@ async fn thousand_deletions_at_once_are_all_in_a_snapshot(fixture: Fixture) {
         ids.push(publish(&*fixture.backplane, &incarnation, &format!("n{n}")).await.unwrap());
     }
     let known = fixture.backplane.read(None).await.unwrap().position;
-    fixture.backplane.moderate(ModerationAction::Remove { ids: ids.clone() }).await.unwrap();
+    fixture.backplane.moderate(ModerationAction::Remove { ids: ids.clone() }.into()).await.unwrap();
     let missed = fixture.other().read(Some(known)).await.unwrap();
     assert_eq!((missed.continues, missed.changes.len()), (true, 1000));
     let anew = fixture.other().read(None).await.unwrap();
@@ -354,7 +354,7 @@ async fn pace_of_messages_holds_for_changes_on_both_engines() {
             assert!(matches!(refused, Err(PublishError::Limited(_))), "{refused:?}");
         }
         assert_eq!(fixture.backplane.change(edit(&incarnation, "e", id, "dua")).await, Ok(id), "a repetition is free");
-        fixture.backplane.moderate(ModerationAction::Slow { interval_ms: 60_000 }).await.unwrap();
+        fixture.backplane.moderate(ModerationAction::Slow { interval_ms: 60_000 }.into()).await.unwrap();
         let refused = fixture.backplane.change(edit(&incarnation, "f", id, "tiga")).await;
         assert!(matches!(refused, Err(PublishError::Limited(_))), "{refused:?}");
         assert_eq!(fixture.backplane.change(delete(&incarnation, "d", id)).await, Ok(id), "not delayed by slow mode");

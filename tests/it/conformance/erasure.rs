@@ -23,7 +23,7 @@ async fn text_edited_or_deleted_is_nowhere_in_redis() {
     backplane.change(edit(&incarnation, "e", ids[0], "rahasia-4")).await.unwrap();
     backplane.change(edit(&incarnation, "f", ids[0], "baru")).await.unwrap();
     backplane.change(delete(&incarnation, "d", ids[1])).await.unwrap();
-    backplane.moderate(ModerationAction::Remove { ids: vec![ids[2]] }).await.unwrap();
+    backplane.moderate(ModerationAction::Remove { ids: vec![ids[2]] }.into()).await.unwrap();
     let stored = everything(fixture.redis.as_ref().unwrap()).await;
     assert!(stored.contains("tetap") && stored.contains("baru"), "{stored}");
     assert!(!stored.contains("rahasia"), "{stored}");

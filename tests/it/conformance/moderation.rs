@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use ruang::{
-    backplane::{Claim, Cursor, Event, ModerationAction, ModerationOutcome, PublishError, RetentionPolicy, Snapshot},
+    backplane::{
+        Audit, Claim, Cursor, Event, ModerationAction, ModerationOutcome, ModerationRequest, PublishError,
+        RetentionPolicy, Snapshot,
+    },
     protocol::{Id, Row, Rules},
     rate::Rate,
 };
@@ -20,10 +23,16 @@ on_both_engines! { Fixture::of =>
     rules_set_are_published_and_in_every_snapshot,
     action_applied_is_on_record,
     slow_mode_holds_across_instances_and_ends_at_once,
+    muted_name_may_not_send_through_any_instance,
+    mute_ends_when_it_is_lifted_or_over,
 }
 
 fn ban(name_key: &str, for_ms: u64) -> ModerationAction {
     ModerationAction::Ban { name_key: name_key.into(), name: name_key.to_uppercase(), for_ms }
+}
+
+fn mute(name_key: &str, for_ms: u64) -> ModerationAction {
+    ModerationAction::Mute { name_key: name_key.into(), name: name_key.to_uppercase(), for_ms }
 }
 
 async fn message_deleted_keeps_only_its_position(fixture: Fixture) {
@@ -33,7 +42,7 @@ async fn message_deleted_keeps_only_its_position(fixture: Fixture) {
         ids.push(publish(&*fixture.backplane, &incarnation, nonce).await.unwrap());
     }
     assert_eq!(
-        fixture.backplane.moderate(ModerationAction::Remove { ids: vec![ids[1]] }).await,
+        fixture.backplane.moderate(ModerationAction::Remove { ids: vec![ids[1]] }.into()).await,
         Ok(ModerationOutcome::Done)
     );
     let there = fixture.other();
@@ -59,12 +68,12 @@ async fn deletion_is_published_once_and_only_if_it_deletes(fixture: Fixture) {
     let mut subscriber = fixture.subscriber().await;
     let unknown = Id::new(id.epoch, 99);
     assert_eq!(
-        fixture.other().moderate(ModerationAction::Remove { ids: vec![unknown] }).await,
+        fixture.other().moderate(ModerationAction::Remove { ids: vec![unknown] }.into()).await,
         Ok(ModerationOutcome::Nothing)
     );
     let before = fixture.backplane.read(None).await.unwrap().position;
     assert_eq!(
-        fixture.other().moderate(ModerationAction::Remove { ids: vec![id, unknown] }).await,
+        fixture.other().moderate(ModerationAction::Remove { ids: vec![id, unknown] }.into()).await,
         Ok(ModerationOutcome::Done)
     );
     let Event::Moderated { position, removed, rules, .. } = subscriber.next_event().await else {
@@ -72,7 +81,7 @@ async fn deletion_is_published_once_and_only_if_it_deletes(fixture: Fixture) {
     };
     assert_eq!((removed, rules, position.version), (vec![id], Rules::default(), before.version + 1));
     assert_eq!(
-        fixture.backplane.moderate(ModerationAction::Remove { ids: vec![id] }).await,
+        fixture.backplane.moderate(ModerationAction::Remove { ids: vec![id] }.into()).await,
         Ok(ModerationOutcome::Nothing)
     );
     heartbeat(&*fixture.backplane, &incarnation, 2, &[], &[]).await.unwrap();
@@ -83,7 +92,7 @@ async fn ban_ends_the_session_and_refuses_the_name(fixture: Fixture) {
     let incarnation = fixture.sender().await;
     heartbeat(&*fixture.backplane, &incarnation, 2, &["sari", "budi"], &[]).await.unwrap();
     let mut subscriber = fixture.subscriber().await;
-    assert_eq!(fixture.other().moderate(ban("sari", 60_000)).await, Ok(ModerationOutcome::Done));
+    assert_eq!(fixture.other().moderate(ban("sari", 60_000).into()).await, Ok(ModerationOutcome::Done));
     let Event::Ended { session: ended, delta, .. } = subscriber.next_event().await else { panic!("expected an end") };
     assert_eq!((ended, delta.left[0].name.as_str()), (session("sari"), "SARI"));
     assert_eq!(fixture.backplane.publish(post(&incarnation, "sari", "a", "halo")).await, Err(PublishError::Ended));
@@ -100,11 +109,11 @@ async fn ban_ends_the_session_and_refuses_the_name(fixture: Fixture) {
 
 async fn ban_expired_or_lifted_frees_the_name(fixture: Fixture) {
     assert_eq!(
-        fixture.backplane.moderate(ban("sari", 300)).await,
+        fixture.backplane.moderate(ban("sari", 300).into()).await,
         Ok(ModerationOutcome::Done),
         "the person need not be here"
     );
-    fixture.backplane.moderate(ban("budi", 60_000)).await.unwrap();
+    fixture.backplane.moderate(ban("budi", 60_000).into()).await.unwrap();
     // The name was free: only the ban refuses an old session.
     let incarnation = fixture.sender().await;
     assert_eq!(heartbeat(&*fixture.other(), &incarnation, 2, &["budi"], &[]).await.unwrap().refused, ["budi"]);
@@ -118,8 +127,8 @@ async fn ban_expired_or_lifted_frees_the_name(fixture: Fixture) {
     let bans = fixture.other().moderation_log().await.unwrap().bans;
     assert_eq!(bans.iter().map(|ban| ban.name.as_str()).collect::<Vec<_>>(), ["BUDI"]);
     let pardon = |name_key: &str| ModerationAction::Unban { name_key: name_key.into(), name: name_key.into() };
-    assert_eq!(fixture.other().moderate(pardon("budi")).await, Ok(ModerationOutcome::Done));
-    assert_eq!(fixture.other().moderate(pardon("sari")).await, Ok(ModerationOutcome::Nothing));
+    assert_eq!(fixture.other().moderate(pardon("budi").into()).await, Ok(ModerationOutcome::Done));
+    assert_eq!(fixture.other().moderate(pardon("sari").into()).await, Ok(ModerationOutcome::Nothing));
     assert_eq!(fixture.backplane.claim(&"budi".into(), &session("budi")).await, Ok(Claim::Mine));
     assert!(fixture.backplane.moderation_log().await.unwrap().bans.is_empty());
 }
@@ -127,17 +136,17 @@ async fn ban_expired_or_lifted_frees_the_name(fixture: Fixture) {
 async fn ban_for_no_time_frees_the_name_at_once(fixture: Fixture) {
     let incarnation = fixture.sender().await;
     heartbeat(&*fixture.backplane, &incarnation, 2, &["sari"], &[]).await.unwrap();
-    assert_eq!(fixture.other().moderate(ban("sari", 0)).await, Ok(ModerationOutcome::Done));
+    assert_eq!(fixture.other().moderate(ban("sari", 0).into()).await, Ok(ModerationOutcome::Done));
     assert!(fixture.people().await.is_empty());
     assert_eq!(fixture.other().claim(&"sari".into(), &session("anew")).await, Ok(Claim::Mine));
-    assert_eq!(fixture.other().moderate(ban("absent", 0)).await, Ok(ModerationOutcome::Nothing));
+    assert_eq!(fixture.other().moderate(ban("absent", 0).into()).await, Ok(ModerationOutcome::Nothing));
 }
 
 async fn rules_set_are_published_and_in_every_snapshot(fixture: Fixture) {
     let mut subscriber = fixture.subscriber().await;
     let text = "mati \"sebentar\" / \\ \u{2028} 🙂".to_owned();
-    fixture.backplane.moderate(ModerationAction::Announce { text: Some(text.clone()) }).await.unwrap();
-    fixture.other().moderate(ModerationAction::Slow { interval_ms: 30_000 }).await.unwrap();
+    fixture.backplane.moderate(ModerationAction::Announce { text: Some(text.clone()) }.into()).await.unwrap();
+    fixture.other().moderate(ModerationAction::Slow { interval_ms: 30_000 }.into()).await.unwrap();
     let set = Rules { slow_ms: 30_000, notice: Some(text.clone()) };
     for expected in [Rules { slow_ms: 0, ..set.clone() }, set.clone()] {
         let Event::Moderated { rules, removed, .. } = subscriber.next_event().await else {
@@ -146,8 +155,8 @@ async fn rules_set_are_published_and_in_every_snapshot(fixture: Fixture) {
         assert_eq!((rules, removed), (expected, vec![]));
     }
     assert_eq!(fixture.other().read(None).await.unwrap().rules, set);
-    fixture.other().moderate(ModerationAction::Announce { text: None }).await.unwrap();
-    fixture.other().moderate(ModerationAction::Slow { interval_ms: 0 }).await.unwrap();
+    fixture.other().moderate(ModerationAction::Announce { text: None }.into()).await.unwrap();
+    fixture.other().moderate(ModerationAction::Slow { interval_ms: 0 }.into()).await.unwrap();
     assert_eq!(fixture.backplane.read(None).await.unwrap().rules, Rules::default());
 }
 
@@ -160,27 +169,66 @@ async fn action_applied_is_on_record(fixture: Fixture) {
         ModerationAction::Slow { interval_ms: 5000 },
         ModerationAction::Announce { text: Some("halo".into()) },
     ];
+    let audit = Audit { by: "Budi".into(), from: "203.0.113.0/24".into(), why: Some("kasar / \"🙂\"".into()) };
     for act in &acts {
-        fixture.backplane.moderate(act.clone()).await.unwrap();
+        let request = ModerationRequest { action: act.clone(), audit: audit.clone() };
+        fixture.backplane.moderate(request).await.unwrap();
     }
-    fixture.backplane.moderate(ModerationAction::Remove { ids: vec![id] }).await.unwrap();
+    fixture.backplane.moderate(ModerationAction::Remove { ids: vec![id] }.into()).await.unwrap();
     let records = fixture.other().moderation_log().await.unwrap().acts;
     assert!(records.iter().rev().map(|record| &record.act).eq(&acts), "{records:?}");
+    assert!(records.iter().all(|record| record.audit == audit), "{records:?}");
+    let whom: Vec<Vec<String>> = records.iter().rev().map(|record| record.whom.clone()).collect();
+    assert_eq!(whom, [vec!["SARI".to_owned()], vec!["SARI".to_owned()], vec![], vec![]]);
     assert!(records.is_sorted_by(|newer, older| newer.at >= older.at));
 }
 
 async fn slow_mode_holds_across_instances_and_ends_at_once(fixture: Fixture) {
     let incarnation = fixture.sender().await;
     let there = fixture.other();
-    fixture.backplane.moderate(ModerationAction::Slow { interval_ms: 60_000 }).await.unwrap();
+    fixture.backplane.moderate(ModerationAction::Slow { interval_ms: 60_000 }.into()).await.unwrap();
     let first = publish(&*fixture.backplane, &incarnation, "a").await;
     assert!(first.is_ok());
     let Err(PublishError::Limited(wait)) = publish(&*there, &incarnation, "b").await else { panic!("too early") };
     assert!(wait > Duration::from_secs(50) && wait <= Duration::from_secs(60), "{wait:?}");
     assert_eq!(publish(&*there, &incarnation, "a").await, first, "a retry stores nothing");
     assert!(there.publish(post(&incarnation, "budi", "a", "halo")).await.is_ok(), "each person has their own pace");
-    fixture.backplane.moderate(ModerationAction::Slow { interval_ms: 0 }).await.unwrap();
+    fixture.backplane.moderate(ModerationAction::Slow { interval_ms: 0 }.into()).await.unwrap();
     assert!(publish(&*there, &incarnation, "b").await.is_ok());
+}
+
+async fn muted_name_may_not_send_through_any_instance(fixture: Fixture) {
+    let incarnation = fixture.sender().await;
+    let there = fixture.other();
+    let first = publish(&*fixture.backplane, &incarnation, "a").await;
+    assert!(first.is_ok());
+    assert_eq!(there.moderate(mute("sari", 60_000).into()).await, Ok(ModerationOutcome::Done));
+    for through in [&fixture.backplane, &there] {
+        let Err(PublishError::Muted(wait)) = publish(&**through, &incarnation, "b").await else { panic!("not muted") };
+        assert!(wait > Duration::from_secs(50) && wait <= Duration::from_secs(60), "{wait:?}");
+        assert_eq!(publish(&**through, &incarnation, "a").await, first, "a retry of what is stored");
+    }
+    assert!(there.publish(post(&incarnation, "budi", "a", "halo")).await.is_ok(), "others may send");
+    let accepted = heartbeat(&*there, &incarnation, 2, &["sari"], &[]).await.unwrap();
+    assert!(accepted.refused.is_empty(), "she may stay");
+    let log = fixture.backplane.moderation_log().await.unwrap();
+    assert_eq!(log.mutes.iter().map(|mute| mute.name.as_str()).collect::<Vec<_>>(), ["SARI"]);
+    assert_eq!((log.bans, log.acts[0].whom.clone()), (vec![], vec!["SARI".to_owned()]));
+}
+
+async fn mute_ends_when_it_is_lifted_or_over(fixture: Fixture) {
+    let incarnation = fixture.sender().await;
+    let unmute = || ModerationAction::Unmute { name_key: "sari".into(), name: "Sari".into() };
+    assert_eq!(fixture.backplane.moderate(unmute().into()).await, Ok(ModerationOutcome::Nothing));
+    fixture.backplane.moderate(mute("sari", 60_000).into()).await.unwrap();
+    fixture.backplane.moderate(mute("budi", 200).into()).await.unwrap();
+    assert_eq!(fixture.other().moderate(unmute().into()).await, Ok(ModerationOutcome::Done));
+    assert!(publish(&*fixture.backplane, &incarnation, "a").await.is_ok());
+    eventually(SOON, "the mute is over", || async {
+        fixture.other().publish(post(&incarnation, "budi", "a", "halo")).await.map_err(|error| error.to_string())
+    })
+    .await;
+    assert!(fixture.backplane.moderation_log().await.unwrap().mutes.is_empty());
 }
 
 mod pace {

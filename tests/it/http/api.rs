@@ -12,6 +12,7 @@ on_both_engines! {
     invalid_limits_and_cursors_are_400,
     unknown_cursor_returns_stored_messages_as_trimmed,
     members_are_paged_by_folded_name,
+    members_are_searched_by_the_beginnings_of_words,
     member_within_the_grace_is_listed,
 }
 
@@ -103,6 +104,22 @@ async fn members_are_paged_by_folded_name(engine: Engine) {
     assert_eq!(rest, json!({"members": ["Dewi"], "count": 4, "more": false}));
     let absent = http_client.get("/api/members?after=C&limit=3").await.json();
     assert_eq!(absent["members"], json!(["citra", "Dewi"]));
+}
+
+async fn members_are_searched_by_the_beginnings_of_words(engine: Engine) {
+    let cluster = Cluster::builder(engine).start().await;
+    let mut clients = Vec::new();
+    for name in ["Dewi Lestari", "Lena", "budi"] {
+        clients.push(cluster.join(0, name).await);
+    }
+    clients[0].wait_for_members(&["Dewi Lestari", "Lena", "budi"]).await;
+    let http_client = &clients[0].http_client;
+    let found = async |query: &str| http_client.get(&format!("/api/members?{query}")).await.json();
+    assert_eq!(found("search=le").await, json!({"members": ["Lena", "Dewi Lestari"], "count": 3, "more": false}));
+    assert_eq!(found("search=L%C3%89&limit=1").await, json!({"members": ["Lena"], "count": 3, "more": true}));
+    assert_eq!(found("search=le&after=Lena").await["members"], json!(["Dewi Lestari"]));
+    assert_eq!(found("search=stari").await["members"], json!([]));
+    assert_eq!(found("search=").await["members"], json!(["budi", "Dewi Lestari", "Lena"]), "everybody");
 }
 
 async fn member_within_the_grace_is_listed(engine: Engine) {

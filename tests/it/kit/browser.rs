@@ -7,7 +7,12 @@ mod make;
 
 use std::{fs, path::Path, process::Command, time::Duration};
 
-use fantoccini::{Client, ClientBuilder, Locator, key::Key, wd::WindowHandle};
+use fantoccini::{
+    Client, ClientBuilder, Locator,
+    actions::{InputSource, PointerAction, TouchActions},
+    key::Key,
+    wd::WindowHandle,
+};
 use hyper_util::client::legacy::connect::HttpConnector;
 use make::{CookiePolicy, Make};
 use serde_json::{Value, json};
@@ -20,6 +25,8 @@ use super::{
 
 /// A browser is slower than a server.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// Longer than the page and the browser wait for a tap to end.
+const LONG_PRESS: Duration = Duration::from_millis(2000);
 
 /// A browser with a profile of its own. Dropping it ends the browser with its driver.
 pub struct Browser {
@@ -150,6 +157,20 @@ impl Browser {
     pub async fn click(&self, css: &str) {
         let element = within(TIMEOUT, css, self.page.wait().for_element(Locator::Css(css))).await.expect(css);
         within(TIMEOUT, "a click", element.click()).await.expect("an element to click");
+    }
+
+    /// Presses the element with a finger for longer than a tap.
+    pub async fn long_press(&self, css: &str) {
+        // The page may still move, as after another size of the screen.
+        let rest = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(done))";
+        self.script_that_waits(rest).await;
+        let element = within(TIMEOUT, css, self.page.wait().for_element(Locator::Css(css))).await.expect(css);
+        let finger = TouchActions::new("finger".to_owned())
+            .then(PointerAction::MoveToElement { element, duration: None, x: 0.0, y: 0.0 })
+            .then(PointerAction::Down { button: 0 })
+            .then(PointerAction::Pause { duration: LONG_PRESS })
+            .then(PointerAction::Up { button: 0 });
+        within(TIMEOUT, "a long press", self.page.perform_actions(finger)).await.expect("a finger");
     }
 
     /// Returns the result of a script.

@@ -31,7 +31,7 @@ impl Dns {
         self.port
     }
 
-    /// Answers with these addresses from now on.
+    /// Sets the addresses of later answers.
     pub fn set(&self, addresses: Vec<Ipv4Addr>) {
         self.addresses.send_replace(addresses);
     }

@@ -1,4 +1,4 @@
-//! What a balancer in front of the instances must do, whichever program it is.
+//! Requirements of every balancer in front of the instances.
 
 use std::{net::IpAddr, time::Duration};
 

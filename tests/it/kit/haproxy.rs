@@ -26,6 +26,8 @@ struct Additions<'a> {
     lines: &'a str,
     replaced: &'a [(&'a str, &'a str)],
     https: Option<&'a Https>,
+    /// Another proxy on this machine ends TLS.
+    behind_tls: bool,
 }
 
 impl Haproxy {
@@ -42,6 +44,11 @@ impl Haproxy {
     /// Starts it with these parts of its configuration replaced.
     pub async fn start_with(cluster: &Cluster, replaced: &[(&str, &str)]) -> Self {
         Self::spawn(cluster, Additions { replaced, ..Additions::default() }).await
+    }
+
+    /// Starts it behind a proxy on this machine that ends TLS, as `deploy/caddy/tls.yml` does.
+    pub async fn start_behind_tls(cluster: &Cluster) -> Self {
+        Self::spawn(cluster, Additions { behind_tls: true, ..Additions::default() }).await
     }
 
     /// Starts it with TLS; its plain port redirects to https.
@@ -68,6 +75,9 @@ impl Haproxy {
         fs::write(&file, for_local_servers(&shipped_cfg, port, health, &servers, additions.lines)).expect("a file");
         let mut command = Command::new("haproxy");
         command.arg("-db").arg("-f").arg(&file).env_remove("RUANG_PUBLIC_URL");
+        if additions.behind_tls {
+            command.env("RUANG_TLS_PROXY", "127.0.0.1");
+        }
         if let Some(https) = additions.https {
             let file = dir.path().join("tls.cfg");
             fs::write(&file, https.adapt(&shipped("tls.cfg"))).expect("a file");

@@ -23,6 +23,11 @@ impl ClusterBuilder {
     }
 }
 
+/// Signs a moderator in on the operator's page.
+pub async fn log_in(http_client: &HttpClient, token: &str) -> Response {
+    Response::to(http_client.request(Method::POST, "/operator/enter").form(&[("token", token)])).await
+}
+
 /// Posts a moderation action as the operator.
 pub async fn act(base: &str, action: Value) -> Response {
     Response::to(HttpClient::new(base).request(Method::POST, "/api/operator").bearer_auth(TOKEN).json(&action)).await

@@ -26,6 +26,7 @@ pub fn answer(method: &str, path: &str, status: u16) -> Option<&'static str> {
         ("GET", "/api/members", 200) => Some("members"),
         ("POST", "/api/messages", 201) => Some("posted"),
         ("GET", "/api/operator", 200) => Some("moderation"),
+        ("GET", "/api/operator/me", 200) => Some("moderator"),
         ("POST", "/api/operator", 200) => Some("moderated"),
         ("GET" | "POST", "/api/messages" | "/api/members" | "/api/operator", 400..) => Some("api_error"),
         _ => None,

@@ -19,6 +19,25 @@ pub struct ChatMessage {
     pub text: String,
     /// The time, in Unix milliseconds.
     pub at: u64,
+    /// The message that it answers.
+    pub reply_to: Option<String>,
+    /// When it was last edited, in Unix milliseconds.
+    pub edited_at: Option<u64>,
+}
+
+impl ChatMessage {
+    /// Parses a `message` frame.
+    pub fn of(frame: &Value) -> Self {
+        Self {
+            id: string(frame, "id"),
+            nonce: string(frame, "nonce"),
+            from: string(frame, "from"),
+            text: string(frame, "text"),
+            at: frame["at"].as_u64().unwrap_or_default(),
+            reply_to: frame["reply_to"].as_str().map(str::to_owned),
+            edited_at: frame["edited_at"].as_u64(),
+        }
+    }
 }
 
 /// A join or leave of a person.
@@ -55,6 +74,8 @@ pub struct Transcript {
     pub typing: Vec<String>,
     /// Ids of messages deleted after a welcome.
     pub removed: Vec<String>,
+    /// Ids and new texts of messages edited after a welcome.
+    pub edited: Vec<(String, String)>,
     /// The last `rules` frame.
     pub rules: Value,
     /// Heads in pongs.
@@ -77,7 +98,7 @@ impl Transcript {
         self.violations.extend(schema::validate("server_frame", &frame).err());
         let kind = frame["type"].as_str().unwrap_or_default().to_owned();
         if self.welcomes.is_empty()
-            && ["message", "ack", "presence", "typing", "removed", "rules"].contains(&kind.as_str())
+            && ["message", "ack", "presence", "typing", "removed", "edited", "rules"].contains(&kind.as_str())
         {
             self.violations.push(format!("{kind} came before the welcome"));
         }
@@ -91,6 +112,7 @@ impl Transcript {
             "typing" => self.typing = strings(&frame["names"]),
             "pong" => self.pongs.push(frame["head"].as_str().map(str::to_owned)),
             "removed" => self.remove(&frame),
+            "edited" => self.edit(&frame),
             "rules" => self.rules = frame.clone(),
             _ => self.violations.push(format!("a frame of an unknown type: {text}")),
         }
@@ -150,6 +172,14 @@ impl Transcript {
         self.leaves().contains(&name)
     }
 
+    fn edit(&mut self, frame: &Value) {
+        let (id, text) = (string(frame, "id"), string(frame, "text"));
+        if let Some(message) = self.messages.iter_mut().find(|message| message.id == id) {
+            (message.text, message.edited_at) = (text.clone(), frame["edited_at"].as_u64());
+        }
+        self.edited.push((id, text));
+    }
+
     fn remove(&mut self, frame: &Value) {
         let id = string(frame, "id");
         self.messages.retain(|message| message.id != id);
@@ -177,13 +207,7 @@ impl Transcript {
     }
 
     fn message(&mut self, frame: &Value) {
-        let message = ChatMessage {
-            id: string(frame, "id"),
-            nonce: string(frame, "nonce"),
-            from: string(frame, "from"),
-            text: string(frame, "text"),
-            at: frame["at"].as_u64().unwrap_or_default(),
-        };
+        let message = ChatMessage::of(frame);
         self.advance(message.id.clone(), message.at);
         self.messages.push(message);
     }

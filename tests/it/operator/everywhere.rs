@@ -1,10 +1,13 @@
 //! Moderation applies on every instance, to returning clients, and after restarts.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::kit::{
-    Cluster, Engine, SOON, WsClient, eventually,
-    operator::{act, token_file},
+    Cluster, Engine, HttpClient, Response, SOON, Transcript, WsClient,
+    engines::on_both_engines,
+    eventually,
+    operator::{TOKEN, act, token_file},
 };
 
 #[tokio::test]
@@ -156,4 +159,86 @@ async fn instance_that_missed_moderation_catches_up() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn muted_person_reads_on_and_is_told_until_when() {
+    let token = token_file();
+    let mut cluster = Cluster::builder(Engine::Redis).instances(2).with_operator(&token).start().await;
+    let mut sari = cluster.join(0, "Sari").await;
+    let mut budi = cluster.join(1, "budi").await;
+    act(cluster.base(1), json!({"act": "mute", "name": "SARI", "for": "10m"})).await.is(200);
+    sari.send_with_nonce("a", "halo").await;
+    let errors = sari.expect("the refusal", |transcript| !transcript.errors.is_empty()).await.errors;
+    assert_eq!((&errors[0]["code"], &errors[0]["nonce"]), (&json!("muted"), &json!("a")));
+    assert!(errors[0]["retry_after_ms"].as_u64().is_some_and(|ms| ms > 590_000 && ms <= 600_000), "{errors:?}");
+    budi.send_acked("masih di sini?").await;
+    sari.wait_for_text("budi", "masih di sini?").await;
+    // A restart and another tab change nothing; many refusals are no fault of hers.
+    cluster.add().await;
+    let mut tab = WsClient::connect_and_join(&sari.http_client.with_base(cluster.base(2))).await;
+    for n in 0..20 {
+        tab.send_with_nonce(&format!("b{n}"), "halo").await;
+    }
+    let transcript = tab.expect("the refusals", |transcript| transcript.errors.len() == 20).await;
+    // Refused messages count for the limit of messages as well.
+    assert!(transcript.error_codes()[..5].iter().all(|code| *code == "muted"), "{:?}", transcript.errors);
+    assert!(transcript.byes.is_empty(), "{:?}", transcript.byes);
+    let report = HttpClient::new(cluster.base(0)).request(Method::GET, "/api/operator").bearer_auth(TOKEN);
+    assert_eq!(Response::to(report).await.is(200).json()["mutes"][0]["name"], "SARI");
+    act(cluster.base(2), json!({"act": "unmute", "name": "sari"})).await.is(200);
+    act(cluster.base(2), json!({"act": "unmute", "name": "sari"})).await.is(404);
+    eventually(SOON, "she may write", || async {
+        let mut tab = WsClient::connect_and_join(&sari.http_client).await;
+        tab.send_with_nonce("c", "halo lagi").await;
+        let answered = |transcript: &Transcript| transcript.acked("c").is_some() || !transcript.errors.is_empty();
+        let transcript = tab.expect("an answer", answered).await;
+        transcript.acked("c").map(drop).ok_or(format!("{:?}", transcript.errors))
+    })
+    .await;
+}
+
+on_both_engines! { purge_deletes_every_spelling_and_all_that_is_stored }
+
+async fn purge_deletes_every_spelling_and_all_that_is_stored(engine: Engine) {
+    let token = token_file();
+    let builder = Cluster::builder(engine).with_operator(&token).set("RUANG_MESSAGES_PER_SECOND", "0");
+    let builder = builder.set("RUANG_MESSAGES_BURST", "0").set("RUANG_NAME_HOLD", "1s").set("RUANG_LEAVE_GRACE", "0s");
+    let cluster = builder.start().await;
+    let mut sari = cluster.join(0, "Sari").await;
+    let mut theirs = vec![sari.send_acked("lama").await];
+    sari.http_client.log_out().await.redirects_to("/");
+    let mut budi = cluster.join(0, "budi").await;
+    // More than an instance caches.
+    for n in 0..1010 {
+        budi.send_with_nonce(&format!("n{n}"), "halo").await;
+        if n % 100 == 99 {
+            let nonce = format!("n{n}");
+            budi.expect("the ack", |transcript| transcript.acked(&nonce).is_some()).await;
+        }
+    }
+    let mut again = eventually(SOON, "the name is free", || async {
+        let client = cluster.http_client(0);
+        match client.sign_in("SARI").await.header("location") {
+            Some("/chat") => Ok(client),
+            _ => Err("held".to_owned()),
+        }
+    })
+    .await;
+    again = again.with_base(cluster.base(0));
+    let mut again = WsClient::connect_and_join(&again).await;
+    theirs.push(again.send_acked("baru").await);
+    act(cluster.base(0), json!({"act": "purge", "name": "sari"})).await.is(200);
+    budi.expect("both deletions", |transcript| theirs.iter().all(|id| transcript.removed.contains(id))).await;
+    assert_eq!(budi.transcript().removed.len(), 2);
+    let page = budi.http_client.get("/api/messages?limit=1&after=1-0").await.json();
+    assert_eq!((&page["messages"][0]["id"], &page["messages"][0]["removed"]), (&json!(theirs[0]), &json!(true)));
+    act(cluster.base(0), json!({"act": "purge", "name": "sari"})).await.is(404);
+    // A ban goes by the key as well.
+    let last = again.send_acked("terakhir").await;
+    act(cluster.base(0), json!({"act": "ban", "name": "sARI", "for": "forever", "messages": true})).await.is(200);
+    again.wait_for_bye(SOON, "session_ended", 4001).await;
+    budi.expect("the last deletion", |transcript| transcript.removed.contains(&last)).await;
+    let refused = cluster.http_client(0).sign_in("Sari").await;
+    assert!(refused.is(403).body.contains("Nama ini diblokir pengelola. Coba nama lain."), "{refused:?}");
 }

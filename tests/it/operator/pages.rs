@@ -4,12 +4,8 @@ use reqwest::Method;
 
 use crate::kit::{
     Cluster, Engine, HttpClient, Response, SOON,
-    operator::{TOKEN, token_file},
+    operator::{TOKEN, log_in, token_file},
 };
-
-async fn log_in(http_client: &HttpClient, token: &str) -> Response {
-    Response::to(http_client.request(Method::POST, "/operator/enter").form(&[("token", token)])).await
-}
 
 async fn post(http_client: &HttpClient, fields: &[(&str, &str)]) -> Response {
     Response::to(http_client.request(Method::POST, "/operator").form(fields)).await
@@ -67,6 +63,14 @@ async fn operator_forms_perform_every_action() {
     for part in ["Berhasil.", "sari dikeluarkan dan diblokir selama 1 hari", "Pesan dihapus: ", "Tidak ada pesan."] {
         assert!(page.contains(part), "{part}: {page}");
     }
+    post(&operator, &[("act", "mute"), ("name", "citra"), ("for", "forever")])
+        .await
+        .redirects_to("/operator?said=done");
+    let page = operator.get("/operator").await.body;
+    for part in ["citra dibungkam untuk seterusnya", r#"value="unmute""#] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    post(&operator, &[("act", "unmute"), ("name", "citra")]).await.redirects_to("/operator?said=done");
     post(&operator, &[("act", "pardon"), ("name", "sari")]).await.redirects_to("/operator?said=done");
     cluster.http_client(0).sign_in("Sari").await.redirects_to("/chat");
     let invalid = post(&operator, &[("act", "ban"), ("name", "")]).await;

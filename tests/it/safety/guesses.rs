@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use crate::kit::{
     Cluster, Engine, HttpClient, Response,
     engines::on_both_engines,
-    operator::{TOKEN, token_file},
+    operator::{TOKEN, log_in, token_file},
     prometheus::{metrics_address, value},
 };
 
@@ -18,6 +18,7 @@ const GUESSES: usize = 10;
 on_both_engines! {
     simultaneous_guesses_are_counted_before_they_are_compared,
     right_tokens_and_cookies_are_not_counted,
+    guesser_does_not_lock_out_a_signed_in_moderator,
 }
 
 /// The ways to present a secret, each a wrong one.
@@ -30,10 +31,6 @@ async fn guess(client: &HttpClient, door: usize) -> Response {
         _ => client.request(Method::POST, "/operator").header("cookie", forged).form(&[("act", "slow")]),
     })
     .await
-}
-
-async fn log_in(client: &HttpClient) -> Response {
-    Response::to(client.request(Method::POST, "/operator/enter").form(&[("token", TOKEN)])).await
 }
 
 async fn report(client: &HttpClient) -> Response {
@@ -58,10 +55,10 @@ async fn guesses_are_counted_over_all_instances_and_doors() {
         }
         // Right ones are not looked at either, from here.
         report(&client).await.is(429);
-        log_in(&client).await.is(429);
+        log_in(&client, TOKEN).await.is(429);
         let other = HttpClient::from_address(cluster.base(instance), Some(IpAddr::from([127, 0, 0, 2])));
         report(&other).await.is(200);
-        log_in(&other).await.redirects_to("/operator");
+        log_in(&other, TOKEN).await.redirects_to("/operator");
         assert!(other.get("/operator").await.is(200).body.contains(r#"value="ban""#));
     }
     let log = cluster.instances[0].log();
@@ -96,9 +93,24 @@ async fn right_tokens_and_cookies_are_not_counted(engine: Engine) {
     let operator = cluster.http_client(0);
     for _ in 0..GUESSES * 2 {
         report(&operator).await.is(200);
-        log_in(&operator).await.redirects_to("/operator");
+        log_in(&operator, TOKEN).await.redirects_to("/operator");
         operator.get("/operator").await.is(200);
     }
+}
+
+async fn guesser_does_not_lock_out_a_signed_in_moderator(engine: Engine) {
+    let token = token_file();
+    let cluster = Cluster::builder(engine).with_operator(&token).start().await;
+    let moderator = cluster.http_client(0);
+    log_in(&moderator, TOKEN).await.redirects_to("/operator");
+    for _ in 0..GUESSES * 2 {
+        guess(&cluster.http_client(0), 0).await;
+    }
+    guess(&cluster.http_client(0), 2).await.is(429);
+    assert!(moderator.get("/operator").await.is(200).body.contains(r#"value="ban""#));
+    assert_eq!(moderator.get("/api/operator/me").await.is(200).json()["name"], "operator");
+    Response::to(moderator.request(Method::POST, "/operator/leave")).await.redirects_to("/operator");
+    log_in(&moderator, TOKEN).await.is(429);
 }
 
 #[tokio::test]
@@ -106,7 +118,7 @@ async fn one_operator_cookie_of_a_request_is_looked_at() {
     let token = token_file();
     let cluster = Cluster::builder(Engine::Memory).with_operator(&token).start().await;
     let operator = cluster.http_client(0);
-    log_in(&operator).await.redirects_to("/operator");
+    log_in(&operator, TOKEN).await.redirects_to("/operator");
     let valid = operator.cookie().expect("a cookie");
     let show = async |cookies: String| {
         let stranger = cluster.http_client(0);

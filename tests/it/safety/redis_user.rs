@@ -80,6 +80,8 @@ async fn chat(cluster: &Cluster) {
         json!({"act": "slow", "interval": "0s"}),
         json!({"act": "announce", "text": "halo"}),
         json!({"act": "announce", "text": ""}),
+        json!({"act": "mute", "name": "citra", "for": "1h"}),
+        json!({"act": "unmute", "name": "citra"}),
         json!({"act": "ban", "name": "citra", "for": "1h"}),
         json!({"act": "pardon", "name": "citra"}),
     ] {

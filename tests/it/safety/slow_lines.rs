@@ -92,7 +92,7 @@ async fn burst(cluster: &Cluster) {
 /// A client that reads at the pace of its line, through small buffers and segments as on a real network.
 struct SlowReader(JoinHandle<()>, watch::Receiver<Received>);
 
-/// What a slow reader has received.
+/// The bytes that a slow reader has received.
 #[derive(Clone, Debug, Default)]
 struct Received {
     /// Whole frames: opcode and payload.

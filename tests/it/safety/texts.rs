@@ -45,7 +45,7 @@ async fn sessions_of_one_address_are_limited_in_bytes(engine: Engine) {
     }
     let text = "\u{1f642}".repeat(2000);
     let start = Instant::now();
-    let mut turns = tokio::time::interval(Duration::from_millis(100));
+    let mut turns = tokio::time::interval(Duration::from_millis(200));
     while start.elapsed() < FLOOD {
         turns.tick().await;
         for sender in &mut senders {

@@ -1,7 +1,8 @@
 //! Finds violations of the promises in a [`Record`]; synchronous, without a clock.
 //!
-//! [`messages`] compares shown messages with the log; [`presence`] compares announced presence with the [`truth`].
+//! [`messages`] compares shown messages with the log; [`changes`] does so for their edits and deletions; [`presence`] compares announced presence with the [`truth`].
 
+mod changes;
 mod messages;
 mod presence;
 mod truth;
@@ -10,6 +11,7 @@ use std::{fmt, time::Duration};
 
 use super::record::{Event, History, Moment, Record};
 
+pub use changes::acked as changes_acked;
 pub use messages::acked;
 pub use presence::longest_ghost;
 
@@ -31,6 +33,10 @@ pub enum ViolationKind {
     OutOfOrder,
     /// Messages were left out without an announced gap.
     SilentGap,
+    /// A tab shows a message at the end in another state than the log's.
+    Stale,
+    /// A text was shown again after its edit or deletion.
+    Undone,
     /// `recovered:false` without a loss.
     NeedlessGap,
     /// A present person joined, or an absent one left.
@@ -61,6 +67,7 @@ pub struct Violation {
 /// Returns all violations, in order of time.
 pub fn check(record: &Record) -> Vec<Violation> {
     let mut found = messages::check(record);
+    found.extend(changes::check(record));
     found.extend(presence::check(record));
     found.extend(record.histories.iter().flat_map(refusals));
     for violation in &mut found {

@@ -106,11 +106,16 @@ impl FrameReader {
                 self.others = others(&frame["members"]["names"]).collect();
                 Event::Welcome {
                     recovered: frame["recovered"] == true,
-                    messages: frame["messages"].as_array().into_iter().flatten().map(message_from).collect(),
+                    messages: frame["messages"].as_array().into_iter().flatten().map(ChatMessage::of).collect(),
                     members: participants_in(&frame["members"]["names"]).collect(),
                 }
             }
-            Some("message") => Event::Message(message_from(frame)),
+            Some("message") => Event::Message(ChatMessage::of(frame)),
+            Some("edited") => {
+                let edited_at = frame["edited_at"].as_u64().unwrap_or_default();
+                Event::Edited(string(frame, "id"), string(frame, "text"), edited_at)
+            }
+            Some("removed") => Event::Removed(string(frame, "id")),
             Some("presence") => {
                 self.others.extend(others(&frame["joined"]));
                 for name in others(&frame["left"]) {
@@ -133,17 +138,6 @@ impl FrameReader {
             Some("pong" | "typing") => return Incoming::Sign,
             _ => Event::Error(format!("an unknown frame: {frame}")),
         })
-    }
-}
-
-/// Parses a message.
-pub fn message_from(frame: &Value) -> ChatMessage {
-    ChatMessage {
-        id: string(frame, "id"),
-        nonce: string(frame, "nonce"),
-        from: string(frame, "from"),
-        text: string(frame, "text"),
-        at: frame["at"].as_u64().unwrap_or_default(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use tokio::{
     sync::{mpsc, watch},
     task::{JoinHandle, JoinSet},
@@ -19,6 +20,8 @@ use super::{
 
 /// Pause before the next message.
 pub const SEND_INTERVAL: Duration = Duration::from_millis(300);
+/// Number of its newest messages that a participant may change.
+const CHANGED: usize = 20;
 /// Interval of looking for instructions.
 pub const STEP: Duration = Duration::from_millis(50);
 
@@ -70,6 +73,7 @@ struct ParticipantTask {
     began: Instant,
     seed: u64,
     message: u64,
+    rng: StdRng,
     sends: bool,
     /// When the participant returns; `None` = not away, far future = until instructed.
     away_until: Option<Instant>,
@@ -94,6 +98,7 @@ impl Participant {
             began,
             seed,
             message: 0,
+            rng: StdRng::seed_from_u64(seed ^ 0xed17),
             sends: true,
             away_until: None,
             next_send: Instant::now(),
@@ -151,15 +156,24 @@ impl ParticipantTask {
         if self.sends && self.tab.present && self.tab.unacked.is_none() && self.next_send <= Instant::now() {
             self.message += 1;
             self.next_send = Instant::now() + SEND_INTERVAL;
-            self.tab.send_text(
-                format!("{}-{}", self.name, self.message),
-                format!("{} berkata {}", self.name, self.message),
-            );
+            self.act();
         }
         if !self.tab.run_until(soon).await {
             // The session has ended without a sign-out.
             self.tab.note(Event::Error("the session ended by itself".to_owned()));
             self.sign_in().await;
+        }
+    }
+
+    /// Sends a message, or changes one of the newest own ones.
+    fn act(&mut self) {
+        let (nonce, text) =
+            (format!("{}-{}", self.name, self.message), format!("{} berkata {}", self.name, self.message));
+        let newest = self.tab.own.iter().rev().take(CHANGED).cloned().collect::<Vec<_>>();
+        match (self.rng.random_range(0..10), newest.choose(&mut self.rng)) {
+            (0..=2, Some(id)) => self.tab.send_change(nonce, id, Some(&text)),
+            (3, Some(id)) => self.tab.send_change(nonce, id, None),
+            _ => self.tab.send_text(nonce, &text),
         }
     }
 
@@ -198,8 +212,8 @@ impl ParticipantTask {
 
     async fn sign_in(&mut self) {
         let base = self.tab.random_address();
-        self.tab.http_client = HttpClient::new(&base);
-        let (http_client, name) = (self.tab.http_client.clone(), self.name.clone());
+        let (http_client, name) = (HttpClient::new(&base), self.name.clone());
+        self.tab.change_session(http_client.clone());
         sign_in(&http_client, &name, || self.tab.random_address()).await;
         self.session.send_replace(http_client);
     }

@@ -69,9 +69,16 @@ pub enum Event {
         /// The number of members after that.
         count: u64,
     },
+    /// A message was edited: its id, its text and time from then on.
+    Edited(String, String, u64),
+    /// A message was deleted.
+    Removed(String),
     /// A message with this nonce was sent, for the first time or again.
     Sent(String),
-    /// A message was acknowledged: nonce and id.
+    /// A change with this nonce of the message with this id was sent, for the first time or again: an edit to this text, or
+    /// a deletion.
+    SentChange(String, String, Option<String>),
+    /// A message or a change was acknowledged: nonce and id.
     Ack(String, String),
     /// An error with this code.
     Error(String),

@@ -40,11 +40,14 @@ fn table(options: &Options, record: &Record, violations: &[Violation]) -> String
     row("seed", options.seed.to_string());
     row("people, instances", format!("{}, {}", options.participants, options.instances));
     row("messages acked, stored", format!("{}, {}", checker::acked(record), record.log.len()));
+    row("changes acked", checker::changes_acked(record).to_string());
     for (what, kind) in [
         ("lost", ViolationKind::Lost),
         ("doubled", ViolationKind::Doubled),
         ("out of order", ViolationKind::OutOfOrder),
         ("silent gaps", ViolationKind::SilentGap),
+        ("stale", ViolationKind::Stale),
+        ("undone", ViolationKind::Undone),
         ("needless gaps", ViolationKind::NeedlessGap),
         ("out of turn", ViolationKind::OutOfTurn),
         ("false notices", ViolationKind::FalseNotice),

@@ -12,7 +12,7 @@ use tokio::time::{self, Instant};
 use crate::kit::{Cluster, Engine, HttpClient, operator::token_file, transcript::ChatMessage};
 
 use super::{
-    connection::{NAME_PREFIX, message_from, participants_in},
+    connection::{NAME_PREFIX, participants_in},
     fault_injector::FaultInjector,
     participant::{Instruction, Participant, ParticipantState},
     plan::{FaultPlan, Options, PersonActionPlan},
@@ -268,7 +268,7 @@ async fn whole_log(http_client: &HttpClient) -> Vec<ChatMessage> {
     let mut path = "/api/messages?limit=200".to_owned();
     loop {
         let page = http_client.get(&path).await.is(200).json();
-        let messages: Vec<_> = page["messages"].as_array().into_iter().flatten().map(message_from).collect();
+        let messages: Vec<_> = page["messages"].as_array().into_iter().flatten().map(ChatMessage::of).collect();
         let first = messages.first().map(|message| message.id.clone());
         pages.push(messages);
         match first.filter(|_| page["more"] == true) {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::{self, Instant};
 
 use crate::kit::HttpClient;
@@ -36,8 +36,12 @@ pub struct Tab {
     pub present: bool,
     /// The newest message shown.
     pub last: Option<String>,
-    /// The unacknowledged message: nonce and text.
-    pub unacked: Option<(String, String)>,
+    /// The unacknowledged message or change: nonce and frame.
+    pub unacked: Option<(String, Value)>,
+    /// Own messages of this session that are not deleted, the newest last.
+    pub own: Vec<String>,
+    /// Whether the unacknowledged message was first sent in an earlier session.
+    is_inherited: bool,
     addresses: Addresses,
     began: Instant,
     rng: StdRng,
@@ -66,6 +70,8 @@ impl Tab {
             present: false,
             last: None,
             unacked: None,
+            own: Vec::new(),
+            is_inherited: false,
             addresses,
             began,
             rng,
@@ -103,8 +109,33 @@ impl Tab {
     }
 
     /// Sends a new message.
-    pub fn send_text(&mut self, nonce: String, text: String) {
-        self.unacked = Some((nonce, text));
+    pub fn send_text(&mut self, nonce: String, text: &str) {
+        let frame = json!({"type": "message", "nonce": nonce, "text": text, "reply_to": self.last});
+        self.submit(nonce, frame);
+    }
+
+    /// Edits an own message, or deletes it.
+    pub fn send_change(&mut self, nonce: String, id: &str, text: Option<&str>) {
+        let frame = match text {
+            Some(text) => json!({"type": "edit", "nonce": nonce, "id": id, "text": text}),
+            None => json!({"type": "delete", "nonce": nonce, "id": id}),
+        };
+        if text.is_none() {
+            self.own.retain(|own| own != id);
+        }
+        self.submit(nonce, frame);
+    }
+
+    /// A new session of the person begins. Messages of earlier ones are no longer its own; nonces are.
+    pub fn change_session(&mut self, http_client: HttpClient) {
+        self.http_client = http_client;
+        self.own.clear();
+        self.is_inherited = true;
+        self.unacked.take_if(|(_, frame)| frame["type"] != "message");
+    }
+
+    fn submit(&mut self, nonce: String, frame: Value) {
+        (self.unacked, self.is_inherited) = (Some((nonce, frame)), false);
         self.resend_at = Some(Instant::now());
     }
 
@@ -159,10 +190,14 @@ impl Tab {
         if !self.present || self.resend_at.is_none_or(|at| at > now) {
             return;
         }
-        if let Some((nonce, text)) = self.unacked.clone() {
+        if let Some((nonce, frame)) = self.unacked.clone() {
             self.resend_at = Some(now + RESEND);
-            connection.send(json!({"type": "message", "nonce": nonce, "text": text})).await;
-            self.note(Event::Sent(nonce));
+            connection.send(frame.clone()).await;
+            let text = |field: &str| frame[field].as_str().map(str::to_owned);
+            self.note(match text("id") {
+                Some(id) => Event::SentChange(nonce, id, text("text")),
+                None => Event::Sent(nonce),
+            });
         }
     }
 
@@ -190,8 +225,12 @@ impl Tab {
                 self.resend_at = self.unacked.as_ref().map(|_| Instant::now());
             }
             Event::Message(message) => self.last = Some(message.id.clone()),
-            Event::Ack(nonce, _) if self.unacked.as_ref().is_some_and(|(unacked, _)| unacked == nonce) => {
-                (self.unacked, self.resend_at) = (None, None);
+            Event::Ack(nonce, id) if self.unacked.as_ref().is_some_and(|(unacked, _)| unacked == nonce) => {
+                let is_message = self.unacked.take().is_some_and(|(_, frame)| frame["type"] == "message");
+                if is_message && !self.is_inherited {
+                    self.own.push(id.clone());
+                }
+                self.resend_at = None;
             }
             Event::Error(code) if code == "unavailable" && self.present => {
                 self.resend_at = Some(Instant::now() + Duration::from_millis(300));

@@ -30,7 +30,7 @@ async fn welcome_has_all_fields(engine: Engine) {
         (&welcome["you"], &welcome["recovered"], &welcome["missed"], &welcome["head"]),
         (&json!("budi"), &json!(true), &json!(0), &json!(id))
     );
-    assert_eq!(welcome["limits"], json!({"text_chars": 2000, "messages_per_second": 5}));
+    assert_eq!(welcome["limits"], json!({"text_chars": 2000, "messages_per_second": 5, "edit_ms": 900_000}));
     assert_eq!(welcome["heartbeat_ms"], 25_000);
     assert_eq!(welcome["members"], json!({"count": 2, "names": ["budi", "sari"]}));
     let message = &welcome["messages"][0];

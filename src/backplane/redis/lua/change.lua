@@ -3,9 +3,9 @@
 -- args: those of sending.lua (the fingerprint is of the whole request), history_age_ms, id, window_ms (how long after its
 --   time a message may be edited; 0 = not at all; absent: delete it).
 -- ARGV[2], if window_ms is there: the text.
--- Returns: outcome 'stored' | 'duplicate' (id) | 'fenced' | 'ended' | 'bad_nonce' | 'limited' (wait_ms) | 'gone' |
---   'not_yours' | 'too_late'.
-local reply = refusal() or duplicate()
+-- Returns: outcome 'stored' | 'duplicate' (id) | 'fenced' | 'ended' | 'bad_nonce' | 'muted' (wait_ms; edits only) |
+--   'limited' (wait_ms) | 'gone' | 'not_yours' | 'too_late'.
+local reply = refusal() or duplicate() or args.window_ms and muted()
 if reply then
   return reply
 end
@@ -23,7 +23,7 @@ if args.window_ms and (args.window_ms == 0 or now_ms > message.at + args.window_
 end
 
 -- A deletion does not wait in slow mode.
-local is_slow = not args.bot and tonumber(redis.call('HGET', rules, 'slow') or '0') * 1000 > args.every_us
+local is_slow = slow_ms * 1000 > args.every_us
 reply = (args.window_ms or not is_slow) and too_early()
 if reply then
   return reply

@@ -1,10 +1,21 @@
 -- Applies a moderation action, and puts it on record.
 -- KEYS: the room's, then the record, then, for a ban, the claim of the name.
--- args: action (JSON, as it is put on record: `act` names it, the other fields are its own), records_kept, closed_ms (see
---   end.lua).
+-- args: action (JSON, as it is put on record: `act` names it, the other fields are its own), audit (JSON: who acts, as it
+--   is put on record), records_kept, closed_ms (see end.lua).
 -- Returns: outcome 'done' | 'nothing'.
 local record, claim = KEYS[14], KEYS[15]
 local action = cjson.decode(args.action)
+
+-- The names of the people whom the action is about, each once.
+local whom = {}
+local function add_whom(name)
+  for _, known in ipairs(whom) do
+    if known == name then
+      return
+    end
+  end
+  whom[#whom + 1] = name
+end
 
 local apply = {}
 
@@ -24,6 +35,7 @@ function apply.remove()
     local message = found[id]
     if message then
       found[id] = nil
+      add_whom(cjson.decode(message.body).from)
       replace_body(message, erased(message.body))
       ids[#ids + 1] = id
     end
@@ -35,6 +47,7 @@ function apply.remove()
 end
 
 function apply.ban()
+  add_whom(action.name)
   local is_lasting = action.for_ms > 0
   if is_lasting then
     redis.call('HSET', bans, action.who, digits(math.floor(now_us / 1000) + action.for_ms) .. ' ' .. action.name)
@@ -48,7 +61,19 @@ function apply.ban()
 end
 
 function apply.pardon()
+  add_whom(action.name)
   return redis.call('HDEL', bans, action.who) == 1
+end
+
+function apply.mute()
+  add_whom(action.name)
+  redis.call('HSET', rules, 'mute:' .. action.who, digits(math.floor(now_us / 1000) + action.for_ms) .. ' ' .. action.name)
+  return true
+end
+
+function apply.unmute()
+  add_whom(action.name)
+  return redis.call('HDEL', rules, 'mute:' .. action.who) == 1
 end
 
 function apply.slow()
@@ -69,17 +94,22 @@ function apply.announce()
   return true
 end
 
--- Expired bans.
-local fields = redis.call('HGETALL', bans)
-for i = 1, #fields, 2 do
-  if fields[i] ~= '' and not banned_ms(fields[i]) then
-    redis.call('HDEL', bans, fields[i])
+-- Deletes the expired entries of a hash of bans or mutes, whose fields begin with a prefix.
+local function delete_expired(key, prefix)
+  local fields = redis.call('HGETALL', key)
+  for i = 1, #fields, 2 do
+    if fields[i] ~= '' and fields[i]:sub(1, #prefix) == prefix and not sanction_ms(fields[i + 1]) then
+      redis.call('HDEL', key, fields[i])
+    end
   end
 end
+delete_expired(bans, '')
+delete_expired(rules, 'mute:')
 
 if not apply[action.act]() then
   return '{"outcome":"nothing"}'
 end
+table.sort(whom)
 redis.call('XADD', record, 'MAXLEN', '~', args.records_kept, '*', 'at', digits(math.floor(now_us / 1000)), 'act',
-  args.action)
+  args.action, 'audit', args.audit, 'whom', #whom == 0 and '[]' or cjson.encode(whom))
 return '{"outcome":"done"}'

@@ -4,6 +4,9 @@
 -- Returns a list: whether the cursor's id is in the log ('1' or '0'), the number of positions up to the cursor (around only),
 --   then id, total, at and body (empty: hidden; after '-': deleted) of each position, in the direction of the cursor;
 --   around: oldest first.
+if args.history_age_ms then
+  trim_by_age()
+end
 local cursor = args.before or args.after or args.around
 local found = not cursor or find(cursor)
 local listed, before = {}, 0

@@ -89,11 +89,15 @@ local function raise_version()
   redis.call('HSET', meta, 'v', digits(room.v))
 end
 
+-- Milliseconds until a ban or mute ends, which is stored as '<end> <name>'; nil if it has ended, or there is none.
+local function sanction_ms(stored)
+  local left = stored and stored ~= '' and tonumber(stored:match('^%d+')) - now_us / 1000
+  return left and left > 0 and math.ceil(left) or nil
+end
+
 -- Milliseconds for which a name stays banned; nil if it is not.
 local function banned_ms(name_key)
-  local ban = redis.call('HGET', bans, name_key)
-  local left = ban and ban ~= '' and tonumber(ban:match('^%d+')) - now_us / 1000
-  return left and left > 0 and math.ceil(left) or nil
+  return sanction_ms(redis.call('HGET', bans, name_key))
 end
 
 -- Publishes an event. A refused PUBLISH undoes nothing: subscribers find the event missing, and read the room.

@@ -3,8 +3,8 @@
 -- args: those of sending.lua (the fingerprint is of the text), history (messages to keep), reply_to (an id, or absent).
 -- ARGV[2]: body (JSON). Not a field of args: unescaping 2000 characters costs 20 % of a publish, the rest of args 4 %.
 -- ARGV[3], with reply_to: body that answers.
--- Returns: outcome 'stored' | 'duplicate' (id) | 'fenced' | 'ended' | 'bad_nonce' | 'limited' (wait_ms).
-local reply = refusal() or duplicate() or too_early()
+-- Returns: outcome 'stored' | 'duplicate' (id) | 'fenced' | 'ended' | 'bad_nonce' | 'muted' (wait_ms) | 'limited' (wait_ms).
+local reply = refusal() or duplicate() or muted() or too_early()
 if reply then
   return reply
 end

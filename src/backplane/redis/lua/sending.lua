@@ -5,6 +5,9 @@
 local claim, due_at = KEYS[14], KEYS[15]
 -- A nonce has no space, so the last one divides.
 local nonce_key = args.name_key .. ' ' .. args.nonce
+-- What moderators have set for this sender: the interval of slow mode (ms), and the mute.
+local set = redis.call('HMGET', rules, 'slow', 'mute:' .. args.name_key)
+local slow_ms = args.bot and 0 or tonumber(set[1] or '0')
 
 -- The reply to a sender who may not send; nil if they may.
 local function refusal()
@@ -36,9 +39,15 @@ local function duplicate()
   end
 end
 
+-- The reply to a sender whom a moderator has muted.
+local function muted()
+  local wait_ms = sanction_ms(set[2])
+  return wait_ms and cjson.encode({ outcome = 'muted', wait_ms = digits(wait_ms) }) or nil
+end
+
 -- Microseconds until the sender's turn; 0 takes it. The same algorithm as memory/message_rates.rs.
 local function take_turn()
-  local slow = args.bot and 0 or tonumber(redis.call('HGET', rules, 'slow') or '0') * 1000
+  local slow = slow_ms * 1000
   local every, ahead = args.every_us, args.ahead_us
   if slow > every then
     every, ahead = slow, 0

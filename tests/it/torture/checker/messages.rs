@@ -7,7 +7,7 @@ use crate::{
     torture::record::{EndReason, Event, History, Moment, Record},
 };
 
-use super::{Violation, ViolationKind, excerpt};
+use super::{Violation, ViolationKind, changes::sent_changes, excerpt};
 
 /// Highest number of missed messages in a welcome.
 const WELCOME_LIMIT: usize = 500;
@@ -38,8 +38,9 @@ pub fn check(record: &Record) -> Vec<Violation> {
 /// Returns the number of acknowledged messages, without repetitions.
 pub fn acked(record: &Record) -> usize {
     let acks = record.histories.iter().flat_map(|history| {
-        let acks = history.events.iter().filter_map(|(_, event)| match event {
-            Event::Ack(nonce, _) => Some(nonce.as_str()),
+        let changes = sent_changes(history);
+        let acks = history.events.iter().filter_map(move |(_, event)| match event {
+            Event::Ack(nonce, _) if !changes.contains_key(nonce.as_str()) => Some(nonce.as_str()),
             _ => None,
         });
         acks.map(|nonce| (history.person.as_str(), nonce))
@@ -49,9 +50,11 @@ pub fn acked(record: &Record) -> usize {
 
 impl<'a> Log<'a> {
     fn of(entries: &'a [ChatMessage], found: &mut Vec<Violation>) -> Self {
+        // Of a deleted message only the id, sender and time are known.
+        let texts = || entries.iter().enumerate().filter(|(_, message)| !message.nonce.is_empty());
         let places = entries.iter().enumerate().map(|(place, message)| (message.id.as_str(), place)).collect();
         let mut by = HashMap::new();
-        for (place, message) in entries.iter().enumerate() {
+        for (place, message) in texts() {
             if let Some(first) = by.insert((message.from.as_str(), message.nonce.as_str()), place) {
                 let first = &entries[first].id;
                 let what =
@@ -63,11 +66,34 @@ impl<'a> Log<'a> {
     }
 }
 
+impl Log<'_> {
+    /// Whether a message of this person has this id and is deleted.
+    fn is_removed(&self, id: &str, person: &str) -> bool {
+        let entry = self.places.get(id).map(|place| &self.entries[*place]);
+        entry.is_some_and(|entry| entry.nonce.is_empty() && entry.from == person)
+    }
+}
+
+/// Whether a shown message is an earlier or the present state of one of the log.
+fn is_state_of(shown: &ChatMessage, logged: &ChatMessage) -> bool {
+    let is_same_place = (&shown.from, shown.at) == (&logged.from, logged.at);
+    if logged.nonce.is_empty() || shown.nonce.is_empty() {
+        // One of them is a deletion.
+        return is_same_place && (logged.nonce.is_empty() || !shown.nonce.is_empty());
+    }
+    let is_same = is_same_place && shown.nonce == logged.nonce && shown.reply_to == logged.reply_to;
+    is_same && (shown == logged || shown.edited_at < logged.edited_at)
+}
+
 /// Checks that every acknowledged message is in the log with the acknowledged id.
 fn acks(history: &History, log: &Log<'_>) -> Vec<Violation> {
     let mut found = Vec::new();
+    let changes = sent_changes(history);
     for (i, (at, event)) in history.events.iter().enumerate() {
         let Event::Ack(nonce, id) = event else { continue };
+        if changes.contains_key(nonce.as_str()) || log.is_removed(id, &history.person) {
+            continue;
+        }
         let kept = log.message.get(&(history.person.as_str(), nonce.as_str())).map(|place| &log.entries[*place].id);
         let kind = match kept {
             Some(kept) if kept == id => continue,
@@ -120,9 +146,8 @@ impl Reader<'_> {
     }
 
     fn shown(&mut self, i: usize, message: &ChatMessage) {
-        let Some(&place) =
-            self.log.places.get(message.id.as_str()).filter(|place| self.log.entries[**place] == *message)
-        else {
+        let is_in_log = |place: &&usize| is_state_of(message, &self.log.entries[**place]);
+        let Some(&place) = self.log.places.get(message.id.as_str()).filter(is_in_log) else {
             return self.report(
                 i,
                 ViolationKind::Lost,

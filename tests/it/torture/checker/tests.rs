@@ -91,6 +91,62 @@ fn message_missing_at_the_end_is_a_silent_gap() {
 }
 
 #[test]
+fn changes_shown_to_the_end_pass() {
+    let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), message(1, 2), change(2, "e1", 1, Some("baru"))];
+    let later = [change_acked(2, "e1", 1), edited(2, 1, "baru", 7), change(3, "d1", 2, None), removed(3, 2)];
+    let again =
+        [cut(4), connected(5), (Moment::from_secs(5), bringing(true, 3..=3, &["adi"])), edited(5, 1, "baru", 7)];
+    let events = [&adi[..], &later, &again, &[change_acked(6, "d1", 2), over(9)]].concat();
+    let mut record = record(3, &[("adi", &events)]);
+    set_state(&mut record, 1, Some(("baru", 7)));
+    set_state(&mut record, 2, None);
+    check_finds(&record, &[]);
+}
+
+#[test]
+fn change_missing_from_the_log_is_lost() {
+    let adi = |how| [welcome(0, true, 0, &["adi"]), message(1, 1), change(2, "e1", 1, how), change_acked(2, "e1", 1)];
+    check_finds(&record(1, &[("adi", &adi(Some("baru")))]), &[ViolationKind::Lost]);
+    check_finds(&record(1, &[("adi", &adi(None))]), &[ViolationKind::Lost]);
+    let unacked = [welcome(0, true, 0, &["adi"]), message(1, 1), change(2, "e1", 1, Some("baru")), over(9)];
+    check_finds(&record(1, &[("adi", &unacked)]), &[]);
+}
+
+#[test]
+fn older_change_in_the_log_than_the_acked_one_is_lost() {
+    let first =
+        [welcome(0, true, 0, &["adi"]), message(1, 1), change(2, "e1", 1, Some("baru")), change_acked(2, "e1", 1)];
+    let second = [change(3, "e2", 1, Some("lebih baru")), change_acked(3, "e2", 1)];
+    let mut record = record(1, &[("adi", &[&first[..], &second].concat())]);
+    set_state(&mut record, 1, Some(("baru", 7)));
+    check_finds(&record, &[ViolationKind::Lost]);
+}
+
+#[test]
+fn change_not_shown_at_the_end_is_stale() {
+    let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), message(1, 2), over(9)];
+    for state in [Some(("baru", 7)), None] {
+        let mut record = record(2, &[("adi", &adi)]);
+        set_state(&mut record, 1, state);
+        check_finds(&record, &[ViolationKind::Stale]);
+    }
+}
+
+#[test]
+fn old_text_shown_after_its_change_is_undone() {
+    let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), edited(2, 1, "dua", 7), edited(3, 1, "tiga", 8)];
+    let late = [edited(4, 1, "dua", 7), edited(5, 1, "tiga", 8), over(9)];
+    let mut edits = record(1, &[("adi", &[&adi[..], &late].concat())]);
+    set_state(&mut edits, 1, Some(("tiga", 8)));
+    check_finds(&edits, &[ViolationKind::Undone]);
+    let back = (Moment::from_secs(4), bringing(false, 1..=1, &["adi"]));
+    let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), removed(2, 1), cut(3), connected(3), back, removed(5, 1)];
+    let mut deletion = record(1, &[("adi", &[&adi[..], &[over(9)]].concat())]);
+    set_state(&mut deletion, 1, None);
+    check_finds(&deletion, &[ViolationKind::NeedlessGap, ViolationKind::Undone]);
+}
+
+#[test]
 fn announced_gap_without_a_loss_is_needless() {
     let back = (Moment::from_secs(3), bringing(false, 3..=3, &["adi"]));
     let adi = [welcome(0, true, 0, &["adi"]), message(1, 1), cut(2), connected(2), back, over(9)];
@@ -269,7 +325,15 @@ fn id(n: usize) -> String {
 }
 
 fn logged(n: usize) -> ChatMessage {
-    ChatMessage { id: id(n), nonce: format!("n{n}"), from: "adi".to_owned(), text: "halo".to_owned(), at: 0 }
+    ChatMessage {
+        id: id(n),
+        nonce: format!("n{n}"),
+        from: "adi".to_owned(),
+        text: "halo".to_owned(),
+        at: 0,
+        reply_to: None,
+        edited_at: None,
+    }
 }
 
 fn bringing(recovered: bool, log: std::ops::RangeInclusive<usize>, members: &[&str]) -> Event {
@@ -300,6 +364,31 @@ fn came(at: u64, name: &str, count: u64) -> (Moment, Event) {
 
 fn went(at: u64, name: &str, count: u64) -> (Moment, Event) {
     (Moment::from_secs(at), Event::Presence { joined: Vec::new(), left: vec![name.to_owned()], count })
+}
+
+fn change(at: u64, nonce: &str, n: usize, text: Option<&str>) -> (Moment, Event) {
+    (Moment::from_secs(at), Event::SentChange(nonce.to_owned(), id(n), text.map(str::to_owned)))
+}
+
+fn change_acked(at: u64, nonce: &str, n: usize) -> (Moment, Event) {
+    (Moment::from_secs(at), Event::Ack(nonce.to_owned(), id(n)))
+}
+
+fn edited(at: u64, n: usize, text: &str, edited_at: u64) -> (Moment, Event) {
+    (Moment::from_secs(at), Event::Edited(id(n), text.to_owned(), edited_at))
+}
+
+fn removed(at: u64, n: usize) -> (Moment, Event) {
+    (Moment::from_secs(at), Event::Removed(id(n)))
+}
+
+/// Sets the state of a message in the log: its text and time of the edit, or its deletion.
+fn set_state(record: &mut Record, n: usize, state: Option<(&str, u64)>) {
+    let message = &mut record.log[n - 1];
+    match state {
+        Some((text, edited_at)) => (message.text, message.edited_at) = (text.to_owned(), Some(edited_at)),
+        None => (message.text, message.nonce) = (String::new(), String::new()),
+    }
 }
 
 fn cut(at: u64) -> (Moment, Event) {

@@ -1,0 +1,86 @@
+// What can be done with a message or a person, as the items of a menu. Loaded when it is first needed.
+
+import { showMenu } from "./menu.js";
+import { formatNodes, formatText } from "./texts.js";
+import { showToast } from "./toast.js";
+
+const TITLE_CHARS = 120;
+
+/** Opens the menu of a message. */
+export function showMessageMenu(message, at, context) {
+  const { document, texts } = context;
+  const { from, text } = message;
+  const label = formatText(texts.menu_of, { username: from });
+  const name = document.createElement("b");
+  name.append(...formatNodes("{username}", { username: from }));
+  const title = [name, ` ${text.slice(0, TITLE_CHARS)}`];
+  showMenu({ document, at, label, title, items: messageItems(message, context) });
+}
+
+/** Opens the menu of a person in the room. */
+export function showPersonMenu(name, at, context) {
+  const { document, texts, mention } = context;
+  const label = formatText(texts.menu_of, { username: name });
+  const items = [
+    { label: texts.mention, icon: "mention", run: () => mention(name) },
+    muteItem(name, context),
+  ];
+  showMenu({ document, at, label, title: formatNodes("{username}", { username: name }), items });
+}
+
+function messageItems(message, context) {
+  const { you, texts, can, reply, edit } = context;
+  const items = [];
+  if (can.reply()) items.push({ label: texts.reply, icon: "reply", run: () => reply(message) });
+  items.push({ label: texts.copy, icon: "copy", run: () => copy(message.text, context) });
+  if (can.edit(message)) items.push({ label: texts.edit, icon: "edit", run: () => edit(message) });
+  if (can.remove(message)) items.push({ label: texts.remove, icon: "remove", isDanger: true, run: () => remove(message, context) });
+  if (message.from !== you) items.push(muteItem(message.from, context));
+  return items;
+}
+
+/** The message is gone from the page at once, and from the server when nobody has taken it back in time. */
+function remove({ id }, { document, texts, hide, unhide, commitRemoval, rest }) {
+  hide(id);
+  rest();
+  const undo = { label: texts.undo, run: () => unhide(id) };
+  showToast({ document, text: texts.deleted, undo, onEnd: () => commitRemoval(id) });
+}
+
+/** Says that a deletion was refused. */
+export function showRefusedDeletion({ document, texts }) {
+  showToast({ document, text: texts.not_yours });
+}
+
+function muteItem(name, { document, mutes, texts, rest }) {
+  const isMuted = mutes.has(name);
+  const undo = { label: texts.undo, run: () => mutes.toggle(name) };
+  const run = () => {
+    mutes.toggle(name);
+    rest();
+    if (!isMuted) showToast({ document, text: formatText(texts.muted, { username: name }), undo });
+  };
+  return { label: isMuted ? texts.unmute : texts.mute, icon: isMuted ? "unmute" : "mute", run };
+}
+
+async function copy(text, { document, texts }) {
+  showToast({ document, text: (await writeClipboard(text, document)) ? texts.copied : texts.copy_failed });
+}
+
+/** Over http there is no clipboard but for a selection. */
+async function writeClipboard(text, document) {
+  try {
+    await document.defaultView.navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const box = document.createElement("textarea");
+    box.value = text;
+    const focused = document.activeElement;
+    document.body.append(box);
+    box.select();
+    const isCopied = document.execCommand("copy");
+    box.remove();
+    focused?.focus();
+    return isCopied;
+  }
+}

@@ -1,0 +1,92 @@
+// A menu at a row: on a wide page beside it, on a phone a sheet. Loaded when it is first needed.
+
+import { createElement } from "./element.js";
+
+const GAP_PX = 6;
+const NARROW = "(max-width: 29.99rem)";
+
+/** The shapes of the icons, by name. */
+const ICONS = {
+  reply: "m10 6-6 6 6 6M4 12h9c4 0 7 2 7 6",
+  copy: "M9 9h11v11H9zM5 15H4V4h11v1",
+  edit: "m4 20 1-5L16 4l4 4L9 19zM13 7l4 4",
+  remove: "M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13M10 11v5m4-5v5",
+  mute: "M5 9v6h4l5 4V5L9 9zm13 1 4 4m0-4-4 4",
+  unmute: "M5 9v6h4l5 4V5L9 9zm13-1c2 2 2 6 0 8",
+  mention: "M16 8v5c0 3 4 3 4-1a8 8 0 1 0-3 6.500M16 12a4 4 0 1 1-8 0 4 4 0 0 1 8 0",
+  report: "M6 21V4h11l-2 4 2 4H6",
+};
+
+/**
+ * Opens a menu at an element. `label` names it, `title` (nodes) stands above the items on a phone. An item is
+ * { label, icon, isDanger, run }: `run` is called after the menu has closed, and the focus is where it was before.
+ */
+export function showMenu({ document, at, label, title = [], items }) {
+  const dialog = createElement("dialog", "menu");
+  const list = createElement("div", "items", ...items.map((item) => createItem(item, dialog)));
+  list.setAttribute("role", "menu");
+  list.setAttribute("aria-label", label);
+  const heading = createElement("p", "menu-title", ...title);
+  heading.setAttribute("aria-hidden", "true");
+  dialog.append(heading, list);
+  dialog.setAttribute("aria-label", label);
+  dialog.addEventListener("keydown", (event) => handleKey(event, list, dialog));
+  dialog.addEventListener("click", (event) => isOutside(event, dialog) && dialog.close());
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+  if (!document.defaultView.matchMedia(NARROW).matches) place(dialog, at.getBoundingClientRect(), document.documentElement);
+  list.firstElementChild.focus();
+}
+
+/** The backdrop belongs to the dialog. */
+function isOutside({ target, clientX, clientY }, dialog) {
+  const { left, right, top, bottom } = dialog.getBoundingClientRect();
+  return target === dialog && (clientX < left || clientX > right || clientY < top || clientY > bottom);
+}
+
+function createItem({ label, icon, isDanger = false, run }, dialog) {
+  const item = createElement("button", isDanger ? "item danger" : "item");
+  item.type = "button";
+  item.tabIndex = -1;
+  item.setAttribute("role", "menuitem");
+  item.append(createIcon(ICONS[icon]), label);
+  item.addEventListener("click", () => {
+    dialog.close();
+    run();
+  });
+  return item;
+}
+
+function createIcon(shape) {
+  const namespace = "http://www.w3.org/2000/svg";
+  const [icon, path] = ["svg", "path"].map((name) => document.createElementNS(namespace, name));
+  path.setAttribute("d", shape);
+  for (const [name, value] of Object.entries({ class: "icon", viewBox: "0 0 24 24", width: 18, height: 18, "aria-hidden": "true" })) {
+    icon.setAttribute(name, value);
+  }
+  icon.append(path);
+  return icon;
+}
+
+function handleKey(event, list, dialog) {
+  const items = [...list.children];
+  const index = items.indexOf(event.target);
+  const last = items.length - 1;
+  const next = { ArrowDown: index === last ? 0 : index + 1, ArrowUp: index <= 0 ? last : index - 1, Home: 0, End: last }[event.key];
+  if (next !== undefined) items[next].focus();
+  else if (event.key === "Tab") dialog.close();
+  else return;
+  event.preventDefault();
+}
+
+/** Below the element, or above it where there is more space; never outside of the page. */
+function place(dialog, { left, right, top, bottom }, { clientWidth, clientHeight }) {
+  const { offsetWidth: width, offsetHeight: height } = dialog;
+  const isBelow = bottom + GAP_PX + height <= clientHeight || top < clientHeight - bottom;
+  const y = isBelow ? bottom + GAP_PX : top - GAP_PX - height;
+  const x = (left + right) / 2 < clientWidth / 2 ? left : right - width;
+  const within = (value, size, space) => Math.max(GAP_PX, Math.min(value, space - size - GAP_PX));
+  dialog.style.left = `${within(x, width, clientWidth)}px`;
+  dialog.style.top = `${within(y, height, clientHeight)}px`;
+}
