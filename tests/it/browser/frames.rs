@@ -105,8 +105,10 @@ async fn framed_room_works_without_third_party_cookies() {
     let element = "<ruang-chat token-url=\"/token\" theme=\"auto\" compact></ruang-chat>";
     let framed = framed("token", element).await;
     let page = Browser::start_without_foreign_cookies("id").await;
-    page.screen(400, 700, false).await;
     page.open(&framed.site.url).await;
+    page.comes_to("return document.querySelector('iframe') !== null", true).await;
+    let narrow = "document.querySelector('ruang-chat').style.width = '340px'";
+    page.script(narrow, vec![]).await;
     page.enters_frame().await;
     page.comes_to(CONNECTION, "online").await;
     page.comes_to("return document.body.dataset.you", "Sari").await;
