@@ -170,8 +170,8 @@ fn memory_monitor(settings: &Settings) -> Result<MemoryMonitor, ConnectError> {
 struct Gates {
     sign_ins: SignInGate,
     guesses: GuessGate,
-    accounts: AccountGate,
     moderators: ModeratorSessions,
+    accounts: AccountGate,
 }
 
 /// Makes the gates, over all instances if they share a Redis.

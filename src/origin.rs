@@ -18,6 +18,8 @@ pub struct SitePolicy {
     pub public_url: Option<PublicUrl>,
     /// The proxies whose `X-Forwarded-Host` counts.
     pub proxies: TrustedProxies,
+    /// The sites that may show the room in a frame.
+    pub embedders: Vec<PublicUrl>,
 }
 
 impl SitePolicy {
@@ -138,6 +140,19 @@ enum Scheme {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("not an origin like https://chat.example.org")]
 pub struct NotAnOrigin;
+
+impl PublicUrl {
+    /// Whether the scheme is https.
+    pub fn is_https(&self) -> bool {
+        self.scheme == Scheme::Https
+    }
+
+    /// Returns the origin of the page with this address.
+    pub fn of_page(address: &str) -> Option<Self> {
+        let url = Url::parse(address).ok()?;
+        url.origin().ascii_serialization().parse().ok()
+    }
+}
 
 impl FromStr for PublicUrl {
     type Err = NotAnOrigin;

@@ -55,6 +55,7 @@ const TELEMETRY: &str = "Log and metrics";
 
 // Settings that are named outside of their declaration.
 const CONFIG: &str = "RUANG_CONFIG";
+const EMBED_ORIGINS: &str = "RUANG_EMBED_ORIGINS";
 const MAX_CONNECTIONS: &str = "RUANG_MAX_CONNECTIONS";
 const METRICS_LISTEN: &str = "RUANG_METRICS_LISTEN";
 const REDIS_CA_FILE: &str = "REDIS_CA_FILE";
@@ -91,6 +92,11 @@ pub struct Settings {
     #[arg(default_value = "", hide_default_value = true)]
     #[arg(value_parser = value::parsed::<TrustedProxies>("addresses and networks like 10.0.0.0/8,192.168.1.7"))]
     pub trusted_proxies: TrustedProxies,
+    /// Sites that may show the room in a frame, like https://site.example,https://www.site.example; only with an https
+    /// RUANG_PUBLIC_URL. If not set, none
+    #[arg(long, env = EMBED_ORIGINS, value_name = "ORIGINS", help_heading = SERVING)]
+    #[arg(default_value = "", hide_default_value = true, value_parser = value::embed_origins)]
+    pub embed_origins: value::EmbedOrigins,
     /// The largest number of open connections. If not set, 90 % of the file descriptors that the process may open
     #[arg(long, env = MAX_CONNECTIONS, value_name = "N", help_heading = SERVING)]
     #[arg(required = false, value_parser = value::count::<usize>(1, 10_000_000))]
@@ -389,7 +395,11 @@ impl Settings {
 
     /// Which requests and sockets are allowed by origin.
     pub fn site_policy(&self) -> SitePolicy {
-        SitePolicy { public_url: self.public_url.clone(), proxies: self.trusted_proxies.clone() }
+        SitePolicy {
+            public_url: self.public_url.clone(),
+            proxies: self.trusted_proxies.clone(),
+            embedders: self.embed_origins.0.clone(),
+        }
     }
 
     /// Checks values that depend on each other.
@@ -403,6 +413,11 @@ impl Settings {
         if self.max_connections >= descriptors.max(2) {
             let most = format!("less than the {descriptors} descriptors that the process may open (ulimit -n)");
             return Err(sources.refused(MAX_CONNECTIONS, &most));
+        }
+        if !self.embed_origins.0.is_empty() && !self.public_url.as_ref().is_some_and(PublicUrl::is_https) {
+            return Err(
+                sources.refused(EMBED_ORIGINS, "only beside an https RUANG_PUBLIC_URL: cookies in frames are Secure")
+            );
         }
         self.check_sign_in(sources)?;
         self.check_redis(sources)

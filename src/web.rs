@@ -8,6 +8,7 @@ mod bots;
 mod branding;
 mod chat;
 mod compression;
+mod embed;
 mod error;
 mod form_cookie;
 mod gzip;
@@ -231,6 +232,11 @@ impl FromRef<Web> for Sessions {
 /// The site's routes. They need [`layers`] around them, and [`server::Peer`](crate::server::Peer) in each request.
 pub fn router(web: Web) -> Router {
     let operator = if web.operator.is_some() { operator::router() } else { Router::new() };
+    let embed = if web.site.embedders.is_empty() {
+        Router::new()
+    } else {
+        Router::new().route("/embed", get(embed::page)).route("/embed.js", get(embed::script))
+    };
     let read = Router::new()
         .route("/", get(sign_in::form).post(sign_in::submit))
         .route("/chat", get(chat::show))
@@ -238,6 +244,7 @@ pub fn router(web: Web) -> Router {
         .route("/api/messages", get(history::list).post(bots::submit))
         .route("/api/members", get(members::list))
         .merge(operator)
+        .merge(embed)
         .route_layer(middleware::from_fn_with_state(web.clone(), reads::limit));
     read.route("/logout", post(logout::submit))
         .route("/api/session", post(account::submit))

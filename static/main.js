@@ -41,6 +41,8 @@ const { you, since, textChars } = document.body.dataset;
 const texts = readTexts(document);
 const local = new SafeStorage(() => localStorage);
 const session = new SafeStorage(() => sessionStorage);
+// Only frames of other sites load it.
+const embedding = parent === self ? null : (await import("./embed_link.js")).open(location.search || session.read("ruang.embed"));
 const person = encodeURIComponent(you);
 const keys = {
   draft: `ruang.draft/${person}`,
@@ -117,6 +119,7 @@ const unread = new UnreadTracker({
   onChange: () => {
     document.title = unread.count > 0 ? `(${unread.count}) ${title}` : title;
     scroll.unread = unread.count;
+    embedding?.tell("unread", { count: unread.count });
     timelineView.firstUnreadId = unread.firstId;
     updateJumpUp();
   },
@@ -169,12 +172,14 @@ function handleMessage(message) {
   const isMuted = mutes.has(message.from);
   if (!isMuted) unread.add(message);
   if (unread.present) readMarker.advance(message.id);
-  if (!isMuted && mentionAlerts) alertIfMentioned(message);
+  if (!isMuted && (mentionAlerts || embedding)) alertIfMentioned(message);
 }
 
 /** An answer to one's own message counts as a mention. */
 async function alertIfMentioned(message) {
-  if (mentionsName(message.text, you) || (await isAnswerToYou(message))) mentionAlerts.add(message);
+  if (!mentionsName(message.text, you) && !(await isAnswerToYou(message))) return;
+  mentionAlerts?.add(message);
+  embedding?.tell("mention", { from: message.from });
 }
 
 /** The connection was lost for a while: the messages that a welcome brings are marked as unread, also in front of the user. */
@@ -392,7 +397,7 @@ const connection = new Connection({
     }
     status.show(change);
     // The form says why; drafts and unsent messages stay in the storage for the same name.
-    if (change.state === "ended") location.replace(`/?why=${change.why}`);
+    if (change.state === "ended") location.replace(embedding?.signInPath() ?? `/?why=${change.why}`);
   },
   backoff: new Backoff(),
 });

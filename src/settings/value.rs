@@ -5,7 +5,7 @@ use std::{fs, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 use tracing_subscriber::EnvFilter;
 
 use super::secret::{NotARedisUrl, RedisUrl, Secret};
-use crate::telemetry::Format;
+use crate::{origin::PublicUrl, telemetry::Format};
 
 /// The largest file with a secret, in bytes.
 const MAX_SECRET: u64 = 64 * 1024;
@@ -35,6 +35,17 @@ pub(super) fn duration(least: u64, most: u64) -> impl Fn(&str) -> Result<Duratio
             format!("a duration like 5s, 250ms or 15m, from {least} to {most}")
         })
     }
+}
+
+/// The sites that may show the room in a frame.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EmbedOrigins(pub Vec<PublicUrl>);
+
+/// Origins, separated by commas. A browser sends cookies into frames of https sites only.
+pub(super) fn embed_origins(text: &str) -> Result<EmbedOrigins, String> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let origins: Option<Vec<PublicUrl>> = parts.map(|part| part.parse().ok().filter(PublicUrl::is_https)).collect();
+    origins.map(EmbedOrigins).ok_or_else(|| "https origins like https://site.example, with commas".to_owned())
 }
 
 pub(super) fn namespace(text: &str) -> Result<String, String> {

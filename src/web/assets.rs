@@ -12,8 +12,8 @@ use axum::{
 
 use super::{branding::branding, compression::accepts};
 
-/// Scripts that are not modules: one for every browser, and the service worker.
-const CLASSIC_SCRIPTS: [&str; 2] = ["guard.js", "notifier.js"];
+/// Scripts that the page does not load as modules: one for every browser, the service worker, and those of frames.
+const OTHER_SCRIPTS: [&str; 5] = ["embed.js", "embed_door.js", "embed_link.js", "guard.js", "notifier.js"];
 
 /// Modules that the page loads when they are first needed.
 const LAZY_MODULES: [&str; 15] = [
@@ -56,7 +56,7 @@ pub fn base() -> String {
 
 /// The modules that the page's script loads at once. A page that preloads them all has them fetched in parallel.
 pub fn modules() -> impl Iterator<Item = &'static str> {
-    let is_module = |name: &&str| name.ends_with(".js") && !CLASSIC_SCRIPTS.contains(name);
+    let is_module = |name: &&str| name.ends_with(".js") && !OTHER_SCRIPTS.contains(name);
     FILES.iter().map(|file| file.name).filter(is_module).filter(|name| !LAZY_MODULES.contains(name))
 }
 
@@ -79,6 +79,11 @@ pub async fn serve(Path((hash, path)): Path<(String, String)>, headers: HeaderMa
 /// The hash over all files, those of the installation's look included.
 fn hash() -> String {
     format!("{HASH}{}", branding().hash)
+}
+
+/// Returns a file, not compressed.
+pub fn plain(name: &str) -> Option<&'static [u8]> {
+    find(name).map(|asset| asset.plain)
 }
 
 fn find(name: &str) -> Option<&'static Asset> {

@@ -5,6 +5,7 @@ use axum::{
     response::Response,
 };
 
+use super::embed;
 use crate::origin::SitePolicy;
 
 /// The default: pages and API responses are for one person, and no proxy rewrites what people wrote.
@@ -12,7 +13,11 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store, no-transform")
 
 /// The security headers of a site.
 #[derive(Clone)]
-pub struct SecurityHeaders(Vec<(HeaderName, HeaderValue)>);
+pub struct SecurityHeaders {
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// Pages may be in frames of other sites.
+    is_embedded: bool,
+}
 
 impl SecurityHeaders {
     /// Computes the headers; HSTS and the WebSocket's origin depend on the public URL.
@@ -32,14 +37,18 @@ impl SecurityHeaders {
         if site.is_https() {
             headers.push((header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000")));
         }
-        Self(headers)
+        Self { headers, is_embedded: !site.embedders.is_empty() }
     }
 
     /// Adds the headers to a response.
     pub fn add_to(&self, mut response: Response) -> Response {
         let headers = response.headers_mut();
-        for (name, value) in &self.0 {
-            headers.insert(name, value.clone());
+        for (name, value) in &self.headers {
+            // The script that other sites include has a policy of its own.
+            headers.entry(name).or_insert_with(|| value.clone());
+        }
+        if self.is_embedded {
+            embed::partition_cookies(headers);
         }
         if !headers.contains_key(header::CACHE_CONTROL) {
             headers.insert(header::CACHE_CONTROL, NO_STORE);
@@ -52,9 +61,11 @@ impl SecurityHeaders {
 fn content_security_policy(site: &SitePolicy) -> HeaderValue {
     // In older browsers 'self' does not include the WebSocket of the same origin.
     let socket = site.public_url.as_ref().map(|url| format!(" {}", url.to_string().replacen("http", "ws", 1)));
+    let embedders: Vec<String> = site.embedders.iter().map(ToString::to_string).collect();
+    let ancestors = if embedders.is_empty() { "'none'".to_owned() } else { embedders.join(" ") };
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'{}; img-src 'self' data:; manifest-src 'self'; worker-src 'self'; \
-         base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types notifier",
+         base-uri 'none'; form-action 'self'; frame-ancestors {ancestors}; require-trusted-types-for 'script'; trusted-types notifier",
         socket.unwrap_or_default()
     );
     // An origin consists of characters that are valid in a header.
@@ -76,7 +87,12 @@ mod tests {
         let policy = policy.to_str().unwrap();
         assert!(policy.contains("connect-src 'self' wss://chat.example.org;"), "{policy}");
         assert!(!policy.contains("unsafe"), "{policy}");
+        let embedders = ["https://site.example", "https://www.site.example"].map(|site| site.parse().unwrap()).into();
+        let policy = content_security_policy(&SitePolicy { embedders, ..SitePolicy::default() });
+        let ancestors = "frame-ancestors https://site.example https://www.site.example;";
+        assert!(policy.to_str().unwrap().contains(ancestors), "{policy:?}");
         let policy = content_security_policy(&SitePolicy::default());
+        assert!(policy.to_str().unwrap().contains("frame-ancestors 'none';"), "{policy:?}");
         assert!(policy.to_str().unwrap().contains("connect-src 'self';"));
     }
 }

@@ -58,6 +58,7 @@ impl Web {
         session: &Session,
     ) -> Result<String, SignInRefusal> {
         self.count_sign_in(peer, headers).map_err(SignInRefusal::too_many)?;
+        self.check_door(peer, headers).await?;
         let user = self.proxy_user(peer, headers).ok_or(SignInRefusal::Name(NameError::Empty))?;
         let name = Name::parse(user).map_err(SignInRefusal::Name)?;
         self.sign_in_gate.admit(self.site.proxies.client(peer, headers)).await?;

@@ -2,7 +2,7 @@
 
 mod refusal;
 
-use std::{convert::Infallible, net::IpAddr};
+use std::{borrow::Cow, convert::Infallible, net::IpAddr};
 
 use askama::Template;
 use axum::{
@@ -167,7 +167,7 @@ impl Web {
     }
 
     /// Refuses all but moderators while the room is closed.
-    async fn check_door(&self, peer: IpAddr, headers: &HeaderMap) -> Result<(), SignInRefusal> {
+    pub(super) async fn check_door(&self, peer: IpAddr, headers: &HeaderMap) -> Result<(), SignInRefusal> {
         let now_ms = u64::try_from(self.room.now().as_millis()).unwrap_or(u64::MAX);
         let is_closed = self.room.rules().closed.is_some_and(|door| door.is_shut(now_ms));
         if is_closed && !matches!(self.present_cookie(peer, headers).await, Ok(Some(_))) {

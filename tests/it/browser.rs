@@ -5,6 +5,7 @@ mod answers;
 mod away;
 mod conversation;
 mod everyone;
+mod frames;
 mod killed;
 mod light;
 mod looks;

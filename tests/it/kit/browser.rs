@@ -14,7 +14,7 @@ use fantoccini::{
     wd::WindowHandle,
 };
 use hyper_util::client::legacy::connect::HttpConnector;
-use make::Make;
+use make::{CookiePolicy, Make};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -38,21 +38,37 @@ pub struct Browser {
 impl Browser {
     /// Starts a browser with this preferred language.
     pub async fn start(language: &str) -> Self {
-        Self::start_with(language, true).await
+        Self::start_with(language, CookiePolicy::All).await
     }
 
     /// Starts a browser that stores no cookies.
     pub async fn start_without_cookies(language: &str) -> Self {
-        Self::start_with(language, false).await
+        Self::start_with(language, CookiePolicy::None).await
     }
 
-    async fn start_with(language: &str, has_cookies: bool) -> Self {
+    /// Starts a browser that blocks third-party cookies.
+    pub async fn start_without_foreign_cookies(language: &str) -> Self {
+        Self::start_with(language, CookiePolicy::FirstParty).await
+    }
+
+    /// Goes on in the first frame of the page.
+    pub async fn enters_frame(&self) {
+        within(TIMEOUT, "a frame", self.page.wait().for_element(Locator::Css("iframe"))).await.expect("a frame");
+        self.page.enter_frame(0).await.expect("a frame");
+    }
+
+    /// Goes back to the page around the frame.
+    pub async fn leaves_frame(&self) {
+        self.page.enter_parent_frame().await.expect("the page");
+    }
+
+    async fn start_with(language: &str, cookies: CookiePolicy) -> Self {
         let (make, profile) = (Make::chosen(), scratch());
         let mut driver = Process::spawn(make.driver(), &mut make.command(profile.path()));
         let line = driver.wait_for_line(make.ready(), TIMEOUT).await;
         let port = line.rsplit([' ', ':']).next().unwrap_or_default().trim_end_matches('.').to_owned();
         let mut builder = ClientBuilder::new(HttpConnector::new());
-        builder.capabilities(make.capabilities(language, profile.path(), has_cookies));
+        builder.capabilities(make.capabilities(language, profile.path(), cookies));
         let driver_at = format!("http://127.0.0.1:{port}");
         let page = within(TIMEOUT, "the browser starts", builder.connect(&driver_at)).await.expect("a session");
         page.set_window_size(1100, 760).await.expect("a window");

@@ -7,6 +7,15 @@ use serde_json::{Value, json};
 
 use crate::kit::process::free_port;
 
+/// Which cookies a browser stores.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum CookiePolicy {
+    All,
+    /// None of other sites than the one in the address bar, but those that are kept apart for it.
+    FirstParty,
+    None,
+}
+
 /// A supported browser.
 #[derive(Clone, Copy)]
 pub enum Make {
@@ -52,19 +61,20 @@ impl Make {
     }
 
     /// Returns the capabilities of a headless browser with this preferred language.
-    pub fn capabilities(self, language: &str, profile: &Path, has_cookies: bool) -> Capabilities {
+    pub fn capabilities(self, language: &str, profile: &Path, cookies: CookiePolicy) -> Capabilities {
         let (key, options) = match self {
-            Self::Chromium => ("goog:chromeOptions", chromium(language, profile, has_cookies)),
-            Self::Firefox => ("moz:firefoxOptions", firefox(language, has_cookies)),
+            Self::Chromium => ("goog:chromeOptions", chromium(language, profile, cookies)),
+            Self::Firefox => ("moz:firefoxOptions", firefox(language, cookies)),
         };
         // The only https servers are those of the tests, with a certificate of an unknown authority.
         Capabilities::from_iter([(key.to_owned(), options), ("acceptInsecureCerts".to_owned(), true.into())])
     }
 }
 
-fn chromium(language: &str, profile: &Path, has_cookies: bool) -> Value {
+fn chromium(language: &str, profile: &Path, cookies: CookiePolicy) -> Value {
+    let blocks_foreign = cookies == CookiePolicy::FirstParty;
     // 1 allows, 2 blocks.
-    let cookies = if has_cookies { 1 } else { 2 };
+    let cookies = if cookies == CookiePolicy::None { 2 } else { 1 };
     json!({
         "args": [
             "--headless=new",
@@ -83,13 +93,19 @@ fn chromium(language: &str, profile: &Path, has_cookies: bool) -> Value {
         "prefs": {
             "intl.accept_languages": language,
             "profile.default_content_setting_values.cookies": cookies,
+            "profile.block_third_party_cookies": blocks_foreign,
+            "profile.cookie_controls_mode": u8::from(blocks_foreign),
         },
     })
 }
 
-fn firefox(language: &str, has_cookies: bool) -> Value {
-    // 0 allows, 2 blocks.
-    let cookies = if has_cookies { 0 } else { 2 };
+fn firefox(language: &str, cookies: CookiePolicy) -> Value {
+    // 0 allows, 2 blocks, 5 keeps those of frames apart per site.
+    let cookies = match cookies {
+        CookiePolicy::All => 0,
+        CookiePolicy::FirstParty => 5,
+        CookiePolicy::None => 2,
+    };
     let prefs = json!({ "intl.accept_languages": language, "network.cookie.cookieBehavior": cookies });
     json!({ "args": ["-headless"], "prefs": prefs })
 }

@@ -1,0 +1,121 @@
+//! The room in a frame of another site: the script that the site includes, and the frame's first page.
+
+use std::{net::IpAddr, sync::LazyLock, time::Instant};
+
+use askama::Template;
+use axum::{
+    body::Bytes,
+    extract::State,
+    http::{
+        HeaderMap, HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE, REFERER, SET_COOKIE},
+    },
+    response::{IntoResponse, Response},
+};
+use parking_lot::Mutex;
+
+use super::{Web, assets, error, locale::Locale, peer::PeerIp, texts::Texts};
+use crate::{
+    origin::PublicUrl,
+    rate::{KeyedLimiter, Rate},
+};
+
+/// How often a frame of one unlisted site is logged.
+const LOGGED: Rate = Rate { per_second: 1.0 / 3600.0, burst: 1.0 };
+/// Sites that are counted at a time.
+const SITES: usize = 100;
+/// How long browsers use the script without asking.
+const SCRIPT_CACHING: &str = "public, max-age=300";
+
+#[derive(Template)]
+#[template(path = "embed.html")]
+struct EmbedPage<'a> {
+    texts: &'static Texts,
+    base: String,
+    origins: &'a str,
+}
+
+/// `GET /embed.js`: the custom element `<ruang-chat>`. Its address stays, so it is cached for minutes only.
+pub async fn script() -> Response {
+    let script = assets::plain("embed.js").unwrap_or_default();
+    let kind = (CONTENT_TYPE, HeaderValue::from_static("text/javascript; charset=utf-8"));
+    let caching = (CACHE_CONTROL, HeaderValue::from_static(SCRIPT_CACHING));
+    let mut response = ([kind, caching], Bytes::from_static(script)).into_response();
+    // Other sites include it: that is what it is for.
+    let anyone = HeaderValue::from_static("cross-origin");
+    response.headers_mut().insert("cross-origin-resource-policy", anyone);
+    response
+}
+
+/// `GET /embed`: asks the site around the frame for a token.
+pub async fn page(State(web): State<Web>, locale: Locale, PeerIp(peer): PeerIp, headers: HeaderMap) -> Response {
+    web.log_unlisted_site(peer, &headers);
+    let origins: Vec<String> = web.site.embedders.iter().map(ToString::to_string).collect();
+    let (texts, base) = (Texts::of(locale), assets::base());
+    error::html(StatusCode::OK, &EmbedPage { texts, base, origins: &origins.join(" ") })
+}
+
+impl Web {
+    /// Logs a frame of a site that is not listed, once per hour and site. The browser does not show it.
+    fn log_unlisted_site(&self, peer: IpAddr, headers: &HeaderMap) {
+        static SEEN: LazyLock<Mutex<KeyedLimiter<String>>> =
+            LazyLock::new(|| Mutex::new(KeyedLimiter::new(LOGGED, SITES)));
+        let is_frame = headers.get("sec-fetch-dest").is_some_and(|destination| destination == "iframe");
+        let referrer = headers.get(REFERER).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let Some(site) = PublicUrl::of_page(referrer) else { return };
+        let is_known = self.site.embedders.contains(&site) || self.site.public_url.as_ref() == Some(&site);
+        if is_frame && !is_known && SEEN.lock().take(site.to_string(), Instant::now()).is_ok() {
+            let address = self.site.proxies.client(peer, headers);
+            tracing::warn!(%site, %address, "a site that RUANG_EMBED_ORIGINS does not list has the room in a frame");
+        }
+    }
+}
+
+/// Lets browsers send the cookies of a response in frames of other sites: there they are kept apart per site around the frame.
+pub fn partition_cookies(headers: &mut HeaderMap) {
+    let cookies: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().map(partitioned).collect();
+    headers.remove(SET_COOKIE);
+    for cookie in cookies {
+        headers.append(SET_COOKIE, cookie);
+    }
+}
+
+/// The operator's cookie is `Strict`, and stays so.
+fn partitioned(cookie: &HeaderValue) -> HeaderValue {
+    let Some(text) = cookie.to_str().ok().filter(|text| text.contains("SameSite=Lax")) else { return cookie.clone() };
+    let secure = if text.contains("Secure") { "" } else { "; Secure" };
+    let text = format!("{}{secure}; Partitioned", text.replace("SameSite=Lax", "SameSite=None"));
+    HeaderValue::try_from(text).unwrap_or_else(|_| cookie.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookies_are_partitioned_but_the_operators() {
+        let mut headers = HeaderMap::new();
+        for cookie in [
+            "__Host-ruang=a; HttpOnly; SameSite=Lax; Secure; Path=/",
+            "ruang_lang=id; SameSite=Lax; Path=/",
+            "o=b; SameSite=Strict; Secure",
+        ] {
+            headers.append(SET_COOKIE, HeaderValue::from_static(cookie));
+        }
+        partition_cookies(&mut headers);
+        let cookies: Vec<_> = headers.get_all(SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap()).collect();
+        assert_eq!(
+            cookies,
+            [
+                "__Host-ruang=a; HttpOnly; SameSite=None; Secure; Path=/; Partitioned",
+                "ruang_lang=id; SameSite=None; Path=/; Secure; Partitioned",
+                "o=b; SameSite=Strict; Secure",
+            ]
+        );
+    }
+
+    #[test]
+    fn script_is_small() {
+        assert!(assets::plain("embed.js").unwrap().len() < 5_000);
+    }
+}

@@ -1,0 +1,172 @@
+//! The room in a frame of another site: three origins over TLS, with third-party cookies blocked.
+
+use std::sync::Mutex;
+
+use serde_json::json;
+use tempfile::NamedTempFile;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    task::JoinHandle,
+};
+
+use super::{CONNECTION, TEXT, picture};
+use crate::kit::{
+    Browser, Cluster, Engine, SOON,
+    bots::{self, bots_file},
+    tls_front::{Bases, TlsFront},
+    tokens::{SECRET, now, secret_file, signed},
+};
+
+/// Records what the element says, and shows it in the page.
+const SITE_SCRIPT: &str = "window.told = []; for (const kind of ['unread', 'mention', 'refused']) \
+    addEventListener('ruang-' + kind, event => told.push([kind, event.detail]));";
+
+/// A site with `<ruang-chat>` in its page, over TLS. `localhost` and `127.0.0.1` are different sites.
+struct Site {
+    url: String,
+    _front: TlsFront,
+    serving: JoinHandle<()>,
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+impl Site {
+    /// The site's page has this element, and a policy that allows no more than docs/embedding.md says.
+    async fn start(room: &str, element: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        let (room, element) = (room.to_owned(), element.to_owned());
+        let serving = tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let (room, element) = (room.clone(), element.clone());
+                tokio::spawn(async move {
+                    let mut head = vec![0; 8192];
+                    let length = socket.read(&mut head).await.unwrap_or_default();
+                    let head = String::from_utf8_lossy(&head[..length]).into_owned();
+                    let _ = socket.write_all(answer(&head, &room, &element).as_bytes()).await;
+                });
+            }
+        });
+        let front = TlsFront::start(Bases::new(Mutex::new(vec![base]))).await;
+        Self { url: front.url().replace("localhost", "127.0.0.1"), _front: front, serving }
+    }
+}
+
+fn answer(head: &str, room: &str, element: &str) -> String {
+    let path = head.split(' ').nth(1).unwrap_or_default();
+    let (status, kind, body) = match path {
+        "/" => {
+            let script = format!("<script src=\"{room}/embed.js\" async></script>");
+            let page =
+                format!("<!doctype html><title>Situs</title><script src=\"/site.js\"></script>{script}{element}");
+            (200, "text/html", page)
+        }
+        "/site.js" => (200, "text/javascript", SITE_SCRIPT.to_owned()),
+        "/token" => {
+            let claims = json!({"name": "Sari", "sub": "7", "exp": now() + 60, "aud": room});
+            (200, "application/json", json!({"token": signed(&claims, SECRET)}).to_string())
+        }
+        _ => (404, "text/plain", String::new()),
+    };
+    let policy = format!("default-src 'none'; script-src 'self' {room}; frame-src {room}; connect-src 'self'");
+    format!(
+        "HTTP/1.1 {status} -\r\nContent-Type: {kind}\r\nContent-Security-Policy: {policy}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// A room at an https address, for frames of one site.
+struct Framed {
+    cluster: Cluster,
+    site: Site,
+    url: String,
+    _front: TlsFront,
+    _files: [NamedTempFile; 2],
+}
+
+async fn framed(ways: &str, element: &str) -> Framed {
+    let bases = Bases::new(Mutex::new(vec![]));
+    let front = TlsFront::start(Bases::clone(&bases)).await;
+    let (url, secret, bots) = (front.url(), secret_file(), bots_file());
+    let site = Site::start(&url, element).await;
+    let builder = Cluster::builder(Engine::Memory).with_tokens(ways, &secret).with_bots(&bots);
+    let cluster = builder.set("RUANG_PUBLIC_URL", &url).set("RUANG_EMBED_ORIGINS", &site.url).start().await;
+    *bases.lock().unwrap() = vec![cluster.base(0).to_owned()];
+    Framed { cluster, site, url, _front: front, _files: [secret, bots] }
+}
+
+#[tokio::test]
+async fn framed_room_works_without_third_party_cookies() {
+    let element = "<ruang-chat token-url=\"/token\" theme=\"auto\" compact></ruang-chat>";
+    let framed = framed("token", element).await;
+    let page = Browser::start_without_foreign_cookies("id").await;
+    page.open(&framed.site.url).await;
+    page.comes_to("return document.querySelector('iframe') !== null", true).await;
+    let narrow = "document.querySelector('ruang-chat').style.width = '340px'";
+    page.script(narrow, vec![]).await;
+    page.enters_frame().await;
+    page.comes_to(CONNECTION, "online").await;
+    page.comes_to("return document.body.dataset.you", "Sari").await;
+    page.comes_to("return document.body.className", "room embedded compact").await;
+    page.enter("#text", "halo dari bingkai").await;
+    page.shows(TEXT, "halo dari bingkai").await;
+    bots::post(framed.cluster.base(0), "a", &json!({"text": "@Sari siaran dimulai", "as": "Siaran"})).await.is(201);
+    page.shows(TEXT, "siaran dimulai").await;
+    assert_eq!(page.script("return document.documentElement.scrollWidth - innerWidth", vec![]).await, 0);
+    page.leaves_frame().await;
+    page.comes_to("return told.filter(([kind]) => kind === 'mention').length", 1).await;
+    page.comes_to("return told.find(([kind]) => kind === 'mention')[1].from", "CI").await;
+    picture(&page, "embedded-light").await;
+    // The same user comes back: a fresh token, the same person.
+    page.reload().await;
+    page.enters_frame().await;
+    page.comes_to(CONNECTION, "online").await;
+    page.shows(TEXT, "halo dari bingkai").await;
+    let log = framed.cluster.instances[0].log();
+    assert!(!log.contains("refused"), "{log}");
+}
+
+#[tokio::test]
+async fn frame_of_an_unlisted_site_is_refused_and_logged() {
+    let framed = framed("token", "").await;
+    let stranger = Site::start(&framed.url, "<ruang-chat token-url=\"/token\"></ruang-chat>").await;
+    let page = Browser::start("id").await;
+    page.open(&stranger.url).await;
+    let line = "a site that RUANG_EMBED_ORIGINS does not list has the room in a frame";
+    framed.cluster.instances[0].wait_for_log(line, SOON).await;
+    framed.cluster.instances[0].wait_for_log(&format!("site={}", stranger.url), SOON).await;
+    page.reload().await;
+    page.comes_to("return document.querySelector('iframe') !== null", true).await;
+    assert_eq!(page.script("return told.length", vec![]).await, 0);
+    let log = framed.cluster.instances[0].log();
+    assert_eq!(log.matches(line).count(), 1, "{log}");
+    assert!(!log.contains("/api/session"), "{log}");
+}
+
+#[tokio::test]
+async fn element_without_a_token_says_why() {
+    let without = framed("token", "<ruang-chat></ruang-chat>").await;
+    let page = Browser::start("en").await;
+    page.open(&without.site.url).await;
+    page.enters_frame().await;
+    page.shows("main", "open the room from there").await;
+    let wrong = framed("token", "<ruang-chat token-url=\"/nowhere\"></ruang-chat>").await;
+    page.open(&wrong.site.url).await;
+    page.shows("ruang-chat", "/nowhere answered with status 404").await;
+}
+
+#[tokio::test]
+async fn typed_name_works_in_a_frame() {
+    let framed = framed("name,token", "<ruang-chat></ruang-chat>").await;
+    let page = Browser::start_without_foreign_cookies("id").await;
+    page.open(&framed.site.url).await;
+    page.enters_frame().await;
+    page.enter("#username", "Tamu").await;
+    page.comes_to(CONNECTION, "online").await;
+    page.comes_to("return document.body.classList.contains('embedded')", true).await;
+}
