@@ -64,7 +64,6 @@ struct Film<'a> {
 }
 
 impl<'a> Film<'a> {
-    #[expect(clippy::disallowed_methods, reason = "a test has no settings; docs/pictures/animate sets this variable")]
     async fn new(left: &'a Browser, right: &'a Browser) -> Self {
         let folder = std::env::var_os("RUANG_FRAMES").map(PathBuf::from);
         for page in [left, right] {
