@@ -4,7 +4,7 @@
 //! change that would cancel an unsent one has that sent first.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     ops::Bound,
     time::Instant,
 };
@@ -64,10 +64,17 @@ impl Roster {
 
     /// Replaces the people by those of a snapshot. Others leave at once, or at `leaves_at` if they have not returned by then.
     /// Returns changes that must be sent first.
-    pub fn adopt(&mut self, people: &[Member], leaves_at: Option<Instant>) -> Option<Changes> {
-        let known: BTreeSet<&str> = people.iter().map(|person| person.name_key.as_str()).collect();
-        let gone: Vec<Member> = self.members().filter(|person| !known.contains(person.name_key.as_str())).collect();
-        let delta = Delta { joined: people.to_vec(), left: vec![] };
+    pub fn adopt<'a>(
+        &mut self,
+        people: impl Iterator<Item = &'a Member> + Clone,
+        leaves_at: Option<Instant>,
+    ) -> Option<Changes> {
+        let known: HashSet<&str> = people.clone().map(|person| person.name_key.as_str()).collect();
+        let gone = self.people.iter().filter(|((_, name_key), _)| !known.contains(name_key.as_str()));
+        let gone: Vec<Member> = gone.map(member).collect();
+        // The cost of a snapshot in a large room: most of its people are here already.
+        let is_new = |person: &&Member| !self.contains(&person.name_key) || self.missing.contains_key(&person.name_key);
+        let delta = Delta { joined: people.filter(is_new).cloned().collect(), left: vec![] };
         match leaves_at {
             // People missing since an earlier snapshot keep their time.
             None => {
@@ -149,7 +156,7 @@ impl Roster {
     }
 
     fn members(&self) -> impl Iterator<Item = Member> + '_ {
-        self.people.iter().map(|((_, name_key), name)| Member { name_key: name_key.clone(), name: name.clone() })
+        self.people.iter().map(member)
     }
 
     fn add(&mut self, person: &Member) {
@@ -174,6 +181,10 @@ impl Roster {
             self.unsent.left.insert(name);
         }
     }
+}
+
+fn member(((_, name_key), name): (&(String, NameKey), &String)) -> Member {
+    Member { name_key: name_key.clone(), name: name.clone() }
 }
 
 #[cfg(test)]

@@ -16,8 +16,9 @@ use crate::{
     },
 };
 
-/// Deadline of a read, which takes many calls to the backplane where the room is large. Each of them has its own.
-const READ_DEADLINE: Duration = Duration::from_secs(10);
+/// Deadline of a read, which takes many calls to the backplane where the room is large. Each of them has its own: a read
+/// that goes on is not begun again, which would take as long, and cost Redis the same, for ever.
+const READ_DEADLINE: Duration = Duration::from_mins(2);
 
 /// The result of a call, with its subject.
 pub(super) enum CallResult {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{Hub, backplane_calls::ReadContext, portions::NextRead};
 use crate::{
-    backplane::{Member, Snapshot},
+    backplane::Snapshot,
     name::NameKey,
     protocol::{Bye, Id},
     room::{
@@ -93,10 +93,10 @@ impl Hub {
     /// announce them again.
     pub(super) fn adopt_people(&mut self, snapshot: &Snapshot, context: &ReadContext, now: Instant) {
         let Some(people) = &snapshot.people else { return };
-        let people: Vec<Member> = people.iter().map(|present| present.member.clone()).collect();
+        let people = people.iter().map(|present| &present.member);
         let is_new_epoch = context.position.is_some_and(|before| before.epoch != snapshot.position.epoch);
         let leaves_at = is_new_epoch.then(|| now + self.options.lease);
-        let first = self.state.view_mut().roster.adopt(&people, leaves_at);
+        let first = self.state.view_mut().roster.adopt(people, leaves_at);
         self.send_presence(first, now);
     }
 

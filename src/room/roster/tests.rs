@@ -95,10 +95,10 @@ fn person_missing_after_a_lost_branch_leaves_late() {
     let until = now + Duration::from_secs(5);
     roster.apply(&Delta { joined: vec![person("a"), person("b")], left: vec![] });
     roster.changes();
-    roster.adopt(&[], Some(until));
+    roster.adopt([].iter(), Some(until));
     assert_eq!((roster.changes(), roster.count()), (None, 2));
     // A second snapshot, of the new branch, changes nothing for them.
-    roster.adopt(&[], None);
+    roster.adopt([].iter(), None);
     assert_eq!((roster.changes(), roster.count()), (None, 2));
     roster.apply(&joined("a"));
     assert_eq!(roster.expire(now), None);
@@ -123,7 +123,7 @@ proptest! {
                 2 => {
                     let people: Vec<_> = names[..index].iter().map(|name| person(name)).collect();
                     truth = names[..index].iter().copied().collect();
-                    roster.adopt(&people, None)
+                    roster.adopt(people.iter(), None)
                 }
                 _ => roster.changes(),
             };
