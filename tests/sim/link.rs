@@ -9,7 +9,7 @@ use rand::{Rng, rngs::StdRng};
 use ruang::{
     backplane::{
         Backplane, ChangeRequest, Claim, Cursor, EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply,
-        IncarnationId, ModerationAction, ModerationLog, ModerationOutcome, Page, Person, Position, Post, PublishError,
+        IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person, Position, Post, PublishError,
         ReapOutcome, SessionTag, Snapshot, Typing, Unavailable,
     },
     name::NameKey,
@@ -372,8 +372,8 @@ impl Backplane for Link {
         self.call(|redis| Box::pin(async move { redis.room.typing(typing).await })).await
     }
 
-    async fn moderate(&self, action: ModerationAction) -> Result<ModerationOutcome, Unavailable> {
-        self.call(|redis| Box::pin(async move { redis.room.moderate(action).await })).await
+    async fn moderate(&self, request: ModerationRequest) -> Result<ModerationOutcome, Unavailable> {
+        self.call(|redis| Box::pin(async move { redis.room.moderate(request).await })).await
     }
 
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {

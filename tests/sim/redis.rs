@@ -380,5 +380,7 @@ fn chat_message(message: &Message) -> ChatMessage {
         from: message.from.clone(),
         text: message.text.clone(),
         at: message.at,
+        reply_to: message.reply_to.map(|id| id.to_string()),
+        edited_at: message.edited_at,
     }
 }

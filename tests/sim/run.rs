@@ -349,7 +349,7 @@ impl Scene {
             let instances = self.slots.lock().clone();
             let mut rosters = vec![];
             for instance in instances {
-                let members = timeout(LOOK, instance.room.members(None, 200)).await;
+                let members = timeout(LOOK, instance.room.members(None, None, 200)).await;
                 let names = members.ok().and_then(Result::ok).map(|page| page.names.into_iter().collect());
                 rosters.push((instance.base.clone(), names.unwrap_or_default()));
             }

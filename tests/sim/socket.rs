@@ -235,6 +235,8 @@ impl Socket {
                     PublishError::BadNonce => ErrorCode::BadNonce,
                     PublishError::Limited(_) => ErrorCode::RateLimited,
                     PublishError::NotYours | PublishError::TooLate | PublishError::Gone => ErrorCode::Gone,
+                    PublishError::Muted(_) => ErrorCode::Muted,
+                    PublishError::ReadOnly(_) => ErrorCode::ReadOnly,
                     PublishError::Ended | PublishError::Fenced | PublishError::Unavailable(_) => ErrorCode::Unavailable,
                 };
                 self.refuse(code, Some(&nonce));

@@ -284,7 +284,7 @@ impl Tab {
                 messages: messages.into_iter().map(ChatMessage::from).collect(),
                 members: members.map(|members| members.names).unwrap_or_default().into_iter().collect::<BTreeSet<_>>(),
             },
-            "message" => Event::Message(ChatMessage { id, nonce, from, text, at }),
+            "message" => Event::Message(ChatMessage { id, nonce, from, text, at, reply_to: None, edited_at: None }),
             "presence" => Event::Presence { joined, left, count },
             "ack" => Event::Ack(nonce, id),
             "error" => Event::Error(code),
@@ -336,6 +336,6 @@ impl Tab {
 
 impl From<MessageFields> for ChatMessage {
     fn from(MessageFields { id, nonce, from, text, at }: MessageFields) -> Self {
-        Self { id, nonce, from, text, at }
+        Self { id, nonce, from, text, at, reply_to: None, edited_at: None }
     }
 }
