@@ -77,7 +77,7 @@ const ATTRIBUTES: [&str; 55] = [
     "xml:space",
 ];
 
-/// What an SVG has that it must not have.
+/// A part of an SVG that is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SvgError {
     /// An element that is not on the list.

@@ -1,4 +1,4 @@
-//! What instances remember about sign-in tokens: which were used, and to whom names belong.
+//! The state of sign-in tokens that instances share: the used ones, and the owners of names.
 
 use std::{
     collections::HashMap,

@@ -15,7 +15,7 @@ use crate::{
     session::{Account, SignedIn},
 };
 
-/// What the room's address has after a sign-in by the proxy: a second one means that cookies are refused.
+/// The room's address after a sign-in by the proxy: a second one means that cookies are refused.
 pub const SIGNED_IN: &str = "/chat?by=proxy";
 
 impl Web {

@@ -32,7 +32,7 @@ pub struct Instance {
     announced_in: u8,
     /// Whether the person has a connection here (`local_members.rs`).
     pub has_person: bool,
-    /// What the client was shown since it was last told of a gap.
+    /// The messages that the client was shown since its last gap.
     pub view: Vec<(Id, Message)>,
     /// Whether the client was told of a gap since the last failover.
     pub was_told: bool,
@@ -40,7 +40,7 @@ pub struct Instance {
     pub leaves: u8,
 }
 
-/// What the client of an instance notices.
+/// An event that the client of an instance notices.
 pub enum Notice {
     /// A gap: what it shows is replaced.
     Gap,

@@ -7,7 +7,7 @@ use std::{
 
 use super::state::{Action, State};
 
-/// What a search has found.
+/// The result of a search.
 pub struct Found {
     /// Distinct states.
     pub states: usize,

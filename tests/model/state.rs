@@ -140,7 +140,7 @@ impl State {
         }
     }
 
-    /// What can happen now.
+    /// The steps that are possible now.
     pub fn actions(&self) -> Vec<Action> {
         let mut actions = vec![];
         for message in (0..self.left.messages).filter(|message| self.can_send(*message)) {

@@ -33,7 +33,7 @@ pub struct Client {
     pub histories: JoinHandle<Vec<History>>,
 }
 
-/// What a person is given.
+/// The arguments of a client.
 pub struct Script {
     pub seed: u64,
     pub number: usize,
@@ -69,7 +69,7 @@ impl Client {
     pub fn start(world: &Arc<World>, redis: &Arc<Redis>, directory: &Directory, script: Script) -> Self {
         let name = format!("orang{}", script.number);
         let is_present = Arc::new(AtomicBool::new(false));
-        let nobody = Person { name: name.clone(), name_key: name.as_str().into(), session: "-".into() };
+        let signed_out = Person { name: name.clone(), name_key: name.as_str().into(), session: "-".into() };
         let rng = |part| generator(script.seed, part, script.number);
         let life = Life {
             world: Arc::clone(world),
@@ -78,7 +78,7 @@ impl Client {
             began: Instant::now() - world.now(),
             name: Name::parse(&name).unwrap(),
             rng: rng("person"),
-            tab: Tab::new(world, directory, nobody, 0, rng("tab")),
+            tab: Tab::new(world, directory, signed_out, 0, rng("tab")),
             signed_in_at: Moment::ZERO,
             second_tabs: vec![],
             tabs: 0,

@@ -33,7 +33,7 @@ const COMMAND: Duration = Duration::from_secs(2);
 /// More calls than any run has: an instance that repeats a call without end fails its run.
 const CALLS: u32 = 2_000_000;
 
-/// What is wrong with a link at the moment.
+/// The present faults of a link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Weather {
     /// Nothing passes, and calls fail at once.

@@ -34,7 +34,7 @@ pub struct Plan {
     pub end: Moment,
 }
 
-/// What happens at a moment.
+/// An event of a plan, with its time.
 #[derive(Clone, Copy, Debug)]
 pub struct Step {
     pub at: Moment,
@@ -44,7 +44,7 @@ pub struct Step {
 #[derive(Clone, Copy, Debug)]
 pub enum Happening {
     Fault(Fault),
-    /// What one person does, by number.
+    /// An act of one person, by number.
     Action(usize, Action),
 }
 
@@ -109,7 +109,7 @@ impl Fault {
     }
 }
 
-/// What a person does.
+/// An act of a person.
 #[derive(Clone, Copy, Debug)]
 pub enum Action {
     /// Their connection is lost, and they return.

@@ -30,7 +30,7 @@ use super::{
     world::{EPOCH, World},
 };
 
-/// What a nonce ends with that was stored again on purpose: see [`Rule::Once`].
+/// The suffix of a nonce that was stored again on purpose: see [`Rule::Once`].
 const AGAIN: &str = "--again";
 
 /// See the [module](self).
@@ -68,7 +68,7 @@ struct State {
     deaths: Vec<InstanceExit>,
 }
 
-/// What is known of an instance.
+/// The known state of an instance.
 #[derive(Default)]
 struct Observation {
     /// Its newest incarnation.

@@ -1,4 +1,4 @@
-//! What was found, as text.
+//! Violations as text.
 
 use std::{collections::BTreeMap, fmt::Write, time::Duration};
 
@@ -13,7 +13,7 @@ const SHOWN: usize = 3;
 /// Lines of the log before a violation.
 const LINES: usize = 60;
 
-/// What many runs have come to.
+/// The totals of many runs.
 #[derive(Default)]
 pub struct Totals {
     pub seeds: u64,

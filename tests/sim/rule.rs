@@ -28,14 +28,13 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// What the checker reports when it is broken.
+    /// The violation that the checker reports when it is broken.
     pub fn violation(self) -> ViolationKind {
         match self {
             Self::Once => ViolationKind::Doubled,
             Self::NoSilentHole | Self::Order | Self::LostPosition => ViolationKind::SilentGap,
             Self::Stored | Self::NewEpoch | Self::SameText => ViolationKind::Lost,
-            Self::EndedSession => ViolationKind::Roster,
-            Self::Reaped => ViolationKind::Ghost,
+            Self::EndedSession | Self::Reaped => ViolationKind::Ghost,
             Self::LastHolder => ViolationKind::Refusal,
         }
     }

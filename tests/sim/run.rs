@@ -43,7 +43,7 @@ const NAME_HOLD: Duration = Duration::from_secs(300);
 /// Messages stored.
 const HISTORY: usize = 2000;
 
-/// What a run has come to.
+/// The result of a run.
 pub struct Outcome {
     pub record: Record,
     pub violations: Vec<Violation>,
@@ -53,7 +53,7 @@ pub struct Outcome {
     pub lines: Vec<String>,
 }
 
-/// What the faults of one run share.
+/// The state that the faults of one run share.
 struct Scene {
     world: Arc<World>,
     redis: Arc<Redis>,

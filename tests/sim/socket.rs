@@ -24,7 +24,7 @@ use super::instance::Instance;
 /// Most frames that wait for a client: more than 1 MiB of them.
 const FRAMES_WAITING: usize = 8192;
 
-/// What a client sends.
+/// A frame or end that a client sends.
 #[derive(Clone, Debug)]
 pub enum Upward {
     /// `join`.
@@ -37,7 +37,7 @@ pub enum Upward {
     Attention(bool),
 }
 
-/// What a client receives.
+/// A frame or end that a client receives.
 pub enum Downward {
     /// One or several frames.
     Frames(Bytes),

@@ -22,7 +22,7 @@ const SEEDS_PER_RULE: u64 = 12;
 /// How long a failed run is shortened.
 const SHRINKING: Duration = Duration::from_secs(6);
 
-/// What is simulated, from the environment.
+/// The seeds and lengths to simulate, from the environment.
 #[derive(Parser)]
 struct Settings {
     /// Replay this seed alone

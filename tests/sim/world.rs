@@ -1,4 +1,4 @@
-//! What all parts of one run share: the time, the seed, and the log.
+//! The time, the seed and the log, which all parts of one run share.
 
 use std::{fmt::Write, sync::Arc, time::Duration};
 

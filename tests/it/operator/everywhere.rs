@@ -273,7 +273,7 @@ async fn doors_hold_on_every_instance_and_say_why() {
         let refused = budi.sign_in("budi").await;
         assert!(refused.is(403).body.contains(sentence), "{refused:?}");
     }
-    // Who is here stays, and may come back; a moderator comes in.
+    // People in the room stay, and may come back; a moderator may sign in.
     let back = WsClient::connect_and_join(&sari.http_client.with_base(cluster.base(2))).await;
     assert_eq!(back.transcript().last_welcome()["rules"]["closed"]["text"], "Kembali jam <9>.");
     let moderator = cluster.http_client(1);
