@@ -7,25 +7,37 @@ import { showToast } from "./toast.js";
 const TITLE_CHARS = 120;
 
 /** Opens the menu of a message. */
-export function showMessageMenu(message, at, context) {
+export async function showMessageMenu(message, at, context) {
   const { document, texts } = context;
-  const { from, text } = message;
+  const { id, from, text } = message;
   const label = formatText(texts.menu_of, { username: from });
   const name = document.createElement("b");
   name.append(...formatNodes("{username}", { username: from }));
   const title = [name, ` ${text.slice(0, TITLE_CHARS)}`];
-  showMenu({ document, at, label, title, items: messageItems(message, context) });
+  const items = [...messageItems(message, context), ...(await moderationItems({ from, id }, at, context))];
+  showMenu({ document, at, label, title, items });
 }
 
 /** Opens the menu of a person in the room. */
-export function showPersonMenu(name, at, context) {
+export async function showPersonMenu(name, at, context) {
   const { document, texts, mention } = context;
   const label = formatText(texts.menu_of, { username: name });
   const items = [
     { label: texts.mention, icon: "mention", run: () => mention(name) },
     muteItem(name, context),
+    ...(await moderationItems({ from: name }, at, context)),
   ];
   showMenu({ document, at, label, title: formatNodes("{username}", { username: name }), items });
+}
+
+/** Returns the items of a moderator; without a connection none. */
+async function moderationItems(target, at, context) {
+  if (!context.mayModerate) return [];
+  try {
+    return await (await import("./moderation.js")).moderationItems(target, at, context);
+  } catch {
+    return [];
+  }
 }
 
 function messageItems(message, context) {

@@ -499,6 +499,7 @@ outboxView.onDiscard = (nonce) => {
 const actions = {
   document,
   you,
+  mayModerate: document.body.dataset.moderates === "true",
   texts,
   mutes,
   mention: (name) => {

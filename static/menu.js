@@ -14,6 +14,8 @@ const ICONS = {
   mute: "M5 9v6h4l5 4V5L9 9zm13 1 4 4m0-4-4 4",
   unmute: "M5 9v6h4l5 4V5L9 9zm13-1c2 2 2 6 0 8",
   mention: "M16 8v5c0 3 4 3 4-1a8 8 0 1 0-3 6.500M16 12a4 4 0 1 1-8 0 4 4 0 0 1 8 0",
+  kick: "M14 4h5v16h-5M15 12H4m4-4-4 4 4 4",
+  ban: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M6 6l12 12",
   report: "M6 21V4h11l-2 4 2 4H6",
 };
 

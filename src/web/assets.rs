@@ -16,7 +16,7 @@ use super::{branding::branding, compression::accepts};
 const OTHER_SCRIPTS: [&str; 5] = ["embed.js", "embed_door.js", "embed_link.js", "guard.js", "notifier.js"];
 
 /// Modules that the page loads when they are first needed.
-const LAZY_MODULES: [&str; 15] = [
+const LAZY_MODULES: [&str; 16] = [
     "actions.js",
     "alerts.js",
     "answering.js",
@@ -25,6 +25,7 @@ const LAZY_MODULES: [&str; 15] = [
     "crowd.js",
     "mention_alerts.js",
     "menu.js",
+    "moderation.js",
     "panels.js",
     "quotes.js",
     "refresh.js",

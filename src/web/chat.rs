@@ -16,7 +16,10 @@ use axum::{
 };
 
 pub use self::timeline::format_clock;
-use self::{shell::Shell, timeline::Timeline};
+use self::{
+    shell::{Shell, Visitor},
+    timeline::Timeline,
+};
 use super::{
     Web,
     compression::{self, Busy, accepts},
@@ -86,7 +89,9 @@ pub async fn show(
     let head = web.room.head();
     let Ok(timeline) = newest(&web, locale, &person.name).await else { return error::unavailable(locale) };
     let gzip = accepts(&headers, "gzip");
-    let mut response = respond(Shell::of(locale).fill(&person.name, head, &timeline, gzip), gzip);
+    let moderates = web.operator.as_ref().is_some_and(|operator| operator.sent_cookie(&headers).is_some());
+    let visitor = Visitor { name: &person.name, moderates };
+    let mut response = respond(Shell::of(locale).fill(visitor, head, &timeline, gzip), gzip);
     let secure = web.site.is_https();
     if FormCookie::of(&headers, secure).is_some() {
         response.headers_mut().append(SET_COOKIE, FormCookie::removal(secure));

@@ -32,6 +32,8 @@ pub struct Texts {
     pub errors: Errors,
     /// Texts of the script; it replaces the placeholders `{username}` and `{count}`.
     pub script: Script,
+    /// Texts of the menus of moderators.
+    pub moderation_menu: ModerationMenu,
 }
 
 /// Texts of the sign-in form.
@@ -235,6 +237,22 @@ impl Counted {
     const fn always(text: &'static str) -> Self {
         Self { one: text, other: text }
     }
+}
+
+/// Texts of the menus of moderators, which the page reads when it needs them: `{username}` and `{time}` are placeholders.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct ModerationMenu {
+    pub remove: &'static str,
+    pub purge: &'static str,
+    pub mute: &'static str,
+    pub kick: &'static str,
+    pub ban: &'static str,
+    pub for_good: &'static str,
+    pub did_purge: &'static str,
+    pub did_mute: &'static str,
+    pub did_kick: &'static str,
+    pub did_ban: &'static str,
+    pub failed: &'static str,
 }
 
 /// Texts of the script, embedded in the page as JSON.

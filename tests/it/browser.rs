@@ -10,6 +10,7 @@ mod killed;
 mod light;
 mod looks;
 mod menu;
+mod moderation;
 mod offline;
 mod old_browser;
 mod order;

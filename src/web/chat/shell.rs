@@ -23,6 +23,15 @@ const MARK: char = '\u{e000}';
 static INDONESIAN: LazyLock<Shell> = LazyLock::new(|| Shell::new(Locale::Indonesian));
 static ENGLISH: LazyLock<Shell> = LazyLock::new(|| Shell::new(Locale::English));
 
+/// The person to whom a page is sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Visitor<'a> {
+    /// The name as shown.
+    pub name: &'a str,
+    /// Whether the browser sent a moderator's cookie; whether it is valid is found out when it is used.
+    pub moderates: bool,
+}
+
 /// The page in one language, cut at its slots.
 #[derive(Debug)]
 pub struct Shell(Vec<Part>);
@@ -33,6 +42,7 @@ enum Part {
     You,
     Since,
     More,
+    Moderates,
     Rows,
 }
 
@@ -47,6 +57,8 @@ struct ChatPage<'a> {
     /// The position to join from; empty while the instance cannot know it.
     since: &'a str,
     more: &'a str,
+    /// Whether the browser sent a moderator's cookie.
+    moderates: &'a str,
     rows: &'a str,
     template_row: String,
     text_chars: usize,
@@ -69,16 +81,18 @@ impl Shell {
     }
 
     /// The whole page for a person.
-    pub fn fill(&self, you: &str, head: Option<Id>, timeline: &Timeline, gzip: bool) -> Bytes {
+    pub fn fill(&self, visitor: Visitor<'_>, head: Option<Id>, timeline: &Timeline, gzip: bool) -> Bytes {
         let since = timeline.last.or(head).map(|id| id.to_string()).unwrap_or_default();
-        let you = Fragment::store(Escaped { text: you }.render().unwrap_or_default());
+        let you = Fragment::store(Escaped { text: visitor.name }.render().unwrap_or_default());
         let since = Fragment::store(since);
-        let more = Fragment::store(if timeline.more { "true" } else { "false" });
+        let flag = |is_set| Fragment::store(if is_set { "true" } else { "false" });
+        let (more, moderates) = (flag(timeline.more), flag(visitor.moderates));
         let fragments = self.0.iter().map(|part| match part {
             Part::Fixed(fragment) => fragment,
             Part::You => &you,
             Part::Since => &since,
             Part::More => &more,
+            Part::Moderates => &moderates,
             Part::Rows => &timeline.rows,
         });
         let fragments: Vec<&Fragment> = fragments.collect();
@@ -96,6 +110,7 @@ impl Shell {
             you: &slot("you"),
             since: &slot("since"),
             more: &slot("more"),
+            moderates: &slot("moderates"),
             rows: &slot("rows"),
             template_row: timeline::template(),
             text_chars: TEXT_CHARS,
@@ -107,6 +122,7 @@ impl Shell {
             "you" => Part::You,
             "since" => Part::Since,
             "more" => Part::More,
+            "moderates" => Part::Moderates,
             "rows" => Part::Rows,
             fixed => Part::Fixed(Fragment::compress(fixed.to_owned(), Compression::best())),
         };
@@ -121,7 +137,7 @@ mod tests {
 
     fn filled(locale: Locale, you: &str, head: Option<Id>) -> String {
         let timeline = Timeline::new(Texts::of(locale), &Page::default(), None);
-        let page = Shell::of(locale).fill(you, head, &timeline, false);
+        let page = Shell::of(locale).fill(Visitor { name: you, moderates: false }, head, &timeline, false);
         String::from_utf8(page.to_vec()).unwrap()
     }
 

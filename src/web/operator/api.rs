@@ -16,7 +16,7 @@ use crate::{
     backplane::{Audit, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord},
     protocol::Rules,
     session::bearer,
-    web::{Web, error, peer::PeerIp},
+    web::{Web, error, locale::Locale, peer::PeerIp, texts::Texts},
 };
 
 /// The response of `GET`.
@@ -87,10 +87,12 @@ pub async fn moderate(
     }
 }
 
-/// `GET /api/operator/me`: the signed-in moderator.
-pub async fn me(State(web): State<Web>, PeerIp(peer): PeerIp, headers: HeaderMap) -> Response {
+/// `GET /api/operator/me`: the signed-in moderator, and the texts of the page's menus for them.
+pub async fn me(State(web): State<Web>, locale: Locale, PeerIp(peer): PeerIp, headers: HeaderMap) -> Response {
     match moderator(&web, peer, &headers).await {
-        Ok(moderator) => Json(serde_json::json!({ "name": moderator.name })).into_response(),
+        Ok(Moderator { name, .. }) => {
+            Json(serde_json::json!({ "name": name, "texts": Texts::of(locale).moderation_menu })).into_response()
+        }
         Err(refusal) => refusal,
     }
 }

@@ -1,6 +1,6 @@
 //! English.
 
-use super::{Chat, Counted, Errors, Operator, Privacy, Script, SignIn, Texts, Units};
+use super::{Chat, Counted, Errors, ModerationMenu, Operator, Privacy, Script, SignIn, Texts, Units};
 
 pub(super) static TEXTS: Texts = Texts {
     lang: "en",
@@ -181,6 +181,19 @@ pub(super) static TEXTS: Texts = Texts {
         too_many: ("Too many requests", "This page was loaded too often. Wait a moment, then reload it."),
         failed: ("Something went wrong", "The error is on our side. Try again shortly."),
         home: "To the start page",
+    },
+    moderation_menu: ModerationMenu {
+        remove: "Delete for everyone",
+        purge: "Delete all their messages",
+        mute: "Mute for everyone…",
+        kick: "Remove from the room",
+        ban: "Ban…",
+        for_good: "for good",
+        did_purge: "All messages of {username} are deleted.",
+        did_mute: "{username} is muted for everyone: {time}.",
+        did_kick: "{username} was removed.",
+        did_ban: "{username} is banned: {time}.",
+        failed: "This did not work. Look at the moderation page, then try again.",
     },
     script: Script {
         lang: "en",

@@ -1,6 +1,6 @@
 //! Bahasa Indonesia.
 
-use super::{Chat, Counted, Errors, Operator, Privacy, Script, SignIn, Texts, Units};
+use super::{Chat, Counted, Errors, ModerationMenu, Operator, Privacy, Script, SignIn, Texts, Units};
 
 pub(super) static TEXTS: Texts = Texts {
     lang: "id",
@@ -184,6 +184,19 @@ pub(super) static TEXTS: Texts = Texts {
         too_many: ("Terlalu banyak permintaan", "Halaman ini terlalu sering dimuat. Tunggu sebentar, lalu muat ulang."),
         failed: ("Terjadi kesalahan", "Ini kesalahan di pihak kami. Coba lagi beberapa saat lagi."),
         home: "Ke halaman awal",
+    },
+    moderation_menu: ModerationMenu {
+        remove: "Hapus untuk semua",
+        purge: "Hapus semua pesannya",
+        mute: "Bungkam untuk semua…",
+        kick: "Keluarkan dari ruang",
+        ban: "Blokir…",
+        for_good: "selamanya",
+        did_purge: "Semua pesan {username} dihapus.",
+        did_mute: "{username} dibungkam untuk semua: {time}.",
+        did_kick: "{username} dikeluarkan.",
+        did_ban: "{username} diblokir: {time}.",
+        failed: "Tindakan ini tidak berhasil. Periksa halaman moderasi, lalu coba lagi.",
     },
     script: Script {
         lang: "id",
