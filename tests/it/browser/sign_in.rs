@@ -44,7 +44,7 @@ async fn lost_name_and_expired_session_are_explained() {
     .await;
     sari.open(&format!("{}/chat", cluster.base(0))).await;
     sari.is_at("/").await;
-    sari.shows(NOTICE, "went to somebody else").await;
+    sari.shows(NOTICE, "was taken by another person").await;
     sari.script("document.cookie = 'ruang=AAAAAAAAAAAAAAAAAAAAAA; path=/'", vec![]).await;
     sari.open(&format!("{}/chat", cluster.base(0))).await;
     sari.is_at("/").await;

@@ -224,7 +224,7 @@ async fn ended_session_is_explained_in_both_languages(engine: Engine) {
     for (why, indonesian, english) in [
         ("banned", "memblokir nama Anda", "banned your name"),
         ("expired", "sudah berakhir", "has expired"),
-        ("name_lost", "dipakai orang lain", "went to somebody else"),
+        ("name_lost", "dipakai orang lain", "was taken by another person"),
         ("ended", "dari tab lain", "in another tab"),
     ] {
         for (lang, sentence) in [("id", indonesian), ("en", english)] {
