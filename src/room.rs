@@ -51,7 +51,7 @@ use self::{
 use crate::{
     backplane::{
         Backplane, Claim, Cursor, IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person,
-        SessionTag, Unavailable,
+        ReportOutcome, ReportQueue, ReportRequest, SessionTag, Unavailable,
     },
     name::NameKey,
     protocol::{Id, Limits, Rules},
@@ -244,6 +244,22 @@ impl Room {
     /// [`Unavailable`] if the backplane does not reply.
     pub async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
         bounded(self.backplane.moderation_log()).await
+    }
+
+    /// Puts a person's report of a message on record.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply: the outcome is unknown, and repeating it does no harm.
+    pub async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {
+        bounded(self.backplane.report(request)).await
+    }
+
+    /// Returns the reported messages, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply.
+    pub async fn reports(&self, limit: usize) -> Result<ReportQueue, Unavailable> {
+        bounded(self.backplane.reports(limit)).await
     }
 
     /// The rules in force.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{MemoryBackplane, bans::Bans, log::Log, message_rates::MessageRates, presence::Presence};
+use super::{MemoryBackplane, bans::Bans, log::Log, message_rates::MessageRates, presence::Presence, reports::Reports};
 use crate::{
     backplane::{ModerationRecord, RetentionPolicy},
     protocol::Rules,
@@ -18,6 +18,7 @@ pub struct Replica {
     pub(super) mutes: Bans,
     /// The moderators' actions, oldest first.
     pub(super) acts: VecDeque<ModerationRecord>,
+    pub(super) reports: Reports,
 }
 
 impl Replica {
@@ -30,6 +31,7 @@ impl Replica {
             rules: Rules::default(),
             mutes: Bans::default(),
             acts: VecDeque::new(),
+            reports: Reports::new(super::now()),
         }
     }
 
