@@ -51,7 +51,7 @@ use self::{
 use crate::{
     backplane::{
         Backplane, Claim, Cursor, IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person,
-        ReportOutcome, ReportQueue, ReportRequest, SessionTag, Unavailable,
+        RecordPage, ReportOutcome, ReportQueue, ReportRequest, SessionTag, Unavailable,
     },
     name::NameKey,
     protocol::{Id, Limits, Rules},
@@ -244,6 +244,14 @@ impl Room {
     /// [`Unavailable`] if the backplane does not reply.
     pub async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
         bounded(self.backplane.moderation_log()).await
+    }
+
+    /// Returns the moderators' actions on record after a place, at most `limit`, oldest first.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply.
+    pub async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable> {
+        bounded(self.backplane.records(after, limit)).await
     }
 
     /// Puts a person's report of a message on record.
