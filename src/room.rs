@@ -164,8 +164,16 @@ impl Room {
     pub async fn page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable> {
         match self.recent_page(cursor, limit) {
             Some(page) => Ok(page),
-            None => bounded(self.backplane.page(cursor, limit)).await,
+            None => self.stored_page(cursor, limit).await,
         }
+    }
+
+    /// Returns a page of history with everything that was acknowledged, which the cache may not have received yet.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply.
+    pub async fn stored_page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable> {
+        bounded(self.backplane.page(cursor, limit)).await
     }
 
     /// Returns the time since 1970 by the room's clock, which messages carry.
