@@ -93,6 +93,12 @@ async fn long_press_opens_a_sheet_with_large_targets() {
     assert_eq!(sari.script(small, vec![]).await, 0);
     let bottom = "return Math.round(innerHeight - document.querySelector('.menu').getBoundingClientRect().bottom)";
     assert_eq!(sari.script(bottom, vec![]).await, 0);
+    let inside = "const { left, top, right, bottom } = document.querySelector('.menu').getBoundingClientRect(); \
+        return left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight && right - left < innerWidth";
+    sari.screen(844, 390, true).await;
+    sari.comes_to(inside, true).await;
+    sari.screen(390, 844, true).await;
+    sari.comes_to(bottom, 0).await;
     chooses(&sari, "Bisukan untuk saya").await;
     sari.comes_to(SHOWN, json!(["dari sari"])).await;
 }
