@@ -21,6 +21,7 @@ mod typing;
 mod watched_task;
 
 use std::{
+    net::IpAddr,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -49,6 +50,7 @@ use self::{
     watched_task::spawn_watched,
 };
 use crate::{
+    address::AddressHash,
     backplane::{
         Backplane, Claim, Cursor, IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person,
         SessionTag, Unavailable,
@@ -252,6 +254,15 @@ impl Room {
     /// [`Unavailable`] if the backplane does not reply.
     pub async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
         bounded(self.backplane.moderation_log()).await
+    }
+
+    /// Returns the room's keyed hash of a client's address: the same on every instance.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the instance has not read the room within 2 s.
+    pub async fn address_hash(&self, address: IpAddr) -> Result<AddressHash, Unavailable> {
+        let key = timeout(CALL_DEADLINE, self.state.address_key()).await.map_err(|_| Unavailable)?;
+        key.map(|key| key.hash(address)).ok_or(Unavailable)
     }
 
     /// The rules in force.

@@ -13,6 +13,7 @@ use super::{
     roster::Roster,
 };
 use crate::{
+    address::AddressKey,
     backplane::{ChangeLog, IncarnationId, SessionTag, Snapshot},
     name::NameKey,
     protocol::{Id, Rules},
@@ -27,6 +28,8 @@ pub(super) struct HubState {
     view: RwLock<View>,
     status: Observed<Status>,
     head: Observed<Option<Id>>,
+    /// The secret of the hashes of addresses; none before the first snapshot.
+    address_key: Observed<Option<AddressKey>>,
     endings: broadcast::Sender<Ending>,
     /// Connections that are gone, and their people.
     departures: Mutex<Vec<(ConnectionId, NameKey)>>,
@@ -59,6 +62,7 @@ impl HubState {
             view: RwLock::default(),
             status: Observed::new(Status::unready(incarnation)),
             head: Observed::new(None),
+            address_key: Observed::new(None),
             endings: broadcast::Sender::new(ENDINGS_WAITING),
             departures: Mutex::default(),
             acknowledged: Mutex::default(),
@@ -113,6 +117,16 @@ impl HubState {
     pub(super) async fn reached(&self, id: Id) {
         let has_reached = |head: &Option<Id>| head.is_none_or(|head| head.epoch != id.epoch || head >= id);
         self.head.wait_for(has_reached).await;
+    }
+
+    pub(super) fn set_address_key(&self, key: &AddressKey) {
+        self.address_key.replace(Some(key.clone()));
+    }
+
+    /// Waits for the secret of the hashes of addresses.
+    pub(super) async fn address_key(&self) -> Option<AddressKey> {
+        self.address_key.wait_for(Option::is_some).await;
+        self.address_key.get()
     }
 
     /// Notes a connection that is gone. Each is noted once, so the list is no longer than there were connections.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::{MemoryBackplane, bans::Bans, log::Log, message_rates::MessageRates, presence::Presence};
 use crate::{
+    address::AddressKey,
     backplane::{ModerationRecord, RetentionPolicy},
     protocol::Rules,
 };
@@ -18,6 +19,7 @@ pub struct Replica {
     pub(super) mutes: Bans,
     /// The moderators' actions, oldest first.
     pub(super) acts: VecDeque<ModerationRecord>,
+    pub(super) address_key: AddressKey,
 }
 
 impl Replica {
@@ -30,6 +32,7 @@ impl Replica {
             rules: Rules::default(),
             mutes: Bans::default(),
             acts: VecDeque::new(),
+            address_key: AddressKey::random(),
         }
     }
 

@@ -44,6 +44,9 @@ impl Continuity {
 impl Hub {
     /// Applies a snapshot, and sends clients what they miss; if it does not continue what they have, a new welcome.
     pub(super) fn adopt_snapshot(&mut self, snapshot: &Snapshot, context: &ReadContext, now: Instant) {
+        if let Some(key) = &snapshot.address_key {
+            self.state.set_address_key(key);
+        }
         if self.begin_portions(snapshot, context, now) {
             return;
         }
