@@ -237,7 +237,9 @@ impl Room {
     /// # Errors
     /// [`Unavailable`] if the backplane does not reply: call it again.
     pub async fn end(&self, session: &SessionTag, name_key: &NameKey) -> Result<(), Unavailable> {
-        bounded(self.backplane.end(session, name_key)).await
+        bounded(self.backplane.end(session, name_key)).await?;
+        self.state.remember_end(session, name_key, Instant::now().into_std());
+        Ok(())
     }
 
     /// Applies a moderation action on every instance.
