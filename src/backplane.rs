@@ -9,7 +9,8 @@
 //! * **One presence.** A person is in the room while at least one incarnation holds them. The first holder and the
 //!   release by the last each raise the presence version by one and are delivered as one [`Event::Presence`].
 //! * **Leases.** An incarnation lives while its counter grows. Observers, not clocks, declare it dead, with
-//!   [`reap`](Backplane::reap); its people are then released, and it can neither publish nor renew its lease again.
+//!   [`reap`](Backplane::reap); its people are then released, and it can neither publish nor renew its lease again. A lease
+//!   is of one epoch: in a later one its incarnation changes no presence.
 //! * **Age.** Where [`RetentionPolicy::history_age`] is set, no read returns an older message, and heartbeats delete them.
 //! * **Changes.** An edit or a deletion, by the sender or the operator, is atomic, raises the presence version, and is
 //!   delivered as one [`Event::Moderated`]. From then on every read returns the present text, or
@@ -131,8 +132,9 @@ pub trait Backplane: Send + Sync + 'static {
     /// id; for a nonce stored before it changes nothing.
     async fn change(&self, request: ChangeRequest) -> Result<Id, PublishError>;
 
-    /// Renews the lease of an incarnation (the first heartbeat, `heartbeat_seq` = 1, creates it), adds and removes people
-    /// whom it holds, and renews the claims of others whom it holds.
+    /// Renews the lease of an incarnation (without an `epoch` creates it), adds and removes people whom it holds, and renews
+    /// the claims of others whom it holds. In another epoch than its own it changes nothing: people whom other instances hold
+    /// may be missing there, so a release would look like a departure.
     async fn heartbeat(&self, heartbeat: Heartbeat) -> Result<HeartbeatReply, HeartbeatError>;
 
     /// Declares an incarnation dead if its counter still is `heartbeat_seq`, and releases its people, at most

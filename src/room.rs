@@ -21,6 +21,7 @@ mod typing;
 mod watched_task;
 
 use std::{
+    net::IpAddr,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -49,6 +50,7 @@ use self::{
     watched_task::spawn_watched,
 };
 use crate::{
+    address::AddressHash,
     backplane::{
         Backplane, Claim, Cursor, IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person,
         RecordPage, ReportOutcome, ReportQueue, ReportRequest, SessionTag, Unavailable,
@@ -164,8 +166,16 @@ impl Room {
     pub async fn page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable> {
         match self.recent_page(cursor, limit) {
             Some(page) => Ok(page),
-            None => bounded(self.backplane.page(cursor, limit)).await,
+            None => self.stored_page(cursor, limit).await,
         }
+    }
+
+    /// Returns a page of history with everything that was acknowledged, which the cache may not have received yet.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply.
+    pub async fn stored_page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable> {
+        bounded(self.backplane.page(cursor, limit)).await
     }
 
     /// Returns the time since 1970 by the room's clock, which messages carry.
@@ -227,7 +237,9 @@ impl Room {
     /// # Errors
     /// [`Unavailable`] if the backplane does not reply: call it again.
     pub async fn end(&self, session: &SessionTag, name_key: &NameKey) -> Result<(), Unavailable> {
-        bounded(self.backplane.end(session, name_key)).await
+        bounded(self.backplane.end(session, name_key)).await?;
+        self.state.remember_end(session, name_key, Instant::now().into_std());
+        Ok(())
     }
 
     /// Applies a moderation action on every instance.
@@ -268,6 +280,15 @@ impl Room {
     /// [`Unavailable`] if the backplane does not reply.
     pub async fn reports(&self, limit: usize) -> Result<ReportQueue, Unavailable> {
         bounded(self.backplane.reports(limit)).await
+    }
+
+    /// Returns the room's keyed hash of a client's address: the same on every instance.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the instance has not read the room within 2 s.
+    pub async fn address_hash(&self, address: IpAddr) -> Result<AddressHash, Unavailable> {
+        let key = timeout(CALL_DEADLINE, self.state.address_key()).await.map_err(|_| Unavailable)?;
+        key.map(|key| key.hash(address)).ok_or(Unavailable)
     }
 
     /// The rules in force.

@@ -164,6 +164,7 @@ impl Backplane for MemoryBackplane {
         let is_known = from.is_some_and(|from| from.has_people_of(snapshot.position));
         snapshot.people = (!is_known).then(|| state.stored.presence.people());
         snapshot.rules = state.stored.rules.clone();
+        snapshot.address_key = Some(state.stored.address_key.clone());
         Ok(snapshot)
     }
 

@@ -28,6 +28,7 @@ use super::{
     event_sender::EventSender,
 };
 use crate::{
+    address::AddressKey,
     name::NameKey,
     protocol::Id,
     redis::{ConnectError, Keys, LastError, RedisConnector},
@@ -46,6 +47,8 @@ pub struct RedisBackplane {
     snapshots: Scripts,
     last_error: LastError,
     clock: Clock,
+    /// Becomes the room's, if it has none yet.
+    new_address_key: AddressKey,
 }
 
 impl RedisBackplane {
@@ -59,7 +62,8 @@ impl RedisBackplane {
         let snapshots = Scripts::new(reads.clone());
         let last_error = LastError::of(scripts.client());
         let (keys, clock) = (Keys::new(namespace), Clock::default());
-        Ok(Self { connector, keys, policy, scripts, reads, snapshots, last_error, clock })
+        let new_address_key = AddressKey::random();
+        Ok(Self { connector, keys, policy, scripts, reads, snapshots, last_error, clock, new_address_key })
     }
 
     /// The age at which messages are deleted; none for any age.

@@ -1,7 +1,10 @@
 //! The room's position, and a read of all of it.
 
 use super::{Change, Present};
-use crate::protocol::{Id, Row, Rules};
+use crate::{
+    address::AddressKey,
+    protocol::{Id, Row, Rules},
+};
 
 /// A position of the room: the state of a subscriber that has received every event up to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +53,8 @@ pub struct Snapshot {
     /// All people in the room, in no order; none if they are the same as at the reader's position. People who join or leave
     /// while they are read may be among them or not: the events after `position` decide.
     pub people: Option<Vec<Present>>,
+    /// The secret of the room's hashes of addresses: the same for every reader, made by the first.
+    pub address_key: Option<AddressKey>,
 }
 
 impl Snapshot {

@@ -81,6 +81,11 @@ impl Keys {
         self.key("rules")
     }
 
+    /// The secret of the hashes of addresses, in base64url.
+    pub fn address_key(&self) -> String {
+        self.key("address_key")
+    }
+
     /// The record of the operator's actions.
     pub fn acts(&self) -> String {
         self.key("acts")

@@ -108,7 +108,7 @@ async fn purge(room: &Room, name_key: &NameKey, audit: &Audit) -> Result<bool, U
     let mut done = false;
     let mut cursor = Cursor::Newest;
     loop {
-        let page = room.page(cursor, PAGE).await?;
+        let page = room.stored_page(cursor, PAGE).await?;
         let is_theirs = |message: &&Message| Name::parse(&message.from).is_ok_and(|name| name.key() == name_key);
         let theirs = page.rows.iter().filter_map(Row::message).filter(is_theirs);
         let ids: Vec<Id> = theirs.map(|message| message.id).collect();

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::{MemoryBackplane, bans::Bans, log::Log, message_rates::MessageRates, presence::Presence, reports::Reports};
 use crate::{
+    address::AddressKey,
     backplane::{ModerationRecord, RetentionPolicy},
     protocol::Rules,
 };
@@ -19,6 +20,7 @@ pub struct Replica {
     /// The moderators' actions, oldest first.
     pub(super) acts: VecDeque<ModerationRecord>,
     pub(super) reports: Reports,
+    pub(super) address_key: AddressKey,
 }
 
 impl Replica {
@@ -32,6 +34,7 @@ impl Replica {
             mutes: Bans::default(),
             acts: VecDeque::new(),
             reports: Reports::new(super::now()),
+            address_key: AddressKey::random(),
         }
     }
 

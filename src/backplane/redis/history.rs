@@ -7,6 +7,7 @@ use super::{
     reply::{PositionReply, number},
 };
 use crate::{
+    address::AddressKey,
     backplane::{Change, Cursor, MISSED_AT_MOST, NEWEST, Page, Position, Snapshot, Unavailable, around},
     protocol::{Door, Id, Row, Rules},
 };
@@ -24,6 +25,7 @@ struct SnapshotArgument {
     version: Option<String>,
     missed_at_most: usize,
     newest: usize,
+    address_key: String,
 }
 
 #[derive(Serialize)]
@@ -59,6 +61,7 @@ struct Reply {
     #[serde(default)]
     changes: Vec<ChangeEntry>,
     changes_after: Option<Id>,
+    address_key: String,
 }
 
 /// A position of the log.
@@ -99,8 +102,10 @@ impl RedisBackplane {
             version: from.map(|from| from.version.to_string()),
             missed_at_most: MISSED_AT_MOST,
             newest: NEWEST,
+            address_key: self.new_address_key.encode(),
         };
-        let read: Reply = self.snapshots.run(&self.snapshots.read, self.keys.room(), &argument).await?;
+        let keys = self.keys.with_own([self.keys.address_key()]);
+        let read: Reply = self.snapshots.run(&self.snapshots.read, keys, &argument).await?;
         let position = Position::from(read.position);
         let is_known = from.is_some_and(|from| from.has_people_of(position));
         let people = if is_known { None } else { Some(self.read_people().await?) };
@@ -125,6 +130,7 @@ impl RedisBackplane {
                 closed: read.closed.and_then(door),
             },
             people,
+            address_key: AddressKey::decode(&read.address_key),
         })
     }
 

@@ -26,6 +26,8 @@ use crate::{
 struct HeartbeatArgument<'a> {
     incarnation: &'a str,
     heartbeat_seq: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epoch: Option<u64>,
     draining: bool,
     name_hold_ms: u64,
     history: usize,
@@ -80,6 +82,7 @@ impl RedisBackplane {
         let argument = HeartbeatArgument {
             incarnation: heartbeat.incarnation.as_str(),
             heartbeat_seq: heartbeat.heartbeat_seq,
+            epoch: heartbeat.epoch,
             draining: heartbeat.draining,
             name_hold_ms: in_millis(self.policy.name_hold),
             history: self.policy.history,

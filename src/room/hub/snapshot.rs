@@ -44,6 +44,9 @@ impl Continuity {
 impl Hub {
     /// Applies a snapshot, and sends clients what they miss; if it does not continue what they have, a new welcome.
     pub(super) fn adopt_snapshot(&mut self, snapshot: &Snapshot, context: &ReadContext, now: Instant) {
+        if let Some(key) = &snapshot.address_key {
+            self.state.set_address_key(key);
+        }
         if self.begin_portions(snapshot, context, now) {
             return;
         }
@@ -73,7 +76,8 @@ impl Hub {
         self.state.account_for(&context.acknowledged);
         self.close_forgotten(snapshot, context);
         self.carry_out(actions, now);
-        if self.members.has_changes(now) {
+        let is_announced = self.lease.incarnation_in(snapshot.position.epoch).is_some();
+        if !is_announced || self.members.has_changes(now) {
             self.signal(Signal::Changed, now);
         }
         self.find_announced();

@@ -15,7 +15,7 @@ use crate::{
     backplane::{
         ChangeRequest, EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply, Position, Post, PublishError,
         ReapOutcome, RecordPage, ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, Snapshot, Typing,
-        memory::MemoryBackplane,
+        memory::{MemoryBackplane, Replica},
     },
     protocol::Text,
     rate::Rate,
@@ -70,6 +70,17 @@ impl DeafBackplane {
     pub fn hear(&self) {
         self.is_deaf.store(false, Ordering::SeqCst);
         self.heard_again.notify_one();
+    }
+
+    /// A copy of what is stored, for [`fail_over`](Self::fail_over).
+    pub fn replica(&self) -> Replica {
+        self.inner.replica()
+    }
+
+    /// Loses what was stored since this copy.
+    pub fn fail_over(&self, replica: Replica) {
+        let epoch = replica.epoch() + 1;
+        self.inner.fail_over(replica, epoch);
     }
 
     /// Adds people through another instance.

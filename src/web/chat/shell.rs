@@ -28,7 +28,8 @@ static ENGLISH: LazyLock<Shell> = LazyLock::new(|| Shell::new(Locale::English));
 pub struct Visitor<'a> {
     /// The name as shown.
     pub name: &'a str,
-    /// Whether the browser sent a moderator's cookie; whether it is valid is found out when it is used. None without moderation.
+    /// Whether the session is a moderator's, or the browser sent a moderator's cookie: whether that one is valid is found out
+    /// when it is used. None without moderation.
     pub moderates: Option<bool>,
 }
 

@@ -1,4 +1,4 @@
-//! `/api/operator`: moderation for programs and the room's page. `Authorization: Bearer <token>`, or the cookie of a signed-in
+//! `/api/operator`: moderation for programs and the room's page. `Authorization: Bearer <token>`, or the session of a
 //! moderator; JSON in and out.
 
 use std::net::IpAddr;
@@ -15,7 +15,7 @@ use super::{AttemptError, Credential, FormError, Moderator, command::ModerationF
 use crate::{
     backplane::{Audit, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord},
     protocol::{Id, Rules},
-    session::bearer,
+    session::{NotSignedIn, SignedIn, bearer},
     web::{Web, error, locale::Locale, peer::PeerIp, texts::Texts},
 };
 
@@ -50,8 +50,13 @@ pub struct LogEntry {
 }
 
 /// `GET /api/operator`: the rules, the bans, the mutes, the moderation log.
-pub async fn report(State(web): State<Web>, PeerIp(peer): PeerIp, headers: HeaderMap) -> Response {
-    if let Err(refusal) = moderator(&web, peer, &headers).await {
+pub async fn report(
+    State(web): State<Web>,
+    PeerIp(peer): PeerIp,
+    headers: HeaderMap,
+    signed_in: Result<SignedIn, NotSignedIn>,
+) -> Response {
+    if let Err(refusal) = moderator(&web, peer, &headers, signed_in).await {
         return refusal;
     }
     match web.room.moderation_log().await {
@@ -65,9 +70,10 @@ pub async fn moderate(
     State(web): State<Web>,
     PeerIp(peer): PeerIp,
     headers: HeaderMap,
+    signed_in: Result<SignedIn, NotSignedIn>,
     form: Result<Json<ModerationForm>, JsonRejection>,
 ) -> Response {
-    let moderator = match moderator(&web, peer, &headers).await {
+    let moderator = match moderator(&web, peer, &headers, signed_in).await {
         Ok(moderator) => moderator,
         Err(refusal) => return refusal,
     };
@@ -92,8 +98,14 @@ pub async fn moderate(
 }
 
 /// `GET /api/operator/me`: the signed-in moderator, and the texts of the page's menus for them.
-pub async fn me(State(web): State<Web>, locale: Locale, PeerIp(peer): PeerIp, headers: HeaderMap) -> Response {
-    match moderator(&web, peer, &headers).await {
+pub async fn me(
+    State(web): State<Web>,
+    locale: Locale,
+    PeerIp(peer): PeerIp,
+    headers: HeaderMap,
+    signed_in: Result<SignedIn, NotSignedIn>,
+) -> Response {
+    match moderator(&web, peer, &headers, signed_in).await {
         Ok(Moderator { name, .. }) => {
             Json(serde_json::json!({ "name": name, "texts": Texts::of(locale).moderation_menu })).into_response()
         }
@@ -101,11 +113,16 @@ pub async fn me(State(web): State<Web>, locale: Locale, PeerIp(peer): PeerIp, he
     }
 }
 
-/// Returns the moderator of a request's token or cookie, or the response to a request that has neither.
-pub(super) async fn moderator(web: &Web, peer: IpAddr, headers: &HeaderMap) -> Result<Moderator, Response> {
+/// Returns the moderator of a request's token, session or cookie, or the response to a request that has none.
+pub(super) async fn moderator(
+    web: &Web,
+    peer: IpAddr,
+    headers: &HeaderMap,
+    signed_in: Result<SignedIn, NotSignedIn>,
+) -> Result<Moderator, Response> {
     let found = match bearer(headers) {
         Some(token) => web.present_token(Credential::Bearer, peer, headers, token).await.map(Some),
-        None => web.present_cookie(peer, headers).await,
+        None => web.present_moderator(peer, headers, signed_in).await,
     };
     match found {
         Ok(Some(moderator)) => Ok(moderator),

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     backplane::Cursor,
     protocol::Id,
+    session::{NotSignedIn, SignedIn},
     web::{Web, error, history::HistoryEntry, peer::PeerIp},
 };
 
@@ -74,9 +75,10 @@ pub async fn show(
     State(web): State<Web>,
     PeerIp(peer): PeerIp,
     headers: HeaderMap,
+    signed_in: Result<SignedIn, NotSignedIn>,
     query: Result<Query<ExportQuery>, QueryRejection>,
 ) -> Response {
-    if let Err(refusal) = moderator(&web, peer, &headers).await {
+    if let Err(refusal) = moderator(&web, peer, &headers, signed_in).await {
         return refusal;
     }
     let now = u64::try_from(web.room.now().as_millis()).unwrap_or(u64::MAX);

@@ -9,6 +9,7 @@ use axum::{
 };
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
+use tower_sessions::session::Id as SessionId;
 
 use super::{
     api::{LogEntry, moderator},
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::{
     protocol::Id,
-    session::bearer,
+    session::{Alive, NotSignedIn, SignedIn, bearer},
     web::{Web, error, peer::PeerIp},
 };
 
@@ -40,8 +41,10 @@ pub struct LogQuery {
 /// A log that is read.
 struct Log {
     web: Web,
-    /// The headers that authenticate the moderator.
+    /// The headers that authenticate the moderator, unless a session does.
     headers: HeaderMap,
+    /// The session that a site handed to the moderator.
+    session: Option<SessionId>,
     after: Option<Id>,
     follow: bool,
     is_over: bool,
@@ -54,15 +57,17 @@ pub async fn show(
     State(web): State<Web>,
     PeerIp(peer): PeerIp,
     headers: HeaderMap,
+    signed_in: Result<SignedIn, NotSignedIn>,
     query: Result<Query<LogQuery>, QueryRejection>,
 ) -> Response {
-    if let Err(refusal) = moderator(&web, peer, &headers).await {
+    let session = signed_in.as_ref().ok().filter(|signed_in| web.is_handed_in_moderator(signed_in)).map(|one| one.id);
+    if let Err(refusal) = moderator(&web, peer, &headers, signed_in).await {
         return refusal;
     }
     let Ok(Query(LogQuery { after, follow })) = query else {
         return error::json(StatusCode::BAD_REQUEST, "after is the id of an action, follow is true or false");
     };
-    let mut log = Log { web, headers, after, follow, is_over: false, sent: Instant::now() };
+    let mut log = Log { web, headers, session, after, follow, is_over: false, sent: Instant::now() };
     match log.read().await {
         Ok(first) => lines::respond(first, log, MOST, None),
         Err(Cut) => error::json_unavailable(),
@@ -107,6 +112,9 @@ impl Log {
         let Some(operator) = &self.web.operator else { return false };
         if let Some(token) = bearer(&self.headers) {
             return operator.by_token(token).is_some();
+        }
+        if let Some(session) = &self.session {
+            return matches!(self.web.sessions.touch(session).await, Ok(Alive::Yes));
         }
         match operator.sent_cookie(&self.headers) {
             Some(id) => matches!(operator.by_session(&id).await, Ok(Some(_))),

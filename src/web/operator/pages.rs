@@ -23,6 +23,7 @@ use crate::{
         is_for_good,
     },
     protocol::{Door, Id, Rules},
+    session::{NotSignedIn, SignedIn},
     web::{
         Web, assets, chat, error,
         locale::Locale,
@@ -61,8 +62,9 @@ pub async fn show(
     PeerIp(peer): PeerIp,
     headers: HeaderMap,
     query: Result<Query<ModerationQuery>, QueryRejection>,
+    signed_in: Result<SignedIn, NotSignedIn>,
 ) -> Response {
-    match web.present_cookie(peer, &headers).await {
+    match web.present_moderator(peer, &headers, signed_in).await {
         Ok(Some(_)) => {}
         Ok(None) => return login_page(locale, StatusCode::OK, None),
         // The cookie is removed: a browser would present it again with each request.
@@ -85,12 +87,13 @@ pub async fn moderate(
     locale: Locale,
     PeerIp(peer): PeerIp,
     headers: HeaderMap,
+    signed_in: Result<SignedIn, NotSignedIn>,
     form: Result<Form<ModerationForm>, FormRejection>,
 ) -> Response {
     if !web.site.allows_post(&headers, peer) {
         return error::foreign(locale);
     }
-    let moderator = match web.present_cookie(peer, &headers).await {
+    let moderator = match web.present_moderator(peer, &headers, signed_in).await {
         Ok(Some(moderator)) => moderator,
         Ok(None) | Err(AttemptError::Wrong) => return (removal(&web), Redirect::to("/operator")).into_response(),
         Err(error) => return refused(locale, error),
@@ -143,7 +146,14 @@ pub async fn sign_in(
 }
 
 /// `POST /operator/leave`: signs the operator out.
-pub async fn sign_out(State(web): State<Web>, locale: Locale, PeerIp(peer): PeerIp, headers: HeaderMap) -> Response {
+/// A session that a site has handed in ends in the room.
+pub async fn sign_out(
+    State(web): State<Web>,
+    locale: Locale,
+    PeerIp(peer): PeerIp,
+    headers: HeaderMap,
+    signed_in: Result<SignedIn, NotSignedIn>,
+) -> Response {
     if !web.site.allows_post(&headers, peer) {
         return error::foreign(locale);
     }
@@ -152,7 +162,8 @@ pub async fn sign_out(State(web): State<Web>, locale: Locale, PeerIp(peer): Peer
     {
         return error::unavailable(locale);
     }
-    (removal(&web), Redirect::to("/operator")).into_response()
+    let is_handed_in = signed_in.is_ok_and(|signed_in| web.is_handed_in_moderator(&signed_in));
+    (removal(&web), Redirect::to(if is_handed_in { "/" } else { "/operator" })).into_response()
 }
 
 /// Removes the cookie.

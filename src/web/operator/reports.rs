@@ -21,7 +21,7 @@ use crate::{
     backplane::{Cursor, Page, ReportEntry, ReportOutcome, ReportRequest, ReportedMessage, Unavailable},
     protocol::{Id, Row},
     room::Room,
-    session::SignedIn,
+    session::{NotSignedIn, SignedIn},
     web::{Web, error, history::HistoryEntry, peer::PeerIp},
 };
 
@@ -124,9 +124,10 @@ pub async fn list(
     State(web): State<Web>,
     PeerIp(peer): PeerIp,
     headers: HeaderMap,
+    signed_in: Result<SignedIn, NotSignedIn>,
     query: Result<Query<QueueQuery>, QueryRejection>,
 ) -> Response {
-    if let Err(refusal) = moderator(&web, peer, &headers).await {
+    if let Err(refusal) = moderator(&web, peer, &headers, signed_in).await {
         return refusal;
     }
     let limit = query.ok().map(|Query(query)| query.limit.unwrap_or(LISTED));

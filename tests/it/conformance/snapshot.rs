@@ -18,6 +18,7 @@ on_both_engines! { Fixture::of =>
     snapshot_holds_messages_people_and_position,
     page_before_or_after_an_id_is_adjacent,
     locate_returns_the_ordinal_of_each_message,
+    address_key_is_made_once_and_read_by_every_instance,
 }
 
 async fn send_messages(fixture: &Fixture, count: usize) -> Vec<Id> {
@@ -135,4 +136,11 @@ async fn locate_returns_the_ordinal_of_each_message(fixture: Fixture) {
     for (n, id) in (1..).zip(send_messages(&fixture, 5).await) {
         assert_eq!(fixture.backplane.locate(id).await, Ok(Some(n)));
     }
+}
+
+async fn address_key_is_made_once_and_read_by_every_instance(fixture: Fixture) {
+    let first = fixture.backplane.read(None).await.unwrap().address_key;
+    assert!(first.is_some());
+    assert_eq!(fixture.other().read(None).await.unwrap().address_key, first);
+    assert_eq!(fixture.backplane.read(None).await.unwrap().address_key, first, "it stays");
 }

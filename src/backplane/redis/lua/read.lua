@@ -1,12 +1,13 @@
 -- Reads the room, but for its people, in one step.
--- KEYS: the room's.
+-- KEYS: the room's, then the secret of the hashes of addresses.
 -- args: history, history_age_ms, since (an id, or absent), epoch and version (strings: the rest of the reader's position),
---   missed_at_most (messages that may continue it), newest (messages otherwise).
+--   missed_at_most (messages that may continue it), newest (messages otherwise), address_key (the secret, unless there is one).
 -- Returns: position, total, continues (whether the rows follow since), missed (absent: since is not in the log),
 --   oldest (the total at the oldest message), rows (id, total, at, body; absent: hidden, after '-': deleted), slow_ms, notice, read_only and closed (JSON),
 --   changes (version, head, id, at, body: since the reader's version, or the newest), changes_after (head up to which
---   changes may be missing; absent: none is).
+--   changes may be missing; absent: none is), address_key.
 trim_log()
+redis.call('SET', KEYS[14], args.address_key, 'NX')
 
 local function row_of(message)
   -- The newest position that is too old stays, without its body.
@@ -81,4 +82,5 @@ return cjson.encode({
   oldest = digits(oldest_total), rows = filled(rows), slow_ms = set[1] or '0', notice = set[2] or nil,
   read_only = set[3] or nil, closed = set[4] or nil,
   changes = filled(listed), changes_after = missing or not (continues and is_same_epoch) and dropped[2] or nil,
+  address_key = redis.call('GET', KEYS[14]),
 })
