@@ -24,6 +24,8 @@
 //!   a program's to [`RetentionPolicy::bot_messages`].
 //! * **Claims.** A name belongs to one session at a time. An ended session cannot reclaim it: neither calls in flight, nor
 //!   an instance that is unaware of the end, and only renews and publishes for people whom it holds.
+//! * **Reports.** A person's [`report`](Backplane::report) of a message counts once. It ends with the message, at the latest at
+//!   the next heartbeat, or when a moderator dismisses it.
 //! * **Unknown is not failed.** [`Unavailable`] leaves the outcome unknown: repeat with the same nonce.
 //!
 //! ```
@@ -78,6 +80,7 @@ mod identity;
 mod log;
 mod moderation;
 mod presence;
+mod reports;
 mod snapshot;
 
 use std::time::Duration;
@@ -97,6 +100,10 @@ pub use self::{
         ModerationRecord, ModerationRequest, REMOVED_AT_ONCE, is_for_good,
     },
     presence::{Claim, Heartbeat, HeartbeatReply, Lease, Person, Present, ReapOutcome, Stage},
+    reports::{
+        REPORT_RATE, REPORTED_KEPT, REPORTERS_KEPT, REPORTS_BYTES, ReportEntry, ReportOutcome, ReportQueue,
+        ReportRequest, ReportedMessage,
+    },
     snapshot::{Position, Snapshot},
 };
 use crate::{name::NameKey, protocol::Id, rate::Rate};
@@ -161,6 +168,12 @@ pub trait Backplane: Send + Sync + 'static {
 
     /// Returns bans, mutes and past actions.
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable>;
+
+    /// Puts a person's report of a message on record, once, at most as often as [`REPORT_RATE`] through all instances.
+    async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable>;
+
+    /// Returns the reported messages, at most `limit`.
+    async fn reports(&self, limit: usize) -> Result<ReportQueue, Unavailable>;
 
     /// Returns the time since 1970 by the room's clock, which messages carry.
     fn now(&self) -> Duration;

@@ -53,7 +53,7 @@ use crate::{
     address::AddressHash,
     backplane::{
         Backplane, Claim, Cursor, IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person,
-        SessionTag, Unavailable,
+        ReportOutcome, ReportQueue, ReportRequest, SessionTag, Unavailable,
     },
     name::NameKey,
     protocol::{Id, Limits, Rules},
@@ -265,6 +265,22 @@ impl Room {
     pub async fn address_hash(&self, address: IpAddr) -> Result<AddressHash, Unavailable> {
         let key = timeout(CALL_DEADLINE, self.state.address_key()).await.map_err(|_| Unavailable)?;
         key.map(|key| key.hash(address)).ok_or(Unavailable)
+    }
+
+    /// Puts a person's report of a message on record.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply: the outcome is unknown, and repeating it does no harm.
+    pub async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {
+        bounded(self.backplane.report(request)).await
+    }
+
+    /// Returns the reported messages, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply.
+    pub async fn reports(&self, limit: usize) -> Result<ReportQueue, Unavailable> {
+        bounded(self.backplane.reports(limit)).await
     }
 
     /// The rules in force.

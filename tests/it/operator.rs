@@ -4,3 +4,4 @@ mod api;
 mod everywhere;
 mod moderators;
 mod pages;
+mod reports;

@@ -36,7 +36,7 @@ impl RedisBackplane {
             ModerationAction::Ban { name_key, .. } => Some(self.keys.name(name_key)),
             _ => None,
         };
-        let keys = self.keys.with_own(std::iter::once(self.keys.acts()).chain(claim));
+        let keys = self.keys.with_own([self.keys.acts(), self.keys.reports()].into_iter().chain(claim));
         // Strings and numbers: serialising cannot fail.
         let action = serde_json::to_string(action).unwrap_or_default();
         let audit = serde_json::to_string(audit).unwrap_or_default();

@@ -77,7 +77,8 @@ impl RedisBackplane {
     pub(super) async fn renew_lease(&self, heartbeat: &Heartbeat) -> Result<HeartbeatReply, HeartbeatError> {
         let people = heartbeat.adds.iter().chain(&heartbeat.renewals).chain(&heartbeat.dels);
         let claims = people.map(|person| self.keys.name(&person.name_key));
-        let keys = self.keys.with_own(std::iter::once(self.keys.held(heartbeat.incarnation.as_str())).chain(claims));
+        let held = self.keys.held(heartbeat.incarnation.as_str());
+        let keys = self.keys.with_own(std::iter::once(held).chain(claims).chain([self.keys.reports()]));
         let argument = HeartbeatArgument {
             incarnation: heartbeat.incarnation.as_str(),
             heartbeat_seq: heartbeat.heartbeat_seq,

@@ -14,7 +14,7 @@ use super::super::*;
 use crate::{
     backplane::{
         ChangeRequest, EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply, Position, Post, PublishError,
-        ReapOutcome, RetentionPolicy, Snapshot, Typing,
+        ReapOutcome, ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, Snapshot, Typing,
         memory::{MemoryBackplane, Replica},
     },
     protocol::Text,
@@ -210,6 +210,14 @@ impl Backplane for DeafBackplane {
 
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
         self.inner.moderation_log().await
+    }
+
+    async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {
+        self.inner.report(request).await
+    }
+
+    async fn reports(&self, limit: usize) -> Result<ReportQueue, Unavailable> {
+        self.inner.reports(limit).await
     }
 
     fn now(&self) -> Duration {

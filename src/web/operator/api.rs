@@ -11,7 +11,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{AttemptError, Credential, Moderator, command::ModerationForm, execute};
+use super::{AttemptError, Credential, FormError, Moderator, command::ModerationForm, execute, parse};
 use crate::{
     backplane::{Audit, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord},
     protocol::Rules,
@@ -81,14 +81,16 @@ pub async fn moderate(
     let Ok(Json(form)) = form else {
         return error::json(StatusCode::BAD_REQUEST, "the body is a JSON object, its Content-Type application/json");
     };
-    let command = match form.command() {
+    let command = match parse(&web.room, form).await {
         Ok(command) => command,
-        Err(wrong) => return error::json(StatusCode::BAD_REQUEST, &wrong.to_string()),
+        Err(FormError::Invalid(wrong)) => return error::json(StatusCode::BAD_REQUEST, &wrong.to_string()),
+        Err(FormError::Gone) => return nothing(),
+        Err(FormError::Unavailable) => return error::json_unavailable(),
     };
     let audit = web.audit(moderator, peer, &headers, command.why.clone());
     match execute(&web.room, command, audit).await {
         Ok(ModerationOutcome::Done) => Json(serde_json::json!({ "done": true })).into_response(),
-        Ok(ModerationOutcome::Nothing) => error::json(StatusCode::NOT_FOUND, "no such message, name, ban or mute"),
+        Ok(ModerationOutcome::Nothing) => nothing(),
         Err(_) => error::json_unavailable(),
     }
 }
@@ -110,7 +112,7 @@ pub async fn me(
 }
 
 /// Returns the moderator of a request's token, session or cookie, or the response to a request that has none.
-async fn moderator(
+pub(super) async fn moderator(
     web: &Web,
     peer: IpAddr,
     headers: &HeaderMap,
@@ -126,6 +128,10 @@ async fn moderator(
         Err(AttemptError::TooMany(wait)) => Err(error::json_too_many("too many attempts", wait)),
         Err(AttemptError::Unavailable) => Err(error::json_unavailable()),
     }
+}
+
+fn nothing() -> Response {
+    error::json(StatusCode::NOT_FOUND, "no such message, report, name, ban or mute")
 }
 
 fn unauthorized() -> Response {

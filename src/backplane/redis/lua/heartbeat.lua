@@ -1,6 +1,6 @@
 -- Renews an incarnation's lease, and adds and removes the people it holds.
 -- KEYS: the room's, then the people whom the incarnation holds, then the claim of each person's name: in `adds`, in
---   `renewals`, in `dels`.
+--   `renewals`, in `dels`; the last: the reports.
 -- args: incarnation, heartbeat_seq, epoch (in which the lease began; absent: it may have to be created), draining,
 --   name_hold_ms, history, history_age_ms (see log.lua), adds, renewals and dels (lists of people: who, name, tag).
 -- Returns: outcome 'stale' | 'gone' (epoch) | 'renewed' (position, refused name keys, leases by incarnation, time_us).
@@ -89,6 +89,7 @@ end
 
 publish_presence(joined, left)
 trim_log()
+sweep_reports(KEYS[#KEYS])
 publish('b', digits(room.epoch), digits(room.v), room.head, incarnation, digits(seq))
 local known = {}
 local fields = redis.call('HGETALL', leases)
