@@ -258,6 +258,15 @@ impl Room {
         bounded(self.backplane.moderation_log()).await
     }
 
+    /// Returns the room's keyed hash of a client's address: the same on every instance.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the instance has not read the room within 2 s.
+    pub async fn address_hash(&self, address: IpAddr) -> Result<AddressHash, Unavailable> {
+        let key = timeout(CALL_DEADLINE, self.state.address_key()).await.map_err(|_| Unavailable)?;
+        key.map(|key| key.hash(address)).ok_or(Unavailable)
+    }
+
     /// Returns the moderators' actions on record after a place, at most `limit`, oldest first.
     ///
     /// # Errors
@@ -280,15 +289,6 @@ impl Room {
     /// [`Unavailable`] if the backplane does not reply.
     pub async fn reports(&self, limit: usize) -> Result<ReportQueue, Unavailable> {
         bounded(self.backplane.reports(limit)).await
-    }
-
-    /// Returns the room's keyed hash of a client's address: the same on every instance.
-    ///
-    /// # Errors
-    /// [`Unavailable`] if the instance has not read the room within 2 s.
-    pub async fn address_hash(&self, address: IpAddr) -> Result<AddressHash, Unavailable> {
-        let key = timeout(CALL_DEADLINE, self.state.address_key()).await.map_err(|_| Unavailable)?;
-        key.map(|key| key.hash(address)).ok_or(Unavailable)
     }
 
     /// The rules in force.

@@ -91,7 +91,8 @@ pub async fn show(
     let head = web.room.head();
     let Ok(timeline) = newest(&web, locale, &person.name).await else { return error::unavailable(locale) };
     let gzip = accepts(&headers, "gzip");
-    let moderates = web.operator.as_ref().map(|one| one.sent_cookie(&headers).is_some() || is_handed_in);
+    let has_cookie = web.operator.as_ref().map(|operator| operator.sent_cookie(&headers).is_some());
+    let moderates = has_cookie.map(|has_cookie| has_cookie || is_handed_in);
     let visitor = Visitor { name: &person.name, moderates };
     let mut response = respond(Shell::of(locale).fill(visitor, head, &timeline, gzip), gzip);
     let secure = web.site.is_https();

@@ -19,8 +19,8 @@ pub struct Replica {
     pub(super) mutes: Bans,
     /// The moderators' actions, oldest first.
     pub(super) acts: VecDeque<ModerationRecord>,
-    pub(super) reports: Reports,
     pub(super) address_key: AddressKey,
+    pub(super) reports: Reports,
 }
 
 impl Replica {
@@ -33,8 +33,8 @@ impl Replica {
             rules: Rules::default(),
             mutes: Bans::default(),
             acts: VecDeque::new(),
-            reports: Reports::new(super::now()),
             address_key: AddressKey::random(),
+            reports: Reports::new(super::now()),
         }
     }
 
