@@ -87,7 +87,7 @@ pub(super) static TEXTS: Texts = Texts {
         device_title: "On this device",
         device: "Your draft, unsent messages, the last message you read, the people you muted and your preferences stay in your browser and are not sent to anyone.",
         address_title: "Your network address",
-        address: "It is counted in memory to protect the room from floods, and is not stored with what you write.",
+        address: "It is counted to protect the room from floods: in memory, and as a hash for some minutes in the room’s database. It is not stored with what you write.",
         others_title: "Others",
         others: "No data is sent to or loaded from third parties: no advertising, no trackers, no statistics about you. The operator of this server can read the room like everybody else, delete messages, and ban a name for a time; these actions are recorded together with the name. The operator may also keep network logs.",
         moderation_title: "Reports and moderation",

@@ -87,7 +87,7 @@ pub(super) static TEXTS: Texts = Texts {
         device_title: "Di perangkat ini",
         device: "Draf, pesan yang belum terkirim, posisi terakhir yang dibaca, siapa yang Anda bisukan, dan pengaturan Anda tetap di peramban dan tidak dikirim kepada siapa pun.",
         address_title: "Alamat jaringan Anda",
-        address: "Alamat hanya dihitung di memori supaya tidak ada yang membanjiri ruang obrolan, dan tidak disimpan bersama tulisan Anda.",
+        address: "Alamat dihitung supaya tidak ada yang membanjiri ruang obrolan: di memori, dan sebagai hash selama beberapa menit di basis data. Alamat tidak disimpan bersama tulisan Anda.",
         others_title: "Pihak lain",
         others: "Tidak ada data yang dikirim ke atau diambil dari pihak ketiga: tanpa iklan, tanpa pelacak, tanpa statistik tentang Anda. Pengelola server ini dapat membaca ruang obrolan seperti semua orang, menghapus pesan, dan memblokir nama untuk sementara; tindakannya dicatat bersama nama itu. Ia mungkin juga menyimpan catatan jaringannya.",
         moderation_title: "Laporan dan moderasi",
