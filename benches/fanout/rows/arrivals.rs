@@ -17,6 +17,8 @@ use crate::{
 
 /// Seconds over which browsers start: within a second of "go live".
 const OVER_SECONDS: f64 = 1.0;
+/// Interval of a talker's messages: each goes to everyone who has arrived.
+const TALK: Duration = Duration::from_millis(200);
 /// How long memory may take to be given back.
 const SETTLE: Duration = Duration::from_secs(6);
 /// Clients per second who arrive calmly, for comparison.
@@ -76,7 +78,7 @@ impl Arrivals {
         let mut ruang = Setup::empty(kind)?;
         let before = ruang.resident_bytes()?;
         let first = ruang.arrive(1, sign_in.clone(), 0.0, false)?;
-        let speaker = Speaker::start(ruang.targets[0], &first.cookie)?;
+        let speaker = Speaker::start(ruang.targets[0], &first.cookie, TALK)?;
         let arrived = ruang.arrive(self.count, sign_in.clone(), self.over, false)?;
         let spoken = speaker.finish()?;
         lines.extend(self.outcome(&arrived, &spoken));
