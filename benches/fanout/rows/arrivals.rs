@@ -139,7 +139,7 @@ impl Arrivals {
 }
 
 /// Settings without the limits that so many people of one address would reach.
-fn unlimited() -> [(&'static str, String); 3] {
+pub(super) fn unlimited() -> [(&'static str, String); 3] {
     ["RUANG_READS_PER_SECOND", "RUANG_SENDERS_PER_ADDRESS", "RUANG_SIGN_INS_PER_MINUTE_TOTAL"]
         .map(|name| (name, "0".to_owned()))
 }
