@@ -27,6 +27,7 @@ mod proxy_user;
 mod reads;
 mod sign_in;
 mod texts;
+mod turns;
 
 #[cfg(test)]
 mod tests;
@@ -267,6 +268,7 @@ pub fn layers(router: Router, sessions: &Sessions, site: &SitePolicy, queue_memo
         .layer(RequestBodyLimitLayer::new(FRAME_BYTES))
         .layer(middleware::from_fn(locale::remember))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+        .layer(middleware::from_fn(turns::wait))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(middleware::from_fn_with_state(queue_memory, compression::encode))
         .layer(middleware::map_response(move |response| std::future::ready(headers.add_to(response))))

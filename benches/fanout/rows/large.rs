@@ -16,7 +16,7 @@ use crate::{
     process::{self, Failure, MemoryGuard},
     report::{Line, quantile},
     setup::Setup,
-    speaker::{Speaker, Spoken},
+    speaker::{OFTEN, Speaker, Spoken},
     wait,
 };
 
@@ -79,7 +79,8 @@ struct Room<'a> {
 impl Room<'_> {
     /// Cuts every subscription while the people change, and measures until all are ready again.
     fn lose_subscriptions(&self, people: &MadeUpPeople, count: usize) -> Result<Vec<Line>, Failure> {
-        let speakers = self.targets.iter().zip(&self.cookies).map(|(target, cookie)| Speaker::start(*target, cookie));
+        let speakers =
+            self.targets.iter().zip(&self.cookies).map(|(target, cookie)| Speaker::start(*target, cookie, OFTEN));
         let speakers = speakers.collect::<Result<Vec<_>, _>>()?;
         self.wait_for_count(count + SPEAKERS)?;
         people.raise_version(&[&["CLIENT", "KILL", "TYPE", "pubsub"]])?;
