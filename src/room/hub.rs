@@ -251,6 +251,7 @@ impl Hub {
                 }
                 Action::Reannounce => {
                     self.reannounce();
+                    self.members.hold_releases(now + self.options.lease);
                     self.repeats_ends = true;
                 }
                 Action::StartOver(reason) => {

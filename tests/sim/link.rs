@@ -259,6 +259,11 @@ impl Pump {
 
     /// The events that arrive instead of this one, where a rule is broken.
     fn broken(&mut self, event: Event) -> Vec<Event> {
+        if let Event::Moderated { position, rules, .. } = &event
+            && self.world.breaks(Rule::ChangeDelivered)
+        {
+            return vec![Event::Moderated { position: *position, removed: vec![], edited: vec![], rules: rules.clone() }];
+        }
         let Event::Message { prev, version, message, trace } = event else {
             let held = self.held.is_some() && matches!(event, Event::Heartbeat { .. });
             return if held { vec![] } else { vec![event] };
@@ -322,6 +327,9 @@ impl Backplane for Link {
         let result = self.call(|redis| Box::pin(async move { redis.room.read(from).await })).await;
         result.map(|mut snapshot: Snapshot| {
             plain_rows(&mut snapshot.rows);
+            if self.world.breaks(Rule::ChangesMissed) && from.is_some() {
+                snapshot.changes.clear();
+            }
             if self.world.breaks(Rule::LostPosition) && from.is_some() && snapshot.missed.is_none() {
                 (snapshot.continues, snapshot.missed) = (true, Some(0));
                 snapshot.rows.retain(|row| row.id().epoch == snapshot.position.epoch);
@@ -354,13 +362,7 @@ impl Backplane for Link {
     }
 
     async fn change(&self, request: ChangeRequest) -> Result<Id, PublishError> {
-        self.call(|redis| {
-            Box::pin(async move {
-                redis.refuse_if_full()?;
-                redis.room.change(request).await
-            })
-        })
-        .await
+        self.call(|redis| Box::pin(async move { redis.change(request).await })).await
     }
 
     async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {

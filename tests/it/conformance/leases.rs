@@ -79,10 +79,10 @@ async fn incarnation_reaped_releases_its_people_and_is_fenced(fixture: Fixture) 
     left.sort();
     assert_eq!(left, ["BUDI", "SARI"]);
     assert_eq!(publish(&*fixture.backplane, &incarnation, "a").await, Err(PublishError::Fenced));
-    assert!(matches!(
-        heartbeat(&*fixture.backplane, &incarnation, 3, &["sari"], &[]).await,
-        Err(HeartbeatError::Gone { .. })
-    ));
+    let epoch = fixture.backplane.read(None).await.unwrap().position.epoch;
+    let renews =
+        Heartbeat { epoch: Some(epoch), adds: vec![person("sari")], ..Heartbeat::new(incarnation.clone(), 3) };
+    assert_eq!(fixture.backplane.heartbeat(renews).await, Err(HeartbeatError::Gone { epoch }));
     assert!(fixture.people().await.is_empty());
     // Reaping again changes nothing.
     assert_eq!(fixture.backplane.reap(&incarnation, 2).await, Ok(ReapOutcome::Done));
