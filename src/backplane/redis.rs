@@ -22,8 +22,8 @@ use tokio::sync::mpsc;
 use self::{clock::Clock, reply::in_millis, scripts::Scripts};
 use super::{
     Backplane, ChangeRequest, Claim, Cursor, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId,
-    ModerationLog, ModerationOutcome, ModerationRequest, Page, Position, Post, PublishError, ReapOutcome,
-    RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable, event_sender::EventSender,
+    ModerationLog, ModerationOutcome, ModerationRequest, Page, PeoplePortion, Position, Post, PublishError,
+    ReapOutcome, RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable, event_sender::EventSender,
 };
 use crate::{
     name::NameKey,
@@ -44,6 +44,8 @@ pub struct RedisBackplane {
     snapshots: Scripts,
     last_error: LastError,
     clock: Clock,
+    /// Tells instances that reap the same incarnation apart.
+    reaper: IncarnationId,
 }
 
 impl RedisBackplane {
@@ -57,7 +59,8 @@ impl RedisBackplane {
         let snapshots = Scripts::new(reads.clone());
         let last_error = LastError::of(scripts.client());
         let (keys, clock) = (Keys::new(namespace), Clock::default());
-        Ok(Self { connector, keys, policy, scripts, reads, snapshots, last_error, clock })
+        let reaper = IncarnationId::random();
+        Ok(Self { connector, keys, policy, scripts, reads, snapshots, last_error, clock, reaper })
     }
 
     /// The age at which messages are deleted; none for any age.
@@ -90,6 +93,10 @@ impl Backplane for RedisBackplane {
 
     async fn read(&self, from: Option<Position>) -> Result<Snapshot, Unavailable> {
         self.read_room(from).await
+    }
+
+    async fn people(&self, cursor: Option<String>) -> Result<PeoplePortion, Unavailable> {
+        self.read_people(cursor).await
     }
 
     async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable> {

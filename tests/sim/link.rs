@@ -9,8 +9,8 @@ use rand::{Rng, rngs::StdRng};
 use ruang::{
     backplane::{
         Backplane, ChangeRequest, Claim, Cursor, EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply,
-        IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person, Position, Post, PublishError,
-        ReapOutcome, SessionTag, Snapshot, Typing, Unavailable,
+        IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, PeoplePortion, Person, Position,
+        Post, PublishError, ReapOutcome, SessionTag, Snapshot, Typing, Unavailable,
     },
     name::NameKey,
     protocol::{Id, Message, Row},
@@ -328,6 +328,10 @@ impl Backplane for Link {
             }
             snapshot
         })
+    }
+
+    async fn people(&self, cursor: Option<String>) -> Result<PeoplePortion, Unavailable> {
+        self.call(|redis| Box::pin(async move { redis.room.people(cursor).await })).await
     }
 
     async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable> {
