@@ -9,8 +9,9 @@ use rand::{Rng, rngs::StdRng};
 use ruang::{
     backplane::{
         Backplane, ChangeRequest, Claim, Cursor, EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply,
-        IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person, Position, Post, PublishError,
-        ReapOutcome, ReportOutcome, ReportQueue, ReportRequest, SessionTag, Snapshot, Typing, Unavailable,
+        IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, PeoplePortion, Person, Position,
+        Post, PublishError, ReapOutcome, ReportOutcome, ReportQueue, ReportRequest, SessionTag, Snapshot, Typing,
+        Unavailable,
     },
     name::NameKey,
     protocol::{Id, Message, Row},
@@ -262,7 +263,12 @@ impl Pump {
         if let Event::Moderated { position, rules, .. } = &event
             && self.world.breaks(Rule::ChangeDelivered)
         {
-            return vec![Event::Moderated { position: *position, removed: vec![], edited: vec![], rules: rules.clone() }];
+            return vec![Event::Moderated {
+                position: *position,
+                removed: vec![],
+                edited: vec![],
+                rules: rules.clone(),
+            }];
         }
         let Event::Message { prev, version, message, trace } = event else {
             let held = self.held.is_some() && matches!(event, Event::Heartbeat { .. });
@@ -336,6 +342,10 @@ impl Backplane for Link {
             }
             snapshot
         })
+    }
+
+    async fn people(&self, cursor: Option<String>) -> Result<PeoplePortion, Unavailable> {
+        self.call(|redis| Box::pin(async move { redis.room.people(cursor).await })).await
     }
 
     async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable> {
