@@ -97,7 +97,7 @@ pub use self::{
     log::{Cursor, Page, Post, around},
     moderation::{
         ACTS_KEPT, ACTS_SHOWN, Audit, Ban, FOR_GOOD_MS, ModerationAction, ModerationLog, ModerationOutcome,
-        ModerationRecord, ModerationRequest, REMOVED_AT_ONCE, is_for_good,
+        ModerationRecord, ModerationRequest, REMOVED_AT_ONCE, RecordPage, is_for_good,
     },
     presence::{Claim, Heartbeat, HeartbeatReply, Lease, Person, Present, ReapOutcome, Stage},
     reports::{
@@ -171,6 +171,9 @@ pub trait Backplane: Send + Sync + 'static {
 
     /// Returns bans, mutes and past actions.
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable>;
+
+    /// Returns the actions on record after a place, at most `limit`, oldest first.
+    async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable>;
 
     /// Puts a person's report of a message on record, once, at most as often as [`REPORT_RATE`] through all instances.
     async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable>;

@@ -53,7 +53,7 @@ use crate::{
     address::AddressHash,
     backplane::{
         Backplane, Claim, Cursor, IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person,
-        ReportOutcome, ReportQueue, ReportRequest, SessionTag, Unavailable,
+        RecordPage, ReportOutcome, ReportQueue, ReportRequest, SessionTag, Unavailable,
     },
     name::NameKey,
     protocol::{Id, Limits, Rules},
@@ -266,6 +266,14 @@ impl Room {
     pub async fn address_hash(&self, address: IpAddr) -> Result<AddressHash, Unavailable> {
         let key = timeout(CALL_DEADLINE, self.state.address_key()).await.map_err(|_| Unavailable)?;
         key.map(|key| key.hash(address)).ok_or(Unavailable)
+    }
+
+    /// Returns the moderators' actions on record after a place, at most `limit`, oldest first.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply.
+    pub async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable> {
+        bounded(self.backplane.records(after, limit)).await
     }
 
     /// Puts a person's report of a message on record.

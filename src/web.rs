@@ -25,6 +25,7 @@ mod peer;
 mod privacy;
 mod proxy_user;
 mod reads;
+mod rules;
 mod sign_in;
 mod texts;
 mod turns;
@@ -242,6 +243,7 @@ pub fn router(web: Web) -> Router {
         .route("/", get(sign_in::form).post(sign_in::submit))
         .route("/chat", get(chat::show))
         .route("/privacy", get(privacy::show))
+        .route("/rules", get(rules::show))
         .route("/api/messages", get(history::list).post(bots::submit))
         .route("/api/members", get(members::list))
         .merge(operator)

@@ -26,8 +26,8 @@ use self::subscribers::Subscribers;
 use super::{
     ACTS_KEPT, ACTS_SHOWN, Backplane, Ban, ChangeRequest, Claim, Cursor, Delta, Event, Heartbeat, HeartbeatError,
     HeartbeatReply, IncarnationId, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord,
-    ModerationRequest, NewState, Page, PeoplePortion, Person, Position, Post, PublishError, ReapOutcome, ReportOutcome,
-    ReportQueue, ReportRequest, RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable,
+    ModerationRequest, NewState, Page, PeoplePortion, Person, Position, Post, PublishError, ReapOutcome, RecordPage,
+    ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable,
 };
 use crate::{
     name::NameKey,
@@ -206,7 +206,8 @@ impl Backplane for MemoryBackplane {
         let whom = state.whom(&action);
         let outcome = state.moderate(&action, self.now_ms());
         if outcome == ModerationOutcome::Done {
-            state.stored.acts.push_back(ModerationRecord { at: self.now_ms(), act: action, audit, whom });
+            let id = Id::new(0, state.stored.acts.back().map_or(1, |last| last.id.n + 1));
+            state.stored.acts.push_back(ModerationRecord { id, at: self.now_ms(), act: action, audit, whom });
             if state.stored.acts.len() > ACTS_KEPT {
                 state.stored.acts.pop_front();
             }
@@ -219,6 +220,13 @@ impl Backplane for MemoryBackplane {
         let acts = state.stored.acts.iter().rev().take(ACTS_SHOWN).cloned().collect();
         let (bans, mutes) = (&state.stored.presence.bans, &state.stored.mutes);
         Ok(ModerationLog { bans: bans.in_force(self.now_ms()), mutes: mutes.in_force(self.now_ms()), acts })
+    }
+
+    async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable> {
+        let state = self.state.lock();
+        let later = state.stored.acts.iter().filter(|record| after.is_none_or(|after| record.id > after));
+        let records: Vec<ModerationRecord> = later.take(limit).cloned().collect();
+        Ok(RecordPage { last: records.last().map(|last| last.id), more: records.len() == limit, records })
     }
 
     async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {

@@ -24,8 +24,8 @@ use self::{clock::Clock, reply::in_millis, scripts::Scripts};
 use super::{
     Backplane, ChangeRequest, Claim, Cursor, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId,
     ModerationLog, ModerationOutcome, ModerationRequest, Page, PeoplePortion, Position, Post, PublishError,
-    ReapOutcome, ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable,
-    event_sender::EventSender,
+    ReapOutcome, RecordPage, ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, SessionTag, Snapshot, Typing,
+    Unavailable, event_sender::EventSender,
 };
 use crate::{
     address::AddressKey,
@@ -130,6 +130,10 @@ impl Backplane for RedisBackplane {
 
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
         self.read_moderation_log().await
+    }
+
+    async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable> {
+        self.read_records(after, limit).await
     }
 
     async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {

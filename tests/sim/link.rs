@@ -10,8 +10,8 @@ use ruang::{
     backplane::{
         Backplane, ChangeRequest, Claim, Cursor, EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply,
         IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, PeoplePortion, Person, Position,
-        Post, PublishError, ReapOutcome, ReportOutcome, ReportQueue, ReportRequest, SessionTag, Snapshot, Typing,
-        Unavailable,
+        Post, PublishError, ReapOutcome, RecordPage, ReportOutcome, ReportQueue, ReportRequest, SessionTag, Snapshot,
+        Typing, Unavailable,
     },
     name::NameKey,
     protocol::{Id, Message, Row},
@@ -390,6 +390,10 @@ impl Backplane for Link {
 
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
         self.call(|redis| Box::pin(async move { redis.room.moderation_log().await })).await
+    }
+
+    async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable> {
+        self.call(|redis| Box::pin(async move { redis.room.records(after, limit).await })).await
     }
 
     async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {

@@ -14,7 +14,8 @@ use super::super::*;
 use crate::{
     backplane::{
         ChangeRequest, EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply, PeoplePortion, Position, Post,
-        PublishError, ReapOutcome, ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, Snapshot, Typing,
+        PublishError, ReapOutcome, RecordPage, ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, Snapshot,
+        Typing,
         memory::{MemoryBackplane, Replica},
     },
     protocol::Text,
@@ -225,6 +226,10 @@ impl Backplane for DeafBackplane {
 
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
         self.inner.moderation_log().await
+    }
+
+    async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable> {
+        self.inner.records(after, limit).await
     }
 
     async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {

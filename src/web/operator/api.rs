@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::{AttemptError, Credential, FormError, Moderator, command::ModerationForm, execute, parse};
 use crate::{
     backplane::{Audit, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord},
-    protocol::Rules,
+    protocol::{Id, Rules},
     session::{NotSignedIn, SignedIn, bearer},
     web::{Web, error, locale::Locale, peer::PeerIp, texts::Texts},
 };
@@ -35,8 +35,10 @@ struct BanEntry {
     until: u64,
 }
 
+/// An action on record.
 #[derive(Serialize)]
-struct LogEntry {
+pub struct LogEntry {
+    id: Id,
     /// In Unix milliseconds.
     at: u64,
     #[serde(flatten)]
@@ -148,8 +150,8 @@ impl From<Ban> for BanEntry {
 }
 
 impl From<ModerationRecord> for LogEntry {
-    fn from(ModerationRecord { at, act, audit, whom }: ModerationRecord) -> Self {
-        Self { at, act, audit, whom }
+    fn from(ModerationRecord { id, at, act, audit, whom }: ModerationRecord) -> Self {
+        Self { id, at, act, audit, whom }
     }
 }
 
