@@ -63,7 +63,8 @@ impl Web {
         let is_frame = headers.get("sec-fetch-dest").is_some_and(|destination| destination == "iframe");
         let referrer = headers.get(REFERER).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let Some(site) = PublicUrl::of_page(referrer) else { return };
-        let is_known = self.site.embedders.contains(&site) || self.site.public_url.as_ref() == Some(&site);
+        let is_known = self.site.embedders.contains(&site)
+            || self.site.public_urls.as_ref().is_some_and(|own| own.contains(&site));
         if is_frame && !is_known && SEEN.lock().take(site.to_string(), Instant::now()).is_ok() {
             let address = self.site.proxies.client(peer, headers);
             tracing::warn!(%site, %address, "a site that RUANG_EMBED_ORIGINS does not list has the room in a frame");
