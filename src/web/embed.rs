@@ -91,6 +91,8 @@ fn partitioned(cookie: &HeaderValue) -> HeaderValue {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -113,6 +115,16 @@ mod tests {
                 "o=b; SameSite=Strict; Secure",
             ]
         );
+    }
+
+    #[test]
+    fn unlisted_site_is_logged_once_per_hour() {
+        let (mut seen, now) = (KeyedLimiter::new(LOGGED, SITES), Instant::now());
+        let mut log =
+            |site: &str, minutes: u64| seen.take(site.to_owned(), now + Duration::from_secs(minutes * 60)).is_ok();
+        assert!(log("https://a.example", 0) && log("https://b.example", 0));
+        assert!(!log("https://a.example", 59) && !log("https://b.example", 59));
+        assert!(log("https://a.example", 61));
     }
 
     #[test]
