@@ -46,11 +46,6 @@ impl Haproxy {
         Self::spawn(cluster, Additions { replaced, ..Additions::default() }).await
     }
 
-    /// Starts it with these lines first in its frontend, and these parts of its configuration replaced.
-    pub async fn start_with_site(cluster: &Cluster, lines: &str, replaced: &[(&str, &str)]) -> Self {
-        Self::spawn(cluster, Additions { lines, replaced, ..Additions::default() }).await
-    }
-
     /// Starts it behind a proxy on this machine that ends TLS, as `deploy/caddy/tls.yml` does.
     pub async fn start_behind_tls(cluster: &Cluster) -> Self {
         Self::spawn(cluster, Additions { behind_tls: true, ..Additions::default() }).await
