@@ -10,10 +10,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{branding::branding, compression::accepts};
+use super::{base_path, branding::branding, compression::accepts};
 
 /// Scripts that the page does not load as modules: one for every browser, the service worker, and those of frames.
-const OTHER_SCRIPTS: [&str; 5] = ["embed.js", "embed_door.js", "embed_link.js", "guard.js", "notifier.js"];
+const OTHER_SCRIPTS: [&str; 6] =
+    ["address.js", "embed.js", "embed_door.js", "embed_link.js", "guard.js", "notifier.js"];
 
 /// Modules that the page loads when they are first needed.
 const LAZY_MODULES: [&str; 18] = [
@@ -54,7 +55,7 @@ include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
 /// The path of the folder, without a trailing slash. Files refer to each other relative to it.
 pub fn base() -> String {
-    format!("/static/{}", hash())
+    format!("{}/static/{}", base_path::root(), hash())
 }
 
 /// The modules that the page's script loads at once. A page that preloads them all has them fetched in parallel.

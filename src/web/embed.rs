@@ -63,7 +63,8 @@ impl Web {
         let is_frame = headers.get("sec-fetch-dest").is_some_and(|destination| destination == "iframe");
         let referrer = headers.get(REFERER).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let Some(site) = PublicUrl::of_page(referrer) else { return };
-        let is_known = self.site.embedders.contains(&site) || self.site.public_url.as_ref() == Some(&site);
+        let is_known = self.site.embedders.contains(&site)
+            || self.site.public_urls.as_ref().is_some_and(|own| own.contains(&site));
         if is_frame && !is_known && SEEN.lock().take(site.to_string(), Instant::now()).is_ok() {
             let address = self.site.proxies.client(peer, headers);
             tracing::warn!(%site, %address, "a site that RUANG_EMBED_ORIGINS does not list has the room in a frame");
@@ -90,6 +91,8 @@ fn partitioned(cookie: &HeaderValue) -> HeaderValue {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -112,6 +115,16 @@ mod tests {
                 "o=b; SameSite=Strict; Secure",
             ]
         );
+    }
+
+    #[test]
+    fn unlisted_site_is_logged_once_per_hour() {
+        let (mut seen, now) = (KeyedLimiter::new(LOGGED, SITES), Instant::now());
+        let mut log =
+            |site: &str, minutes: u64| seen.take(site.to_owned(), now + Duration::from_secs(minutes * 60)).is_ok();
+        assert!(log("https://a.example", 0) && log("https://b.example", 0));
+        assert!(!log("https://a.example", 59) && !log("https://b.example", 59));
+        assert!(log("https://a.example", 61));
     }
 
     #[test]
