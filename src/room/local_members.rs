@@ -157,7 +157,8 @@ impl LocalMembers {
     /// The next changes to send. Arrivals count once they are [confirmed](Self::confirm); a departure is in doubt from now on.
     pub fn changes(&mut self, now: Instant) -> LocalChanges {
         let mut changes = LocalChanges::default();
-        let is_due = |(name_key, member): (&NameKey, &LocalMember)| (self.due(member, now) <= now).then(|| name_key.clone());
+        let is_due =
+            |(name_key, member): (&NameKey, &LocalMember)| (self.due(member, now) <= now).then(|| name_key.clone());
         let due: Vec<NameKey> = self.members.iter().filter_map(is_due).take(CHANGES_AT_ONCE).collect();
         for name_key in due {
             let Some(member) = self.members.get_mut(&name_key) else { continue };

@@ -262,7 +262,12 @@ impl Pump {
         if let Event::Moderated { position, rules, .. } = &event
             && self.world.breaks(Rule::ChangeDelivered)
         {
-            return vec![Event::Moderated { position: *position, removed: vec![], edited: vec![], rules: rules.clone() }];
+            return vec![Event::Moderated {
+                position: *position,
+                removed: vec![],
+                edited: vec![],
+                rules: rules.clone(),
+            }];
         }
         let Event::Message { prev, version, message, trace } = event else {
             let held = self.held.is_some() && matches!(event, Event::Heartbeat { .. });

@@ -13,8 +13,8 @@ use parking_lot::Mutex;
 use rand::{Rng, rngs::StdRng};
 use ruang::{
     backplane::{
-        Backplane, ChangeRequest, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Person, Post, PublishError,
-        ReapOutcome, RetentionPolicy, SessionTag, Unavailable,
+        Backplane, ChangeRequest, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Person, Post,
+        PublishError, ReapOutcome, RetentionPolicy, SessionTag, Unavailable,
         memory::{MemoryBackplane, Replica},
     },
     name::NameKey,

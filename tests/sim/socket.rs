@@ -201,7 +201,9 @@ impl Socket {
                 let changed = membership.change_message(nonce.clone(), id, state);
                 self.call = Some(Box::pin(async move { Reply::Published(nonce, changed.await) }));
             }
-            (Upward::Message(nonce, _) | Upward::Change(nonce, ..), None) => self.refuse(ErrorCode::NotJoined, Some(&nonce)),
+            (Upward::Message(nonce, _) | Upward::Change(nonce, ..), None) => {
+                self.refuse(ErrorCode::NotJoined, Some(&nonce))
+            }
             (Upward::Ping, membership) => {
                 let pong = ServerFrame::Pong { head: self.instance.room.head() }.encode();
                 match membership {

@@ -37,7 +37,13 @@ impl World {
     /// A world that begins now. `keeps`: the log's lines are kept.
     pub fn new(seed: u64, broken: Option<Rule>, keeps: bool) -> Arc<Self> {
         let lines = Lines { digest: Sha256::new(), kept: keeps.then(Vec::new) };
-        Arc::new(Self { seed, began: Instant::now(), broken, has_lost: AtomicBool::new(false), lines: Mutex::new(lines) })
+        Arc::new(Self {
+            seed,
+            began: Instant::now(),
+            broken,
+            has_lost: AtomicBool::new(false),
+            lines: Mutex::new(lines),
+        })
     }
 
     /// The time since the run began.

@@ -80,8 +80,7 @@ async fn incarnation_reaped_releases_its_people_and_is_fenced(fixture: Fixture) 
     assert_eq!(left, ["BUDI", "SARI"]);
     assert_eq!(publish(&*fixture.backplane, &incarnation, "a").await, Err(PublishError::Fenced));
     let epoch = fixture.backplane.read(None).await.unwrap().position.epoch;
-    let renews =
-        Heartbeat { epoch: Some(epoch), adds: vec![person("sari")], ..Heartbeat::new(incarnation.clone(), 3) };
+    let renews = Heartbeat { epoch: Some(epoch), adds: vec![person("sari")], ..Heartbeat::new(incarnation.clone(), 3) };
     assert_eq!(fixture.backplane.heartbeat(renews).await, Err(HeartbeatError::Gone { epoch }));
     assert!(fixture.people().await.is_empty());
     // Reaping again changes nothing.

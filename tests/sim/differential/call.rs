@@ -19,17 +19,57 @@ pub const AN_HOUR_MS: u64 = 3_600_000;
 /// A call of the backplane, or a fault.
 #[derive(Clone, Debug)]
 pub enum Call {
-    Heartbeat { incarnation: usize, step: u64, lease: LeaseEpoch, draining: bool, changes: [Vec<usize>; 3] },
-    Publish { incarnation: usize, person: usize, nonce: usize, text: usize, reply_to: Option<usize> },
-    Change { incarnation: usize, person: usize, nonce: usize, message: usize, text: Option<usize> },
-    Reap { incarnation: usize, is_current: bool },
-    End { person: usize },
-    Claim { person: usize },
-    CheckClaim { person: usize },
-    Read { from: Option<usize> },
-    Locate { message: usize },
-    Page { kind: usize, message: usize, limit: usize },
-    Moderate { kind: usize, name: usize, messages: Vec<usize>, value: usize },
+    Heartbeat {
+        incarnation: usize,
+        step: u64,
+        lease: LeaseEpoch,
+        draining: bool,
+        changes: [Vec<usize>; 3],
+    },
+    Publish {
+        incarnation: usize,
+        person: usize,
+        nonce: usize,
+        text: usize,
+        reply_to: Option<usize>,
+    },
+    Change {
+        incarnation: usize,
+        person: usize,
+        nonce: usize,
+        message: usize,
+        text: Option<usize>,
+    },
+    Reap {
+        incarnation: usize,
+        is_current: bool,
+    },
+    End {
+        person: usize,
+    },
+    Claim {
+        person: usize,
+    },
+    CheckClaim {
+        person: usize,
+    },
+    Read {
+        from: Option<usize>,
+    },
+    Locate {
+        message: usize,
+    },
+    Page {
+        kind: usize,
+        message: usize,
+        limit: usize,
+    },
+    Moderate {
+        kind: usize,
+        name: usize,
+        messages: Vec<usize>,
+        value: usize,
+    },
     ModerationLog,
     /// An epoch begins, and nothing is lost.
     Failover,

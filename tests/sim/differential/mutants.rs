@@ -41,10 +41,15 @@ pub struct Mutant {
 impl Mutant {
     /// All mutants.
     pub fn all() -> Vec<Self> {
-        FILES.into_iter().flat_map(|(file, source)| {
-            let lines = source.lines().enumerate();
-            lines.flat_map(move |(line, text)| mutations(text).into_iter().map(move |mutated| Self { file, source, line, mutated }))
-        }).collect()
+        FILES
+            .into_iter()
+            .flat_map(|(file, source)| {
+                let lines = source.lines().enumerate();
+                lines.flat_map(move |(line, text)| {
+                    mutations(text).into_iter().map(move |mutated| Self { file, source, line, mutated })
+                })
+            })
+            .collect()
     }
 
     /// The source of a script with this mistake.

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use ruang::{
     backplane::{
-        Audit, Backplane, Change, ChangeRequest, Claim, Cursor, Event, Heartbeat, IncarnationId, Member, ModerationAction,
-        ModerationLog, ModerationRequest, NewState, Page, Person, Position, Post, SessionTag, Snapshot,
+        Audit, Backplane, Change, ChangeRequest, Claim, Cursor, Event, Heartbeat, IncarnationId, Member,
+        ModerationAction, ModerationLog, ModerationRequest, NewState, Page, Person, Position, Post, SessionTag,
+        Snapshot,
     },
     name::NameKey,
     protocol::{Id, Row, Rules, Text},
@@ -174,8 +175,7 @@ impl Side {
             }
             Event::Moderated { position, removed, edited, rules } => {
                 let removed: Vec<String> = removed.into_iter().map(|id| self.id(id)).collect();
-                let edited: Vec<String> =
-                    edited.into_iter().map(|message| self.row(&Row::Message(message))).collect();
+                let edited: Vec<String> = edited.into_iter().map(|message| self.row(&Row::Message(message))).collect();
                 format!("moderated {} {removed:?} {edited:?} {}", self.position(position), self::rules(&rules))
             }
             Event::Heartbeat { position, incarnation, heartbeat_seq } => {
@@ -185,13 +185,17 @@ impl Side {
         }
     }
 
-    fn snapshot(&mut self, snapshot: Snapshot) -> String {
+    fn snapshot(&mut self, mut snapshot: Snapshot) -> String {
         self.positions.push(snapshot.position);
-        let Snapshot { position, continues, missed, before, older, start, rows, changes, changes_after, people, .. } =
-            &snapshot;
+        // One action may delete several messages: these are in any order.
+        snapshot.changes.sort_by_key(|change| (change.version, change.row.id()));
+        let Snapshot {
+            position, continues, missed, before, older, start, rows, changes, changes_after, people, ..
+        } = &snapshot;
         let position = self.position(*position);
         // A snapshot that continues says nothing about what is before it.
-        let (start, changes_after) = (start.filter(|_| !continues).map(|id| self.id(id)), changes_after.map(|id| self.id(id)));
+        let (start, changes_after) =
+            (start.filter(|_| !continues).map(|id| self.id(id)), changes_after.map(|id| self.id(id)));
         let rows: Vec<String> = rows.iter().map(|row| self.row(row)).collect();
         let changes: Vec<String> = changes.iter().map(|change| self.change(change)).collect();
         let people = people.as_ref().map(|people| {
@@ -200,7 +204,8 @@ impl Side {
                 names.sort_unstable();
                 names.join(" ")
             };
-            let people = people.iter().map(|here| (here.member.name_key.as_str(), (&here.member.name, held_by(&here.held_by))));
+            let people =
+                people.iter().map(|here| (here.member.name_key.as_str(), (&here.member.name, held_by(&here.held_by))));
             people.collect::<BTreeMap<_, _>>()
         });
         format!(
@@ -279,7 +284,8 @@ fn claim(reply: Result<Claim, ruang::backplane::Unavailable>) -> String {
 }
 
 fn rules(rules: &Rules) -> String {
-    let door = |door: &Option<ruang::protocol::Door>| door.as_ref().map(|door| (door.until.is_some(), door.text.clone()));
+    let door =
+        |door: &Option<ruang::protocol::Door>| door.as_ref().map(|door| (door.until.is_some(), door.text.clone()));
     format!("{} {:?} {:?} {:?}", rules.slow_ms, rules.notice, door(&rules.read_only), door(&rules.closed))
 }
 

@@ -190,7 +190,8 @@ impl<'a> Reader<'a> {
     }
 
     fn shown(&mut self, i: usize, message: &ChatMessage) {
-        if let Some(lost) = self.log.lost.get(message.id.as_str()).filter(|lost| self.log.was_like(message, &lost.message))
+        if let Some(lost) =
+            self.log.lost.get(message.id.as_str()).filter(|lost| self.log.was_like(message, &lost.message))
         {
             return self.shown_lost(i, lost);
         }
