@@ -6,6 +6,7 @@ use std::{
 };
 
 use fred::interfaces::HashesInterface;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -22,6 +23,8 @@ use crate::{
     name::NameKey,
 };
 
+/// Portions of a dead incarnation's people on their way to Redis. Between two it runs the calls of other instances.
+const PORTIONS_AT_ONCE: usize = 4;
 /// How long an instance that reaps another is left alone with it, after each of its calls.
 const REAPER_TURN_US: u64 = 1_000_000;
 
@@ -124,7 +127,7 @@ impl RedisBackplane {
         incarnation: &IncarnationId,
         heartbeat_seq: u64,
     ) -> Result<ReapOutcome, Unavailable> {
-        let mut reaping = self.reap_some(incarnation, heartbeat_seq, &[], false).await?;
+        let mut reaping = self.reap_some(incarnation, heartbeat_seq, vec![], false).await?;
         loop {
             let is_complete = match reaping {
                 Reaping::Ended(outcome) => return Ok(outcome),
@@ -132,9 +135,12 @@ impl RedisBackplane {
             };
             let names = self.held_by(incarnation, is_complete).await?;
             let last = names.is_empty();
-            let portions = if last { vec![names.as_slice()] } else { names.chunks(CHANGES_AT_ONCE).collect() };
-            for portion in portions {
-                reaping = self.reap_some(incarnation, heartbeat_seq, portion, last).await?;
+            let portions =
+                if last { vec![names] } else { names.chunks(CHANGES_AT_ONCE).map(<[NameKey]>::to_vec).collect() };
+            let calls = portions.into_iter().map(|portion| self.reap_some(incarnation, heartbeat_seq, portion, last));
+            let mut replies = stream::iter(calls).buffered(PORTIONS_AT_ONCE);
+            while let Some(reply) = replies.try_next().await? {
+                reaping = reply;
                 if let Reaping::Ended(outcome) = reaping {
                     return Ok(outcome);
                 }
@@ -146,7 +152,7 @@ impl RedisBackplane {
         &self,
         incarnation: &IncarnationId,
         heartbeat_seq: u64,
-        names: &[NameKey],
+        names: Vec<NameKey>,
         last: bool,
     ) -> Result<Reaping, Unavailable> {
         let claims = names.iter().map(|name_key| self.keys.name(name_key));
@@ -155,7 +161,7 @@ impl RedisBackplane {
             incarnation: incarnation.as_str(),
             heartbeat_seq,
             name_hold_ms: in_millis(self.policy.name_hold),
-            names,
+            names: &names,
             last,
             reaper: self.reaper.as_str(),
             turn_us: REAPER_TURN_US,
