@@ -4,11 +4,10 @@ use std::{net::IpAddr, sync::LazyLock, time::Instant};
 
 use askama::Template;
 use axum::{
-    body::Bytes,
     extract::State,
     http::{
         HeaderMap, HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, REFERER, SET_COOKIE},
+        header::{CACHE_CONTROL, REFERER, SET_COOKIE},
     },
     response::{IntoResponse, Response},
 };
@@ -36,11 +35,11 @@ struct EmbedPage<'a> {
 }
 
 /// `GET /embed.js`: the custom element `<ruang-chat>`. Its address stays, so it is cached for minutes only.
-pub async fn script() -> Response {
-    let script = assets::plain("embed.js").unwrap_or_default();
-    let kind = (CONTENT_TYPE, HeaderValue::from_static("text/javascript; charset=utf-8"));
-    let caching = (CACHE_CONTROL, HeaderValue::from_static(SCRIPT_CACHING));
-    let mut response = ([kind, caching], Bytes::from_static(script)).into_response();
+pub async fn script(headers: HeaderMap) -> Response {
+    let Some(mut response) = assets::respond("embed.js", &headers) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(SCRIPT_CACHING));
     // Other sites include it: that is what it is for.
     let anyone = HeaderValue::from_static("cross-origin");
     response.headers_mut().insert("cross-origin-resource-policy", anyone);
@@ -129,6 +128,6 @@ mod tests {
 
     #[test]
     fn script_is_small() {
-        assert!(assets::plain("embed.js").unwrap().len() < 5_000);
+        assert!(include_str!("../../static/embed.js").len() < 5_000);
     }
 }
