@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use ruang::{
     backplane::{
         Audit, Backplane, Change, ChangeRequest, Claim, Cursor, Event, Heartbeat, IncarnationId, Member,
-        ModerationAction, ModerationLog, ModerationRequest, NewState, Page, Person, Position, Post, SessionTag,
-        Snapshot,
+        ModerationAction, ModerationLog, ModerationRequest, NewState, Page, Person, Position, Post, Present,
+        SessionTag, Snapshot, SnapshotPeople,
     },
     name::NameKey,
     protocol::{Id, Row, Rules, Text},
@@ -198,18 +198,12 @@ impl Side {
             (start.filter(|_| !continues).map(|id| self.id(id)), changes_after.map(|id| self.id(id)));
         let rows: Vec<String> = rows.iter().map(|row| self.row(row)).collect();
         let changes: Vec<String> = changes.iter().map(|change| self.change(change)).collect();
-        let people = people.as_ref().map(|people| {
-            let held_by = |held_by: &[IncarnationId]| {
-                let mut names: Vec<&str> = held_by.iter().map(IncarnationId::as_str).collect();
-                names.sort_unstable();
-                names.join(" ")
-            };
-            let people =
-                people.iter().map(|here| (here.member.name_key.as_str(), (&here.member.name, held_by(&here.held_by))));
-            people.collect::<BTreeMap<_, _>>()
-        });
+        let people = match people {
+            SnapshotPeople::All(people) => format!("{:?}", people.iter().map(present).collect::<BTreeMap<_, _>>()),
+            other => format!("{other:?}"),
+        };
         format!(
-            "{position} {continues} {missed:?} {before} {older} {start:?} {rows:?} {changes:?} {changes_after:?} {people:?} {}",
+            "{position} {continues} {missed:?} {before} {older} {start:?} {rows:?} {changes:?} {changes_after:?} {people} {}",
             rules(&snapshot.rules)
         )
     }
@@ -287,6 +281,13 @@ fn rules(rules: &Rules) -> String {
     let door =
         |door: &Option<ruang::protocol::Door>| door.as_ref().map(|door| (door.until.is_some(), door.text.clone()));
     format!("{} {:?} {:?} {:?}", rules.slow_ms, rules.notice, door(&rules.read_only), door(&rules.closed))
+}
+
+/// The name key of a person in the room, their name and the incarnations that hold them.
+fn present(here: &Present) -> (&str, (&str, String)) {
+    let mut held_by: Vec<&str> = here.held_by.iter().map(IncarnationId::as_str).collect();
+    held_by.sort_unstable();
+    (here.member.name_key.as_str(), (&here.member.name, held_by.join(" ")))
 }
 
 fn members(mut members: Vec<Member>) -> String {
