@@ -104,7 +104,7 @@ pub use self::{
         REPORT_RATE, REPORTED_KEPT, REPORTERS_KEPT, REPORTS_BYTES, ReportEntry, ReportOutcome, ReportQueue,
         ReportRequest, ReportedMessage,
     },
-    snapshot::{Position, Snapshot},
+    snapshot::{PEOPLE_AT_ONCE, PeoplePortion, Position, Snapshot, SnapshotPeople},
 };
 use crate::{name::NameKey, protocol::Id, rate::Rate};
 
@@ -146,6 +146,9 @@ pub trait Backplane: Send + Sync + 'static {
 
     /// Reads the room, for a subscriber that has received every event up to a position: see [`Snapshot`].
     async fn read(&self, from: Option<Position>) -> Result<Snapshot, Unavailable>;
+
+    /// Reads a portion of the people: the first, or the one at a cursor that the last returned.
+    async fn people(&self, cursor: Option<String>) -> Result<PeoplePortion, Unavailable>;
 
     /// Returns how many messages the log had held up to and including `id`, or `None` if that exact position is not in it.
     async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable>;

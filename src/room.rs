@@ -198,7 +198,7 @@ impl Room {
     /// `search`, those of which a word begins with it, sorted from that word on.
     ///
     /// # Errors
-    /// [`Unavailable`] if the room is not in sync within 2 s.
+    /// [`Unavailable`] if the room is not in sync within 2 s, or the people of a large room are still being read for the first time.
     pub async fn members(
         &self,
         search: Option<&str>,
@@ -206,6 +206,7 @@ impl Room {
         limit: usize,
     ) -> Result<MembersPage, Unavailable> {
         self.in_sync().await?;
+        timeout(CALL_DEADLINE, self.state.named()).await.map_err(|_| Unavailable)?;
         let view = self.state.view();
         let mut names = match search {
             Some(text) => view.roster.search(text, after, limit + 1),

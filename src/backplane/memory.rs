@@ -26,8 +26,8 @@ use self::subscribers::Subscribers;
 use super::{
     ACTS_KEPT, ACTS_SHOWN, Backplane, Ban, ChangeRequest, Claim, Cursor, Delta, Event, Heartbeat, HeartbeatError,
     HeartbeatReply, IncarnationId, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord,
-    ModerationRequest, NewState, Page, Person, Position, Post, PublishError, ReapOutcome, RecordPage, ReportOutcome,
-    ReportQueue, ReportRequest, RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable,
+    ModerationRequest, NewState, Page, PeoplePortion, Person, Position, Post, PublishError, ReapOutcome, RecordPage,
+    ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable,
 };
 use crate::{
     name::NameKey,
@@ -161,11 +161,18 @@ impl Backplane for MemoryBackplane {
         state.trim_old((self.wall)());
         let mut snapshot = state.stored.log.read(from);
         snapshot.position.version = state.stored.presence.version();
-        let is_known = from.is_some_and(|from| from.has_people_of(snapshot.position));
-        snapshot.people = (!is_known).then(|| state.stored.presence.people());
+        if !from.is_some_and(|from| from.has_people_of(snapshot.position)) {
+            snapshot.people = state.stored.presence.snapshot();
+        }
         snapshot.rules = state.stored.rules.clone();
         snapshot.address_key = Some(state.stored.address_key.clone());
         Ok(snapshot)
+    }
+
+    async fn people(&self, cursor: Option<String>) -> Result<PeoplePortion, Unavailable> {
+        let state = self.state.lock();
+        let (people, next) = state.stored.presence.portion(cursor.map(NameKey::from).as_ref());
+        Ok(PeoplePortion { epoch: state.stored.log.epoch(), people, next: next.map(|name_key| name_key.to_string()) })
     }
 
     async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable> {

@@ -23,9 +23,9 @@ use tokio::sync::mpsc;
 use self::{clock::Clock, reply::in_millis, scripts::Scripts};
 use super::{
     Backplane, ChangeRequest, Claim, Cursor, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId,
-    ModerationLog, ModerationOutcome, ModerationRequest, Page, Position, Post, PublishError, ReapOutcome, RecordPage,
-    ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable,
-    event_sender::EventSender,
+    ModerationLog, ModerationOutcome, ModerationRequest, Page, PeoplePortion, Position, Post, PublishError,
+    ReapOutcome, RecordPage, ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, SessionTag, Snapshot, Typing,
+    Unavailable, event_sender::EventSender,
 };
 use crate::{
     address::AddressKey,
@@ -49,6 +49,8 @@ pub struct RedisBackplane {
     clock: Clock,
     /// Becomes the room's, if it has none yet.
     new_address_key: AddressKey,
+    /// Tells instances that reap the same incarnation apart.
+    reaper: IncarnationId,
 }
 
 impl RedisBackplane {
@@ -62,8 +64,17 @@ impl RedisBackplane {
         let snapshots = Scripts::new(reads.clone());
         let last_error = LastError::of(scripts.client());
         let (keys, clock) = (Keys::new(namespace), Clock::default());
-        let new_address_key = AddressKey::random();
-        Ok(Self { connector, keys, policy, scripts, reads, snapshots, last_error, clock, new_address_key })
+        let (new_address_key, reaper) = (AddressKey::random(), IncarnationId::random());
+        Ok(Self { connector, keys, policy, scripts, reads, snapshots, last_error, clock, new_address_key, reaper })
+    }
+
+    /// Passes the source of each script through `edit`: tests look whether they find a mistake in one.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_edited_scripts(mut self, edit: impl Fn(&str) -> String) -> Self {
+        self.scripts.edit(&edit);
+        self.snapshots.edit(&edit);
+        self
     }
 
     /// The age at which messages are deleted; none for any age.
@@ -96,6 +107,10 @@ impl Backplane for RedisBackplane {
 
     async fn read(&self, from: Option<Position>) -> Result<Snapshot, Unavailable> {
         self.read_room(from).await
+    }
+
+    async fn people(&self, cursor: Option<String>) -> Result<PeoplePortion, Unavailable> {
+        self.read_people(cursor).await
     }
 
     async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable> {

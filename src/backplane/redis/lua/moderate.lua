@@ -66,6 +66,10 @@ function apply.ban()
     redis.call('HSET', bans, action.who, digits(math.floor(now_us / 1000) + action.for_ms) .. ' ' .. action.name)
   end
   local session = redis.call('GET', claim)
+  if session == '-' then
+    -- Its session has ended already.
+    session = nil
+  end
   local is_here = session or holders_of(action.who)
   if is_here then
     end_session(claim, action.who, session or '-')
