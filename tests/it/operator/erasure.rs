@@ -29,7 +29,7 @@ async fn deleted_and_purged_texts_are_gone_from_redis_and_pages(engine: Engine) 
     let edit = json!({"type": "edit", "nonce": "e", "id": ids[2], "text": "rahasia dua lagi"});
     sari.send(edit).await;
     sari.expect("the edit", |transcript| transcript.acked("e").is_some()).await;
-    // What instances keep ready is of before.
+    // The pages that instances cache have the texts.
     for instance in 0..instances {
         let client = budi.http_client.with_base(cluster.base(instance));
         assert!(client.get("/chat").await.body.contains("rahasia"));
