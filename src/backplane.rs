@@ -19,6 +19,9 @@
 //!   event; the rules it sets are part of every [`Snapshot`].
 //! * **Mutes.** Messages of a muted name are refused, through every instance; a nonce stored before returns its id all the same.
 //! * **Doors.** While the rules say read-only, messages and edits of people are refused, through every instance.
+//! * **Rules that apply by themselves.** They change and reach instances like other rules. An instance checks texts itself, and
+//!   passes on what concerns all instances as [`SharedChecks`](crate::automod::SharedChecks): the slower pace of newcomers,
+//!   and at most [`REPEATS`](crate::automod::REPEATS) times the same text.
 //! * **Pace.** One person's messages, through all instances together, keep to [`RetentionPolicy::messages`] and slow mode,
 //!   a program's to [`RetentionPolicy::bot_messages`].
 //! * **Claims.** A name belongs to one session at a time. An ended session cannot reclaim it: neither calls in flight, nor
@@ -29,6 +32,7 @@
 //! use std::time::Duration;
 //!
 //! use ruang::{
+//!     automod::SharedChecks,
 //!     backplane::{Backplane, Event, Heartbeat, IncarnationId, Person, Post, RetentionPolicy, memory::MemoryBackplane},
 //!     rate::Rate,
 //!     protocol::Text,
@@ -58,6 +62,7 @@
 //!     alias: None,
 //!     reply_to: None,
 //!     trace: None,
+//!     checks: SharedChecks::default(),
 //! };
 //! let id = room.publish(post.clone()).await?;
 //! assert_eq!(room.publish(post).await?, id, "sent twice, stored once");

@@ -51,6 +51,7 @@ use self::{
 };
 use crate::{
     address::AddressHash,
+    automod::RuleChecker,
     backplane::{
         Backplane, Claim, Cursor, IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person,
         SessionTag, Unavailable,
@@ -257,9 +258,19 @@ impl Room {
         key.map(|key| key.hash(address)).ok_or(Unavailable)
     }
 
+    /// Returns the room's keyed hash of a client's address, if this instance has read the room.
+    pub fn known_address_hash(&self, address: IpAddr) -> Option<AddressHash> {
+        self.state.known_address_key().map(|key| key.hash(address))
+    }
+
     /// The rules in force.
     pub fn rules(&self) -> Rules {
         self.state.view().rules.clone()
+    }
+
+    /// The rules that apply by themselves.
+    pub fn rule_checker(&self) -> Arc<RuleChecker> {
+        Arc::clone(&self.state.view().auto)
     }
 
     /// The newest position; none while the instance cannot know it.

@@ -3,6 +3,7 @@
 use super::{Change, Present};
 use crate::{
     address::AddressKey,
+    automod::AutoRules,
     protocol::{Id, Row, Rules},
 };
 
@@ -50,6 +51,8 @@ pub struct Snapshot {
     pub changes_after: Option<Id>,
     /// The rules in force.
     pub rules: Rules,
+    /// The rules that apply by themselves.
+    pub auto: AutoRules,
     /// All people in the room, in no order; none if they are the same as at the reader's position. People who join or leave
     /// while they are read may be among them or not: the events after `position` decide.
     pub people: Option<Vec<Present>>,

@@ -71,12 +71,18 @@ impl Keys {
         self.key(&format!("pace:{name_key}"))
     }
 
+    /// When a text was sent lately, by what identifies it and its address.
+    pub fn repeats(&self, id: &str) -> String {
+        self.key(&format!("repeat:{id}"))
+    }
+
     /// Banned names: hash of name key to the ban's end and the name.
     pub fn bans(&self) -> String {
         self.key("bans")
     }
 
-    /// Rules set by moderators: hash with `slow`, `notice`, and for each muted name `mute:` and its key.
+    /// Rules set by moderators: hash with `slow`, `notice`, the doors, for each muted name `mute:` and its key, and for each rule
+    /// that applies by itself `auto:` and its name.
     pub fn rules(&self) -> String {
         self.key("rules")
     }

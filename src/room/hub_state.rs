@@ -1,6 +1,6 @@
 //! The hub's state as the rest of its instance reads it, so that pages and connections need not ask the hub.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::broadcast;
@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     address::AddressKey,
+    automod::RuleChecker,
     backplane::{ChangeLog, IncarnationId, SessionTag, Snapshot},
     name::NameKey,
     protocol::{Id, Rules},
@@ -53,6 +54,8 @@ pub(super) struct View {
     pub(super) roster: Roster,
     /// Rules that the operator has set for everyone.
     pub(super) rules: Rules,
+    /// Rules that apply by themselves.
+    pub(super) auto: Arc<RuleChecker>,
     pub(super) changes: ChangeLog,
 }
 
@@ -126,6 +129,10 @@ impl HubState {
     /// Waits for the secret of the hashes of addresses.
     pub(super) async fn address_key(&self) -> Option<AddressKey> {
         self.address_key.wait_for(Option::is_some).await;
+        self.address_key.get()
+    }
+
+    pub(super) fn known_address_key(&self) -> Option<AddressKey> {
         self.address_key.get()
     }
 

@@ -10,6 +10,7 @@ use super::{
     hub::{Command, JoinedConnection},
 };
 use crate::{
+    automod::SharedChecks,
     backplane::{ChangeRequest, NewState, Person, Post, PublishError, Typing, Unavailable},
     protocol::{Id, Nonce, Text},
     telemetry::{TraceParent, spans},
@@ -37,9 +38,10 @@ impl Membership {
         text: Text,
         reply_to: Option<Id>,
         alias: Option<String>,
+        checks: SharedChecks,
     ) -> impl Future<Output = Result<Id, PublishError>> + Send + use<> {
         let (room, person) = (self.room.clone(), self.person.clone());
-        async move { room.publish(person, nonce, text, reply_to, alias).instrument(spans::publish()).await }
+        async move { room.publish(person, nonce, text, reply_to, alias, checks).instrument(spans::publish()).await }
     }
 
     /// Edits or deletes a message of this person. Returns its id; does nothing if the nonce was used for the same before.
@@ -51,9 +53,10 @@ impl Membership {
         nonce: Nonce,
         id: Id,
         state: NewState,
+        checks: SharedChecks,
     ) -> impl Future<Output = Result<Id, PublishError>> + Send + use<> {
         let (room, person) = (self.room.clone(), self.person.clone());
-        async move { room.change(person, nonce, id, state).await }
+        async move { room.change(person, nonce, id, state, checks).await }
     }
 
     /// Sends a frame to this connection alone, after all frames that it was sent before, unless too much is queued for the
@@ -106,9 +109,10 @@ impl Room {
         text: Text,
         reply_to: Option<Id>,
         alias: Option<String>,
+        checks: SharedChecks,
     ) -> Result<Id, PublishError> {
-        let trace = TraceParent::current();
-        let post = Post { incarnation: self.state.status().incarnation, person, nonce, text, reply_to, alias, trace };
+        let (trace, incarnation) = (TraceParent::current(), self.state.status().incarnation);
+        let post = Post { incarnation, person, nonce, text, reply_to, alias, trace, checks };
         let published = timeout(CALL_DEADLINE, self.backplane.publish(post)).await;
         let published = published.unwrap_or(Err(Unavailable.into()));
         spans::record_publish(published.as_ref().map_err(PublishError::name));
@@ -119,9 +123,16 @@ impl Room {
         published
     }
 
-    async fn change(&self, person: Person, nonce: Nonce, id: Id, state: NewState) -> Result<Id, PublishError> {
+    async fn change(
+        &self,
+        person: Person,
+        nonce: Nonce,
+        id: Id,
+        state: NewState,
+        checks: SharedChecks,
+    ) -> Result<Id, PublishError> {
         let incarnation = self.state.status().incarnation;
-        let call = self.backplane.change(ChangeRequest { incarnation, person, nonce, id, state });
+        let call = self.backplane.change(ChangeRequest { incarnation, person, nonce, id, state, checks });
         let changed = timeout(CALL_DEADLINE, call).await.unwrap_or(Err(Unavailable.into()));
         if let Err(error) = changed {
             self.note_refusal(error);

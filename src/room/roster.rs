@@ -15,6 +15,9 @@ use crate::{
     name::{Name, NameKey},
 };
 
+/// Names of people who have sent something are kept up to this number, also of people who have left.
+const SENDERS_AT_LEAST: usize = 10_000;
+
 /// People in the room, sorted by folded name.
 #[derive(Debug, Default)]
 pub struct Roster {
@@ -27,6 +30,12 @@ pub struct Roster {
     /// People whom the backplane has lost, and when they leave if they do not return.
     missing: HashMap<NameKey, Instant>,
     unsent: Changes,
+    /// Joins and leaves of people who have sent nothing are not announced.
+    is_quiet: bool,
+    /// Names as shown of people who have sent something.
+    senders: HashSet<String>,
+    /// Names as shown of people in the room whose join was not announced.
+    unannounced: HashSet<String>,
 }
 
 /// Names as shown of people who joined and left; no name is in both.
@@ -38,12 +47,14 @@ pub struct Changes {
     pub left: BTreeSet<String>,
     /// The number of people in the room after that.
     pub count: usize,
+    /// Others joined or left, who are not announced.
+    pub has_others: bool,
 }
 
 impl Changes {
     /// Whether nothing changed.
     pub fn is_empty(&self) -> bool {
-        self.joined.is_empty() && self.left.is_empty()
+        self.joined.is_empty() && self.left.is_empty() && !self.has_others
     }
 }
 
@@ -99,6 +110,26 @@ impl Roster {
         let gone = self.members().filter(|person| self.missing.get(&person.name_key).is_some_and(|at| *at <= now));
         let left = gone.collect();
         self.apply(&Delta { joined: vec![], left })
+    }
+
+    /// Sets whether joins and leaves of people who have sent nothing are announced. Changes no one who is in the room.
+    pub fn set_quiet(&mut self, is_quiet: bool) {
+        self.is_quiet = is_quiet;
+    }
+
+    /// Notes that a person has sent something. If their join was not announced, it is now.
+    pub fn note_sender(&mut self, shown: &str) {
+        if self.senders.contains(shown) {
+            return;
+        }
+        if self.senders.len() >= SENDERS_AT_LEAST.max(2 * self.people.len()) {
+            let present: HashSet<&String> = self.people.values().collect();
+            self.senders.retain(|sender| present.contains(sender));
+        }
+        self.senders.insert(shown.to_owned());
+        if self.unannounced.remove(shown) {
+            self.unsent.joined.insert(shown.to_owned());
+        }
     }
 
     /// Whether there are unsent changes.
@@ -168,7 +199,12 @@ impl Roster {
         self.folded.insert(person.name_key.clone(), folded.clone());
         self.starts.extend(name::search_starts(&person.name).into_iter().map(|start| (start, person.name_key.clone())));
         self.people.insert((folded, person.name_key.clone()), person.name.clone());
-        self.unsent.joined.insert(person.name.clone());
+        if self.is_silent(&person.name) {
+            self.unannounced.insert(person.name.clone());
+            self.unsent.has_others = true;
+        } else {
+            self.unsent.joined.insert(person.name.clone());
+        }
     }
 
     fn remove(&mut self, name_key: &NameKey) {
@@ -178,8 +214,16 @@ impl Roster {
             for start in name::search_starts(&name) {
                 self.starts.remove(&(start, name_key.to_owned()));
             }
-            self.unsent.left.insert(name);
+            if self.unannounced.remove(&name) || self.is_silent(&name) {
+                self.unsent.has_others = true;
+            } else {
+                self.unsent.left.insert(name);
+            }
         }
+    }
+
+    fn is_silent(&self, shown: &str) -> bool {
+        self.is_quiet && !self.senders.contains(shown)
     }
 }
 

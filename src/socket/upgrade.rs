@@ -107,16 +107,16 @@ async fn authenticate(
     let SocketContext { room, sessions, .. } = &*sockets.0;
     let endings = room.endings();
     if let Some(Bot { person, .. }) = bot {
-        return Ok(AuthenticatedClient { person, id: None, has_joined: true, address, endings });
+        return Ok(AuthenticatedClient { person, id: None, has_joined: true, since_ms: 0, address, endings });
     }
-    let SignedIn { person, id, has_joined } = SignedIn::of(session).await?;
+    let SignedIn { person, id, has_joined, since_ms } = SignedIn::of(session).await?;
     if sessions.bots().reserves(&person.name_key) {
         // The name was given to a program after this session began.
         let _ = room.end(&person.session, &person.name_key).await;
         let _ = sessions.delete(&id).await;
         return Err(NotSignedIn::Nobody);
     }
-    Ok(AuthenticatedClient { person, id: Some(id), has_joined, address, endings })
+    Ok(AuthenticatedClient { person, id: Some(id), has_joined, since_ms, address, endings })
 }
 
 /// Returns the `Sec-WebSocket-Accept` of an upgrade to version 13, or `None` if the request is no such upgrade.

@@ -5,6 +5,8 @@ mod attempt;
 mod auth;
 mod command;
 mod pages;
+mod rules_part;
+mod select;
 
 use std::net::IpAddr;
 
@@ -97,6 +99,7 @@ fn kind(act: &ModerationAction) -> &'static str {
         ModerationAction::Slow { .. } => "slow",
         ModerationAction::ReadOnly { .. } => "read_only",
         ModerationAction::Closed { .. } => "closed",
+        ModerationAction::Rules(_) => "rules",
         ModerationAction::Announce { .. } => "announce",
     }
 }

@@ -4,3 +4,5 @@ mod api;
 mod everywhere;
 mod moderators;
 mod pages;
+mod rules;
+mod wave;

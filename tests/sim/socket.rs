@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use ruang::{
+    automod::SharedChecks,
     backplane::{Person, PublishError, Unavailable},
     protocol::{Bye, ErrorCode, Id, Nonce, ServerFrame, Text},
     room::{Attention, Ending, Farewell, JoinError, Membership, Recipient},
@@ -192,7 +193,7 @@ impl Socket {
                 if self.is_hidden {
                     membership.try_attend(Attention::Spoke);
                 }
-                let published = membership.send_message(nonce.clone(), text, None, None);
+                let published = membership.send_message(nonce.clone(), text, None, None, SharedChecks::default());
                 self.call = Some(Box::pin(async move { Reply::Published(nonce, published.await) }));
             }
             (Upward::Message(nonce, _), None) => self.refuse(ErrorCode::NotJoined, Some(&nonce)),
@@ -236,6 +237,7 @@ impl Socket {
                     PublishError::Limited(_) => ErrorCode::RateLimited,
                     PublishError::NotYours | PublishError::TooLate | PublishError::Gone => ErrorCode::Gone,
                     PublishError::Muted(_) => ErrorCode::Muted,
+                    PublishError::Refused(_) => ErrorCode::Refused,
                     PublishError::ReadOnly(_) => ErrorCode::ReadOnly,
                     PublishError::Ended | PublishError::Fenced | PublishError::Unavailable(_) => ErrorCode::Unavailable,
                 };
@@ -309,7 +311,7 @@ impl Socket {
     }
 
     fn refuse(&self, code: ErrorCode, nonce: Option<&Nonce>) {
-        self.pipe.put(Downward::Frames(ServerFrame::Error { code, nonce, retry_after_ms: None }.encode()));
+        self.pipe.put(Downward::Frames(ServerFrame::Error { code, nonce, retry_after_ms: None, rule: None }.encode()));
     }
 }
 

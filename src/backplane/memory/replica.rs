@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::{MemoryBackplane, bans::Bans, log::Log, message_rates::MessageRates, presence::Presence};
+use super::{MemoryBackplane, bans::Bans, log::Log, message_rates::MessageRates, presence::Presence, repeats::Repeats};
 use crate::{
     address::AddressKey,
+    automod::AutoRules,
     backplane::{ModerationRecord, RetentionPolicy},
     protocol::Rules,
 };
@@ -15,7 +16,9 @@ pub struct Replica {
     pub(super) log: Log,
     pub(super) presence: Presence,
     pub(super) message_rates: MessageRates,
+    pub(super) repeats: Repeats,
     pub(super) rules: Rules,
+    pub(super) auto: AutoRules,
     pub(super) mutes: Bans,
     /// The moderators' actions, oldest first.
     pub(super) acts: VecDeque<ModerationRecord>,
@@ -29,7 +32,9 @@ impl Replica {
             log: Log::new(epoch, policy.history),
             presence: Presence::new(policy),
             message_rates: MessageRates::new(super::now()),
+            repeats: Repeats::new(super::now()),
             rules: Rules::default(),
+            auto: AutoRules::default(),
             mutes: Bans::default(),
             acts: VecDeque::new(),
             address_key: AddressKey::random(),
@@ -62,6 +67,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        automod::SharedChecks,
         backplane::{Backplane, Heartbeat, Person, Post},
         protocol::{Id, Text},
         rate::Rate,
@@ -91,6 +97,7 @@ mod tests {
             reply_to: None,
             alias: None,
             trace: None,
+            checks: SharedChecks::default(),
         };
         let kept = room.publish(post("kept")).await.unwrap();
         let replica = room.replica();

@@ -1,5 +1,7 @@
 //! Reading the log.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -8,6 +10,7 @@ use super::{
 };
 use crate::{
     address::AddressKey,
+    automod::AutoRules,
     backplane::{Change, Cursor, MISSED_AT_MOST, NEWEST, Page, Position, Snapshot, Unavailable, around},
     protocol::{Door, Id, Row, Rules},
 };
@@ -58,6 +61,9 @@ struct Reply {
     /// JSON, like the next.
     read_only: Option<String>,
     closed: Option<String>,
+    /// JSON by name.
+    #[serde(default)]
+    auto: BTreeMap<String, String>,
     #[serde(default)]
     changes: Vec<ChangeEntry>,
     changes_after: Option<Id>,
@@ -129,6 +135,7 @@ impl RedisBackplane {
                 read_only: read.read_only.and_then(door),
                 closed: read.closed.and_then(door),
             },
+            auto: AutoRules::from_fields(&read.auto),
             people,
             address_key: AddressKey::decode(&read.address_key),
         })

@@ -1,6 +1,9 @@
 //! The moderators' actions, and the record of them.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use fred::interfaces::{HashesInterface, StreamsInterface};
 use serde::{Deserialize, Serialize};
@@ -20,6 +23,8 @@ struct Argument {
     audit: String,
     records_kept: usize,
     closed_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auto: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Deserialize)]
@@ -37,10 +42,15 @@ impl RedisBackplane {
             _ => None,
         };
         let keys = self.keys.with_own(std::iter::once(self.keys.acts()).chain(claim));
+        let auto = match action {
+            ModerationAction::Rules(change) => Some(change.fields()),
+            _ => None,
+        };
         // Strings and numbers: serialising cannot fail.
-        let action = serde_json::to_string(action).unwrap_or_default();
+        let action = serde_json::to_string(&action.clone().on_record()).unwrap_or_default();
         let audit = serde_json::to_string(audit).unwrap_or_default();
-        let argument = Argument { action, audit, records_kept: ACTS_KEPT, closed_ms: in_millis(self.policy.closed()) };
+        let closed_ms = in_millis(self.policy.closed());
+        let argument = Argument { action, audit, records_kept: ACTS_KEPT, closed_ms, auto };
         Ok(match self.scripts.run(&self.scripts.moderate, keys, &argument).await? {
             Reply::Done => ModerationOutcome::Done,
             Reply::Nothing => ModerationOutcome::Nothing,

@@ -14,7 +14,13 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{AttemptError, Credential, command::ModerationForm, execute};
+use super::{
+    AttemptError, Credential,
+    command::ModerationForm,
+    execute,
+    rules_part::{self, RulesPart},
+    select::SelectOption,
+};
 use crate::{
     backplane::{
         Audit, Ban, Cursor, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, Page, is_for_good,
@@ -178,7 +184,8 @@ async fn moderation_page(
     let read = tokio::join!(web.room.moderation_log(), web.room.page(cursor, MESSAGES));
     let (Ok(moderation_log), Ok(page)) = read else { return error::unavailable(locale) };
     let now = u64::try_from(web.room.now().as_millis()).unwrap_or(u64::MAX);
-    error::html(status, &ModerationPage::new(locale, web.room.rules(), now, &moderation_log, &page, result))
+    let rules = RulesPart::new(web.room.rule_checker().rules(), Texts::of(locale));
+    error::html(status, &ModerationPage::new(locale, (web.room.rules(), rules), now, &moderation_log, &page, result))
 }
 
 #[derive(Template)]
@@ -199,6 +206,7 @@ struct ModerationPage {
     result: Option<&'static str>,
     notice: String,
     intervals: Vec<SelectOption>,
+    rules: RulesPart,
     doors: [DoorForm; 2],
     ban_durations: Vec<SelectOption>,
     mute_durations: Vec<SelectOption>,
@@ -211,13 +219,6 @@ struct ModerationPage {
     earlier: Option<String>,
     /// Actions of the moderation log, newest first.
     acts: Vec<LogRow>,
-}
-
-/// An `<option>`.
-struct SelectOption {
-    value: &'static str,
-    label: String,
-    selected: bool,
 }
 
 /// The form of a door.
@@ -250,7 +251,7 @@ struct LogRow {
 impl ModerationPage {
     fn new(
         locale: Locale,
-        rules: Rules,
+        (rules, rules_part): (Rules, RulesPart),
         now: u64,
         moderation_log: &ModerationLog,
         page: &Page,
@@ -269,6 +270,7 @@ impl ModerationPage {
             locale,
             base: assets::base(),
             result,
+            rules: rules_part,
             notice: rules.notice.unwrap_or_default(),
             doors: [
                 DoorForm::new("read_only", rules.read_only.as_ref(), now, texts),
@@ -318,10 +320,10 @@ impl DoorForm {
 fn select_options(values: &[&'static str], none: &str, selected_ms: u64, texts: &Texts) -> Vec<SelectOption> {
     let option = |value: &&'static str| {
         let Ok(duration) = humantime::parse_duration(value) else {
-            return SelectOption { value, label: texts.operator.for_good.to_owned(), selected: false };
+            return SelectOption { value: (*value).into(), label: texts.operator.for_good.to_owned(), selected: false };
         };
         let label = if duration.is_zero() { none.to_owned() } else { format_rounded_up(duration, &texts.units) };
-        SelectOption { value, label, selected: duration == Duration::from_millis(selected_ms) }
+        SelectOption { value: (*value).into(), label, selected: duration == Duration::from_millis(selected_ms) }
     };
     values.iter().map(option).collect()
 }
@@ -368,6 +370,7 @@ fn describe(record: &ModerationRecord, texts: &Texts) -> String {
         ModerationAction::ReadOnly { for_ms, text } => door(operator.did_read_only, *for_ms, text.as_deref()),
         ModerationAction::Closed { for_ms: Some(0), .. } => operator.did_closed_off.to_owned(),
         ModerationAction::Closed { for_ms, text } => door(operator.did_closed, *for_ms, text.as_deref()),
+        ModerationAction::Rules(change) => rules_part::describe(change, texts),
         ModerationAction::Announce { text: Some(text) } => fill(operator.did_announce, text),
         ModerationAction::Announce { text: None } => operator.did_announce_nothing.to_owned(),
     }

@@ -1,7 +1,8 @@
 -- Applies a moderation action, and puts it on record.
 -- KEYS: the room's, then the record, then, for a ban, the claim of the name.
 -- args: action (JSON, as it is put on record: `act` names it, the other fields are its own), audit (JSON: who acts, as it
---   is put on record), records_kept, closed_ms (see end.lua).
+--   is put on record), records_kept, closed_ms (see end.lua), auto (for `rules`: the changed rules that apply by themselves,
+--   JSON by name).
 -- Returns: outcome 'done' | 'nothing'.
 local record, claim = KEYS[14], KEYS[15]
 local action = cjson.decode(args.action)
@@ -103,6 +104,15 @@ end
 
 function apply.closed()
   return set_door('closed')
+end
+
+function apply.rules()
+  for name, json in pairs(args.auto) do
+    redis.call('HSET', rules, 'auto:' .. name, json)
+  end
+  raise_version()
+  publish_changes({}, nil, auto_rules())
+  return true
 end
 
 function apply.announce()

@@ -3,7 +3,7 @@
 -- args: history, history_age_ms, since (an id, or absent), epoch and version (strings: the rest of the reader's position),
 --   missed_at_most (messages that may continue it), newest (messages otherwise), address_key (the secret, unless there is one).
 -- Returns: position, total, continues (whether the rows follow since), missed (absent: since is not in the log),
---   oldest (the total at the oldest message), rows (id, total, at, body; absent: hidden, after '-': deleted), slow_ms, notice, read_only and closed (JSON),
+--   oldest (the total at the oldest message), rows (id, total, at, body; absent: hidden, after '-': deleted), slow_ms, notice, read_only and closed (JSON), auto (JSON by name),
 --   changes (version, head, id, at, body: since the reader's version, or the newest), changes_after (head up to which
 --   changes may be missing; absent: none is), address_key.
 trim_log()
@@ -80,7 +80,7 @@ local set = redis.call('HMGET', rules, 'slow', 'notice', 'read_only', 'closed')
 return cjson.encode({
   position = position(), total = digits(room.total), continues = continues or false, missed = missed and digits(missed),
   oldest = digits(oldest_total), rows = filled(rows), slow_ms = set[1] or '0', notice = set[2] or nil,
-  read_only = set[3] or nil, closed = set[4] or nil,
+  read_only = set[3] or nil, closed = set[4] or nil, auto = auto_rules(),
   changes = filled(listed), changes_after = missing or not (continues and is_same_epoch) and dropped[2] or nil,
   address_key = redis.call('GET', KEYS[14]),
 })

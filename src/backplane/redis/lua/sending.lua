@@ -1,13 +1,16 @@
 -- The rules of everything that a person sends: who may, once per nonce, at their pace.
--- KEYS after the room's: the claim of the sender's name, then the time at which their next message is due.
+-- KEYS after the room's: the claim of the sender's name, then the time at which their next message is due; the last one,
+--   where repeats are counted: when the same text was sent lately.
 -- args used: incarnation, session, name_key, nonce, fingerprint, nonce_memory_us, every_us (between two messages; 0 =
---   unlimited), ahead_us (how far messages may be ahead of that), bot (slow mode does not apply).
-local claim, due_at = KEYS[14], KEYS[15]
+--   unlimited), ahead_us (how far messages may be ahead of that), bot (slow mode does not apply), newcomer_ms (the interval of
+--   a new person; absent: none), repeats (they are counted).
+local claim, due_at, sent_at = KEYS[14], KEYS[15], args.repeats and KEYS[#KEYS]
 -- A nonce has no space, so the last one divides.
 local nonce_key = args.name_key .. ' ' .. args.nonce
 -- Rules for this sender, set by moderators: the interval of slow mode (ms), the mute, and whether the room is read-only.
 local set = redis.call('HMGET', rules, 'slow', 'mute:' .. args.name_key, 'read_only')
-local slow_ms = args.bot and 0 or tonumber(set[1] or '0')
+local slow_mode_ms = args.bot and 0 or tonumber(set[1] or '0')
+local slow_ms = math.max(slow_mode_ms, args.newcomer_ms or 0)
 
 -- The reply to a sender who may not send; nil if they may.
 local function refusal()
@@ -56,6 +59,36 @@ local function silenced()
   return left > 0 and cjson.encode({ outcome = 'read_only', wait_ms = digits(left) }) or nil
 end
 
+-- `REPEATS` and `REPEAT_WINDOW`, in milliseconds. The same algorithm as memory/repeats.rs.
+local REPEATS, REPEAT_WINDOW_MS = 3, 60000
+local sent = {}
+
+-- The reply to a text that was sent too often; nil if it may be sent once more.
+local function repeated()
+  if not sent_at then
+    return nil
+  end
+  local now_ms = math.floor(now_us / 1000)
+  for time in (redis.call('GET', sent_at) or ''):gmatch('%d+') do
+    -- A clock that stepped back counts nothing for longer.
+    if tonumber(time) > now_ms - REPEAT_WINDOW_MS and tonumber(time) <= now_ms then
+      sent[#sent + 1] = time
+    end
+  end
+  if #sent < REPEATS then
+    return nil
+  end
+  local wait_ms = tonumber(sent[#sent - REPEATS + 1]) + REPEAT_WINDOW_MS - now_ms
+  return cjson.encode({ outcome = 'repeated', wait_ms = digits(wait_ms) })
+end
+
+local function remember_text()
+  if sent_at then
+    sent[#sent + 1] = digits(math.floor(now_us / 1000))
+    redis.call('SET', sent_at, table.concat(sent, ' '), 'PX', REPEAT_WINDOW_MS)
+  end
+end
+
 -- Microseconds until the sender's turn; 0 takes it. The same algorithm as memory/message_rates.rs.
 local function take_turn()
   local slow = slow_ms * 1000
@@ -81,7 +114,12 @@ end
 -- The reply to a sender whose turn has not come; nil takes it.
 local function too_early()
   local wait_us = take_turn()
-  return wait_us > 0 and cjson.encode({ outcome = 'limited', wait_ms = digits(math.ceil(wait_us / 1000)) }) or nil
+  if wait_us <= 0 then
+    return nil
+  end
+  local is_newcomer = slow_ms > slow_mode_ms and slow_ms * 1000 > args.every_us
+  local outcome = is_newcomer and 'newcomer' or 'limited'
+  return cjson.encode({ outcome = outcome, wait_ms = digits(math.ceil(wait_us / 1000)) })
 end
 
 local function remember_nonce(id)
