@@ -12,6 +12,7 @@ use super::{
 use crate::{
     backplane::{ChangeRequest, NewState, Person, Post, PublishError, Typing, Unavailable},
     protocol::{Id, Nonce, Text},
+    session::ModeratorPass,
     telemetry::{TraceParent, spans},
 };
 
@@ -20,11 +21,31 @@ pub struct Membership {
     room: Room,
     person: Person,
     joined: JoinedConnection,
+    /// Present if a moderator opened the connection.
+    pass: Option<ModeratorPass>,
 }
 
 impl Membership {
     pub(super) fn new(room: Room, person: Person, joined: JoinedConnection) -> Self {
-        Self { room, person, joined }
+        Self { room, person, joined, pass: None }
+    }
+
+    /// The membership of a connection that a moderator opened, if there is a pass.
+    #[must_use]
+    pub fn with_pass(mut self, pass: Option<ModeratorPass>) -> Self {
+        self.pass = pass;
+        self
+    }
+
+    /// Returns the person as they send now. Moderators are looked up only where it matters.
+    fn sender(&self) -> impl Future<Output = Person> + Send + use<> {
+        let (mut person, pass) = (self.person.clone(), self.pass.clone().filter(|_| self.room.is_read_only()));
+        async move {
+            if let Some(pass) = pass {
+                person.moderates = pass.is_valid().await;
+            }
+            person
+        }
     }
 
     /// Sends a message to the room. Returns its id; the first one if the nonce was used for the same text before.
@@ -38,8 +59,8 @@ impl Membership {
         reply_to: Option<Id>,
         alias: Option<String>,
     ) -> impl Future<Output = Result<Id, PublishError>> + Send + use<> {
-        let (room, person) = (self.room.clone(), self.person.clone());
-        async move { room.publish(person, nonce, text, reply_to, alias).instrument(spans::publish()).await }
+        let (room, sender) = (self.room.clone(), self.sender());
+        async move { room.publish(sender.await, nonce, text, reply_to, alias).instrument(spans::publish()).await }
     }
 
     /// Edits or deletes a message of this person. Returns its id; does nothing if the nonce was used for the same before.
@@ -52,8 +73,8 @@ impl Membership {
         id: Id,
         state: NewState,
     ) -> impl Future<Output = Result<Id, PublishError>> + Send + use<> {
-        let (room, person) = (self.room.clone(), self.person.clone());
-        async move { room.change(person, nonce, id, state).await }
+        let (room, sender) = (self.room.clone(), self.sender());
+        async move { room.change(sender.await, nonce, id, state).await }
     }
 
     /// Sends a frame to this connection alone, after all frames that it was sent before, unless too much is queued for the

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{RedisBackplane, body, reply::millis};
 use crate::{
-    backplane::{ChangeRequest, IncarnationId, NONCE_MEMORY, NewState, Person, Post, PublishError},
+    address::AddressHash,
+    backplane::{ChangeRequest, IncarnationId, NONCE_MEMORY, NewState, Person, Post, PublishError, SLOW_SHARE},
     protocol::{Id, Nonce},
     telemetry::instruments,
 };
@@ -43,6 +44,11 @@ struct Sending<'a> {
     every_us: u64,
     ahead_us: u64,
     bot: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    moderates: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<&'a AddressHash>,
+    slow_share: u64,
 }
 
 #[derive(Deserialize)]
@@ -137,10 +143,15 @@ impl RedisBackplane {
             every_us: pace.every / 1000,
             ahead_us: pace.ahead / 1000,
             bot: person.session.is_bot(),
+            moderates: person.moderates,
+            address: person.address.as_ref(),
+            slow_share: SLOW_SHARE,
         }
     }
 
     fn sender_keys(&self, person: &Person) -> Vec<String> {
-        self.keys.with_own([self.keys.name(&person.name_key), self.keys.pace(&person.name_key)])
+        let own = [self.keys.name(&person.name_key), self.keys.pace(&person.name_key)];
+        self.keys
+            .with_own(own.into_iter().chain(person.address.as_ref().map(|address| self.keys.address_pace(address))))
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use super::{Connection, Disconnect, RoomReply, farewell};
 use crate::{
-    backplane::NewState,
+    backplane::{NewState, Unavailable},
     name::{Name, NameError},
     protocol::{Bye, ClientFrame, CloseCode, ErrorCode, Id, Malformed, Nonce, ServerFrame, Text, TextError},
     room::{Attention, Recipient},
@@ -123,8 +123,13 @@ impl Connection {
             let rejoined = membership.rejoin(since);
             Box::pin(async move { RoomReply::Rejoined(rejoined.await) })
         } else {
-            let (room, person, recipient) = (self.room.clone(), self.person.clone(), Arc::clone(transport));
-            Box::pin(async move { RoomReply::Joined(room.join(person, since, recipient).await) })
+            let (room, person, recipient) = (self.room.clone(), self.located_person(), Arc::clone(transport));
+            let pass = self.pass.clone();
+            Box::pin(async move {
+                let Ok(person) = person.await else { return RoomReply::Joined(Err(Unavailable.into())) };
+                let joined = room.join(person, since, recipient).await;
+                RoomReply::Joined(joined.map(|membership| membership.with_pass(pass)))
+            })
         });
         Ok(())
     }
@@ -146,7 +151,7 @@ impl Connection {
         let context = &self.sockets.0;
         let is_bot = self.person.session.is_bot();
         let limits = if is_bot { &context.bot_message_limits } else { &context.message_limits };
-        if let Err(wait) = limits.admit(&self.person.session, self.address, submission.bytes(), Instant::now()) {
+        if let Err(wait) = limits.admit(&self.person.session, self.address.key, submission.bytes(), Instant::now()) {
             return self.refuse(transport, ErrorCode::RateLimited, Some(&nonce), Some(wait));
         }
         if self.is_hidden {
