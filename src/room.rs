@@ -147,7 +147,7 @@ impl Room {
         let since = timeout_at(deadline, self.find(since, deadline)).await.map_err(|_| Unavailable)??;
         let mut joined = self.send_join(&person, since, false, &recipient, deadline).await?;
         if matches!(joined, Err(JoinRefusal::Contested)) {
-            let claim = timeout_at(deadline, self.claim(&person.name_key, &person.session)).await;
+            let claim = timeout_at(deadline, self.claim(&person)).await;
             if claim.map_err(|_| Unavailable)?? != Claim::Mine {
                 return Err(JoinError::Ended);
             }
@@ -209,20 +209,20 @@ impl Room {
         Ok(MembersPage { names, count: view.roster.count(), more })
     }
 
-    /// Claims a name for a session, or renews the claim.
+    /// Claims a person's name for their session, or renews the claim.
     ///
     /// # Errors
     /// [`Unavailable`] if the backplane does not reply: the outcome is unknown.
-    pub async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        bounded(self.backplane.claim(name_key, session)).await
+    pub async fn claim(&self, person: &Person) -> Result<Claim, Unavailable> {
+        bounded(self.backplane.claim(person)).await
     }
 
     /// Returns what [`claim`](Self::claim) would return, and changes nothing.
     ///
     /// # Errors
     /// [`Unavailable`] if the backplane does not reply.
-    pub async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        bounded(self.backplane.check_claim(name_key, session)).await
+    pub async fn check_claim(&self, person: &Person) -> Result<Claim, Unavailable> {
+        bounded(self.backplane.check_claim(person)).await
     }
 
     /// Ends a session's presence and claim on every instance; its sockets close with 4001.
@@ -239,6 +239,14 @@ impl Room {
     /// [`Unavailable`] if the backplane does not reply: the outcome is unknown, and repeating it does no harm.
     pub async fn moderate(&self, request: ModerationRequest) -> Result<ModerationOutcome, Unavailable> {
         bounded(self.backplane.moderate(request)).await
+    }
+
+    /// Returns how many other people in the room are at the addresses of a name; none if no address is known.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply.
+    pub async fn neighbours(&self, name_key: &NameKey) -> Result<Option<usize>, Unavailable> {
+        bounded(self.backplane.neighbours(name_key)).await
     }
 
     /// Returns bans and past actions.
@@ -271,6 +279,11 @@ impl Room {
     /// The rules that apply by themselves.
     pub fn rule_checker(&self) -> Arc<RuleChecker> {
         Arc::clone(&self.state.view().auto)
+    }
+
+    /// Whether only moderators and programs may write.
+    fn is_read_only(&self) -> bool {
+        self.state.view().rules.read_only.is_some()
     }
 
     /// The newest position; none while the instance cannot know it.

@@ -31,6 +31,9 @@ pub enum ModerationAction {
         name: String,
         /// How long the name is banned, in milliseconds; 0: it can be taken again at once.
         for_ms: u64,
+        /// Also bans the addresses of its person.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        address: bool,
     },
     /// Lifts a ban.
     #[serde(rename = "pardon")]
@@ -50,6 +53,9 @@ pub enum ModerationAction {
         name: String,
         /// How long, in milliseconds.
         for_ms: u64,
+        /// Also mutes the addresses of its person.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        address: bool,
     },
     /// Ends a mute.
     Unmute {
@@ -143,6 +149,8 @@ pub enum ModerationOutcome {
     Done,
     /// Nothing to do: no such message, ban or mute. Not published.
     Nothing,
+    /// No address of the person is known, so none can be banned or muted: nothing is done.
+    NoAddress,
 }
 
 /// A name that is banned or muted.
@@ -154,6 +162,8 @@ pub struct Ban {
     pub name: String,
     /// Its end, in Unix milliseconds.
     pub until: u64,
+    /// Whether it includes the addresses of its person.
+    pub address: bool,
 }
 
 /// An action on record.

@@ -10,9 +10,10 @@ use super::{
     hub::{Command, JoinedConnection},
 };
 use crate::{
-    automod::SharedChecks,
+    automod::{SharedChecks, Violation},
     backplane::{ChangeRequest, NewState, Person, Post, PublishError, Typing, Unavailable},
     protocol::{Id, Nonce, Text},
+    session::ModeratorPass,
     telemetry::{TraceParent, spans},
 };
 
@@ -21,14 +22,41 @@ pub struct Membership {
     room: Room,
     person: Person,
     joined: JoinedConnection,
+    /// Present if a moderator opened the connection.
+    pass: Option<ModeratorPass>,
 }
 
 impl Membership {
     pub(super) fn new(room: Room, person: Person, joined: JoinedConnection) -> Self {
-        Self { room, person, joined }
+        Self { room, person, joined, pass: None }
     }
 
-    /// Sends a message to the room. Returns its id; the first one if the nonce was used for the same text before.
+    /// The membership of a connection that a moderator opened, if there is a pass.
+    #[must_use]
+    pub fn with_pass(mut self, pass: Option<ModeratorPass>) -> Self {
+        self.pass = pass;
+        self
+    }
+
+    /// Returns the person as they send now, and the rules that are left to check. Moderators, whom no rule refuses, are looked up
+    /// only where it matters.
+    fn sender(
+        &self,
+        checked: Result<SharedChecks, Violation>,
+    ) -> impl Future<Output = Result<(Person, SharedChecks), PublishError>> + Send + use<> {
+        let matters = self.room.is_read_only() || checked != Ok(SharedChecks::default());
+        let (mut person, pass) = (self.person.clone(), self.pass.clone().filter(|_| matters));
+        async move {
+            if let Some(pass) = pass {
+                person.moderates = pass.is_valid().await;
+            }
+            let checked = if person.moderates { Ok(SharedChecks::default()) } else { checked };
+            Ok((person, checked.map_err(PublishError::Refused)?))
+        }
+    }
+
+    /// Sends a message to the room, if the rules accept it. Returns its id; the first one if the nonce was used for the same text
+    /// before.
     ///
     /// # Errors
     /// See [`PublishError`].
@@ -38,10 +66,14 @@ impl Membership {
         text: Text,
         reply_to: Option<Id>,
         alias: Option<String>,
-        checks: SharedChecks,
+        checked: Result<SharedChecks, Violation>,
     ) -> impl Future<Output = Result<Id, PublishError>> + Send + use<> {
-        let (room, person) = (self.room.clone(), self.person.clone());
-        async move { room.publish(person, nonce, text, reply_to, alias, checks).instrument(spans::publish()).await }
+        let (room, sender) = (self.room.clone(), self.sender(checked));
+        let published = async move {
+            let (person, checks) = sender.await?;
+            room.publish(person, nonce, text, reply_to, alias, checks).await
+        };
+        async move { published.instrument(spans::publish()).await }
     }
 
     /// Edits or deletes a message of this person. Returns its id; does nothing if the nonce was used for the same before.
@@ -53,10 +85,13 @@ impl Membership {
         nonce: Nonce,
         id: Id,
         state: NewState,
-        checks: SharedChecks,
+        checked: Result<SharedChecks, Violation>,
     ) -> impl Future<Output = Result<Id, PublishError>> + Send + use<> {
-        let (room, person) = (self.room.clone(), self.person.clone());
-        async move { room.change(person, nonce, id, state, checks).await }
+        let (room, sender) = (self.room.clone(), self.sender(checked));
+        async move {
+            let (person, checks) = sender.await?;
+            room.change(person, nonce, id, state, checks).await
+        }
     }
 
     /// Sends a frame to this connection alone, after all frames that it was sent before, unless too much is queued for the

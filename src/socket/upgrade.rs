@@ -26,7 +26,7 @@ use super::{
 use crate::{
     protocol::SUBPROTOCOL,
     server::Peer,
-    session::{Bot, NotSignedIn, SignedIn},
+    session::{Bot, ModeratorPass, NotSignedIn, SignedIn},
     telemetry::instruments,
     websocket::accept_key,
 };
@@ -49,8 +49,8 @@ pub(super) async fn open(
     if !context.site.allows_socket(headers, peer) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    let client = match authenticate(&sockets, request.extensions().get::<Bot>().cloned(), &session, address.key).await {
-        Ok(client) => client,
+    let client = match authenticate(&sockets, request.extensions().get::<Bot>().cloned(), &session, address).await {
+        Ok(client) => AuthenticatedClient { pass: request.extensions().get::<ModeratorPass>().cloned(), ..client },
         Err(not_signed_in) => return not_signed_in.into_response(),
     };
     let permit = match admit(context, address) {
@@ -102,12 +102,20 @@ async fn authenticate(
     sockets: &Sockets,
     bot: Option<Bot>,
     session: &Session,
-    address: IpAddr,
+    address: ClientAddress,
 ) -> Result<AuthenticatedClient, NotSignedIn> {
     let SocketContext { room, sessions, .. } = &*sockets.0;
     let endings = room.endings();
     if let Some(Bot { person, .. }) = bot {
-        return Ok(AuthenticatedClient { person, id: None, has_joined: true, since_ms: 0, address, endings });
+        return Ok(AuthenticatedClient {
+            person,
+            id: None,
+            has_joined: true,
+            since_ms: 0,
+            address,
+            pass: None,
+            endings,
+        });
     }
     let SignedIn { person, id, has_joined, since_ms } = SignedIn::of(session).await?;
     if sessions.bots().reserves(&person.name_key) {
@@ -116,7 +124,7 @@ async fn authenticate(
         let _ = sessions.delete(&id).await;
         return Err(NotSignedIn::Nobody);
     }
-    Ok(AuthenticatedClient { person, id: Some(id), has_joined, since_ms, address, endings })
+    Ok(AuthenticatedClient { person, id: Some(id), has_joined, since_ms, address, pass: None, endings })
 }
 
 /// Returns the `Sec-WebSocket-Accept` of an upgrade to version 13, or `None` if the request is no such upgrade.

@@ -18,6 +18,7 @@ use super::{
     sign_in::{SignInRefusal, sign_in},
 };
 use crate::{
+    address::AddressHash,
     session::{Account, AccountGate, TokenError, TokenVerifier},
     telemetry::instruments,
 };
@@ -80,11 +81,17 @@ impl Web {
         if !spent.map_err(|_| SignInRefusal::Unavailable)? {
             return Err(refused(TokenError::Replayed));
         }
-        self.begin_account(session, account).await
+        let address = self.address_hash(peer, headers).await?;
+        self.begin_account(session, account, address).await
     }
 
     /// Starts the session of an account.
-    pub(super) async fn begin_account(&self, session: &Session, account: Account) -> Result<String, SignInRefusal> {
+    pub(super) async fn begin_account(
+        &self,
+        session: &Session,
+        account: Account,
+        address: Option<AddressHash>,
+    ) -> Result<String, SignInRefusal> {
         let Account { name, session: tag, until, .. } = account;
         if self.sessions.bots().reserves(name.key()) {
             return Err(SignInRefusal::Reserved);
@@ -96,7 +103,7 @@ impl Web {
         if let Some(until) = until {
             self.sessions.end_by(session, until).await.map_err(|_| SignInRefusal::Unavailable)?;
         }
-        sign_in(self, session, &name, tag).await?;
+        sign_in(self, session, &name, tag, address).await?;
         instruments().signed_in("entered");
         Ok(name.shown().to_owned())
     }

@@ -5,6 +5,7 @@ mod attempt;
 mod auth;
 mod command;
 mod pages;
+mod recognition;
 mod rules_part;
 mod select;
 
@@ -16,10 +17,13 @@ use axum::{
     routing::{get, post},
 };
 
-pub use self::auth::{Moderator, OperatorAuth};
 use self::{
     attempt::{AttemptError, Credential},
     command::ModerationCommand,
+};
+pub use self::{
+    auth::{Moderator, OperatorAuth},
+    recognition::recognise,
 };
 use super::Web;
 use crate::{
@@ -41,6 +45,7 @@ pub fn router() -> Router<Web> {
         .route("/operator/leave", post(pages::sign_out))
         .route("/api/operator", get(api::report).post(api::moderate))
         .route("/api/operator/me", get(api::me))
+        .route("/api/operator/person", get(api::person))
 }
 
 impl Web {
@@ -56,7 +61,10 @@ async fn execute(room: &Room, command: ModerationCommand, audit: Audit) -> Resul
     let kind = act.as_ref().map_or("purge", kind);
     let mut done = false;
     if let Some(action) = act {
-        done = apply(room, action, &audit).await?;
+        match apply(room, action, &audit).await? {
+            ModerationOutcome::NoAddress => return Ok(ModerationOutcome::NoAddress),
+            outcome => done = outcome == ModerationOutcome::Done,
+        }
     }
     if let Some(name_key) = messages_of {
         done |= purge(room, &name_key, &audit).await?;
@@ -65,9 +73,9 @@ async fn execute(room: &Room, command: ModerationCommand, audit: Audit) -> Resul
     Ok(if done { ModerationOutcome::Done } else { ModerationOutcome::Nothing })
 }
 
-async fn apply(room: &Room, action: ModerationAction, audit: &Audit) -> Result<bool, Unavailable> {
+async fn apply(room: &Room, action: ModerationAction, audit: &Audit) -> Result<ModerationOutcome, Unavailable> {
     let request = ModerationRequest { action, audit: audit.clone() };
-    Ok(room.moderate(request).await? == ModerationOutcome::Done)
+    room.moderate(request).await
 }
 
 /// Deletes all messages of a name that are stored, however it was written. Repeating it does no harm.
@@ -80,7 +88,7 @@ async fn purge(room: &Room, name_key: &NameKey, audit: &Audit) -> Result<bool, U
         let theirs = page.rows.iter().filter_map(Row::message).filter(is_theirs);
         let ids: Vec<Id> = theirs.map(|message| message.id).collect();
         if !ids.is_empty() {
-            done |= apply(room, ModerationAction::Remove { ids }, audit).await?;
+            done |= apply(room, ModerationAction::Remove { ids }, audit).await? == ModerationOutcome::Done;
         }
         match page.rows.first() {
             Some(oldest) if page.more => cursor = Cursor::Before(oldest.id()),

@@ -20,6 +20,7 @@ use tower_sessions::Session;
 pub(super) use self::refusal::SignInRefusal;
 use super::{Web, assets, error, form_cookie::FormCookie, locale::Locale, peer::PeerIp, texts::Texts};
 use crate::{
+    address::AddressHash,
     backplane::{Claim, Person, SessionTag},
     name::Name,
     session::{NotSignedIn, SignedIn},
@@ -215,33 +216,61 @@ impl Web {
         if has_owners && self.accounts.gate.is_owned(name.key()).await.map_err(|_| SignInRefusal::Unavailable)? {
             return Err(SignInRefusal::OfAccount);
         }
+        let address = self.address_hash(peer, headers).await?;
         match cookie {
-            Some(cookie) => sign_in(self, session, &name, cookie.session_tag(name.key())).await,
-            None => sign_in_once(self, session, &name).await,
+            Some(cookie) => sign_in(self, session, &name, cookie.session_tag(name.key()), address).await,
+            None => sign_in_once(self, session, &name, address).await,
         }
+    }
+
+    /// Returns the hash of a client's address. None for a moderator, whom no action against an address concerns, and where the
+    /// address is a trusted proxy's own, which everybody behind it shares.
+    pub(super) async fn address_hash(
+        &self,
+        peer: IpAddr,
+        headers: &HeaderMap,
+    ) -> Result<Option<AddressHash>, SignInRefusal> {
+        let address = self.site.proxies.client(peer, headers);
+        if self.site.proxies.trusts(address) || matches!(self.present_cookie(peer, headers).await, Ok(Some(_))) {
+            return Ok(None);
+        }
+        self.room.address_hash(address).await.map(Some).map_err(|_| SignInRefusal::Unavailable)
     }
 }
 
 /// Claims the name, then begins the session: a session never has a name that belongs to another one. A second call with the
 /// same tag finds the claim of the first, and begins another session of the same person.
-pub(super) async fn sign_in(web: &Web, session: &Session, name: &Name, tag: SessionTag) -> Result<(), SignInRefusal> {
+pub(super) async fn sign_in(
+    web: &Web,
+    session: &Session,
+    name: &Name,
+    tag: SessionTag,
+    address: Option<AddressHash>,
+) -> Result<(), SignInRefusal> {
     if web.sessions.bots().reserves(name.key()) {
         return Err(SignInRefusal::Reserved);
     }
-    match web.room.claim(name.key(), &tag).await {
+    let person = Person { address, ..Person::new(name.key().clone(), name.shown(), tag) };
+    match web.room.claim(&person).await {
         Ok(Claim::Mine) => {}
         Ok(Claim::Held { left }) => return Err(SignInRefusal::Held { left }),
         Ok(Claim::Banned(left)) => return Err(SignInRefusal::Banned { left }),
         Err(_) => return Err(SignInRefusal::Unavailable),
     }
-    let person = Person { name: name.shown().to_owned(), name_key: name.key().clone(), session: tag };
+    // The record needs no address: a connection has one of its own.
+    let person = Person { address: None, ..person };
     web.sessions.begin(session, &person).await.map_err(|_| SignInRefusal::Unavailable)
 }
 
 /// Signs in for a client that cannot repeat it under the same tag: if its outcome is unknown, the name is released.
-async fn sign_in_once(web: &Web, session: &Session, name: &Name) -> Result<(), SignInRefusal> {
+async fn sign_in_once(
+    web: &Web,
+    session: &Session,
+    name: &Name,
+    address: Option<AddressHash>,
+) -> Result<(), SignInRefusal> {
     let tag = SessionTag::random();
-    let outcome = sign_in(web, session, name, tag.clone()).await;
+    let outcome = sign_in(web, session, name, tag.clone(), address).await;
     if matches!(outcome, Err(SignInRefusal::Unavailable)) {
         // The claim may still succeed later: release it after that. If that fails too, the claim expires.
         let (room, name_key) = (web.room.clone(), name.key().clone());

@@ -150,6 +150,7 @@ pub struct Operator {
     pub leave: &'static str,
     pub done: &'static str,
     pub nothing: &'static str,
+    pub no_address: &'static str,
     pub wrong: &'static str,
     pub unavailable: &'static str,
     pub announce: &'static str,

@@ -1,5 +1,6 @@
 //! Moderation, on the page and through the API, on every instance.
 
+mod addresses;
 mod api;
 mod everywhere;
 mod moderators;

@@ -193,7 +193,7 @@ impl Socket {
                 if self.is_hidden {
                     membership.try_attend(Attention::Spoke);
                 }
-                let published = membership.send_message(nonce.clone(), text, None, None, SharedChecks::default());
+                let published = membership.send_message(nonce.clone(), text, None, None, Ok(SharedChecks::default()));
                 self.call = Some(Box::pin(async move { Reply::Published(nonce, published.await) }));
             }
             (Upward::Message(nonce, _), None) => self.refuse(ErrorCode::NotJoined, Some(&nonce)),

@@ -86,7 +86,7 @@ mod tests {
             lease,
         };
         let room = MemoryBackplane::new(policy);
-        let sari = Person { name_key: "sari".into(), name: "Sari".to_owned(), session: "a session".into() };
+        let sari = Person::new("sari".into(), "Sari", "a session".into());
         let heartbeat = Heartbeat { adds: vec![sari.clone()], ..Heartbeat::new("one".into(), 1) };
         room.heartbeat(heartbeat).await.unwrap();
         let post = |nonce: &str| Post {

@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{
     backplane::{
-        CHANGES_AT_ONCE, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Lease, Person, ReapOutcome, Stage,
-        Unavailable,
+        ADDRESS_MEMORY, CHANGES_AT_ONCE, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Lease, Person,
+        ReapOutcome, Stage, Unavailable,
     },
     name::NameKey,
 };
@@ -34,6 +34,7 @@ struct HeartbeatArgument<'a> {
     adds: &'a [Person],
     renewals: &'a [Person],
     dels: &'a [Person],
+    address_memory_ms: u64,
 }
 
 #[derive(Deserialize)]
@@ -75,7 +76,9 @@ impl RedisBackplane {
     pub(super) async fn renew_lease(&self, heartbeat: &Heartbeat) -> Result<HeartbeatReply, HeartbeatError> {
         let people = heartbeat.adds.iter().chain(&heartbeat.renewals).chain(&heartbeat.dels);
         let claims = people.map(|person| self.keys.name(&person.name_key));
-        let keys = self.keys.with_own(std::iter::once(self.keys.held(heartbeat.incarnation.as_str())).chain(claims));
+        let addresses = heartbeat.dels.iter().map(|person| self.keys.last_address(&person.name_key));
+        let held = std::iter::once(self.keys.held(heartbeat.incarnation.as_str()));
+        let keys = self.keys.with_own(held.chain(claims).chain(addresses));
         let argument = HeartbeatArgument {
             incarnation: heartbeat.incarnation.as_str(),
             heartbeat_seq: heartbeat.heartbeat_seq,
@@ -86,6 +89,7 @@ impl RedisBackplane {
             adds: &heartbeat.adds,
             renewals: &heartbeat.renewals,
             dels: &heartbeat.dels,
+            address_memory_ms: in_millis(ADDRESS_MEMORY),
         };
         let (wall, began) = (wall(), Instant::now());
         match self.scripts.run(&self.scripts.heartbeat, keys, &argument).await? {

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{RedisBackplane, body, reply::millis};
 use crate::{
+    address::AddressHash,
     automod::{RuleKind, SharedChecks, Violation},
-    backplane::{ChangeRequest, IncarnationId, NONCE_MEMORY, NewState, Person, Post, PublishError},
+    backplane::{ChangeRequest, IncarnationId, NONCE_MEMORY, NewState, Person, Post, PublishError, SLOW_SHARE},
     protocol::{Id, Nonce},
     telemetry::instruments,
 };
@@ -44,6 +45,11 @@ struct Sending<'a> {
     every_us: u64,
     ahead_us: u64,
     bot: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    moderates: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<&'a AddressHash>,
+    slow_share: u64,
     #[serde(skip_serializing_if = "is_zero")]
     newcomer_ms: u64,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -163,6 +169,9 @@ impl RedisBackplane {
             every_us: pace.every / 1000,
             ahead_us: pace.ahead / 1000,
             bot: person.session.is_bot(),
+            moderates: person.moderates,
+            address: person.address.as_ref(),
+            slow_share: SLOW_SHARE,
             newcomer_ms: checks.newcomer_ms,
             repeats: checks.repeat.is_some(),
         }
@@ -170,6 +179,8 @@ impl RedisBackplane {
 
     fn sender_keys(&self, person: &Person, checks: &SharedChecks) -> Vec<String> {
         let own = [self.keys.name(&person.name_key), self.keys.pace(&person.name_key)];
-        self.keys.with_own(own.into_iter().chain(checks.repeat.as_deref().map(|id| self.keys.repeats(id))))
+        let address = person.address.as_ref().map(|address| self.keys.address_pace(address));
+        let repeat = checks.repeat.as_deref().map(|id| self.keys.repeats(id));
+        self.keys.with_own(own.into_iter().chain(address).chain(repeat))
     }
 }

@@ -91,7 +91,7 @@ impl DeafBackplane {
 
 /// A person whose name is its own key and session.
 pub fn person(name: &str) -> Person {
-    Person { name_key: name.into(), name: name.to_owned(), session: name.into() }
+    Person::new(name.into(), name, name.into())
 }
 
 /// Opens a room.
@@ -181,12 +181,12 @@ impl Backplane for DeafBackplane {
         self.inner.page(cursor, limit).await
     }
 
-    async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        self.inner.claim(name_key, session).await
+    async fn claim(&self, person: &Person) -> Result<Claim, Unavailable> {
+        self.inner.claim(person).await
     }
 
-    async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        self.inner.check_claim(name_key, session).await
+    async fn check_claim(&self, person: &Person) -> Result<Claim, Unavailable> {
+        self.inner.check_claim(person).await
     }
 
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable> {
@@ -196,6 +196,10 @@ impl Backplane for DeafBackplane {
 
     async fn moderate(&self, request: ModerationRequest) -> Result<ModerationOutcome, Unavailable> {
         self.inner.moderate(request).await
+    }
+
+    async fn neighbours(&self, name_key: &NameKey) -> Result<Option<usize>, Unavailable> {
+        self.inner.neighbours(name_key).await
     }
 
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {

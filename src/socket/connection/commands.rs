@@ -8,7 +8,7 @@ use std::{
 use super::{Connection, Disconnect, RoomReply, farewell};
 use crate::{
     automod::{Sender, SenderKind, SharedChecks, Violation},
-    backplane::NewState,
+    backplane::{NewState, Unavailable},
     name::{Name, NameError},
     protocol::{Bye, ClientFrame, CloseCode, ErrorCode, Id, Malformed, Nonce, ServerFrame, Text, TextError},
     room::{Attention, Recipient},
@@ -133,8 +133,13 @@ impl Connection {
             let rejoined = membership.rejoin(since);
             Box::pin(async move { RoomReply::Rejoined(rejoined.await) })
         } else {
-            let (room, person, recipient) = (self.room.clone(), self.person.clone(), Arc::clone(transport));
-            Box::pin(async move { RoomReply::Joined(room.join(person, since, recipient).await) })
+            let (room, person, recipient) = (self.room.clone(), self.located_person(), Arc::clone(transport));
+            let pass = self.pass.clone();
+            Box::pin(async move {
+                let Ok(person) = person.await else { return RoomReply::Joined(Err(Unavailable.into())) };
+                let joined = room.join(person, since, recipient).await;
+                RoomReply::Joined(joined.map(|membership| membership.with_pass(pass)))
+            })
         });
         Ok(())
     }
@@ -156,13 +161,10 @@ impl Connection {
         let context = &self.sockets.0;
         let is_bot = self.person.session.is_bot();
         let limits = if is_bot { &context.bot_message_limits } else { &context.message_limits };
-        if let Err(wait) = limits.admit(&self.person.session, self.address, submission.bytes(), Instant::now()) {
+        if let Err(wait) = limits.admit(&self.person.session, self.address.key, submission.bytes(), Instant::now()) {
             return self.refuse(transport, ErrorCode::RateLimited, Some(&nonce), Some(wait));
         }
-        let checks = match self.check_rules(&submission) {
-            Ok(checks) => checks,
-            Err(violation) => return Ok(self.refuse_text(transport, &nonce, violation)),
-        };
+        let checked = self.check_rules(&submission);
         if self.is_hidden {
             // If too much is queued, the message is sent with the gathered frames.
             membership.try_attend(Attention::Spoke);
@@ -170,11 +172,11 @@ impl Connection {
         let own_nonce = nonce.clone();
         self.call = Some(match submission {
             Submission::Message { text, reply_to, alias } => {
-                let published = membership.send_message(nonce, text, reply_to, alias, checks);
+                let published = membership.send_message(nonce, text, reply_to, alias, checked);
                 Box::pin(async move { RoomReply::Published(own_nonce, published.await) })
             }
             Submission::Change(id, state) => {
-                let changed = membership.change_message(nonce, id, state, checks);
+                let changed = membership.change_message(nonce, id, state, checked);
                 Box::pin(async move { RoomReply::Published(own_nonce, changed.await) })
             }
         });
@@ -190,7 +192,10 @@ impl Connection {
         let now_ms = u64::try_from(self.room.now().as_millis()).unwrap_or(u64::MAX);
         match submission {
             Submission::Message { text, .. } | Submission::Change(_, NewState::Edited(text)) => {
-                checker.check(text.as_str(), sender, || self.room.known_address_hash(self.address), now_ms)
+                // The address of a trusted proxy is everybody's.
+                let address =
+                    || (!self.address.is_proxy).then(|| self.room.known_address_hash(self.address.key)).flatten();
+                checker.check(text.as_str(), sender, address, now_ms)
             }
             Submission::Change(_, NewState::Deleted) => Ok(checker.check_pace(sender, now_ms)),
         }

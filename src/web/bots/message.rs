@@ -67,7 +67,7 @@ async fn publish(web: &Web, person: Person, headers: &HeaderMap, request: Reques
     let alias = alias.as_deref().map(Name::parse).transpose().map_err(Refusal::Alias)?;
     let alias = alias.map(|name| name.shown().to_owned());
     let text = Text::parse(&text).map_err(Refusal::Text)?;
-    match web.room.claim(&person.name_key, &person.session).await {
+    match web.room.claim(&person).await {
         Ok(Claim::Mine) => {}
         Ok(Claim::Held { .. }) => return Err(Refusal::Held),
         Ok(Claim::Banned(_)) => return Err(Refusal::Banned),

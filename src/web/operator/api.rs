@@ -5,16 +5,20 @@ use std::net::IpAddr;
 
 use axum::{
     Json,
-    extract::{State, rejection::JsonRejection},
+    extract::{
+        Query, State,
+        rejection::{JsonRejection, QueryRejection},
+    },
     http::{HeaderMap, HeaderValue, StatusCode, header::WWW_AUTHENTICATE},
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{AttemptError, Credential, Moderator, command::ModerationForm, execute};
 use crate::{
     automod::AutoRules,
     backplane::{Audit, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord},
+    name::Name,
     protocol::Rules,
     session::bearer,
     web::{Web, error, locale::Locale, peer::PeerIp, texts::Texts},
@@ -36,6 +40,23 @@ struct BanEntry {
     name: String,
     /// In Unix milliseconds.
     until: u64,
+    /// Whether it includes the addresses of the person.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    address: bool,
+}
+
+/// The query of `GET /api/operator/person`.
+#[derive(Deserialize)]
+pub struct PersonQuery {
+    name: String,
+}
+
+/// The response of `GET /api/operator/person`.
+#[derive(Serialize)]
+struct PersonEntry {
+    name: String,
+    /// Other people in the room at the same addresses; none: no address is known.
+    others: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -85,7 +106,28 @@ pub async fn moderate(
     let audit = web.audit(moderator, peer, &headers, command.why.clone());
     match execute(&web.room, command, audit).await {
         Ok(ModerationOutcome::Done) => Json(serde_json::json!({ "done": true })).into_response(),
+        Ok(ModerationOutcome::NoAddress) => {
+            error::json(StatusCode::CONFLICT, "no address of this name is known: leave address out")
+        }
         Ok(ModerationOutcome::Nothing) => error::json(StatusCode::NOT_FOUND, "no such message, name, ban or mute"),
+        Err(_) => error::json_unavailable(),
+    }
+}
+
+/// `GET /api/operator/person?name=…`: how many others an action against the person's address would hit.
+pub async fn person(
+    State(web): State<Web>,
+    PeerIp(peer): PeerIp,
+    headers: HeaderMap,
+    query: Result<Query<PersonQuery>, QueryRejection>,
+) -> Response {
+    if let Err(refusal) = moderator(&web, peer, &headers).await {
+        return refusal;
+    }
+    let name = query.ok().and_then(|Query(PersonQuery { name })| Name::parse(&name).ok());
+    let Some(name) = name else { return error::json(StatusCode::BAD_REQUEST, "name is one that people can have") };
+    match web.room.neighbours(name.key()).await {
+        Ok(others) => Json(PersonEntry { name: name.shown().to_owned(), others }).into_response(),
         Err(_) => error::json_unavailable(),
     }
 }
@@ -122,8 +164,8 @@ fn unauthorized() -> Response {
 }
 
 impl From<Ban> for BanEntry {
-    fn from(Ban { name, until, .. }: Ban) -> Self {
-        Self { name, until }
+    fn from(Ban { name, until, address, .. }: Ban) -> Self {
+        Self { name, until, address }
     }
 }
 

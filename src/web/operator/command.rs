@@ -35,6 +35,7 @@ pub struct ModerationForm {
     #[serde(rename = "for")]
     lasting: String,
     messages: Flag,
+    address: Flag,
     interval: String,
     text: String,
     why: String,
@@ -87,6 +88,8 @@ pub enum CommandError {
     For,
     #[error("for is a duration from 1s to 365d, or forever")]
     Mute,
+    #[error("address is for a mute, or for a ban that lasts")]
+    Address,
     #[error("interval is a duration from 0s to 1h")]
     Interval,
     #[error("text is at most 2000 characters")]
@@ -122,12 +125,17 @@ impl ModerationForm {
             "ban" => {
                 let (name_key, name) = name(&self.name)?;
                 messages_of = self.messages.is_set().then(|| name_key.clone());
-                ModerationAction::Ban { name_key, name, for_ms: lasting(&self.lasting).ok_or(CommandError::For)? }
+                let for_ms = lasting(&self.lasting).ok_or(CommandError::For)?;
+                let address = self.address.is_set();
+                if address && for_ms == 0 {
+                    return Err(CommandError::Address);
+                }
+                ModerationAction::Ban { name_key, name, for_ms, address }
             }
             "mute" => {
                 let (name_key, name) = name(&self.name)?;
                 let for_ms = lasting(&self.lasting).filter(|ms| *ms >= 1000).ok_or(CommandError::Mute)?;
-                ModerationAction::Mute { name_key, name, for_ms }
+                ModerationAction::Mute { name_key, name, for_ms, address: self.address.is_set() }
             }
             "unmute" => {
                 let (name_key, name) = name(&self.name)?;
@@ -268,13 +276,19 @@ mod tests {
             command(r#"{"act":"remove","id":"7-42"}"#),
             alone(ModerationAction::Remove { ids: vec![Id::new(7, 42)] })
         );
-        let ban = |for_ms| ModerationAction::Ban { name_key: name_key.clone(), name: name.clone(), for_ms };
+        let ban =
+            |for_ms| ModerationAction::Ban { name_key: name_key.clone(), name: name.clone(), for_ms, address: false };
         assert_eq!(command(r#"{"act":"ban","name":" Sari ","for":"1h"}"#), alone(ban(3_600_000)));
         assert_eq!(command(r#"{"act":"ban","name":"Sari","for":"0s"}"#), alone(ban(0)));
         assert_eq!(command(r#"{"act":"ban","name":"Sari","for":"forever"}"#), alone(ban(FOR_GOOD_MS)));
         assert_eq!(
             command(r#"{"act":"mute","name":"Sari","for":"10m"}"#),
-            alone(ModerationAction::Mute { name_key: name_key.clone(), name: name.clone(), for_ms: 600_000 })
+            alone(ModerationAction::Mute {
+                name_key: name_key.clone(),
+                name: name.clone(),
+                for_ms: 600_000,
+                address: false
+            })
         );
         assert_eq!(
             command(r#"{"act":"unmute","name":"Sari"}"#),

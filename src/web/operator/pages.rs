@@ -77,6 +77,7 @@ pub async fn show(
     let result = match query.result.as_deref() {
         Some("done") => Some(texts.done),
         Some("nothing") => Some(texts.nothing),
+        Some("no_address") => Some(texts.no_address),
         _ => None,
     };
     moderation_page(&web, locale, StatusCode::OK, query.before, result).await
@@ -107,6 +108,7 @@ pub async fn moderate(
     match execute(&web.room, command, audit).await {
         Ok(ModerationOutcome::Done) => Redirect::to("/operator?said=done").into_response(),
         Ok(ModerationOutcome::Nothing) => Redirect::to("/operator?said=nothing").into_response(),
+        Ok(ModerationOutcome::NoAddress) => Redirect::to("/operator?said=no_address").into_response(),
         Err(_) => {
             let status = StatusCode::SERVICE_UNAVAILABLE;
             let page = moderation_page(&web, locale, status, None, Some(texts.unavailable)).await;

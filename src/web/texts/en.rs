@@ -103,6 +103,7 @@ pub(super) static TEXTS: Texts = Texts {
         leave: "Sign out",
         done: "Done.",
         nothing: "There was nothing to do: no such message, name, ban or mute.",
+        no_address: "No address of this name is known, so nothing was done. Repeat it without the address.",
         wrong: "The form is not valid. Check it, then try again.",
         unavailable: "The room cannot be reached: the action may or may not have been done. Try again in a moment.",
         announce: "Announcement",

@@ -103,6 +103,7 @@ pub(super) static TEXTS: Texts = Texts {
         leave: "Keluar",
         done: "Berhasil.",
         nothing: "Tidak ada yang perlu dilakukan: pesan, nama, blokir, atau bungkamnya tidak ada.",
+        no_address: "Alamat nama ini tidak diketahui, jadi tidak ada yang dilakukan. Ulangi tanpa alamat.",
         wrong: "Isian tidak dapat dibaca. Periksa, lalu coba lagi.",
         unavailable: "Ruang obrolan sedang tidak dapat diakses: tindakan ini mungkin sudah, mungkin belum dilakukan. Coba lagi beberapa saat lagi.",
         announce: "Pengumuman",

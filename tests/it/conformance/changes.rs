@@ -127,7 +127,7 @@ async fn name_signed_in_again_does_not_own_old_messages(fixture: Fixture) {
     fixture.backplane.change(edit(&incarnation, "e", id, "dua")).await.unwrap();
     fixture.backplane.end(&session("sari"), &"sari".into()).await.unwrap();
     let again: Person = Person { session: "another session".into(), ..person("sari") };
-    fixture.backplane.claim(&again.name_key, &again.session).await.unwrap();
+    fixture.backplane.claim(&again).await.unwrap();
     let request = ChangeRequest { person: again, ..delete(&incarnation, "d", id) };
     assert_eq!(fixture.backplane.change(request).await, Err(PublishError::NotYours));
 }

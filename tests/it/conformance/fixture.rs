@@ -67,7 +67,7 @@ impl Fixture {
     /// An incarnation with a lease, holding no one, and some sessions that own their names: it can publish for them.
     pub async fn sender(&self) -> IncarnationId {
         for name_key in ["sari", "budi", "sari budi", "p0", "p1", "p2", "p3"] {
-            self.backplane.claim(&name_key.into(), &session(name_key)).await.expect("a claim");
+            self.backplane.claim(&person(name_key)).await.expect("a claim");
         }
         self.incarnation().await
     }
@@ -176,8 +176,13 @@ pub fn session(name_key: &str) -> SessionTag {
     format!("session-of-{name_key}").as_str().into()
 }
 
+/// A person with this session.
+pub fn owner(name_key: &str, session: SessionTag) -> Person {
+    Person::new(name_key.into(), name_key.to_uppercase(), session)
+}
+
 pub fn person(name_key: &str) -> Person {
-    Person { name_key: name_key.into(), name: name_key.to_uppercase(), session: session(name_key) }
+    owner(name_key, session(name_key))
 }
 
 pub async fn heartbeat(

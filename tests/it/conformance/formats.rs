@@ -77,7 +77,7 @@ async fn stored_state_has_its_golden_form() {
     };
     backplane.heartbeat(drains).await.unwrap();
     let id = publish(backplane, &"inc1".into(), "n1").await.unwrap();
-    let ban = ModerationAction::Ban { name_key: "adi".into(), name: "Adi".to_owned(), for_ms: 60_000 };
+    let ban = ModerationAction::Ban { name_key: "adi".into(), name: "Adi".to_owned(), for_ms: 60_000, address: false };
     backplane.moderate(ban.into()).await.unwrap();
 
     let stored = async |words: &[&str]| {
