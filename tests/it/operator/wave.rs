@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashSet,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -12,13 +15,14 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::{
     net::TcpStream,
+    sync::Semaphore,
     task::JoinSet,
     time::{MissedTickBehavior, interval_at, sleep},
 };
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
 
 use crate::kit::{
-    Cluster, Engine, HttpClient, Response, SOON,
+    Cluster, Engine, HttpClient, Response, SOON, eventually,
     operator::{act, token_file},
     wait::within,
     ws_client::upgrade_request,
@@ -31,11 +35,13 @@ const LATE: usize = 40;
 const ADDRESSES: usize = 10;
 /// The time between two messages of a resident, and of a newcomer.
 const TALK: Duration = Duration::from_secs(3);
-const SPAM: Duration = Duration::from_secs(5);
+const SPAM: Duration = Duration::from_secs(8);
 /// How long each part is measured.
 const MEASURED: Duration = Duration::from_secs(6);
 /// From the commands to the second measurement: each newcomer has tried once.
-const SETTLE: Duration = Duration::from_secs(6);
+const SETTLE: Duration = Duration::from_secs(9);
+/// People who sign in at a time.
+const AT_ONCE: usize = 4;
 
 /// What residents are shown, and when.
 #[derive(Default)]
@@ -103,6 +109,23 @@ struct Visitor {
     every: Duration,
     text: Box<dyn Fn(usize) -> String + Send + Sync>,
     seen: Option<Arc<Seen>>,
+    door: Arc<Door>,
+}
+
+/// Lets people in a few at a time, and counts them.
+struct Door {
+    turns: Semaphore,
+    inside: AtomicUsize,
+}
+
+impl Door {
+    async fn wait_for(&self, people: usize) {
+        eventually(SOON * 3, "all are in the room", || async {
+            let inside = self.inside.load(Ordering::Relaxed);
+            if inside >= people { Ok(()) } else { Err(format!("{inside} of {people}")) }
+        })
+        .await;
+    }
 }
 
 type Socket = WebSocketStream<TcpStream>;
@@ -110,11 +133,15 @@ type Socket = WebSocketStream<TcpStream>;
 impl Visitor {
     /// Signs in, joins, and sends one text after another. Each visitor begins at another time within the interval.
     async fn run(self, name: String, place: usize, of: usize) {
+        let turn = self.door.turns.acquire().await.expect("a turn");
         let form = self.http_client.request(Method::POST, "/").header("x-forwarded-for", &self.address);
         Response::to(form.form(&[("username", name)])).await.redirects_to("/chat");
         let mut socket = self.connect().await;
         let join = json!({"type": "join"}).to_string();
         within(SOON, "the server reads", socket.send(Message::text(join))).await.expect("a connection");
+        within(SOON, "a welcome", socket.next()).await;
+        self.door.inside.fetch_add(1, Ordering::Relaxed);
+        drop(turn);
         let first =
             self.every.mul_f64(f64::from(u32::try_from(place).unwrap()) / f64::from(u32::try_from(of).unwrap()));
         let mut ticks = interval_at(tokio::time::Instant::now() + first, self.every);
@@ -154,18 +181,19 @@ impl Visitor {
     }
 }
 
-fn resident(cluster: &Cluster, n: usize, seen: &Arc<Seen>) -> Visitor {
+fn resident(cluster: &Cluster, n: usize, seen: &Arc<Seen>, door: &Arc<Door>) -> Visitor {
     Visitor {
         http_client: cluster.http_client(n % 2),
         address: format!("198.51.100.{}", n + 1),
         every: TALK,
         text: Box::new(move |i| format!("Warga {n} bercerita tentang hari ke-{i}")),
         seen: Some(Arc::clone(seen)),
+        door: Arc::clone(door),
     }
 }
 
 /// One of four kinds: links, the same text, 12 KB of text, and short texts that no rule knows.
-fn newcomer(cluster: &Cluster, n: usize) -> Visitor {
+fn newcomer(cluster: &Cluster, n: usize, door: &Arc<Door>) -> Visitor {
     let text = move |i: usize| match n % 4 {
         0 => format!("MURAH #{i} https://toko{n}.example/{i}"),
         1 => "Gabung sekarang juga!!!".to_owned(),
@@ -179,6 +207,7 @@ fn newcomer(cluster: &Cluster, n: usize) -> Visitor {
         every: SPAM,
         text: Box::new(text),
         seen: None,
+        door: Arc::clone(door),
     }
 }
 
@@ -187,25 +216,28 @@ fn look_alike(n: usize) -> String {
     format!("{} {}{}", ["Wargа_", "Vvarga", "Wargaa", "W arga"][n % 4], n % RESIDENTS, "ʼ".repeat(n / RESIDENTS))
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn residents_see_their_own_talk_after_three_commands() {
     let token = token_file();
     let builder = Cluster::builder(Engine::Redis).instances(2).with_operator(&token);
     let cluster = builder.set("RUANG_TRUSTED_PROXIES", "127.0.0.0/8").start().await;
     let seen = Arc::new(Seen::default());
+    let door = Arc::new(Door { turns: Semaphore::new(AT_ONCE), inside: AtomicUsize::new(0) });
     let mut visitors = JoinSet::new();
     for n in 0..RESIDENTS {
-        visitors.spawn(resident(&cluster, n, &seen).run(format!("Warga {n}"), n, RESIDENTS));
+        visitors.spawn(resident(&cluster, n, &seen, &door).run(format!("Warga {n}"), n, RESIDENTS));
     }
     // So long are they here before the wave that a rule can tell them from it until the end.
-    sleep(SETTLE + MEASURED * 2).await;
+    door.wait_for(RESIDENTS).await;
+    sleep(SETTLE + MEASURED + Duration::from_secs(3)).await;
     let calm = seen.rates(Instant::now() - MEASURED, Instant::now());
     let began = Instant::now();
     take_names(&cluster).await;
     for n in 0..NEWCOMERS - LATE {
-        visitors.spawn(newcomer(&cluster, n).run(look_alike(n), n, NEWCOMERS));
+        visitors.spawn(newcomer(&cluster, n, &door).run(look_alike(n), n, NEWCOMERS));
     }
-    sleep(SPAM + MEASURED).await;
+    door.wait_for(RESIDENTS + NEWCOMERS - LATE).await;
+    sleep(MEASURED).await;
     let before = seen.rates(Instant::now() - MEASURED, Instant::now());
 
     let new_for = began.elapsed() + SETTLE + MEASURED + Duration::from_secs(1);
@@ -218,7 +250,7 @@ async fn residents_see_their_own_talk_after_three_commands() {
         act(cluster.base(0), rules).await.is(200);
     }
     for n in NEWCOMERS - LATE..NEWCOMERS {
-        visitors.spawn(newcomer(&cluster, n).run(look_alike(n), n - (NEWCOMERS - LATE), LATE));
+        visitors.spawn(newcomer(&cluster, n, &door).run(look_alike(n), n - (NEWCOMERS - LATE), LATE));
     }
     sleep(SETTLE).await;
     let at_once = seen.rates(Instant::now() - SETTLE, Instant::now());
