@@ -330,10 +330,17 @@ fn select_options(values: &[&'static str], none: &str, selected_ms: u64, texts: 
 
 /// Describes when a ban or mute ends. `now` in Unix milliseconds.
 fn until(ban: &Ban, now: u64, texts: &Texts) -> String {
-    if is_for_good(ban.until.saturating_sub(now)) {
-        return texts.operator.for_good.to_owned();
-    }
-    texts.operator.ban_until.replace("{until}", &chat::format_clock(ban.until))
+    let until = if is_for_good(ban.until.saturating_sub(now)) {
+        texts.operator.for_good.to_owned()
+    } else {
+        texts.operator.ban_until.replace("{until}", &chat::format_clock(ban.until))
+    };
+    with_address(until, ban.address, texts)
+}
+
+/// Adds that a ban or mute includes the address.
+fn with_address(text: String, address: bool, texts: &Texts) -> String {
+    if address { format!("{text}, {}", texts.operator.address_included) } else { text }
 }
 
 /// Describes an action of the moderation log in a sentence.
@@ -356,11 +363,11 @@ fn describe(record: &ModerationRecord, texts: &Texts) -> String {
             fill(operator.did_remove, &(ids.join(", ") + &of))
         }
         ModerationAction::Ban { name, for_ms: 0, .. } => fill(operator.did_send_away, name),
-        ModerationAction::Ban { name, for_ms, .. } => {
-            operator.did_ban.replace("{time}", &lasting(*for_ms)).replace("{what}", name)
+        ModerationAction::Ban { name, for_ms, address, .. } => {
+            with_address(fill(&operator.did_ban.replace("{time}", &lasting(*for_ms)), name), *address, texts)
         }
-        ModerationAction::Mute { name, for_ms, .. } => {
-            operator.did_mute.replace("{time}", &lasting(*for_ms)).replace("{what}", name)
+        ModerationAction::Mute { name, for_ms, address, .. } => {
+            with_address(fill(&operator.did_mute.replace("{time}", &lasting(*for_ms)), name), *address, texts)
         }
         ModerationAction::Unmute { name, .. } => fill(operator.did_unmute, name),
         ModerationAction::Unban { name, .. } => fill(operator.did_pardon, name),
