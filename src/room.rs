@@ -53,7 +53,7 @@ use crate::{
     address::AddressHash,
     backplane::{
         Backplane, Claim, Cursor, IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person,
-        SessionTag, Unavailable,
+        ReportOutcome, ReportQueue, ReportRequest, SessionTag, Unavailable,
     },
     name::NameKey,
     protocol::{Id, Limits, Rules},
@@ -166,8 +166,16 @@ impl Room {
     pub async fn page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable> {
         match self.recent_page(cursor, limit) {
             Some(page) => Ok(page),
-            None => bounded(self.backplane.page(cursor, limit)).await,
+            None => self.stored_page(cursor, limit).await,
         }
+    }
+
+    /// Returns a page of history with everything that was acknowledged, which the cache may not have received yet.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply.
+    pub async fn stored_page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable> {
+        bounded(self.backplane.page(cursor, limit)).await
     }
 
     /// Returns the time since 1970 by the room's clock, which messages carry.
@@ -229,7 +237,9 @@ impl Room {
     /// # Errors
     /// [`Unavailable`] if the backplane does not reply: call it again.
     pub async fn end(&self, session: &SessionTag, name_key: &NameKey) -> Result<(), Unavailable> {
-        bounded(self.backplane.end(session, name_key)).await
+        bounded(self.backplane.end(session, name_key)).await?;
+        self.state.remember_end(session, name_key, Instant::now().into_std());
+        Ok(())
     }
 
     /// Applies a moderation action on every instance.
@@ -263,6 +273,22 @@ impl Room {
     pub async fn address_hash(&self, address: IpAddr) -> Result<AddressHash, Unavailable> {
         let key = timeout(CALL_DEADLINE, self.state.address_key()).await.map_err(|_| Unavailable)?;
         key.map(|key| key.hash(address)).ok_or(Unavailable)
+    }
+
+    /// Puts a person's report of a message on record.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply: the outcome is unknown, and repeating it does no harm.
+    pub async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {
+        bounded(self.backplane.report(request)).await
+    }
+
+    /// Returns the reported messages, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply.
+    pub async fn reports(&self, limit: usize) -> Result<ReportQueue, Unavailable> {
+        bounded(self.backplane.reports(limit)).await
     }
 
     /// The rules in force.

@@ -38,10 +38,17 @@ export function showMenu({ document, at, label, title = [], items }) {
   dialog.setAttribute("aria-label", label);
   dialog.addEventListener("keydown", (event) => handleKey(event, list, dialog));
   dialog.addEventListener("click", (event) => isOutside(event, dialog) && dialog.close());
-  dialog.addEventListener("close", () => dialog.remove());
+  const window = document.defaultView;
+  const arrange = () => place(dialog, at, window);
+  dialog.addEventListener("close", () => {
+    window.removeEventListener("resize", arrange);
+    dialog.remove();
+  });
   document.body.append(dialog);
   dialog.showModal();
-  if (!document.defaultView.matchMedia(NARROW).matches) place(dialog, at.getBoundingClientRect(), document.documentElement);
+  // A phone is turned on its side.
+  window.addEventListener("resize", arrange);
+  arrange();
   list.firstElementChild.focus();
 }
 
@@ -106,8 +113,12 @@ function handleKey(event, list, dialog) {
   event.preventDefault();
 }
 
-/** Below the element, or above it where there is more space; never outside of the page. */
-function place(dialog, { left, right, top, bottom }, { clientWidth, clientHeight }) {
+/** Below the element, or above it where there is more space; never outside of the page. On a phone the style sheet places it. */
+function place(dialog, at, { matchMedia, document }) {
+  Object.assign(dialog.style, { left: "", top: "" });
+  if (matchMedia(NARROW).matches) return;
+  const { left, right, top, bottom } = at.getBoundingClientRect();
+  const { clientWidth, clientHeight } = document.documentElement;
   const { offsetWidth: width, offsetHeight: height } = dialog;
   const isBelow = bottom + GAP_PX + height <= clientHeight || top < clientHeight - bottom;
   const y = isBelow ? bottom + GAP_PX : top - GAP_PX - height;

@@ -9,6 +9,7 @@ mod log;
 mod message_rates;
 mod presence;
 mod replica;
+mod reports;
 mod subscribers;
 
 use std::{
@@ -26,8 +27,8 @@ use self::subscribers::Subscribers;
 use super::{
     ACTS_KEPT, ACTS_SHOWN, Backplane, Ban, ChangeRequest, Claim, Cursor, Delta, Event, Heartbeat, HeartbeatError,
     HeartbeatReply, IncarnationId, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord,
-    ModerationRequest, NewState, Page, Person, Position, Post, PublishError, ReapOutcome, RetentionPolicy, SessionTag,
-    Snapshot, Typing, Unavailable,
+    ModerationRequest, NewState, Page, Person, Position, Post, PublishError, ReapOutcome, ReportOutcome, ReportQueue,
+    ReportRequest, RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable,
 };
 use crate::{
     address::AddressHash,
@@ -84,7 +85,7 @@ impl Backplane for MemoryBackplane {
         let session = &post.person.session;
         let pace = message_rates::pace(state.policy.messages_of(session), state.slow_ms(session));
         let shared = message_rates::shared_pace(state.policy.messages_of(session), state.slow_ms(session));
-        state.stored.message_rates.admit(&post.person, pace, shared, now()).map_err(PublishError::Limited)?;
+        state.stored.message_rates.admit_person(&post.person, pace, shared, now()).map_err(PublishError::Limited)?;
         let prev = state.stored.log.head();
         let version = state.stored.presence.version();
         let trace = post.trace.clone();
@@ -113,13 +114,20 @@ impl Backplane for MemoryBackplane {
         if !(is_slow && request.state == NewState::Deleted) {
             let pace = message_rates::pace(messages, slow_ms);
             let shared = message_rates::shared_pace(messages, slow_ms);
-            state.stored.message_rates.admit(&request.person, pace, shared, now()).map_err(PublishError::Limited)?;
+            state
+                .stored
+                .message_rates
+                .admit_person(&request.person, pace, shared, now())
+                .map_err(PublishError::Limited)?;
         }
         state.stored.presence.raise_version();
         let version = state.stored.presence.version();
         match state.stored.log.change(&request, version, at, now()) {
             Some(Row::Message(message)) => state.send_changes(vec![], vec![message]),
-            _ => state.send_changes(vec![request.id], vec![]),
+            _ => {
+                state.sweep_reports();
+                state.send_changes(vec![request.id], vec![]);
+            }
         }
         Ok(request.id)
     }
@@ -129,6 +137,7 @@ impl Backplane for MemoryBackplane {
         let (incarnation, heartbeat_seq) = (heartbeat.incarnation.clone(), heartbeat.heartbeat_seq);
         let epoch = state.stored.log.epoch();
         state.trim_old((self.wall)());
+        state.sweep_reports();
         let (delta, refused) = state.stored.presence.heartbeat(heartbeat, epoch, self.now_ms(), now())?;
         state.send_presence(delta);
         let position = state.position();
@@ -220,6 +229,23 @@ impl Backplane for MemoryBackplane {
         Ok(ModerationLog { bans: bans.in_force(self.now_ms()), mutes: mutes.in_force(self.now_ms()), acts })
     }
 
+    async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {
+        let mut state = self.state.lock();
+        state.trim_old((self.wall)());
+        if state.stored.log.author(request.id).is_none() {
+            return Ok(ReportOutcome::Gone);
+        }
+        let added = state.stored.reports.add(request, self.now_ms(), now());
+        Ok(added.map_or_else(ReportOutcome::Limited, |()| ReportOutcome::Done))
+    }
+
+    async fn reports(&self, limit: usize) -> Result<ReportQueue, Unavailable> {
+        let mut state = self.state.lock();
+        state.trim_old((self.wall)());
+        state.sweep_reports();
+        Ok(state.stored.reports.queue(limit))
+    }
+
     fn now(&self) -> Duration {
         (self.wall)()
     }
@@ -244,10 +270,16 @@ impl State {
         }
     }
 
+    /// Drops the reports of messages that are deleted or no longer stored.
+    fn sweep_reports(&mut self) {
+        let Replica { reports, log, .. } = &mut self.stored;
+        reports.retain(|id| log.author(id).is_some());
+    }
+
     /// The people whom an action is about.
     fn whom(&self, action: &ModerationAction) -> Vec<String> {
         match action {
-            ModerationAction::Remove { ids } => {
+            ModerationAction::Remove { ids } | ModerationAction::Dismiss { ids } => {
                 let authors = ids.iter().filter_map(|id| self.stored.log.author(*id)).map(str::to_owned);
                 authors.collect::<BTreeSet<_>>().into_iter().collect()
             }
@@ -271,8 +303,13 @@ impl State {
                     return ModerationOutcome::Nothing;
                 }
                 self.stored.presence.raise_version();
+                self.sweep_reports();
                 self.send_changes(removed, vec![]);
                 ModerationOutcome::Done
+            }
+            ModerationAction::Dismiss { ids } => {
+                let dismissed = ids.iter().filter(|id| self.stored.reports.dismiss(**id)).count();
+                if dismissed > 0 { ModerationOutcome::Done } else { ModerationOutcome::Nothing }
             }
             ModerationAction::Ban { name_key, name, for_ms, address } => {
                 let until = now_ms.saturating_add(*for_ms);

@@ -145,6 +145,17 @@ pub struct Operator {
     pub no_address: &'static str,
     pub wrong: &'static str,
     pub unavailable: &'static str,
+    pub reports: &'static str,
+    pub reports_none: &'static str,
+    /// With `{shown}` and `{count}`.
+    pub reports_shown: &'static str,
+    pub report_count: Counted,
+    pub report_context: &'static str,
+    pub report_dismiss: &'static str,
+    pub report_remove: &'static str,
+    /// With `{time}`, like the next.
+    pub report_mute: &'static str,
+    pub report_ban: &'static str,
     pub announce: &'static str,
     pub announce_label: &'static str,
     pub announce_hint: &'static str,
@@ -186,6 +197,7 @@ pub struct Operator {
     /// With `{by}` and `{from}`.
     pub did_by: &'static str,
     pub did_remove: &'static str,
+    pub did_dismiss: &'static str,
     pub did_ban: &'static str,
     pub did_mute: &'static str,
     pub did_read_only: &'static str,
@@ -258,6 +270,19 @@ pub struct ModerationMenu {
     pub did_kick: &'static str,
     pub did_ban: &'static str,
     pub failed: &'static str,
+    pub reports: Counted,
+}
+
+/// Texts of a report, with the placeholder `{username}`.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Report {
+    pub item: &'static str,
+    pub title: &'static str,
+    pub reason: &'static str,
+    pub send: &'static str,
+    pub cancel: &'static str,
+    pub sent: &'static str,
+    pub failed: &'static str,
 }
 
 /// Texts of the script, embedded in the page as JSON.
@@ -280,6 +305,7 @@ pub struct Script {
     pub copied: &'static str,
     pub copy_failed: &'static str,
     pub undo: &'static str,
+    pub report: Report,
     pub reply: &'static str,
     pub edit: &'static str,
     pub remove: &'static str,

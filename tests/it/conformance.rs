@@ -14,4 +14,5 @@ mod moderation;
 mod people;
 mod presence;
 mod reaping;
+mod reports;
 mod snapshot;

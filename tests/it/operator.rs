@@ -5,3 +5,4 @@ mod api;
 mod everywhere;
 mod moderators;
 mod pages;
+mod reports;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{MemoryBackplane, bans::Bans, log::Log, message_rates::MessageRates, presence::Presence};
+use super::{MemoryBackplane, bans::Bans, log::Log, message_rates::MessageRates, presence::Presence, reports::Reports};
 use crate::{
     address::AddressKey,
     backplane::{ModerationRecord, RetentionPolicy},
@@ -20,6 +20,7 @@ pub struct Replica {
     /// The moderators' actions, oldest first.
     pub(super) acts: VecDeque<ModerationRecord>,
     pub(super) address_key: AddressKey,
+    pub(super) reports: Reports,
 }
 
 impl Replica {
@@ -33,6 +34,7 @@ impl Replica {
             mutes: Bans::default(),
             acts: VecDeque::new(),
             address_key: AddressKey::random(),
+            reports: Reports::new(super::now()),
         }
     }
 

@@ -1,6 +1,6 @@
 //! English.
 
-use super::{Chat, Counted, Errors, ModerationMenu, Operator, Privacy, Script, SignIn, Texts, Units};
+use super::{Chat, Counted, Errors, ModerationMenu, Operator, Privacy, Report, Script, SignIn, Texts, Units};
 
 pub(super) static TEXTS: Texts = Texts {
     lang: "en",
@@ -99,10 +99,19 @@ pub(super) static TEXTS: Texts = Texts {
         too_many: "Too many attempts. Wait a moment, then try again.",
         leave: "Sign out",
         done: "Done.",
-        nothing: "There was nothing to do: no such message, name, ban or mute.",
+        nothing: "There was nothing to do: no such message, report, name, ban or mute.",
         no_address: "No address of this name is known, so nothing was done. Repeat it without the address.",
         wrong: "The form is not valid. Check it, then try again.",
         unavailable: "The room cannot be reached: the action may or may not have been done. Try again in a moment.",
+        reports: "Reports",
+        reports_none: "No reports.",
+        reports_shown: "{shown} of {count} reported messages",
+        report_count: Counted { one: "Reported by {count} person", other: "Reported by {count} people" },
+        report_context: "The conversation around it",
+        report_dismiss: "Dismiss",
+        report_remove: "Delete",
+        report_mute: "Delete and mute for {time}",
+        report_ban: "Delete and ban for {time}",
         announce: "Announcement",
         announce_label: "Shown to everybody above the conversation",
         announce_hint: "Leave it empty to remove the announcement.",
@@ -143,6 +152,7 @@ pub(super) static TEXTS: Texts = Texts {
         acts_none: "Nothing yet.",
         did_by: "by {by} from {from}",
         did_remove: "Messages deleted: {what}",
+        did_dismiss: "Reports dismissed: {what}",
         did_ban: "{what} removed and banned {time}",
         did_mute: "{what} muted {time}",
         did_read_only: "Read-only",
@@ -202,6 +212,7 @@ pub(super) static TEXTS: Texts = Texts {
         did_kick: "{username} was removed.",
         did_ban: "{username} is banned: {time}.",
         failed: "This did not work. Look at the moderation page, then try again.",
+        reports: Counted { one: "{count} report", other: "{count} reports" },
     },
     script: Script {
         lang: "en",
@@ -221,6 +232,15 @@ pub(super) static TEXTS: Texts = Texts {
         copied: "Copied.",
         copy_failed: "The browser did not copy it.",
         undo: "Undo",
+        report: Report {
+            item: "Report…",
+            title: "Report the message of {username}",
+            reason: "Why? (optional)",
+            send: "Report",
+            cancel: "Cancel",
+            sent: "Reported. The moderators will see it.",
+            failed: "Not reported. Try again in a moment.",
+        },
         reply: "Reply",
         edit: "Edit",
         remove: "Delete",

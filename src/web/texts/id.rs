@@ -1,6 +1,6 @@
 //! Bahasa Indonesia.
 
-use super::{Chat, Counted, Errors, ModerationMenu, Operator, Privacy, Script, SignIn, Texts, Units};
+use super::{Chat, Counted, Errors, ModerationMenu, Operator, Privacy, Report, Script, SignIn, Texts, Units};
 
 pub(super) static TEXTS: Texts = Texts {
     lang: "id",
@@ -99,10 +99,19 @@ pub(super) static TEXTS: Texts = Texts {
         too_many: "Terlalu banyak percobaan. Tunggu sebentar, lalu coba lagi.",
         leave: "Keluar",
         done: "Berhasil.",
-        nothing: "Tidak ada yang perlu dilakukan: pesan, nama, blokir, atau bungkamnya tidak ada.",
+        nothing: "Tidak ada yang perlu dilakukan: pesan, laporan, nama, blokir, atau bungkamnya tidak ada.",
         no_address: "Alamat nama ini tidak diketahui, jadi tidak ada yang dilakukan. Ulangi tanpa alamat.",
         wrong: "Isian tidak dapat dibaca. Periksa, lalu coba lagi.",
         unavailable: "Ruang obrolan sedang tidak dapat diakses: tindakan ini mungkin sudah, mungkin belum dilakukan. Coba lagi beberapa saat lagi.",
+        reports: "Laporan",
+        reports_none: "Tidak ada laporan.",
+        reports_shown: "{shown} dari {count} pesan yang dilaporkan",
+        report_count: Counted::always("Dilaporkan oleh {count} orang"),
+        report_context: "Percakapan di sekitarnya",
+        report_dismiss: "Abaikan",
+        report_remove: "Hapus",
+        report_mute: "Hapus dan bungkam {time}",
+        report_ban: "Hapus dan blokir {time}",
         announce: "Pengumuman",
         announce_label: "Yang dibaca semua orang di atas percakapan",
         announce_hint: "Kosongkan untuk menghapusnya.",
@@ -143,6 +152,7 @@ pub(super) static TEXTS: Texts = Texts {
         acts_none: "Belum ada.",
         did_by: "oleh {by} dari {from}",
         did_remove: "Pesan dihapus: {what}",
+        did_dismiss: "Laporan diabaikan: {what}",
         did_ban: "{what} dikeluarkan dan diblokir {time}",
         did_mute: "{what} dibungkam {time}",
         did_read_only: "Hanya baca",
@@ -202,6 +212,7 @@ pub(super) static TEXTS: Texts = Texts {
         did_kick: "{username} dikeluarkan.",
         did_ban: "{username} diblokir: {time}.",
         failed: "Tindakan ini tidak berhasil. Periksa halaman moderasi, lalu coba lagi.",
+        reports: Counted::always("{count} laporan"),
     },
     script: Script {
         lang: "id",
@@ -221,6 +232,15 @@ pub(super) static TEXTS: Texts = Texts {
         copied: "Tersalin.",
         copy_failed: "Peramban tidak menyalinnya.",
         undo: "Urungkan",
+        report: Report {
+            item: "Laporkan…",
+            title: "Laporkan pesan {username}",
+            reason: "Mengapa? (opsional)",
+            send: "Laporkan",
+            cancel: "Batal",
+            sent: "Dilaporkan. Moderator akan melihatnya.",
+            failed: "Tidak terlaporkan. Coba lagi sebentar lagi.",
+        },
         reply: "Balas",
         edit: "Perbaiki",
         remove: "Hapus",
