@@ -9,7 +9,8 @@
 //! * **One presence.** A person is in the room while at least one incarnation holds them. The first holder and the
 //!   release by the last each raise the presence version by one and are delivered as one [`Event::Presence`].
 //! * **Leases.** An incarnation lives while its counter grows. Observers, not clocks, declare it dead, with
-//!   [`reap`](Backplane::reap); its people are then released, and it can neither publish nor renew its lease again.
+//!   [`reap`](Backplane::reap); its people are then released, and it can neither publish nor renew its lease again. A lease
+//!   is of one epoch: in a later one its incarnation changes no presence.
 //! * **Age.** Where [`RetentionPolicy::history_age`] is set, no read returns an older message, and heartbeats delete them.
 //! * **Changes.** An edit or a deletion, by the sender or the operator, is atomic, raises the presence version, and is
 //!   delivered as one [`Event::Moderated`]. From then on every read returns the present text, or
@@ -30,6 +31,8 @@
 //!   [`SLOW_SHARE`] times as often as one person.
 //! * **Claims.** A name belongs to one session at a time. An ended session cannot reclaim it: neither calls in flight, nor
 //!   an instance that is unaware of the end, and only renews and publishes for people whom it holds.
+//! * **Reports.** A person's [`report`](Backplane::report) of a message counts once. It ends with the message, at the latest at
+//!   the next heartbeat, or when a moderator dismisses it.
 //! * **Unknown is not failed.** [`Unavailable`] leaves the outcome unknown: repeat with the same nonce.
 //!
 //! ```
@@ -86,6 +89,7 @@ mod identity;
 mod log;
 mod moderation;
 mod presence;
+mod reports;
 mod snapshot;
 
 use std::time::Duration;
@@ -105,6 +109,10 @@ pub use self::{
         ModerationRecord, ModerationRequest, REMOVED_AT_ONCE, is_for_good,
     },
     presence::{Claim, Heartbeat, HeartbeatReply, Lease, Person, Present, ReapOutcome, Stage},
+    reports::{
+        REPORT_RATE, REPORTED_KEPT, REPORTERS_KEPT, REPORTS_BYTES, ReportEntry, ReportOutcome, ReportQueue,
+        ReportRequest, ReportedMessage,
+    },
     snapshot::{Position, Snapshot},
 };
 use crate::{name::NameKey, protocol::Id, rate::Rate};
@@ -137,8 +145,9 @@ pub trait Backplane: Send + Sync + 'static {
     /// id; for a nonce stored before it changes nothing.
     async fn change(&self, request: ChangeRequest) -> Result<Id, PublishError>;
 
-    /// Renews the lease of an incarnation (the first heartbeat, `heartbeat_seq` = 1, creates it), adds and removes people
-    /// whom it holds, and renews the claims of others whom it holds.
+    /// Renews the lease of an incarnation (without an `epoch` creates it), adds and removes people whom it holds, and renews
+    /// the claims of others whom it holds. In another epoch than its own it changes nothing: people whom other instances hold
+    /// may be missing there, so a release would look like a departure.
     async fn heartbeat(&self, heartbeat: Heartbeat) -> Result<HeartbeatReply, HeartbeatError>;
 
     /// Declares an incarnation dead if its counter still is `heartbeat_seq`, and releases its people, at most
@@ -176,6 +185,12 @@ pub trait Backplane: Send + Sync + 'static {
 
     /// Returns bans, mutes and past actions.
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable>;
+
+    /// Puts a person's report of a message on record, once, at most as often as [`REPORT_RATE`] through all instances.
+    async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable>;
+
+    /// Returns the reported messages, at most `limit`.
+    async fn reports(&self, limit: usize) -> Result<ReportQueue, Unavailable>;
 
     /// Returns the time since 1970 by the room's clock, which messages carry.
     fn now(&self) -> Duration;

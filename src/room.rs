@@ -54,7 +54,7 @@ use crate::{
     automod::RuleChecker,
     backplane::{
         Backplane, Claim, Cursor, IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person,
-        SessionTag, Unavailable,
+        ReportOutcome, ReportQueue, ReportRequest, SessionTag, Unavailable,
     },
     name::NameKey,
     protocol::{Id, Limits, Rules},
@@ -167,8 +167,16 @@ impl Room {
     pub async fn page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable> {
         match self.recent_page(cursor, limit) {
             Some(page) => Ok(page),
-            None => bounded(self.backplane.page(cursor, limit)).await,
+            None => self.stored_page(cursor, limit).await,
         }
+    }
+
+    /// Returns a page of history with everything that was acknowledged, which the cache may not have received yet.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply.
+    pub async fn stored_page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable> {
+        bounded(self.backplane.page(cursor, limit)).await
     }
 
     /// Returns the time since 1970 by the room's clock, which messages carry.
@@ -230,7 +238,9 @@ impl Room {
     /// # Errors
     /// [`Unavailable`] if the backplane does not reply: call it again.
     pub async fn end(&self, session: &SessionTag, name_key: &NameKey) -> Result<(), Unavailable> {
-        bounded(self.backplane.end(session, name_key)).await
+        bounded(self.backplane.end(session, name_key)).await?;
+        self.state.remember_end(session, name_key, Instant::now().into_std());
+        Ok(())
     }
 
     /// Applies a moderation action on every instance.
@@ -269,6 +279,22 @@ impl Room {
     /// Returns the room's keyed hash of a client's address, if this instance has read the room.
     pub fn known_address_hash(&self, address: IpAddr) -> Option<AddressHash> {
         self.state.known_address_key().map(|key| key.hash(address))
+    }
+
+    /// Puts a person's report of a message on record.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply: the outcome is unknown, and repeating it does no harm.
+    pub async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {
+        bounded(self.backplane.report(request)).await
+    }
+
+    /// Returns the reported messages, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply.
+    pub async fn reports(&self, limit: usize) -> Result<ReportQueue, Unavailable> {
+        bounded(self.backplane.reports(limit)).await
     }
 
     /// The rules in force.

@@ -500,6 +500,7 @@ const actions = {
   document,
   you,
   mayModerate: document.body.dataset.moderates === "true",
+  mayReport: document.body.dataset.moderates !== "",
   texts,
   mutes,
   mention: (name) => {
@@ -529,6 +530,8 @@ const actions = {
   // The focused element may be hidden now.
   rest: () => document.activeElement?.offsetParent || part("scroll").focus({ preventScroll: true }),
 };
+
+if (actions.mayModerate) import("./report_count.js").then(({ addReportCount }) => addReportCount(actions), () => {});
 
 /** Null without a connection; the next try loads it again. */
 const loadActions = () => import("./actions.js").catch(() => null);

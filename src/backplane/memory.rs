@@ -10,6 +10,7 @@ mod message_rates;
 mod presence;
 mod repeats;
 mod replica;
+mod reports;
 mod subscribers;
 
 use std::{
@@ -27,8 +28,8 @@ use self::subscribers::Subscribers;
 use super::{
     ACTS_KEPT, ACTS_SHOWN, Backplane, Ban, ChangeRequest, Claim, Cursor, Delta, Event, Heartbeat, HeartbeatError,
     HeartbeatReply, IncarnationId, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord,
-    ModerationRequest, NewState, Page, Person, Position, Post, PublishError, ReapOutcome, RetentionPolicy, SessionTag,
-    Snapshot, Typing, Unavailable,
+    ModerationRequest, NewState, Page, Person, Position, Post, PublishError, ReapOutcome, ReportOutcome, ReportQueue,
+    ReportRequest, RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable,
 };
 use crate::{
     address::AddressHash,
@@ -119,7 +120,10 @@ impl Backplane for MemoryBackplane {
         let version = state.stored.presence.version();
         match state.stored.log.change(&request, version, at, now()) {
             Some(Row::Message(message)) => state.send_changes(vec![], vec![message]),
-            _ => state.send_changes(vec![request.id], vec![]),
+            _ => {
+                state.sweep_reports();
+                state.send_changes(vec![request.id], vec![]);
+            }
         }
         Ok(request.id)
     }
@@ -129,6 +133,7 @@ impl Backplane for MemoryBackplane {
         let (incarnation, heartbeat_seq) = (heartbeat.incarnation.clone(), heartbeat.heartbeat_seq);
         let epoch = state.stored.log.epoch();
         state.trim_old((self.wall)());
+        state.sweep_reports();
         let (delta, refused) = state.stored.presence.heartbeat(heartbeat, epoch, self.now_ms(), now())?;
         state.send_presence(delta);
         let position = state.position();
@@ -222,6 +227,23 @@ impl Backplane for MemoryBackplane {
         Ok(ModerationLog { bans: bans.in_force(self.now_ms()), mutes: mutes.in_force(self.now_ms()), acts })
     }
 
+    async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {
+        let mut state = self.state.lock();
+        state.trim_old((self.wall)());
+        if state.stored.log.author(request.id).is_none() {
+            return Ok(ReportOutcome::Gone);
+        }
+        let added = state.stored.reports.add(request, self.now_ms(), now());
+        Ok(added.map_or_else(ReportOutcome::Limited, |()| ReportOutcome::Done))
+    }
+
+    async fn reports(&self, limit: usize) -> Result<ReportQueue, Unavailable> {
+        let mut state = self.state.lock();
+        state.trim_old((self.wall)());
+        state.sweep_reports();
+        Ok(state.stored.reports.queue(limit))
+    }
+
     fn now(&self) -> Duration {
         (self.wall)()
     }
@@ -246,10 +268,16 @@ impl State {
         }
     }
 
+    /// Drops the reports of messages that are deleted or no longer stored.
+    fn sweep_reports(&mut self) {
+        let Replica { reports, log, .. } = &mut self.stored;
+        reports.retain(|id| log.author(id).is_some());
+    }
+
     /// The people whom an action is about.
     fn whom(&self, action: &ModerationAction) -> Vec<String> {
         match action {
-            ModerationAction::Remove { ids } => {
+            ModerationAction::Remove { ids } | ModerationAction::Dismiss { ids } => {
                 let authors = ids.iter().filter_map(|id| self.stored.log.author(*id)).map(str::to_owned);
                 authors.collect::<BTreeSet<_>>().into_iter().collect()
             }
@@ -274,8 +302,13 @@ impl State {
                     return ModerationOutcome::Nothing;
                 }
                 self.stored.presence.raise_version();
+                self.sweep_reports();
                 self.send_changes(removed, vec![]);
                 ModerationOutcome::Done
+            }
+            ModerationAction::Dismiss { ids } => {
+                let dismissed = ids.iter().filter(|id| self.stored.reports.dismiss(**id)).count();
+                if dismissed > 0 { ModerationOutcome::Done } else { ModerationOutcome::Nothing }
             }
             ModerationAction::Ban { name_key, name, for_ms, address } => {
                 let until = now_ms.saturating_add(*for_ms);
@@ -395,7 +428,7 @@ impl State {
         let pace = message_rates::pace(limit, slow_ms.max(checks.newcomer_ms));
         let is_newcomer = checks.newcomer_ms > slow_ms && message_rates::is_slow(limit, checks.newcomer_ms);
         let shared = message_rates::shared_pace(limit, slow_ms);
-        self.stored.message_rates.admit(person, pace, shared, now()).map_err(|wait| {
+        self.stored.message_rates.admit_person(person, pace, shared, now()).map_err(|wait| {
             if is_newcomer {
                 return PublishError::Refused(Violation { rule: RuleKind::Newcomer, retry_after: Some(wait) });
             }

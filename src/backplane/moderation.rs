@@ -22,6 +22,11 @@ pub enum ModerationAction {
         /// The messages.
         ids: Vec<Id>,
     },
+    /// Drops the reports of messages, at most [`REMOVED_AT_ONCE`].
+    Dismiss {
+        /// The messages.
+        ids: Vec<Id>,
+    },
     /// Ends the session of a name, and bans the name.
     Ban {
         /// The uniqueness key of the name.

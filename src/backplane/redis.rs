@@ -11,6 +11,7 @@ mod people;
 mod presence;
 mod publish;
 mod reply;
+mod reports;
 mod scripts;
 mod subscription;
 
@@ -24,7 +25,8 @@ use self::{clock::Clock, reply::in_millis, scripts::Scripts};
 use super::{
     Backplane, ChangeRequest, Claim, Cursor, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId,
     ModerationLog, ModerationOutcome, ModerationRequest, Page, Person, Position, Post, PublishError, ReapOutcome,
-    RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable, event_sender::EventSender,
+    ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable,
+    event_sender::EventSender,
 };
 use crate::{
     address::AddressKey,
@@ -129,6 +131,14 @@ impl Backplane for RedisBackplane {
 
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
         self.read_moderation_log().await
+    }
+
+    async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {
+        self.report_message(&request).await
+    }
+
+    async fn reports(&self, limit: usize) -> Result<ReportQueue, Unavailable> {
+        self.read_reports(limit).await
     }
 
     fn now(&self) -> Duration {

@@ -114,6 +114,16 @@ impl Keys {
         self.key("acts")
     }
 
+    /// Reports of messages: hash of ids to JSON, and an empty field with the first reported id.
+    pub fn reports(&self) -> String {
+        self.key("reports")
+    }
+
+    /// The time at which a person's next report is due.
+    pub fn report_pace(&self, name_key: &NameKey) -> String {
+        self.key(&format!("reportpace:{name_key}"))
+    }
+
     /// A key that only `ruang check` uses.
     pub fn check(&self) -> String {
         self.key("check")

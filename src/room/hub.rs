@@ -40,7 +40,7 @@ use super::{
     typing::Typists,
 };
 use crate::{
-    backplane::{Backplane, Event},
+    backplane::{Backplane, Event, Heartbeat},
     name::NameKey,
     protocol::Bye,
     telemetry::instruments,
@@ -98,6 +98,8 @@ pub(super) struct Hub {
     presence_sent_at: Option<Instant>,
     typists: Typists,
     drained: Option<oneshot::Sender<()>>,
+    /// Sessions that ended lately are to be ended again: Redis may have lost that.
+    repeats_ends: bool,
     /// The kind of occurrences that comes first.
     first_kind: usize,
 }
@@ -134,6 +136,7 @@ impl Hub {
             presence_sent_at: None,
             typists: Typists::default(),
             drained: None,
+            repeats_ends: false,
             first_kind: 0,
             backplane,
             options,
@@ -235,8 +238,9 @@ impl Hub {
         self.state.set_status(self.lease.status(now));
         for action in actions {
             match action {
-                Action::Heartbeat { incarnation, heartbeat_seq, draining } => {
-                    self.call_heartbeat(incarnation, heartbeat_seq, draining, now);
+                Action::Heartbeat { incarnation, heartbeat_seq, epoch, draining } => {
+                    let heartbeat = Heartbeat { epoch, draining, ..Heartbeat::new(incarnation, heartbeat_seq) };
+                    self.call_heartbeat(heartbeat, now);
                 }
                 Action::Confirm { refused } => self.confirm(&refused, now),
                 Action::Reap { incarnation, heartbeat_seq } => self.call_reap(incarnation, heartbeat_seq),
@@ -245,7 +249,10 @@ impl Hub {
                     tracing::warn!("the subscription receives nothing: subscribing again");
                     self.events = self.backplane.subscribe();
                 }
-                Action::Reannounce => self.reannounce(),
+                Action::Reannounce => {
+                    self.reannounce();
+                    self.repeats_ends = true;
+                }
                 Action::StartOver(reason) => {
                     tracing::warn!(connections = self.clients.len(), "closing all connections: {reason}");
                     self.close_all();
@@ -269,6 +276,9 @@ impl Hub {
     fn confirm(&mut self, refused: &[NameKey], now: Instant) {
         let changes = std::mem::take(&mut self.announcing);
         self.members.confirm(&changes, now);
+        if std::mem::take(&mut self.repeats_ends) {
+            self.call_ends(now);
+        }
         for person in changes.adds.iter().chain(&changes.renewals) {
             if refused.contains(&person.name_key) {
                 self.turn_away(person);

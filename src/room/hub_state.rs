@@ -1,6 +1,10 @@
 //! The hub's state as the rest of its instance reads it, so that pages and connections need not ask the hub.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::broadcast;
@@ -23,7 +27,11 @@ use crate::{
 /// Most ended sessions that wait for a subscriber.
 const ENDINGS_WAITING: usize = 256;
 
-/// Written by the hub, but for departures and acknowledged ids. No lock is held over an await.
+/// Most ended sessions that are remembered, and for how long: a failover loses what a replica lacked, which is far less.
+const ENDS_REMEMBERED: usize = 1024;
+const END_MEMORY: Duration = Duration::from_mins(1);
+
+/// Written by the hub, but for departures, ends and acknowledged ids. No lock is held over an await.
 #[derive(Debug)]
 pub(super) struct HubState {
     view: RwLock<View>,
@@ -34,8 +42,18 @@ pub(super) struct HubState {
     endings: broadcast::Sender<Ending>,
     /// Connections that are gone, and their people.
     departures: Mutex<Vec<(ConnectionId, NameKey)>>,
+    /// Sessions that were ended through this instance, oldest first.
+    ends: Mutex<VecDeque<End>>,
     /// The newest acknowledged message of each epoch.
     acknowledged: Mutex<BTreeMap<u64, Id>>,
+}
+
+/// A session that has ended, whose name it was, and when.
+#[derive(Debug)]
+struct End {
+    session: SessionTag,
+    name_key: NameKey,
+    at: Instant,
 }
 
 /// The end of sessions.
@@ -68,6 +86,7 @@ impl HubState {
             address_key: Observed::new(None),
             endings: broadcast::Sender::new(ENDINGS_WAITING),
             departures: Mutex::default(),
+            ends: Mutex::default(),
             acknowledged: Mutex::default(),
         }
     }
@@ -153,6 +172,26 @@ impl HubState {
     pub(super) fn publish_ending(&self, ending: Ending) {
         // It fails without subscribers.
         let _ = self.endings.send(ending);
+    }
+
+    /// Remembers the end of a session. The sessions of programs and accounts are the same at each sign-in: they may have begun
+    /// anew.
+    pub(super) fn remember_end(&self, session: &SessionTag, name_key: &NameKey, at: Instant) {
+        if session.is_reserved() {
+            return;
+        }
+        let mut ends = self.ends.lock();
+        if ends.len() == ENDS_REMEMBERED {
+            ends.pop_front();
+        }
+        ends.push_back(End { session: session.clone(), name_key: name_key.clone(), at });
+    }
+
+    /// Returns the sessions that ended within the last minute through this instance.
+    pub(super) fn ended_lately(&self, now: Instant) -> Vec<(SessionTag, NameKey)> {
+        let mut ends = self.ends.lock();
+        ends.retain(|end| now.duration_since(end.at) < END_MEMORY);
+        ends.iter().map(|end| (end.session.clone(), end.name_key.clone())).collect()
     }
 
     /// The newest acknowledged message of each epoch that is not [accounted for](Self::account_for): if it is not in the log,

@@ -234,6 +234,7 @@ impl Lease {
 
     fn reannounce(&mut self) -> Action {
         self.begin_incarnation();
+        self.peers.begin_epoch();
         Action::Reannounce
     }
 

@@ -73,6 +73,22 @@ async fn client_ahead_of_the_instance_is_recovered() {
     assert!(frames.contains("\"recovered\":true"), "{frames}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn sign_out_lost_by_a_failover_is_repeated() {
+    let backplane = DeafBackplane::new();
+    let room = open(backplane.clone());
+    let sari = person("sari");
+    let another = Person { session: "another".into(), ..sari.clone() };
+    drop(room.join(sari.clone(), None, Arc::new(Recorder::default())).await.unwrap());
+    let replica = backplane.replica();
+    room.end(&sari.session, &sari.name_key).await.unwrap();
+    assert_eq!(room.check_claim(&another).await, Ok(Claim::Mine));
+    backplane.fail_over(replica);
+    assert!(matches!(room.check_claim(&another).await, Ok(Claim::Held { .. })));
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    assert_eq!(room.check_claim(&another).await, Ok(Claim::Mine));
+}
+
 #[tokio::test]
 async fn client_at_an_unknown_position_joins_unrecovered() {
     let room = open(DeafBackplane::new());

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     protocol::SUBPROTOCOL,
     server::Peer,
-    session::{Bot, ModeratorPass, NotSignedIn, SignedIn},
+    session::{Bot, ModeratorPass, NotSignedIn, SignedIn, TokensModerate},
     telemetry::instruments,
     websocket::accept_key,
 };
@@ -50,7 +50,11 @@ pub(super) async fn open(
         return StatusCode::FORBIDDEN.into_response();
     }
     let client = match authenticate(&sockets, request.extensions().get::<Bot>().cloned(), &session, address).await {
-        Ok(client) => AuthenticatedClient { pass: request.extensions().get::<ModeratorPass>().cloned(), ..client },
+        Ok(client) => {
+            let by_cookie = request.extensions().get::<ModeratorPass>().cloned();
+            let by_token = client.pass.filter(|_| request.extensions().get::<TokensModerate>().is_some());
+            AuthenticatedClient { pass: by_cookie.or(by_token), ..client }
+        }
         Err(not_signed_in) => return not_signed_in.into_response(),
     };
     let permit = match admit(context, address) {
@@ -117,14 +121,15 @@ async fn authenticate(
             endings,
         });
     }
-    let SignedIn { person, id, has_joined, since_ms } = SignedIn::of(session).await?;
+    let SignedIn { person, id, has_joined, since_ms, moderates } = SignedIn::of(session).await?;
     if sessions.bots().reserves(&person.name_key) {
         // The name was given to a program after this session began.
         let _ = room.end(&person.session, &person.name_key).await;
         let _ = sessions.delete(&id).await;
         return Err(NotSignedIn::Nobody);
     }
-    Ok(AuthenticatedClient { person, id: Some(id), has_joined, since_ms, address, pass: None, endings })
+    let pass = moderates.then(ModeratorPass::of_session);
+    Ok(AuthenticatedClient { person, id: Some(id), has_joined, since_ms, address, pass, endings })
 }
 
 /// Returns the `Sec-WebSocket-Accept` of an upgrade to version 13, or `None` if the request is no such upgrade.

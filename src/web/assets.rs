@@ -16,7 +16,7 @@ use super::{branding::branding, compression::accepts};
 const OTHER_SCRIPTS: [&str; 5] = ["embed.js", "embed_door.js", "embed_link.js", "guard.js", "notifier.js"];
 
 /// Modules that the page loads when they are first needed.
-const LAZY_MODULES: [&str; 16] = [
+const LAZY_MODULES: [&str; 18] = [
     "actions.js",
     "alerts.js",
     "answering.js",
@@ -29,6 +29,8 @@ const LAZY_MODULES: [&str; 16] = [
     "panels.js",
     "quotes.js",
     "refresh.js",
+    "report.js",
+    "report_count.js",
     "row_menu.js",
     "rules.js",
     "toast.js",

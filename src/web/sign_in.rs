@@ -23,7 +23,7 @@ use crate::{
     address::AddressHash,
     backplane::{Claim, Person, SessionTag},
     name::Name,
-    session::{NotSignedIn, SignedIn},
+    session::{NotSignedIn, SessionTerms, SignedIn},
     telemetry::instruments,
 };
 
@@ -218,7 +218,11 @@ impl Web {
         }
         let address = self.address_hash(peer, headers).await?;
         match cookie {
-            Some(cookie) => sign_in(self, session, &name, cookie.session_tag(name.key()), address).await,
+            Some(cookie) => {
+                let tag = cookie.session_tag(name.key());
+                let person = Person { address, ..Person::new(name.key().clone(), name.shown(), tag) };
+                sign_in(self, session, person, SessionTerms::default()).await
+            }
             None => sign_in_once(self, session, &name, address).await,
         }
     }
@@ -243,14 +247,12 @@ impl Web {
 pub(super) async fn sign_in(
     web: &Web,
     session: &Session,
-    name: &Name,
-    tag: SessionTag,
-    address: Option<AddressHash>,
+    person: Person,
+    terms: SessionTerms,
 ) -> Result<(), SignInRefusal> {
-    if web.sessions.bots().reserves(name.key()) {
+    if web.sessions.bots().reserves(&person.name_key) {
         return Err(SignInRefusal::Reserved);
     }
-    let person = Person { address, ..Person::new(name.key().clone(), name.shown(), tag) };
     match web.room.claim(&person).await {
         Ok(Claim::Mine) => {}
         Ok(Claim::Held { left }) => return Err(SignInRefusal::Held { left }),
@@ -259,7 +261,7 @@ pub(super) async fn sign_in(
     }
     // The record needs no address: a connection has one of its own.
     let person = Person { address: None, ..person };
-    web.sessions.begin(session, &person).await.map_err(|_| SignInRefusal::Unavailable)
+    web.sessions.begin(session, &person, terms).await.map_err(|_| SignInRefusal::Unavailable)
 }
 
 /// Signs in for a client that cannot repeat it under the same tag: if its outcome is unknown, the name is released.
@@ -270,7 +272,8 @@ async fn sign_in_once(
     address: Option<AddressHash>,
 ) -> Result<(), SignInRefusal> {
     let tag = SessionTag::random();
-    let outcome = sign_in(web, session, name, tag.clone(), address).await;
+    let person = Person { address, ..Person::new(name.key().clone(), name.shown(), tag.clone()) };
+    let outcome = sign_in(web, session, person, SessionTerms::default()).await;
     if matches!(outcome, Err(SignInRefusal::Unavailable)) {
         // The claim may still succeed later: release it after that. If that fails too, the claim expires.
         let (room, name_key) = (web.room.clone(), name.key().clone());

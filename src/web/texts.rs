@@ -153,6 +153,17 @@ pub struct Operator {
     pub no_address: &'static str,
     pub wrong: &'static str,
     pub unavailable: &'static str,
+    pub reports: &'static str,
+    pub reports_none: &'static str,
+    /// With `{shown}` and `{count}`.
+    pub reports_shown: &'static str,
+    pub report_count: Counted,
+    pub report_context: &'static str,
+    pub report_dismiss: &'static str,
+    pub report_remove: &'static str,
+    /// With `{time}`, like the next.
+    pub report_mute: &'static str,
+    pub report_ban: &'static str,
     pub announce: &'static str,
     pub announce_label: &'static str,
     pub announce_hint: &'static str,
@@ -178,6 +189,8 @@ pub struct Operator {
     pub ban_for: &'static str,
     pub ban_not: &'static str,
     pub ban_messages: &'static str,
+    pub address_label: &'static str,
+    pub address_included: &'static str,
     pub ban_submit: &'static str,
     pub bans: &'static str,
     pub bans_none: &'static str,
@@ -192,6 +205,7 @@ pub struct Operator {
     /// With `{by}` and `{from}`.
     pub did_by: &'static str,
     pub did_remove: &'static str,
+    pub did_dismiss: &'static str,
     pub did_ban: &'static str,
     pub did_mute: &'static str,
     pub did_read_only: &'static str,
@@ -257,10 +271,25 @@ pub struct ModerationMenu {
     pub kick: &'static str,
     pub ban: &'static str,
     pub for_good: &'static str,
+    pub address_alone: &'static str,
+    pub address_shared: Counted,
     pub did_purge: &'static str,
     pub did_mute: &'static str,
     pub did_kick: &'static str,
     pub did_ban: &'static str,
+    pub failed: &'static str,
+    pub reports: Counted,
+}
+
+/// Texts of a report, with the placeholder `{username}`.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Report {
+    pub item: &'static str,
+    pub title: &'static str,
+    pub reason: &'static str,
+    pub send: &'static str,
+    pub cancel: &'static str,
+    pub sent: &'static str,
     pub failed: &'static str,
 }
 
@@ -284,6 +313,7 @@ pub struct Script {
     pub copied: &'static str,
     pub copy_failed: &'static str,
     pub undo: &'static str,
+    pub report: Report,
     pub reply: &'static str,
     pub edit: &'static str,
     pub remove: &'static str,

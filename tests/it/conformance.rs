@@ -15,4 +15,5 @@ mod moderation;
 mod people;
 mod presence;
 mod reaping;
+mod reports;
 mod snapshot;

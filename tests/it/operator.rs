@@ -5,5 +5,6 @@ mod api;
 mod everywhere;
 mod moderators;
 mod pages;
+mod reports;
 mod rules;
 mod wave;

@@ -10,7 +10,7 @@ use ruang::{
     backplane::{
         Backplane, ChangeRequest, Claim, Cursor, EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply,
         IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person, Position, Post, PublishError,
-        ReapOutcome, SessionTag, Snapshot, Typing, Unavailable,
+        ReapOutcome, ReportOutcome, ReportQueue, ReportRequest, SessionTag, Snapshot, Typing, Unavailable,
     },
     name::NameKey,
     protocol::{Id, Message, Row},
@@ -383,6 +383,14 @@ impl Backplane for Link {
 
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
         self.call(|redis| Box::pin(async move { redis.room.moderation_log().await })).await
+    }
+
+    async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {
+        self.call(|redis| Box::pin(async move { redis.room.report(request).await })).await
+    }
+
+    async fn reports(&self, limit: usize) -> Result<ReportQueue, Unavailable> {
+        self.call(|redis| Box::pin(async move { redis.room.reports(limit).await })).await
     }
 
     fn now(&self) -> Duration {

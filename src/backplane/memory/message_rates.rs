@@ -31,29 +31,33 @@ impl MessageRates {
         Self { began: now, due: HashMap::new(), due_at: HashMap::new(), swept: 0 }
     }
 
+    /// Admits a message.
+    ///
+    /// # Errors
+    /// The time until it is admitted.
+    pub(super) fn admit(&mut self, name_key: &NameKey, pace: Pace, now: Instant) -> Result<(), Duration> {
+        let now = self.sweep(now);
+        let due = take(self.due.get(name_key), pace, now)?;
+        self.due.insert(name_key.clone(), due);
+        Ok(())
+    }
+
     /// Admits a message at a person's pace, and at that which the people of an address `share`. It counts for both or for none.
     ///
     /// # Errors
     /// The time until it is admitted.
-    pub(super) fn admit(
+    pub(super) fn admit_person(
         &mut self,
         person: &Person,
         pace: Pace,
         shared: Option<Pace>,
         now: Instant,
     ) -> Result<(), Duration> {
-        let now = u64::try_from(now.duration_since(self.began).as_nanos()).unwrap_or(u64::MAX);
-        if now - self.swept >= SWEEP_NS {
-            self.due.retain(|_, due| *due > now);
-            self.due_at.retain(|_, due| *due > now);
-            self.swept = now;
-        }
-        let own = take(self.due.get(&person.name_key), pace, now);
-        let Some((address, pace)) = person.address.as_ref().zip(shared) else {
-            self.due.insert(person.name_key.clone(), own?);
-            return Ok(());
+        let Some((address, shared)) = person.address.as_ref().zip(shared) else {
+            return self.admit(&person.name_key, pace, now);
         };
-        match (own, take(self.due_at.get(address), pace, now)) {
+        let now = self.sweep(now);
+        match (take(self.due.get(&person.name_key), pace, now), take(self.due_at.get(address), shared, now)) {
             (Ok(own), Ok(shared)) => {
                 self.due.insert(person.name_key.clone(), own);
                 self.due_at.insert(address.clone(), shared);
@@ -61,6 +65,17 @@ impl MessageRates {
             }
             (own, shared) => Err(own.err().max(shared.err()).unwrap_or_default()),
         }
+    }
+
+    /// Removes from time to time those who may send anyway. Returns the time since the start, in nanoseconds.
+    fn sweep(&mut self, now: Instant) -> u64 {
+        let now = u64::try_from(now.duration_since(self.began).as_nanos()).unwrap_or(u64::MAX);
+        if now - self.swept >= SWEEP_NS {
+            self.due.retain(|_, due| *due > now);
+            self.due_at.retain(|_, due| *due > now);
+            self.swept = now;
+        }
+        now
     }
 }
 
@@ -98,34 +113,34 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     /// Sari's messages, and the time at which she begins.
-    fn sari() -> (MessageRates, Person, Instant) {
+    fn sari() -> (MessageRates, NameKey, Instant) {
         let now = Instant::now();
-        (MessageRates::new(now), Person::new("sari".into(), "Sari", "a session".into()), now)
+        (MessageRates::new(now), "sari".into(), now)
     }
 
     #[test]
     fn burst_is_admitted_at_once_then_the_rate_holds() {
         let (mut rates, sari, now) = sari();
         for _ in 0..10 {
-            assert_eq!(rates.admit(&sari, pace(FIVE, 0), None, now), Ok(()));
+            assert_eq!(rates.admit(&sari, pace(FIVE, 0), now), Ok(()));
         }
-        assert_eq!(rates.admit(&sari, pace(FIVE, 0), None, now), Err(MS * 150), "200 ms less the tolerance");
-        assert_eq!(rates.admit(&sari, pace(FIVE, 0), None, now + MS * 150), Ok(()));
+        assert_eq!(rates.admit(&sari, pace(FIVE, 0), now), Err(MS * 150), "200 ms less the tolerance");
+        assert_eq!(rates.admit(&sari, pace(FIVE, 0), now + MS * 150), Ok(()));
     }
 
     #[test]
     fn limit_of_zero_admits_everything() {
         let (mut rates, sari, now) = sari();
-        assert!((0..100).all(|_| rates.admit(&sari, pace(Rate::UNLIMITED, 0), None, now).is_ok()));
+        assert!((0..100).all(|_| rates.admit(&sari, pace(Rate::UNLIMITED, 0), now).is_ok()));
     }
 
     #[test]
     fn slow_mode_admits_one_per_interval_and_ends_at_once() {
         let (mut rates, sari, now) = sari();
-        assert_eq!(rates.admit(&sari, pace(FIVE, 30_000), None, now), Ok(()));
-        assert!(rates.admit(&sari, pace(FIVE, 30_000), None, now + MS * 29_000).is_err());
-        assert_eq!(rates.admit(&sari, pace(FIVE, 30_000), None, now + MS * 30_000), Ok(()));
-        assert_eq!(rates.admit(&sari, pace(FIVE, 0), None, now + MS * 30_000), Ok(()), "slow mode is over");
+        assert_eq!(rates.admit(&sari, pace(FIVE, 30_000), now), Ok(()));
+        assert!(rates.admit(&sari, pace(FIVE, 30_000), now + MS * 29_000).is_err());
+        assert_eq!(rates.admit(&sari, pace(FIVE, 30_000), now + MS * 30_000), Ok(()));
+        assert_eq!(rates.admit(&sari, pace(FIVE, 0), now + MS * 30_000), Ok(()), "slow mode is over");
         assert_eq!(pace(FIVE, 100), pace(FIVE, 0), "the limit is slower");
     }
 
@@ -140,7 +155,7 @@ mod tests {
             .collect();
         let mut admitted = |at: Instant| {
             let (own, shared) = (pace(FIVE, 30_000), shared_pace(FIVE, 30_000));
-            names.iter().filter(|person| rates.admit(person, own, shared, at).is_ok()).count()
+            names.iter().filter(|person| rates.admit_person(person, own, shared, at).is_ok()).count()
         };
         assert_eq!((admitted(now), admitted(now + MS * 10_000), admitted(now + MS * 10_100)), (3, 1, 0));
         assert_eq!(shared_pace(FIVE, 0), None, "without slow mode");

@@ -206,12 +206,15 @@ impl Presence {
 
     fn renew(&mut self, heartbeat: &Heartbeat, epoch: u64) -> Result<(), HeartbeatError> {
         let Heartbeat { incarnation, heartbeat_seq, draining, .. } = heartbeat;
+        if heartbeat.epoch.is_some_and(|own| own != epoch) {
+            return Err(HeartbeatError::Gone { epoch });
+        }
         let stage = if *draining { Stage::Draining } else { Stage::Live };
         match self.leases.get_mut(incarnation) {
             Some(lease) if lease.stage == Stage::Dead => return Err(HeartbeatError::Gone { epoch }),
             Some(lease) if *heartbeat_seq <= lease.heartbeat_seq => return Err(HeartbeatError::Stale),
             Some(lease) => (lease.heartbeat_seq, lease.stage) = (*heartbeat_seq, stage),
-            None if *heartbeat_seq > 1 => return Err(HeartbeatError::Gone { epoch }),
+            None if heartbeat.epoch.is_some() => return Err(HeartbeatError::Gone { epoch }),
             None => {
                 let lease = Lease { incarnation: incarnation.clone(), heartbeat_seq: *heartbeat_seq, stage };
                 self.leases.insert(incarnation.clone(), lease);

@@ -2,7 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::{MemoryBackplane, bans::Bans, log::Log, message_rates::MessageRates, presence::Presence, repeats::Repeats};
+use super::{
+    MemoryBackplane, bans::Bans, log::Log, message_rates::MessageRates, presence::Presence, repeats::Repeats,
+    reports::Reports,
+};
 use crate::{
     address::AddressKey,
     automod::AutoRules,
@@ -23,6 +26,7 @@ pub struct Replica {
     /// The moderators' actions, oldest first.
     pub(super) acts: VecDeque<ModerationRecord>,
     pub(super) address_key: AddressKey,
+    pub(super) reports: Reports,
 }
 
 impl Replica {
@@ -38,6 +42,7 @@ impl Replica {
             mutes: Bans::default(),
             acts: VecDeque::new(),
             address_key: AddressKey::random(),
+            reports: Reports::new(super::now()),
         }
     }
 

@@ -69,7 +69,7 @@ impl RedisBackplane {
             }
         }
         let claims = claim.into_iter().chain(others.iter().map(|name_key| self.keys.name(name_key)));
-        let keys = self.keys.with_own(std::iter::once(self.keys.acts()).chain(claims));
+        let keys = self.keys.with_own([self.keys.acts(), self.keys.reports()].into_iter().chain(claims));
         // Strings and numbers: serialising cannot fail.
         let action = serde_json::to_string(&action.clone().on_record()).unwrap_or_default();
         let audit = serde_json::to_string(audit).unwrap_or_default();

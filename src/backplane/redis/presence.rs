@@ -26,6 +26,8 @@ use crate::{
 struct HeartbeatArgument<'a> {
     incarnation: &'a str,
     heartbeat_seq: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epoch: Option<u64>,
     draining: bool,
     name_hold_ms: u64,
     history: usize,
@@ -78,10 +80,11 @@ impl RedisBackplane {
         let claims = people.map(|person| self.keys.name(&person.name_key));
         let addresses = heartbeat.dels.iter().map(|person| self.keys.last_address(&person.name_key));
         let held = std::iter::once(self.keys.held(heartbeat.incarnation.as_str()));
-        let keys = self.keys.with_own(held.chain(claims).chain(addresses));
+        let keys = self.keys.with_own(held.chain(claims).chain(addresses).chain([self.keys.reports()]));
         let argument = HeartbeatArgument {
             incarnation: heartbeat.incarnation.as_str(),
             heartbeat_seq: heartbeat.heartbeat_seq,
+            epoch: heartbeat.epoch,
             draining: heartbeat.draining,
             name_hold_ms: in_millis(self.policy.name_hold),
             history: self.policy.history,

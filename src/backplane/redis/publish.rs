@@ -145,7 +145,8 @@ impl RedisBackplane {
             NewState::Deleted => (None, vec![]),
         };
         let argument = ChangeArgument { sending, history_age_ms: self.history_age_ms(), id: request.id, window_ms };
-        let keys = self.sender_keys(person, checks);
+        let mut keys = self.sender_keys(person, checks);
+        keys.push(self.keys.reports());
         let reply: Reply = self.scripts.run_with(&self.scripts.change, keys, &argument, texts).await?;
         reply.id().map(|(id, _)| id)
     }

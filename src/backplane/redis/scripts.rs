@@ -42,6 +42,8 @@ pub(super) struct Scripts {
     pub(super) page: Script,
     pub(super) claim: Script,
     pub(super) moderate: Script,
+    pub(super) report: Script,
+    pub(super) reports: Script,
 }
 
 /// One script: atomic, with one JSON object as its argument and one as its reply.
@@ -64,6 +66,8 @@ impl Scripts {
             page: Script::new("page", ALLOWS_OOM, &[LOG, include_str!("lua/page.lua")]),
             claim: Script::new("claim", NEEDS_MEMORY, &[include_str!("lua/claim.lua")]),
             moderate: Script::new("act", ALLOWS_OOM, &[LOG, include_str!("lua/moderate.lua")]),
+            report: Script::new("report", NEEDS_MEMORY, &[LOG, include_str!("lua/report.lua")]),
+            reports: Script::new("reports", ALLOWS_OOM, &[LOG, include_str!("lua/reports.lua")]),
         }
     }
 

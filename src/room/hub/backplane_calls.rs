@@ -27,6 +27,8 @@ pub(super) enum CallResult {
     Portion(Position, Result<Page, Unavailable>),
     Heartbeat(IncarnationId, Result<HeartbeatReply, HeartbeatError>),
     Reap(IncarnationId, Result<ReapOutcome, Unavailable>),
+    /// Whether all sessions that ended lately were ended again.
+    Ends(Result<(), Unavailable>),
 }
 
 /// The state at the start of a read.
@@ -53,6 +55,10 @@ impl Hub {
                 Reply::Heartbeat(incarnation, result)
             }
             CallResult::Reap(incarnation, result) => Reply::Reap(incarnation, result),
+            CallResult::Ends(result) => {
+                self.repeats_ends |= result.is_err();
+                return;
+            }
         };
         let actions = self.lease.on_reply(now, reply);
         self.carry_out(actions, now);
@@ -77,19 +83,32 @@ impl Hub {
         }));
     }
 
-    pub(super) fn call_heartbeat(&mut self, incarnation: IncarnationId, seq: u64, draining: bool, now: Instant) {
+    pub(super) fn call_heartbeat(&mut self, mut heartbeat: Heartbeat, now: Instant) {
         self.announcing = self.members.changes(now);
-        if draining {
+        if heartbeat.draining {
             // People who leave may be on their way to another instance: the lease decides.
             self.announcing.dels.clear();
         }
         let (backplane, changes) = (self.backplane.clone(), self.announcing.clone());
+        (heartbeat.adds, heartbeat.renewals, heartbeat.dels) = (changes.adds, changes.renewals, changes.dels);
         self.calls.push(Box::pin(async move {
-            let mut heartbeat = Heartbeat::new(incarnation.clone(), seq);
-            heartbeat.draining = draining;
-            (heartbeat.adds, heartbeat.renewals, heartbeat.dels) = (changes.adds, changes.renewals, changes.dels);
+            let incarnation = heartbeat.incarnation.clone();
             let result = timeout(CALL_DEADLINE, backplane.heartbeat(heartbeat)).await;
             CallResult::Heartbeat(incarnation, result.unwrap_or(Err(Unavailable.into())))
+        }));
+    }
+
+    /// Ends sessions again that were ended through this instance lately: a failover may have brought their claims back, and
+    /// their people would wait for `name_hold`. For sessions that Redis knows to have ended it does nothing.
+    pub(super) fn call_ends(&mut self, now: Instant) {
+        let (backplane, ended) = (self.backplane.clone(), self.state.ended_lately(now));
+        self.calls.push(Box::pin(async move {
+            for (session, name_key) in ended {
+                if bounded(backplane.end(&session, &name_key)).await.is_err() {
+                    return CallResult::Ends(Err(Unavailable));
+                }
+            }
+            CallResult::Ends(Ok(()))
         }));
     }
 

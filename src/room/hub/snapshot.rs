@@ -78,7 +78,8 @@ impl Hub {
         self.state.account_for(&context.acknowledged);
         self.close_forgotten(snapshot, context);
         self.carry_out(actions, now);
-        if self.members.has_changes(now) {
+        let is_announced = self.lease.incarnation_in(snapshot.position.epoch).is_some();
+        if !is_announced || self.members.has_changes(now) {
             self.signal(Signal::Changed, now);
         }
         self.find_announced();

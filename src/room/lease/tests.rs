@@ -40,17 +40,27 @@ fn heartbeat_declared_dead_starts_a_new_incarnation() {
 }
 
 #[test]
-fn heartbeat_in_another_epoch_announces_people_again() {
-    for reply in [AcceptedIn(EPOCH + 1), AcceptedIn(EPOCH - 1), Gone(EPOCH + 1)] {
+fn heartbeat_in_another_epoch_announces_people_at_once() {
+    for epoch in [EPOCH + 1, EPOCH - 1] {
         let mut case = Case::synced();
         case.run(&[
             (1100, Tick, &["heartbeat 3"]),
-            (1200, reply, &["reannounce"]),
-            (1300, Tick, &["heartbeat 1"]),
-            (1400, AcceptedIn(EPOCH + 1), &["confirm"]),
+            (1200, Gone(epoch), &["reannounce", "heartbeat 1"]),
+            (1400, AcceptedIn(epoch), &["confirm"]),
             (1500, Tick, &[]),
         ]);
     }
+}
+
+#[test]
+fn announcement_lost_is_repeated_under_the_same_incarnation() {
+    Case::synced().run(&[
+        (1100, Tick, &["heartbeat 3"]),
+        (1200, Gone(EPOCH + 1), &["reannounce", "heartbeat 1"]),
+        (3200, Lost, &[]),
+        (3200, Tick, &["heartbeat 2", "outage"]),
+        (3300, AcceptedIn(EPOCH + 1), &["confirm"]),
+    ]);
 }
 
 #[test]

@@ -15,7 +15,8 @@ use crate::{
     automod::SharedChecks,
     backplane::{
         ChangeRequest, EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply, Position, Post, PublishError,
-        ReapOutcome, RetentionPolicy, Snapshot, Typing, memory::MemoryBackplane,
+        ReapOutcome, ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, Snapshot, Typing,
+        memory::{MemoryBackplane, Replica},
     },
     protocol::Text,
     rate::Rate,
@@ -70,6 +71,17 @@ impl DeafBackplane {
     pub fn hear(&self) {
         self.is_deaf.store(false, Ordering::SeqCst);
         self.heard_again.notify_one();
+    }
+
+    /// A copy of what is stored, for [`fail_over`](Self::fail_over).
+    pub fn replica(&self) -> Replica {
+        self.inner.replica()
+    }
+
+    /// Loses what was stored since this copy.
+    pub fn fail_over(&self, replica: Replica) {
+        let epoch = replica.epoch() + 1;
+        self.inner.fail_over(replica, epoch);
     }
 
     /// Adds people through another instance.
@@ -204,6 +216,14 @@ impl Backplane for DeafBackplane {
 
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
         self.inner.moderation_log().await
+    }
+
+    async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {
+        self.inner.report(request).await
+    }
+
+    async fn reports(&self, limit: usize) -> Result<ReportQueue, Unavailable> {
+        self.inner.reports(limit).await
     }
 
     fn now(&self) -> Duration {

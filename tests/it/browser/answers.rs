@@ -3,7 +3,7 @@
 use fantoccini::key::Key;
 use serde_json::json;
 
-use super::{CONNECTION, TEXT, alone, chooses, network, picture, sari_alone, signs_in};
+use super::{CONNECTION, TEXT, alone, chooses, network, pictures, sari_alone, signs_in};
 use crate::kit::{Browser, Cluster, WsClient, proxy::Target};
 
 const BOX: &str = "return document.querySelector('#text').value";
@@ -17,7 +17,7 @@ async fn answer_quotes_its_origin_and_follows_its_changes() {
     act(&sari, "#timeline .message:not(.own)", "Balas").await;
     sari.shows("#context-text", "Balas budi dari budi").await;
     sari.is_accessible("an answer is written").await;
-    picture(&sari, "answering").await;
+    pictures(&sari, "answering").await;
     sari.presses(&char::from(Key::Escape).to_string()).await;
     sari.comes_to("return document.querySelector('#context').hidden", true).await;
     act(&sari, "#timeline .message:not(.own)", "Balas").await;
@@ -78,6 +78,7 @@ async fn up_edits_the_last_message_and_escape_brings_the_draft_back() {
     sari.presses(&up.to_string()).await;
     sari.comes_to(BOX, "dari sari").await;
     sari.is_accessible("a message is edited").await;
+    pictures(&sari, "editing").await;
     sari.presses(&format!(" dibatalkan{escape}")).await;
     sari.comes_to(BOX, "").await;
     sari.presses(&up.to_string()).await;

@@ -3,7 +3,7 @@
 use fantoccini::key::Key;
 use serde_json::json;
 
-use super::{TEXT, chooses, chooses_for, picture, sari_alone};
+use super::{TEXT, chooses, chooses_for, picture, pictures, sari_alone};
 use crate::kit::{Browser, Cluster, WsClient};
 
 const FOCUSED: &str = "return document.activeElement.closest('.message')?.querySelector('.text').textContent ?? document.activeElement.id";
@@ -20,7 +20,7 @@ async fn pointer_opens_the_menu_and_mutes_with_a_way_back() {
     sari.click(button).await;
     sari.shows(ITEMS, "Salin teks").await;
     sari.is_accessible("a message's menu").await;
-    picture(&sari, "menu").await;
+    pictures(&sari, "menu").await;
     chooses(&sari, "Bisukan untuk saya").await;
     sari.comes_to(SHOWN, json!(["dari sari"])).await;
     sari.shows("#toast", "Pesan budi tidak lagi terlihat").await;
@@ -93,6 +93,12 @@ async fn long_press_opens_a_sheet_with_large_targets() {
     assert_eq!(sari.script(small, vec![]).await, 0);
     let bottom = "return Math.round(innerHeight - document.querySelector('.menu').getBoundingClientRect().bottom)";
     assert_eq!(sari.script(bottom, vec![]).await, 0);
+    let inside = "const { left, top, right, bottom } = document.querySelector('.menu').getBoundingClientRect(); \
+        return left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight && right - left < innerWidth";
+    sari.screen(844, 390, true).await;
+    sari.comes_to(inside, true).await;
+    sari.screen(390, 844, true).await;
+    sari.comes_to(bottom, 0).await;
     chooses(&sari, "Bisukan untuk saya").await;
     sari.comes_to(SHOWN, json!(["dari sari"])).await;
 }

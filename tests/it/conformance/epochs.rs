@@ -1,6 +1,6 @@
 //! Cases that only Redis has: it can lose data, roll back, restart, and become a replica.
 
-use ruang::backplane::{HeartbeatError, PublishError};
+use ruang::backplane::{Heartbeat, HeartbeatError, PublishError};
 
 use super::fixture::{Fixture, Subscriber, at, heartbeat, on, publish};
 use crate::kit::{Engine, Redis, SOON, eventually, redis};
@@ -41,7 +41,8 @@ async fn flush_begins_an_epoch_that_reuses_no_id() {
     assert_eq!(publish(&*fixture.backplane, &incarnation, "b").await, Err(PublishError::Fenced));
     let epoch = fixture.backplane.read(None).await.unwrap().position.epoch;
     assert!(epoch > old.epoch);
-    assert_eq!(heartbeat(&*fixture.backplane, &incarnation, 2, &[], &[]).await, Err(HeartbeatError::Gone { epoch }));
+    let renews = Heartbeat { epoch: Some(old.epoch), ..Heartbeat::new(incarnation, 2) };
+    assert_eq!(fixture.backplane.heartbeat(renews).await, Err(HeartbeatError::Gone { epoch }));
     let anew = fixture.sender().await;
     let new = publish(&*fixture.backplane, &anew, "b").await.unwrap();
     assert_eq!((new.epoch, new.n), (epoch, 1));

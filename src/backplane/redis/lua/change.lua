@@ -1,5 +1,5 @@
 -- Edits or deletes a message of the sender's own, and publishes the change; for a nonce stored before, does nothing.
--- KEYS: the room's, then those of sending.lua.
+-- KEYS: the room's, then those of sending.lua, and last the reports.
 -- args: those of sending.lua (the fingerprint is of the whole request), history_age_ms, id, window_ms (how long after its
 --   time a message may be edited; 0 = not at all; absent: delete it).
 -- ARGV[2], if window_ms is there: the text.
@@ -40,6 +40,7 @@ if args.window_ms then
   publish_changes({}, message)
 else
   replace_body(message, erased(message.body))
+  redis.call('HDEL', KEYS[#KEYS], args.id)
   publish_changes({ args.id })
 end
 return cjson.encode({ outcome = 'stored', id = args.id })

@@ -1,11 +1,12 @@
 -- Applies a moderation action, and puts it on record.
--- KEYS: the room's, then the record, then, for a ban, the claim of the name, then those of the names in `others`.
+-- KEYS: the room's, then the record, then the reports, then, for a ban, the claim of the name, then those of the names in
+--   `others`.
 -- args: action (JSON, as it is put on record: `act` names it, the other fields are its own), audit (JSON: who acts, as it
 --   is put on record), records_kept, closed_ms (see end.lua), addresses (hashes that a ban or mute includes, or absent), others (name keys of the
 --   other people at these who are in the room, or absent), auto (for `rules`: the changed rules that apply by themselves,
 --   JSON by name).
 -- Returns: outcome 'done' | 'nothing'.
-local record, claim = KEYS[14], KEYS[15]
+local record, reports, claim = KEYS[14], KEYS[15], KEYS[16]
 local action = cjson.decode(args.action)
 
 -- The names of the people whom the action is about, each once.
@@ -82,6 +83,7 @@ function apply.remove()
       found[id] = nil
       add_whom(cjson.decode(message.body).from)
       replace_body(message, erased(message.body))
+      redis.call('HDEL', reports, id)
       ids[#ids + 1] = id
     end
   end
@@ -89,6 +91,18 @@ function apply.remove()
     publish_changes(ids)
   end
   return #ids > 0
+end
+
+function apply.dismiss()
+  local is_done = false
+  for _, id in ipairs(action.ids) do
+    local message = find(id)
+    if redis.call('HDEL', reports, id) == 1 and message and message.body then
+      add_whom(cjson.decode(is_removed(message) and message.body:sub(2) or message.body).from)
+      is_done = true
+    end
+  end
+  return is_done
 end
 
 function apply.ban()
@@ -100,7 +114,7 @@ function apply.ban()
   end
   local is_here = expel(claim, action.who)
   for i, name_key in ipairs(args.others or {}) do
-    expel(KEYS[15 + i], name_key)
+    expel(KEYS[16 + i], name_key)
   end
   return is_lasting or is_here
 end

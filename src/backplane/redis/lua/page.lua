@@ -11,16 +11,6 @@ local cursor = args.before or args.after or args.around
 local found = not cursor or find(cursor)
 local listed, before = {}, 0
 
--- Whether an id comes before another.
-local function precedes(one, other)
-  local epoch, n = one:match('^(%d+)-(%d+)$')
-  local other_epoch, other_n = other:match('^(%d+)-(%d+)$')
-  if epoch ~= other_epoch then
-    return tonumber(epoch) < tonumber(other_epoch)
-  end
-  return tonumber(n) < tonumber(other_n)
-end
-
 -- The positions on one side of an id that is not in the log.
 local function list_beside_unknown()
   if args.after then

@@ -1,13 +1,13 @@
 -- The rules of everything that a person sends: who may, once per nonce, at their pace.
 -- KEYS after the room's: the claim of the sender's name, then the time at which their next message is due, then, if they have
---   an address, the same for all people at it in slow mode; the last one, where repeats are counted: when the same text was
---   sent lately.
+--   an address, the same for all people at it in slow mode, then, where repeats are counted, when the same text was sent
+--   lately.
 -- args used: incarnation, session, name_key, nonce, fingerprint, nonce_memory_us, every_us (between two messages; 0 =
 --   unlimited), ahead_us (how far messages may be ahead of that), bot (slow mode does not apply),
 --   moderates (a read-only room does not apply), address (its hash, or absent), slow_share (in slow mode, the messages of an
 --   address per message of a person), newcomer_ms (the interval of a new person; absent: none), repeats (they are counted).
 local claim, due_at, address_due_at = KEYS[14], KEYS[15], args.address and KEYS[16]
-local sent_at = args.repeats and KEYS[#KEYS]
+local sent_at = args.repeats and KEYS[args.address and 17 or 16]
 -- A nonce has no space, so the last one divides.
 local nonce_key = args.name_key .. ' ' .. args.nonce
 -- Rules for this sender, set by moderators: the interval of slow mode (ms), the mute, whether the room is read-only, and the
