@@ -54,7 +54,7 @@ use crate::{
     automod::RuleChecker,
     backplane::{
         Backplane, Claim, Cursor, IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person,
-        ReportOutcome, ReportQueue, ReportRequest, SessionTag, Unavailable,
+        RecordPage, ReportOutcome, ReportQueue, ReportRequest, SessionTag, Unavailable,
     },
     name::NameKey,
     protocol::{Id, Limits, Rules},
@@ -199,7 +199,7 @@ impl Room {
     /// `search`, those of which a word begins with it, sorted from that word on.
     ///
     /// # Errors
-    /// [`Unavailable`] if the room is not in sync within 2 s.
+    /// [`Unavailable`] if the room is not in sync within 2 s, or the people of a large room are still being read for the first time.
     pub async fn members(
         &self,
         search: Option<&str>,
@@ -207,6 +207,7 @@ impl Room {
         limit: usize,
     ) -> Result<MembersPage, Unavailable> {
         self.in_sync().await?;
+        timeout(CALL_DEADLINE, self.state.named()).await.map_err(|_| Unavailable)?;
         let view = self.state.view();
         let mut names = match search {
             Some(text) => view.roster.search(text, after, limit + 1),
@@ -279,6 +280,14 @@ impl Room {
     /// Returns the room's keyed hash of a client's address, if this instance has read the room.
     pub fn known_address_hash(&self, address: IpAddr) -> Option<AddressHash> {
         self.state.known_address_key().map(|key| key.hash(address))
+    }
+
+    /// Returns the moderators' actions on record after a place, at most `limit`, oldest first.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply.
+    pub async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable> {
+        bounded(self.backplane.records(after, limit)).await
     }
 
     /// Puts a person's report of a message on record.

@@ -12,7 +12,7 @@ const REASON_CHARS = 200;
 export async function showReport(message, { document, texts }) {
   await loadStyle(document);
   const { report } = texts;
-  const dialog = createElement("dialog", "menu report");
+  const dialog = createElement("dialog", "report");
   const title = createElement("h2", "", ...formatNodes(report.title, { username: message.from }));
   title.id = "report-title";
   const label = createElement("label", "", report.reason);

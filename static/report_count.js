@@ -16,6 +16,7 @@ export async function addReportCount({ document, texts }) {
   const words = me.body.texts;
   const link = createElement("a", "plain", createIcon(document), createElement("span", ""));
   Object.assign(link, { id: "report-count", href: "/operator#reports" });
+  Object.assign(link.style, { display: "flex", gap: "0.4rem", alignItems: "center" });
   document.getElementById("people-toggle").before(link);
   let readAt = -Infinity;
   const update = async () => {

@@ -130,7 +130,7 @@ impl RedisBackplane {
     pub(super) async fn publish_post(&self, post: &Post) -> Result<Id, PublishError> {
         let sending = self.sending(&post.incarnation, &post.person, &post.nonce, post.fingerprint(), &post.checks);
         let argument = PostArgument { sending, history: self.policy.history, reply_to: post.reply_to };
-        let (keys, bodies) = (self.sender_keys(&post.person, &post.checks), body::write(post));
+        let (keys, bodies) = (self.keys.with_own(self.sender_keys(&post.person, &post.checks)), body::write(post));
         let reply: Reply = self.scripts.run_with(&self.scripts.publish, keys, &argument, bodies).await?;
         let (id, is_new) = reply.id()?;
         instruments().kept(is_new);
@@ -145,8 +145,8 @@ impl RedisBackplane {
             NewState::Deleted => (None, vec![]),
         };
         let argument = ChangeArgument { sending, history_age_ms: self.history_age_ms(), id: request.id, window_ms };
-        let mut keys = self.sender_keys(person, checks);
-        keys.push(self.keys.reports());
+        let own = self.sender_keys(person, checks).into_iter().chain([self.keys.reports()]);
+        let keys = self.keys.with_own(own);
         let reply: Reply = self.scripts.run_with(&self.scripts.change, keys, &argument, texts).await?;
         reply.id().map(|(id, _)| id)
     }
@@ -182,6 +182,6 @@ impl RedisBackplane {
         let own = [self.keys.name(&person.name_key), self.keys.pace(&person.name_key)];
         let address = person.address.as_ref().map(|address| self.keys.address_pace(address));
         let repeat = checks.repeat.as_deref().map(|id| self.keys.repeats(id));
-        self.keys.with_own(own.into_iter().chain(address).chain(repeat))
+        own.into_iter().chain(address).chain(repeat).collect()
     }
 }

@@ -18,7 +18,7 @@ use crate::{
         TYPING_AT_MOST,
         history_cache::EncodedMessage,
         hub_state::{Ending, View},
-        roster::Changes,
+        roster::{CHANGES_NAMED_AT_MOST, Changes},
     },
     telemetry::{TraceParent, instruments, spans},
 };
@@ -27,7 +27,7 @@ use crate::{
 const ALL_NAMES_AT_MOST: usize = 200;
 const SOME_NAMES: usize = 20;
 /// People in the room above whom a presence frame has no names.
-const NO_NAMES_ABOVE: usize = 1000;
+const NO_NAMES_ABOVE: usize = CHANGES_NAMED_AT_MOST;
 
 impl Hub {
     /// Delivers the next event.
