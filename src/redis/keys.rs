@@ -93,7 +93,7 @@ impl Keys {
     }
 
     /// Rules set by moderators: hash with `slow`, `notice`, for each muted name `mute:` and its key, and for
-    /// each banned or muted address `address_ban:` or `address_mute:` and its hash.
+    /// each banned or muted address `address_ban:` or `address_mute:` and its hash, while there is any with `addresses`.
     pub fn rules(&self) -> String {
         self.key("rules")
     }

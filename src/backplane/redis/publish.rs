@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{RedisBackplane, body, reply::millis};
 use crate::{
-    address::AddressHash,
-    backplane::{ChangeRequest, IncarnationId, NONCE_MEMORY, NewState, Person, Post, PublishError, SLOW_SHARE},
+    backplane::{ChangeRequest, IncarnationId, NONCE_MEMORY, NewState, Person, Post, PublishError},
     protocol::{Id, Nonce},
     telemetry::instruments,
 };
@@ -46,9 +45,6 @@ struct Sending<'a> {
     bot: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     moderates: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<&'a AddressHash>,
-    slow_share: u64,
 }
 
 #[derive(Deserialize)]
@@ -145,8 +141,6 @@ impl RedisBackplane {
             ahead_us: pace.ahead / 1000,
             bot: person.session.is_bot(),
             moderates: person.moderates,
-            address: person.address.as_ref(),
-            slow_share: SLOW_SHARE,
         }
     }
 
