@@ -104,8 +104,8 @@ impl Keys {
     }
 
     /// Rules set by moderators: hash with `slow`, `notice`, the doors, for each muted name `mute:` and its key, for each banned or
-    /// muted address `address_ban:` or `address_mute:` and its hash, and for each rule that applies by itself `auto:` and
-    /// its name.
+    /// muted address `address_ban:` or `address_mute:` and its hash (and while there is any, `addresses`), and for each rule
+    /// that applies by itself `auto:` and its name.
     pub fn rules(&self) -> String {
         self.key("rules")
     }

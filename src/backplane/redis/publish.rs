@@ -6,9 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{RedisBackplane, body, reply::millis};
 use crate::{
-    address::AddressHash,
     automod::{RuleKind, SharedChecks, Violation},
-    backplane::{ChangeRequest, IncarnationId, NONCE_MEMORY, NewState, Person, Post, PublishError, SLOW_SHARE},
+    backplane::{ChangeRequest, IncarnationId, NONCE_MEMORY, NewState, Person, Post, PublishError},
     protocol::{Id, Nonce},
     telemetry::instruments,
 };
@@ -47,9 +46,9 @@ struct Sending<'a> {
     bot: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     moderates: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<&'a AddressHash>,
-    slow_share: u64,
+    /// Whether the sender has an address; its hash is in a key.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    address: bool,
     #[serde(skip_serializing_if = "is_zero")]
     newcomer_ms: u64,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -171,8 +170,7 @@ impl RedisBackplane {
             ahead_us: pace.ahead / 1000,
             bot: person.session.is_bot(),
             moderates: person.moderates,
-            address: person.address.as_ref(),
-            slow_share: SLOW_SHARE,
+            address: person.address.is_some(),
             newcomer_ms: checks.newcomer_ms,
             repeats: checks.repeat.is_some(),
         }

@@ -248,8 +248,8 @@ async fn slow_mode_of_an_address_counts_for_both_or_none(fixture: Fixture) {
         let sent = send(&*fixture.backplane, &incarnation, crowd[0].clone()).await;
         assert_eq!(sent.is_ok(), n == 0, "her own pace: her refusals take no turn of the others");
     }
-    for n in 1..4 {
-        let sent = send(&*fixture.backplane, &incarnation, crowd[n].clone()).await;
+    for (n, sender) in crowd.iter().enumerate().skip(1) {
+        let sent = send(&*fixture.backplane, &incarnation, sender.clone()).await;
         assert_eq!(sent.is_ok(), n < 3, "{n}");
     }
     // The refusal took no turn of the last one either.

@@ -53,6 +53,18 @@ local function set_addresses(sanction)
   end
 end
 
+-- Keeps a field in the rules while any address is banned or muted: without it a message need not look.
+local function mark_addresses()
+  local fields = redis.call('HGETALL', rules)
+  for i = 1, #fields, 2 do
+    if fields[i]:sub(1, 8) == 'address_' then
+      redis.call('HSET', rules, 'addresses', '1')
+      return
+    end
+  end
+  redis.call('HDEL', rules, 'addresses')
+end
+
 -- Ends the session of a name. Returns whether there was one.
 local function expel(claim, name_key)
   local session = redis.call('GET', claim)
@@ -205,7 +217,9 @@ delete_expired(rules, 'mute:')
 lift_addresses('ban')
 lift_addresses('mute')
 
-if not apply[action.act]() then
+local is_done = apply[action.act]()
+mark_addresses()
+if not is_done then
   return '{"outcome":"nothing"}'
 end
 table.sort(whom)

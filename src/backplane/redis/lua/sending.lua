@@ -1,20 +1,26 @@
 -- The rules of everything that a person sends: who may, once per nonce, at their pace.
 -- KEYS after the room's: the claim of the sender's name, then the time at which their next message is due, then, if they have
---   an address, the same for all people at it in slow mode, then, where repeats are counted, when the same text was sent
---   lately.
+--   an address, the same for all people at it in slow mode (its last part is the hash of the address), then, where repeats are
+--   counted, when the same text was sent lately.
 -- args used: incarnation, session, name_key, nonce, fingerprint, nonce_memory_us, every_us (between two messages; 0 =
 --   unlimited), ahead_us (how far messages may be ahead of that), bot (slow mode does not apply),
---   moderates (a read-only room does not apply), address (its hash, or absent), slow_share (in slow mode, the messages of an
---   address per message of a person), newcomer_ms (the interval of a new person; absent: none), repeats (they are counted).
+--   moderates (a read-only room does not apply), address (they have one), newcomer_ms (the interval of a new person;
+--   absent: none), repeats (they are counted).
 local claim, due_at, address_due_at = KEYS[14], KEYS[15], args.address and KEYS[16]
 local sent_at = args.repeats and KEYS[args.address and 17 or 16]
 -- A nonce has no space, so the last one divides.
 local nonce_key = args.name_key .. ' ' .. args.nonce
--- Rules for this sender, set by moderators: the interval of slow mode (ms), the mute, whether the room is read-only, and the
--- bans and mutes of the address.
-local address = args.address or ''
-local set = redis.call('HMGET', rules, 'slow', 'mute:' .. args.name_key, 'read_only', 'address_ban:' .. address,
-  'address_mute:' .. address)
+-- In slow mode, the messages of an address per message of a person (SLOW_SHARE in backplane.rs).
+local SLOW_SHARE = 3
+-- Rules for this sender, set by moderators: the interval of slow mode (ms), the mute, whether the room is read-only, and whether
+-- any address is banned or muted.
+local set = redis.call('HMGET', rules, 'slow', 'mute:' .. args.name_key, 'read_only', 'addresses')
+local address = set[4] and address_due_at and address_due_at:match('[^:]+$')
+local address_bans, address_mutes
+if address then
+  address_bans, address_mutes =
+    unpack(redis.call('HMGET', rules, 'address_ban:' .. address, 'address_mute:' .. address))
+end
 local slow_mode_ms = args.bot and 0 or tonumber(set[1] or '0')
 local slow_ms = math.max(slow_mode_ms, args.newcomer_ms or 0)
 
@@ -25,7 +31,7 @@ local function refusal()
     return '{"outcome":"fenced"}'
   end
   local owner = redis.call('GET', claim)
-  if owner and owner ~= args.session or set[4] and longest_sanction_ms(set[4]) then
+  if owner and owner ~= args.session or address_bans and longest_sanction_ms(address_bans) then
     return '{"outcome":"ended"}'
   end
   -- A claim may expire while Redis does not reply. Its person is then still held, unless the session has ended.
@@ -50,7 +56,7 @@ end
 
 -- The reply to a sender whom a moderator keeps from writing.
 local function silenced()
-  local by_name, by_address = sanction_ms(set[2]), set[5] and longest_sanction_ms(set[5])
+  local by_name, by_address = sanction_ms(set[2]), address_mutes and longest_sanction_ms(address_mutes)
   local wait_ms = math.max(by_name or 0, by_address or 0)
   if wait_ms > 0 then
     return cjson.encode({ outcome = 'muted', wait_ms = digits(wait_ms) })
@@ -123,11 +129,12 @@ local function take_turn()
   local due = due_of(due_at, every, early)
   local wait = due - early - now_us
   -- Newcomers share nothing but slow mode.
-  local is_shared = args.address and slow_mode_ms * 1000 > args.every_us
-  local shared_every = math.floor(slow_mode_ms * 1000 / args.slow_share)
-  local shared_early = shared_every * (args.slow_share - 1) + math.min(50000, shared_every)
-  local shared_due = is_shared and due_of(address_due_at, shared_every, shared_early)
+  local is_shared = address_due_at and slow_mode_ms * 1000 > args.every_us
+  local shared_every, shared_due
   if is_shared then
+    shared_every = math.floor(slow_mode_ms * 1000 / SLOW_SHARE)
+    local shared_early = shared_every * (SLOW_SHARE - 1) + math.min(50000, shared_every)
+    shared_due = due_of(address_due_at, shared_every, shared_early)
     wait = math.max(wait, shared_due - shared_early - now_us)
   end
   if wait > 0 then
