@@ -30,8 +30,11 @@ fn report(id: Id, name_key: &str, reason: Option<&str>) -> ReportRequest {
     ReportRequest { id, name_key: name_key.into(), name, reason: reason.map(str::to_owned) }
 }
 
-/// Each message with its reporters and their reasons, and the number of all messages.
-fn shape(queue: &ReportQueue) -> (usize, Vec<(Id, Vec<(&str, Option<&str>)>)>) {
+/// Reporters, and their reasons.
+type Reporters<'a> = Vec<(&'a str, Option<&'a str>)>;
+
+/// Each message with its reporters, and the number of all messages.
+fn shape(queue: &ReportQueue) -> (usize, Vec<(Id, Reporters<'_>)>) {
     let messages = queue.messages.iter().map(|message| {
         let entries = message.entries.iter().map(|entry| (entry.name.as_str(), entry.reason.as_deref()));
         (message.id, entries.collect())
