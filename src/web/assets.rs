@@ -16,15 +16,18 @@ use super::{branding::branding, compression::accepts};
 const OTHER_SCRIPTS: [&str; 5] = ["embed.js", "embed_door.js", "embed_link.js", "guard.js", "notifier.js"];
 
 /// Modules that the page loads when they are first needed.
-const LAZY_MODULES: [&str; 16] = [
+const LAZY_MODULES: [&str; 20] = [
     "actions.js",
+    "alerting.js",
     "alerts.js",
+    "announcer.js",
     "answering.js",
     "channel_locks.js",
     "copying.js",
     "crowd.js",
     "mention_alerts.js",
     "menu.js",
+    "menus.js",
     "moderation.js",
     "panels.js",
     "quotes.js",
@@ -33,6 +36,7 @@ const LAZY_MODULES: [&str; 16] = [
     "rules.js",
     "toast.js",
     "version.js",
+    "viewport.js",
 ];
 
 /// A file in each encoding it is served in.

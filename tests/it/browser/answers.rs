@@ -95,6 +95,16 @@ async fn up_edits_the_last_message_and_escape_brings_the_draft_back() {
 }
 
 #[tokio::test]
+async fn wrong_clock_of_the_device_still_offers_to_edit() {
+    let (_cluster, sari, _budi) = conversation().await;
+    sari.script("const now = Date.now; Date.now = () => now() + 1_800_000", vec![]).await;
+    sari.enter("#text", "jam saya salah").await;
+    sari.shows("#timeline .own .text", "jam saya salah").await;
+    act(&sari, "#timeline > li:last-child", "Perbaiki").await;
+    sari.comes_to(BOX, "jam saya salah").await;
+}
+
+#[tokio::test]
 async fn deletion_can_be_taken_back_and_survives_leaving() {
     let (_cluster, sari, mut budi) = conversation().await;
     act(&sari, "#timeline .own", "Hapus").await;
