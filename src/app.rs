@@ -140,7 +140,7 @@ type Engine = (Arc<dyn Backplane>, Arc<dyn SessionStore>);
 fn engine(settings: &Settings) -> Result<Engine, RunError> {
     let retention = RetentionPolicy {
         history: settings.history,
-        history_age: settings.history_age,
+        history_age: settings.history_age.0,
         name_hold: settings.name_hold,
         messages: settings.message_rate(),
         bot_messages: settings.bot_message_rate(),
@@ -245,7 +245,7 @@ fn wire(settings: &Settings, room: Room, store: Arc<dyn SessionStore>, gates: Ga
 fn retention(settings: &Settings) -> Retention {
     Retention {
         history: settings.history,
-        history_age: settings.history_age,
+        history_age: settings.history_age.0,
         name_hold: settings.name_hold,
         session_idle: settings.session_idle,
         session_max: settings.session_max,
@@ -257,7 +257,7 @@ fn room_options(settings: &Settings) -> room::Options {
         leave_grace: settings.leave_grace,
         lease: settings.lease,
         name_hold: settings.name_hold,
-        history_age: settings.history_age,
+        history_age: settings.history_age.0,
         bots: settings.bots.as_ref().map(Bots::names).unwrap_or_default(),
         limits: Limits {
             text_chars: TEXT_CHARS,

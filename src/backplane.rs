@@ -9,7 +9,8 @@
 //! * **One presence.** A person is in the room while at least one incarnation holds them. The first holder and the
 //!   release by the last each raise the presence version by one and are delivered as one [`Event::Presence`].
 //! * **Leases.** An incarnation lives while its counter grows. Observers, not clocks, declare it dead, with
-//!   [`reap`](Backplane::reap); its people are then released, and it can neither publish nor renew its lease again.
+//!   [`reap`](Backplane::reap); its people are then released, and it can neither publish nor renew its lease again. A lease
+//!   is of one epoch: in a later one its incarnation changes no presence.
 //! * **Age.** Where [`RetentionPolicy::history_age`] is set, no read returns an older message, and heartbeats delete them.
 //! * **Changes.** An edit or a deletion, by the sender or the operator, is atomic, raises the presence version, and is
 //!   delivered as one [`Event::Moderated`]. From then on every read returns the present text, or
@@ -23,6 +24,8 @@
 //!   a program's to [`RetentionPolicy::bot_messages`].
 //! * **Claims.** A name belongs to one session at a time. An ended session cannot reclaim it: neither calls in flight, nor
 //!   an instance that is unaware of the end, and only renews and publishes for people whom it holds.
+//! * **Reports.** A person's [`report`](Backplane::report) of a message counts once. It ends with the message, at the latest at
+//!   the next heartbeat, or when a moderator dismisses it.
 //! * **Unknown is not failed.** [`Unavailable`] leaves the outcome unknown: repeat with the same nonce.
 //!
 //! ```
@@ -77,6 +80,7 @@ mod identity;
 mod log;
 mod moderation;
 mod presence;
+mod reports;
 mod snapshot;
 
 use std::time::Duration;
@@ -93,10 +97,14 @@ pub use self::{
     log::{Cursor, Page, Post, around},
     moderation::{
         ACTS_KEPT, ACTS_SHOWN, Audit, Ban, FOR_GOOD_MS, ModerationAction, ModerationLog, ModerationOutcome,
-        ModerationRecord, ModerationRequest, REMOVED_AT_ONCE, is_for_good,
+        ModerationRecord, ModerationRequest, REMOVED_AT_ONCE, RecordPage, is_for_good,
     },
     presence::{Claim, Heartbeat, HeartbeatReply, Lease, Person, Present, ReapOutcome, Stage},
-    snapshot::{Position, Snapshot},
+    reports::{
+        REPORT_RATE, REPORTED_KEPT, REPORTERS_KEPT, REPORTS_BYTES, ReportEntry, ReportOutcome, ReportQueue,
+        ReportRequest, ReportedMessage,
+    },
+    snapshot::{PEOPLE_AT_ONCE, PeoplePortion, Position, Snapshot, SnapshotPeople},
 };
 use crate::{name::NameKey, protocol::Id, rate::Rate};
 
@@ -124,8 +132,9 @@ pub trait Backplane: Send + Sync + 'static {
     /// id; for a nonce stored before it changes nothing.
     async fn change(&self, request: ChangeRequest) -> Result<Id, PublishError>;
 
-    /// Renews the lease of an incarnation (the first heartbeat, `heartbeat_seq` = 1, creates it), adds and removes people
-    /// whom it holds, and renews the claims of others whom it holds.
+    /// Renews the lease of an incarnation (without an `epoch` creates it), adds and removes people whom it holds, and renews
+    /// the claims of others whom it holds. In another epoch than its own it changes nothing: people whom other instances hold
+    /// may be missing there, so a release would look like a departure.
     async fn heartbeat(&self, heartbeat: Heartbeat) -> Result<HeartbeatReply, HeartbeatError>;
 
     /// Declares an incarnation dead if its counter still is `heartbeat_seq`, and releases its people, at most
@@ -137,6 +146,9 @@ pub trait Backplane: Send + Sync + 'static {
 
     /// Reads the room, for a subscriber that has received every event up to a position: see [`Snapshot`].
     async fn read(&self, from: Option<Position>) -> Result<Snapshot, Unavailable>;
+
+    /// Reads a portion of the people: the first, or the one at a cursor that the last returned.
+    async fn people(&self, cursor: Option<String>) -> Result<PeoplePortion, Unavailable>;
 
     /// Returns how many messages the log had held up to and including `id`, or `None` if that exact position is not in it.
     async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable>;
@@ -159,6 +171,15 @@ pub trait Backplane: Send + Sync + 'static {
 
     /// Returns bans, mutes and past actions.
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable>;
+
+    /// Returns the actions on record after a place, at most `limit`, oldest first.
+    async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable>;
+
+    /// Puts a person's report of a message on record, once, at most as often as [`REPORT_RATE`] through all instances.
+    async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable>;
+
+    /// Returns the reported messages, at most `limit`.
+    async fn reports(&self, limit: usize) -> Result<ReportQueue, Unavailable>;
 
     /// Returns the time since 1970 by the room's clock, which messages carry.
     fn now(&self) -> Duration;

@@ -21,6 +21,7 @@ mod typing;
 mod watched_task;
 
 use std::{
+    net::IpAddr,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -49,9 +50,10 @@ use self::{
     watched_task::spawn_watched,
 };
 use crate::{
+    address::AddressHash,
     backplane::{
         Backplane, Claim, Cursor, IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person,
-        SessionTag, Unavailable,
+        RecordPage, ReportOutcome, ReportQueue, ReportRequest, SessionTag, Unavailable,
     },
     name::NameKey,
     protocol::{Id, Limits, Rules},
@@ -164,8 +166,16 @@ impl Room {
     pub async fn page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable> {
         match self.recent_page(cursor, limit) {
             Some(page) => Ok(page),
-            None => bounded(self.backplane.page(cursor, limit)).await,
+            None => self.stored_page(cursor, limit).await,
         }
+    }
+
+    /// Returns a page of history with everything that was acknowledged, which the cache may not have received yet.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply.
+    pub async fn stored_page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable> {
+        bounded(self.backplane.page(cursor, limit)).await
     }
 
     /// Returns the time since 1970 by the room's clock, which messages carry.
@@ -188,7 +198,7 @@ impl Room {
     /// `search`, those of which a word begins with it, sorted from that word on.
     ///
     /// # Errors
-    /// [`Unavailable`] if the room is not in sync within 2 s.
+    /// [`Unavailable`] if the room is not in sync within 2 s, or the people of a large room are still being read for the first time.
     pub async fn members(
         &self,
         search: Option<&str>,
@@ -196,6 +206,7 @@ impl Room {
         limit: usize,
     ) -> Result<MembersPage, Unavailable> {
         self.in_sync().await?;
+        timeout(CALL_DEADLINE, self.state.named()).await.map_err(|_| Unavailable)?;
         let view = self.state.view();
         let mut names = match search {
             Some(text) => view.roster.search(text, after, limit + 1),
@@ -227,7 +238,9 @@ impl Room {
     /// # Errors
     /// [`Unavailable`] if the backplane does not reply: call it again.
     pub async fn end(&self, session: &SessionTag, name_key: &NameKey) -> Result<(), Unavailable> {
-        bounded(self.backplane.end(session, name_key)).await
+        bounded(self.backplane.end(session, name_key)).await?;
+        self.state.remember_end(session, name_key, Instant::now().into_std());
+        Ok(())
     }
 
     /// Applies a moderation action on every instance.
@@ -244,6 +257,39 @@ impl Room {
     /// [`Unavailable`] if the backplane does not reply.
     pub async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
         bounded(self.backplane.moderation_log()).await
+    }
+
+    /// Returns the room's keyed hash of a client's address: the same on every instance.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the instance has not read the room within 2 s.
+    pub async fn address_hash(&self, address: IpAddr) -> Result<AddressHash, Unavailable> {
+        let key = timeout(CALL_DEADLINE, self.state.address_key()).await.map_err(|_| Unavailable)?;
+        key.map(|key| key.hash(address)).ok_or(Unavailable)
+    }
+
+    /// Returns the moderators' actions on record after a place, at most `limit`, oldest first.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply.
+    pub async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable> {
+        bounded(self.backplane.records(after, limit)).await
+    }
+
+    /// Puts a person's report of a message on record.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply: the outcome is unknown, and repeating it does no harm.
+    pub async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {
+        bounded(self.backplane.report(request)).await
+    }
+
+    /// Returns the reported messages, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply.
+    pub async fn reports(&self, limit: usize) -> Result<ReportQueue, Unavailable> {
+        bounded(self.backplane.reports(limit)).await
     }
 
     /// The rules in force.

@@ -21,6 +21,7 @@ mod token_keys;
 use std::{sync::Arc, time::Duration};
 
 use axum::http::HeaderValue;
+use serde::Serialize;
 use tower_sessions::{
     Expiry, Session, SessionManagerLayer, SessionStore,
     cookie::{Cookie, SameSite, time},
@@ -67,6 +68,15 @@ pub struct Unreadable;
 
 /// The longest time between two touches: how late a deletion that happened in the store alone is noticed.
 const MAX_TOUCH_INTERVAL: Duration = Duration::from_secs(300);
+
+/// What a site decides about a session when it hands a person in.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SessionTerms {
+    /// When it ends at the latest, in seconds since 1970.
+    pub until: Option<u64>,
+    /// It is a moderator's session, too.
+    pub moderates: bool,
+}
 
 /// The result of a session look-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,20 +140,15 @@ impl Sessions {
             .with_expiry(Expiry::OnInactivity(max_age))
     }
 
-    /// Lets the session that [`begin`](Self::begin) starts end at this time at the latest, in seconds since 1970.
-    ///
-    /// # Errors
-    /// [`Unreadable`] if the value could not be stored.
-    pub async fn end_by(&self, session: &Session, until: u64) -> Result<(), Unreadable> {
-        session.insert(bounded::UNTIL, until).await.map_err(unreadable)
-    }
-
-    /// Signs a person in under a new session id and stores it: after `Ok` every instance finds the session.
+    /// Signs a person in under a new session id and stores it: after `Ok` every instance finds the session. Nothing of the
+    /// session before stays but its join.
     ///
     /// # Errors
     /// [`Unreadable`] if the record could not be stored; the request then has no session.
-    pub async fn begin(&self, session: &Session, person: &Person) -> Result<(), Unreadable> {
+    pub async fn begin(&self, session: &Session, person: &Person, terms: SessionTerms) -> Result<(), Unreadable> {
         session.insert(person::KEY, person).await.map_err(unreadable)?;
+        set(session, bounded::UNTIL, terms.until).await?;
+        set(session, person::MODERATES, terms.moderates.then_some(true)).await?;
         if session.id().is_some() {
             session.cycle_id().await.map_err(unreadable)?;
         }
@@ -206,6 +211,14 @@ impl Sessions {
     }
 }
 
+/// Sets a field of a record, or removes it.
+async fn set(session: &Session, field: &str, value: Option<impl Serialize + Send + Sync>) -> Result<(), Unreadable> {
+    match value {
+        Some(value) => session.insert(field, value).await.map_err(unreadable),
+        None => session.remove_value(field).await.map(drop).map_err(unreadable),
+    }
+}
+
 fn unreadable<E>(_: E) -> Unreadable {
     Unreadable
 }
@@ -225,7 +238,7 @@ mod tests {
 
     async fn signed_in(sessions: &Sessions) -> Id {
         let session = Session::new(None, Arc::new(sessions.store.clone()), None);
-        sessions.begin(&session, &sari()).await.unwrap();
+        sessions.begin(&session, &sari(), SessionTerms::default()).await.unwrap();
         session.id().unwrap()
     }
 

@@ -30,7 +30,7 @@ use thiserror::Error;
 
 use crate::{
     address::TrustedProxies,
-    brand::{Accent, Brand, Logo},
+    brand::{Accent, Brand, Contact, Logo},
     origin::{PublicUrl, SitePolicy},
     rate::Rate,
     redis::{self, ConnectError, RedisConnector},
@@ -180,15 +180,23 @@ pub struct Settings {
     #[arg(long, env = "RUANG_LANGUAGES", value_name = "LIST", help_heading = LOOKS)]
     #[arg(default_value = "id,en", value_parser = looks::languages)]
     pub languages: looks::Languages,
+    /// Whom people write to about the room: an e-mail address or the URL of a page, shown on the page about stored data
+    #[arg(long, env = "RUANG_CONTACT", value_name = "ADDRESS", help_heading = LOOKS)]
+    #[arg(value_parser = looks::contact)]
+    pub contact: Option<Contact>,
+    /// A file with the rules of the room, plain text of at most 32 kB, linked from sign-in and room
+    #[arg(long = "rules-file", env = "RUANG_RULES_FILE", value_name = "FILE", help_heading = LOOKS)]
+    #[arg(value_parser = looks::rules_file)]
+    pub rules: Option<String>,
 
     /// Number of messages in the history, at least 100
     #[arg(long, env = "RUANG_HISTORY", value_name = "N", help_heading = ROOM)]
     #[arg(default_value = "10000", value_parser = value::count::<usize>(100, 10_000_000))]
     pub history: usize,
-    /// The largest age of a message in the history. If not set, any age
+    /// The largest age of a message in the history; forever: any age
     #[arg(long, env = "RUANG_HISTORY_AGE", value_name = "DURATION", help_heading = ROOM)]
-    #[arg(value_parser = value::duration(1, 3660 * DAY))]
-    pub history_age: Option<Duration>,
+    #[arg(default_value = "30d", value_parser = value::history_age)]
+    pub history_age: value::HistoryAge,
     /// How long people may correct a message of theirs; 0 = not at all
     #[arg(long, env = "RUANG_EDIT_WINDOW", value_name = "DURATION", help_heading = ROOM)]
     #[arg(default_value = "15m", value_parser = value::duration(0, 3660 * DAY))]
@@ -352,6 +360,8 @@ impl Settings {
             logo: self.logo.clone(),
             accent: self.accent,
             languages: self.languages.0.clone(),
+            contact: self.contact.clone(),
+            rules: self.rules.clone(),
         }
     }
 

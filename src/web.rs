@@ -25,8 +25,10 @@ mod peer;
 mod privacy;
 mod proxy_user;
 mod reads;
+mod rules;
 mod sign_in;
 mod texts;
+mod turns;
 
 #[cfg(test)]
 mod tests;
@@ -241,6 +243,7 @@ pub fn router(web: Web) -> Router {
         .route("/", get(sign_in::form).post(sign_in::submit))
         .route("/chat", get(chat::show))
         .route("/privacy", get(privacy::show))
+        .route("/rules", get(rules::show))
         .route("/api/messages", get(history::list).post(bots::submit))
         .route("/api/members", get(members::list))
         .merge(operator)
@@ -267,6 +270,7 @@ pub fn layers(router: Router, sessions: &Sessions, site: &SitePolicy, queue_memo
         .layer(RequestBodyLimitLayer::new(FRAME_BYTES))
         .layer(middleware::from_fn(locale::remember))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+        .layer(middleware::from_fn(turns::wait))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(middleware::from_fn_with_state(queue_memory, compression::encode))
         .layer(middleware::map_response(move |response| std::future::ready(headers.add_to(response))))

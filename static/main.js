@@ -29,7 +29,7 @@ import { TypingNotifier, showTyping } from "./typing.js";
 const CALENDAR_MS = 30_000;
 
 const part = (id) => document.getElementById(id);
-const { you, since, now, textChars } = document.body.dataset;
+const { you, since, now, textChars, moderates } = document.body.dataset;
 const texts = readTexts(document);
 syncServerClock(Number(now));
 const local = new SafeStorage(() => localStorage);
@@ -243,6 +243,7 @@ const menus = new MenuLoader({
   getEditMs: () => editMs,
   onLeaving: showOutbox,
 });
+if (moderates === "true") import("./report_count.js").then(({ addReportCount }) => addReportCount({ document, texts }), () => {});
 const typing = new TypingNotifier({ send: (frame) => connection.send(frame) });
 composer.onResize = () => scroll.repin();
 composer.onTyping = () => typing.start();

@@ -17,8 +17,9 @@ export class Menus {
   constructor(use) {
     const { you, texts, mutes } = use;
     this.#use = use;
-    const mayModerate = document.body.dataset.moderates === "true";
-    this.#context = { document, you, texts, mutes, mayModerate, ...this.#abilities(), ...this.#effects(), ...this.#removal() };
+    const { moderates } = document.body.dataset;
+    const may = { mayModerate: moderates === "true", mayReport: moderates !== "" };
+    this.#context = { document, you, texts, mutes, ...may, ...this.#abilities(), ...this.#effects(), ...this.#removal() };
   }
 
   /** Adds the long press, the keys and copying; `press` is the event of a finger that is down already. */

@@ -66,7 +66,7 @@ pub enum HeartbeatError {
     /// The counter did not grow: a later heartbeat arrived first.
     #[error("a later heartbeat arrived first")]
     Stale,
-    /// The incarnation has no lease: it was declared dead or, if the epoch is not its own, lost with the log.
+    /// The incarnation has no lease: it was declared dead or, if the epoch is not its own, perhaps lost with the log.
     #[error("this incarnation has no lease")]
     Gone {
         /// The current branch of history.

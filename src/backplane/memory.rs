@@ -8,6 +8,7 @@ mod log;
 mod message_rates;
 mod presence;
 mod replica;
+mod reports;
 mod subscribers;
 
 use std::{
@@ -25,8 +26,8 @@ use self::subscribers::Subscribers;
 use super::{
     ACTS_KEPT, ACTS_SHOWN, Backplane, Ban, ChangeRequest, Claim, Cursor, Delta, Event, Heartbeat, HeartbeatError,
     HeartbeatReply, IncarnationId, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord,
-    ModerationRequest, NewState, Page, Person, Position, Post, PublishError, ReapOutcome, RetentionPolicy, SessionTag,
-    Snapshot, Typing, Unavailable,
+    ModerationRequest, NewState, Page, PeoplePortion, Person, Position, Post, PublishError, ReapOutcome, RecordPage,
+    ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable,
 };
 use crate::{
     name::NameKey,
@@ -115,7 +116,10 @@ impl Backplane for MemoryBackplane {
         let version = state.stored.presence.version();
         match state.stored.log.change(&request, version, at, now()) {
             Some(Row::Message(message)) => state.send_changes(vec![], vec![message]),
-            _ => state.send_changes(vec![request.id], vec![]),
+            _ => {
+                state.sweep_reports();
+                state.send_changes(vec![request.id], vec![]);
+            }
         }
         Ok(request.id)
     }
@@ -125,6 +129,7 @@ impl Backplane for MemoryBackplane {
         let (incarnation, heartbeat_seq) = (heartbeat.incarnation.clone(), heartbeat.heartbeat_seq);
         let epoch = state.stored.log.epoch();
         state.trim_old((self.wall)());
+        state.sweep_reports();
         let (delta, refused) = state.stored.presence.heartbeat(heartbeat, epoch, self.now_ms(), now())?;
         state.send_presence(delta);
         let position = state.position();
@@ -156,10 +161,18 @@ impl Backplane for MemoryBackplane {
         state.trim_old((self.wall)());
         let mut snapshot = state.stored.log.read(from);
         snapshot.position.version = state.stored.presence.version();
-        let is_known = from.is_some_and(|from| from.has_people_of(snapshot.position));
-        snapshot.people = (!is_known).then(|| state.stored.presence.people());
+        if !from.is_some_and(|from| from.has_people_of(snapshot.position)) {
+            snapshot.people = state.stored.presence.snapshot();
+        }
         snapshot.rules = state.stored.rules.clone();
+        snapshot.address_key = Some(state.stored.address_key.clone());
         Ok(snapshot)
+    }
+
+    async fn people(&self, cursor: Option<String>) -> Result<PeoplePortion, Unavailable> {
+        let state = self.state.lock();
+        let (people, next) = state.stored.presence.portion(cursor.map(NameKey::from).as_ref());
+        Ok(PeoplePortion { epoch: state.stored.log.epoch(), people, next: next.map(|name_key| name_key.to_string()) })
     }
 
     async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable> {
@@ -193,7 +206,8 @@ impl Backplane for MemoryBackplane {
         let whom = state.whom(&action);
         let outcome = state.moderate(&action, self.now_ms());
         if outcome == ModerationOutcome::Done {
-            state.stored.acts.push_back(ModerationRecord { at: self.now_ms(), act: action, audit, whom });
+            let id = Id::new(0, state.stored.acts.back().map_or(1, |last| last.id.n + 1));
+            state.stored.acts.push_back(ModerationRecord { id, at: self.now_ms(), act: action, audit, whom });
             if state.stored.acts.len() > ACTS_KEPT {
                 state.stored.acts.pop_front();
             }
@@ -206,6 +220,30 @@ impl Backplane for MemoryBackplane {
         let acts = state.stored.acts.iter().rev().take(ACTS_SHOWN).cloned().collect();
         let (bans, mutes) = (&state.stored.presence.bans, &state.stored.mutes);
         Ok(ModerationLog { bans: bans.in_force(self.now_ms()), mutes: mutes.in_force(self.now_ms()), acts })
+    }
+
+    async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable> {
+        let state = self.state.lock();
+        let later = state.stored.acts.iter().filter(|record| after.is_none_or(|after| record.id > after));
+        let records: Vec<ModerationRecord> = later.take(limit).cloned().collect();
+        Ok(RecordPage { last: records.last().map(|last| last.id), more: records.len() == limit, records })
+    }
+
+    async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {
+        let mut state = self.state.lock();
+        state.trim_old((self.wall)());
+        if state.stored.log.author(request.id).is_none() {
+            return Ok(ReportOutcome::Gone);
+        }
+        let added = state.stored.reports.add(request, self.now_ms(), now());
+        Ok(added.map_or_else(ReportOutcome::Limited, |()| ReportOutcome::Done))
+    }
+
+    async fn reports(&self, limit: usize) -> Result<ReportQueue, Unavailable> {
+        let mut state = self.state.lock();
+        state.trim_old((self.wall)());
+        state.sweep_reports();
+        Ok(state.stored.reports.queue(limit))
     }
 
     fn now(&self) -> Duration {
@@ -232,10 +270,16 @@ impl State {
         }
     }
 
+    /// Drops the reports of messages that are deleted or no longer stored.
+    fn sweep_reports(&mut self) {
+        let Replica { reports, log, .. } = &mut self.stored;
+        reports.retain(|id| log.author(id).is_some());
+    }
+
     /// The people whom an action is about.
     fn whom(&self, action: &ModerationAction) -> Vec<String> {
         match action {
-            ModerationAction::Remove { ids } => {
+            ModerationAction::Remove { ids } | ModerationAction::Dismiss { ids } => {
                 let authors = ids.iter().filter_map(|id| self.stored.log.author(*id)).map(str::to_owned);
                 authors.collect::<BTreeSet<_>>().into_iter().collect()
             }
@@ -259,8 +303,13 @@ impl State {
                     return ModerationOutcome::Nothing;
                 }
                 self.stored.presence.raise_version();
+                self.sweep_reports();
                 self.send_changes(removed, vec![]);
                 ModerationOutcome::Done
+            }
+            ModerationAction::Dismiss { ids } => {
+                let dismissed = ids.iter().filter(|id| self.stored.reports.dismiss(**id)).count();
+                if dismissed > 0 { ModerationOutcome::Done } else { ModerationOutcome::Nothing }
             }
             ModerationAction::Ban { name_key, name, for_ms } => self.ban(name_key, name, *for_ms, now_ms),
             ModerationAction::Unban { name_key, .. } if self.stored.presence.bans.lift(name_key, now_ms) => {

@@ -22,6 +22,11 @@ pub enum ModerationAction {
         /// The messages.
         ids: Vec<Id>,
     },
+    /// Drops the reports of messages, at most [`REMOVED_AT_ONCE`].
+    Dismiss {
+        /// The messages.
+        ids: Vec<Id>,
+    },
     /// Ends the session of a name, and bans the name.
     Ban {
         /// The uniqueness key of the name.
@@ -146,6 +151,8 @@ pub struct Ban {
 /// An action on record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModerationRecord {
+    /// Its place in the record: those of later actions are greater.
+    pub id: Id,
     /// Its time, in Unix milliseconds.
     pub at: u64,
     /// The action.
@@ -154,6 +161,17 @@ pub struct ModerationRecord {
     pub audit: Audit,
     /// The names of the people whose messages were deleted, or whom the action was about.
     pub whom: Vec<String>,
+}
+
+/// A part of the record, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordPage {
+    /// The actions that this version can read.
+    pub records: Vec<ModerationRecord>,
+    /// The place of the last action, read or not; none if there is none.
+    pub last: Option<Id>,
+    /// Whether there may be later ones.
+    pub more: bool,
 }
 
 /// Bans, mutes and past actions, for moderators.

@@ -14,6 +14,8 @@ pub struct Heartbeat {
     pub incarnation: IncarnationId,
     /// Grows by one with every attempt, from 1.
     pub heartbeat_seq: u64,
+    /// The epoch in which the lease began; none before a heartbeat was accepted: this one may create it.
+    pub epoch: Option<u64>,
     /// The instance is going away: observers wait longer before they declare it dead.
     pub draining: bool,
     /// People this incarnation holds from now on.
@@ -25,9 +27,9 @@ pub struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// A heartbeat without changes.
+    /// A heartbeat without changes, of an incarnation that may have no lease yet.
     pub fn new(incarnation: IncarnationId, heartbeat_seq: u64) -> Self {
-        Self { incarnation, heartbeat_seq, draining: false, adds: vec![], renewals: vec![], dels: vec![] }
+        Self { incarnation, heartbeat_seq, epoch: None, draining: false, adds: vec![], renewals: vec![], dels: vec![] }
     }
 }
 
@@ -84,6 +86,8 @@ pub enum ReapOutcome {
     Done,
     /// It has renewed its lease since: it lives.
     Alive,
+    /// Another instance is releasing its people: call again if it stays dead.
+    Busy,
 }
 
 /// A person in the room, and the incarnations that hold them.

@@ -10,6 +10,7 @@ mod people;
 mod presence;
 mod publish;
 mod reply;
+mod reports;
 mod scripts;
 mod subscription;
 
@@ -22,10 +23,12 @@ use tokio::sync::mpsc;
 use self::{clock::Clock, reply::in_millis, scripts::Scripts};
 use super::{
     Backplane, ChangeRequest, Claim, Cursor, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId,
-    ModerationLog, ModerationOutcome, ModerationRequest, Page, Position, Post, PublishError, ReapOutcome,
-    RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable, event_sender::EventSender,
+    ModerationLog, ModerationOutcome, ModerationRequest, Page, PeoplePortion, Position, Post, PublishError,
+    ReapOutcome, RecordPage, ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, SessionTag, Snapshot, Typing,
+    Unavailable, event_sender::EventSender,
 };
 use crate::{
+    address::AddressKey,
     name::NameKey,
     protocol::Id,
     redis::{ConnectError, Keys, LastError, RedisConnector},
@@ -44,6 +47,10 @@ pub struct RedisBackplane {
     snapshots: Scripts,
     last_error: LastError,
     clock: Clock,
+    /// Becomes the room's, if it has none yet.
+    new_address_key: AddressKey,
+    /// Tells instances that reap the same incarnation apart.
+    reaper: IncarnationId,
 }
 
 impl RedisBackplane {
@@ -57,7 +64,8 @@ impl RedisBackplane {
         let snapshots = Scripts::new(reads.clone());
         let last_error = LastError::of(scripts.client());
         let (keys, clock) = (Keys::new(namespace), Clock::default());
-        Ok(Self { connector, keys, policy, scripts, reads, snapshots, last_error, clock })
+        let (new_address_key, reaper) = (AddressKey::random(), IncarnationId::random());
+        Ok(Self { connector, keys, policy, scripts, reads, snapshots, last_error, clock, new_address_key, reaper })
     }
 
     /// The age at which messages are deleted; none for any age.
@@ -92,6 +100,10 @@ impl Backplane for RedisBackplane {
         self.read_room(from).await
     }
 
+    async fn people(&self, cursor: Option<String>) -> Result<PeoplePortion, Unavailable> {
+        self.read_people(cursor).await
+    }
+
     async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable> {
         self.locate_message(id).await
     }
@@ -118,6 +130,18 @@ impl Backplane for RedisBackplane {
 
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
         self.read_moderation_log().await
+    }
+
+    async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable> {
+        self.read_records(after, limit).await
+    }
+
+    async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {
+        self.report_message(&request).await
+    }
+
+    async fn reports(&self, limit: usize) -> Result<ReportQueue, Unavailable> {
+        self.read_reports(limit).await
     }
 
     fn now(&self) -> Duration {

@@ -14,7 +14,7 @@ impl Keys {
         Self { prefix: format!("{namespace}:{{ruang_chat_utama}}:") }
     }
 
-    /// The keys that every script declares, in the order in which `prelude.lua` names them.
+    /// The keys that every script declares first, in the order in which `prelude.lua` names them.
     pub fn room(&self) -> Vec<String> {
         [
             "meta", "log", "said:0", "said:1", "people", "leases", "live", "rules", "bans", "removed", "altered",
@@ -24,11 +24,17 @@ impl Keys {
         .into()
     }
 
-    /// The keys of a script: the room's, then its own.
+    /// The keys of a script: the room's, then its own, then the steps of presence.
     pub fn with_own(&self, own: impl IntoIterator<Item = String>) -> Vec<String> {
         let mut keys = self.room();
         keys.extend(own);
+        keys.push(self.key("presence"));
         keys
+    }
+
+    /// The keys of a script that has none of its own.
+    pub fn of_script(&self) -> Vec<String> {
+        self.with_own([])
     }
 
     /// The time at which the next sign-in of a limit is due.
@@ -81,9 +87,24 @@ impl Keys {
         self.key("rules")
     }
 
+    /// The secret of the hashes of addresses, in base64url.
+    pub fn address_key(&self) -> String {
+        self.key("address_key")
+    }
+
     /// The record of the operator's actions.
     pub fn acts(&self) -> String {
         self.key("acts")
+    }
+
+    /// Reports of messages: hash of ids to JSON, and an empty field with the first reported id.
+    pub fn reports(&self) -> String {
+        self.key("reports")
+    }
+
+    /// The time at which a person's next report is due.
+    pub fn report_pace(&self, name_key: &NameKey) -> String {
+        self.key(&format!("reportpace:{name_key}"))
     }
 
     /// A key that only `ruang check` uses.

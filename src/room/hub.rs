@@ -7,6 +7,7 @@ mod backplane_calls;
 mod delivery;
 mod joining;
 mod occurrence;
+mod people;
 mod portions;
 mod snapshot;
 mod welcome;
@@ -26,7 +27,9 @@ use tokio::{
 
 pub use self::joining::JoinError;
 pub(super) use self::joining::{Join, JoinRefusal, JoinedConnection};
-use self::{backplane_calls::CallResult, joining::PendingJoin, occurrence::Occurrence, portions::NextRead};
+use self::{
+    backplane_calls::CallResult, joining::PendingJoin, occurrence::Occurrence, people::PeopleRead, portions::NextRead,
+};
 use super::{
     Options,
     fanout::Fanout,
@@ -40,7 +43,7 @@ use super::{
     typing::Typists,
 };
 use crate::{
-    backplane::{Backplane, Event},
+    backplane::{Backplane, Event, Heartbeat},
     name::NameKey,
     protocol::Bye,
     telemetry::instruments,
@@ -81,6 +84,7 @@ pub(super) struct Hub {
     lease: Lease,
     gap_detector: GapDetector,
     next_read: NextRead,
+    people_read: Option<PeopleRead>,
     fanout: Arc<Fanout>,
     /// Joined connections, and the names of their people as shown.
     clients: BTreeMap<ConnectionId, String>,
@@ -98,6 +102,8 @@ pub(super) struct Hub {
     presence_sent_at: Option<Instant>,
     typists: Typists,
     drained: Option<oneshot::Sender<()>>,
+    /// Sessions that ended lately are to be ended again: Redis may have lost that.
+    repeats_ends: bool,
     /// The kind of occurrences that comes first.
     first_kind: usize,
 }
@@ -123,6 +129,7 @@ impl Hub {
             lease,
             gap_detector: GapDetector::default(),
             next_read: NextRead::default(),
+            people_read: None,
             fanout: Arc::new(fanout),
             clients: BTreeMap::new(),
             last_connection: 0,
@@ -134,6 +141,7 @@ impl Hub {
             presence_sent_at: None,
             typists: Typists::default(),
             drained: None,
+            repeats_ends: false,
             first_kind: 0,
             backplane,
             options,
@@ -235,8 +243,9 @@ impl Hub {
         self.state.set_status(self.lease.status(now));
         for action in actions {
             match action {
-                Action::Heartbeat { incarnation, heartbeat_seq, draining } => {
-                    self.call_heartbeat(incarnation, heartbeat_seq, draining, now);
+                Action::Heartbeat { incarnation, heartbeat_seq, epoch, draining } => {
+                    let heartbeat = Heartbeat { epoch, draining, ..Heartbeat::new(incarnation, heartbeat_seq) };
+                    self.call_heartbeat(heartbeat, now);
                 }
                 Action::Confirm { refused } => self.confirm(&refused, now),
                 Action::Reap { incarnation, heartbeat_seq } => self.call_reap(incarnation, heartbeat_seq),
@@ -245,7 +254,11 @@ impl Hub {
                     tracing::warn!("the subscription receives nothing: subscribing again");
                     self.events = self.backplane.subscribe();
                 }
-                Action::Reannounce => self.reannounce(),
+                Action::Reannounce => {
+                    self.reannounce();
+                    self.members.hold_releases(now + self.options.lease);
+                    self.repeats_ends = true;
+                }
                 Action::StartOver(reason) => {
                     tracing::warn!(connections = self.clients.len(), "closing all connections: {reason}");
                     self.close_all();
@@ -269,6 +282,9 @@ impl Hub {
     fn confirm(&mut self, refused: &[NameKey], now: Instant) {
         let changes = std::mem::take(&mut self.announcing);
         self.members.confirm(&changes, now);
+        if std::mem::take(&mut self.repeats_ends) {
+            self.call_ends(now);
+        }
         for person in changes.adds.iter().chain(&changes.renewals) {
             if refused.contains(&person.name_key) {
                 self.turn_away(person);

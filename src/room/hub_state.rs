@@ -1,6 +1,9 @@
 //! The hub's state as the rest of its instance reads it, so that pages and connections need not ask the hub.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::{Duration, Instant},
+};
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::broadcast;
@@ -13,6 +16,7 @@ use super::{
     roster::Roster,
 };
 use crate::{
+    address::AddressKey,
     backplane::{ChangeLog, IncarnationId, SessionTag, Snapshot},
     name::NameKey,
     protocol::{Id, Rules},
@@ -21,17 +25,35 @@ use crate::{
 /// Most ended sessions that wait for a subscriber.
 const ENDINGS_WAITING: usize = 256;
 
-/// Written by the hub, but for departures and acknowledged ids. No lock is held over an await.
+/// Most ended sessions that are remembered, and for how long: a failover loses what a replica lacked, which is far less.
+const ENDS_REMEMBERED: usize = 1024;
+const END_MEMORY: Duration = Duration::from_mins(1);
+
+/// Written by the hub, but for departures, ends and acknowledged ids. No lock is held over an await.
 #[derive(Debug)]
 pub(super) struct HubState {
     view: RwLock<View>,
     status: Observed<Status>,
     head: Observed<Option<Id>>,
+    /// The secret of the hashes of addresses; none before the first snapshot.
+    address_key: Observed<Option<AddressKey>>,
+    /// Whether the names of all people were read since the start. Later they may be read anew: what is known is then shown.
+    named: Observed<bool>,
     endings: broadcast::Sender<Ending>,
     /// Connections that are gone, and their people.
     departures: Mutex<Vec<(ConnectionId, NameKey)>>,
+    /// Sessions that were ended through this instance, oldest first.
+    ends: Mutex<VecDeque<End>>,
     /// The newest acknowledged message of each epoch.
     acknowledged: Mutex<BTreeMap<u64, Id>>,
+}
+
+/// A session that has ended, whose name it was, and when.
+#[derive(Debug)]
+struct End {
+    session: SessionTag,
+    name_key: NameKey,
+    at: Instant,
 }
 
 /// The end of sessions.
@@ -59,8 +81,11 @@ impl HubState {
             view: RwLock::default(),
             status: Observed::new(Status::unready(incarnation)),
             head: Observed::new(None),
+            address_key: Observed::new(None),
+            named: Observed::new(false),
             endings: broadcast::Sender::new(ENDINGS_WAITING),
             departures: Mutex::default(),
+            ends: Mutex::default(),
             acknowledged: Mutex::default(),
         }
     }
@@ -89,6 +114,18 @@ impl HubState {
         self.status.wait_for(|status| status.synced).await;
     }
 
+    /// Waits until the names of the people are known.
+    pub(super) async fn named(&self) {
+        self.named.wait_for(|named| *named).await;
+    }
+
+    /// The names of the people are known, unless they are being read.
+    pub(super) fn note_named(&self) {
+        if !self.view().roster.is_reading() {
+            self.named.replace(true);
+        }
+    }
+
     /// Adds the next message to the history cache, and queues it for the clients by `broadcast`, which must not wait. For
     /// readers that is one step: a client that has the message finds it to be the newest, and the reply to a client that
     /// asks for the newest id follows the message.
@@ -115,6 +152,16 @@ impl HubState {
         self.head.wait_for(has_reached).await;
     }
 
+    pub(super) fn set_address_key(&self, key: &AddressKey) {
+        self.address_key.replace(Some(key.clone()));
+    }
+
+    /// Waits for the secret of the hashes of addresses.
+    pub(super) async fn address_key(&self) -> Option<AddressKey> {
+        self.address_key.wait_for(Option::is_some).await;
+        self.address_key.get()
+    }
+
     /// Notes a connection that is gone. Each is noted once, so the list is no longer than there were connections.
     pub(super) fn depart(&self, connection: ConnectionId, name_key: NameKey) {
         self.departures.lock().push((connection, name_key));
@@ -132,6 +179,26 @@ impl HubState {
     pub(super) fn publish_ending(&self, ending: Ending) {
         // It fails without subscribers.
         let _ = self.endings.send(ending);
+    }
+
+    /// Remembers the end of a session. The sessions of programs and accounts are the same at each sign-in: they may have begun
+    /// anew.
+    pub(super) fn remember_end(&self, session: &SessionTag, name_key: &NameKey, at: Instant) {
+        if session.is_reserved() {
+            return;
+        }
+        let mut ends = self.ends.lock();
+        if ends.len() == ENDS_REMEMBERED {
+            ends.pop_front();
+        }
+        ends.push_back(End { session: session.clone(), name_key: name_key.clone(), at });
+    }
+
+    /// Returns the sessions that ended within the last minute through this instance.
+    pub(super) fn ended_lately(&self, now: Instant) -> Vec<(SessionTag, NameKey)> {
+        let mut ends = self.ends.lock();
+        ends.retain(|end| now.duration_since(end.at) < END_MEMORY);
+        ends.iter().map(|end| (end.session.clone(), end.name_key.clone())).collect()
     }
 
     /// The newest acknowledged message of each epoch that is not [accounted for](Self::account_for): if it is not in the log,

@@ -17,6 +17,8 @@ use crate::backplane::Person;
 
 /// The field of a record with its person.
 pub(super) const KEY: &str = "person";
+/// The field of a record whose person moderates the room.
+pub(super) const MODERATES: &str = "moderates";
 
 /// Extracts the signed-in person of a request. A handler that takes `Result<SignedIn, NotSignedIn>` chooses its own
 /// answer; otherwise a rejection is answered with JSON.
@@ -28,6 +30,8 @@ pub struct SignedIn {
     pub id: Id,
     /// Whether the person has joined the room in this session.
     pub has_joined: bool,
+    /// Whether the token that began the session says that the person moderates the room.
+    pub moderates: bool,
 }
 
 /// Extracts the person of a request of the API: a program by its token, or the signed-in person.
@@ -80,8 +84,9 @@ impl SignedIn {
         })?;
         // It is loaded now.
         let has_joined = session.get_value(JOINED).await.is_ok_and(|joined| joined.is_some());
+        let moderates = session.get::<bool>(MODERATES).await.is_ok_and(|moderates| moderates == Some(true));
         match (person, session.id()) {
-            (Some(person), Some(id)) => Ok(Self { person, id, has_joined }),
+            (Some(person), Some(id)) => Ok(Self { person, id, has_joined, moderates }),
             _ => Err(NotSignedIn::Nobody),
         }
     }

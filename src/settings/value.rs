@@ -37,6 +37,18 @@ pub(super) fn duration(least: u64, most: u64) -> impl Fn(&str) -> Result<Duratio
     }
 }
 
+/// The age at which messages are deleted; none: never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryAge(pub Option<Duration>);
+
+pub(super) fn history_age(text: &str) -> Result<HistoryAge, String> {
+    if text.trim() == "forever" {
+        return Ok(HistoryAge(None));
+    }
+    let age = duration(1, 3660 * 24 * 60 * 60)(text).map_err(|accepted| accepted + ", or forever")?;
+    Ok(HistoryAge(Some(age)))
+}
+
 /// The sites that may show the room in a frame.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EmbedOrigins(pub Vec<PublicUrl>);

@@ -109,7 +109,7 @@ async fn authenticate(
     if let Some(Bot { person, .. }) = bot {
         return Ok(AuthenticatedClient { person, id: None, has_joined: true, address, endings });
     }
-    let SignedIn { person, id, has_joined } = SignedIn::of(session).await?;
+    let SignedIn { person, id, has_joined, .. } = SignedIn::of(session).await?;
     if sessions.bots().reserves(&person.name_key) {
         // The name was given to a program after this session began.
         let _ = room.end(&person.session, &person.name_key).await;

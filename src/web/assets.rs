@@ -16,7 +16,7 @@ use super::{branding::branding, compression::accepts};
 const OTHER_SCRIPTS: [&str; 5] = ["embed.js", "embed_door.js", "embed_link.js", "guard.js", "notifier.js"];
 
 /// Modules that the page loads when they are first needed.
-const LAZY_MODULES: [&str; 20] = [
+const LAZY_MODULES: [&str; 22] = [
     "actions.js",
     "alerting.js",
     "alerts.js",
@@ -32,6 +32,8 @@ const LAZY_MODULES: [&str; 20] = [
     "panels.js",
     "quotes.js",
     "refresh.js",
+    "report.js",
+    "report_count.js",
     "row_menu.js",
     "rules.js",
     "toast.js",

@@ -7,7 +7,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::{assets::Asset, gzip::gzip, locale::Locale, texts::Texts};
-use crate::brand::Brand;
+use crate::brand::{Brand, Contact};
 
 static BRANDING: OnceLock<Branding> = OnceLock::new();
 
@@ -80,6 +80,16 @@ impl Branding {
     /// The tags of the languages on offer; the first is the default.
     pub fn languages(&self) -> &[&'static str] {
         &self.brand.languages
+    }
+
+    /// Whom people write to.
+    pub fn contact(&self) -> Option<&Contact> {
+        self.brand.contact.as_ref()
+    }
+
+    /// The rules of the room.
+    pub fn rules(&self) -> Option<&str> {
+        self.brand.rules.as_deref()
     }
 
     fn files(&self) -> Vec<Asset> {

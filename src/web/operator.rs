@@ -4,7 +4,12 @@ mod api;
 mod attempt;
 mod auth;
 mod command;
+mod export;
+mod lines;
+mod log;
 mod pages;
+mod report_rows;
+mod reports;
 
 use std::net::IpAddr;
 
@@ -17,7 +22,7 @@ use axum::{
 pub use self::auth::{Moderator, OperatorAuth};
 use self::{
     attempt::{AttemptError, Credential},
-    command::ModerationCommand,
+    command::{CommandError, ModerationCommand, ModerationForm},
 };
 use super::Web;
 use crate::{
@@ -39,6 +44,10 @@ pub fn router() -> Router<Web> {
         .route("/operator/leave", post(pages::sign_out))
         .route("/api/operator", get(api::report).post(api::moderate))
         .route("/api/operator/me", get(api::me))
+        .route("/api/operator/log", get(log::show))
+        .route("/api/operator/export", get(export::show))
+        .route("/api/operator/reports", get(reports::list).post(api::moderate))
+        .route("/api/reports", post(reports::submit))
 }
 
 impl Web {
@@ -48,13 +57,39 @@ impl Web {
     }
 }
 
+/// Why a form is not executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FormError {
+    /// A field is not valid.
+    Invalid(CommandError),
+    /// The message whose sender is meant is deleted or no longer stored.
+    Gone,
+    /// The room cannot be reached.
+    Unavailable,
+}
+
+/// Parses a form. A command that names a message in place of a person is about its sender, and deletes the message too.
+async fn parse(room: &Room, form: ModerationForm) -> Result<ModerationCommand, FormError> {
+    let Some(id) = form.message_of_person().map_err(FormError::Invalid)? else {
+        return form.command().map_err(FormError::Invalid);
+    };
+    let page = room.page(Cursor::Around(id), 1).await.map_err(|Unavailable| FormError::Unavailable)?;
+    let message = page.rows.iter().filter_map(Row::message).find(|message| message.id == id);
+    let form = form.about(&message.ok_or(FormError::Gone)?.from);
+    let command = form.command().map_err(FormError::Invalid)?;
+    Ok(ModerationCommand { message: Some(id), ..command })
+}
+
 /// Executes a command. The log line has the kind of the action and nothing a person wrote.
 async fn execute(room: &Room, command: ModerationCommand, audit: Audit) -> Result<ModerationOutcome, Unavailable> {
-    let ModerationCommand { act, messages_of, .. } = command;
+    let ModerationCommand { act, messages_of, message, .. } = command;
     let kind = act.as_ref().map_or("purge", kind);
     let mut done = false;
     if let Some(action) = act {
         done = apply(room, action, &audit).await?;
+    }
+    if let Some(id) = message {
+        done |= apply(room, ModerationAction::Remove { ids: vec![id] }, &audit).await?;
     }
     if let Some(name_key) = messages_of {
         done |= purge(room, &name_key, &audit).await?;
@@ -73,7 +108,7 @@ async fn purge(room: &Room, name_key: &NameKey, audit: &Audit) -> Result<bool, U
     let mut done = false;
     let mut cursor = Cursor::Newest;
     loop {
-        let page = room.page(cursor, PAGE).await?;
+        let page = room.stored_page(cursor, PAGE).await?;
         let is_theirs = |message: &&Message| Name::parse(&message.from).is_ok_and(|name| name.key() == name_key);
         let theirs = page.rows.iter().filter_map(Row::message).filter(is_theirs);
         let ids: Vec<Id> = theirs.map(|message| message.id).collect();
@@ -90,6 +125,7 @@ async fn purge(room: &Room, name_key: &NameKey, audit: &Audit) -> Result<bool, U
 fn kind(act: &ModerationAction) -> &'static str {
     match act {
         ModerationAction::Remove { .. } => "remove",
+        ModerationAction::Dismiss { .. } => "dismiss",
         ModerationAction::Ban { .. } => "ban",
         ModerationAction::Unban { .. } => "pardon",
         ModerationAction::Mute { .. } => "mute",

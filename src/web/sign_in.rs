@@ -22,7 +22,7 @@ use super::{Web, assets, error, form_cookie::FormCookie, locale::Locale, peer::P
 use crate::{
     backplane::{Claim, Person, SessionTag},
     name::Name,
-    session::{NotSignedIn, SignedIn},
+    session::{NotSignedIn, SessionTerms, SignedIn},
     telemetry::instruments,
 };
 
@@ -199,7 +199,9 @@ impl Web {
             return Err(SignInRefusal::OfAccount);
         }
         match cookie {
-            Some(cookie) => sign_in(self, session, &name, cookie.session_tag(name.key())).await,
+            Some(cookie) => {
+                sign_in(self, session, &name, cookie.session_tag(name.key()), SessionTerms::default()).await
+            }
             None => sign_in_once(self, session, &name).await,
         }
     }
@@ -207,7 +209,13 @@ impl Web {
 
 /// Claims the name, then begins the session: a session never has a name that belongs to another one. A second call with the
 /// same tag finds the claim of the first, and begins another session of the same person.
-pub(super) async fn sign_in(web: &Web, session: &Session, name: &Name, tag: SessionTag) -> Result<(), SignInRefusal> {
+pub(super) async fn sign_in(
+    web: &Web,
+    session: &Session,
+    name: &Name,
+    tag: SessionTag,
+    terms: SessionTerms,
+) -> Result<(), SignInRefusal> {
     if web.sessions.bots().reserves(name.key()) {
         return Err(SignInRefusal::Reserved);
     }
@@ -218,13 +226,13 @@ pub(super) async fn sign_in(web: &Web, session: &Session, name: &Name, tag: Sess
         Err(_) => return Err(SignInRefusal::Unavailable),
     }
     let person = Person { name: name.shown().to_owned(), name_key: name.key().clone(), session: tag };
-    web.sessions.begin(session, &person).await.map_err(|_| SignInRefusal::Unavailable)
+    web.sessions.begin(session, &person, terms).await.map_err(|_| SignInRefusal::Unavailable)
 }
 
 /// Signs in for a client that cannot repeat it under the same tag: if its outcome is unknown, the name is released.
 async fn sign_in_once(web: &Web, session: &Session, name: &Name) -> Result<(), SignInRefusal> {
     let tag = SessionTag::random();
-    let outcome = sign_in(web, session, name, tag.clone()).await;
+    let outcome = sign_in(web, session, name, tag.clone(), SessionTerms::default()).await;
     if matches!(outcome, Err(SignInRefusal::Unavailable)) {
         // The claim may still succeed later: release it after that. If that fails too, the claim expires.
         let (room, name_key) = (web.room.clone(), name.key().clone());

@@ -23,7 +23,7 @@ use crate::{
     redis::{self, RedisConnector},
     room::{self, Room},
     server::Peer,
-    session::{self, MemorySessionStore, Sessions},
+    session::{self, MemorySessionStore, SessionTerms, Sessions},
 };
 
 struct Site {
@@ -112,7 +112,7 @@ impl Site {
         let (sessions, id) = (self.sessions.clone(), begun_id.clone());
         let begin = move |session: Session| async move {
             let person = Person { name: "Sari".into(), name_key: "sari".into(), session: SessionTag::random() };
-            sessions.begin(&session, &person).await.unwrap();
+            sessions.begin(&session, &person, SessionTerms::default()).await.unwrap();
             *id.lock().unwrap() = session.id();
         };
         let app = Router::new().route("/", axum::routing::get(begin)).layer(store);

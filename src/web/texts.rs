@@ -24,6 +24,8 @@ pub struct Texts {
     pub chat: Chat,
     /// The page about stored data.
     pub privacy: Privacy,
+    /// The page with the rules of the room.
+    pub rules: RulesTexts,
     /// The operator's page.
     pub operator: Operator,
     /// Numbers and durations.
@@ -127,7 +129,19 @@ pub struct Privacy {
     pub address: &'static str,
     pub others_title: &'static str,
     pub others: &'static str,
+    pub moderation_title: &'static str,
+    /// With `{acts}`.
+    pub moderation: &'static str,
+    pub copies_title: &'static str,
+    pub copies: &'static str,
+    pub contact_title: &'static str,
     pub home: &'static str,
+}
+
+/// Texts of the page with the rules of the room.
+#[derive(Debug)]
+pub struct RulesTexts {
+    pub title: &'static str,
 }
 
 /// Texts of the operator's page with placeholders `{…}`.
@@ -144,6 +158,17 @@ pub struct Operator {
     pub nothing: &'static str,
     pub wrong: &'static str,
     pub unavailable: &'static str,
+    pub reports: &'static str,
+    pub reports_none: &'static str,
+    /// With `{shown}` and `{count}`.
+    pub reports_shown: &'static str,
+    pub report_count: Counted,
+    pub report_context: &'static str,
+    pub report_dismiss: &'static str,
+    pub report_remove: &'static str,
+    /// With `{time}`, like the next.
+    pub report_mute: &'static str,
+    pub report_ban: &'static str,
     pub announce: &'static str,
     pub announce_label: &'static str,
     pub announce_hint: &'static str,
@@ -179,10 +204,12 @@ pub struct Operator {
     pub remove: &'static str,
     pub earlier: &'static str,
     pub acts: &'static str,
+    pub export: &'static str,
     pub acts_none: &'static str,
     /// With `{by}` and `{from}`.
     pub did_by: &'static str,
     pub did_remove: &'static str,
+    pub did_dismiss: &'static str,
     pub did_ban: &'static str,
     pub did_mute: &'static str,
     pub did_read_only: &'static str,
@@ -253,6 +280,19 @@ pub struct ModerationMenu {
     pub did_kick: &'static str,
     pub did_ban: &'static str,
     pub failed: &'static str,
+    pub reports: Counted,
+}
+
+/// Texts of a report, with the placeholder `{username}`.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Report {
+    pub item: &'static str,
+    pub title: &'static str,
+    pub reason: &'static str,
+    pub send: &'static str,
+    pub cancel: &'static str,
+    pub sent: &'static str,
+    pub failed: &'static str,
 }
 
 /// Texts of the script, embedded in the page as JSON.
@@ -275,6 +315,7 @@ pub struct Script {
     pub copied: &'static str,
     pub copy_failed: &'static str,
     pub undo: &'static str,
+    pub report: Report,
     pub reply: &'static str,
     pub edit: &'static str,
     pub remove: &'static str,

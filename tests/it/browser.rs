@@ -18,6 +18,7 @@ mod payloads;
 mod people;
 mod reading;
 mod refused;
+mod reports;
 mod returning;
 mod sign_in;
 mod storage;

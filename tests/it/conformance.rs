@@ -13,4 +13,5 @@ mod moderation;
 mod people;
 mod presence;
 mod reaping;
+mod reports;
 mod snapshot;

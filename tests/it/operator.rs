@@ -1,6 +1,9 @@
 //! Moderation, on the page and through the API, on every instance.
 
 mod api;
+mod erasure;
 mod everywhere;
+mod export;
 mod moderators;
 mod pages;
+mod reports;

@@ -29,7 +29,7 @@ pub struct Instance {
     pub is_shown: bool,
     pub is_missed: bool,
     /// The epoch in which the instance last announced its people (`lease.rs`).
-    announced_in: u8,
+    pub announced_in: u8,
     /// Whether the person has a connection here (`local_members.rs`).
     pub has_person: bool,
     /// The messages that the client was shown since its last gap.
@@ -115,7 +115,7 @@ impl Instance {
             return None;
         }
         self.announced_in = place.epoch;
-        // The lease of the former incarnation expires by itself.
+        // The lease of the former incarnation expires by itself: `Action::Reap`.
         redis.hold(number, self.has_person, without)
     }
 

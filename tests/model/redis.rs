@@ -29,13 +29,14 @@ pub struct Redis {
     /// The current generation of nonces and the one before (`memory/log.rs`, `Nonces`; `publish.lua`).
     nonces: [Vec<(Message, Id)>; 2],
     version: u8,
-    /// The instances that hold the person, one bit each.
+    /// The instances that hold the person, one bit each: by their incarnations of this epoch, and of the former one.
     holders: u8,
+    former: u8,
 }
 
 impl Redis {
     pub fn new() -> Self {
-        Self { epoch: 1, n: 0, log: vec![], nonces: [vec![], vec![]], version: 0, holders: 0 }
+        Self { epoch: 1, n: 0, log: vec![], nonces: [vec![], vec![]], version: 0, holders: 0, former: 0 }
     }
 
     pub fn place(&self) -> Place {
@@ -47,7 +48,7 @@ impl Redis {
     }
 
     pub fn is_held(&self) -> bool {
-        self.holders != 0
+        self.holders | self.former != 0
     }
 
     /// Rule "once" (`publish.lua`): a known nonce returns its first id; else the message is appended, its nonce stored and the
@@ -72,12 +73,33 @@ impl Redis {
 
     /// Rule "one presence" (`heartbeat.lua`, `prelude.lua`): the first hold and the last release raise the version.
     pub fn hold(&mut self, instance: usize, is_held: bool, without: Option<Rule>) -> Option<Event> {
+        let is_sole = without == Some(Rule::LastReleaseCounts) && !is_held;
+        self.change_holders(|redis| {
+            redis.holders = with_bit(redis.holders, instance, is_held);
+            if is_sole {
+                (redis.holders, redis.former) = (0, 0);
+            }
+        })
+    }
+
+    /// The same by an incarnation of the former epoch, where that is not refused.
+    pub fn hold_as_former(&mut self, instance: usize, is_held: bool) -> Option<Event> {
+        self.change_holders(|redis| redis.former = with_bit(redis.former, instance, is_held))
+    }
+
+    /// The incarnations of the former epoch are dead (`reap.lua`).
+    pub fn reap(&mut self) -> Option<Event> {
+        self.change_holders(|redis| redis.former = 0)
+    }
+
+    /// Whether incarnations of the former epoch hold the person.
+    pub fn is_held_by_former(&self) -> bool {
+        self.former != 0
+    }
+
+    fn change_holders(&mut self, change: impl FnOnce(&mut Self)) -> Option<Event> {
         let before = self.is_held();
-        let bit = 1 << instance;
-        self.holders = if is_held { self.holders | bit } else { self.holders & !bit };
-        if without == Some(Rule::LastReleaseCounts) && !is_held {
-            self.holders = 0;
-        }
+        change(self);
         let is_here = self.is_held();
         (before != is_here).then(|| {
             self.version += 1;
@@ -95,10 +117,16 @@ impl Redis {
     pub fn begin_epoch(&mut self, epoch: u8, without: Option<Rule>) {
         if without != Some(Rule::FailoverBeginsEpoch) {
             (self.epoch, self.n) = (epoch, 0);
+            // The instances hold people by other incarnations from now on.
+            self.former |= std::mem::take(&mut self.holders);
         }
     }
 
     fn head(&self) -> Id {
         self.log.last().map_or((1, 0), |(id, _)| *id)
     }
+}
+
+fn with_bit(bits: u8, bit: usize, is_set: bool) -> u8 {
+    if is_set { bits | 1 << bit } else { bits & !(1 << bit) }
 }

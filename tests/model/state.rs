@@ -32,15 +32,20 @@ pub enum Rule {
     LastReleaseCounts,
     /// `lease.rs`, `reannounce`: after a change of epoch the people are announced again.
     PeopleAreAnnouncedAgain,
+    /// `heartbeat.lua`: a lease of a former epoch changes nothing.
+    FormerLeasesAreFenced,
+    /// `local_members.rs`, `hold_releases`: after a change of epoch no one is released before all others have announced people.
+    ReleasesWait,
 }
 
 impl Rule {
     /// Whether it is about people, not messages.
     pub fn is_of_presence(self) -> bool {
-        matches!(self, Self::LastReleaseCounts | Self::PeopleAreAnnouncedAgain)
+        let index = Self::ALL.iter().position(|rule| *rule == self);
+        index >= Self::ALL.iter().position(|rule| *rule == Self::LastReleaseCounts)
     }
 
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::NoncesAreStored,
         Self::NineMinutes,
         Self::FailoverBeginsEpoch,
@@ -49,6 +54,8 @@ impl Rule {
         Self::AcksAreRemembered,
         Self::LastReleaseCounts,
         Self::PeopleAreAnnouncedAgain,
+        Self::FormerLeasesAreFenced,
+        Self::ReleasesWait,
     ];
 }
 
@@ -80,6 +87,10 @@ pub enum Action {
     Read(usize),
     /// A lease has passed since Redis lost people.
     Expire(usize),
+    /// A lease has passed since a failover: the incarnations of before are dead.
+    Reap,
+    /// An instance releases the person, who has left it.
+    Release(usize),
     /// The person joins through an instance, or leaves it.
     Join(usize),
     Leave(usize),
@@ -158,6 +169,9 @@ impl State {
         for (number, instance) in self.instances.iter().enumerate() {
             self.add_actions_of(number, instance, &mut actions);
         }
+        if self.can_reap() {
+            actions.push(Action::Reap);
+        }
         let sent = self.progress.iter().any(|progress| *progress != Progress::Unsent);
         if self.left.rotations > 0 && sent && self.late.is_none() {
             actions.push(Action::Rotate);
@@ -183,15 +197,35 @@ impl State {
         if instance.is_behind {
             actions.push(Action::Read(number));
         }
-        // A lease is longer than the time until every instance has announced its people.
+        if self.can_release(number) {
+            actions.push(Action::Release(number));
+        }
+        // A lease is longer than the time until every instance has announced its people, and than an event is on its way.
         let all_announced = (0..INSTANCES).all(|other| self.instances[other].has_announced(other, &self.redis));
         let may_expire = all_announced || self.without == Some(Rule::PeopleAreAnnouncedAgain);
-        if instance.is_missed && may_expire && !self.redis.is_held() {
+        let is_informed = instance.events.is_empty() && !instance.is_behind;
+        if instance.is_missed && may_expire && is_informed && !self.redis.is_held() {
             actions.push(Action::Expire(number));
         }
         if self.left.moves > 0 {
             actions.push(if instance.has_person { Action::Leave(number) } else { Action::Join(number) });
         }
+    }
+
+    /// A lease is longer than the time until every instance has begun an incarnation of the epoch.
+    fn can_reap(&self) -> bool {
+        self.redis.is_held_by_former() && self.is_a_lease_later()
+    }
+
+    /// Whether an instance holds a person who has left it, and may release them: at once, but after a change of epoch.
+    fn can_release(&self, number: usize) -> bool {
+        let is_held = self.redis.is_held_by(number) && !self.instances[number].has_person;
+        is_held && (self.is_a_lease_later() || self.without == Some(Rule::ReleasesWait))
+    }
+
+    fn is_a_lease_later(&self) -> bool {
+        let all_announced = self.instances.iter().all(|instance| instance.announced_in == self.redis.epoch());
+        all_announced || self.without == Some(Rule::PeopleAreAnnouncedAgain)
     }
 
     /// A client has one message on its way, and repeats it while its nonce is surely stored.
@@ -241,6 +275,11 @@ impl State {
             }
             Action::Read(number) => self.read(number)?,
             Action::Expire(number) => self.instances[number].expire(),
+            Action::Release(number) => self.change_hold(number, false),
+            Action::Reap => {
+                let event = self.redis.reap();
+                self.send(event);
+            }
             Action::Join(number) => self.hold(number, true),
             Action::Leave(number) => self.hold(number, false),
             Action::Rotate => self.rotate(),
@@ -274,6 +313,8 @@ impl State {
         let is_settled = |state: &Self| {
             state.instances.iter().all(|instance| instance.is_current(&state.redis))
                 && !state.instances.iter().any(|instance| instance.needs_heartbeat(&state.redis))
+                && !state.redis.is_held_by_former()
+                && !(0..INSTANCES).any(|number| state.can_release(number))
         };
         for _ in 0..12 {
             if is_settled(self) {
@@ -289,6 +330,14 @@ impl State {
                 if self.instances[number].needs_heartbeat(&self.redis) {
                     self.act(Action::Heartbeat(number))?;
                 }
+            }
+            for number in 0..INSTANCES {
+                if self.can_release(number) {
+                    self.act(Action::Release(number))?;
+                }
+            }
+            if self.can_reap() {
+                self.act(Action::Reap)?;
             }
         }
         for number in 0..INSTANCES {
@@ -345,9 +394,21 @@ impl State {
     fn hold(&mut self, number: usize, is_held: bool) {
         self.left.moves -= 1;
         self.instances[number].has_person = is_held;
-        let event = self.redis.hold(number, is_held, self.without);
-        self.send(event);
+        if is_held || self.can_release(number) || self.instances[number].announced_in != self.redis.epoch() {
+            self.change_hold(number, is_held);
+        }
         self.absences += u8::from(!is_held && !self.is_here());
+    }
+
+    fn change_hold(&mut self, number: usize, is_held: bool) {
+        let event = if self.instances[number].announced_in == self.redis.epoch() {
+            self.redis.hold(number, is_held, self.without)
+        } else if self.without == Some(Rule::FormerLeasesAreFenced) {
+            self.redis.hold_as_former(number, is_held)
+        } else {
+            None
+        };
+        self.send(event);
     }
 
     fn is_here(&self) -> bool {
@@ -381,10 +442,8 @@ impl State {
         let epoch = self.redis.epoch() + 1;
         self.redis = self.replica.take().unwrap();
         self.redis.begin_epoch(epoch, self.without);
-        let mut held = self.instances.iter().enumerate().map(|(number, instance)| (number, instance.has_person));
-        // Known: until an instance has announced its people again, the release by another one counts as the last.
-        let is_hold_lost = held.any(|(number, has_person)| has_person && !self.redis.is_held_by(number));
-        self.absences += u8::from(is_hold_lost || self.redis.is_held() && !self.is_here());
+        // It brought back a person who had left.
+        self.absences += u8::from(self.redis.is_held() && !self.is_here());
         for instance in &mut self.instances {
             instance.was_told = false;
         }

@@ -146,7 +146,7 @@ impl Plan {
     fn drawn(seed: u64, rounds: u32, fault_pause_ms: u64) -> Self {
         let rng = &mut generator(seed, "plan", 0);
         let (instances, people) = (rng.random_range(2..=7), rng.random_range(3..=8));
-        let (lease, grace) = (millis(rng, 6000, 9000), millis(rng, 3000, 6000));
+        let (lease, grace) = (millis(rng, 5000, 9000), millis(rng, 3000, 6000));
         let pause_ms = [600, 2500, 8000][rng.random_range(0..3)];
         let (mut steps, mut checks) = (vec![], vec![]);
         let mut kinds = vec![];

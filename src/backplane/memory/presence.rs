@@ -2,14 +2,15 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Bound,
     time::Instant,
 };
 
 use super::{bans::Bans, claims::Claims};
 use crate::{
     backplane::{
-        CHANGES_AT_ONCE, Claim, Delta, Heartbeat, HeartbeatError, IncarnationId, Lease, Member, Person, Present,
-        RetentionPolicy, SessionTag, Stage,
+        CHANGES_AT_ONCE, Claim, Delta, Heartbeat, HeartbeatError, IncarnationId, Lease, Member, PEOPLE_AT_ONCE, Person,
+        Present, RetentionPolicy, SessionTag, SnapshotPeople, Stage,
     },
     name::NameKey,
 };
@@ -58,12 +59,26 @@ impl Presence {
         self.leases.values().cloned().collect()
     }
 
-    pub(super) fn people(&self) -> Vec<Present> {
+    /// The people, as a snapshot has them.
+    pub(super) fn snapshot(&self) -> SnapshotPeople {
+        match self.people.len() {
+            ..=PEOPLE_AT_ONCE => SnapshotPeople::All(self.portion(None).0),
+            many => SnapshotPeople::Many(many),
+        }
+    }
+
+    /// Some of the people: those after a name key, and the last one of them if more follow.
+    pub(super) fn portion(&self, after: Option<&NameKey>) -> (Vec<Present>, Option<NameKey>) {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let present = |(name_key, holders): (&NameKey, &Holders)| Present {
             member: Member { name_key: name_key.clone(), name: holders.name.clone() },
             held_by: holders.incarnations.iter().cloned().collect(),
         };
-        self.people.iter().map(present).collect()
+        let people: Vec<Present> =
+            self.people.range::<NameKey, _>((from, Bound::Unbounded)).take(PEOPLE_AT_ONCE).map(present).collect();
+        let last = people.last().filter(|_| people.len() == PEOPLE_AT_ONCE);
+        let next = last.map(|present| present.member.name_key.clone());
+        (people, next)
     }
 
     /// Renews a lease. Returns the people who joined and left, and the names that were refused.
@@ -184,12 +199,15 @@ impl Presence {
 
     fn renew(&mut self, heartbeat: &Heartbeat, epoch: u64) -> Result<(), HeartbeatError> {
         let Heartbeat { incarnation, heartbeat_seq, draining, .. } = heartbeat;
+        if heartbeat.epoch.is_some_and(|own| own != epoch) {
+            return Err(HeartbeatError::Gone { epoch });
+        }
         let stage = if *draining { Stage::Draining } else { Stage::Live };
         match self.leases.get_mut(incarnation) {
             Some(lease) if lease.stage == Stage::Dead => return Err(HeartbeatError::Gone { epoch }),
             Some(lease) if *heartbeat_seq <= lease.heartbeat_seq => return Err(HeartbeatError::Stale),
             Some(lease) => (lease.heartbeat_seq, lease.stage) = (*heartbeat_seq, stage),
-            None if *heartbeat_seq > 1 => return Err(HeartbeatError::Gone { epoch }),
+            None if heartbeat.epoch.is_some() => return Err(HeartbeatError::Gone { epoch }),
             None => {
                 let lease = Lease { incarnation: incarnation.clone(), heartbeat_seq: *heartbeat_seq, stage };
                 self.leases.insert(incarnation.clone(), lease);

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::{RedisBackplane, reply::in_millis, scripts::unavailable};
 use crate::backplane::{
     ACTS_KEPT, ACTS_SHOWN, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord,
-    ModerationRequest, Unavailable,
+    ModerationRequest, RecordPage, Unavailable,
 };
+use crate::protocol::Id;
 
 /// The beginning of the fields of the rules that are mutes.
 const MUTE: &str = "mute:";
@@ -36,7 +37,7 @@ impl RedisBackplane {
             ModerationAction::Ban { name_key, .. } => Some(self.keys.name(name_key)),
             _ => None,
         };
-        let keys = self.keys.with_own(std::iter::once(self.keys.acts()).chain(claim));
+        let keys = self.keys.with_own([self.keys.acts(), self.keys.reports()].into_iter().chain(claim));
         // Strings and numbers: serialising cannot fail.
         let action = serde_json::to_string(action).unwrap_or_default();
         let audit = serde_json::to_string(audit).unwrap_or_default();
@@ -62,7 +63,21 @@ impl RedisBackplane {
         Ok(ModerationLog {
             bans: current_bans(bans, now),
             mutes: current_bans(mutes, now),
-            acts: records.iter().filter_map(|(_, fields)| record(fields)).collect(),
+            acts: records.iter().filter_map(|(id, fields)| record(id, fields)).collect(),
+        })
+    }
+
+    pub(super) async fn read_records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable> {
+        let start = after.map_or("-".to_owned(), |after| format!("({after}"));
+        let records: Vec<(String, HashMap<String, String>)> = self
+            .reads
+            .xrange_values(self.keys.acts(), start, "+", Some(limit as u64))
+            .await
+            .map_err(|error| unavailable("records", &error))?;
+        Ok(RecordPage {
+            last: records.last().and_then(|(id, _)| id.parse().ok()),
+            more: records.len() == limit,
+            records: records.iter().filter_map(|(id, fields)| record(id, fields)).collect(),
         })
     }
 }
@@ -80,10 +95,10 @@ fn current_bans(stored: HashMap<String, String>, now: Duration) -> Vec<Ban> {
 }
 
 /// A record, if this version can read it.
-fn record(fields: &HashMap<String, String>) -> Option<ModerationRecord> {
+fn record(id: &str, fields: &HashMap<String, String>) -> Option<ModerationRecord> {
     let act = serde_json::from_str(fields.get("act")?).ok()?;
     // Records of an earlier version have neither.
     let audit = fields.get("audit").and_then(|audit| serde_json::from_str(audit).ok()).unwrap_or_default();
     let whom = fields.get("whom").and_then(|whom| serde_json::from_str(whom).ok()).unwrap_or_default();
-    Some(ModerationRecord { at: fields.get("at")?.parse().ok()?, act, audit, whom })
+    Some(ModerationRecord { id: id.parse().ok()?, at: fields.get("at")?.parse().ok()?, act, audit, whom })
 }

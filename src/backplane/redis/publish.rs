@@ -100,7 +100,7 @@ impl RedisBackplane {
     pub(super) async fn publish_post(&self, post: &Post) -> Result<Id, PublishError> {
         let sending = self.sending(&post.incarnation, &post.person, &post.nonce, post.fingerprint());
         let argument = PostArgument { sending, history: self.policy.history, reply_to: post.reply_to };
-        let (keys, bodies) = (self.sender_keys(&post.person), body::write(post));
+        let (keys, bodies) = (self.keys.with_own(self.sender_keys(&post.person)), body::write(post));
         let reply: Reply = self.scripts.run_with(&self.scripts.publish, keys, &argument, bodies).await?;
         let (id, is_new) = reply.id()?;
         instruments().kept(is_new);
@@ -114,7 +114,7 @@ impl RedisBackplane {
             NewState::Deleted => (None, vec![]),
         };
         let argument = ChangeArgument { sending, history_age_ms: self.history_age_ms(), id: request.id, window_ms };
-        let keys = self.sender_keys(&request.person);
+        let keys = self.keys.with_own(self.sender_keys(&request.person).into_iter().chain([self.keys.reports()]));
         let reply: Reply = self.scripts.run_with(&self.scripts.change, keys, &argument, texts).await?;
         reply.id().map(|(id, _)| id)
     }
@@ -140,7 +140,7 @@ impl RedisBackplane {
         }
     }
 
-    fn sender_keys(&self, person: &Person) -> Vec<String> {
-        self.keys.with_own([self.keys.name(&person.name_key), self.keys.pace(&person.name_key)])
+    fn sender_keys(&self, person: &Person) -> [String; 2] {
+        [self.keys.name(&person.name_key), self.keys.pace(&person.name_key)]
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use super::{Hub, portions::NextRead};
+use super::{Hub, people::PeopleResult, portions::NextRead};
 use crate::{
     backplane::{
         Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Page, Position, ReapOutcome, Snapshot, Unavailable,
@@ -16,17 +16,19 @@ use crate::{
     },
 };
 
-/// Deadline of a read, which takes many calls to the backplane where the room is large. Each of them has its own: a read
-/// that goes on is not begun again, which would take as long, and cost Redis the same, for ever.
-const READ_DEADLINE: Duration = Duration::from_mins(2);
+/// Deadline of a reap, which takes many calls to the backplane where the instance was large. Each of them has its own.
+const REAP_DEADLINE: Duration = Duration::from_mins(2);
 
 /// The result of a call, with its subject.
 pub(super) enum CallResult {
     Read(ReadContext, Result<Box<Snapshot>, Unavailable>),
     /// The messages after a position.
     Portion(Position, Result<Page, Unavailable>),
+    People(PeopleResult),
     Heartbeat(IncarnationId, Result<HeartbeatReply, HeartbeatError>),
     Reap(IncarnationId, Result<ReapOutcome, Unavailable>),
+    /// Whether all sessions that ended lately were ended again.
+    Ends(Result<(), Unavailable>),
 }
 
 /// The state at the start of a read.
@@ -46,6 +48,7 @@ impl Hub {
             // It failed, or it is about an earlier position: applied now, it would send messages twice.
             CallResult::Read(..) => Reply::Read(ReadOutcome::Failed),
             CallResult::Portion(from, result) => Reply::Read(self.adopt_portion(from, result)),
+            CallResult::People(result) => return self.on_people(result),
             CallResult::Heartbeat(incarnation, result) => {
                 if let Ok(reply) = &result {
                     self.gap_detector.note_position(reply.position, now);
@@ -53,6 +56,10 @@ impl Hub {
                 Reply::Heartbeat(incarnation, result)
             }
             CallResult::Reap(incarnation, result) => Reply::Reap(incarnation, result),
+            CallResult::Ends(result) => {
+                self.repeats_ends |= result.is_err();
+                return;
+            }
         };
         let actions = self.lease.on_reply(now, reply);
         self.carry_out(actions, now);
@@ -72,24 +79,37 @@ impl Hub {
         let context = ReadContext { began: now, position, acknowledged };
         let from = position.filter(|_| self.next_read != NextRead::Whole);
         self.calls.push(Box::pin(async move {
-            let read = timeout(READ_DEADLINE, backplane.read(from)).await;
-            CallResult::Read(context, read.unwrap_or(Err(Unavailable)).map(Box::new))
+            let read = bounded(backplane.read(from)).await;
+            CallResult::Read(context, read.map(Box::new))
         }));
     }
 
-    pub(super) fn call_heartbeat(&mut self, incarnation: IncarnationId, seq: u64, draining: bool, now: Instant) {
+    pub(super) fn call_heartbeat(&mut self, mut heartbeat: Heartbeat, now: Instant) {
         self.announcing = self.members.changes(now);
-        if draining {
+        if heartbeat.draining {
             // People who leave may be on their way to another instance: the lease decides.
             self.announcing.dels.clear();
         }
         let (backplane, changes) = (self.backplane.clone(), self.announcing.clone());
+        (heartbeat.adds, heartbeat.renewals, heartbeat.dels) = (changes.adds, changes.renewals, changes.dels);
         self.calls.push(Box::pin(async move {
-            let mut heartbeat = Heartbeat::new(incarnation.clone(), seq);
-            heartbeat.draining = draining;
-            (heartbeat.adds, heartbeat.renewals, heartbeat.dels) = (changes.adds, changes.renewals, changes.dels);
+            let incarnation = heartbeat.incarnation.clone();
             let result = timeout(CALL_DEADLINE, backplane.heartbeat(heartbeat)).await;
             CallResult::Heartbeat(incarnation, result.unwrap_or(Err(Unavailable.into())))
+        }));
+    }
+
+    /// Ends sessions again that were ended through this instance lately: a failover may have brought their claims back, and
+    /// their people would wait for `name_hold`. For sessions that Redis knows to have ended it does nothing.
+    pub(super) fn call_ends(&mut self, now: Instant) {
+        let (backplane, ended) = (self.backplane.clone(), self.state.ended_lately(now));
+        self.calls.push(Box::pin(async move {
+            for (session, name_key) in ended {
+                if bounded(backplane.end(&session, &name_key)).await.is_err() {
+                    return CallResult::Ends(Err(Unavailable));
+                }
+            }
+            CallResult::Ends(Ok(()))
         }));
     }
 
@@ -97,8 +117,8 @@ impl Hub {
         tracing::info!(incarnation = incarnation.as_str(), "an instance is dead: releasing its people");
         let backplane = self.backplane.clone();
         self.calls.push(Box::pin(async move {
-            let result = bounded(backplane.reap(&incarnation, seq)).await;
-            CallResult::Reap(incarnation, result)
+            let result = timeout(REAP_DEADLINE, backplane.reap(&incarnation, seq)).await;
+            CallResult::Reap(incarnation, result.unwrap_or(Err(Unavailable)))
         }));
     }
 }

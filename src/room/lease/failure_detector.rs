@@ -16,6 +16,8 @@ pub(super) struct FailureDetector {
     lease: Duration,
     peers: BTreeMap<IncarnationId, Observation>,
     observed_at: Option<Instant>,
+    /// An epoch has begun since the last observation.
+    is_new_epoch: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +30,13 @@ struct Observation {
 impl FailureDetector {
     /// No observations. An incarnation lives for `lease` after its last heartbeat.
     pub(super) fn new(lease: Duration) -> Self {
-        Self { lease, peers: BTreeMap::new(), observed_at: None }
+        Self { lease, peers: BTreeMap::new(), observed_at: None, is_new_epoch: false }
+    }
+
+    /// Redis was perhaps rolled back: counters say nothing about the time before. The incarnations there are of the former
+    /// epoch, and each has a whole lease for its instance to begin another.
+    pub(super) fn begin_epoch(&mut self) {
+        (self.observed_at, self.is_new_epoch) = (None, true);
     }
 
     /// Observes all leases. After a long time without observations every counter counts as new: perhaps only this observer
@@ -36,9 +44,10 @@ impl FailureDetector {
     pub(super) fn observe(&mut self, leases: &[Lease], now: Instant) {
         let is_first = self.observed_at.is_none_or(|at| now.duration_since(at) > self.lease / 2);
         self.observed_at = Some(now);
+        let first_at = if std::mem::take(&mut self.is_new_epoch) { now + self.lease / 5 } else { now };
         let observations = leases.iter().map(|Lease { incarnation, heartbeat_seq, stage }| {
             let before = self.peers.get(incarnation).filter(|peer| !is_first && peer.heartbeat_seq == *heartbeat_seq);
-            let unchanged_since = before.map_or(now, |peer| peer.unchanged_since);
+            let unchanged_since = before.map_or(first_at, |peer| peer.unchanged_since);
             (incarnation.clone(), Observation { heartbeat_seq: *heartbeat_seq, stage: *stage, unchanged_since })
         });
         self.peers = observations.collect();
@@ -48,14 +57,26 @@ impl FailureDetector {
     /// not count: while our heartbeats fail, no incarnation dies.
     pub(super) fn dead(&self, own: &IncarnationId) -> Option<(IncarnationId, u64)> {
         let now = self.observed_at?;
-        let is_dead = |peer: &Observation| match peer.stage {
-            Stage::Dead => true,
-            Stage::Draining => now.duration_since(peer.unchanged_since) >= DRAIN_TIME,
-            // The counter may have stood still since up to one interval (a fifth) before it was first observed.
-            Stage::Live => now.duration_since(peer.unchanged_since) >= self.lease - self.lease / 5,
-        };
+        let is_dead = |peer: &Observation| self.dies_at(peer) <= now;
         let (incarnation, peer) = self.peers.iter().find(|(incarnation, peer)| *incarnation != own && is_dead(peer))?;
         Some((incarnation.clone(), peer.heartbeat_seq))
+    }
+
+    /// Whether an incarnation other than `own` may have died since the last observation. To observe again only at the next
+    /// interval would show its people for that much longer.
+    pub(super) fn needs_observation(&self, own: &IncarnationId, now: Instant) -> bool {
+        let Some(observed_at) = self.observed_at else { return false };
+        let is_new = |at: Instant| observed_at < at && at <= now;
+        self.peers.iter().any(|(incarnation, peer)| incarnation != own && is_new(self.dies_at(peer)))
+    }
+
+    fn dies_at(&self, peer: &Observation) -> Instant {
+        match peer.stage {
+            Stage::Dead => peer.unchanged_since,
+            Stage::Draining => peer.unchanged_since + DRAIN_TIME,
+            // The counter may have stood still since up to one interval (a fifth) before it was first observed.
+            Stage::Live => peer.unchanged_since + (self.lease - self.lease / 5),
+        }
     }
 
     /// Forgets an incarnation that was reaped, or proved to be alive.
@@ -111,6 +132,21 @@ mod tests {
         detector.observe(&[lease("other", 7, Stage::Live)], start);
         detector.observe(&[lease("other", 7, Stage::Live)], start + Duration::from_secs(60));
         assert_eq!(detector.dead(&"own".into()), None);
+    }
+
+    #[test]
+    fn after_a_change_of_epoch_peers_have_a_whole_lease() {
+        let (mut detector, start) = (FailureDetector::new(LEASE), Instant::now());
+        detector.observe(&[lease("other", 7, Stage::Live)], start);
+        detector.observe(&[lease("other", 7, Stage::Live)], start + Duration::from_secs(2));
+        detector.begin_epoch();
+        let second = |second| start + Duration::from_secs(second);
+        for at in 3..=7 {
+            detector.observe(&[lease("other", 7, Stage::Live)], second(at));
+            assert_eq!(detector.dead(&"own".into()), None, "after {} s", at - 3);
+        }
+        detector.observe(&[lease("other", 7, Stage::Live)], second(8));
+        assert_eq!(detector.dead(&"own".into()), Some(("other".into(), 7)));
     }
 
     #[test]

@@ -37,7 +37,11 @@ impl Lease {
                 Err(HeartbeatError::Gone { epoch }) if self.epoch == Some(epoch) => {
                     actions.push(self.start_over("this instance was declared dead"));
                 }
-                Err(HeartbeatError::Gone { .. }) => actions.push(self.reannounce()),
+                Err(HeartbeatError::Gone { .. }) => {
+                    actions.push(self.reannounce());
+                    // The others wait for it: at the end of the former lease they show its people as having left.
+                    actions.extend(self.send_heartbeat(now));
+                }
                 Err(HeartbeatError::Stale | HeartbeatError::Unavailable(Unavailable)) => {}
             }
         }
@@ -56,16 +60,9 @@ impl Lease {
         self.heartbeat.accepted_at = Some(now);
         self.heartbeat.unechoed_since.get_or_insert(now);
         self.peers.observe(&reply.leases, now);
-        let mut actions: Vec<Action> = self.reap().into_iter().collect();
-        match self.epoch {
-            Some(epoch) if epoch != reply.position.epoch => actions.push(self.reannounce()),
-            _ => {
-                self.epoch = Some(reply.position.epoch);
-                self.accepted = self.incarnation.clone();
-                actions.push(Action::Confirm { refused: reply.refused });
-            }
-        }
-        actions
+        self.epoch = Some(reply.position.epoch);
+        self.accepted = self.incarnation.clone();
+        self.reap().into_iter().chain([Action::Confirm { refused: reply.refused }]).collect()
     }
 
     pub(super) fn send_heartbeat(&mut self, now: Instant) -> Option<Action> {
@@ -80,7 +77,8 @@ impl Lease {
         };
         (self.heartbeat.in_flight, self.heartbeat.is_due, self.heartbeat.sent_at) = (true, false, Some(now));
         self.heartbeat_seq += 1;
-        Some(Action::Heartbeat { incarnation: self.incarnation.clone(), heartbeat_seq: self.heartbeat_seq, draining })
+        let (incarnation, heartbeat_seq, epoch) = (self.incarnation.clone(), self.heartbeat_seq, self.epoch);
+        Some(Action::Heartbeat { incarnation, heartbeat_seq, epoch, draining })
     }
 
     pub(super) fn note_echo(&mut self, at: Instant) {

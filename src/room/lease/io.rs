@@ -52,7 +52,7 @@ pub(in crate::room) enum ReadOutcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::room) enum Action {
     /// Send a heartbeat, with the changes of local members.
-    Heartbeat { incarnation: IncarnationId, heartbeat_seq: u64, draining: bool },
+    Heartbeat { incarnation: IncarnationId, heartbeat_seq: u64, epoch: Option<u64>, draining: bool },
     /// The heartbeat was accepted: confirm its changes, but for the refused names.
     Confirm { refused: Vec<NameKey> },
     /// Release the people of a dead incarnation.

@@ -40,17 +40,27 @@ fn heartbeat_declared_dead_starts_a_new_incarnation() {
 }
 
 #[test]
-fn heartbeat_in_another_epoch_announces_people_again() {
-    for reply in [AcceptedIn(EPOCH + 1), AcceptedIn(EPOCH - 1), Gone(EPOCH + 1)] {
+fn heartbeat_in_another_epoch_announces_people_at_once() {
+    for epoch in [EPOCH + 1, EPOCH - 1] {
         let mut case = Case::synced();
         case.run(&[
             (1100, Tick, &["heartbeat 3"]),
-            (1200, reply, &["reannounce"]),
-            (1300, Tick, &["heartbeat 1"]),
-            (1400, AcceptedIn(EPOCH + 1), &["confirm"]),
+            (1200, Gone(epoch), &["reannounce", "heartbeat 1"]),
+            (1400, AcceptedIn(epoch), &["confirm"]),
             (1500, Tick, &[]),
         ]);
     }
+}
+
+#[test]
+fn announcement_lost_is_repeated_under_the_same_incarnation() {
+    Case::synced().run(&[
+        (1100, Tick, &["heartbeat 3"]),
+        (1200, Gone(EPOCH + 1), &["reannounce", "heartbeat 1"]),
+        (3200, Lost, &[]),
+        (3200, Tick, &["heartbeat 2", "outage"]),
+        (3300, AcceptedIn(EPOCH + 1), &["confirm"]),
+    ]);
 }
 
 #[test]
@@ -202,6 +212,23 @@ fn dead_peers_are_reaped_one_at_a_time() {
         (2110, Accepted, &["confirm"]),
         (2120, Reaped, &["reap"]),
         (2130, Reaped, &[]),
+    ]);
+}
+
+#[test]
+fn peer_is_observed_again_when_its_lease_ends() {
+    let mut case = Case::synced();
+    case.peers = vec![PeerLease { incarnation: "silent".into(), heartbeat_seq: 9, stage: Stage::Live }];
+    case.run(&[(1100, Tick, &["heartbeat 3"]), (1150, Accepted, &["confirm"])]);
+    for second in 2..=5 {
+        assert_eq!(case.second(second * 1000 + 100, true), Vec::<String>::new());
+    }
+    case.run(&[
+        (5140, Tick, &[]),
+        (5150, Tick, &["heartbeat 8"]),
+        (5160, Accepted, &["reap", "confirm"]),
+        (5200, Tick, &[]),
+        (6150, Tick, &["heartbeat 9"]),
     ]);
 }
 

@@ -31,8 +31,9 @@ static ENGLISH: LazyLock<Shell> = LazyLock::new(|| Shell::new(Locale::English));
 pub struct Visitor<'a> {
     /// The name as shown.
     pub name: &'a str,
-    /// Whether the browser sent a moderator's cookie; whether it is valid is found out when it is used.
-    pub moderates: bool,
+    /// Whether the session is a moderator's, or the browser sent a moderator's cookie: whether that one is valid is found out
+    /// when it is used. None without moderation.
+    pub moderates: Option<bool>,
 }
 
 /// The page in one language, cut at its slots.
@@ -61,7 +62,7 @@ struct ChatPage<'a> {
     /// The position to join from; empty while the instance cannot know it.
     since: &'a str,
     more: &'a str,
-    /// Whether the browser sent a moderator's cookie.
+    /// Whether the browser sent a moderator's cookie; empty without moderation: nothing can be reported then.
     moderates: &'a str,
     /// The server's clock, in milliseconds: that of a browser may be wrong.
     now: &'a str,
@@ -91,10 +92,11 @@ impl Shell {
         let since = timeline.last.or(head).map(|id| id.to_string()).unwrap_or_default();
         let you = Fragment::store(Escaped { text: visitor.name }.render().unwrap_or_default());
         let since = Fragment::store(since);
-        let flag = |is_set| Fragment::store(if is_set { "true" } else { "false" });
+        let flag = |is_set| if is_set { "true" } else { "false" };
+        let more = Fragment::store(flag(timeline.more));
+        let moderates = Fragment::store(visitor.moderates.map_or("", flag));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let now = Fragment::store(now.to_string());
-        let (more, moderates) = (flag(timeline.more), flag(visitor.moderates));
         let fragments = self.0.iter().map(|part| match part {
             Part::Fixed(fragment) => fragment,
             Part::You => &you,
@@ -148,7 +150,7 @@ mod tests {
 
     fn filled(locale: Locale, you: &str, head: Option<Id>) -> String {
         let timeline = Timeline::new(Texts::of(locale), &Page::default(), None);
-        let page = Shell::of(locale).fill(Visitor { name: you, moderates: false }, head, &timeline, false);
+        let page = Shell::of(locale).fill(Visitor { name: you, moderates: None }, head, &timeline, false);
         String::from_utf8(page.to_vec()).unwrap()
     }
 

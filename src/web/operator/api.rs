@@ -1,4 +1,4 @@
-//! `/api/operator`: moderation for programs and the room's page. `Authorization: Bearer <token>`, or the cookie of a signed-in
+//! `/api/operator`: moderation for programs and the room's page. `Authorization: Bearer <token>`, or the session of a
 //! moderator; JSON in and out.
 
 use std::net::IpAddr;
@@ -11,11 +11,11 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{AttemptError, Credential, Moderator, command::ModerationForm, execute};
+use super::{AttemptError, Credential, FormError, Moderator, command::ModerationForm, execute, parse};
 use crate::{
     backplane::{Audit, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord},
-    protocol::Rules,
-    session::bearer,
+    protocol::{Id, Rules},
+    session::{NotSignedIn, SignedIn, bearer},
     web::{Web, error, locale::Locale, peer::PeerIp, texts::Texts},
 };
 
@@ -35,8 +35,10 @@ struct BanEntry {
     until: u64,
 }
 
+/// An action on record.
 #[derive(Serialize)]
-struct LogEntry {
+pub struct LogEntry {
+    id: Id,
     /// In Unix milliseconds.
     at: u64,
     #[serde(flatten)]
@@ -48,8 +50,13 @@ struct LogEntry {
 }
 
 /// `GET /api/operator`: the rules, the bans, the mutes, the moderation log.
-pub async fn report(State(web): State<Web>, PeerIp(peer): PeerIp, headers: HeaderMap) -> Response {
-    if let Err(refusal) = moderator(&web, peer, &headers).await {
+pub async fn report(
+    State(web): State<Web>,
+    PeerIp(peer): PeerIp,
+    headers: HeaderMap,
+    signed_in: Result<SignedIn, NotSignedIn>,
+) -> Response {
+    if let Err(refusal) = moderator(&web, peer, &headers, signed_in).await {
         return refusal;
     }
     match web.room.moderation_log().await {
@@ -63,9 +70,10 @@ pub async fn moderate(
     State(web): State<Web>,
     PeerIp(peer): PeerIp,
     headers: HeaderMap,
+    signed_in: Result<SignedIn, NotSignedIn>,
     form: Result<Json<ModerationForm>, JsonRejection>,
 ) -> Response {
-    let moderator = match moderator(&web, peer, &headers).await {
+    let moderator = match moderator(&web, peer, &headers, signed_in).await {
         Ok(moderator) => moderator,
         Err(refusal) => return refusal,
     };
@@ -75,21 +83,29 @@ pub async fn moderate(
     let Ok(Json(form)) = form else {
         return error::json(StatusCode::BAD_REQUEST, "the body is a JSON object, its Content-Type application/json");
     };
-    let command = match form.command() {
+    let command = match parse(&web.room, form).await {
         Ok(command) => command,
-        Err(wrong) => return error::json(StatusCode::BAD_REQUEST, &wrong.to_string()),
+        Err(FormError::Invalid(wrong)) => return error::json(StatusCode::BAD_REQUEST, &wrong.to_string()),
+        Err(FormError::Gone) => return nothing(),
+        Err(FormError::Unavailable) => return error::json_unavailable(),
     };
     let audit = web.audit(moderator, peer, &headers, command.why.clone());
     match execute(&web.room, command, audit).await {
         Ok(ModerationOutcome::Done) => Json(serde_json::json!({ "done": true })).into_response(),
-        Ok(ModerationOutcome::Nothing) => error::json(StatusCode::NOT_FOUND, "no such message, name, ban or mute"),
+        Ok(ModerationOutcome::Nothing) => nothing(),
         Err(_) => error::json_unavailable(),
     }
 }
 
 /// `GET /api/operator/me`: the signed-in moderator, and the texts of the page's menus for them.
-pub async fn me(State(web): State<Web>, locale: Locale, PeerIp(peer): PeerIp, headers: HeaderMap) -> Response {
-    match moderator(&web, peer, &headers).await {
+pub async fn me(
+    State(web): State<Web>,
+    locale: Locale,
+    PeerIp(peer): PeerIp,
+    headers: HeaderMap,
+    signed_in: Result<SignedIn, NotSignedIn>,
+) -> Response {
+    match moderator(&web, peer, &headers, signed_in).await {
         Ok(Moderator { name, .. }) => {
             Json(serde_json::json!({ "name": name, "texts": Texts::of(locale).moderation_menu })).into_response()
         }
@@ -97,11 +113,16 @@ pub async fn me(State(web): State<Web>, locale: Locale, PeerIp(peer): PeerIp, he
     }
 }
 
-/// Returns the moderator of a request's token or cookie, or the response to a request that has neither.
-async fn moderator(web: &Web, peer: IpAddr, headers: &HeaderMap) -> Result<Moderator, Response> {
+/// Returns the moderator of a request's token, session or cookie, or the response to a request that has none.
+pub(super) async fn moderator(
+    web: &Web,
+    peer: IpAddr,
+    headers: &HeaderMap,
+    signed_in: Result<SignedIn, NotSignedIn>,
+) -> Result<Moderator, Response> {
     let found = match bearer(headers) {
         Some(token) => web.present_token(Credential::Bearer, peer, headers, token).await.map(Some),
-        None => web.present_cookie(peer, headers).await,
+        None => web.present_moderator(peer, headers, signed_in).await,
     };
     match found {
         Ok(Some(moderator)) => Ok(moderator),
@@ -109,6 +130,10 @@ async fn moderator(web: &Web, peer: IpAddr, headers: &HeaderMap) -> Result<Moder
         Err(AttemptError::TooMany(wait)) => Err(error::json_too_many("too many attempts", wait)),
         Err(AttemptError::Unavailable) => Err(error::json_unavailable()),
     }
+}
+
+fn nothing() -> Response {
+    error::json(StatusCode::NOT_FOUND, "no such message, report, name, ban or mute")
 }
 
 fn unauthorized() -> Response {
@@ -125,8 +150,8 @@ impl From<Ban> for BanEntry {
 }
 
 impl From<ModerationRecord> for LogEntry {
-    fn from(ModerationRecord { at, act, audit, whom }: ModerationRecord) -> Self {
-        Self { at, act, audit, whom }
+    fn from(ModerationRecord { id, at, act, audit, whom }: ModerationRecord) -> Self {
+        Self { id, at, act, audit, whom }
     }
 }
 

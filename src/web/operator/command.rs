@@ -50,6 +50,8 @@ pub struct ModerationCommand {
     pub act: Option<ModerationAction>,
     /// Delete all messages of this name.
     pub messages_of: Option<NameKey>,
+    /// Delete this message too.
+    pub message: Option<Id>,
     /// The moderator's reason.
     pub why: Option<String>,
 }
@@ -57,7 +59,7 @@ pub struct ModerationCommand {
 /// The field that is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum CommandError {
-    #[error("act is remove, purge, mute, unmute, ban, pardon, slow, read_only, closed or announce")]
+    #[error("act is remove, dismiss, purge, mute, unmute, ban, pardon, slow, read_only, closed or announce")]
     Act,
     #[error("id is a message's, like 7-42")]
     Id,
@@ -78,6 +80,24 @@ pub enum CommandError {
 }
 
 impl ModerationForm {
+    /// Returns the message whose sender is meant; none if the command names a person, or is about none.
+    ///
+    /// # Errors
+    /// [`CommandError::Id`].
+    pub fn message_of_person(&self) -> Result<Option<Id>, CommandError> {
+        let is_about_person = matches!(self.act.as_str(), "mute" | "ban" | "purge");
+        if !is_about_person || !self.name.is_empty() || self.id.is_empty() {
+            return Ok(None);
+        }
+        self.id.parse().map(Some).map_err(|_| CommandError::Id)
+    }
+
+    /// Returns the command about the sender of a message.
+    #[must_use]
+    pub fn about(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
+    }
+
     /// Parses the command.
     ///
     /// # Errors
@@ -87,9 +107,10 @@ impl ModerationForm {
         let why = reason(&self.why)?;
         let act = match self.act.as_str() {
             "remove" => ModerationAction::Remove { ids: vec![self.id.parse::<Id>().map_err(|_| CommandError::Id)?] },
+            "dismiss" => ModerationAction::Dismiss { ids: vec![self.id.parse::<Id>().map_err(|_| CommandError::Id)?] },
             "purge" => {
                 let messages_of = Some(name(&self.name)?.0);
-                return Ok(ModerationCommand { act: None, messages_of, why });
+                return Ok(ModerationCommand { act: None, messages_of, message: None, why });
             }
             "ban" => {
                 let (name_key, name) = name(&self.name)?;
@@ -117,7 +138,7 @@ impl ModerationForm {
             "announce" => ModerationAction::Announce { text: text(&self.text)? },
             _ => return Err(CommandError::Act),
         };
-        Ok(ModerationCommand { act: Some(act), messages_of, why })
+        Ok(ModerationCommand { act: Some(act), messages_of, message: None, why })
     }
 }
 
@@ -174,7 +195,8 @@ fn sentence(typed: &str) -> Result<Option<String>, CommandError> {
     if is_long { Err(CommandError::Sentence) } else { Ok(text) }
 }
 
-fn reason(typed: &str) -> Result<Option<String>, CommandError> {
+/// Returns a reason, which may be absent.
+pub(super) fn reason(typed: &str) -> Result<Option<String>, CommandError> {
     let why = text(typed).map_err(|_| CommandError::Why)?;
     if why.as_ref().is_some_and(|why| why.chars().count() > MAX_REASON) { Err(CommandError::Why) } else { Ok(why) }
 }
@@ -188,7 +210,7 @@ mod tests {
     }
 
     fn alone(act: ModerationAction) -> Result<ModerationCommand, CommandError> {
-        Ok(ModerationCommand { act: Some(act), messages_of: None, why: None })
+        Ok(ModerationCommand { act: Some(act), messages_of: None, message: None, why: None })
     }
 
     #[test]
@@ -197,6 +219,10 @@ mod tests {
         assert_eq!(
             command(r#"{"act":"remove","id":"7-42"}"#),
             alone(ModerationAction::Remove { ids: vec![Id::new(7, 42)] })
+        );
+        assert_eq!(
+            command(r#"{"act":"dismiss","id":"7-42"}"#),
+            alone(ModerationAction::Dismiss { ids: vec![Id::new(7, 42)] })
         );
         let ban = |for_ms| ModerationAction::Ban { name_key: name_key.clone(), name: name.clone(), for_ms };
         assert_eq!(command(r#"{"act":"ban","name":" Sari ","for":"1h"}"#), alone(ban(3_600_000)));
@@ -230,6 +256,19 @@ mod tests {
         let why = |json: &str| command(json).unwrap().why;
         assert_eq!(why(r#"{"act":"remove","id":"7-42","why":" spam "}"#).as_deref(), Some("spam"));
         assert_eq!(why(r#"{"act":"remove","id":"7-42","why":" "}"#), None);
+    }
+
+    #[test]
+    fn command_may_name_a_message_in_place_of_its_sender() {
+        let of = |json: &str| serde_json::from_str::<ModerationForm>(json).unwrap().message_of_person();
+        for act in ["mute", "ban", "purge"] {
+            assert_eq!(of(&format!(r#"{{"act":"{act}","id":"7-42"}}"#)), Ok(Some(Id::new(7, 42))));
+            assert_eq!(of(&format!(r#"{{"act":"{act}","id":"x"}}"#)), Err(CommandError::Id));
+            assert_eq!(of(&format!(r#"{{"act":"{act}","id":"7-42","name":"Sari"}}"#)), Ok(None));
+        }
+        for act in ["remove", "dismiss", "pardon"] {
+            assert_eq!(of(&format!(r#"{{"act":"{act}","id":"7-42"}}"#)), Ok(None));
+        }
     }
 
     #[test]

@@ -14,12 +14,16 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{AttemptError, Credential, command::ModerationForm, execute};
+use super::{
+    AttemptError, Credential, FormError, command::ModerationForm, execute, parse, report_rows::ReportSection, reports,
+};
 use crate::{
     backplane::{
-        Audit, Ban, Cursor, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, Page, is_for_good,
+        Audit, Ban, Cursor, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, Page, Unavailable,
+        is_for_good,
     },
     protocol::{Door, Id, Rules},
+    session::{NotSignedIn, SignedIn},
     web::{
         Web, assets, chat, error,
         locale::Locale,
@@ -58,8 +62,9 @@ pub async fn show(
     PeerIp(peer): PeerIp,
     headers: HeaderMap,
     query: Result<Query<ModerationQuery>, QueryRejection>,
+    signed_in: Result<SignedIn, NotSignedIn>,
 ) -> Response {
-    match web.present_cookie(peer, &headers).await {
+    match web.present_moderator(peer, &headers, signed_in).await {
         Ok(Some(_)) => {}
         Ok(None) => return login_page(locale, StatusCode::OK, None),
         // The cookie is removed: a browser would present it again with each request.
@@ -82,26 +87,34 @@ pub async fn moderate(
     locale: Locale,
     PeerIp(peer): PeerIp,
     headers: HeaderMap,
+    signed_in: Result<SignedIn, NotSignedIn>,
     form: Result<Form<ModerationForm>, FormRejection>,
 ) -> Response {
     if !web.site.allows_post(&headers, peer) {
         return error::foreign(locale);
     }
-    let moderator = match web.present_cookie(peer, &headers).await {
+    let moderator = match web.present_moderator(peer, &headers, signed_in).await {
         Ok(Some(moderator)) => moderator,
         Ok(None) | Err(AttemptError::Wrong) => return (removal(&web), Redirect::to("/operator")).into_response(),
         Err(error) => return refused(locale, error),
     };
     let texts = &Texts::of(locale).operator;
-    let command = form.ok().and_then(|Form(form)| form.command().ok());
-    let Some(command) = command else {
-        return moderation_page(&web, locale, StatusCode::UNPROCESSABLE_ENTITY, None, Some(texts.wrong)).await;
+    let Form(form) = form.unwrap_or_default();
+    let executed = match parse(&web.room, form).await {
+        Ok(command) => {
+            let audit = web.audit(moderator, peer, &headers, command.why.clone());
+            execute(&web.room, command, audit).await
+        }
+        Err(FormError::Invalid(_)) => {
+            return moderation_page(&web, locale, StatusCode::UNPROCESSABLE_ENTITY, None, Some(texts.wrong)).await;
+        }
+        Err(FormError::Gone) => Ok(ModerationOutcome::Nothing),
+        Err(FormError::Unavailable) => Err(Unavailable),
     };
-    let audit = web.audit(moderator, peer, &headers, command.why.clone());
-    match execute(&web.room, command, audit).await {
+    match executed {
         Ok(ModerationOutcome::Done) => Redirect::to("/operator?said=done").into_response(),
         Ok(ModerationOutcome::Nothing) => Redirect::to("/operator?said=nothing").into_response(),
-        Err(_) => {
+        Err(Unavailable) => {
             let status = StatusCode::SERVICE_UNAVAILABLE;
             let page = moderation_page(&web, locale, status, None, Some(texts.unavailable)).await;
             error::with_retry_after(page, error::RETRY_SECONDS)
@@ -133,7 +146,14 @@ pub async fn sign_in(
 }
 
 /// `POST /operator/leave`: signs the operator out.
-pub async fn sign_out(State(web): State<Web>, locale: Locale, PeerIp(peer): PeerIp, headers: HeaderMap) -> Response {
+/// A session that a site has handed in ends in the room.
+pub async fn sign_out(
+    State(web): State<Web>,
+    locale: Locale,
+    PeerIp(peer): PeerIp,
+    headers: HeaderMap,
+    signed_in: Result<SignedIn, NotSignedIn>,
+) -> Response {
     if !web.site.allows_post(&headers, peer) {
         return error::foreign(locale);
     }
@@ -142,7 +162,8 @@ pub async fn sign_out(State(web): State<Web>, locale: Locale, PeerIp(peer): Peer
     {
         return error::unavailable(locale);
     }
-    (removal(&web), Redirect::to("/operator")).into_response()
+    let is_handed_in = signed_in.is_ok_and(|signed_in| web.is_handed_in_moderator(&signed_in));
+    (removal(&web), Redirect::to(if is_handed_in { "/" } else { "/operator" })).into_response()
 }
 
 /// Removes the cookie.
@@ -175,10 +196,15 @@ async fn moderation_page(
     result: Option<&'static str>,
 ) -> Response {
     let cursor = before.map_or(Cursor::Newest, Cursor::Before);
-    let read = tokio::join!(web.room.moderation_log(), web.room.page(cursor, MESSAGES));
-    let (Ok(moderation_log), Ok(page)) = read else { return error::unavailable(locale) };
+    let read = tokio::join!(
+        web.room.moderation_log(),
+        web.room.page(cursor, MESSAGES),
+        reports::read(&web.room, reports::LISTED)
+    );
+    let (Ok(moderation_log), Ok(page), Ok(queue)) = read else { return error::unavailable(locale) };
     let now = u64::try_from(web.room.now().as_millis()).unwrap_or(u64::MAX);
-    error::html(status, &ModerationPage::new(locale, web.room.rules(), now, &moderation_log, &page, result))
+    let reports = ReportSection::new(&queue, Texts::of(locale));
+    error::html(status, &ModerationPage::new(locale, web.room.rules(), now, &moderation_log, &page, reports, result))
 }
 
 #[derive(Template)]
@@ -197,6 +223,7 @@ struct ModerationPage {
     locale: Locale,
     base: String,
     result: Option<&'static str>,
+    reports: ReportSection,
     notice: String,
     intervals: Vec<SelectOption>,
     doors: [DoorForm; 2],
@@ -254,6 +281,7 @@ impl ModerationPage {
         now: u64,
         moderation_log: &ModerationLog,
         page: &Page,
+        reports: ReportSection,
         result: Option<&'static str>,
     ) -> Self {
         let texts = Texts::of(locale);
@@ -269,6 +297,7 @@ impl ModerationPage {
             locale,
             base: assets::base(),
             result,
+            reports,
             notice: rules.notice.unwrap_or_default(),
             doors: [
                 DoorForm::new("read_only", rules.read_only.as_ref(), now, texts),
@@ -347,12 +376,14 @@ fn describe(record: &ModerationRecord, texts: &Texts) -> String {
         format!("{did}{lasting}{text}")
     };
     let fill = |text: &str, what: &str| text.replace("{what}", what);
+    let messages = |ids: &[Id]| {
+        let ids: Vec<String> = ids.iter().map(Id::to_string).collect();
+        let of = if record.whom.is_empty() { String::new() } else { format!(" ({})", record.whom.join(", ")) };
+        ids.join(", ") + &of
+    };
     match &record.act {
-        ModerationAction::Remove { ids } => {
-            let ids: Vec<String> = ids.iter().map(Id::to_string).collect();
-            let of = if record.whom.is_empty() { String::new() } else { format!(" ({})", record.whom.join(", ")) };
-            fill(operator.did_remove, &(ids.join(", ") + &of))
-        }
+        ModerationAction::Remove { ids } => fill(operator.did_remove, &messages(ids)),
+        ModerationAction::Dismiss { ids } => fill(operator.did_dismiss, &messages(ids)),
         ModerationAction::Ban { name, for_ms: 0, .. } => fill(operator.did_send_away, name),
         ModerationAction::Ban { name, for_ms, .. } => {
             operator.did_ban.replace("{time}", &lasting(*for_ms)).replace("{what}", name)

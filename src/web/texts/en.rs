@@ -1,6 +1,8 @@
 //! English.
 
-use super::{Chat, Counted, Errors, ModerationMenu, Operator, Privacy, Script, SignIn, Texts, Units};
+use super::{
+    Chat, Counted, Errors, ModerationMenu, Operator, Privacy, Report, RulesTexts, Script, SignIn, Texts, Units,
+};
 
 pub(super) static TEXTS: Texts = Texts {
     lang: "en",
@@ -88,8 +90,14 @@ pub(super) static TEXTS: Texts = Texts {
         address: "It is counted in memory to protect the room from floods, and is not stored with what you write.",
         others_title: "Others",
         others: "No data is sent to or loaded from third parties: no advertising, no trackers, no statistics about you. The operator of this server can read the room like everybody else, delete messages, and ban a name for a time; these actions are recorded together with the name. The operator may also keep network logs.",
+        moderation_title: "Reports and moderation",
+        moderation: "If you report a message, moderators see your name and your reason until they have decided, or the message is gone. What moderators do is recorded: when, who, on whom, and from which part of the network; about {acts} actions. Bans and mutes have the name until they end. If one includes a network address, a keyed hash of the address is stored for as long.",
+        copies_title: "Copies and backups",
+        copies: "A deleted text leaves the room’s database at once. The database’s file on the server’s disk has it until the database next rewrites that file. Backups have it until the operator of this server deletes them.",
+        contact_title: "Whom to write to",
         home: "Back to the room",
     },
+    rules: RulesTexts { title: "Rules of the room" },
     operator: Operator {
         title: "Operator",
         lead: "What you do here takes effect for everybody at once and is recorded.",
@@ -99,9 +107,18 @@ pub(super) static TEXTS: Texts = Texts {
         too_many: "Too many attempts. Wait a moment, then try again.",
         leave: "Sign out",
         done: "Done.",
-        nothing: "There was nothing to do: no such message, name, ban or mute.",
+        nothing: "There was nothing to do: no such message, report, name, ban or mute.",
         wrong: "The form is not valid. Check it, then try again.",
         unavailable: "The room cannot be reached: the action may or may not have been done. Try again in a moment.",
+        reports: "Reports",
+        reports_none: "No reports.",
+        reports_shown: "{shown} of {count} reported messages",
+        report_count: Counted { one: "Reported by {count} person", other: "Reported by {count} people" },
+        report_context: "The conversation around it",
+        report_dismiss: "Dismiss",
+        report_remove: "Delete",
+        report_mute: "Delete and mute for {time}",
+        report_ban: "Delete and ban for {time}",
         announce: "Announcement",
         announce_label: "Shown to everybody above the conversation",
         announce_hint: "Leave it empty to remove the announcement.",
@@ -137,9 +154,11 @@ pub(super) static TEXTS: Texts = Texts {
         remove: "Delete",
         earlier: "Earlier messages",
         acts: "Record",
+        export: "Export all messages and this record (JSON lines)",
         acts_none: "Nothing yet.",
         did_by: "by {by} from {from}",
         did_remove: "Messages deleted: {what}",
+        did_dismiss: "Reports dismissed: {what}",
         did_ban: "{what} removed and banned {time}",
         did_mute: "{what} muted {time}",
         did_read_only: "Read-only",
@@ -194,6 +213,7 @@ pub(super) static TEXTS: Texts = Texts {
         did_kick: "{username} was removed.",
         did_ban: "{username} is banned: {time}.",
         failed: "This did not work. Look at the moderation page, then try again.",
+        reports: Counted { one: "{count} report", other: "{count} reports" },
     },
     script: Script {
         lang: "en",
@@ -213,6 +233,15 @@ pub(super) static TEXTS: Texts = Texts {
         copied: "Copied.",
         copy_failed: "The browser did not copy it.",
         undo: "Undo",
+        report: Report {
+            item: "Report…",
+            title: "Report the message of {username}",
+            reason: "Why? (optional)",
+            send: "Report",
+            cancel: "Cancel",
+            sent: "Reported. The moderators will see it.",
+            failed: "Not reported. Try again in a moment.",
+        },
         reply: "Reply",
         edit: "Edit",
         remove: "Delete",

@@ -1,6 +1,8 @@
 //! Bahasa Indonesia.
 
-use super::{Chat, Counted, Errors, ModerationMenu, Operator, Privacy, Script, SignIn, Texts, Units};
+use super::{
+    Chat, Counted, Errors, ModerationMenu, Operator, Privacy, Report, RulesTexts, Script, SignIn, Texts, Units,
+};
 
 pub(super) static TEXTS: Texts = Texts {
     lang: "id",
@@ -88,8 +90,14 @@ pub(super) static TEXTS: Texts = Texts {
         address: "Alamat hanya dihitung di memori supaya tidak ada yang membanjiri ruang obrolan, dan tidak disimpan bersama tulisan Anda.",
         others_title: "Pihak lain",
         others: "Tidak ada data yang dikirim ke atau diambil dari pihak ketiga: tanpa iklan, tanpa pelacak, tanpa statistik tentang Anda. Pengelola server ini dapat membaca ruang obrolan seperti semua orang, menghapus pesan, dan memblokir nama untuk sementara; tindakannya dicatat bersama nama itu. Ia mungkin juga menyimpan catatan jaringannya.",
+        moderation_title: "Laporan dan moderasi",
+        moderation: "Jika Anda melaporkan pesan, moderator melihat nama dan alasan Anda sampai mereka memutuskan atau pesan itu tidak ada lagi. Tindakan moderator dicatat: kapan, oleh siapa, terhadap siapa, dan dari bagian jaringan mana; sekitar {acts} tindakan. Blokir dan bungkam menyimpan nama sampai berakhir. Jika mencakup alamat jaringan, sidik alamat itu (hash berkunci) disimpan selama itu juga.",
+        copies_title: "Salinan dan cadangan",
+        copies: "Teks yang dihapus seketika hilang dari basis data ruang obrolan. Berkas basis data di server masih memuatnya sampai berkas itu ditulis ulang. Cadangan memuatnya sampai pengelola server ini menghapusnya.",
+        contact_title: "Kepada siapa Anda dapat menulis",
         home: "Kembali ke ruang obrolan",
     },
+    rules: RulesTexts { title: "Aturan ruang obrolan" },
     operator: Operator {
         title: "Pengelola",
         lead: "Yang Anda lakukan di sini berlaku seketika untuk semua orang, dan dicatat.",
@@ -99,9 +107,18 @@ pub(super) static TEXTS: Texts = Texts {
         too_many: "Terlalu banyak percobaan. Tunggu sebentar, lalu coba lagi.",
         leave: "Keluar",
         done: "Berhasil.",
-        nothing: "Tidak ada yang perlu dilakukan: pesan, nama, blokir, atau bungkamnya tidak ada.",
+        nothing: "Tidak ada yang perlu dilakukan: pesan, laporan, nama, blokir, atau bungkamnya tidak ada.",
         wrong: "Isian tidak dapat dibaca. Periksa, lalu coba lagi.",
         unavailable: "Ruang obrolan sedang tidak dapat diakses: tindakan ini mungkin sudah, mungkin belum dilakukan. Coba lagi beberapa saat lagi.",
+        reports: "Laporan",
+        reports_none: "Tidak ada laporan.",
+        reports_shown: "{shown} dari {count} pesan yang dilaporkan",
+        report_count: Counted::always("Dilaporkan oleh {count} orang"),
+        report_context: "Percakapan di sekitarnya",
+        report_dismiss: "Abaikan",
+        report_remove: "Hapus",
+        report_mute: "Hapus dan bungkam {time}",
+        report_ban: "Hapus dan blokir {time}",
         announce: "Pengumuman",
         announce_label: "Yang dibaca semua orang di atas percakapan",
         announce_hint: "Kosongkan untuk menghapusnya.",
@@ -137,9 +154,11 @@ pub(super) static TEXTS: Texts = Texts {
         remove: "Hapus",
         earlier: "Pesan sebelumnya",
         acts: "Catatan",
+        export: "Ekspor semua pesan dan catatan ini (baris JSON)",
         acts_none: "Belum ada.",
         did_by: "oleh {by} dari {from}",
         did_remove: "Pesan dihapus: {what}",
+        did_dismiss: "Laporan diabaikan: {what}",
         did_ban: "{what} dikeluarkan dan diblokir {time}",
         did_mute: "{what} dibungkam {time}",
         did_read_only: "Hanya baca",
@@ -197,6 +216,7 @@ pub(super) static TEXTS: Texts = Texts {
         did_kick: "{username} dikeluarkan.",
         did_ban: "{username} diblokir: {time}.",
         failed: "Tindakan ini tidak berhasil. Periksa halaman moderasi, lalu coba lagi.",
+        reports: Counted::always("{count} laporan"),
     },
     script: Script {
         lang: "id",
@@ -216,6 +236,15 @@ pub(super) static TEXTS: Texts = Texts {
         copied: "Tersalin.",
         copy_failed: "Peramban tidak menyalinnya.",
         undo: "Urungkan",
+        report: Report {
+            item: "Laporkan…",
+            title: "Laporkan pesan {username}",
+            reason: "Mengapa? (opsional)",
+            send: "Laporkan",
+            cancel: "Batal",
+            sent: "Dilaporkan. Moderator akan melihatnya.",
+            failed: "Tidak terlaporkan. Coba lagi sebentar lagi.",
+        },
         reply: "Balas",
         edit: "Perbaiki",
         remove: "Hapus",

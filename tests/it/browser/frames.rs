@@ -1,7 +1,8 @@
 //! The room in a frame of another site: three origins over TLS, with third-party cookies blocked.
 
-use std::sync::Mutex;
+use std::{sync::Mutex, time::Duration};
 
+use reqwest::Method;
 use serde_json::json;
 use tempfile::NamedTempFile;
 use tokio::{
@@ -10,10 +11,12 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{CONNECTION, TEXT, picture};
+use super::{CONNECTION, TEXT, chooses, picture};
 use crate::kit::{
-    Browser, Cluster, Engine, SOON,
+    Browser, Cluster, Engine, HttpClient, Response, SOON,
     bots::{self, bots_file},
+    eventually,
+    operator::{TOKEN, token_file},
     tls_front::{Bases, TlsFront},
     tokens::{SECRET, now, secret_file, signed},
 };
@@ -67,8 +70,9 @@ fn answer(head: &str, room: &str, element: &str) -> String {
             (200, "text/html", page)
         }
         "/site.js" => (200, "text/javascript", SITE_SCRIPT.to_owned()),
-        "/token" => {
-            let claims = json!({"name": "Sari", "sub": "7", "exp": now() + 60, "aud": room});
+        "/token" | "/moderator" => {
+            let role = path.trim_start_matches('/');
+            let claims = json!({"name": "Sari", "sub": "7", "exp": now() + 60, "aud": room, "role": role});
             (200, "application/json", json!({"token": signed(&claims, SECRET)}).to_string())
         }
         _ => (404, "text/plain", String::new()),
@@ -86,18 +90,19 @@ struct Framed {
     site: Site,
     url: String,
     _front: TlsFront,
-    _files: [NamedTempFile; 2],
+    _files: [NamedTempFile; 3],
 }
 
 async fn framed(ways: &str, element: &str) -> Framed {
     let bases = Bases::new(Mutex::new(vec![]));
     let front = TlsFront::start(Bases::clone(&bases)).await;
-    let (url, secret, bots) = (front.url(), secret_file(), bots_file());
+    let (url, secret, bots, operators) = (front.url(), secret_file(), bots_file(), token_file());
     let site = Site::start(&url, element).await;
-    let builder = Cluster::builder(Engine::Memory).with_tokens(ways, &secret).with_bots(&bots);
+    let builder =
+        Cluster::builder(Engine::Memory).with_tokens(ways, &secret).with_bots(&bots).with_operator(&operators);
     let cluster = builder.set("RUANG_PUBLIC_URL", &url).set("RUANG_EMBED_ORIGINS", &site.url).start().await;
     *bases.lock().unwrap() = vec![cluster.base(0).to_owned()];
-    Framed { cluster, site, url, _front: front, _files: [secret, bots] }
+    Framed { cluster, site, url, _front: front, _files: [secret, bots, operators] }
 }
 
 #[tokio::test]
@@ -158,6 +163,27 @@ async fn element_without_a_token_says_why() {
     let wrong = framed("token", "<ruang-chat token-url=\"/nowhere\"></ruang-chat>").await;
     page.open(&wrong.site.url).await;
     page.shows("ruang-chat", "/nowhere answered with status 404").await;
+}
+
+#[tokio::test]
+async fn handed_in_moderator_has_the_menu_in_a_frame() {
+    let framed = framed("token", "<ruang-chat token-url=\"/moderator\" compact></ruang-chat>").await;
+    let page = Browser::start_without_foreign_cookies("id").await;
+    page.open(&framed.site.url).await;
+    page.enters_frame().await;
+    page.comes_to(CONNECTION, "online").await;
+    bots::post(framed.cluster.base(0), "a", &json!({"text": "salah kirim"})).await.is(201);
+    page.shows(TEXT, "salah kirim").await;
+    page.click("#timeline .message:not(.own) .more").await;
+    chooses(&page, "Hapus untuk semua").await;
+    page.shows(TEXT, "Pesan ini dihapus.").await;
+    // It is sent when it can no longer be taken back.
+    eventually(Duration::from_secs(20), "the deletion is on record", || async {
+        let record = HttpClient::new(framed.cluster.base(0)).request(Method::GET, "/api/operator").bearer_auth(TOKEN);
+        let act = Response::to(record).await.is(200).json()["acts"][0].clone();
+        if json!([act["act"], act["by"]]) == json!(["remove", "Sari"]) { Ok(()) } else { Err(act.to_string()) }
+    })
+    .await;
 }
 
 #[tokio::test]

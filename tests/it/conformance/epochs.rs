@@ -1,6 +1,6 @@
 //! Cases that only Redis has: it can lose data, roll back, restart, and become a replica.
 
-use ruang::backplane::{HeartbeatError, PublishError};
+use ruang::backplane::{Heartbeat, HeartbeatError, PublishError};
 
 use super::fixture::{Fixture, Subscriber, at, heartbeat, on, publish};
 use crate::kit::{Engine, Redis, SOON, eventually, redis};
@@ -41,7 +41,8 @@ async fn flush_begins_an_epoch_that_reuses_no_id() {
     assert_eq!(publish(&*fixture.backplane, &incarnation, "b").await, Err(PublishError::Fenced));
     let epoch = fixture.backplane.read(None).await.unwrap().position.epoch;
     assert!(epoch > old.epoch);
-    assert_eq!(heartbeat(&*fixture.backplane, &incarnation, 2, &[], &[]).await, Err(HeartbeatError::Gone { epoch }));
+    let renews = Heartbeat { epoch: Some(old.epoch), ..Heartbeat::new(incarnation, 2) };
+    assert_eq!(fixture.backplane.heartbeat(renews).await, Err(HeartbeatError::Gone { epoch }));
     let anew = fixture.sender().await;
     let new = publish(&*fixture.backplane, &anew, "b").await.unwrap();
     assert_eq!((new.epoch, new.n), (epoch, 1));
@@ -105,7 +106,7 @@ async fn redis_out_of_memory_refuses_messages_but_lets_people_leave() {
     assert!(matches!(publish(&*fixture.backplane, &incarnation, "b").await, Err(PublishError::Unavailable(_))));
     heartbeat(&*fixture.backplane, &incarnation, 3, &[], &["sari"]).await.unwrap();
     let snapshot = fixture.backplane.read(at(id)).await.unwrap();
-    assert_eq!((snapshot.position.head, snapshot.continues, snapshot.people.unwrap().len()), (id, true, 0));
+    assert_eq!((snapshot.position.head, snapshot.continues, fixture.people().await.len()), (id, true, 0));
     redis::command(redis, &["CONFIG", "SET", "maxmemory", "0"]).await;
     assert_eq!(publish(&*fixture.backplane, &incarnation, "b").await.unwrap().n, id.n + 1);
 }

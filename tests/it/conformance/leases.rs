@@ -2,13 +2,14 @@
 
 use ruang::backplane::{Heartbeat, HeartbeatError, PublishError, ReapOutcome, Stage};
 
-use super::fixture::{Fixture, heartbeat, publish};
+use super::fixture::{Fixture, heartbeat, person, publish};
 use crate::kit::engines::on_both_engines;
 
 on_both_engines! { Fixture::of =>
     heartbeat_returns_every_lease,
     heartbeat_with_an_old_counter_is_stale,
     heartbeat_without_a_lease_is_gone,
+    heartbeat_in_another_epoch_changes_nothing,
     incarnation_reaped_releases_its_people_and_is_fenced,
     person_with_another_holder_stays_after_a_reap,
     incarnation_renewed_since_is_not_reaped,
@@ -42,8 +43,31 @@ async fn heartbeat_with_an_old_counter_is_stale(fixture: Fixture) {
 
 async fn heartbeat_without_a_lease_is_gone(fixture: Fixture) {
     let epoch = fixture.backplane.read(None).await.unwrap().position.epoch;
-    let gone = heartbeat(&*fixture.backplane, &"unknown".into(), 2, &["sari"], &[]).await;
-    assert_eq!(gone, Err(HeartbeatError::Gone { epoch }));
+    let of = |own| Heartbeat { epoch: own, adds: vec![person("sari")], ..Heartbeat::new("unknown".into(), 2) };
+    assert_eq!(fixture.backplane.heartbeat(of(Some(epoch))).await, Err(HeartbeatError::Gone { epoch }));
+    assert!(fixture.people().await.is_empty());
+    // The first one may have been lost.
+    assert!(fixture.backplane.heartbeat(of(None)).await.is_ok());
+    assert_eq!(fixture.people().await.len(), 1);
+}
+
+async fn heartbeat_in_another_epoch_changes_nothing(fixture: Fixture) {
+    let incarnation = fixture.incarnation().await;
+    let before = heartbeat(&*fixture.backplane, &incarnation, 2, &["sari"], &[]).await.unwrap().position;
+    let epoch = before.epoch;
+    let of = |own| Heartbeat {
+        epoch: Some(own),
+        adds: vec![person("budi")],
+        dels: vec![person("sari")],
+        ..Heartbeat::new(incarnation.clone(), 3)
+    };
+    for other in [epoch - 1, epoch + 1] {
+        assert_eq!(fixture.backplane.heartbeat(of(other)).await, Err(HeartbeatError::Gone { epoch }));
+    }
+    assert_eq!(fixture.backplane.read(None).await.unwrap().position, before);
+    assert_eq!(fixture.backplane.reap(&incarnation, 3).await, Ok(ReapOutcome::Alive), "the counter is as before");
+    assert!(fixture.backplane.heartbeat(of(epoch)).await.is_ok());
+    assert_eq!(fixture.people().await[0].member.name, "BUDI");
 }
 
 async fn incarnation_reaped_releases_its_people_and_is_fenced(fixture: Fixture) {
@@ -55,10 +79,9 @@ async fn incarnation_reaped_releases_its_people_and_is_fenced(fixture: Fixture) 
     left.sort();
     assert_eq!(left, ["BUDI", "SARI"]);
     assert_eq!(publish(&*fixture.backplane, &incarnation, "a").await, Err(PublishError::Fenced));
-    assert!(matches!(
-        heartbeat(&*fixture.backplane, &incarnation, 3, &["sari"], &[]).await,
-        Err(HeartbeatError::Gone { .. })
-    ));
+    let epoch = fixture.backplane.read(None).await.unwrap().position.epoch;
+    let renews = Heartbeat { epoch: Some(epoch), adds: vec![person("sari")], ..Heartbeat::new(incarnation.clone(), 3) };
+    assert_eq!(fixture.backplane.heartbeat(renews).await, Err(HeartbeatError::Gone { epoch }));
     assert!(fixture.people().await.is_empty());
     // Reaping again changes nothing.
     assert_eq!(fixture.backplane.reap(&incarnation, 2).await, Ok(ReapOutcome::Done));
@@ -69,8 +92,8 @@ async fn person_with_another_holder_stays_after_a_reap(fixture: Fixture) {
     heartbeat(&*fixture.backplane, &one, 2, &["sari"], &[]).await.unwrap();
     let before = heartbeat(&*fixture.backplane, &two, 2, &["sari"], &[]).await.unwrap().position;
     fixture.backplane.reap(&one, 2).await.unwrap();
-    let snapshot = fixture.backplane.read(None).await.unwrap();
-    assert_eq!((snapshot.position, snapshot.people.unwrap()[0].held_by.as_slice()), (before, [two].as_slice()));
+    let position = fixture.backplane.read(None).await.unwrap().position;
+    assert_eq!((position, fixture.people().await[0].held_by.as_slice()), (before, [two].as_slice()));
 }
 
 async fn incarnation_renewed_since_is_not_reaped(fixture: Fixture) {

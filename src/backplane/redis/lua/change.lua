@@ -1,5 +1,5 @@
 -- Edits or deletes a message of the sender's own, and publishes the change; for a nonce stored before, does nothing.
--- KEYS: the room's, then those of sending.lua.
+-- KEYS: the room's, then those of sending.lua, and last the reports.
 -- args: those of sending.lua (the fingerprint is of the whole request), history_age_ms, id, window_ms (how long after its
 --   time a message may be edited; 0 = not at all; absent: delete it).
 -- ARGV[2], if window_ms is there: the text.
@@ -34,11 +34,14 @@ remember_nonce(args.id)
 raise_version()
 if args.window_ms then
   local body = cjson.decode(message.body)
-  body.text, body.edited_at, body.trace = ARGV[2], now_ms, nil
+  -- Later than the edit before it, even if the clock was set back.
+  local edited_at = math.max(now_ms, body.edited_at and body.edited_at + 1 or message.at)
+  body.text, body.edited_at, body.trace = ARGV[2], edited_at, nil
   replace_body(message, cjson.encode(body))
   publish_changes({}, message)
 else
   replace_body(message, erased(message.body))
+  redis.call('HDEL', KEYS[#KEYS], args.id)
   publish_changes({ args.id })
 end
 return cjson.encode({ outcome = 'stored', id = args.id })

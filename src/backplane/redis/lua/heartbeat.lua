@@ -1,27 +1,26 @@
 -- Renews an incarnation's lease, and adds and removes the people it holds.
 -- KEYS: the room's, then the people whom the incarnation holds, then the claim of each person's name: in `adds`, in
---   `renewals`, in `dels`.
--- args: incarnation, heartbeat_seq, draining, name_hold_ms, history, history_age_ms (see log.lua),
---   adds, renewals and dels (lists of people: who, name, tag).
+--   `renewals`, in `dels`; the last: the reports.
+-- args: incarnation, heartbeat_seq, epoch (in which the lease began; absent: it may have to be created), draining,
+--   name_hold_ms, history, history_age_ms (see log.lua), adds, renewals and dels (lists of people: who, name, tag).
 -- Returns: outcome 'stale' | 'gone' (epoch) | 'renewed' (position, refused name keys, leases by incarnation, time_us).
 local incarnation, seq = args.incarnation, args.heartbeat_seq
 local held = KEYS[14]
 
+-- After a failover people whom other instances hold may be missing: a release by a lease of before would look like a departure.
 local lease = redis.call('HGET', leases, incarnation)
+if args.epoch and (not lease or args.epoch ~= room.epoch) or lease and lease:sub(-1) == 'x' then
+  return cjson.encode({ outcome = 'gone', epoch = digits(room.epoch) })
+end
 if lease then
-  if lease:sub(-1) == 'x' then
-    return cjson.encode({ outcome = 'gone', epoch = digits(room.epoch) })
-  end
   if seq <= tonumber(lease:match('^%d+')) then
     return '{"outcome":"stale"}'
   end
-elseif seq ~= 1 then
-  return cjson.encode({ outcome = 'gone', epoch = digits(room.epoch) })
 end
 redis.call('HSET', leases, incarnation, digits(seq) .. (args.draining and 'd' or ''))
 
 -- Only a hash that exists from the first heartbeat on is complete. It expires if an older version reaps the incarnation.
-if seq == 1 then
+if not lease then
   redis.call('HSET', held, '', '')
 end
 local is_complete = redis.call('PEXPIRE', held, 86400000) == 1
@@ -90,6 +89,7 @@ end
 
 publish_presence(joined, left)
 trim_log()
+sweep_reports(KEYS[#KEYS])
 publish('b', digits(room.epoch), digits(room.v), room.head, incarnation, digits(seq))
 local known = {}
 local fields = redis.call('HGETALL', leases)

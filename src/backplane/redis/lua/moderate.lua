@@ -1,9 +1,9 @@
 -- Applies a moderation action, and puts it on record.
--- KEYS: the room's, then the record, then, for a ban, the claim of the name.
+-- KEYS: the room's, then the record, then the reports, then, for a ban, the claim of the name.
 -- args: action (JSON, as it is put on record: `act` names it, the other fields are its own), audit (JSON: who acts, as it
 --   is put on record), records_kept, closed_ms (see end.lua).
 -- Returns: outcome 'done' | 'nothing'.
-local record, claim = KEYS[14], KEYS[15]
+local record, reports, claim = KEYS[14], KEYS[15], KEYS[16]
 local action = cjson.decode(args.action)
 
 -- The names of the people whom the action is about, each once.
@@ -37,6 +37,7 @@ function apply.remove()
       found[id] = nil
       add_whom(cjson.decode(message.body).from)
       replace_body(message, erased(message.body))
+      redis.call('HDEL', reports, id)
       ids[#ids + 1] = id
     end
   end
@@ -44,6 +45,18 @@ function apply.remove()
     publish_changes(ids)
   end
   return #ids > 0
+end
+
+function apply.dismiss()
+  local is_done = false
+  for _, id in ipairs(action.ids) do
+    local message = find(id)
+    if redis.call('HDEL', reports, id) == 1 and message and message.body then
+      add_whom(cjson.decode(is_removed(message) and message.body:sub(2) or message.body).from)
+      is_done = true
+    end
+  end
+  return is_done
 end
 
 function apply.ban()

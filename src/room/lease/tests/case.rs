@@ -93,6 +93,13 @@ impl Case {
         self.note(|lease| lease.on_reply(now, Reply::Heartbeat(incarnation, result)))
     }
 
+    /// Whether the heartbeat in flight can have this reply: it changes nothing in another epoch than its own.
+    pub(super) fn is_accepted_in(&self, reply: Input) -> bool {
+        let epoch = if let AcceptedIn(epoch) = reply { epoch } else { EPOCH };
+        let is_own = self.in_flight.as_ref().is_some_and(|incarnation| self.lease.is_own(incarnation));
+        !is_own || self.lease.epoch.is_none_or(|own| own == epoch)
+    }
+
     fn note(&mut self, act: impl FnOnce(&mut Lease) -> Vec<Action>) -> Vec<Action> {
         let actions = act(&mut self.lease);
         for action in &actions {
