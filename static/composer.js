@@ -64,7 +64,7 @@ export class Composer {
     this.#form.addEventListener("submit", (event) => this.#submit(event));
     this.#box.addEventListener("keydown", (event) => this.#handleKey(event));
     this.#box.addEventListener("input", () => this.#handleInput());
-    // What is dropped elsewhere would replace the page.
+    // A file or a link that is dropped elsewhere would replace the page.
     for (const type of ["paste", "dragover", "drop"]) document.addEventListener(type, (event) => this.#refuseFiles(event));
     // At another width the text has other lines.
     addEventListener("resize", () => this.#fit());

@@ -44,7 +44,7 @@ export class Members {
     }
   }
 
-  /** Who is muted has changed. */
+  /** The muted names have changed. */
   refresh() {
     this.#view.refresh();
   }

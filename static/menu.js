@@ -40,7 +40,7 @@ export function showMenu({ document, at, label, title = [], items }) {
   dialog.addEventListener("close", () => {
     window.removeEventListener("resize", arrange);
     dialog.remove();
-    // What had the focus may have been replaced meanwhile.
+    // The focused element may have been replaced meanwhile.
     if (document.activeElement === document.body) focusRow(findRow(), document);
   });
   document.body.append(dialog);

@@ -132,7 +132,7 @@ export class Outbox {
     return entry.state === "waiting" && this.#isOld(entry);
   }
 
-  /** A clock that was set back by more does not tell. */
+  /** Where the clock was set back by more, the age is unknown and counts as old. */
   #isOld({ sentAt }) {
     return sentAt !== undefined && Math.abs(this.#now() - sentAt) > SAFE_RETRY_MS;
   }

@@ -85,7 +85,7 @@ export class Reader {
     this.#unread.resume(this.#messagesOfOthers().filter(({ id }) => ids.has(id)), lastId, welcome.messages.length);
   }
 
-  /** Who writes has read the messages above. */
+  /** The user writes: the messages above are read. */
   clearMark() {
     this.#unread.clearMark();
   }

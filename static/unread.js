@@ -1,4 +1,4 @@
-// What was read, and what was not: the newest message read, the number of unread ones and the first of them. Does not touch the DOM.
+// The newest message read, the number of unread ones and the first of them. Does not touch the DOM.
 
 import { compareIds, distance, isSameEpoch } from "./id.js";
 
