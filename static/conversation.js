@@ -1,5 +1,6 @@
 // The rules of a client: applies frames of the server and sends the outbox. Does not touch the DOM.
 
+import { syncServerClock } from "./clock.js";
 import { compareIds } from "./id.js";
 
 const RETRY_DELAY_MS = 2_000;
@@ -121,6 +122,7 @@ export class Conversation {
   }
 
   #handleMessage(message) {
+    syncServerClock(message.at);
     this.#removeOwn(message);
     if (this.#timeline.add(message)) {
       this.#view.announce(message);

@@ -17,6 +17,8 @@ export class OutboxView {
   #timer;
   onRetry = () => {};
   onDiscard = () => {};
+  /** Called after either: its button is gone. */
+  onDone = () => {};
   /** Called with the empty quote of an answer. */
   onQuote = () => {};
 
@@ -30,7 +32,7 @@ export class OutboxView {
   show(entries) {
     clearTimeout(this.#timer);
     this.#scroll.preserve(() => this.#list.replaceChildren(...entries.map((entry) => this.#createItem(entry))));
-    const waits = entries.filter(isPending).map(({ saidAt }) => SLOW_MS - (Date.now() - saidAt));
+    const waits = entries.filter(isPending).map(({ saidAt }) => SLOW_MS - Math.abs(Date.now() - saidAt));
     const next = Math.min(...waits.filter((ms) => ms > 0));
     if (Number.isFinite(next)) this.#timer = setTimeout(() => this.show(entries), next + 1);
   }
@@ -40,7 +42,7 @@ export class OutboxView {
     const quote = item.querySelector(".quote");
     if (quote) this.onQuote(quote);
     if (entry.state === "refused") item.append(this.#createRefusal(entry));
-    else if (isPending(entry) && Date.now() - entry.saidAt >= SLOW_MS) item.append(this.#createDelay(entry));
+    else if (isPending(entry) && Math.abs(Date.now() - entry.saidAt) >= SLOW_MS) item.append(this.#createDelay(entry));
     return item;
   }
 
@@ -57,9 +59,14 @@ export class OutboxView {
     const text = kind && !RULES.has(reason) ? "refused_edit" : `refused_${reason}`;
     const status = createElement("p", "delivery", this.#texts[text] ?? this.#texts.refused);
     status.setAttribute("role", "status");
-    const retry = createButton("link", kind ? this.#texts.as_new : this.#texts.again, () => this.onRetry(nonce));
-    status.append(" ", retry, " ", createButton("link", this.#texts.discard, () => this.onDiscard(nonce)));
+    const retry = createButton("link", kind ? this.#texts.as_new : this.#texts.again, () => this.#finish(() => this.onRetry(nonce)));
+    status.append(" ", retry, " ", createButton("link", this.#texts.discard, () => this.#finish(() => this.onDiscard(nonce))));
     return status;
+  }
+
+  #finish(act) {
+    act();
+    this.onDone();
   }
 }
 

@@ -76,6 +76,14 @@ test("link_ends_before_the_punctuation_of_the_sentence", () => {
     ["https://contoh.idを見て", ["https://contoh.id"]],
     ["見てhttps://contoh.id/a！", ["https://contoh.id/a"]],
     ["HTTPS://A.ID!", ["HTTPS://A.ID"]],
+    ["_https://a.example/x_", ["https://a.example/x"]],
+    ["＜https://a.example/x＞", ["https://a.example/x"]],
+    ["¿https://a.example/x? https://b.example/y።", ["https://a.example/x", "https://b.example/y"]],
+    ["https://a.example/x။ https://b.example/y។", ["https://a.example/x", "https://b.example/y"]],
+    ["https://a.example/x🎉 https://b.example/y👍🏽👩‍👧", ["https://a.example/x", "https://b.example/y"]],
+    ["https://a.example/x,https://b.example/y;http://c.example", ["https://a.example/x", "https://b.example/y", "http://c.example"]],
+    ["https://arsip.example/2026/https://a.example/x", ["https://arsip.example/2026/https://a.example/x"]],
+    ["https:///x", []],
     ["http://", []],
     ["xhttp://a.id", []],
   ]) {
@@ -159,6 +167,13 @@ test("mention_is_the_whole_name_as_a_word", () => {
     ["안녕@sari님", "sari", true],
     ["@さりさん", "さり", true],
     ["𠮷@sari𠮷", "sari", true],
+    ["ねえ＠sari、", "sari", true],
+    ["و@sari", "sari", true],
+    ["@sariمرحبا", "sari", true],
+    ["@sariи", "sari", true],
+    ["@علياء", "علي", false],
+    ["@علي مرحبا", "علي", true],
+    ["почта@sari", "sari", false],
   ]) {
     assert.equal(mentionsName(text, name), expected, `${name} in ${text}`);
   }
