@@ -270,10 +270,10 @@ impl Scene {
 
     fn kill(&self, slot: usize) -> bool {
         let instance = self.slot(slot);
+        self.replace(slot);
         self.leave_directory(&instance);
         self.note_exit(&instance, false);
         instance.kill();
-        self.replace(slot);
         false
     }
 
@@ -325,8 +325,12 @@ impl Scene {
         true
     }
 
+    /// A balancer without a server that responds tries the last one.
     fn leave_directory(&self, instance: &Arc<Instance>) {
-        self.directory.lock().retain(|other| !Arc::ptr_eq(other, instance));
+        let mut directory = self.directory.lock();
+        if directory.len() > 1 {
+            directory.retain(|other| !Arc::ptr_eq(other, instance));
+        }
     }
 
     fn enter_directory(&self, instance: &Arc<Instance>) {
