@@ -218,7 +218,7 @@ impl Redis {
         }
     }
 
-    /// An instance goes: its death is known. Returns since when it is silent if something is wrong with it.
+    /// An instance goes: its death is known. Returns since when it is silent if it stands still.
     pub fn note_exit(&self, number: usize) -> Moment {
         let mut state = self.state.lock();
         let observation = state.instances.entry(number).or_default();
