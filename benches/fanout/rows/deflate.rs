@@ -33,7 +33,7 @@ pub fn deflate(options: &Options) -> Result<Vec<Line>, Failure> {
     let ruang = Setup::empty(&options.ruang(1).set(unlimited()))?;
     let cookies = sign_in(&ruang.targets, 0, 2)?;
     let speaker = Speaker::start(ruang.targets[0], &cookies[0], OFTEN)?;
-    thread::sleep(SPEAKING);
+    thread::park_timeout(SPEAKING);
     speaker.finish()?;
     let welcome = welcome(ruang.targets[0], &cookies[1])?;
     let compressed = compress(&welcome)?;
