@@ -101,14 +101,14 @@ pub use self::{
     log::{Cursor, Page, Post, around},
     moderation::{
         ACTS_KEPT, ACTS_SHOWN, Audit, Ban, FOR_GOOD_MS, ModerationAction, ModerationLog, ModerationOutcome,
-        ModerationRecord, ModerationRequest, REMOVED_AT_ONCE, is_for_good,
+        ModerationRecord, ModerationRequest, REMOVED_AT_ONCE, RecordPage, is_for_good,
     },
     presence::{Claim, Heartbeat, HeartbeatReply, Lease, Person, Present, ReapOutcome, Stage},
     reports::{
         REPORT_RATE, REPORTED_KEPT, REPORTERS_KEPT, REPORTS_BYTES, ReportEntry, ReportOutcome, ReportQueue,
         ReportRequest, ReportedMessage,
     },
-    snapshot::{Position, Snapshot},
+    snapshot::{PEOPLE_AT_ONCE, PeoplePortion, Position, Snapshot, SnapshotPeople},
 };
 use crate::{name::NameKey, protocol::Id, rate::Rate};
 
@@ -155,6 +155,9 @@ pub trait Backplane: Send + Sync + 'static {
     /// Reads the room, for a subscriber that has received every event up to a position: see [`Snapshot`].
     async fn read(&self, from: Option<Position>) -> Result<Snapshot, Unavailable>;
 
+    /// Reads a portion of the people: the first, or the one at a cursor that the last returned.
+    async fn people(&self, cursor: Option<String>) -> Result<PeoplePortion, Unavailable>;
+
     /// Returns how many messages the log had held up to and including `id`, or `None` if that exact position is not in it.
     async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable>;
 
@@ -180,6 +183,9 @@ pub trait Backplane: Send + Sync + 'static {
 
     /// Returns bans, mutes and past actions.
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable>;
+
+    /// Returns the actions on record after a place, at most `limit`, oldest first.
+    async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable>;
 
     /// Puts a person's report of a message on record, once, at most as often as [`REPORT_RATE`] through all instances.
     async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable>;

@@ -53,7 +53,7 @@ use crate::{
     address::AddressHash,
     backplane::{
         Backplane, Claim, Cursor, IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person,
-        ReportOutcome, ReportQueue, ReportRequest, SessionTag, Unavailable,
+        RecordPage, ReportOutcome, ReportQueue, ReportRequest, SessionTag, Unavailable,
     },
     name::NameKey,
     protocol::{Id, Limits, Rules},
@@ -198,7 +198,7 @@ impl Room {
     /// `search`, those of which a word begins with it, sorted from that word on.
     ///
     /// # Errors
-    /// [`Unavailable`] if the room is not in sync within 2 s.
+    /// [`Unavailable`] if the room is not in sync within 2 s, or the people of a large room are still being read for the first time.
     pub async fn members(
         &self,
         search: Option<&str>,
@@ -206,6 +206,7 @@ impl Room {
         limit: usize,
     ) -> Result<MembersPage, Unavailable> {
         self.in_sync().await?;
+        timeout(CALL_DEADLINE, self.state.named()).await.map_err(|_| Unavailable)?;
         let view = self.state.view();
         let mut names = match search {
             Some(text) => view.roster.search(text, after, limit + 1),
@@ -273,6 +274,14 @@ impl Room {
     pub async fn address_hash(&self, address: IpAddr) -> Result<AddressHash, Unavailable> {
         let key = timeout(CALL_DEADLINE, self.state.address_key()).await.map_err(|_| Unavailable)?;
         key.map(|key| key.hash(address)).ok_or(Unavailable)
+    }
+
+    /// Returns the moderators' actions on record after a place, at most `limit`, oldest first.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply.
+    pub async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable> {
+        bounded(self.backplane.records(after, limit)).await
     }
 
     /// Puts a person's report of a message on record.

@@ -1,5 +1,6 @@
 // A moderator's actions on a message or a person, for everybody in the room. Loaded for moderators only.
 
+import { root } from "./api.js";
 import { showMenu } from "./menu.js";
 import { formatCount, formatNodes, formatText } from "./texts.js";
 import { timeoutSignal } from "./timeout.js";
@@ -31,7 +32,7 @@ export async function moderationItems({ from, id }, at, context) {
 
 /** The texts of these actions; null to those who are not signed in as a moderator any more. */
 async function readWords() {
-  const response = await fetch("/api/operator/me", { cache: "no-store", signal: timeoutSignal(TIMEOUT_MS) });
+  const response = await fetch(`${root}/api/operator/me`, { cache: "no-store", signal: timeoutSignal(TIMEOUT_MS) });
   return response.ok ? (await response.json()).texts : null;
 }
 
@@ -99,7 +100,7 @@ async function send(command, { document }) {
   try {
     const headers = { "content-type": "application/json" };
     const options = { method: "POST", headers, body: JSON.stringify(command), keepalive: true, signal: timeoutSignal(TIMEOUT_MS) };
-    const response = await fetch("/api/operator", options);
+    const response = await fetch(`${root}/api/operator`, options);
     if (response.ok) return true;
   } catch {
     // As if it had been refused.

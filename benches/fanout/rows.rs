@@ -2,12 +2,14 @@
 
 mod arrivals;
 mod attention;
+mod deflate;
 mod hostile;
 mod idle;
 mod instances;
 mod large;
 mod last;
 mod latency;
+mod page;
 mod peers;
 mod presence;
 mod publish;
@@ -40,6 +42,8 @@ pub const ALL: &[Row] = &[
     Row { name: "arrivals", measure: arrivals::arrivals },
     Row { name: "tokens", measure: arrivals::tokens },
     Row { name: "newcomers", measure: arrivals::newcomers },
+    Row { name: "page", measure: page::page },
+    Row { name: "deflate", measure: deflate::deflate },
     Row { name: "publish", measure: publish::publish },
     Row { name: "presence", measure: presence::presence },
     Row { name: "slow", measure: slow::slow },

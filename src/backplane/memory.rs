@@ -27,8 +27,8 @@ use self::subscribers::Subscribers;
 use super::{
     ACTS_KEPT, ACTS_SHOWN, Backplane, Ban, ChangeRequest, Claim, Cursor, Delta, Event, Heartbeat, HeartbeatError,
     HeartbeatReply, IncarnationId, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord,
-    ModerationRequest, NewState, Page, Person, Position, Post, PublishError, ReapOutcome, ReportOutcome, ReportQueue,
-    ReportRequest, RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable,
+    ModerationRequest, NewState, Page, PeoplePortion, Person, Position, Post, PublishError, ReapOutcome, RecordPage,
+    ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable,
 };
 use crate::{
     address::AddressHash,
@@ -169,11 +169,18 @@ impl Backplane for MemoryBackplane {
         state.trim_old((self.wall)());
         let mut snapshot = state.stored.log.read(from);
         snapshot.position.version = state.stored.presence.version();
-        let is_known = from.is_some_and(|from| from.has_people_of(snapshot.position));
-        snapshot.people = (!is_known).then(|| state.stored.presence.people());
+        if !from.is_some_and(|from| from.has_people_of(snapshot.position)) {
+            snapshot.people = state.stored.presence.snapshot();
+        }
         snapshot.rules = state.stored.rules.clone();
         snapshot.address_key = Some(state.stored.address_key.clone());
         Ok(snapshot)
+    }
+
+    async fn people(&self, cursor: Option<String>) -> Result<PeoplePortion, Unavailable> {
+        let state = self.state.lock();
+        let (people, next) = state.stored.presence.portion(cursor.map(NameKey::from).as_ref());
+        Ok(PeoplePortion { epoch: state.stored.log.epoch(), people, next: next.map(|name_key| name_key.to_string()) })
     }
 
     async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable> {
@@ -207,7 +214,8 @@ impl Backplane for MemoryBackplane {
         let whom = state.whom(&action);
         let outcome = state.moderate(&action, self.now_ms());
         if outcome == ModerationOutcome::Done {
-            state.stored.acts.push_back(ModerationRecord { at: self.now_ms(), act: action, audit, whom });
+            let id = Id::new(0, state.stored.acts.back().map_or(1, |last| last.id.n + 1));
+            state.stored.acts.push_back(ModerationRecord { id, at: self.now_ms(), act: action, audit, whom });
             if state.stored.acts.len() > ACTS_KEPT {
                 state.stored.acts.pop_front();
             }
@@ -227,6 +235,13 @@ impl Backplane for MemoryBackplane {
         let acts = state.stored.acts.iter().rev().take(ACTS_SHOWN).cloned().collect();
         let (bans, mutes) = (&state.stored.presence.bans, &state.stored.mutes);
         Ok(ModerationLog { bans: bans.in_force(self.now_ms()), mutes: mutes.in_force(self.now_ms()), acts })
+    }
+
+    async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable> {
+        let state = self.state.lock();
+        let later = state.stored.acts.iter().filter(|record| after.is_none_or(|after| record.id > after));
+        let records: Vec<ModerationRecord> = later.take(limit).cloned().collect();
+        Ok(RecordPage { last: records.last().map(|last| last.id), more: records.len() == limit, records })
     }
 
     async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {

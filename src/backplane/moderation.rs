@@ -161,6 +161,8 @@ pub struct Ban {
 /// An action on record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModerationRecord {
+    /// Its place in the record: those of later actions are greater.
+    pub id: Id,
     /// Its time, in Unix milliseconds.
     pub at: u64,
     /// The action.
@@ -169,6 +171,17 @@ pub struct ModerationRecord {
     pub audit: Audit,
     /// The names of the people whose messages were deleted, or whom the action was about.
     pub whom: Vec<String>,
+}
+
+/// A part of the record, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordPage {
+    /// The actions that this version can read.
+    pub records: Vec<ModerationRecord>,
+    /// The place of the last action, read or not; none if there is none.
+    pub last: Option<Id>,
+    /// Whether there may be later ones.
+    pub more: bool,
 }
 
 /// Bans, mutes and past actions, for moderators.

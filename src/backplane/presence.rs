@@ -100,6 +100,8 @@ pub enum ReapOutcome {
     Done,
     /// It has renewed its lease since: it lives.
     Alive,
+    /// Another instance is releasing its people: call again if it stays dead.
+    Busy,
 }
 
 /// A person in the room, and the incarnations that hold them.

@@ -24,9 +24,9 @@ use tokio::sync::mpsc;
 use self::{clock::Clock, reply::in_millis, scripts::Scripts};
 use super::{
     Backplane, ChangeRequest, Claim, Cursor, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId,
-    ModerationLog, ModerationOutcome, ModerationRequest, Page, Person, Position, Post, PublishError, ReapOutcome,
-    ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable,
-    event_sender::EventSender,
+    ModerationLog, ModerationOutcome, ModerationRequest, Page, PeoplePortion, Person, Position, Post, PublishError,
+    ReapOutcome, RecordPage, ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, SessionTag, Snapshot, Typing,
+    Unavailable, event_sender::EventSender,
 };
 use crate::{
     address::AddressKey,
@@ -50,6 +50,8 @@ pub struct RedisBackplane {
     clock: Clock,
     /// Becomes the room's, if it has none yet.
     new_address_key: AddressKey,
+    /// Tells instances that reap the same incarnation apart.
+    reaper: IncarnationId,
 }
 
 impl RedisBackplane {
@@ -63,8 +65,17 @@ impl RedisBackplane {
         let snapshots = Scripts::new(reads.clone());
         let last_error = LastError::of(scripts.client());
         let (keys, clock) = (Keys::new(namespace), Clock::default());
-        let new_address_key = AddressKey::random();
-        Ok(Self { connector, keys, policy, scripts, reads, snapshots, last_error, clock, new_address_key })
+        let (new_address_key, reaper) = (AddressKey::random(), IncarnationId::random());
+        Ok(Self { connector, keys, policy, scripts, reads, snapshots, last_error, clock, new_address_key, reaper })
+    }
+
+    /// Passes the source of each script through `edit`: tests look whether they find a mistake in one.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_edited_scripts(mut self, edit: impl Fn(&str) -> String) -> Self {
+        self.scripts.edit(&edit);
+        self.snapshots.edit(&edit);
+        self
     }
 
     /// The age at which messages are deleted; none for any age.
@@ -99,6 +110,10 @@ impl Backplane for RedisBackplane {
         self.read_room(from).await
     }
 
+    async fn people(&self, cursor: Option<String>) -> Result<PeoplePortion, Unavailable> {
+        self.read_people(cursor).await
+    }
+
     async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable> {
         self.locate_message(id).await
     }
@@ -131,6 +146,10 @@ impl Backplane for RedisBackplane {
 
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
         self.read_moderation_log().await
+    }
+
+    async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable> {
+        self.read_records(after, limit).await
     }
 
     async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {

@@ -14,7 +14,7 @@ impl Keys {
         Self { prefix: format!("{namespace}:{{ruang_chat_utama}}:") }
     }
 
-    /// The keys that every script declares, in the order in which `prelude.lua` names them.
+    /// The keys that every script declares first, in the order in which `prelude.lua` names them.
     pub fn room(&self) -> Vec<String> {
         [
             "meta", "log", "said:0", "said:1", "people", "leases", "live", "rules", "bans", "removed", "altered",
@@ -24,11 +24,17 @@ impl Keys {
         .into()
     }
 
-    /// The keys of a script: the room's, then its own.
+    /// The keys of a script: the room's, then its own, then the steps of presence.
     pub fn with_own(&self, own: impl IntoIterator<Item = String>) -> Vec<String> {
         let mut keys = self.room();
         keys.extend(own);
+        keys.push(self.key("presence"));
         keys
+    }
+
+    /// The keys of a script that has none of its own.
+    pub fn of_script(&self) -> Vec<String> {
+        self.with_own([])
     }
 
     /// The time at which the next sign-in of a limit is due.
@@ -77,9 +83,9 @@ impl Keys {
         self.key(&format!("pace:{name_key}"))
     }
 
-    /// In slow mode, the time at which the next message of all people at an address is due.
-    pub fn address_pace(&self, address: &AddressHash) -> String {
-        self.key(&format!("address_pace:{}", address.as_str()))
+    /// In slow mode, the time at which the next message of all people at an address is due; unused without an address.
+    pub fn address_pace(&self, address: Option<&AddressHash>) -> String {
+        self.key(&format!("address_pace:{}", address.map_or("", AddressHash::as_str)))
     }
 
     /// The hash of the address at which a name was used last, for an hour after its person has left.

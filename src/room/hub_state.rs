@@ -37,6 +37,8 @@ pub(super) struct HubState {
     head: Observed<Option<Id>>,
     /// The secret of the hashes of addresses; none before the first snapshot.
     address_key: Observed<Option<AddressKey>>,
+    /// Whether the names of all people were read since the start. Later they may be read anew: what is known is then shown.
+    named: Observed<bool>,
     endings: broadcast::Sender<Ending>,
     /// Connections that are gone, and their people.
     departures: Mutex<Vec<(ConnectionId, NameKey)>>,
@@ -80,6 +82,7 @@ impl HubState {
             status: Observed::new(Status::unready(incarnation)),
             head: Observed::new(None),
             address_key: Observed::new(None),
+            named: Observed::new(false),
             endings: broadcast::Sender::new(ENDINGS_WAITING),
             departures: Mutex::default(),
             ends: Mutex::default(),
@@ -109,6 +112,18 @@ impl HubState {
     /// Waits until every event up to now was received.
     pub(super) async fn synced(&self) {
         self.status.wait_for(|status| status.synced).await;
+    }
+
+    /// Waits until the names of the people are known.
+    pub(super) async fn named(&self) {
+        self.named.wait_for(|named| *named).await;
+    }
+
+    /// The names of the people are known, unless they are being read.
+    pub(super) fn note_named(&self) {
+        if !self.view().roster.is_reading() {
+            self.named.replace(true);
+        }
     }
 
     /// Adds the next message to the history cache, and queues it for the clients by `broadcast`, which must not wait. For

@@ -107,7 +107,8 @@ impl Lease {
             actions.push(self.start_over("this instance stood still for longer than its lease"));
         }
         let is_time = self.heartbeat.sent_at.is_none_or(|at| now.duration_since(at) >= self.interval());
-        if is_time || changed || self.heartbeat.is_due {
+        let may_reap = self.peers.needs_observation(&self.incarnation, now);
+        if is_time || changed || self.heartbeat.is_due || may_reap {
             actions.extend(self.send_heartbeat(now));
         }
         actions.extend(self.check_sync(now));

@@ -20,6 +20,8 @@ pub struct LocalMembers {
     members: BTreeMap<NameKey, LocalMember>,
     grace: Duration,
     renew_every: Duration,
+    /// No one is released before this time.
+    releases_from: Option<Instant>,
     /// No change is due before this time, unless something happens; `None` = compute it.
     next_due: Option<Instant>,
 }
@@ -66,7 +68,7 @@ impl LocalChanges {
 impl LocalMembers {
     /// No people. A person without a connection stays for `grace`; claims are renewed at `renew_every`.
     pub fn new(grace: Duration, renew_every: Duration) -> Self {
-        Self { members: BTreeMap::new(), grace, renew_every, next_due: None }
+        Self { members: BTreeMap::new(), grace, renew_every, releases_from: None, next_due: None }
     }
 
     /// Whether another session is here under the same name: one of the two has lost it.
@@ -147,7 +149,7 @@ impl LocalMembers {
         if self.next_due.is_some_and(|due| now < due) {
             return false;
         }
-        let due = self.members.values().map(|member| member.due(now, self.renew_every)).min();
+        let due = self.members.values().map(|member| self.due(member, now)).min();
         self.next_due = Some(due.unwrap_or(now + self.renew_every));
         due.is_some_and(|due| due <= now)
     }
@@ -155,13 +157,11 @@ impl LocalMembers {
     /// The next changes to send. Arrivals count once they are [confirmed](Self::confirm); a departure is in doubt from now on.
     pub fn changes(&mut self, now: Instant) -> LocalChanges {
         let mut changes = LocalChanges::default();
-        for member in self.members.values_mut() {
-            if changes.len() == CHANGES_AT_ONCE {
-                break;
-            }
-            if member.due(now, self.renew_every) > now {
-                continue;
-            }
+        let is_due =
+            |(name_key, member): (&NameKey, &LocalMember)| (self.due(member, now) <= now).then(|| name_key.clone());
+        let due: Vec<NameKey> = self.members.iter().filter_map(is_due).take(CHANGES_AT_ONCE).collect();
+        for name_key in due {
+            let Some(member) = self.members.get_mut(&name_key) else { continue };
             if member.leaves_at.is_some_and(|at| at <= now) {
                 // Even if the arrival was never confirmed: the backplane may have applied it.
                 member.confirmed_at = None;
@@ -191,6 +191,12 @@ impl LocalMembers {
         }
     }
 
+    /// Releases no one before a time: until then the other instances may not have announced the people whom they hold too, and
+    /// a release would look like a departure.
+    pub fn hold_releases(&mut self, until: Instant) {
+        (self.releases_from, self.next_due) = (Some(until), None);
+    }
+
     /// A new incarnation begins: all people must be announced again.
     pub fn forget_confirmations(&mut self) {
         self.next_due = None;
@@ -204,20 +210,25 @@ impl LocalMembers {
         self.members.clear();
     }
 
+    /// When the next change of a person must be sent.
+    fn due(&self, member: &LocalMember, now: Instant) -> Instant {
+        let renewal = member.confirmed_at.map_or(now, |at| at + self.renew_every);
+        match member.leaves_at {
+            None => renewal,
+            Some(at) => {
+                let release = self.releases_from.map_or(at, |from| at.max(from));
+                // A person whose grace is over is not announced again.
+                if at <= now { release } else { release.min(renewal) }
+            }
+        }
+    }
+
     fn find(&mut self, person: &Person) -> Option<&mut LocalMember> {
         self.members.get_mut(&person.name_key).filter(|member| member.person.session == person.session)
     }
 
     fn remove(&mut self, name_key: &NameKey) -> Vec<ConnectionId> {
         self.members.remove(name_key).map_or(vec![], |member| member.connections.into_iter().collect())
-    }
-}
-
-impl LocalMember {
-    /// When the next change of the person must be sent.
-    fn due(&self, now: Instant, renew_every: Duration) -> Instant {
-        let renewal = self.confirmed_at.map_or(now, |at| at + renew_every);
-        self.leaves_at.map_or(renewal, |at| at.min(renewal))
     }
 }
 

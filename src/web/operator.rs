@@ -4,6 +4,9 @@ mod api;
 mod attempt;
 mod auth;
 mod command;
+mod export;
+mod lines;
+mod log;
 mod pages;
 mod recognition;
 mod report_rows;
@@ -46,6 +49,8 @@ pub fn router() -> Router<Web> {
         .route("/api/operator", get(api::report).post(api::moderate))
         .route("/api/operator/me", get(api::me))
         .route("/api/operator/person", get(api::person))
+        .route("/api/operator/log", get(log::show))
+        .route("/api/operator/export", get(export::show))
         .route("/api/operator/reports", get(reports::list).post(api::moderate))
         .route("/api/reports", post(reports::submit))
 }

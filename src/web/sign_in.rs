@@ -23,6 +23,7 @@ use crate::{
     address::AddressHash,
     backplane::{Claim, Person, SessionTag},
     name::Name,
+    origin::PublicUrls,
     session::{NotSignedIn, SessionTerms, SignedIn},
     telemetry::instruments,
 };
@@ -150,9 +151,9 @@ pub async fn submit(
 impl Web {
     /// Sets the form's cookie, unless the request has one.
     fn with_form_cookie(&self, headers: &HeaderMap, mut response: Response) -> Response {
-        let secure = self.site.is_https();
-        if FormCookie::of(headers, secure).is_none() {
-            response.headers_mut().append(SET_COOKIE, FormCookie::random().header(secure));
+        let scope = self.site.cookie_scope();
+        if FormCookie::of(headers, scope).is_none() {
+            response.headers_mut().append(SET_COOKIE, FormCookie::random().header(scope));
         }
         response
     }
@@ -189,7 +190,7 @@ impl Web {
         }
         self.count_sign_in(peer, headers).map_err(SignInRefusal::too_many)?;
         self.check_door(peer, headers).await?;
-        let cookie = FormCookie::of(headers, self.site.is_https());
+        let cookie = FormCookie::of(headers, self.site.cookie_scope());
         if form.form.is_some() && cookie.is_none() {
             return Err(SignInRefusal::NoCookies);
         }
@@ -281,12 +282,19 @@ struct SignInPage<'a> {
     notice: Option<&'a str>,
     /// People may type a name.
     asks_name: bool,
+    /// The origins of the site's own addresses, with spaces; empty: any.
+    addresses: String,
+    /// The address that links lead to.
+    canonical: String,
 }
 
 impl<'a> SignInPage<'a> {
     fn new(web: &Web, locale: Locale, typed: &'a str, reason: Option<&'a str>) -> Self {
         let (texts, base, asks_name) = (Texts::of(locale), assets::base(), web.ways.name);
-        Self { texts, locale, base, typed, reason, notice: None, asks_name }
+        let own = web.site.public_urls.as_ref();
+        let origins: Vec<String> = own.iter().flat_map(|own| own.origins()).map(ToString::to_string).collect();
+        let (addresses, canonical) = (origins.join(" "), own.map(PublicUrls::canonical).unwrap_or_default());
+        Self { texts, locale, base, typed, reason, notice: None, asks_name, addresses, canonical }
     }
 
     fn respond(&self, status: StatusCode) -> Response {

@@ -24,6 +24,8 @@ pub struct Texts {
     pub chat: Chat,
     /// The page about stored data.
     pub privacy: Privacy,
+    /// The page with the rules of the room.
+    pub rules: RulesTexts,
     /// The operator's page.
     pub operator: Operator,
     /// Numbers and durations.
@@ -127,7 +129,19 @@ pub struct Privacy {
     pub address: &'static str,
     pub others_title: &'static str,
     pub others: &'static str,
+    pub moderation_title: &'static str,
+    /// With `{acts}`.
+    pub moderation: &'static str,
+    pub copies_title: &'static str,
+    pub copies: &'static str,
+    pub contact_title: &'static str,
     pub home: &'static str,
+}
+
+/// Texts of the page with the rules of the room.
+#[derive(Debug)]
+pub struct RulesTexts {
+    pub title: &'static str,
 }
 
 /// Texts of the operator's page with placeholders `{…}`.
@@ -193,6 +207,7 @@ pub struct Operator {
     pub remove: &'static str,
     pub earlier: &'static str,
     pub acts: &'static str,
+    pub export: &'static str,
     pub acts_none: &'static str,
     /// With `{by}` and `{from}`.
     pub did_by: &'static str,

@@ -3,6 +3,7 @@
 mod alerts;
 mod answers;
 mod away;
+mod base_path;
 mod conversation;
 mod everyone;
 mod frames;

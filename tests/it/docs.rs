@@ -157,6 +157,11 @@ async fn operator_api_call_works_as_documented() {
     let output = sh(dir.path(), &act).stdout(Stdio::piped()).output().expect("curl runs");
     assert_eq!(String::from_utf8_lossy(&output.stdout), r#"{"done":true}"#);
     sari.expect("the rule", |transcript| transcript.rules["slow_ms"] == 30_000).await;
+    let export = block("docs/operations.md", "/api/operator/export").join("\n");
+    let export = export.replace("http://localhost:8080", cluster.instances[0].base());
+    assert!(sh(dir.path(), &export).status().expect("curl runs").success());
+    let exported = fs::read_to_string(dir.path().join("export.jsonl")).expect("a file");
+    assert!(exported.ends_with("{\"end\":true,\"messages\":0,\"acts\":1}\n"), "{exported}");
 }
 
 #[tokio::test]

@@ -2,7 +2,9 @@
 
 mod addresses;
 mod api;
+mod erasure;
 mod everywhere;
+mod export;
 mod moderators;
 mod pages;
 mod reports;

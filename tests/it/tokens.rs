@@ -8,7 +8,7 @@ use crate::kit::{
     engines::on_both_engines,
     eventually,
     operator::{act, token_file},
-    tokens::{AUDIENCE, SECRET, claims, now, post, secret_file, signed, token},
+    tokens::{AUDIENCE, SECRET, claims, now, post, secret_file, signed, signed_as, token},
 };
 
 on_both_engines! {
@@ -198,12 +198,16 @@ async fn each_bad_token_has_a_code_and_a_sentence() {
         claims[field] = value;
         signed(&claims, SECRET)
     };
+    let used = token("Sari", "7");
+    post(&cluster.http_client(0), &used).await.is(201);
     let cases = [
         ("a.b.c".to_owned(), 403, "token_malformed"),
         (with("exp", json!(now() - 62)), 403, "token_expired"),
         (with("exp", json!(now() + 600)), 403, "token_early"),
         (with("aud", json!("https://chat.example.com")), 403, "token_audience"),
         (signed(&claims("Sari", "7"), "another secret of the site"), 403, "token_signature"),
+        (signed_as("HS512", &claims("Sari", "7"), SECRET), 403, "token_algorithm"),
+        (used, 403, "token_replayed"),
         (with("name", json!("\u{200b}")), 422, "bad_name"),
     ];
     let mut sentences = std::collections::BTreeSet::new();
@@ -221,6 +225,20 @@ async fn each_bad_token_has_a_code_and_a_sentence() {
     for (token, ..) in &cases[1..] {
         assert!(!log.contains(&token[token.len() - 43..]) && !log.contains("Sari"), "{log}");
     }
+}
+
+#[tokio::test]
+async fn clocks_may_differ_by_a_minute() {
+    let secret = secret_file();
+    let cluster = Cluster::builder(Engine::Memory).with_tokens("token", &secret).start().await;
+    let expiring = async |at: u64| {
+        let mut claims = claims("Sari", "7");
+        claims["exp"] = json!(at);
+        post(&cluster.http_client(0), &signed(&claims, SECRET)).await.status
+    };
+    let now = now();
+    assert_eq!([expiring(now - 50).await, expiring(now + 350).await], [201, 201]);
+    assert_eq!([expiring(now - 70).await, expiring(now + 380).await], [403, 403]);
 }
 
 #[tokio::test]

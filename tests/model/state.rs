@@ -34,15 +34,18 @@ pub enum Rule {
     PeopleAreAnnouncedAgain,
     /// `heartbeat.lua`: a lease of a former epoch changes nothing.
     FormerLeasesAreFenced,
+    /// `local_members.rs`, `hold_releases`: after a change of epoch no one is released before all others have announced people.
+    ReleasesWait,
 }
 
 impl Rule {
     /// Whether it is about people, not messages.
     pub fn is_of_presence(self) -> bool {
-        matches!(self, Self::LastReleaseCounts | Self::PeopleAreAnnouncedAgain | Self::FormerLeasesAreFenced)
+        let index = Self::ALL.iter().position(|rule| *rule == self);
+        index >= Self::ALL.iter().position(|rule| *rule == Self::LastReleaseCounts)
     }
 
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::NoncesAreStored,
         Self::NineMinutes,
         Self::FailoverBeginsEpoch,
@@ -52,6 +55,7 @@ impl Rule {
         Self::LastReleaseCounts,
         Self::PeopleAreAnnouncedAgain,
         Self::FormerLeasesAreFenced,
+        Self::ReleasesWait,
     ];
 }
 
@@ -85,6 +89,8 @@ pub enum Action {
     Expire(usize),
     /// A lease has passed since a failover: the incarnations of before are dead.
     Reap,
+    /// An instance releases the person, who has left it.
+    Release(usize),
     /// The person joins through an instance, or leaves it.
     Join(usize),
     Leave(usize),
@@ -191,10 +197,14 @@ impl State {
         if instance.is_behind {
             actions.push(Action::Read(number));
         }
-        // A lease is longer than the time until every instance has announced its people.
+        if self.can_release(number) {
+            actions.push(Action::Release(number));
+        }
+        // A lease is longer than the time until every instance has announced its people, and than an event is on its way.
         let all_announced = (0..INSTANCES).all(|other| self.instances[other].has_announced(other, &self.redis));
         let may_expire = all_announced || self.without == Some(Rule::PeopleAreAnnouncedAgain);
-        if instance.is_missed && may_expire && !self.redis.is_held() {
+        let is_informed = instance.events.is_empty() && !instance.is_behind;
+        if instance.is_missed && may_expire && is_informed && !self.redis.is_held() {
             actions.push(Action::Expire(number));
         }
         if self.left.moves > 0 {
@@ -204,8 +214,18 @@ impl State {
 
     /// A lease is longer than the time until every instance has begun an incarnation of the epoch.
     fn can_reap(&self) -> bool {
+        self.redis.is_held_by_former() && self.is_a_lease_later()
+    }
+
+    /// Whether an instance holds a person who has left it, and may release them: at once, but after a change of epoch.
+    fn can_release(&self, number: usize) -> bool {
+        let is_held = self.redis.is_held_by(number) && !self.instances[number].has_person;
+        is_held && (self.is_a_lease_later() || self.without == Some(Rule::ReleasesWait))
+    }
+
+    fn is_a_lease_later(&self) -> bool {
         let all_announced = self.instances.iter().all(|instance| instance.announced_in == self.redis.epoch());
-        self.redis.is_held_by_former() && (all_announced || self.without == Some(Rule::PeopleAreAnnouncedAgain))
+        all_announced || self.without == Some(Rule::PeopleAreAnnouncedAgain)
     }
 
     /// A client has one message on its way, and repeats it while its nonce is surely stored.
@@ -255,6 +275,7 @@ impl State {
             }
             Action::Read(number) => self.read(number)?,
             Action::Expire(number) => self.instances[number].expire(),
+            Action::Release(number) => self.change_hold(number, false),
             Action::Reap => {
                 let event = self.redis.reap();
                 self.send(event);
@@ -293,6 +314,7 @@ impl State {
             state.instances.iter().all(|instance| instance.is_current(&state.redis))
                 && !state.instances.iter().any(|instance| instance.needs_heartbeat(&state.redis))
                 && !state.redis.is_held_by_former()
+                && !(0..INSTANCES).any(|number| state.can_release(number))
         };
         for _ in 0..12 {
             if is_settled(self) {
@@ -307,6 +329,11 @@ impl State {
                 }
                 if self.instances[number].needs_heartbeat(&self.redis) {
                     self.act(Action::Heartbeat(number))?;
+                }
+            }
+            for number in 0..INSTANCES {
+                if self.can_release(number) {
+                    self.act(Action::Release(number))?;
                 }
             }
             if self.can_reap() {
@@ -367,6 +394,13 @@ impl State {
     fn hold(&mut self, number: usize, is_held: bool) {
         self.left.moves -= 1;
         self.instances[number].has_person = is_held;
+        if is_held || self.can_release(number) || self.instances[number].announced_in != self.redis.epoch() {
+            self.change_hold(number, is_held);
+        }
+        self.absences += u8::from(!is_held && !self.is_here());
+    }
+
+    fn change_hold(&mut self, number: usize, is_held: bool) {
         let event = if self.instances[number].announced_in == self.redis.epoch() {
             self.redis.hold(number, is_held, self.without)
         } else if self.without == Some(Rule::FormerLeasesAreFenced) {
@@ -375,7 +409,6 @@ impl State {
             None
         };
         self.send(event);
-        self.absences += u8::from(!is_held && !self.is_here());
     }
 
     fn is_here(&self) -> bool {

@@ -9,8 +9,12 @@ use std::{
     time::Duration,
 };
 
-use rand::rngs::StdRng;
-use ruang::{backplane::Person, name::Name};
+use rand::{Rng, rngs::StdRng};
+use ruang::{
+    backplane::{NewState, Person},
+    name::Name,
+    protocol::Text,
+};
 use tokio::{
     task::JoinHandle,
     time::{Instant, sleep, sleep_until, timeout},
@@ -20,10 +24,13 @@ use super::{
     plan::Action,
     random::{generator, millis},
     redis::Redis,
-    tab::{Directory, Outcome, TIMEOUT, Tab},
+    tab::{Directory, Outcome, Sending, TIMEOUT, Tab},
     torture::record::{EndReason, Event, History, Moment},
     world::World,
 };
+
+/// Newest own messages that a person may change.
+const CHANGED: usize = 5;
 
 /// A running person.
 pub struct Client {
@@ -127,8 +134,8 @@ impl Life {
         if sends && self.tab.present && self.tab.outgoing.is_none() && self.next_send <= now {
             self.messages += 1;
             self.next_send = now + millis(&mut self.rng, self.script.pause_ms / 2, self.script.pause_ms);
-            let (name, n) = (self.name.shown(), self.messages);
-            self.tab.send(&format!("{name}-{n}"), &format!("{name} berkata {n}"));
+            let what = self.next_sending();
+            self.tab.send(&format!("{}-{}", self.name.shown(), self.messages), what);
         }
         let until = until.min(self.next_send.max(now + Duration::from_millis(200)));
         if self.tab.run_until(until.max(now + Duration::from_millis(1))).await == Outcome::SessionEnded {
@@ -137,6 +144,17 @@ impl Life {
                 self.tab.note(Event::Error("the session ended by itself".to_owned()));
             }
             self.sign_in().await;
+        }
+    }
+
+    /// A new message, or a change of one of the newest own ones.
+    fn next_sending(&mut self) -> Sending {
+        let text = Text::parse(&format!("{} berkata {}", self.name.shown(), self.messages)).unwrap();
+        let (choice, newest) = (self.rng.random_range(0..10), self.rng.random_range(0..CHANGED));
+        match (choice, self.tab.own.iter().rev().take(CHANGED).nth(newest)) {
+            (0..3, Some(id)) => Sending::Change(*id, NewState::Edited(text)),
+            (3, Some(id)) => Sending::Change(*id, NewState::Deleted),
+            _ => Sending::Message(text),
         }
     }
 
@@ -187,7 +205,8 @@ impl Life {
             let request = instance.request(Arc::clone(&instance).sign_in(self.name.clone()));
             if let Ok(Some(Ok(person))) = timeout(TIMEOUT, request).await {
                 self.world.log(|line| line.push_str(&format!("{} signs in", person.name)));
-                (self.tab.person, self.signed_in_at) = (person, self.world.now());
+                self.tab.change_session(person);
+                self.signed_in_at = self.world.now();
                 return;
             }
             sleep(Duration::from_millis(200)).await;

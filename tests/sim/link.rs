@@ -9,8 +9,9 @@ use rand::{Rng, rngs::StdRng};
 use ruang::{
     backplane::{
         Backplane, ChangeRequest, Claim, Cursor, EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply,
-        IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person, Position, Post, PublishError,
-        ReapOutcome, ReportOutcome, ReportQueue, ReportRequest, SessionTag, Snapshot, Typing, Unavailable,
+        IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, PeoplePortion, Person, Position,
+        Post, PublishError, ReapOutcome, RecordPage, ReportOutcome, ReportQueue, ReportRequest, SessionTag, Snapshot,
+        Typing, Unavailable,
     },
     name::NameKey,
     protocol::{Id, Message, Row},
@@ -259,6 +260,16 @@ impl Pump {
 
     /// The events that arrive instead of this one, where a rule is broken.
     fn broken(&mut self, event: Event) -> Vec<Event> {
+        if let Event::Moderated { position, rules, .. } = &event
+            && self.world.breaks(Rule::ChangeDelivered)
+        {
+            return vec![Event::Moderated {
+                position: *position,
+                removed: vec![],
+                edited: vec![],
+                rules: rules.clone(),
+            }];
+        }
         let Event::Message { prev, version, message, trace } = event else {
             let held = self.held.is_some() && matches!(event, Event::Heartbeat { .. });
             return if held { vec![] } else { vec![event] };
@@ -322,12 +333,19 @@ impl Backplane for Link {
         let result = self.call(|redis| Box::pin(async move { redis.room.read(from).await })).await;
         result.map(|mut snapshot: Snapshot| {
             plain_rows(&mut snapshot.rows);
+            if self.world.breaks(Rule::ChangesMissed) && from.is_some() {
+                snapshot.changes.clear();
+            }
             if self.world.breaks(Rule::LostPosition) && from.is_some() && snapshot.missed.is_none() {
                 (snapshot.continues, snapshot.missed) = (true, Some(0));
                 snapshot.rows.retain(|row| row.id().epoch == snapshot.position.epoch);
             }
             snapshot
         })
+    }
+
+    async fn people(&self, cursor: Option<String>) -> Result<PeoplePortion, Unavailable> {
+        self.call(|redis| Box::pin(async move { redis.room.people(cursor).await })).await
     }
 
     async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable> {
@@ -354,13 +372,7 @@ impl Backplane for Link {
     }
 
     async fn change(&self, request: ChangeRequest) -> Result<Id, PublishError> {
-        self.call(|redis| {
-            Box::pin(async move {
-                redis.refuse_if_full()?;
-                redis.room.change(request).await
-            })
-        })
-        .await
+        self.call(|redis| Box::pin(async move { redis.change(request).await })).await
     }
 
     async fn check_claim(&self, person: &Person) -> Result<Claim, Unavailable> {
@@ -383,6 +395,10 @@ impl Backplane for Link {
 
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
         self.call(|redis| Box::pin(async move { redis.room.moderation_log().await })).await
+    }
+
+    async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable> {
+        self.call(|redis| Box::pin(async move { redis.room.records(after, limit).await })).await
     }
 
     async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {

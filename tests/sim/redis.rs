@@ -13,8 +13,8 @@ use parking_lot::Mutex;
 use rand::{Rng, rngs::StdRng};
 use ruang::{
     backplane::{
-        Backplane, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Person, Post, PublishError,
-        ReapOutcome, RetentionPolicy, SessionTag, Unavailable,
+        Backplane, ChangeRequest, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Person, Post,
+        PublishError, ReapOutcome, RetentionPolicy, SessionTag, Unavailable,
         memory::{MemoryBackplane, Replica},
     },
     name::NameKey,
@@ -26,7 +26,7 @@ use super::{
     kit::transcript::ChatMessage,
     observed::Observed,
     rule::Rule,
-    torture::record::{InstanceExit, LostMessage, Moment},
+    torture::record::{InstanceExit, LostMessage, Moment, UndoneChange},
     world::{EPOCH, World},
 };
 
@@ -56,6 +56,10 @@ struct State {
     sessions: BTreeMap<SessionTag, Person>,
     /// All messages ever stored, in that order, and when each was lost.
     journal: Vec<(ChatMessage, Option<Moment>)>,
+    /// Changes of messages: the place in the journal, and the message before and after.
+    changes: Vec<(usize, ChatMessage, ChatMessage)>,
+    /// Changes that were lost.
+    undone: Vec<UndoneChange>,
     stored: mpsc::Receiver<Event>,
     replica: Option<Lagging>,
     is_full: bool,
@@ -87,6 +91,7 @@ struct Lagging {
     room: Replica,
     sessions: BTreeMap<SessionTag, Person>,
     journal: usize,
+    changes: usize,
 }
 
 impl Redis {
@@ -100,6 +105,8 @@ impl Redis {
             rng: world.generator("redis", 0),
             sessions: BTreeMap::new(),
             journal: vec![],
+            changes: vec![],
+            undone: vec![],
             stored,
             replica: None,
             is_full: false,
@@ -141,8 +148,9 @@ impl Redis {
     pub fn stop_replica(&self) {
         let mut state = self.state.lock();
         state.note_stored();
-        let (room, sessions, journal) = (self.room.replica(), state.sessions.clone(), state.journal.len());
-        state.replica = Some(Lagging { room, sessions, journal });
+        let (room, sessions) = (self.room.replica(), state.sessions.clone());
+        let (journal, changes) = (state.journal.len(), state.changes.len());
+        state.replica = Some(Lagging { room, sessions, journal, changes });
     }
 
     /// Fails over to the replica: what was written since [`stop_replica`](Self::stop_replica) is lost. Returns the number of
@@ -150,13 +158,14 @@ impl Redis {
     pub fn fail_over(&self) -> usize {
         let mut state = self.state.lock();
         state.note_stored();
-        let Some(Lagging { room, sessions, journal }) = state.replica.take() else { return 0 };
+        let Some(replica) = state.replica.take() else { return 0 };
+        let former = replica.room.epoch();
         let epoch = if self.world.breaks(Rule::NewEpoch) {
-            room.epoch()
+            former
         } else {
-            self.micros().max(room.epoch() + 1) + state.rng.random_range(0..0x10000)
+            self.micros().max(former + 1) + state.rng.random_range(0..0x10000)
         };
-        self.replace(&mut state, room, sessions, journal, epoch)
+        self.replace(&mut state, replica, epoch)
     }
 
     /// Loses everything. Returns the number of messages among that.
@@ -164,11 +173,13 @@ impl Redis {
         let mut state = self.state.lock();
         state.note_stored();
         let epoch = self.micros() + state.rng.random_range(0..0x10000);
-        self.replace(&mut state, Replica::empty(self.policy, epoch), BTreeMap::new(), 0, epoch)
+        let room = Replica::empty(self.policy, epoch);
+        let changes = state.changes.len();
+        self.replace(&mut state, Lagging { room, sessions: BTreeMap::new(), journal: 0, changes }, epoch)
     }
 
-    /// The surviving log, oldest first, and the messages that were lost.
-    pub fn log(&self) -> (Vec<ChatMessage>, Vec<LostMessage>) {
+    /// The surviving log, oldest first, and the messages and changes that were lost.
+    pub fn log(&self) -> (Vec<ChatMessage>, Vec<LostMessage>, Vec<UndoneChange>) {
         let mut state = self.state.lock();
         state.note_stored();
         let (mut log, mut lost) = (vec![], vec![]);
@@ -178,7 +189,7 @@ impl Redis {
                 Some(at) => lost.push(LostMessage { message: message.clone(), place: log.len(), at: *at }),
             }
         }
-        (log, lost)
+        (log, lost, state.undone.clone())
     }
 
     /// When sessions were last lost.
@@ -261,9 +272,23 @@ impl Redis {
         published
     }
 
-    /// See [`Backplane::heartbeat`].
-    pub async fn heartbeat(&self, number: usize, heartbeat: Heartbeat) -> Result<HeartbeatReply, HeartbeatError> {
+    /// See [`Backplane::change`].
+    pub async fn change(&self, request: ChangeRequest) -> Result<Id, PublishError> {
         self.refuse_if_full()?;
+        if self.world.breaks(Rule::ChangeStored) {
+            return Ok(request.id);
+        }
+        let changed = self.room.change(request).await;
+        self.state.lock().note_stored();
+        changed
+    }
+
+    /// See [`Backplane::heartbeat`].
+    pub async fn heartbeat(&self, number: usize, mut heartbeat: Heartbeat) -> Result<HeartbeatReply, HeartbeatError> {
+        self.refuse_if_full()?;
+        if self.world.breaks(Rule::FormerLease) {
+            heartbeat.epoch = None;
+        }
         if self.world.breaks(Rule::LastHolder) {
             for person in &heartbeat.dels {
                 self.room.end(&person.session, &person.name_key).await?;
@@ -303,14 +328,8 @@ impl Redis {
         self.room.end(session, name_key).await
     }
 
-    fn replace(
-        &self,
-        state: &mut State,
-        room: Replica,
-        sessions: BTreeMap<SessionTag, Person>,
-        journal: usize,
-        epoch: u64,
-    ) -> usize {
+    fn replace(&self, state: &mut State, replica: Lagging, epoch: u64) -> usize {
+        let Lagging { room, sessions, journal, changes } = replica;
         let now = self.world.now();
         self.room.fail_over(room, epoch);
         state.epochs += 1;
@@ -318,6 +337,14 @@ impl Redis {
             state.sessions_lost_at = Some(now);
         }
         state.sessions = sessions;
+        self.world.has_lost.store(true, Ordering::Relaxed);
+        for (place, before, message) in state.changes.drain(changes..).rev() {
+            // A message that is lost itself is lost as it was.
+            if place < journal {
+                state.journal[place].0 = before;
+                state.undone.push(UndoneChange { message, at: now });
+            }
+        }
         let lost = state.journal[journal..].iter_mut().filter(|(_, lost_at)| lost_at.is_none());
         lost.map(|(_, lost_at)| *lost_at = Some(now)).count()
     }
@@ -341,10 +368,33 @@ impl State {
     /// Adds new messages to the journal.
     fn note_stored(&mut self) {
         while let Ok(event) = self.stored.try_recv() {
-            if let Event::Message { message, .. } = event {
-                self.journal.push((chat_message(&plain(&message)), None));
+            match event {
+                Event::Message { message, .. } => self.journal.push((chat_message(&plain(&message)), None)),
+                Event::Moderated { removed, edited, .. } => {
+                    for id in removed {
+                        self.note_change(&id.to_string(), |message| ChatMessage {
+                            nonce: String::new(),
+                            text: String::new(),
+                            reply_to: None,
+                            edited_at: None,
+                            ..message.clone()
+                        });
+                    }
+                    for message in edited {
+                        self.note_change(&message.id.to_string(), |_| chat_message(&message));
+                    }
+                }
+                _ => {}
             }
         }
+    }
+
+    fn note_change(&mut self, id: &str, change: impl FnOnce(&ChatMessage) -> ChatMessage) {
+        let mut rows = self.journal.iter_mut().enumerate().rev();
+        let Some((place, (message, _))) = rows.find(|(_, (message, _))| message.id == id) else { return };
+        let after = change(message);
+        let before = std::mem::replace(message, after.clone());
+        self.changes.push((place, before, after));
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Totals {
     acked: usize,
     stored: usize,
     lost: usize,
+    changed: usize,
+    undone: usize,
     faults: BTreeMap<&'static str, usize>,
 }
 
@@ -32,6 +34,8 @@ impl Totals {
         self.acked += checker::acked(record);
         self.stored += record.log.len();
         self.lost += record.lost.len();
+        self.changed += checker::changes_acked(record);
+        self.undone += record.undone.len();
         for fault in &record.faults {
             *self.faults.entry(fault.kind).or_default() += 1;
         }
@@ -47,6 +51,7 @@ impl Totals {
             "messages: {} acknowledged, {} stored, {} lost by faults",
             self.acked, self.stored, self.lost
         );
+        let _ = writeln!(text, "changes: {} acknowledged, {} lost by faults", self.changed, self.undone);
         for (kind, count) in &self.faults {
             let _ = writeln!(text, "{kind:<20} {count}");
         }

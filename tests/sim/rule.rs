@@ -25,6 +25,14 @@ pub enum Rule {
     LastHolder,
     /// The delivered message is the stored one.
     SameText,
+    /// An acknowledged change is stored.
+    ChangeStored,
+    /// A change is delivered.
+    ChangeDelivered,
+    /// A read has the changes that its reader missed.
+    ChangesMissed,
+    /// "Leases": a heartbeat of a lease of a former epoch changes nothing.
+    FormerLease,
 }
 
 impl Rule {
@@ -33,14 +41,16 @@ impl Rule {
         match self {
             Self::Once => ViolationKind::Doubled,
             Self::NoSilentHole | Self::Order | Self::LostPosition => ViolationKind::SilentGap,
-            Self::Stored | Self::NewEpoch | Self::SameText => ViolationKind::Lost,
+            Self::Stored | Self::NewEpoch | Self::SameText | Self::ChangeStored => ViolationKind::Lost,
             Self::EndedSession | Self::Reaped => ViolationKind::Ghost,
             Self::LastHolder => ViolationKind::Refusal,
+            Self::ChangeDelivered | Self::ChangesMissed => ViolationKind::Stale,
+            Self::FormerLease => ViolationKind::Roster,
         }
     }
 
     /// All rules.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Once,
         Self::NoSilentHole,
         Self::Order,
@@ -51,5 +61,9 @@ impl Rule {
         Self::Reaped,
         Self::LastHolder,
         Self::SameText,
+        Self::ChangeStored,
+        Self::ChangeDelivered,
+        Self::ChangesMissed,
+        Self::FormerLease,
     ];
 }

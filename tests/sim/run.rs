@@ -40,6 +40,8 @@ const LOOK: Duration = Duration::from_millis(100);
 const QUIET: Duration = Duration::from_secs(12);
 /// Names stay claimed.
 const NAME_HOLD: Duration = Duration::from_secs(300);
+/// How long messages may be edited: longer than clocks are set forward.
+const EDIT_WINDOW: Duration = Duration::from_secs(360_000);
 /// Messages stored.
 const HISTORY: usize = 2000;
 
@@ -106,12 +108,12 @@ async fn simulate(plan: &Plan, broken: Option<Rule>, keeps_lines: bool) -> (Reco
     for instance in scene.started.lock().iter() {
         assert!(instance.room.failed().now_or_never().is_none(), "{} panicked, with seed {}", instance.base, plan.seed);
     }
-    let (log, lost) = scene.redis.log();
+    let (log, lost, undone) = scene.redis.log();
     let Done { mut faults, mut exits } = std::mem::take(&mut *scene.done.lock());
     faults.sort_by_key(|fault| fault.from);
     exits.extend(scene.redis.deaths());
     let (lease, grace) = (plan.lease, plan.grace);
-    let record = Record { log, lost, histories, exits, faults, checks, lease, grace, ..Record::default() };
+    let record = Record { log, lost, undone, histories, exits, faults, checks, lease, grace, ..Record::default() };
     let (digest, lines) = scene.world.finish();
     (record, digest, lines)
 }
@@ -120,7 +122,7 @@ impl Scene {
     fn open(plan: &Plan, broken: Option<Rule>, keeps_lines: bool) -> Arc<Self> {
         let world = World::new(plan.seed, broken, keeps_lines);
         let (lease, leave_grace, name_hold) = (plan.lease, plan.grace, NAME_HOLD);
-        let (messages, edit_window) = (Rate::UNLIMITED, Duration::ZERO);
+        let (messages, edit_window) = (Rate::UNLIMITED, EDIT_WINDOW);
         let policy = RetentionPolicy {
             history: HISTORY,
             history_age: None,

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use ruang::{
-    backplane::{Person, PublishError, Unavailable},
+    backplane::{NewState, Person, PublishError, Unavailable},
     protocol::{Bye, ErrorCode, Id, Nonce, ServerFrame, Text},
     room::{Attention, Ending, Farewell, JoinError, Membership, Recipient},
 };
@@ -31,6 +31,8 @@ pub enum Upward {
     Join(Option<Id>),
     /// `message`.
     Message(Nonce, Text),
+    /// `edit` or `delete`.
+    Change(Nonce, Id, NewState),
     /// `ping`.
     Ping,
     /// `attention`.
@@ -195,7 +197,13 @@ impl Socket {
                 let published = membership.send_message(nonce.clone(), text, None, None);
                 self.call = Some(Box::pin(async move { Reply::Published(nonce, published.await) }));
             }
-            (Upward::Message(nonce, _), None) => self.refuse(ErrorCode::NotJoined, Some(&nonce)),
+            (Upward::Change(nonce, id, state), Some(membership)) => {
+                let changed = membership.change_message(nonce.clone(), id, state);
+                self.call = Some(Box::pin(async move { Reply::Published(nonce, changed.await) }));
+            }
+            (Upward::Message(nonce, _) | Upward::Change(nonce, ..), None) => {
+                self.refuse(ErrorCode::NotJoined, Some(&nonce))
+            }
             (Upward::Ping, membership) => {
                 let pong = ServerFrame::Pong { head: self.instance.room.head() }.encode();
                 match membership {

@@ -1,11 +1,16 @@
 //! One tab: connects, resumes, sends, records what it receives, and reconnects, as `docs/protocol.md` says.
 
-use std::{borrow::Cow, collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use rand::{Rng, rngs::StdRng};
 use ruang::{
-    backplane::Person,
+    backplane::{NewState, Person},
     protocol::{Bye, Id, Nonce, Text},
     websocket::frame_length,
 };
@@ -35,12 +40,19 @@ const GIVE_UP: Duration = Duration::from_secs(540);
 /// The instances that a balancer knows.
 pub type Directory = Arc<Mutex<Vec<Arc<Instance>>>>;
 
-/// A message on its way.
+/// A message or a change on its way.
 #[derive(Clone)]
 pub struct Outgoing {
     pub nonce: Nonce,
-    pub text: Text,
+    pub what: Sending,
     pub first_at: Instant,
+}
+
+#[derive(Clone)]
+pub enum Sending {
+    Message(Text),
+    /// A change of a message of the tab's own.
+    Change(Id, NewState),
 }
 
 /// A tab and its state.
@@ -53,6 +65,8 @@ pub struct Tab {
     pub last: Option<Id>,
     /// The message that was not shown yet.
     pub outgoing: Option<Outgoing>,
+    /// Own messages of this session that are not deleted, the newest last.
+    pub own: Vec<Id>,
     world: Arc<World>,
     directory: Directory,
     rng: StdRng,
@@ -87,6 +101,7 @@ struct Frame<'a> {
     from: String,
     text: String,
     at: u64,
+    edited_at: Option<u64>,
     joined: Vec<String>,
     left: Vec<String>,
     count: u64,
@@ -101,6 +116,7 @@ struct MessageFields {
     from: String,
     text: String,
     at: u64,
+    edited_at: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -118,6 +134,7 @@ impl Tab {
             present: false,
             last: None,
             outgoing: None,
+            own: vec![],
             world: Arc::clone(world),
             directory: Arc::clone(directory),
             rng,
@@ -161,11 +178,20 @@ impl Tab {
         Outcome::TimeOver
     }
 
-    /// Sends a new message.
-    pub fn send(&mut self, nonce: &str, text: &str) {
-        let (nonce, text) = (nonce.parse().unwrap(), Text::parse(text).unwrap());
-        self.outgoing = Some(Outgoing { nonce, text, first_at: Instant::now() });
+    /// Sends a new message or change.
+    pub fn send(&mut self, nonce: &str, what: Sending) {
+        if let Sending::Change(id, NewState::Deleted) = &what {
+            self.own.retain(|own| own != id);
+        }
+        self.outgoing = Some(Outgoing { nonce: nonce.parse().unwrap(), what, first_at: Instant::now() });
         self.resend_at = Some(Instant::now());
+    }
+
+    /// A new session begins. Messages of earlier ones are no longer its own; nonces are the person's.
+    pub fn change_session(&mut self, person: Person) {
+        self.person = person;
+        self.own.clear();
+        self.outgoing.take_if(|outgoing| matches!(outgoing.what, Sending::Change(..)));
     }
 
     /// Reports whether the window is visible.
@@ -236,12 +262,26 @@ impl Tab {
         }
         match self.outgoing.clone() {
             Some(outgoing) if outgoing.first_at + GIVE_UP < now => (self.outgoing, self.resend_at) = (None, None),
-            Some(Outgoing { nonce, text, .. }) => {
+            Some(Outgoing { nonce, what, .. }) => {
                 self.resend_at = Some(now + RESEND);
-                self.note(Event::Sent(nonce.as_str().to_owned()));
-                self.put(Upward::Message(nonce, text));
+                self.put_outgoing(nonce, what);
             }
             None => self.resend_at = None,
+        }
+    }
+
+    fn put_outgoing(&mut self, nonce: Nonce, what: Sending) {
+        let name = nonce.as_str().to_owned();
+        match what {
+            Sending::Message(text) => {
+                self.note(Event::Sent(name));
+                self.put(Upward::Message(nonce, text));
+            }
+            Sending::Change(id, state) => {
+                let text = if let NewState::Edited(text) = &state { Some(text.as_str().to_owned()) } else { None };
+                self.note(Event::SentChange(name, id.to_string(), text));
+                self.put(Upward::Change(nonce, id, state));
+            }
         }
     }
 
@@ -277,14 +317,17 @@ impl Tab {
             _ => 2,
         };
         let frame: Frame = serde_json::from_slice(&frame[header..]).unwrap();
-        let Frame { recovered, messages, members, id, nonce, from, text, at, joined, left, count, code, .. } = frame;
+        let Frame { recovered, messages, members, id, nonce, from, text, at, edited_at, .. } = frame;
+        let (joined, left, count, code) = (frame.joined, frame.left, frame.count, frame.code);
         let event = match &*frame.kind {
             "welcome" => Event::Welcome {
                 recovered,
                 messages: messages.into_iter().map(ChatMessage::from).collect(),
                 members: members.map(|members| members.names).unwrap_or_default().into_iter().collect::<BTreeSet<_>>(),
             },
-            "message" => Event::Message(ChatMessage { id, nonce, from, text, at, reply_to: None, edited_at: None }),
+            "message" => Event::Message(ChatMessage { id, nonce, from, text, at, reply_to: None, edited_at }),
+            "edited" => Event::Edited(id, text, edited_at.unwrap_or_default()),
+            "removed" => Event::Removed(id),
             "presence" => Event::Presence { joined, left, count },
             "ack" => Event::Ack(nonce, id),
             "error" => Event::Error(code),
@@ -309,11 +352,21 @@ impl Tab {
             }
             Event::Ack(nonce, id) => {
                 // Not sent again, unless a welcome does not have it.
-                let is_shown = self.last.is_some_and(|last| id.parse::<Id>().unwrap() <= last);
-                if self.outgoing.as_ref().is_some_and(|outgoing| outgoing.nonce.as_str() == nonce) {
+                let id: Id = id.parse().unwrap();
+                if let Some(outgoing) = self.outgoing.as_ref().filter(|outgoing| outgoing.nonce.as_str() == nonce) {
+                    let is_message = matches!(outgoing.what, Sending::Message(_));
+                    let is_done = !is_message || self.last.is_some_and(|last| id <= last);
+                    if is_message && !self.own.contains(&id) {
+                        self.own.push(id);
+                    }
                     self.resend_at = None;
-                    self.outgoing.take_if(|_| is_shown);
+                    self.outgoing.take_if(|_| is_done);
                 }
+            }
+            // The message, or the right to change it, was lost.
+            Event::Error(code) if code == "gone" && self.world.has_lost.load(Ordering::Relaxed) => {
+                (self.outgoing, self.resend_at) = (None, None);
+                return;
             }
             Event::Error(code) if code == "unavailable" && self.present => {
                 self.resend_at = self.outgoing.as_ref().map(|_| Instant::now() + Duration::from_millis(300));
@@ -335,7 +388,7 @@ impl Tab {
 }
 
 impl From<MessageFields> for ChatMessage {
-    fn from(MessageFields { id, nonce, from, text, at }: MessageFields) -> Self {
-        Self { id, nonce, from, text, at, reply_to: None, edited_at: None }
+    fn from(MessageFields { id, nonce, from, text, at, edited_at }: MessageFields) -> Self {
+        Self { id, nonce, from, text, at, reply_to: None, edited_at }
     }
 }

@@ -18,7 +18,7 @@ const A_WHILE: Duration = Duration::from_secs(18);
 /// Rounds of a minute in the run of one seed.
 const ROUNDS: u32 = 3;
 /// Seeds within which a broken rule must be reported.
-const SEEDS_PER_RULE: u64 = 12;
+const SEEDS_PER_RULE: u64 = 60;
 /// How long a failed run is shortened.
 const SHRINKING: Duration = Duration::from_secs(6);
 

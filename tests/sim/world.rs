@@ -1,6 +1,10 @@
 //! The time, the seed and the log, which all parts of one run share.
 
-use std::{fmt::Write, sync::Arc, time::Duration};
+use std::{
+    fmt::Write,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
@@ -18,6 +22,8 @@ pub struct World {
     began: Instant,
     /// The rule that the simulated Redis or a link breaks.
     pub broken: Option<Rule>,
+    /// Whether a fault has lost anything that was stored.
+    pub has_lost: AtomicBool,
     lines: Mutex<Lines>,
 }
 
@@ -31,7 +37,13 @@ impl World {
     /// A world that begins now. `keeps`: the log's lines are kept.
     pub fn new(seed: u64, broken: Option<Rule>, keeps: bool) -> Arc<Self> {
         let lines = Lines { digest: Sha256::new(), kept: keeps.then(Vec::new) };
-        Arc::new(Self { seed, began: Instant::now(), broken, lines: Mutex::new(lines) })
+        Arc::new(Self {
+            seed,
+            began: Instant::now(),
+            broken,
+            has_lost: AtomicBool::new(false),
+            lines: Mutex::new(lines),
+        })
     }
 
     /// The time since the run began.

@@ -17,6 +17,8 @@ use crate::{
 
 /// Seconds over which browsers start: within a second of "go live".
 const OVER_SECONDS: f64 = 1.0;
+/// Interval of a talker's messages: each goes to everyone who has arrived.
+const TALK: Duration = Duration::from_millis(200);
 /// How long memory may take to be given back.
 const SETTLE: Duration = Duration::from_secs(6);
 /// Clients per second who arrive calmly, for comparison.
@@ -76,7 +78,7 @@ impl Arrivals {
         let mut ruang = Setup::empty(kind)?;
         let before = ruang.resident_bytes()?;
         let first = ruang.arrive(1, sign_in.clone(), 0.0, false)?;
-        let speaker = Speaker::start(ruang.targets[0], &first.cookie)?;
+        let speaker = Speaker::start(ruang.targets[0], &first.cookie, TALK)?;
         let arrived = ruang.arrive(self.count, sign_in.clone(), self.over, false)?;
         let spoken = speaker.finish()?;
         lines.extend(self.outcome(&arrived, &spoken));
@@ -137,7 +139,7 @@ impl Arrivals {
 }
 
 /// Settings without the limits that so many people of one address would reach.
-fn unlimited() -> [(&'static str, String); 3] {
+pub(super) fn unlimited() -> [(&'static str, String); 3] {
     ["RUANG_READS_PER_SECOND", "RUANG_SENDERS_PER_ADDRESS", "RUANG_SIGN_INS_PER_MINUTE_TOTAL"]
         .map(|name| (name, "0".to_owned()))
 }

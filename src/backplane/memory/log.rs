@@ -129,6 +129,8 @@ impl Log {
             NewState::Deleted => Row::Message(Arc::clone(message)).removed(),
             NewState::Edited(text) => {
                 let text = text.as_str().to_owned();
+                // Later than the edit before it, even if the clock was set back.
+                let at = at.max(message.edited_at.map_or(message.at, |former| former + 1));
                 Message { text, edited_at: Some(at), ..Message::clone(message) }.into()
             }
         };
@@ -184,7 +186,7 @@ impl Log {
 
     pub(super) fn read(&self, from: Option<Position>) -> Snapshot {
         let since = from.map(|from| from.head);
-        let same_epoch = from.filter(|from| from.epoch == self.head.epoch);
+        let same_epoch = from.filter(|from| from.epoch == self.epoch);
         let missed_changes = same_epoch.map(|from| self.changes.after_version(from.version));
         // Rows up to the reader's position, if that is known.
         let known = since.and_then(|id| self.rows_up_to(id));

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Bound,
     time::Instant,
 };
 
@@ -9,8 +10,8 @@ use super::{addresses::LastAddresses, bans::Bans, claims::Claims};
 use crate::{
     address::AddressHash,
     backplane::{
-        CHANGES_AT_ONCE, Claim, Delta, Heartbeat, HeartbeatError, IncarnationId, Lease, Member, Person, Present,
-        RetentionPolicy, SessionTag, Stage,
+        CHANGES_AT_ONCE, Claim, Delta, Heartbeat, HeartbeatError, IncarnationId, Lease, Member, PEOPLE_AT_ONCE, Person,
+        Present, RetentionPolicy, SessionTag, SnapshotPeople, Stage,
     },
     name::NameKey,
 };
@@ -61,12 +62,26 @@ impl Presence {
         self.leases.values().cloned().collect()
     }
 
-    pub(super) fn people(&self) -> Vec<Present> {
+    /// The people, as a snapshot has them.
+    pub(super) fn snapshot(&self) -> SnapshotPeople {
+        match self.people.len() {
+            ..=PEOPLE_AT_ONCE => SnapshotPeople::All(self.portion(None).0),
+            many => SnapshotPeople::Many(many),
+        }
+    }
+
+    /// Some of the people: those after a name key, and the last one of them if more follow.
+    pub(super) fn portion(&self, after: Option<&NameKey>) -> (Vec<Present>, Option<NameKey>) {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let present = |(name_key, holders): (&NameKey, &Holders)| Present {
             member: Member { name_key: name_key.clone(), name: holders.name.clone() },
             held_by: holders.incarnations.keys().cloned().collect(),
         };
-        self.people.iter().map(present).collect()
+        let people: Vec<Present> =
+            self.people.range::<NameKey, _>((from, Bound::Unbounded)).take(PEOPLE_AT_ONCE).map(present).collect();
+        let last = people.last().filter(|_| people.len() == PEOPLE_AT_ONCE);
+        let next = last.map(|present| present.member.name_key.clone());
+        (people, next)
     }
 
     /// Renews a lease. Returns the people who joined and left, and the names that were refused.

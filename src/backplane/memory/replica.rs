@@ -64,15 +64,14 @@ mod tests {
 
     use super::*;
     use crate::{
-        backplane::{Backplane, Heartbeat, Person, Post},
+        backplane::{Backplane, ChangeRequest, Heartbeat, NewState, Person, Post},
         protocol::{Id, Text},
         rate::Rate,
     };
 
-    #[tokio::test]
-    async fn failover_keeps_the_copy_and_begins_an_epoch() {
+    fn policy() -> RetentionPolicy {
         let lease = Duration::from_secs(5);
-        let policy = RetentionPolicy {
+        RetentionPolicy {
             history: 100,
             history_age: None,
             name_hold: lease * 10,
@@ -80,21 +79,35 @@ mod tests {
             bot_messages: Rate::UNLIMITED,
             edit_window: lease,
             lease,
-        };
-        let room = MemoryBackplane::new(policy);
-        let sari = Person::new("sari".into(), "Sari", "a session".into());
-        let heartbeat = Heartbeat { adds: vec![sari.clone()], ..Heartbeat::new("one".into(), 1) };
-        room.heartbeat(heartbeat).await.unwrap();
-        let post = |nonce: &str| Post {
+        }
+    }
+
+    fn post(person: &Person, nonce: &str) -> Post {
+        Post {
             incarnation: "one".into(),
-            person: sari.clone(),
+            person: person.clone(),
             nonce: nonce.parse().unwrap(),
             text: Text::parse("halo").unwrap(),
             reply_to: None,
             alias: None,
             trace: None,
-        };
-        let kept = room.publish(post("kept")).await.unwrap();
+        }
+    }
+
+    /// A person in the room, and their first message.
+    async fn enter(room: &MemoryBackplane) -> (Person, Id) {
+        let sari = Person::new("sari".into(), "Sari", "a session".into());
+        let heartbeat = Heartbeat { adds: vec![sari.clone()], ..Heartbeat::new("one".into(), 1) };
+        room.heartbeat(heartbeat).await.unwrap();
+        let id = room.publish(post(&sari, "kept")).await.unwrap();
+        (sari, id)
+    }
+
+    #[tokio::test]
+    async fn failover_keeps_the_copy_and_begins_an_epoch() {
+        let room = MemoryBackplane::new(policy());
+        let (sari, kept) = enter(&room).await;
+        let post = |nonce| post(&sari, nonce);
         let replica = room.replica();
         let lost = room.publish(post("lost")).await.unwrap();
         let epoch = replica.epoch() + 9;
@@ -104,5 +117,25 @@ mod tests {
         assert!(!snapshot.continues, "the lost message is no position");
         assert_eq!((snapshot.position.epoch, snapshot.position.head), (epoch, kept));
         assert_eq!(room.publish(post("lost")).await, Ok(Id::new(epoch, 1)));
+    }
+
+    #[tokio::test]
+    async fn read_from_a_former_epoch_has_all_changes() {
+        let room = MemoryBackplane::new(policy());
+        let (sari, id) = enter(&room).await;
+        let delete = ChangeRequest {
+            incarnation: "one".into(),
+            person: sari,
+            nonce: "delete".parse().unwrap(),
+            id,
+            state: NewState::Deleted,
+        };
+        room.change(delete).await.unwrap();
+        let before = room.read(None).await.unwrap().position;
+        assert!(room.read(Some(before)).await.unwrap().changes.is_empty(), "the reader has them");
+        room.fail_over(room.replica(), before.epoch + 9);
+        let snapshot = room.read(Some(before)).await.unwrap();
+        assert!(snapshot.continues);
+        assert_eq!(snapshot.changes.len(), 1, "the reader looks whether any is lost");
     }
 }

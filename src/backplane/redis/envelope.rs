@@ -97,13 +97,23 @@ fn open_typing(rest: &str) -> Option<Event> {
     Some(Event::Typing(Typing { name_key, name, active: active == "1" }))
 }
 
+type Pairs = Vec<(String, String)>;
+
 /// `[[[name_key, name], …], [[name_key, name], …]]`: joined, left.
 fn open_delta(text: &str) -> Option<Delta> {
-    type Pairs = Vec<(String, String)>;
-    let (joined, left): (Pairs, Pairs) = serde_json::from_str(text).ok()?;
+    serde_json::from_str(text).ok().map(delta)
+}
+
+/// Deltas with commas between them.
+pub(super) fn open_deltas(text: &str) -> Option<Vec<Delta>> {
+    let deltas: Vec<(Pairs, Pairs)> = serde_json::from_str(&format!("[{text}]")).ok()?;
+    Some(deltas.into_iter().map(delta).collect())
+}
+
+fn delta((joined, left): (Pairs, Pairs)) -> Delta {
     let people =
         |pairs: Pairs| pairs.into_iter().map(|(name_key, name)| Member { name_key: name_key.into(), name }).collect();
-    Some(Delta { joined: people(joined), left: people(left) })
+    Delta { joined: people(joined), left: people(left) }
 }
 
 fn position(epoch: &str, head: &str, version: &str) -> Option<Position> {

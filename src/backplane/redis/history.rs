@@ -4,11 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     RedisBackplane, body,
+    people::people,
     reply::{PositionReply, number},
 };
 use crate::{
     address::AddressKey,
-    backplane::{Change, Cursor, MISSED_AT_MOST, NEWEST, Page, Position, Snapshot, Unavailable, around},
+    backplane::{
+        Change, Cursor, MISSED_AT_MOST, NEWEST, PEOPLE_AT_ONCE, Page, Position, Snapshot, Unavailable, around,
+    },
     protocol::{Door, Id, Row, Rules},
 };
 
@@ -26,6 +29,8 @@ struct SnapshotArgument {
     missed_at_most: usize,
     newest: usize,
     address_key: String,
+    people_at_once: usize,
+    steps_bytes: usize,
 }
 
 #[derive(Serialize)]
@@ -62,6 +67,12 @@ struct Reply {
     changes: Vec<ChangeEntry>,
     changes_after: Option<Id>,
     address_key: String,
+    /// Their number; absent if they are as at the reader's position.
+    people: Option<String>,
+    /// Field and value in turn.
+    all: Option<Vec<String>>,
+    /// JSON without the outer brackets.
+    steps: Option<String>,
 }
 
 /// A position of the log.
@@ -88,6 +99,8 @@ struct ChangeEntry {
     body: String,
 }
 
+/// Most bytes of steps of presence in a snapshot: about 20,000 people.
+const STEPS_BYTES: usize = 1 << 20;
 /// Begins the body of a deleted message.
 const REMOVED: char = '-';
 
@@ -103,12 +116,13 @@ impl RedisBackplane {
             missed_at_most: MISSED_AT_MOST,
             newest: NEWEST,
             address_key: self.new_address_key.encode(),
+            people_at_once: PEOPLE_AT_ONCE,
+            steps_bytes: STEPS_BYTES,
         };
         let keys = self.keys.with_own([self.keys.address_key()]);
         let read: Reply = self.snapshots.run(&self.snapshots.read, keys, &argument).await?;
         let position = Position::from(read.position);
-        let is_known = from.is_some_and(|from| from.has_people_of(position));
-        let people = if is_known { None } else { Some(self.read_people().await?) };
+        let people = people(read.people.as_deref(), read.all, read.steps.as_deref()).ok_or(Unavailable)?;
         let hidden = read.rows.iter().take_while(|entry| entry.body.is_none()).last().map(|entry| entry.id);
         let messages: Vec<(u64, Row)> =
             read.rows.into_iter().filter_map(|entry| Some((entry.total, entry.row()?))).collect();
@@ -163,7 +177,7 @@ impl RedisBackplane {
             Cursor::After(id) => argument.after = Some(id),
             Cursor::Around(id) => argument.around = Some(id),
         }
-        let reply = self.snapshots.run_list(&self.snapshots.page, self.keys.room(), &argument).await?;
+        let reply = self.snapshots.run_list(&self.snapshots.page, self.keys.of_script(), &argument).await?;
         Listed::read(reply).ok_or(Unavailable)
     }
 }

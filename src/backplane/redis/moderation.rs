@@ -13,9 +13,10 @@ use crate::{
     address::AddressHash,
     backplane::{
         ACTS_KEPT, ACTS_SHOWN, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord,
-        ModerationRequest, Unavailable,
+        ModerationRequest, RecordPage, Unavailable,
     },
     name::NameKey,
+    protocol::Id,
 };
 
 /// The beginning of the fields of the rules that are mutes.
@@ -91,7 +92,21 @@ impl RedisBackplane {
         Ok(ModerationLog {
             bans: current_bans(bans, &banned_at, now),
             mutes: current_bans(mutes, &muted_at, now),
-            acts: records.iter().filter_map(|(_, fields)| record(fields)).collect(),
+            acts: records.iter().filter_map(|(id, fields)| record(id, fields)).collect(),
+        })
+    }
+
+    pub(super) async fn read_records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable> {
+        let start = after.map_or("-".to_owned(), |after| format!("({after}"));
+        let records: Vec<(String, HashMap<String, String>)> = self
+            .reads
+            .xrange_values(self.keys.acts(), start, "+", Some(limit as u64))
+            .await
+            .map_err(|error| unavailable("records", &error))?;
+        Ok(RecordPage {
+            last: records.last().and_then(|(id, _)| id.parse().ok()),
+            more: records.len() == limit,
+            records: records.iter().filter_map(|(id, fields)| record(id, fields)).collect(),
         })
     }
 }
@@ -117,10 +132,10 @@ fn current_bans(stored: HashMap<String, String>, with_address: &HashSet<NameKey>
 }
 
 /// A record, if this version can read it.
-fn record(fields: &HashMap<String, String>) -> Option<ModerationRecord> {
+fn record(id: &str, fields: &HashMap<String, String>) -> Option<ModerationRecord> {
     let act = serde_json::from_str(fields.get("act")?).ok()?;
     // Records of an earlier version have neither.
     let audit = fields.get("audit").and_then(|audit| serde_json::from_str(audit).ok()).unwrap_or_default();
     let whom = fields.get("whom").and_then(|whom| serde_json::from_str(whom).ok()).unwrap_or_default();
-    Some(ModerationRecord { at: fields.get("at")?.parse().ok()?, act, audit, whom })
+    Some(ModerationRecord { id: id.parse().ok()?, at: fields.get("at")?.parse().ok()?, act, audit, whom })
 }

@@ -102,7 +102,7 @@ impl RedisBackplane {
     pub(super) async fn publish_post(&self, post: &Post) -> Result<Id, PublishError> {
         let sending = self.sending(&post.incarnation, &post.person, &post.nonce, post.fingerprint());
         let argument = PostArgument { sending, history: self.policy.history, reply_to: post.reply_to };
-        let (keys, bodies) = (self.sender_keys(&post.person), body::write(post));
+        let (keys, bodies) = (self.keys.with_own(self.sender_keys(&post.person)), body::write(post));
         let reply: Reply = self.scripts.run_with(&self.scripts.publish, keys, &argument, bodies).await?;
         let (id, is_new) = reply.id()?;
         instruments().kept(is_new);
@@ -116,8 +116,7 @@ impl RedisBackplane {
             NewState::Deleted => (None, vec![]),
         };
         let argument = ChangeArgument { sending, history_age_ms: self.history_age_ms(), id: request.id, window_ms };
-        let mut keys = self.sender_keys(&request.person);
-        keys.push(self.keys.reports());
+        let keys = self.keys.with_own(self.sender_keys(&request.person).into_iter().chain([self.keys.reports()]));
         let reply: Reply = self.scripts.run_with(&self.scripts.change, keys, &argument, texts).await?;
         reply.id().map(|(id, _)| id)
     }
@@ -144,9 +143,8 @@ impl RedisBackplane {
         }
     }
 
-    fn sender_keys(&self, person: &Person) -> Vec<String> {
-        let own = [self.keys.name(&person.name_key), self.keys.pace(&person.name_key)];
-        self.keys
-            .with_own(own.into_iter().chain(person.address.as_ref().map(|address| self.keys.address_pace(address))))
+    fn sender_keys(&self, person: &Person) -> [String; 3] {
+        let address_pace = self.keys.address_pace(person.address.as_ref());
+        [self.keys.name(&person.name_key), self.keys.pace(&person.name_key), address_pace]
     }
 }

@@ -17,7 +17,7 @@ use crate::{
         TYPING_AT_MOST,
         history_cache::EncodedMessage,
         hub_state::{Ending, View},
-        roster::Changes,
+        roster::{CHANGES_NAMED_AT_MOST, Changes},
     },
     telemetry::{TraceParent, instruments, spans},
 };
@@ -26,7 +26,7 @@ use crate::{
 const ALL_NAMES_AT_MOST: usize = 200;
 const SOME_NAMES: usize = 20;
 /// People in the room above whom a presence frame has no names.
-const NO_NAMES_ABOVE: usize = 1000;
+const NO_NAMES_ABOVE: usize = CHANGES_NAMED_AT_MOST;
 
 impl Hub {
     /// Delivers the next event.
@@ -86,7 +86,7 @@ impl Hub {
     }
 
     pub(super) fn send_presence(&mut self, changes: Option<Changes>, now: Instant) {
-        let Some(Changes { joined, left, count }) = changes else { return };
+        let Some(Changes { joined, left, count, .. }) = changes else { return };
         self.presence_sent_at = Some(now);
         let names = |names: BTreeSet<String>| -> Vec<String> {
             let at_most = if count > ALL_NAMES_AT_MOST { SOME_NAMES } else { usize::MAX };

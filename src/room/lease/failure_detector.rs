@@ -57,14 +57,26 @@ impl FailureDetector {
     /// not count: while our heartbeats fail, no incarnation dies.
     pub(super) fn dead(&self, own: &IncarnationId) -> Option<(IncarnationId, u64)> {
         let now = self.observed_at?;
-        let is_dead = |peer: &Observation| match peer.stage {
-            Stage::Dead => true,
-            Stage::Draining => now.duration_since(peer.unchanged_since) >= DRAIN_TIME,
-            // The counter may have stood still since up to one interval (a fifth) before it was first observed.
-            Stage::Live => now.duration_since(peer.unchanged_since) >= self.lease - self.lease / 5,
-        };
+        let is_dead = |peer: &Observation| self.dies_at(peer) <= now;
         let (incarnation, peer) = self.peers.iter().find(|(incarnation, peer)| *incarnation != own && is_dead(peer))?;
         Some((incarnation.clone(), peer.heartbeat_seq))
+    }
+
+    /// Whether an incarnation other than `own` may have died since the last observation. To observe again only at the next
+    /// interval would show its people for that much longer.
+    pub(super) fn needs_observation(&self, own: &IncarnationId, now: Instant) -> bool {
+        let Some(observed_at) = self.observed_at else { return false };
+        let is_new = |at: Instant| observed_at < at && at <= now;
+        self.peers.iter().any(|(incarnation, peer)| incarnation != own && is_new(self.dies_at(peer)))
+    }
+
+    fn dies_at(&self, peer: &Observation) -> Instant {
+        match peer.stage {
+            Stage::Dead => peer.unchanged_since,
+            Stage::Draining => peer.unchanged_since + DRAIN_TIME,
+            // The counter may have stood still since up to one interval (a fifth) before it was first observed.
+            Stage::Live => peer.unchanged_since + (self.lease - self.lease / 5),
+        }
     }
 
     /// Forgets an incarnation that was reaped, or proved to be alive.

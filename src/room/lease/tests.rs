@@ -216,6 +216,23 @@ fn dead_peers_are_reaped_one_at_a_time() {
 }
 
 #[test]
+fn peer_is_observed_again_when_its_lease_ends() {
+    let mut case = Case::synced();
+    case.peers = vec![PeerLease { incarnation: "silent".into(), heartbeat_seq: 9, stage: Stage::Live }];
+    case.run(&[(1100, Tick, &["heartbeat 3"]), (1150, Accepted, &["confirm"])]);
+    for second in 2..=5 {
+        assert_eq!(case.second(second * 1000 + 100, true), Vec::<String>::new());
+    }
+    case.run(&[
+        (5140, Tick, &[]),
+        (5150, Tick, &["heartbeat 8"]),
+        (5160, Accepted, &["reap", "confirm"]),
+        (5200, Tick, &[]),
+        (6150, Tick, &["heartbeat 9"]),
+    ]);
+}
+
+#[test]
 fn drain_says_farewell_once_and_hands_over() {
     Case::synced().run(&[
         (200, TickChanged, &["heartbeat 3"]),

@@ -46,6 +46,19 @@ fn reconnect_within_the_grace_changes_nothing() {
 }
 
 #[test]
+fn release_held_back_waits_and_is_not_announced() {
+    let (mut members, now) = (members(), Instant::now());
+    members.enter(&person("a"), 1);
+    members.enter(&person("b"), 2);
+    send(&mut members, now);
+    members.leave(&"a".into(), 1, now);
+    members.forget_confirmations();
+    members.hold_releases(now + GRACE * 2);
+    assert_eq!(send(&mut members, now + GRACE), ["+b"], "the grace of a is over");
+    assert_eq!(send(&mut members, now + GRACE * 2), ["-a"]);
+}
+
+#[test]
 fn return_during_a_departure_in_flight_is_announced() {
     let (mut members, now) = (members(), Instant::now());
     members.enter(&person("a"), 1);

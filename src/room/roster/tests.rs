@@ -18,7 +18,7 @@ fn left(name_key: &str) -> Delta {
 
 fn changes(joined: &[&str], left: &[&str], count: usize) -> Option<Changes> {
     let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect();
-    Some(Changes { joined: names(joined), left: names(left), count })
+    Some(Changes { joined: names(joined), left: names(left), count, unnamed: false })
 }
 
 #[test]
@@ -105,6 +105,36 @@ fn person_missing_after_a_lost_branch_leaves_late() {
     roster.expire(until);
     assert_eq!(roster.changes(), changes(&[], &["b"], 1));
     assert_eq!(roster.names(None, 9), ["a"]);
+}
+
+#[test]
+fn events_during_a_read_are_newer_than_its_portions() {
+    let mut roster = Roster::default();
+    roster.adopt([person("a"), person("b"), person("c")].iter(), None);
+    roster.changes();
+    // Meanwhile, unnoticed, b left and d and e joined.
+    roster.begin_read(4);
+    roster.apply(&left("d"));
+    roster.apply(&joined("f"));
+    assert_eq!((roster.count(), roster.contains(&"b".into())), (4, true));
+    roster.adopt_portion([person("d"), person("a")].iter());
+    roster.adopt_portion([person("c"), person("e"), person("a")].iter());
+    assert_eq!(roster.finish_read(None), None);
+    assert_eq!((roster.names(None, 9), roster.count()), (["a", "c", "e", "f"].map(str::to_owned).to_vec(), 4));
+}
+
+#[test]
+fn names_of_changes_in_a_large_room_are_not_kept() {
+    let mut roster = Roster::default();
+    let names: Vec<String> = (0..=CHANGES_NAMED_AT_MOST).map(|n| format!("p{n}")).collect();
+    let people: Vec<Member> = names.iter().map(|name| person(name)).collect();
+    roster.adopt(people.iter(), None);
+    let count = people.len();
+    let unnamed = |count| Some(Changes { count, unnamed: true, ..Changes::default() });
+    assert_eq!(roster.changes(), unnamed(count));
+    roster.apply(&joined("a"));
+    assert_eq!(roster.changes(), unnamed(count + 1));
+    assert_eq!(roster.changes(), None);
 }
 
 proptest! {

@@ -8,13 +8,14 @@ use std::sync::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 
 use super::super::*;
 use crate::{
     backplane::{
-        ChangeRequest, EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply, Position, Post, PublishError,
-        ReapOutcome, ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, Snapshot, Typing,
+        ChangeRequest, EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply, PeoplePortion, Position, Post,
+        PublishError, ReapOutcome, RecordPage, ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, Snapshot,
+        Typing,
         memory::{MemoryBackplane, Replica},
     },
     protocol::Text,
@@ -29,11 +30,14 @@ const SPEAKERS: &str = "another instance";
 
 /// A backplane in memory whose events are lost while it is deaf.
 pub struct DeafBackplane {
-    inner: MemoryBackplane,
+    pub inner: MemoryBackplane,
     is_deaf: Arc<AtomicBool>,
     heard_again: Arc<Notify>,
+    lost: Arc<Notify>,
     pub typing: Mutex<Vec<Typing>>,
     pub pages: Mutex<Vec<Cursor>>,
+    /// Portions of the people that may be read.
+    pub portions: Semaphore,
     /// Whether the hub's next look at the clock panics.
     pub panics: AtomicBool,
 }
@@ -55,8 +59,10 @@ impl DeafBackplane {
             inner: MemoryBackplane::new(policy),
             is_deaf: Arc::default(),
             heard_again: Arc::default(),
+            lost: Arc::default(),
             typing: Mutex::default(),
             pages: Mutex::default(),
+            portions: Semaphore::new(Semaphore::MAX_PERMITS),
             panics: AtomicBool::new(false),
         })
     }
@@ -64,6 +70,11 @@ impl DeafBackplane {
     /// Loses events from now on.
     pub fn deafen(&self) {
         self.is_deaf.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until an event was lost.
+    pub async fn event_lost(&self) {
+        self.lost.notified().await;
     }
 
     /// Delivers events again, after a gap.
@@ -182,6 +193,11 @@ impl Backplane for DeafBackplane {
         self.inner.read(from).await
     }
 
+    async fn people(&self, cursor: Option<String>) -> Result<PeoplePortion, Unavailable> {
+        self.portions.acquire().await.unwrap().forget();
+        self.inner.people(cursor).await
+    }
+
     async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable> {
         self.inner.locate(id).await
     }
@@ -216,6 +232,10 @@ impl Backplane for DeafBackplane {
         self.inner.moderation_log().await
     }
 
+    async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable> {
+        self.inner.records(after, limit).await
+    }
+
     async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {
         self.inner.report(request).await
     }
@@ -241,6 +261,7 @@ impl Backplane for DeafBackplane {
         let (sender, receiver) = mpsc::channel(EVENTS_WAITING);
         let mut events = self.inner.subscribe();
         let (is_deaf, heard_again) = (Arc::clone(&self.is_deaf), Arc::clone(&self.heard_again));
+        let lost = Arc::clone(&self.lost);
         tokio::spawn(async move {
             loop {
                 let event = tokio::select! {
@@ -248,7 +269,9 @@ impl Backplane for DeafBackplane {
                     () = heard_again.notified() => Some(Event::Gap),
                 };
                 let Some(event) = event else { return };
-                if !is_deaf.load(Ordering::SeqCst) && sender.send(event).await.is_err() {
+                if is_deaf.load(Ordering::SeqCst) {
+                    lost.notify_one();
+                } else if sender.send(event).await.is_err() {
                     return;
                 }
             }

@@ -18,7 +18,7 @@ use super::{AttemptError, Credential, FormError, Moderator, command::ModerationF
 use crate::{
     backplane::{Audit, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord},
     name::Name,
-    protocol::Rules,
+    protocol::{Id, Rules},
     session::{NotSignedIn, SignedIn, bearer},
     web::{Web, error, locale::Locale, peer::PeerIp, texts::Texts},
 };
@@ -56,8 +56,10 @@ struct PersonEntry {
     others: Option<usize>,
 }
 
+/// An action on record.
 #[derive(Serialize)]
-struct LogEntry {
+pub struct LogEntry {
+    id: Id,
     /// In Unix milliseconds.
     at: u64,
     #[serde(flatten)]
@@ -191,8 +193,8 @@ impl From<Ban> for BanEntry {
 }
 
 impl From<ModerationRecord> for LogEntry {
-    fn from(ModerationRecord { at, act, audit, whom }: ModerationRecord) -> Self {
-        Self { at, act, audit, whom }
+    fn from(ModerationRecord { id, at, act, audit, whom }: ModerationRecord) -> Self {
+        Self { id, at, act, audit, whom }
     }
 }
 

@@ -12,6 +12,7 @@ use sha2::Sha256;
 use tower_sessions::cookie::{Cookie, SameSite, time};
 
 use crate::{
+    origin::CookieScope,
     session::{ModeratorSession, ModeratorSessions, Unreadable},
     settings::{ModeratorToken, TokenFile, TokenLines},
 };
@@ -34,19 +35,19 @@ pub struct OperatorAuth {
     /// The moderators of the file, as it was read last.
     moderators: RwLock<Arc<[ModeratorToken]>>,
     sessions: ModeratorSessions,
-    secure: bool,
+    cookies: CookieScope,
 }
 
 impl OperatorAuth {
-    /// Reads the file again while this exists. `secure`: the public URL is https. Needs a runtime.
-    pub fn watch(file: TokenFile, sessions: ModeratorSessions, secure: bool) -> Arc<Self> {
-        let auth = Arc::new(Self::new(&file.moderators, sessions, secure));
+    /// Reads the file again while this exists. Needs a runtime.
+    pub fn watch(file: TokenFile, sessions: ModeratorSessions, cookies: CookieScope) -> Arc<Self> {
+        let auth = Arc::new(Self::new(&file.moderators, sessions, cookies));
         tokio::spawn(follow(file, Arc::downgrade(&auth)));
         auth
     }
 
-    fn new(moderators: &[ModeratorToken], sessions: ModeratorSessions, secure: bool) -> Self {
-        Self { moderators: RwLock::new(moderators.into()), sessions, secure }
+    fn new(moderators: &[ModeratorToken], sessions: ModeratorSessions, cookies: CookieScope) -> Self {
+        Self { moderators: RwLock::new(moderators.into()), sessions, cookies }
     }
 
     /// Returns the moderator of a token. Compares it with each token in constant time.
@@ -119,15 +120,15 @@ impl OperatorAuth {
         }
     }
 
-    fn name(&self) -> &'static str {
-        if self.secure { "__Host-ruang-operator" } else { "ruang-operator" }
+    fn name(&self) -> String {
+        self.cookies.name("ruang-operator")
     }
 
     fn header(&self, value: String, max_age: time::Duration) -> HeaderValue {
         let cookie = Cookie::build((self.name(), value))
-            .path("/")
+            .path(self.cookies.cookie_path())
             .http_only(true)
-            .secure(self.secure)
+            .secure(self.cookies.secure)
             .same_site(SameSite::Strict)
             .max_age(max_age);
         // The value consists of letters, digits, `-` and `_`.
@@ -175,7 +176,11 @@ mod tests {
     const TOKENS: &str = "Sari:a token that is not guessed\nBudi:another one that is as long";
 
     fn auth() -> OperatorAuth {
-        OperatorAuth::new(&TokenLines::parse(TOKENS).moderators, ModeratorSessions::local(), true)
+        OperatorAuth::new(
+            &TokenLines::parse(TOKENS).moderators,
+            ModeratorSessions::local(),
+            CookieScope { secure: true, ..CookieScope::default() },
+        )
     }
 
     fn names(auth: &OperatorAuth) -> Vec<String> {

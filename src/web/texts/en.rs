@@ -1,6 +1,8 @@
 //! English.
 
-use super::{Chat, Counted, Errors, ModerationMenu, Operator, Privacy, Report, Script, SignIn, Texts, Units};
+use super::{
+    Chat, Counted, Errors, ModerationMenu, Operator, Privacy, Report, RulesTexts, Script, SignIn, Texts, Units,
+};
 
 pub(super) static TEXTS: Texts = Texts {
     lang: "en",
@@ -88,8 +90,14 @@ pub(super) static TEXTS: Texts = Texts {
         address: "It is counted in memory to protect the room from floods, and is not stored with what you write. While you are in the room, and for an hour after you have left, a code made from it (for IPv6, from its first half) is stored beside your name: it shows whether two people have the same address, and the address cannot be calculated from it without a key that only this room has. If a moderator bans or mutes someone together with their address, that code is stored until the ban or mute ends.",
         others_title: "Others",
         others: "No data is sent to or loaded from third parties: no advertising, no trackers, no statistics about you. The operator of this server can read the room like everybody else, delete messages, and mute or ban a name, or an address, for a time; these actions are recorded together with the name. The operator may also keep network logs.",
+        moderation_title: "Reports and moderation",
+        moderation: "If you report a message, moderators see your name and your reason until they have decided, or the message is gone. What moderators do is recorded: when, who, on whom, and from which part of the network; about {acts} actions. Bans and mutes have the name until they end. If one includes a network address, a keyed hash of the address is stored for as long.",
+        copies_title: "Copies and backups",
+        copies: "A deleted text leaves the room’s database at once. The database’s file on the server’s disk has it until the database next rewrites that file. Backups have it until the operator of this server deletes them.",
+        contact_title: "Whom to write to",
         home: "Back to the room",
     },
+    rules: RulesTexts { title: "Rules of the room" },
     operator: Operator {
         title: "Operator",
         lead: "What you do here takes effect for everybody at once and is recorded.",
@@ -149,6 +157,7 @@ pub(super) static TEXTS: Texts = Texts {
         remove: "Delete",
         earlier: "Earlier messages",
         acts: "Record",
+        export: "Export all messages and this record (JSON lines)",
         acts_none: "Nothing yet.",
         did_by: "by {by} from {from}",
         did_remove: "Messages deleted: {what}",

@@ -1,6 +1,8 @@
 //! Bahasa Indonesia.
 
-use super::{Chat, Counted, Errors, ModerationMenu, Operator, Privacy, Report, Script, SignIn, Texts, Units};
+use super::{
+    Chat, Counted, Errors, ModerationMenu, Operator, Privacy, Report, RulesTexts, Script, SignIn, Texts, Units,
+};
 
 pub(super) static TEXTS: Texts = Texts {
     lang: "id",
@@ -88,8 +90,14 @@ pub(super) static TEXTS: Texts = Texts {
         address: "Alamat hanya dihitung di memori supaya tidak ada yang membanjiri ruang obrolan, dan tidak disimpan bersama tulisan Anda. Selama Anda di ruang obrolan, dan satu jam setelah Anda keluar, sebuah kode yang dibuat dari alamat itu (untuk IPv6 dari separuh awalnya) disimpan di samping nama Anda: kode itu menunjukkan apakah dua orang memakai alamat yang sama, dan alamatnya tidak dapat dihitung dari kode itu tanpa kunci yang hanya ada di ruang ini. Jika moderator memblokir atau membungkam orang beserta alamatnya, kode itu disimpan sampai blokir atau bungkamnya berakhir.",
         others_title: "Pihak lain",
         others: "Tidak ada data yang dikirim ke atau diambil dari pihak ketiga: tanpa iklan, tanpa pelacak, tanpa statistik tentang Anda. Pengelola server ini dapat membaca ruang obrolan seperti semua orang, menghapus pesan, serta membungkam atau memblokir nama atau alamat untuk sementara; tindakannya dicatat bersama nama itu. Ia mungkin juga menyimpan catatan jaringannya.",
+        moderation_title: "Laporan dan moderasi",
+        moderation: "Jika Anda melaporkan pesan, moderator melihat nama dan alasan Anda sampai mereka memutuskan atau pesan itu tidak ada lagi. Tindakan moderator dicatat: kapan, oleh siapa, terhadap siapa, dan dari bagian jaringan mana; sekitar {acts} tindakan. Blokir dan bungkam menyimpan nama sampai berakhir. Jika mencakup alamat jaringan, sidik alamat itu (hash berkunci) disimpan selama itu juga.",
+        copies_title: "Salinan dan cadangan",
+        copies: "Teks yang dihapus seketika hilang dari basis data ruang obrolan. Berkas basis data di server masih memuatnya sampai berkas itu ditulis ulang. Cadangan memuatnya sampai pengelola server ini menghapusnya.",
+        contact_title: "Kepada siapa Anda dapat menulis",
         home: "Kembali ke ruang obrolan",
     },
+    rules: RulesTexts { title: "Aturan ruang obrolan" },
     operator: Operator {
         title: "Pengelola",
         lead: "Yang Anda lakukan di sini berlaku seketika untuk semua orang, dan dicatat.",
@@ -149,6 +157,7 @@ pub(super) static TEXTS: Texts = Texts {
         remove: "Hapus",
         earlier: "Pesan sebelumnya",
         acts: "Catatan",
+        export: "Ekspor semua pesan dan catatan ini (baris JSON)",
         acts_none: "Belum ada.",
         did_by: "oleh {by} dari {from}",
         did_remove: "Pesan dihapus: {what}",

@@ -71,9 +71,9 @@ async fn two_taps_report_on_a_phone_and_one_decides() {
         page.screen(390, 844, true).await;
     }
     for n in 1..=3 {
-        budi.send_acked(&format!("Ayo ikut undian di https://contoh.id/{n} sekarang juga, hadiahnya banyak")).await;
+        budi.send_acked(&format!("Ayo ikut undian nomor {n} sekarang juga, hadiahnya banyak")).await;
     }
-    dewi.shows(TEXT, "https://contoh.id/3").await;
+    dewi.shows(TEXT, "nomor 3").await;
     dewi.long_press(&format!("{OF_BUDI} .bubble")).await;
     chooses(dewi, "Laporkan…").await;
     dewi.shows(".report", "Laporkan pesan budi").await;

@@ -11,7 +11,10 @@ use ruang::{
 };
 
 use super::fixture::{Fixture, POLICY, heartbeat, on, person, post, publish};
-use crate::kit::{Engine, Redis, SOON, eventually, redis};
+use crate::kit::{
+    Engine, SOON, eventually,
+    redis::{self, everything},
+};
 
 const ROOM: &str = "ruang:{ruang_chat_utama}:";
 
@@ -166,14 +169,4 @@ fn delete(incarnation: &IncarnationId, nonce: &str, id: Id) -> ChangeRequest {
 /// The texts of messages; none of deleted ones.
 fn shape(rows: &[Row]) -> Vec<Option<String>> {
     rows.iter().map(|row| row.message().map(|message| message.text.clone())).collect()
-}
-
-/// Everything that the room's keys store.
-async fn everything(redis: &Redis) -> String {
-    let script = "local all = {} for _, key in ipairs(redis.call('KEYS', '*')) do \
-        local kind = redis.call('TYPE', key).ok \
-        local read = { stream = { 'XRANGE', key, '-', '+' }, hash = { 'HGETALL', key }, string = { 'GET', key }, \
-            zset = { 'ZRANGE', key, 0, -1 } } \
-        all[#all + 1] = { key, redis.call(unpack(read[kind])) } end return all";
-    redis::command(redis, &["EVAL", script, "0"]).await
 }

@@ -4,8 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use ruang::{
     backplane::{
-        Backplane, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Person, Position, Post, Present,
-        PublishError, RetentionPolicy, SessionTag, memory::MemoryBackplane, redis::RedisBackplane,
+        Backplane, CHANGES_AT_ONCE, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Person, Position,
+        Post, Present, PublishError, RetentionPolicy, SessionTag, SnapshotPeople, memory::MemoryBackplane,
+        redis::RedisBackplane,
     },
     protocol::{Id, Message, Nonce, Text},
     rate::Rate,
@@ -73,7 +74,36 @@ impl Fixture {
 
     /// Everybody in the room.
     pub async fn people(&self) -> Vec<Present> {
-        self.backplane.read(None).await.expect("a snapshot").people.expect("the people")
+        match self.backplane.read(None).await.expect("a snapshot").people {
+            SnapshotPeople::All(people) => people,
+            SnapshotPeople::Many(_) => self.portions().await.concat(),
+            other => panic!("expected all people, not {other:?}"),
+        }
+    }
+
+    /// Everybody in a large room, as they are read.
+    pub async fn portions(&self) -> Vec<Vec<Present>> {
+        let (mut portions, mut cursor) = (vec![], None);
+        loop {
+            let portion = self.backplane.people(cursor).await.expect("a portion");
+            portions.push(portion.people);
+            cursor = portion.next;
+            if cursor.is_none() {
+                return portions;
+            }
+        }
+    }
+
+    /// Adds people by heartbeats after the first one. Returns the counter of the last.
+    pub async fn add_many(&self, incarnation: &IncarnationId, count: usize) -> u64 {
+        let names: Vec<String> = (0..count).map(|n| format!("p{n}")).collect();
+        let mut last = 1;
+        for portion in names.chunks(CHANGES_AT_ONCE) {
+            last += 1;
+            let portion: Vec<&str> = portion.iter().map(String::as_str).collect();
+            heartbeat(&*self.backplane, incarnation, last, &portion, &[]).await.expect("a heartbeat");
+        }
+        last
     }
 
     /// A subscriber that receives every event from now on.

@@ -15,6 +15,8 @@ pub struct Record {
     pub log: Vec<ChatMessage>,
     /// Messages that the log had and lost, in the order in which they were stored.
     pub lost: Vec<LostMessage>,
+    /// Changes of messages that the log had and lost; the messages are as they were before.
+    pub undone: Vec<UndoneChange>,
     /// One history per tab.
     pub histories: Vec<History>,
     /// Instances that exited.
@@ -40,6 +42,15 @@ pub struct LostMessage {
     pub message: ChatMessage,
     /// The number of messages of the log that were stored before it and are not lost.
     pub place: usize,
+    /// When it was lost.
+    pub at: Moment,
+}
+
+/// A change of a message that was lost with a fault that may lose changes.
+#[derive(Clone, Debug)]
+pub struct UndoneChange {
+    /// The message as it was changed; without a nonce and a text if it was deleted.
+    pub message: ChatMessage,
     /// When it was lost.
     pub at: Moment,
 }

@@ -221,6 +221,7 @@ impl Run {
         Record {
             log,
             lost: vec![],
+            undone: vec![],
             histories,
             exits: self.fault_injector.exits,
             faults,

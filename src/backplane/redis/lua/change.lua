@@ -34,7 +34,9 @@ remember_nonce(args.id)
 raise_version()
 if args.window_ms then
   local body = cjson.decode(message.body)
-  body.text, body.edited_at, body.trace = ARGV[2], now_ms, nil
+  -- Later than the edit before it, even if the clock was set back.
+  local edited_at = math.max(now_ms, body.edited_at and body.edited_at + 1 or message.at)
+  body.text, body.edited_at, body.trace = ARGV[2], edited_at, nil
   replace_body(message, cjson.encode(body))
   publish_changes({}, message)
 else

@@ -67,6 +67,10 @@ end
 -- Ends the session of a name. Returns whether there was one.
 local function expel(claim, name_key)
   local session = redis.call('GET', claim)
+  if session == '-' then
+    -- Its session has ended already.
+    session = nil
+  end
   local is_here = session or holders_of(name_key)
   if is_here then
     end_session(claim, name_key, session or '-')

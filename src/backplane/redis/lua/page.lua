@@ -11,14 +11,14 @@ local cursor = args.before or args.after or args.around
 local found = not cursor or find(cursor)
 local listed, before = {}, 0
 
--- The positions on one side of an id that is not in the log.
+-- The positions on one side of an id that is not in the log. A range may begin at it: Redis refuses '(0-0' as an end.
 local function list_beside_unknown()
   if args.after then
-    local near = redis.call('XREVRANGE', log, '(' .. cursor, '-', 'COUNT', 1)[1]
-    return list_after('(' .. cursor, near and tonumber(value_of(near, 'total')) or -1, args.count)
+    local near = redis.call('XREVRANGE', log, cursor, '-', 'COUNT', 1)[1]
+    return list_after(cursor, near and tonumber(value_of(near, 'total')) or -1, args.count)
   end
-  local near = redis.call('XRANGE', log, '(' .. cursor, '+', 'COUNT', 1)[1]
-  return list_before('(' .. cursor, near and tonumber(value_of(near, 'total')) or room.total + 1, args.count)
+  local near = redis.call('XRANGE', log, cursor, '+', 'COUNT', 1)[1]
+  return list_before(cursor, near and tonumber(value_of(near, 'total')) or room.total + 1, args.count)
 end
 
 if args.around and found then

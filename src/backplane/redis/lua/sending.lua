@@ -1,10 +1,12 @@
 -- The rules of everything that a person sends: who may, once per nonce, at their pace.
--- KEYS after the room's: the claim of the sender's name, then the time at which their next message is due, then, if they have
---   an address, the same for all people at it in slow mode; its last part is the hash of the address.
+-- KEYS after the room's: the claim of the sender's name, then the time at which their next message is due, then the same for
+--   all people at their address in slow mode; its last part is the hash of the address, empty if they have none.
 -- args used: incarnation, session, name_key, nonce, fingerprint, nonce_memory_us, every_us (between two messages; 0 =
 --   unlimited), ahead_us (how far messages may be ahead of that), bot (slow mode does not apply), moderates (a
 --   read-only room does not apply).
 local claim, due_at, address_due_at = KEYS[14], KEYS[15], KEYS[16]
+local COLON = 58
+local has_address = address_due_at:byte(-1) ~= COLON
 -- A nonce has no space, so the last one divides.
 local nonce_key = args.name_key .. ' ' .. args.nonce
 -- In slow mode, the messages of an address per message of a person (SLOW_SHARE in backplane.rs).
@@ -12,7 +14,7 @@ local SLOW_SHARE = 3
 -- Rules for this sender, set by moderators: the interval of slow mode (ms), the mute, whether the room is read-only, and whether
 -- any address is banned or muted.
 local set = redis.call('HMGET', rules, 'slow', 'mute:' .. args.name_key, 'read_only', 'addresses')
-local address = set[4] and address_due_at and address_due_at:match('[^:]+$')
+local address = set[4] and has_address and address_due_at:match('[^:]+$')
 local address_bans, address_mutes
 if address then
   address_bans, address_mutes =
@@ -94,7 +96,7 @@ local function take_turn()
   local early = ahead + math.min(50000, every)
   local due = due_of(due_at, every, early)
   local wait = due - early - now_us
-  local is_shared = address_due_at and slow > args.every_us
+  local is_shared = has_address and slow > args.every_us
   local shared_every, shared_due
   if is_shared then
     shared_every = math.floor(slow / SLOW_SHARE)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::{
     kit::transcript::ChatMessage,
-    torture::record::{EndReason, Event, History, Moment, Record},
+    torture::record::{EndReason, Event, History, Moment, Record, UndoneChange},
 };
 
 use super::{Violation, ViolationKind, excerpt};
@@ -16,9 +16,20 @@ type SentChange<'a> = (&'a str, Option<&'a str>);
 pub fn check(record: &Record) -> Vec<Violation> {
     let log: HashMap<&str, &ChatMessage> = record.log.iter().map(|message| (message.id.as_str(), message)).collect();
     let mut found: Vec<_> = record.histories.iter().flat_map(|history| lost(history, &log)).collect();
+    let is_undone = |id: &str| record.undone.iter().any(|undone| undone.message.id == id);
+    let is_lost = |id: &str| record.lost.iter().any(|lost| lost.message.id == id);
+    found.retain(|(id, _)| !is_undone(id) && !is_lost(id));
+    let mut found: Vec<_> = found.into_iter().map(|(_, violation)| violation).collect();
     for history in &record.histories {
-        let mut page =
-            Page { history, newest: HashMap::new(), shown: BTreeMap::new(), is_welcome: false, found: vec![] };
+        let mut page = Page {
+            history,
+            undone: &record.undone,
+            newest: HashMap::new(),
+            shown: BTreeMap::new(),
+            connected_at: Moment::ZERO,
+            is_welcome: false,
+            found: vec![],
+        };
         page.read(&log);
         found.append(&mut page.found);
     }
@@ -52,7 +63,7 @@ fn acks(history: &History) -> HashSet<&str> {
 }
 
 /// Checks that the log has each message as its last acknowledged change left it, or a later one without an ack.
-fn lost(history: &History, log: &HashMap<&str, &ChatMessage>) -> Vec<Violation> {
+fn lost<'a>(history: &'a History, log: &HashMap<&str, &ChatMessage>) -> Vec<(&'a str, Violation)> {
     let acks = acks(history);
     let mut possible: BTreeMap<&str, Vec<Option<&str>>> = BTreeMap::new();
     for (_, event) in &history.events {
@@ -75,7 +86,7 @@ fn lost(history: &History, log: &HashMap<&str, &ChatMessage>) -> Vec<Violation> 
         .map(|(id, states)| {
             let stored = log.get(id).map(|message| state(message));
             let what = format!("{} changed {id} to {states:?}; the log has {stored:?}", history.name());
-            Violation { kind: ViolationKind::Lost, at: Moment::ZERO, what, shown_by: vec![] }
+            (id, Violation { kind: ViolationKind::Lost, at: Moment::ZERO, what, shown_by: vec![] })
         })
         .collect()
 }
@@ -88,10 +99,13 @@ fn state(message: &ChatMessage) -> Option<&str> {
 /// The messages that one tab shows.
 struct Page<'a> {
     history: &'a History,
+    undone: &'a [UndoneChange],
     /// The newest state of each message that it ever received: when it was edited, `u64::MAX` if it was deleted.
     newest: HashMap<&'a str, u64>,
     /// The messages shown: text (none if deleted) and when it was edited.
     shown: BTreeMap<&'a str, (Option<&'a str>, u64)>,
+    /// When the present connection began.
+    connected_at: Moment,
     /// Whether the present connection is in the room.
     is_welcome: bool,
     found: Vec<Violation>,
@@ -100,13 +114,17 @@ struct Page<'a> {
 impl<'a> Page<'a> {
     fn read(&mut self, log: &HashMap<&str, &ChatMessage>) {
         let history = self.history;
-        for (i, (_, event)) in history.events.iter().enumerate() {
+        for (i, (at, event)) in history.events.iter().enumerate() {
             match event {
-                Event::Connected(_) => self.is_welcome = false,
+                Event::Connected(_) => (self.is_welcome, self.connected_at) = (false, *at),
                 Event::Welcome { recovered, messages, .. } => {
                     self.is_welcome = true;
                     if !recovered {
                         self.shown.clear();
+                        // It shows again what was changed, if the change is lost.
+                        for undone in self.undone.iter().filter(|undone| undone.at <= *at) {
+                            self.newest.remove(undone.message.id.as_str());
+                        }
                     }
                     messages.iter().for_each(|message| self.receive(i, message));
                 }
@@ -146,11 +164,17 @@ impl<'a> Page<'a> {
             let Some(message) = log.get(id) else { continue };
             let is_removed = message.nonce.is_empty();
             let is_same = text == state(message) && (is_removed || edited_at == message.edited_at.unwrap_or_default());
-            if !is_same {
+            if !is_same && !self.is_unaware(id, (text, edited_at)) {
                 let what = format!("shows {id} as {text:?} at the end; the log has {:?}", state(message));
                 self.report(i, ViolationKind::Stale, what);
             }
         }
+    }
+
+    /// Whether this state was lost while the tab had no connection: the instance to which it returned never knew that state.
+    fn is_unaware(&self, id: &str, shown: (Option<&str>, u64)) -> bool {
+        let is_it = |undone: &&UndoneChange| undone.message.id == id && shown.0 == state(&undone.message);
+        self.undone.iter().filter(is_it).any(|undone| undone.at <= self.connected_at)
     }
 
     fn report(&mut self, i: usize, kind: ViolationKind, what: String) {

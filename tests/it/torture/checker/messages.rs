@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::{
     kit::transcript::ChatMessage,
-    torture::record::{EndReason, Event, History, LostMessage, Moment, Record},
+    torture::record::{EndReason, Event, History, LostMessage, Moment, Record, UndoneChange},
 };
 
 use super::{RESUMED, TOLERANCE, Violation, ViolationKind, changes::sent_changes, excerpt};
@@ -24,6 +24,8 @@ struct Log<'a> {
     message: HashMap<(&'a str, &'a str), usize>,
     /// Messages that the log had and lost, by id.
     lost: HashMap<&'a str, &'a LostMessage>,
+    /// Changes that the log had and lost.
+    undone: &'a [UndoneChange],
 }
 
 /// Returns all violations by messages.
@@ -66,16 +68,29 @@ impl<'a> Log<'a> {
             }
         }
         let lost = record.lost.iter().map(|lost| (lost.message.id.as_str(), lost)).collect();
-        Self { entries, places, message: by, lost }
+        Self { entries, places, message: by, lost, undone: &record.undone }
     }
 
     /// Returns whether messages were lost after one moment and up to another.
     fn has_lost(&self, after: Option<Moment>, to: Moment) -> bool {
-        self.lost.values().any(|lost| lost.at <= to && after.is_none_or(|after| lost.at > after))
+        let mut losses = self.lost.values().map(|lost| lost.at).chain(self.undone.iter().map(|undone| undone.at));
+        losses.any(|at| at <= to && after.is_none_or(|after| at > after))
+    }
+
+    /// Whether a message was in the log like that, as it is or with a change that was lost.
+    fn was_like(&self, shown: &ChatMessage, logged: &ChatMessage) -> bool {
+        let is_undone = |undone: &UndoneChange| undone.message.id == shown.id && is_state_of(shown, &undone.message);
+        is_state_of(shown, logged) || self.undone.iter().any(is_undone)
     }
 }
 
 impl Log<'_> {
+    /// Whether a message of this person with this id was lost. Of a deleted one the nonce is not known.
+    fn has_lost_message(&self, id: &str, person: &str, nonce: &str) -> bool {
+        let lost = self.lost.get(id).map(|lost| &lost.message).filter(|message| message.from == person);
+        lost.is_some_and(|message| message.nonce.is_empty() || message.nonce == nonce)
+    }
+
     /// Whether a message of this person has this id and is deleted.
     fn is_removed(&self, id: &str, person: &str) -> bool {
         let entry = self.places.get(id).map(|place| &self.entries[*place]);
@@ -106,7 +121,7 @@ fn acks(history: &History, log: &Log<'_>) -> Vec<Violation> {
         let kept = log.message.get(&(history.person.as_str(), nonce.as_str())).map(|place| &log.entries[*place].id);
         let kind = match kept {
             Some(kept) if kept == id => continue,
-            _ if log.lost.get(id.as_str()).is_some_and(|lost| lost.message.nonce == *nonce) => continue,
+            _ if log.has_lost_message(id, &history.person, nonce) => continue,
             Some(_) => ViolationKind::Doubled,
             None => ViolationKind::Lost,
         };
@@ -175,10 +190,12 @@ impl<'a> Reader<'a> {
     }
 
     fn shown(&mut self, i: usize, message: &ChatMessage) {
-        if let Some(lost) = self.log.lost.get(message.id.as_str()).filter(|lost| lost.message == *message) {
+        if let Some(lost) =
+            self.log.lost.get(message.id.as_str()).filter(|lost| self.log.was_like(message, &lost.message))
+        {
             return self.shown_lost(i, lost);
         }
-        let is_in_log = |place: &&usize| is_state_of(message, &self.log.entries[**place]);
+        let is_in_log = |place: &&usize| self.log.was_like(message, &self.log.entries[**place]);
         let Some(&place) = self.log.places.get(message.id.as_str()).filter(is_in_log) else {
             return self.report(
                 i,
