@@ -41,8 +41,8 @@ impl Side {
                 format!("{:?}", engine.reap(&incarnation_id(*incarnation), seq).await)
             }
             Call::End { person } => format!("{:?}", engine.end(&session(*person), &name_key(*person)).await),
-            Call::Claim { person } => claim(engine.claim(&person(*person)).await),
-            Call::CheckClaim { person } => claim(engine.check_claim(&person(*person)).await),
+            Call::Claim { person: number } => claim(engine.claim(&person(*number)).await),
+            Call::CheckClaim { person: number } => claim(engine.check_claim(&person(*number)).await),
             Call::Read { from } => {
                 let from = from.and_then(|index| nth(&self.positions, index));
                 match engine.read(from).await {
