@@ -23,6 +23,9 @@
 //!   whoever claims a name, joins or sends at one of them is refused like its person, until that ban or mute ends.
 //! * **Doors.** While the rules say read-only, messages and edits of people other than moderators are refused, through every
 //!   instance.
+//! * **Rules that apply by themselves.** They change and reach instances like other rules. An instance checks texts itself, and
+//!   passes on what concerns all instances as [`SharedChecks`](crate::automod::SharedChecks): the slower pace of newcomers,
+//!   and at most [`REPEATS`](crate::automod::REPEATS) times the same text.
 //! * **Pace.** One person's messages, through all instances together, keep to [`RetentionPolicy::messages`] and slow mode,
 //!   a program's to [`RetentionPolicy::bot_messages`]. In slow mode the people of one address together are admitted
 //!   [`SLOW_SHARE`] times as often as one person.
@@ -36,6 +39,7 @@
 //! use std::time::Duration;
 //!
 //! use ruang::{
+//!     automod::SharedChecks,
 //!     backplane::{Backplane, Event, Heartbeat, IncarnationId, Person, Post, RetentionPolicy, memory::MemoryBackplane},
 //!     rate::Rate,
 //!     protocol::Text,
@@ -65,6 +69,7 @@
 //!     alias: None,
 //!     reply_to: None,
 //!     trace: None,
+//!     checks: SharedChecks::default(),
 //! };
 //! let id = room.publish(post.clone()).await?;
 //! assert_eq!(room.publish(post).await?, id, "sent twice, stored once");

@@ -51,6 +51,7 @@ use self::{
 };
 use crate::{
     address::AddressHash,
+    automod::RuleChecker,
     backplane::{
         Backplane, Claim, Cursor, IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person,
         RecordPage, ReportOutcome, ReportQueue, ReportRequest, SessionTag, Unavailable,
@@ -276,6 +277,11 @@ impl Room {
         key.map(|key| key.hash(address)).ok_or(Unavailable)
     }
 
+    /// Returns the room's keyed hash of a client's address, if this instance has read the room.
+    pub fn known_address_hash(&self, address: IpAddr) -> Option<AddressHash> {
+        self.state.known_address_key().map(|key| key.hash(address))
+    }
+
     /// Returns the moderators' actions on record after a place, at most `limit`, oldest first.
     ///
     /// # Errors
@@ -303,6 +309,11 @@ impl Room {
     /// The rules in force.
     pub fn rules(&self) -> Rules {
         self.state.view().rules.clone()
+    }
+
+    /// The rules that apply by themselves.
+    pub fn rule_checker(&self) -> Arc<RuleChecker> {
+        Arc::clone(&self.state.view().auto)
     }
 
     /// Whether only moderators and programs may write.

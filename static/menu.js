@@ -40,9 +40,12 @@ export function showMenu({ document, at, label, title = [], items }) {
   dialog.addEventListener("click", (event) => isOutside(event, dialog) && dialog.close());
   const window = document.defaultView;
   const arrange = () => place(dialog, at, window);
+  const findRow = rowFinder(at);
   dialog.addEventListener("close", () => {
     window.removeEventListener("resize", arrange);
     dialog.remove();
+    // The focused element may have been replaced meanwhile.
+    if (document.activeElement === document.body) focusRow(findRow(), document);
   });
   document.body.append(dialog);
   dialog.showModal();
@@ -50,6 +53,20 @@ export function showMenu({ document, at, label, title = [], items }) {
   window.addEventListener("resize", arrange);
   arrange();
   list.firstElementChild.focus();
+}
+
+/** Returns a function that finds the row of an element again, also after the list was shown anew. */
+function rowFinder(at) {
+  const row = at.closest("li");
+  const keyOf = (item) => item.dataset.id ?? item.dataset.name;
+  const list = row.parentElement;
+  return () => [...list.children].find((item) => keyOf(item) === keyOf(row));
+}
+
+function focusRow(row, document) {
+  const button = row?.querySelector(".more");
+  if (button) button.focus();
+  else document.getElementById("scroll").focus({ preventScroll: true });
 }
 
 /** The backdrop belongs to the dialog. */

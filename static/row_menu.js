@@ -40,6 +40,8 @@ export function addLongPress(list, open, press) {
 /** The finger goes up over the menu, which is not a choice. */
 function swallowClick() {
   const swallow = (event) => {
+    // Of a keyboard or a screen reader: that is a choice.
+    if (event.detail === 0) return;
     event.preventDefault();
     event.stopPropagation();
   };

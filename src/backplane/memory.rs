@@ -8,6 +8,7 @@ mod claims;
 mod log;
 mod message_rates;
 mod presence;
+mod repeats;
 mod replica;
 mod reports;
 mod subscribers;
@@ -32,6 +33,7 @@ use super::{
 };
 use crate::{
     address::AddressHash,
+    automod::{RuleKind, SharedChecks, Violation},
     name::NameKey,
     protocol::{Door, Id, Message, Row},
     telemetry::instruments,
@@ -82,10 +84,9 @@ impl Backplane for MemoryBackplane {
             return duplicate;
         }
         state.check_silenced(&post.person, self.now_ms())?;
-        let session = &post.person.session;
-        let pace = message_rates::pace(state.policy.messages_of(session), state.slow_ms(session));
-        let shared = message_rates::shared_pace(state.policy.messages_of(session), state.slow_ms(session));
-        state.stored.message_rates.admit_person(&post.person, pace, shared, now()).map_err(PublishError::Limited)?;
+        state.stored.repeats.check(post.checks.repeat.as_deref(), now())?;
+        state.take_turn(&post.person, &post.checks)?;
+        state.stored.repeats.note(post.checks.repeat.as_deref(), now());
         let prev = state.stored.log.head();
         let version = state.stored.presence.version();
         let trace = post.trace.clone();
@@ -107,19 +108,14 @@ impl Backplane for MemoryBackplane {
         }
         state.trim_old((self.wall)());
         state.stored.log.may_change(&request, state.policy.edit_window_ms(), at)?;
+        state.stored.repeats.check(request.checks.repeat.as_deref(), now())?;
         // A deletion does not wait in slow mode.
-        let messages = state.policy.messages_of(&request.person.session);
-        let slow_ms = state.slow_ms(&request.person.session);
-        let is_slow = message_rates::is_slow(messages, slow_ms);
+        let slow_ms = state.slow_ms(&request.person.session).max(request.checks.newcomer_ms);
+        let is_slow = message_rates::is_slow(state.policy.messages_of(&request.person.session), slow_ms);
         if !(is_slow && request.state == NewState::Deleted) {
-            let pace = message_rates::pace(messages, slow_ms);
-            let shared = message_rates::shared_pace(messages, slow_ms);
-            state
-                .stored
-                .message_rates
-                .admit_person(&request.person, pace, shared, now())
-                .map_err(PublishError::Limited)?;
+            state.take_turn(&request.person, &request.checks)?;
         }
+        state.stored.repeats.note(request.checks.repeat.as_deref(), now());
         state.stored.presence.raise_version();
         let version = state.stored.presence.version();
         match state.stored.log.change(&request, version, at, now()) {
@@ -174,6 +170,7 @@ impl Backplane for MemoryBackplane {
         }
         snapshot.rules = state.stored.rules.clone();
         snapshot.address_key = Some(state.stored.address_key.clone());
+        snapshot.auto = state.stored.auto.clone();
         Ok(snapshot)
     }
 
@@ -215,7 +212,8 @@ impl Backplane for MemoryBackplane {
         let outcome = state.moderate(&action, self.now_ms());
         if outcome == ModerationOutcome::Done {
             let id = Id::new(0, state.stored.acts.back().map_or(1, |last| last.id.n + 1));
-            state.stored.acts.push_back(ModerationRecord { id, at: self.now_ms(), act: action, audit, whom });
+            let (at, act) = (self.now_ms(), action.on_record());
+            state.stored.acts.push_back(ModerationRecord { id, at, act, audit, whom });
             if state.stored.acts.len() > ACTS_KEPT {
                 state.stored.acts.pop_front();
             }
@@ -305,6 +303,7 @@ impl State {
             ModerationAction::Slow { .. }
             | ModerationAction::ReadOnly { .. }
             | ModerationAction::Closed { .. }
+            | ModerationAction::Rules(_)
             | ModerationAction::Announce { .. } => vec![],
         }
     }
@@ -357,6 +356,12 @@ impl State {
                 self.stored.rules.closed = door(*for_ms, text.clone(), now_ms);
                 self.stored.presence.raise_version();
                 self.send_changes(vec![], vec![]);
+                ModerationOutcome::Done
+            }
+            ModerationAction::Rules(change) => {
+                self.stored.auto.apply(change);
+                self.stored.presence.raise_version();
+                self.send_rules();
                 ModerationOutcome::Done
             }
             ModerationAction::Announce { text } => {
@@ -422,7 +427,28 @@ impl State {
     /// Sends the changes that the current version was the step to.
     fn send_changes(&mut self, removed: Vec<Id>, edited: Vec<Arc<Message>>) {
         let (position, rules) = (self.position(), self.stored.rules.clone());
-        self.subscribers.send(&Event::Moderated { position, removed, edited, rules });
+        self.subscribers.send(&Event::Moderated { position, removed, edited, rules, auto: None });
+    }
+
+    /// Sends the rules that apply by themselves.
+    fn send_rules(&mut self) {
+        let (position, rules) = (self.position(), self.stored.rules.clone());
+        let auto = Some(Arc::new(self.stored.auto.clone()));
+        self.subscribers.send(&Event::Moderated { position, removed: vec![], edited: vec![], rules, auto });
+    }
+
+    /// Admits a message or a change at the person's pace.
+    fn take_turn(&mut self, person: &Person, checks: &SharedChecks) -> Result<(), PublishError> {
+        let (limit, slow_ms) = (self.policy.messages_of(&person.session), self.slow_ms(&person.session));
+        let pace = message_rates::pace(limit, slow_ms.max(checks.newcomer_ms));
+        let is_newcomer = checks.newcomer_ms > slow_ms && message_rates::is_slow(limit, checks.newcomer_ms);
+        let shared = message_rates::shared_pace(limit, slow_ms);
+        self.stored.message_rates.admit_person(person, pace, shared, now()).map_err(|wait| {
+            if is_newcomer {
+                return PublishError::Refused(Violation { rule: RuleKind::Newcomer, retry_after: Some(wait) });
+            }
+            PublishError::Limited(wait)
+        })
     }
 
     /// The interval of slow mode for a session; programs have none.

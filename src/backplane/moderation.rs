@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{name::NameKey, protocol::Id};
+use crate::{automod::AutoRulesChange, name::NameKey, protocol::Id};
 
 /// Actions kept on record, about.
 pub const ACTS_KEPT: usize = 1000;
@@ -93,11 +93,24 @@ pub enum ModerationAction {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         text: Option<String>,
     },
+    /// Changes rules that apply by themselves.
+    Rules(AutoRulesChange),
     /// Shows a notice to the whole room.
     Announce {
         /// The notice; none removes it.
         text: Option<String>,
     },
+}
+
+impl ModerationAction {
+    /// The action as it is put on record.
+    #[must_use]
+    pub fn on_record(self) -> Self {
+        match self {
+            Self::Rules(change) => Self::Rules(change.on_record()),
+            other => other,
+        }
+    }
 }
 
 /// Whether a ban or mute with this much time left is one for good.

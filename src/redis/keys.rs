@@ -83,9 +83,14 @@ impl Keys {
         self.key(&format!("pace:{name_key}"))
     }
 
-    /// In slow mode, the time at which the next message of all people at an address is due; unused without an address.
-    pub fn address_pace(&self, address: Option<&AddressHash>) -> String {
-        self.key(&format!("address_pace:{}", address.map_or("", AddressHash::as_str)))
+    /// When a text was sent lately, by what identifies it and its address.
+    pub fn repeats(&self, id: &str) -> String {
+        self.key(&format!("repeat:{id}"))
+    }
+
+    /// In slow mode, the time at which the next message of all people at an address is due.
+    pub fn address_pace(&self, address: &AddressHash) -> String {
+        self.key(&format!("address_pace:{}", address.as_str()))
     }
 
     /// The hash of the address at which a name was used last, for an hour after its person has left.
@@ -98,8 +103,9 @@ impl Keys {
         self.key("bans")
     }
 
-    /// Rules set by moderators: hash with `slow`, `notice`, for each muted name `mute:` and its key, and for
-    /// each banned or muted address `address_ban:` or `address_mute:` and its hash, while there is any with `addresses`.
+    /// Rules set by moderators: hash with `slow`, `notice`, the doors, for each muted name `mute:` and its key, for each banned or
+    /// muted address `address_ban:` or `address_mute:` and its hash (and while there is any, `addresses`), and for each rule
+    /// that applies by itself `auto:` and its name.
     pub fn rules(&self) -> String {
         self.key("rules")
     }

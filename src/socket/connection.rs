@@ -61,6 +61,8 @@ pub(super) struct Connection {
     session: Option<SessionId>,
     /// Whether the session is known to have joined; until then it lives for minutes only.
     has_joined: bool,
+    /// When the person signed in, in Unix milliseconds; 0: not known.
+    since_ms: u64,
     /// The client's address, as limits count it.
     address: ClientAddress,
     /// Present if a moderator opened the connection.
@@ -90,6 +92,8 @@ pub(super) struct AuthenticatedClient {
     pub(super) id: Option<SessionId>,
     /// Whether it has joined before.
     pub(super) has_joined: bool,
+    /// When the person signed in, in Unix milliseconds; 0: not known.
+    pub(super) since_ms: u64,
     /// The client's address, as limits count it.
     pub(super) address: ClientAddress,
     /// Present if the client is a signed-in moderator.
@@ -142,7 +146,7 @@ fn farewell(reason: Bye) -> Disconnect {
 
 impl Connection {
     pub(super) fn new(sockets: &Sockets, client: AuthenticatedClient) -> Self {
-        let AuthenticatedClient { person, id, has_joined, address, pass, endings } = client;
+        let AuthenticatedClient { person, id, has_joined, since_ms, address, pass, endings } = client;
         let context = &sockets.0;
         Self {
             sockets: sockets.clone(),
@@ -151,6 +155,7 @@ impl Connection {
             person,
             session: id,
             has_joined,
+            since_ms,
             address,
             pass,
             limits: ClientLimits::default(),
@@ -335,6 +340,7 @@ impl Connection {
             }
             RoomReply::Published(nonce, Err(error)) => {
                 let (code, retry_after) = match error {
+                    PublishError::Refused(violation) => return Ok(self.refuse_text(transport, &nonce, violation)),
                     PublishError::Ended => return Err(farewell(Bye::SessionEnded)),
                     PublishError::BadNonce => (ErrorCode::BadNonce, None),
                     PublishError::NotYours => (ErrorCode::NotYours, None),

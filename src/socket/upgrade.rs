@@ -111,9 +111,17 @@ async fn authenticate(
     let SocketContext { room, sessions, .. } = &*sockets.0;
     let endings = room.endings();
     if let Some(Bot { person, .. }) = bot {
-        return Ok(AuthenticatedClient { person, id: None, has_joined: true, address, pass: None, endings });
+        return Ok(AuthenticatedClient {
+            person,
+            id: None,
+            has_joined: true,
+            since_ms: 0,
+            address,
+            pass: None,
+            endings,
+        });
     }
-    let SignedIn { person, id, has_joined, moderates } = SignedIn::of(session).await?;
+    let SignedIn { person, id, has_joined, since_ms, moderates } = SignedIn::of(session).await?;
     if sessions.bots().reserves(&person.name_key) {
         // The name was given to a program after this session began.
         let _ = room.end(&person.session, &person.name_key).await;
@@ -121,7 +129,7 @@ async fn authenticate(
         return Err(NotSignedIn::Nobody);
     }
     let pass = moderates.then(ModeratorPass::of_session);
-    Ok(AuthenticatedClient { person, id: Some(id), has_joined, address, pass, endings })
+    Ok(AuthenticatedClient { person, id: Some(id), has_joined, since_ms, address, pass, endings })
 }
 
 /// Returns the `Sec-WebSocket-Accept` of an upgrade to version 13, or `None` if the request is no such upgrade.

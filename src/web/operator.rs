@@ -11,6 +11,8 @@ mod pages;
 mod recognition;
 mod report_rows;
 mod reports;
+mod rules_part;
+mod select;
 
 use std::net::IpAddr;
 
@@ -141,6 +143,7 @@ fn kind(act: &ModerationAction) -> &'static str {
         ModerationAction::Slow { .. } => "slow",
         ModerationAction::ReadOnly { .. } => "read_only",
         ModerationAction::Closed { .. } => "closed",
+        ModerationAction::Rules(_) => "rules",
         ModerationAction::Announce { .. } => "announce",
     }
 }

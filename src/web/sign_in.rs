@@ -178,6 +178,22 @@ impl Web {
         Ok(())
     }
 
+    /// Refuses names by the rules that apply by themselves: those of moderators, those that only moderators may take, and those
+    /// with a listed word. A person who has such a name keeps it: only typed names are checked.
+    async fn check_name(&self, peer: IpAddr, headers: &HeaderMap, name: &Name) -> Result<(), SignInRefusal> {
+        let rules = self.room.rule_checker();
+        let owner = self.operator.as_ref().and_then(|operator| operator.owner_of(name.key()));
+        let (is_reserved, has_word) = (rules.reserves(name.key()), rules.has_word(name));
+        if owner.is_none() && !is_reserved && !has_word {
+            return Ok(());
+        }
+        match self.present_cookie(peer, headers).await {
+            Ok(Some(moderator)) if owner.is_none_or(|owner| owner == moderator.name) => Ok(()),
+            _ if has_word => Err(SignInRefusal::Word),
+            _ => Err(SignInRefusal::OfModerator),
+        }
+    }
+
     async fn admit_person(
         &self,
         peer: IpAddr,
@@ -195,6 +211,7 @@ impl Web {
             return Err(SignInRefusal::NoCookies);
         }
         let name = Name::parse(&form.username).map_err(SignInRefusal::Name)?;
+        self.check_name(peer, headers, &name).await?;
         self.sign_in_gate.admit(self.site.proxies.client(peer, headers)).await?;
         let has_owners = self.ways.token || self.ways.proxy;
         if has_owners && self.accounts.gate.is_owned(name.key()).await.map_err(|_| SignInRefusal::Unavailable)? {

@@ -1,12 +1,16 @@
 //! The texts of the pages. One struct with a value per language: a missing text does not compile.
 
+mod automod;
 mod duration;
 mod en;
 mod id;
 
 use serde::Serialize;
 
-pub use self::duration::{format_duration, format_rounded_up};
+pub use self::{
+    automod::AutoRulesTexts,
+    duration::{format_duration, format_rounded_up},
+};
 use super::locale::Locale;
 
 /// All texts of the pages in one language.
@@ -28,6 +32,8 @@ pub struct Texts {
     pub rules: RulesTexts,
     /// The operator's page.
     pub operator: Operator,
+    /// Its part about the rules that apply by themselves.
+    pub auto_rules: AutoRulesTexts,
     /// Numbers and durations.
     pub units: Units,
     /// Error pages.
@@ -56,6 +62,8 @@ pub struct SignIn {
     pub of_program: &'static str,
     pub no_cookies: &'static str,
     pub of_account: &'static str,
+    pub of_moderator: &'static str,
+    pub word: &'static str,
     pub elsewhere: &'static str,
     pub token_malformed: &'static str,
     pub token_signature: &'static str,
@@ -348,6 +356,10 @@ pub struct Script {
     pub refused_too_long: &'static str,
     pub refused_unsure: &'static str,
     pub refused_stale: &'static str,
+    pub refused_word: &'static str,
+    pub refused_link: &'static str,
+    pub refused_newcomer: &'static str,
+    pub refused_repeat: &'static str,
     pub refused: &'static str,
     pub again: &'static str,
     pub discard: &'static str,

@@ -8,3 +8,5 @@ mod export;
 mod moderators;
 mod pages;
 mod reports;
+mod rules;
+mod wave;

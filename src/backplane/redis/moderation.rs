@@ -1,7 +1,7 @@
 //! The moderators' actions, and the record of them.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     time::Duration,
 };
 
@@ -31,6 +31,8 @@ struct Argument {
     audit: String,
     records_kept: usize,
     closed_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auto: Option<BTreeMap<String, String>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     addresses: Vec<AddressHash>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -51,6 +53,10 @@ impl RedisBackplane {
             ModerationAction::Ban { name_key, .. } => Some(self.keys.name(name_key)),
             _ => None,
         };
+        let auto = match action {
+            ModerationAction::Rules(change) => Some(change.fields()),
+            _ => None,
+        };
         let (mut addresses, mut others) = (vec![], vec![]);
         if let ModerationAction::Ban { name_key, address: true, .. }
         | ModerationAction::Mute { name_key, address: true, .. } = action
@@ -66,10 +72,10 @@ impl RedisBackplane {
         let claims = claim.into_iter().chain(others.iter().map(|name_key| self.keys.name(name_key)));
         let keys = self.keys.with_own([self.keys.acts(), self.keys.reports()].into_iter().chain(claims));
         // Strings and numbers: serialising cannot fail.
-        let action = serde_json::to_string(action).unwrap_or_default();
+        let action = serde_json::to_string(&action.clone().on_record()).unwrap_or_default();
         let audit = serde_json::to_string(audit).unwrap_or_default();
         let closed_ms = in_millis(self.policy.closed());
-        let argument = Argument { action, audit, records_kept: ACTS_KEPT, closed_ms, addresses, others };
+        let argument = Argument { action, audit, records_kept: ACTS_KEPT, closed_ms, auto, addresses, others };
         Ok(match self.scripts.run(&self.scripts.moderate, keys, &argument).await? {
             Reply::Done => ModerationOutcome::Done,
             Reply::Nothing => ModerationOutcome::Nothing,

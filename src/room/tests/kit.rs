@@ -12,6 +12,7 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 
 use super::super::*;
 use crate::{
+    automod::SharedChecks,
     backplane::{
         ChangeRequest, EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply, PeoplePortion, Position, Post,
         PublishError, ReapOutcome, RecordPage, ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, Snapshot,
@@ -105,7 +106,8 @@ impl DeafBackplane {
     pub async fn publish_as(&self, name: &str, text: &str) -> Id {
         let (nonce, text) = (text.parse().unwrap(), Text::parse(text).unwrap());
         let person = person(name);
-        let post = Post { incarnation: SPEAKERS.into(), person, nonce, text, reply_to: None, alias: None, trace: None };
+        let (incarnation, checks) = (SPEAKERS.into(), SharedChecks::default());
+        let post = Post { incarnation, person, nonce, text, reply_to: None, alias: None, trace: None, checks };
         self.inner.publish(post).await.unwrap()
     }
 }

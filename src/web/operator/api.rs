@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AttemptError, Credential, FormError, Moderator, command::ModerationForm, execute, parse};
 use crate::{
+    automod::AutoRules,
     backplane::{Audit, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord},
     name::Name,
     protocol::{Id, Rules},
@@ -27,6 +28,8 @@ use crate::{
 #[derive(Serialize)]
 struct ModerationReport {
     rules: Rules,
+    /// The rules that apply by themselves.
+    auto: AutoRules,
     bans: Vec<BanEntry>,
     mutes: Vec<BanEntry>,
     acts: Vec<LogEntry>,
@@ -81,7 +84,7 @@ pub async fn report(
         return refusal;
     }
     match web.room.moderation_log().await {
-        Ok(moderation_log) => Json(ModerationReport::new(web.room.rules(), moderation_log)).into_response(),
+        Ok(moderation_log) => Json(ModerationReport::new(&web, moderation_log)).into_response(),
         Err(_) => error::json_unavailable(),
     }
 }
@@ -199,9 +202,10 @@ impl From<ModerationRecord> for LogEntry {
 }
 
 impl ModerationReport {
-    fn new(rules: Rules, ModerationLog { bans, mutes, acts }: ModerationLog) -> Self {
+    fn new(web: &Web, ModerationLog { bans, mutes, acts }: ModerationLog) -> Self {
         Self {
-            rules,
+            rules: web.room.rules(),
+            auto: web.room.rule_checker().rules().clone(),
             bans: bans.into_iter().map(BanEntry::from).collect(),
             mutes: mutes.into_iter().map(BanEntry::from).collect(),
             acts: acts.into_iter().map(LogEntry::from).collect(),

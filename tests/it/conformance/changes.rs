@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use ruang::{
+    automod::SharedChecks,
     backplane::{
         Backplane, ChangeRequest, Cursor, Event, IncarnationId, ModerationAction, ModerationOutcome, NewState, Person,
         Position, Post, PublishError, RetentionPolicy, Snapshot,
@@ -365,7 +366,8 @@ async fn pace_of_messages_holds_for_changes_on_both_engines() {
 
 fn request(incarnation: &IncarnationId, nonce: &str, id: Id, state: NewState) -> ChangeRequest {
     let nonce = nonce.parse().expect("a nonce");
-    ChangeRequest { incarnation: incarnation.clone(), person: person("sari"), nonce, id, state }
+    let checks = SharedChecks::default();
+    ChangeRequest { incarnation: incarnation.clone(), person: person("sari"), nonce, id, state, checks }
 }
 
 fn edit(incarnation: &IncarnationId, nonce: &str, id: Id, text: &str) -> ChangeRequest {

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use ruang::{
+    automod::SharedChecks,
     backplane::{
         Backplane, CHANGES_AT_ONCE, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Person, Position,
         Post, Present, PublishError, RetentionPolicy, SessionTag, SnapshotPeople, memory::MemoryBackplane,
@@ -193,7 +194,8 @@ pub fn post(incarnation: &IncarnationId, name_key: &str, nonce: &str, text: &str
     let nonce: Nonce = nonce.parse().expect("a nonce");
     let text = Text::parse(text).expect("a text");
     let (incarnation, person) = (incarnation.clone(), person(name_key));
-    Post { incarnation, person, nonce, text, reply_to: None, alias: None, trace: None }
+    let checks = SharedChecks::default();
+    Post { incarnation, person, nonce, text, reply_to: None, alias: None, trace: None, checks }
 }
 
 pub async fn publish(backplane: &dyn Backplane, incarnation: &IncarnationId, nonce: &str) -> Result<Id, PublishError> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ruang::{
+    automod::SharedChecks,
     backplane::{
         Audit, ChangeRequest, Claim, Cursor, Event, ModerationAction, ModerationOutcome, ModerationRequest, NewState,
         Person, Post, PublishError, RetentionPolicy, SessionTag, Snapshot,
@@ -241,7 +242,14 @@ async fn muted_person_may_delete_but_not_edit(fixture: Fixture) {
     let there = fixture.other();
     let change = |nonce: &str, state: NewState| {
         let (incarnation, nonce) = (incarnation.clone(), nonce.parse().unwrap());
-        there.change(ChangeRequest { incarnation, person: person("sari"), nonce, id, state })
+        there.change(ChangeRequest {
+            incarnation,
+            person: person("sari"),
+            nonce,
+            id,
+            state,
+            checks: SharedChecks::default(),
+        })
     };
     let edited = NewState::Edited(Text::parse("lain").unwrap());
     assert!(matches!(change("e", edited).await, Err(PublishError::Muted(_))));

@@ -3,7 +3,8 @@
 --   `others`.
 -- args: action (JSON, as it is put on record: `act` names it, the other fields are its own), audit (JSON: who acts, as it
 --   is put on record), records_kept, closed_ms (see end.lua), addresses (hashes that a ban or mute includes, or absent), others (name keys of the
---   other people at these who are in the room, or absent).
+--   other people at these who are in the room, or absent), auto (for `rules`: the changed rules that apply by themselves,
+--   JSON by name).
 -- Returns: outcome 'done' | 'nothing'.
 local record, reports, claim = KEYS[14], KEYS[15], KEYS[16]
 local action = cjson.decode(args.action)
@@ -180,6 +181,15 @@ end
 
 function apply.closed()
   return set_door('closed')
+end
+
+function apply.rules()
+  for name, json in pairs(args.auto) do
+    redis.call('HSET', rules, 'auto:' .. name, json)
+  end
+  raise_version()
+  publish_changes({}, nil, auto_rules())
+  return true
 end
 
 function apply.announce()

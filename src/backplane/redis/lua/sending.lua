@@ -1,12 +1,13 @@
 -- The rules of everything that a person sends: who may, once per nonce, at their pace.
--- KEYS after the room's: the claim of the sender's name, then the time at which their next message is due, then the same for
---   all people at their address in slow mode; its last part is the hash of the address, empty if they have none.
+-- KEYS after the room's: the claim of the sender's name, then the time at which their next message is due, then, if they have
+--   an address, the same for all people at it in slow mode (its last part is the hash of the address), then, where repeats are
+--   counted, when the same text was sent lately.
 -- args used: incarnation, session, name_key, nonce, fingerprint, nonce_memory_us, every_us (between two messages; 0 =
---   unlimited), ahead_us (how far messages may be ahead of that), bot (slow mode does not apply), moderates (a
---   read-only room does not apply).
-local claim, due_at, address_due_at = KEYS[14], KEYS[15], KEYS[16]
-local COLON = 58
-local has_address = address_due_at:byte(-1) ~= COLON
+--   unlimited), ahead_us (how far messages may be ahead of that), bot (slow mode does not apply),
+--   moderates (a read-only room does not apply), address (they have one), newcomer_ms (the interval of a new person;
+--   absent: none), repeats (they are counted).
+local claim, due_at, address_due_at = KEYS[14], KEYS[15], args.address and KEYS[16]
+local sent_at = args.repeats and KEYS[args.address and 17 or 16]
 -- A nonce has no space, so the last one divides.
 local nonce_key = args.name_key .. ' ' .. args.nonce
 -- In slow mode, the messages of an address per message of a person (SLOW_SHARE in backplane.rs).
@@ -14,13 +15,14 @@ local SLOW_SHARE = 3
 -- Rules for this sender, set by moderators: the interval of slow mode (ms), the mute, whether the room is read-only, and whether
 -- any address is banned or muted.
 local set = redis.call('HMGET', rules, 'slow', 'mute:' .. args.name_key, 'read_only', 'addresses')
-local address = set[4] and has_address and address_due_at:match('[^:]+$')
+local address = set[4] and address_due_at and address_due_at:match('[^:]+$')
 local address_bans, address_mutes
 if address then
   address_bans, address_mutes =
     unpack(redis.call('HMGET', rules, 'address_ban:' .. address, 'address_mute:' .. address))
 end
-local slow_ms = args.bot and 0 or tonumber(set[1] or '0')
+local slow_mode_ms = args.bot and 0 or tonumber(set[1] or '0')
+local slow_ms = math.max(slow_mode_ms, args.newcomer_ms or 0)
 
 -- The reply to a sender who may not send; nil if they may.
 local function refusal()
@@ -70,6 +72,36 @@ local function silenced()
   return left > 0 and cjson.encode({ outcome = 'read_only', wait_ms = digits(left) }) or nil
 end
 
+-- `REPEATS` and `REPEAT_WINDOW`, in milliseconds. The same algorithm as memory/repeats.rs.
+local REPEATS, REPEAT_WINDOW_MS = 3, 60000
+local sent = {}
+
+-- The reply to a text that was sent too often; nil if it may be sent once more.
+local function repeated()
+  if not sent_at then
+    return nil
+  end
+  local now_ms = math.floor(now_us / 1000)
+  for time in (redis.call('GET', sent_at) or ''):gmatch('%d+') do
+    -- A clock that stepped back counts nothing for longer.
+    if tonumber(time) > now_ms - REPEAT_WINDOW_MS and tonumber(time) <= now_ms then
+      sent[#sent + 1] = time
+    end
+  end
+  if #sent < REPEATS then
+    return nil
+  end
+  local wait_ms = tonumber(sent[#sent - REPEATS + 1]) + REPEAT_WINDOW_MS - now_ms
+  return cjson.encode({ outcome = 'repeated', wait_ms = digits(wait_ms) })
+end
+
+local function remember_text()
+  if sent_at then
+    sent[#sent + 1] = digits(math.floor(now_us / 1000))
+    redis.call('SET', sent_at, table.concat(sent, ' '), 'PX', REPEAT_WINDOW_MS)
+  end
+end
+
 -- When the next message is due at a pace.
 local function due_of(key, every, early)
   local due = tonumber(redis.call('GET', key) or '0')
@@ -96,10 +128,11 @@ local function take_turn()
   local early = ahead + math.min(50000, every)
   local due = due_of(due_at, every, early)
   local wait = due - early - now_us
-  local is_shared = has_address and slow > args.every_us
+  -- Newcomers share nothing but slow mode.
+  local is_shared = address_due_at and slow_mode_ms * 1000 > args.every_us
   local shared_every, shared_due
   if is_shared then
-    shared_every = math.floor(slow / SLOW_SHARE)
+    shared_every = math.floor(slow_mode_ms * 1000 / SLOW_SHARE)
     local shared_early = shared_every * (SLOW_SHARE - 1) + math.min(50000, shared_every)
     shared_due = due_of(address_due_at, shared_every, shared_early)
     wait = math.max(wait, shared_due - shared_early - now_us)
@@ -117,7 +150,12 @@ end
 -- The reply to a sender whose turn has not come; nil takes it.
 local function too_early()
   local wait_us = take_turn()
-  return wait_us > 0 and cjson.encode({ outcome = 'limited', wait_ms = digits(math.ceil(wait_us / 1000)) }) or nil
+  if wait_us <= 0 then
+    return nil
+  end
+  local is_newcomer = slow_ms > slow_mode_ms and slow_ms * 1000 > args.every_us
+  local outcome = is_newcomer and 'newcomer' or 'limited'
+  return cjson.encode({ outcome = outcome, wait_ms = digits(math.ceil(wait_us / 1000)) })
 end
 
 local function remember_nonce(id)
