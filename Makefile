@@ -1,5 +1,5 @@
 # `make` lists the targets.
-.PHONY: help run test check bench torture soak sim page release
+.PHONY: help run test check bench torture soak sim mutants page release
 help:           ## Lists the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 run:            ## Runs one instance on http://127.0.0.1:8080
@@ -20,6 +20,8 @@ soak:           ## The same with hostile clients and an open page, for an hour
 sim:            ## Simulates for HOURS, by seeds from FIRST on (docs/simulation.md)
 	RUANG_SIM_SECONDS=$$(awk "BEGIN { print $${HOURS:-1} * 3600 }") RUANG_SIM_FIRST=$${FIRST:-1} \
 	cargo test --locked --profile sim --test sim -- simulated --nocapture
+mutants:        ## Looks whether each small mistake in a script is found (docs/simulation.md)
+	RUANG_MUTANTS=1 cargo test --locked --test sim mutants_of_the_scripts -- --nocapture
 page:           ## Runs the room and restarts it when a file of the page changes: sign in, open /chat#live (needs redis-server)
 	@redis-server --bind 127.0.0.1 --port 16379 --save '' --loglevel warning & redis=$$!; \
 	trap 'kill $$redis $$program 2>/dev/null' EXIT; trap 'exit 0' INT TERM; \

@@ -8,6 +8,7 @@ mod bots;
 mod bounded;
 mod guess_gate;
 mod memory;
+mod moderator_pass;
 mod moderator_sessions;
 mod person;
 mod redis;
@@ -34,6 +35,7 @@ pub use self::{
     bounded::{Bounded, Clock},
     guess_gate::{GuessDenied, GuessGate},
     memory::MemorySessionStore,
+    moderator_pass::{ModeratorPass, TokensModerate},
     moderator_sessions::{ModeratorSession, ModeratorSessions},
     person::{Caller, NotSignedIn, SignedIn},
     redis::{RedisSessionStore, session_key_prefix},
@@ -42,7 +44,7 @@ pub use self::{
     sign_in_ways::{NotWays, SignInWays},
     token_keys::{TokenKeys, TokenKeysError},
 };
-use crate::backplane::Person;
+use crate::{backplane::Person, origin::CookieScope};
 
 /// Lifetimes of sessions, and attributes of their cookie.
 #[derive(Clone, Copy, Debug)]
@@ -51,13 +53,17 @@ pub struct Options {
     pub idle: Duration,
     /// A session ends this long after sign-in, even if it is in use.
     pub max: Duration,
-    /// The public URL is https: the cookie is `__Host-ruang` and `Secure`.
-    pub secure: bool,
+    /// Where the cookie is valid.
+    pub cookies: CookieScope,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { idle: Duration::from_secs(12 * 3600), max: Duration::from_secs(7 * 24 * 3600), secure: false }
+        Self {
+            idle: Duration::from_secs(12 * 3600),
+            max: Duration::from_secs(7 * 24 * 3600),
+            cookies: CookieScope::default(),
+        }
     }
 }
 
@@ -133,10 +139,10 @@ impl Sessions {
         let max_age = time::Duration::try_from(self.options.max).unwrap_or(time::Duration::MAX);
         SessionManagerLayer::new(self.store.clone())
             .with_name(self.cookie_name())
-            .with_secure(self.options.secure)
+            .with_secure(self.options.cookies.secure)
             .with_http_only(true)
             .with_same_site(SameSite::Lax)
-            .with_path("/")
+            .with_path(self.options.cookies.cookie_path())
             .with_expiry(Expiry::OnInactivity(max_age))
     }
 
@@ -197,17 +203,17 @@ impl Sessions {
     /// `Secure`, which the one of tower-sessions is not.
     pub fn removal_cookie(&self) -> HeaderValue {
         let cookie = Cookie::build((self.cookie_name(), ""))
-            .path("/")
+            .path(self.options.cookies.cookie_path())
             .http_only(true)
             .same_site(SameSite::Lax)
-            .secure(self.options.secure)
+            .secure(self.options.cookies.secure)
             .max_age(time::Duration::ZERO)
             .build();
         HeaderValue::from_str(&cookie.to_string()).unwrap_or_else(|_| HeaderValue::from_static(""))
     }
 
-    fn cookie_name(&self) -> &'static str {
-        if self.options.secure { "__Host-ruang" } else { "ruang" }
+    fn cookie_name(&self) -> String {
+        self.options.cookies.name("ruang")
     }
 }
 
@@ -229,7 +235,7 @@ mod tests {
     use crate::backplane::SessionTag;
 
     fn sari() -> Person {
-        Person { name: "Sari".into(), name_key: "sari".into(), session: SessionTag::random() }
+        Person::new("sari".into(), "Sari", SessionTag::random())
     }
 
     fn sessions(options: Options) -> Sessions {
@@ -254,7 +260,7 @@ mod tests {
 
     #[tokio::test]
     async fn touch_does_not_extend_past_the_maximum_age() {
-        let options = Options { idle: Duration::from_secs(60), max: Duration::ZERO, secure: false };
+        let options = Options { idle: Duration::from_secs(60), max: Duration::ZERO, ..Options::default() };
         let sessions = sessions(options);
         let id = signed_in(&sessions).await;
         assert_eq!(sessions.touch(&id).await, Ok(Alive::No));
@@ -262,7 +268,8 @@ mod tests {
 
     #[test]
     fn removal_cookie_has_the_attributes_browsers_require() {
-        let options = Options { secure: true, ..Options::default() };
+        let cookies = CookieScope { secure: true, ..CookieScope::default() };
+        let options = Options { cookies, ..Options::default() };
         let cookie = sessions(options).removal_cookie();
         let cookie = cookie.to_str().unwrap();
         assert!(cookie.starts_with("__Host-ruang=;"), "{cookie}");

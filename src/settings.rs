@@ -31,7 +31,7 @@ use thiserror::Error;
 use crate::{
     address::TrustedProxies,
     brand::{Accent, Brand, Contact, Logo},
-    origin::{PublicUrl, SitePolicy},
+    origin::{PublicUrls, SitePolicy},
     rate::Rate,
     redis::{self, ConnectError, RedisConnector},
     server,
@@ -82,11 +82,11 @@ pub struct Settings {
     #[arg(long, env = "RUANG_LISTEN", value_name = "ADDRESS:PORT", help_heading = SERVING)]
     #[arg(default_value = "127.0.0.1:8080", value_parser = value::address)]
     pub listen: SocketAddr,
-    /// The address in people's browsers, like https://chat.example.org; https makes cookies Secure. If not set, the
-    /// Host of each request
+    /// The address in people's browsers, like https://chat.example.org or https://site.example/chat; several with commas,
+    /// the first is the one that links lead to. https makes cookies Secure. If not set, the Host of each request
     #[arg(long, env = PUBLIC_URL, value_name = "URL", help_heading = SERVING)]
-    #[arg(value_parser = value::parsed::<PublicUrl>("an origin like https://chat.example.org"))]
-    pub public_url: Option<PublicUrl>,
+    #[arg(value_parser = value::public_urls)]
+    pub public_url: Option<PublicUrls>,
     /// Proxies whose X-Forwarded-For and X-Forwarded-Host are believed, like 10.0.0.0/8,192.168.1.7
     #[arg(long, env = TRUSTED_PROXIES, value_name = "NETWORKS", help_heading = SERVING)]
     #[arg(default_value = "", hide_default_value = true)]
@@ -406,7 +406,7 @@ impl Settings {
     /// Which requests and sockets are allowed by origin.
     pub fn site_policy(&self) -> SitePolicy {
         SitePolicy {
-            public_url: self.public_url.clone(),
+            public_urls: self.public_url.clone(),
             proxies: self.trusted_proxies.clone(),
             embedders: self.embed_origins.0.clone(),
         }
@@ -424,7 +424,7 @@ impl Settings {
             let most = format!("less than the {descriptors} descriptors that the process may open (ulimit -n)");
             return Err(sources.refused(MAX_CONNECTIONS, &most));
         }
-        if !self.embed_origins.0.is_empty() && !self.public_url.as_ref().is_some_and(PublicUrl::is_https) {
+        if !self.embed_origins.0.is_empty() && !self.public_url.as_ref().is_some_and(PublicUrls::is_https) {
             return Err(
                 sources.refused(EMBED_ORIGINS, "only beside an https RUANG_PUBLIC_URL: cookies in frames are Secure")
             );

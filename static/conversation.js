@@ -157,7 +157,7 @@ export class Conversation {
     this.#view.showPeople();
   }
 
-  #handleError({ code, nonce, retry_after_ms: ms }) {
+  #handleError({ code, nonce, retry_after_ms: ms, rule }) {
     if (nonce === undefined) return;
     if (code === "rate_limited" || code === "unavailable") {
       this.#pause(ms ?? RETRY_DELAY_MS);
@@ -170,7 +170,7 @@ export class Conversation {
       this.#outbox.remove(nonce);
       if (code !== "gone") this.#view.onRefusedDeletion();
     } else {
-      this.#outbox.refuse(nonce, code);
+      this.#outbox.refuse(nonce, rule ?? code);
     }
     this.flush();
   }

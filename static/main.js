@@ -36,11 +36,13 @@ const local = new SafeStorage(() => localStorage);
 const session = new SafeStorage(() => sessionStorage);
 // Only frames of other sites load it.
 const embedding = parent === self ? null : (await import("./embed_link.js")).open(location.search || session.read("ruang.embed"));
+/** Rooms under several paths of one site share its storage. */
+const place = `ruang${api.root}`;
 const person = encodeURIComponent(you);
 const keys = {
-  draft: `ruang.draft/${person}`,
-  read: `ruang.seen/${person}`,
-  muted: `ruang.muted/${person}`,
+  draft: `${place}.draft/${person}`,
+  read: `${place}.seen/${person}`,
+  muted: `${place}.muted/${person}`,
   preferences: "ruang.preferences",
 };
 
@@ -108,7 +110,7 @@ const tabOutbox = new TabOutbox({
   locks: navigator.locks ?? new (await import("./channel_locks.js")).ChannelLocks(),
   storage: local,
   session,
-  prefix: `ruang.outbox/${person}/`,
+  prefix: `${place}.outbox/${person}/`,
 });
 const outbox = new Outbox({ storage: local, key: await tabOutbox.acquire() });
 for (const { message } of timeline.rows) if (message.from === you) outbox.remove(message.nonce);
@@ -179,7 +181,7 @@ composer.getNames = (prefix) => members.namesFor(prefix);
 
 let welcomes = 0;
 const connection = new Connection({
-  openSocket: () => new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`, "ruang.v1"),
+  openSocket: () => new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${api.root}/ws`, "ruang.v1"),
   probe: api.probe,
   explain: api.explain,
   isHidden: () => document.hidden,
@@ -200,7 +202,7 @@ const connection = new Connection({
     }
     status.show(change);
     // The form says why; drafts and unsent messages stay in the storage for the same name.
-    if (change.state === "ended") location.replace(embedding?.signInPath() ?? `/?why=${change.why}`);
+    if (change.state === "ended") location.replace(api.root + (embedding?.signInPath() ?? `/?why=${change.why}`));
   },
   backoff: new Backoff(),
 });

@@ -17,15 +17,19 @@ const ICONS = {
   kick: "M14 4h5v16h-5M15 12H4m4-4-4 4 4 4",
   ban: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M6 6l12 12",
   report: "M6 21V4h11l-2 4 2 4H6",
+  checked: "M4 4h16v16H4zM8 12l3 3 5-6",
+  unchecked: "M4 4h16v16H4z",
 };
 
 /**
  * Opens a menu at an element. `label` names it, `title` (nodes) stands above the items on a phone. An item is
- * { label, icon, isDanger, run }: `run` is called after the menu has closed, and the focus is where it was before.
+ * { label, icon, isDanger, run }: `run` is called after the menu has closed, and the focus is where it was before. One with
+ * `isChecked` is a tick: the menu stays open, and `run` is told whether it is set.
  */
 export function showMenu({ document, at, label, title = [], items }) {
   const dialog = createElement("dialog", "menu");
-  const list = createElement("div", "items", ...items.map((item) => createItem(item, dialog)));
+  const create = (item) => ("isChecked" in item ? createTick(item) : createItem(item, dialog));
+  const list = createElement("div", "items", ...items.map(create));
   list.setAttribute("role", "menu");
   list.setAttribute("aria-label", label);
   const heading = createElement("p", "menu-title", ...title);
@@ -72,15 +76,35 @@ function isOutside({ target, clientX, clientY }, dialog) {
 }
 
 function createItem({ label, icon, isDanger = false, run }, dialog) {
-  const item = createElement("button", isDanger ? "item danger" : "item");
-  item.type = "button";
-  item.tabIndex = -1;
-  item.setAttribute("role", "menuitem");
+  const item = createButton(isDanger ? "item danger" : "item", "menuitem");
   item.append(createIcon(ICONS[icon]), label);
   item.addEventListener("click", () => {
     dialog.close();
     run();
   });
+  return item;
+}
+
+function createTick({ label, isChecked, run }) {
+  const item = createButton("item", "menuitemcheckbox");
+  const show = () => {
+    item.setAttribute("aria-checked", String(isChecked));
+    item.replaceChildren(createIcon(isChecked ? ICONS.checked : ICONS.unchecked), label);
+  };
+  item.addEventListener("click", () => {
+    isChecked = !isChecked;
+    show();
+    run(isChecked);
+  });
+  show();
+  return item;
+}
+
+function createButton(className, role) {
+  const item = createElement("button", className);
+  item.type = "button";
+  item.tabIndex = -1;
+  item.setAttribute("role", role);
   return item;
 }
 

@@ -5,6 +5,8 @@ import { createPendingMessage } from "./message.js";
 
 /** A message that takes longer than this shows its status. */
 const SLOW_MS = 5000;
+/** Rules that refuse a text, whether it is new or a correction. */
+const RULES = new Set(["word", "link", "newcomer", "repeat"]);
 
 /** Shows the entries of an Outbox. `onRetry` and `onDiscard` are called with the nonce of a refused one. */
 export class OutboxView {
@@ -54,9 +56,8 @@ export class OutboxView {
   }
 
   #createRefusal({ nonce, reason, kind }) {
-    const reasons = { too_long: "refused_too_long", unsure: "refused_unsure", stale: "refused_stale" };
-    const text = kind ? "refused_edit" : (reasons[reason] ?? "refused");
-    const status = createElement("p", "delivery", this.#texts[text]);
+    const text = kind && !RULES.has(reason) ? "refused_edit" : `refused_${reason}`;
+    const status = createElement("p", "delivery", this.#texts[text] ?? this.#texts.refused);
     status.setAttribute("role", "status");
     const retry = createButton("link", kind ? this.#texts.as_new : this.#texts.again, () => this.#finish(() => this.onRetry(nonce)));
     status.append(" ", retry, " ", createButton("link", this.#texts.discard, () => this.#finish(() => this.onDiscard(nonce))));

@@ -1,5 +1,6 @@
 // Reports of messages to the moderators. Loaded when it is first needed.
 
+import { root } from "./api.js";
 import { createButton, createElement } from "./element.js";
 import { formatNodes } from "./texts.js";
 import { timeoutSignal } from "./timeout.js";
@@ -42,7 +43,7 @@ async function send(body, { document, report }) {
   try {
     const headers = { "content-type": "application/json" };
     const options = { method: "POST", headers, body: JSON.stringify(body), keepalive: true, signal: timeoutSignal(TIMEOUT_MS) };
-    const { ok, status } = await fetch("/api/reports", options);
+    const { ok, status } = await fetch(`${root}/api/reports`, options);
     isDone = ok || status === 404;
   } catch {
     // Not sent, as far as the page knows.

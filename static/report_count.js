@@ -1,5 +1,6 @@
 // The number of reports that wait for a moderator, in the header, as a link to them. Loaded for moderators only.
 
+import { root } from "./api.js";
 import { createElement } from "./element.js";
 import { formatCount } from "./texts.js";
 import { timeoutSignal } from "./timeout.js";
@@ -15,7 +16,7 @@ export async function addReportCount({ document, texts }) {
   if (!me.body) return;
   const words = me.body.texts;
   const link = createElement("a", "plain", createIcon(document), createElement("span", ""));
-  Object.assign(link, { id: "report-count", href: "/operator#reports" });
+  Object.assign(link, { id: "report-count", href: `${root}/operator#reports` });
   Object.assign(link.style, { display: "flex", gap: "0.4rem", alignItems: "center" });
   document.getElementById("people-toggle").before(link);
   let readAt = -Infinity;
@@ -46,7 +47,7 @@ function show(link, count, label) {
 /** Returns { body }, { isOver } if the person is no moderator any more, or nothing without a connection. */
 async function read(path) {
   try {
-    const response = await fetch(path, { cache: "no-store", signal: timeoutSignal(TIMEOUT_MS) });
+    const response = await fetch(root + path, { cache: "no-store", signal: timeoutSignal(TIMEOUT_MS) });
     if (response.ok) return { body: await response.json() };
     return { isOver: response.status === 401 || response.status === 404 };
   } catch {

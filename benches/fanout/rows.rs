@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod attention;
+mod deflate;
 mod hostile;
 mod idle;
 mod instances;
@@ -42,6 +43,7 @@ pub const ALL: &[Row] = &[
     Row { name: "tokens", measure: arrivals::tokens },
     Row { name: "newcomers", measure: arrivals::newcomers },
     Row { name: "page", measure: page::page },
+    Row { name: "deflate", measure: deflate::deflate },
     Row { name: "publish", measure: publish::publish },
     Row { name: "presence", measure: presence::presence },
     Row { name: "slow", measure: slow::slow },

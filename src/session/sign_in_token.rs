@@ -9,7 +9,7 @@ use super::{ring_verifier::PROVIDER, token_keys::TokenKeys};
 use crate::{
     backplane::SessionTag,
     name::{Name, NameError},
-    origin::PublicUrl,
+    origin::PublicUrls,
 };
 
 /// The longest token, in bytes.
@@ -87,7 +87,7 @@ impl TokenError {
 #[derive(Clone, Debug)]
 pub struct TokenVerifier {
     keys: TokenKeys,
-    audience: PublicUrl,
+    audience: PublicUrls,
 }
 
 #[derive(Deserialize)]
@@ -109,8 +109,8 @@ enum Audience {
 }
 
 impl TokenVerifier {
-    /// Accepts tokens that are signed by one of the keys for this audience.
-    pub fn new(keys: TokenKeys, audience: PublicUrl) -> Self {
+    /// Accepts tokens that are signed by one of the keys, for any of these addresses.
+    pub fn new(keys: TokenKeys, audience: PublicUrls) -> Self {
         // An error means that it is installed already.
         let _ = PROVIDER.install_default();
         Self { keys, audience }
@@ -126,7 +126,7 @@ impl TokenVerifier {
             Audience::One(audience) => std::slice::from_ref(audience),
             Audience::Several(audiences) => audiences,
         };
-        if !audiences.iter().any(|audience| audience.parse() == Ok(self.audience.clone())) {
+        if !audiences.iter().any(|audience| self.audience.names(audience)) {
             return Err(TokenError::Audience);
         }
         let (now, skew) = (now.as_secs_f64(), SKEW.as_secs_f64());

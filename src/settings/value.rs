@@ -5,7 +5,10 @@ use std::{fs, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 use tracing_subscriber::EnvFilter;
 
 use super::secret::{NotARedisUrl, RedisUrl, Secret};
-use crate::{origin::PublicUrl, telemetry::Format};
+use crate::{
+    origin::{PublicUrl, PublicUrls, PublicUrlsError},
+    telemetry::Format,
+};
 
 /// The largest file with a secret, in bytes.
 const MAX_SECRET: u64 = 64 * 1024;
@@ -47,6 +50,11 @@ pub(super) fn history_age(text: &str) -> Result<HistoryAge, String> {
     }
     let age = duration(1, 3660 * 24 * 60 * 60)(text).map_err(|accepted| accepted + ", or forever")?;
     Ok(HistoryAge(Some(age)))
+}
+
+/// The addresses of the site.
+pub(super) fn public_urls(text: &str) -> Result<PublicUrls, String> {
+    text.trim().parse().map_err(|error: PublicUrlsError| error.to_string())
 }
 
 /// The sites that may show the room in a frame.

@@ -123,7 +123,7 @@ impl Branding {
         let theme = self.brand.accent.map_or("#0f766e".to_owned(), |accent| accent.colour().to_string());
         let manifest = json!({
             "name": self.title(), "short_name": self.title(), "description": Texts::of(locale).about, "lang": locale.tag(),
-            "start_url": "/chat", "scope": "/", "display": "standalone", "background_color": "#f4f6f5",
+            "start_url": "../../chat", "scope": "../../", "display": "standalone", "background_color": "#f4f6f5",
             "theme_color": theme, "icons": icons,
         });
         // Strings always serialise.

@@ -95,9 +95,9 @@ pub async fn show(
     let moderates = has_cookie.map(|has_cookie| has_cookie || is_handed_in);
     let visitor = Visitor { name: &person.name, moderates };
     let mut response = respond(Shell::of(locale).fill(visitor, head, &timeline, gzip), gzip);
-    let secure = web.site.is_https();
-    if FormCookie::of(&headers, secure).is_some() {
-        response.headers_mut().append(SET_COOKIE, FormCookie::removal(secure));
+    let scope = web.site.cookie_scope();
+    if FormCookie::of(&headers, scope).is_some() {
+        response.headers_mut().append(SET_COOKIE, FormCookie::removal(scope));
     }
     response
 }

@@ -6,6 +6,7 @@
 use std::{pin::pin, time::Duration};
 
 use axum::{
+    body::HttpBody,
     extract::Request,
     http::{StatusCode, header::RETRY_AFTER},
     middleware::Next,
@@ -17,7 +18,8 @@ use crate::telemetry::instruments;
 
 /// Requests that are handled at a time: enough to fill the connections to Redis.
 const AT_ONCE: usize = 256;
-/// How long a request keeps its turn. One that takes longer, such as one whose body comes slowly, goes on without.
+/// How long a request with a body keeps its turn: the client decides how fast that comes. After that it goes on without. Handling
+/// of others is bounded by deadlines of its own.
 const TURN: Duration = Duration::from_secs(1);
 /// How long a request waits for its turn.
 const WAIT: Duration = Duration::from_secs(30);
@@ -30,7 +32,8 @@ pub async fn wait(request: Request, next: Next) -> Response {
     if matches!(path, "/healthz" | "/readyz") || path.starts_with("/static/") {
         return next.run(request).await;
     }
-    in_turn(&TURNS, next.run(request)).await.unwrap_or_else(|Overdue| {
+    let turn = if request.body().is_end_stream() { Duration::MAX } else { TURN };
+    in_turn(&TURNS, turn, next.run(request)).await.unwrap_or_else(|Overdue| {
         instruments().refused("overloaded");
         (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "2")]).into_response()
     })
@@ -40,10 +43,11 @@ pub async fn wait(request: Request, next: Next) -> Response {
 #[derive(Debug, PartialEq, Eq)]
 struct Overdue;
 
-async fn in_turn<T>(turns: &Semaphore, handling: impl Future<Output = T>) -> Result<T, Overdue> {
+/// Waits for a turn, and handles with it, for `limit` at most.
+async fn in_turn<T>(turns: &Semaphore, limit: Duration, handling: impl Future<Output = T>) -> Result<T, Overdue> {
     let turn = timeout(WAIT, turns.acquire()).await.map_err(|_| Overdue)?;
     let mut handling = pin!(handling);
-    if let Ok(response) = timeout(TURN, handling.as_mut()).await {
+    if let Ok(response) = timeout(limit, handling.as_mut()).await {
         return Ok(response);
     }
     drop(turn);
@@ -68,7 +72,7 @@ mod tests {
         let begun = parking_lot::Mutex::new(vec![]);
         let handle = |n: u32, handling: oneshot::Receiver<()>| {
             let begun = &begun;
-            in_turn(&turns, async move {
+            in_turn(&turns, TURN, async move {
                 begun.lock().push(n);
                 let _ = handling.await;
             })
@@ -88,10 +92,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn slow_request_gives_its_turn_to_the_next() {
         let (turns, began) = (Semaphore::new(1), Instant::now());
-        let slow = in_turn(&turns, pending::<()>());
+        let slow = in_turn(&turns, TURN, pending::<()>());
         let next = async {
             tokio::task::yield_now().await;
-            in_turn(&turns, async {}).await
+            in_turn(&turns, TURN, async {}).await
         };
         tokio::select! {
             biased;
@@ -104,7 +108,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn request_without_a_turn_is_refused_at_last() {
         let (turns, began) = (Semaphore::new(0), Instant::now());
-        assert_eq!(in_turn(&turns, async {}).await, Err(Overdue));
+        assert_eq!(in_turn(&turns, TURN, async {}).await, Err(Overdue));
         assert_eq!(began.elapsed(), WAIT);
     }
 }

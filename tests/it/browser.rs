@@ -3,6 +3,7 @@
 mod alerts;
 mod answers;
 mod away;
+mod base_path;
 mod conversation;
 mod everyone;
 mod frames;
@@ -20,6 +21,7 @@ mod reading;
 mod refused;
 mod reports;
 mod returning;
+mod rules;
 mod sign_in;
 mod storage;
 mod text;

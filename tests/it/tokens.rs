@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use crate::kit::{
     Cluster, Engine, HttpClient, Response, SOON, WsClient,
     engines::on_both_engines,
-    operator::{self, token_file},
-    tokens::{AUDIENCE, SECRET, claims, now, post, secret_file, signed, token},
+    eventually,
+    operator::{self, act, token_file},
+    tokens::{AUDIENCE, SECRET, claims, now, post, secret_file, signed, signed_as, token},
 };
 
 on_both_engines! {
@@ -169,7 +170,7 @@ async fn handed_in_moderator_enters_a_closed_room() {
     let (secret, operators) = (secret_file(), token_file());
     let builder = Cluster::builder(Engine::Memory).with_tokens("token", &secret);
     let cluster = builder.with_operator(&operators).start().await;
-    operator::act(cluster.base(0), json!({"act": "closed"})).await.is(200);
+    act(cluster.base(0), json!({"act": "closed"})).await.is(200);
     assert_eq!(post(&cluster.http_client(0), &token("Adi", "8")).await.is(403).json()["code"], "closed");
     let sari = HandedIn::by(cluster.base(0), &moderator("Sari", "7")).await;
     assert_eq!(sari.moderator_name().await.as_deref(), Some("Sari"));
@@ -197,12 +198,16 @@ async fn each_bad_token_has_a_code_and_a_sentence() {
         claims[field] = value;
         signed(&claims, SECRET)
     };
+    let used = token("Sari", "7");
+    post(&cluster.http_client(0), &used).await.is(201);
     let cases = [
         ("a.b.c".to_owned(), 403, "token_malformed"),
         (with("exp", json!(now() - 62)), 403, "token_expired"),
         (with("exp", json!(now() + 600)), 403, "token_early"),
         (with("aud", json!("https://chat.example.com")), 403, "token_audience"),
         (signed(&claims("Sari", "7"), "another secret of the site"), 403, "token_signature"),
+        (signed_as("HS512", &claims("Sari", "7"), SECRET), 403, "token_algorithm"),
+        (used, 403, "token_replayed"),
         (with("name", json!("\u{200b}")), 422, "bad_name"),
     ];
     let mut sentences = std::collections::BTreeSet::new();
@@ -220,6 +225,20 @@ async fn each_bad_token_has_a_code_and_a_sentence() {
     for (token, ..) in &cases[1..] {
         assert!(!log.contains(&token[token.len() - 43..]) && !log.contains("Sari"), "{log}");
     }
+}
+
+#[tokio::test]
+async fn clocks_may_differ_by_a_minute() {
+    let secret = secret_file();
+    let cluster = Cluster::builder(Engine::Memory).with_tokens("token", &secret).start().await;
+    let expiring = async |at: u64| {
+        let mut claims = claims("Sari", "7");
+        claims["exp"] = json!(at);
+        post(&cluster.http_client(0), &signed(&claims, SECRET)).await.status
+    };
+    let now = now();
+    assert_eq!([expiring(now - 50).await, expiring(now + 350).await], [201, 201]);
+    assert_eq!([expiring(now - 70).await, expiring(now + 380).await], [403, 403]);
 }
 
 #[tokio::test]
@@ -242,4 +261,27 @@ async fn session_ends_when_its_token_says_so() {
     let cookie = cookie.split(';').next().expect("a pair");
     let request = cluster.http_client(0).request(Method::GET, "/api/members").header("cookie", cookie);
     Response::to(request).await.is(401);
+}
+
+#[tokio::test]
+async fn closed_door_refuses_a_token_without_using_it_up() {
+    let (secret, operator) = (secret_file(), token_file());
+    let builder = Cluster::builder(Engine::Redis).instances(2).with_tokens("token", &secret).with_operator(&operator);
+    let cluster = builder.start().await;
+    act(cluster.base(0), json!({"act": "closed", "text": "Penuh."})).await.is(200);
+    let sari = token("Sari", "7");
+    eventually(SOON, "the door is closed", || async {
+        let refused = post(&cluster.http_client(1), &token("Budi", "8")).await;
+        if refused.status == 403 && refused.json()["code"] == "closed" { Ok(()) } else { Err(refused.body) }
+    })
+    .await;
+    assert_eq!(post(&cluster.http_client(1), &sari).await.is(403).json()["code"], "closed");
+    let form = cluster.http_client(1).request(Method::POST, "/").form(&[("token", &sari)]);
+    assert!(Response::to(form).await.is(403).body.contains("Penuh."));
+    act(cluster.base(0), json!({"act": "closed", "for": "0s"})).await.is(200);
+    eventually(SOON, "the door is open", || async {
+        let admitted = post(&cluster.http_client(1), &sari).await;
+        if admitted.status == 201 { Ok(()) } else { Err(admitted.body) }
+    })
+    .await;
 }

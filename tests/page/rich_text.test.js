@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { isEmojiOnly, isLong, mentionsName, parseText } from "../../static/rich_text.js";
@@ -88,6 +89,11 @@ test("link_ends_before_the_punctuation_of_the_sentence", () => {
   ]) {
     assert.deepEqual(linkTexts(text), found, text);
   }
+});
+
+test("links_are_those_that_the_server_takes_for_links", () => {
+  const cases = JSON.parse(readFileSync(new URL("links.json", import.meta.url), "utf8"));
+  for (const { text, links: expected } of cases) assert.deepEqual(linkTexts(text), expected, text);
 });
 
 test("address_that_begins_with_www_is_a_link", () => {

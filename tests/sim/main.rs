@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod client;
+mod differential;
 mod gate;
 mod instance;
 mod link;
@@ -26,8 +27,11 @@ mod world;
 #[path = "../it/kit"]
 #[allow(dead_code, reason = "the kit is shared with the tests that use all of it")]
 mod kit {
+    pub mod process;
+    pub mod redis;
     pub mod schema;
     pub mod transcript;
+    pub mod wait;
 }
 
 /// The torture's record and checker.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use fred::interfaces::HashesInterface;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -16,12 +17,14 @@ use super::{
 };
 use crate::{
     backplane::{
-        CHANGES_AT_ONCE, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Lease, Person, ReapOutcome, Stage,
-        Unavailable,
+        ADDRESS_MEMORY, CHANGES_AT_ONCE, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Lease, Person,
+        ReapOutcome, Stage, Unavailable,
     },
     name::NameKey,
 };
 
+/// Portions of a dead incarnation's people on their way to Redis. Between two it runs the calls of other instances.
+const PORTIONS_AT_ONCE: usize = 4;
 /// How long an instance that reaps another is left alone with it, after each of its calls.
 const REAPER_TURN_US: u64 = 1_000_000;
 
@@ -39,6 +42,7 @@ struct HeartbeatArgument<'a> {
     adds: &'a [Person],
     renewals: &'a [Person],
     dels: &'a [Person],
+    address_memory_ms: u64,
 }
 
 #[derive(Deserialize)]
@@ -92,8 +96,9 @@ impl RedisBackplane {
     pub(super) async fn renew_lease(&self, heartbeat: &Heartbeat) -> Result<HeartbeatReply, HeartbeatError> {
         let people = heartbeat.adds.iter().chain(&heartbeat.renewals).chain(&heartbeat.dels);
         let claims = people.map(|person| self.keys.name(&person.name_key));
-        let held = self.keys.held(heartbeat.incarnation.as_str());
-        let keys = self.keys.with_own(std::iter::once(held).chain(claims).chain([self.keys.reports()]));
+        let addresses = heartbeat.dels.iter().map(|person| self.keys.last_address(&person.name_key));
+        let held = std::iter::once(self.keys.held(heartbeat.incarnation.as_str()));
+        let keys = self.keys.with_own(held.chain(claims).chain(addresses).chain([self.keys.reports()]));
         let argument = HeartbeatArgument {
             incarnation: heartbeat.incarnation.as_str(),
             heartbeat_seq: heartbeat.heartbeat_seq,
@@ -105,6 +110,7 @@ impl RedisBackplane {
             adds: &heartbeat.adds,
             renewals: &heartbeat.renewals,
             dels: &heartbeat.dels,
+            address_memory_ms: in_millis(ADDRESS_MEMORY),
         };
         let (wall, began) = (wall(), Instant::now());
         match self.scripts.run(&self.scripts.heartbeat, keys, &argument).await? {
@@ -124,7 +130,7 @@ impl RedisBackplane {
         incarnation: &IncarnationId,
         heartbeat_seq: u64,
     ) -> Result<ReapOutcome, Unavailable> {
-        let mut reaping = self.reap_some(incarnation, heartbeat_seq, &[], false).await?;
+        let mut reaping = self.reap_some(incarnation, heartbeat_seq, vec![], false).await?;
         loop {
             let is_complete = match reaping {
                 Reaping::Ended(outcome) => return Ok(outcome),
@@ -132,9 +138,12 @@ impl RedisBackplane {
             };
             let names = self.held_by(incarnation, is_complete).await?;
             let last = names.is_empty();
-            let portions = if last { vec![names.as_slice()] } else { names.chunks(CHANGES_AT_ONCE).collect() };
-            for portion in portions {
-                reaping = self.reap_some(incarnation, heartbeat_seq, portion, last).await?;
+            let portions =
+                if last { vec![names] } else { names.chunks(CHANGES_AT_ONCE).map(<[NameKey]>::to_vec).collect() };
+            let calls = portions.into_iter().map(|portion| self.reap_some(incarnation, heartbeat_seq, portion, last));
+            let mut replies = stream::iter(calls).buffered(PORTIONS_AT_ONCE);
+            while let Some(reply) = replies.try_next().await? {
+                reaping = reply;
                 if let Reaping::Ended(outcome) = reaping {
                     return Ok(outcome);
                 }
@@ -146,7 +155,7 @@ impl RedisBackplane {
         &self,
         incarnation: &IncarnationId,
         heartbeat_seq: u64,
-        names: &[NameKey],
+        names: Vec<NameKey>,
         last: bool,
     ) -> Result<Reaping, Unavailable> {
         let claims = names.iter().map(|name_key| self.keys.name(name_key));
@@ -155,7 +164,7 @@ impl RedisBackplane {
             incarnation: incarnation.as_str(),
             heartbeat_seq,
             name_hold_ms: in_millis(self.policy.name_hold),
-            names,
+            names: &names,
             last,
             reaper: self.reaper.as_str(),
             turn_us: REAPER_TURN_US,

@@ -73,6 +73,28 @@ impl Scripts {
         }
     }
 
+    /// Passes the source of each script through `edit`.
+    pub(super) fn edit(&mut self, edit: &dyn Fn(&str) -> String) {
+        let Self {
+            client: _,
+            publish,
+            change,
+            heartbeat,
+            reap,
+            end,
+            read,
+            people,
+            page,
+            claim,
+            moderate,
+            report,
+            reports,
+        } = self;
+        for script in [publish, change, heartbeat, reap, end, read, people, page, claim, moderate, report, reports] {
+            script.source = Source::from_lua(edit(script.source.lua().map_or("", |source| source)));
+        }
+    }
+
     pub(super) fn client(&self) -> &Client {
         &self.client
     }

@@ -60,7 +60,7 @@ struct Export {
     acts: u64,
 }
 
-/// What comes next.
+/// The next step of an export.
 enum Stage {
     /// Messages after an id.
     Messages(Id),

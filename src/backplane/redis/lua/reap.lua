@@ -27,17 +27,40 @@ if turn then
   redis.call('HSET', held, '', args.reaper .. ' ' .. digits(now_us))
 end
 
-local left = {}
-for i, name_key in ipairs(args.names) do
-  -- Released already if another instance was faster, or if the session ended.
-  if is_held(name_key, args.incarnation) then
-    redis.call('PEXPIRE', KEYS[14 + i], args.name_hold_ms)
-    local name = release(name_key, args.incarnation)
-    if name then
-      left[#left + 1] = { name_key, name }
+-- Removes the incarnation from the holders of a person. Returns whether it was one, and what is stored instead; '' = nothing.
+local function holders_without(stored)
+  local name, holders = stored:match('^(.-)\n(.*)$')
+  local rest, was_held = {}, false
+  for other in (holders or ''):gmatch('%S+') do
+    if other == args.incarnation then
+      was_held = true
+    else
+      rest[#rest + 1] = other
     end
   end
-  redis.call('HDEL', held, name_key)
+  return was_held, #rest > 0 and name .. '\n' .. table.concat(rest, ' ') or '', name
+end
+
+local left, gone = {}, {}
+local stored = #args.names > 0 and redis.call('HMGET', people, unpack(args.names)) or {}
+for i, name_key in ipairs(args.names) do
+  -- Released already if another instance was faster, or if the session ended.
+  local was_held, instead, name = holders_without(stored[i] or '')
+  if was_held then
+    redis.call('PEXPIRE', KEYS[14 + i], args.name_hold_ms)
+    if instead == '' then
+      gone[#gone + 1] = name_key
+      left[#left + 1] = { name_key, name }
+    else
+      redis.call('HSET', people, name_key, instead)
+    end
+  end
+end
+if #gone > 0 then
+  redis.call('HDEL', people, unpack(gone))
+end
+if #args.names > 0 then
+  redis.call('HDEL', held, unpack(args.names))
 end
 publish_presence({}, left)
 -- A failover may have brought people back.
