@@ -239,8 +239,9 @@ fn wire(settings: &Settings, room: Room, store: Arc<dyn SessionStore>, gates: Ga
         brand: settings.brand(),
         operator_tokens: settings.operator_tokens.clone(),
     };
-    let pages = web::router(Web::new(room, sessions.clone(), site.clone(), options));
-    let router = web::layers(pages.merge(socket::router(sockets.clone())), &sessions, &site, queue_memory);
+    let web = Web::new(room, sessions.clone(), site.clone(), options);
+    let socket_routes = web::recognise_moderators(socket::router(sockets.clone()), &web);
+    let router = web::layers(web::router(web).merge(socket_routes), &sessions, &site, queue_memory);
     (router, sockets)
 }
 

@@ -19,9 +19,16 @@
 //! * **Moderation.** A [`ModerationAction`] is atomic, on record, raises the presence version, and is delivered as one
 //!   event; the rules it sets are part of every [`Snapshot`].
 //! * **Mutes.** Messages of a muted name are refused, through every instance; a nonce stored before returns its id all the same.
-//! * **Doors.** While the rules say read-only, messages and edits of people are refused, through every instance.
+//! * **Addresses.** A ban or mute may include the addresses at which its name is used, or was within [`ADDRESS_MEMORY`]:
+//!   whoever claims a name, joins or sends at one of them is refused like its person, until that ban or mute ends.
+//! * **Doors.** While the rules say read-only, messages and edits of people other than moderators are refused, through every
+//!   instance.
+//! * **Rules that apply by themselves.** They change and reach instances like other rules. An instance checks texts itself, and
+//!   passes on what concerns all instances as [`SharedChecks`](crate::automod::SharedChecks): the slower pace of newcomers,
+//!   and at most [`REPEATS`](crate::automod::REPEATS) times the same text.
 //! * **Pace.** One person's messages, through all instances together, keep to [`RetentionPolicy::messages`] and slow mode,
-//!   a program's to [`RetentionPolicy::bot_messages`].
+//!   a program's to [`RetentionPolicy::bot_messages`]. In slow mode the people of one address together are admitted
+//!   [`SLOW_SHARE`] times as often as one person.
 //! * **Claims.** A name belongs to one session at a time. An ended session cannot reclaim it: neither calls in flight, nor
 //!   an instance that is unaware of the end, and only renews and publishes for people whom it holds.
 //! * **Reports.** A person's [`report`](Backplane::report) of a message counts once. It ends with the message, at the latest at
@@ -32,6 +39,7 @@
 //! use std::time::Duration;
 //!
 //! use ruang::{
+//!     automod::SharedChecks,
 //!     backplane::{Backplane, Event, Heartbeat, IncarnationId, Person, Post, RetentionPolicy, memory::MemoryBackplane},
 //!     rate::Rate,
 //!     protocol::Text,
@@ -51,7 +59,7 @@
 //!
 //! // Only a live incarnation can publish, for people whom it holds.
 //! let incarnation = IncarnationId::random();
-//! let sari = Person { name_key: "sari".into(), name: "Sari".to_owned(), session: "a session".into() };
+//! let sari = Person::new("sari".into(), "Sari", "a session".into());
 //! room.heartbeat(Heartbeat { adds: vec![sari.clone()], ..Heartbeat::new(incarnation.clone(), 1) }).await?;
 //! let post = Post {
 //!     incarnation,
@@ -61,6 +69,7 @@
 //!     alias: None,
 //!     reply_to: None,
 //!     trace: None,
+//!     checks: SharedChecks::default(),
 //! };
 //! let id = room.publish(post.clone()).await?;
 //! assert_eq!(room.publish(post).await?, id, "sent twice, stored once");
@@ -113,6 +122,10 @@ pub const EVENTS_WAITING: usize = 4096;
 /// How long a claim lasts before its session has joined. Short: a person who loses the reply to their sign-in does not
 /// know the session that holds the name, and waits this long.
 pub const CLAIM: Duration = Duration::from_secs(20);
+/// How long the address of a person who has left is known.
+pub const ADDRESS_MEMORY: Duration = Duration::from_secs(3600);
+/// In slow mode, the messages of one address per message of one person.
+pub const SLOW_SHARE: u64 = 3;
 /// How long a call of an ended session is in flight at most.
 const IN_FLIGHT: Duration = Duration::from_secs(10);
 /// Most messages that [`Backplane::read`] returns after a known position: as many as a client is sent.
@@ -156,18 +169,22 @@ pub trait Backplane: Send + Sync + 'static {
     /// Returns a page of history, oldest first.
     async fn page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable>;
 
-    /// Claims a name for a session until it joins, for [`CLAIM`] at most. A person in the room keeps their name, unless
+    /// Claims a person's name for their session until it joins, for [`CLAIM`] at most. A person in the room keeps their name, unless
     /// they typed it and the session [outranks](SessionTag::outranks) theirs: theirs ends then.
-    async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable>;
+    async fn claim(&self, person: &Person) -> Result<Claim, Unavailable>;
 
     /// Returns what [`claim`](Self::claim) would return, and changes nothing.
-    async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable>;
+    async fn check_claim(&self, person: &Person) -> Result<Claim, Unavailable>;
 
     /// Publishes that a person types, or stopped. Ephemeral: may be lost.
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable>;
 
     /// Applies a moderation action on every instance at once.
     async fn moderate(&self, request: ModerationRequest) -> Result<ModerationOutcome, Unavailable>;
+
+    /// Returns how many other people in the room are at the addresses that an action against this name would include; none
+    /// if no address is known.
+    async fn neighbours(&self, name_key: &NameKey) -> Result<Option<usize>, Unavailable>;
 
     /// Returns bans, mutes and past actions.
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable>;

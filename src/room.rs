@@ -51,6 +51,7 @@ use self::{
 };
 use crate::{
     address::AddressHash,
+    automod::RuleChecker,
     backplane::{
         Backplane, Claim, Cursor, IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person,
         RecordPage, ReportOutcome, ReportQueue, ReportRequest, SessionTag, Unavailable,
@@ -146,7 +147,7 @@ impl Room {
         let since = timeout_at(deadline, self.find(since, deadline)).await.map_err(|_| Unavailable)??;
         let mut joined = self.send_join(&person, since, false, &recipient, deadline).await?;
         if matches!(joined, Err(JoinRefusal::Contested)) {
-            let claim = timeout_at(deadline, self.claim(&person.name_key, &person.session)).await;
+            let claim = timeout_at(deadline, self.claim(&person)).await;
             if claim.map_err(|_| Unavailable)?? != Claim::Mine {
                 return Err(JoinError::Ended);
             }
@@ -217,20 +218,20 @@ impl Room {
         Ok(MembersPage { names, count: view.roster.count(), more })
     }
 
-    /// Claims a name for a session, or renews the claim.
+    /// Claims a person's name for their session, or renews the claim.
     ///
     /// # Errors
     /// [`Unavailable`] if the backplane does not reply: the outcome is unknown.
-    pub async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        bounded(self.backplane.claim(name_key, session)).await
+    pub async fn claim(&self, person: &Person) -> Result<Claim, Unavailable> {
+        bounded(self.backplane.claim(person)).await
     }
 
     /// Returns what [`claim`](Self::claim) would return, and changes nothing.
     ///
     /// # Errors
     /// [`Unavailable`] if the backplane does not reply.
-    pub async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        bounded(self.backplane.check_claim(name_key, session)).await
+    pub async fn check_claim(&self, person: &Person) -> Result<Claim, Unavailable> {
+        bounded(self.backplane.check_claim(person)).await
     }
 
     /// Ends a session's presence and claim on every instance; its sockets close with 4001.
@@ -251,6 +252,14 @@ impl Room {
         bounded(self.backplane.moderate(request)).await
     }
 
+    /// Returns how many other people in the room are at the addresses of a name; none if no address is known.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply.
+    pub async fn neighbours(&self, name_key: &NameKey) -> Result<Option<usize>, Unavailable> {
+        bounded(self.backplane.neighbours(name_key)).await
+    }
+
     /// Returns bans and past actions.
     ///
     /// # Errors
@@ -266,6 +275,11 @@ impl Room {
     pub async fn address_hash(&self, address: IpAddr) -> Result<AddressHash, Unavailable> {
         let key = timeout(CALL_DEADLINE, self.state.address_key()).await.map_err(|_| Unavailable)?;
         key.map(|key| key.hash(address)).ok_or(Unavailable)
+    }
+
+    /// Returns the room's keyed hash of a client's address, if this instance has read the room.
+    pub fn known_address_hash(&self, address: IpAddr) -> Option<AddressHash> {
+        self.state.known_address_key().map(|key| key.hash(address))
     }
 
     /// Returns the moderators' actions on record after a place, at most `limit`, oldest first.
@@ -295,6 +309,16 @@ impl Room {
     /// The rules in force.
     pub fn rules(&self) -> Rules {
         self.state.view().rules.clone()
+    }
+
+    /// The rules that apply by themselves.
+    pub fn rule_checker(&self) -> Arc<RuleChecker> {
+        Arc::clone(&self.state.view().auto)
+    }
+
+    /// Whether only moderators and programs may write.
+    fn is_read_only(&self) -> bool {
+        self.state.view().rules.read_only.is_some()
     }
 
     /// The newest position; none while the instance cannot know it.

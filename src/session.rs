@@ -8,6 +8,7 @@ mod bots;
 mod bounded;
 mod guess_gate;
 mod memory;
+mod moderator_pass;
 mod moderator_sessions;
 mod person;
 mod redis;
@@ -34,6 +35,7 @@ pub use self::{
     bounded::{Bounded, Clock},
     guess_gate::{GuessDenied, GuessGate},
     memory::MemorySessionStore,
+    moderator_pass::{ModeratorPass, TokensModerate},
     moderator_sessions::{ModeratorSession, ModeratorSessions},
     person::{Caller, NotSignedIn, SignedIn},
     redis::{RedisSessionStore, session_key_prefix},
@@ -233,7 +235,7 @@ mod tests {
     use crate::backplane::SessionTag;
 
     fn sari() -> Person {
-        Person { name: "Sari".into(), name_key: "sari".into(), session: SessionTag::random() }
+        Person::new("sari".into(), "Sari", SessionTag::random())
     }
 
     fn sessions(options: Options) -> Sessions {

@@ -265,6 +265,14 @@ pub fn router(web: Web) -> Router {
         .with_state(web)
 }
 
+/// Adds to the routes of sockets that moderators are recognised by their cookie.
+pub fn recognise_moderators(router: Router, web: &Web) -> Router {
+    if web.operator.is_none() {
+        return router;
+    }
+    router.layer(middleware::from_fn_with_state(web.clone(), operator::recognise))
+}
+
 /// Adds what every request passes, `/ws` too: the access log, security headers, limits, the session. With a path in its public
 /// address the site is served under it.
 pub fn layers(router: Router, sessions: &Sessions, site: &SitePolicy, queue_memory: Arc<QueueMemory>) -> Router {

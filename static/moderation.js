@@ -2,7 +2,7 @@
 
 import { root } from "./api.js";
 import { showMenu } from "./menu.js";
-import { formatNodes, formatText } from "./texts.js";
+import { formatCount, formatNodes, formatText } from "./texts.js";
 import { timeoutSignal } from "./timeout.js";
 import { showToast } from "./toast.js";
 
@@ -36,19 +36,38 @@ async function readWords() {
   return response.ok ? (await response.json()).texts : null;
 }
 
-function showLengths({ label, lengths, act, from, at, context }) {
+async function showLengths({ label, lengths, act, from, at, context }) {
   const { document, texts } = context;
+  const others = await countOthers(from);
+  let hasAddress = false;
+  const tick = { label: describeAddress(others, texts), isChecked: false, run: (isChecked) => (hasAddress = isChecked) };
   const items = lengths.map(([lasting, count, unit]) => {
     const time = unit ? new Intl.NumberFormat(texts.lang, { style: "unit", unit, unitDisplay: "long" }).format(count) : words.for_good;
-    return { label: time, icon: act, isDanger: act === "ban", run: () => limit({ act, from, lasting, time, context }) };
+    return { label: time, icon: act, isDanger: act === "ban", run: () => limit({ act, from, lasting, hasAddress, time, context }) };
   });
+  if (others !== null) items.unshift(tick);
   showMenu({ document, at, label: `${label} ${from}`, title: formatNodes("{username}", { username: from }), items });
 }
 
+/** Returns how many other people in the room have the person's address; null if it is not known. */
+async function countOthers(name) {
+  try {
+    const response = await fetch(`/api/operator/person?${new URLSearchParams({ name })}`, { cache: "no-store", signal: timeoutSignal(TIMEOUT_MS) });
+    return response.ok ? (await response.json()).others : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Says who else is hit. */
+function describeAddress(others, texts) {
+  return others ? formatCount(texts, words.address_shared, others) : words.address_alone;
+}
+
 /** Mutes or bans, at once; the toast ends it again. */
-async function limit({ act, from, lasting, time, context }) {
+async function limit({ act, from, lasting, hasAddress, time, context }) {
   const { document, texts } = context;
-  if (!(await send({ act, name: from, for: lasting }, context))) return;
+  if (!(await send({ act, name: from, for: lasting, address: hasAddress }, context))) return;
   const end = { label: texts.undo, run: () => send({ act: act === "mute" ? "unmute" : "pardon", name: from }, context) };
   const text = formatText(act === "mute" ? words.did_mute : words.did_ban, { username: from, time });
   showToast({ document, text, undo: end });

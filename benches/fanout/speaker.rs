@@ -18,6 +18,7 @@ use crate::{
         websocket::{Opcode, first_frame, masked},
     },
     process::Failure,
+    wait,
 };
 
 /// Interval of the messages of most rows.
@@ -51,6 +52,16 @@ impl Speaker {
         let ended = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&ended);
         Ok(Self { ended, sending: thread::spawn(move || speak(&stream, &stop, interval)) })
+    }
+
+    /// Sends for this time, and fails if a message was not acknowledged.
+    pub fn finish_after(self, speaking: Duration) -> Result<(), Failure> {
+        let end = Instant::now() + speaking;
+        wait::within(speaking * 2, "a speaker speaks", || (Instant::now() >= end).then_some(()))?;
+        match self.finish()?.failed {
+            0 => Ok(()),
+            failed => Err(format!("{failed} messages were not acknowledged").into()),
+        }
     }
 
     /// Stops to send, and waits for the last acks.

@@ -1,5 +1,6 @@
 //! The engine for many instances: scripts keep each rule atomic in Redis, pub/sub carries events, a stream fills gaps.
 
+mod addresses;
 mod body;
 mod claims;
 mod clock;
@@ -23,7 +24,7 @@ use tokio::sync::mpsc;
 use self::{clock::Clock, reply::in_millis, scripts::Scripts};
 use super::{
     Backplane, ChangeRequest, Claim, Cursor, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId,
-    ModerationLog, ModerationOutcome, ModerationRequest, Page, PeoplePortion, Position, Post, PublishError,
+    ModerationLog, ModerationOutcome, ModerationRequest, Page, PeoplePortion, Person, Position, Post, PublishError,
     ReapOutcome, RecordPage, ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, SessionTag, Snapshot, Typing,
     Unavailable, event_sender::EventSender,
 };
@@ -121,12 +122,12 @@ impl Backplane for RedisBackplane {
         self.read_page(cursor, limit).await
     }
 
-    async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        self.claim_name(name_key, session).await
+    async fn claim(&self, person: &Person) -> Result<Claim, Unavailable> {
+        self.claim_name(person).await
     }
 
-    async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        self.check_name(name_key, session).await
+    async fn check_claim(&self, person: &Person) -> Result<Claim, Unavailable> {
+        self.check_name(person).await
     }
 
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable> {
@@ -135,6 +136,12 @@ impl Backplane for RedisBackplane {
 
     async fn moderate(&self, request: ModerationRequest) -> Result<ModerationOutcome, Unavailable> {
         self.apply(&request).await
+    }
+
+    async fn neighbours(&self, name_key: &NameKey) -> Result<Option<usize>, Unavailable> {
+        let addresses = self.addresses_of(name_key).await?;
+        let people = self.people_at(&addresses, name_key).await?;
+        Ok((!addresses.is_empty()).then_some(people.len()))
     }
 
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {

@@ -3,6 +3,7 @@
 use super::{Change, Delta, Present};
 use crate::{
     address::AddressKey,
+    automod::AutoRules,
     protocol::{Id, Row, Rules},
 };
 
@@ -50,6 +51,8 @@ pub struct Snapshot {
     pub changes_after: Option<Id>,
     /// The rules in force.
     pub rules: Rules,
+    /// The rules that apply by themselves.
+    pub auto: AutoRules,
     /// The people in the room.
     pub people: SnapshotPeople,
     /// The secret of the room's hashes of addresses: the same for every reader, made by the first.

@@ -1,6 +1,6 @@
 //! The room's keys and channel in Redis.
 
-use crate::name::NameKey;
+use crate::{address::AddressHash, name::NameKey};
 
 /// The room's key names. All share one hash tag, so that a cluster keeps them together.
 #[derive(Clone, Debug)]
@@ -57,7 +57,13 @@ impl Keys {
         self.key("people")
     }
 
-    /// The people whom an incarnation holds, and perhaps some whom it no longer does: hash of name key to nothing.
+    /// The leases of incarnations: hash of incarnation to its counter.
+    pub fn leases(&self) -> String {
+        self.key("leases")
+    }
+
+    /// The people whom an incarnation holds, and perhaps some whom it no longer does: hash of name key to
+    /// the hash of their address, or nothing.
     pub fn held(&self, incarnation: &str) -> String {
         self.key(&format!("held:{incarnation}"))
     }
@@ -77,12 +83,29 @@ impl Keys {
         self.key(&format!("pace:{name_key}"))
     }
 
+    /// When a text was sent lately, by what identifies it and its address.
+    pub fn repeats(&self, id: &str) -> String {
+        self.key(&format!("repeat:{id}"))
+    }
+
+    /// In slow mode, the time at which the next message of all people at an address is due.
+    pub fn address_pace(&self, address: &AddressHash) -> String {
+        self.key(&format!("address_pace:{}", address.as_str()))
+    }
+
+    /// The hash of the address at which a name was used last, for an hour after its person has left.
+    pub fn last_address(&self, name_key: &NameKey) -> String {
+        self.key(&format!("address:{name_key}"))
+    }
+
     /// Banned names: hash of name key to the ban's end and the name.
     pub fn bans(&self) -> String {
         self.key("bans")
     }
 
-    /// Rules set by moderators: hash with `slow`, `notice`, and for each muted name `mute:` and its key.
+    /// Rules set by moderators: hash with `slow`, `notice`, the doors, for each muted name `mute:` and its key, for each banned or
+    /// muted address `address_ban:` or `address_mute:` and its hash (and while there is any, `addresses`), and for each rule
+    /// that applies by itself `auto:` and its name.
     pub fn rules(&self) -> String {
         self.key("rules")
     }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -17,6 +18,7 @@ use super::{
 };
 use crate::{
     address::AddressKey,
+    automod::RuleChecker,
     backplane::{ChangeLog, IncarnationId, SessionTag, Snapshot},
     name::NameKey,
     protocol::{Id, Rules},
@@ -72,6 +74,8 @@ pub(super) struct View {
     pub(super) roster: Roster,
     /// Rules that the operator has set for everyone.
     pub(super) rules: Rules,
+    /// Rules that apply by themselves.
+    pub(super) auto: Arc<RuleChecker>,
     pub(super) changes: ChangeLog,
 }
 
@@ -159,6 +163,10 @@ impl HubState {
     /// Waits for the secret of the hashes of addresses.
     pub(super) async fn address_key(&self) -> Option<AddressKey> {
         self.address_key.wait_for(Option::is_some).await;
+        self.address_key.get()
+    }
+
+    pub(super) fn known_address_key(&self) -> Option<AddressKey> {
         self.address_key.get()
     }
 

@@ -20,6 +20,8 @@ use crate::{
 
 /// People in the room up to whom names of changes are kept: clients of a larger room are sent its count only.
 pub const CHANGES_NAMED_AT_MOST: usize = 1000;
+/// Names of people who have sent something are kept up to this number, also of people who have left.
+const SENDERS_AT_LEAST: usize = 10_000;
 
 /// People in the room, sorted by folded name.
 #[derive(Debug, Default)]
@@ -33,6 +35,12 @@ pub struct Roster {
     /// People whom the backplane has lost, and when they leave if they do not return.
     missing: HashMap<NameKey, Instant>,
     unsent: Changes,
+    /// Joins and leaves of people who have sent nothing are not announced.
+    is_quiet: bool,
+    /// Names as shown of people who have sent something.
+    senders: HashSet<String>,
+    /// Names as shown of people in the room whose join was not announced.
+    unannounced: HashSet<String>,
     /// The number of reads so far.
     reads: u64,
     /// The read in progress.
@@ -155,6 +163,26 @@ impl Roster {
         self.merge(&Delta { joined: vec![], left })
     }
 
+    /// Sets whether joins and leaves of people who have sent nothing are announced. Changes no one who is in the room.
+    pub fn set_quiet(&mut self, is_quiet: bool) {
+        self.is_quiet = is_quiet;
+    }
+
+    /// Notes that a person has sent something. If their join was not announced, it is now.
+    pub fn note_sender(&mut self, shown: &str) {
+        if self.senders.contains(shown) {
+            return;
+        }
+        if self.senders.len() >= SENDERS_AT_LEAST.max(2 * self.people.len()) {
+            let present: HashSet<&String> = self.people.values().collect();
+            self.senders.retain(|sender| present.contains(sender));
+        }
+        self.senders.insert(shown.to_owned());
+        if self.unannounced.remove(shown) {
+            self.unsent.joined.insert(shown.to_owned());
+        }
+    }
+
     /// Whether there are unsent changes.
     pub fn has_changes(&self) -> bool {
         !self.unsent.is_empty()
@@ -248,7 +276,10 @@ impl Roster {
         };
         self.starts.extend(name::search_starts(&person.name).into_iter().map(|start| (start, person.name_key.clone())));
         self.people.insert((folded, person.name_key.clone()), person.name.clone());
-        if self.count() <= CHANGES_NAMED_AT_MOST {
+        if self.is_silent(&person.name) {
+            self.unannounced.insert(person.name.clone());
+            self.unsent.unnamed = true;
+        } else if self.count() <= CHANGES_NAMED_AT_MOST {
             self.unsent.joined.insert(person.name.clone());
         } else if self.read.is_none() {
             self.unsent.unnamed = true;
@@ -262,11 +293,15 @@ impl Roster {
         for start in name::search_starts(&name) {
             self.starts.remove(&(start, name_key.to_owned()));
         }
-        if self.count() < CHANGES_NAMED_AT_MOST {
-            self.unsent.left.insert(name);
-        } else {
+        if self.unannounced.remove(&name) || self.is_silent(&name) || self.count() >= CHANGES_NAMED_AT_MOST {
             self.unsent.unnamed = true;
+        } else {
+            self.unsent.left.insert(name);
         }
+    }
+
+    fn is_silent(&self, shown: &str) -> bool {
+        self.is_quiet && !self.senders.contains(shown)
     }
 }
 

@@ -12,7 +12,10 @@ use tower_sessions::{
     session_store,
 };
 
-use super::{bots::Bot, bounded::JOINED};
+use super::{
+    bots::Bot,
+    bounded::{BEGUN, JOINED},
+};
 use crate::backplane::Person;
 
 /// The field of a record with its person.
@@ -30,6 +33,8 @@ pub struct SignedIn {
     pub id: Id,
     /// Whether the person has joined the room in this session.
     pub has_joined: bool,
+    /// When they signed in, in Unix milliseconds; 0: not known.
+    pub since_ms: u64,
     /// Whether the token that began the session says that the person moderates the room.
     pub moderates: bool,
 }
@@ -84,9 +89,11 @@ impl SignedIn {
         })?;
         // It is loaded now.
         let has_joined = session.get_value(JOINED).await.is_ok_and(|joined| joined.is_some());
+        let begun = session.get::<u64>(BEGUN).await.ok().flatten();
+        let since_ms = begun.map_or(0, |seconds| seconds.saturating_mul(1000));
         let moderates = session.get::<bool>(MODERATES).await.is_ok_and(|moderates| moderates == Some(true));
         match (person, session.id()) {
-            (Some(person), Some(id)) => Ok(Self { person, id, has_joined, moderates }),
+            (Some(person), Some(id)) => Ok(Self { person, id, has_joined, since_ms, moderates }),
             _ => Err(NotSignedIn::Nobody),
         }
     }

@@ -18,6 +18,8 @@ use super::{
     sign_in::{SignInRefusal, sign_in},
 };
 use crate::{
+    address::AddressHash,
+    backplane::Person,
     session::{Account, AccountGate, SessionTerms, SignedIn, TokenError, TokenVerifier},
     telemetry::instruments,
 };
@@ -82,11 +84,18 @@ impl Web {
         if !spent.map_err(|_| SignInRefusal::Unavailable)? {
             return Err(refused(TokenError::Replayed));
         }
-        self.begin_account(session, account).await
+        let is_moderator = account.moderates && self.operator.is_some();
+        let address = if is_moderator { None } else { self.address_hash(peer, headers).await? };
+        self.begin_account(session, account, address).await
     }
 
     /// Starts the session of an account.
-    pub(super) async fn begin_account(&self, session: &Session, account: Account) -> Result<String, SignInRefusal> {
+    pub(super) async fn begin_account(
+        &self,
+        session: &Session,
+        account: Account,
+        address: Option<AddressHash>,
+    ) -> Result<String, SignInRefusal> {
         let Account { name, session: tag, until, moderates, .. } = account;
         if self.sessions.bots().reserves(name.key()) {
             return Err(SignInRefusal::Reserved);
@@ -98,7 +107,8 @@ impl Web {
         if moderates && self.operator.is_none() {
             warn_without_moderation();
         }
-        sign_in(self, session, &name, tag, SessionTerms { until, moderates }).await?;
+        let person = Person { address, ..Person::new(name.key().clone(), name.shown(), tag) };
+        sign_in(self, session, person, SessionTerms { until, moderates }).await?;
         instruments().signed_in("entered");
         Ok(name.shown().to_owned())
     }

@@ -17,15 +17,18 @@ const OTHER_SCRIPTS: [&str; 6] =
     ["address.js", "embed.js", "embed_door.js", "embed_link.js", "guard.js", "notifier.js"];
 
 /// Modules that the page loads when they are first needed.
-const LAZY_MODULES: [&str; 18] = [
+const LAZY_MODULES: [&str; 22] = [
     "actions.js",
+    "alerting.js",
     "alerts.js",
+    "announcer.js",
     "answering.js",
     "channel_locks.js",
     "copying.js",
     "crowd.js",
     "mention_alerts.js",
     "menu.js",
+    "menus.js",
     "moderation.js",
     "panels.js",
     "quotes.js",
@@ -36,6 +39,7 @@ const LAZY_MODULES: [&str; 18] = [
     "rules.js",
     "toast.js",
     "version.js",
+    "viewport.js",
 ];
 
 /// A file in each encoding it is served in.

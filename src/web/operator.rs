@@ -8,8 +8,11 @@ mod export;
 mod lines;
 mod log;
 mod pages;
+mod recognition;
 mod report_rows;
 mod reports;
+mod rules_part;
+mod select;
 
 use std::net::IpAddr;
 
@@ -19,10 +22,13 @@ use axum::{
     routing::{get, post},
 };
 
-pub use self::auth::{Moderator, OperatorAuth};
 use self::{
     attempt::{AttemptError, Credential},
     command::{CommandError, ModerationCommand, ModerationForm},
+};
+pub use self::{
+    auth::{Moderator, OperatorAuth},
+    recognition::recognise,
 };
 use super::Web;
 use crate::{
@@ -44,6 +50,7 @@ pub fn router() -> Router<Web> {
         .route("/operator/leave", post(pages::sign_out))
         .route("/api/operator", get(api::report).post(api::moderate))
         .route("/api/operator/me", get(api::me))
+        .route("/api/operator/person", get(api::person))
         .route("/api/operator/log", get(log::show))
         .route("/api/operator/export", get(export::show))
         .route("/api/operator/reports", get(reports::list).post(api::moderate))
@@ -86,10 +93,13 @@ async fn execute(room: &Room, command: ModerationCommand, audit: Audit) -> Resul
     let kind = act.as_ref().map_or("purge", kind);
     let mut done = false;
     if let Some(action) = act {
-        done = apply(room, action, &audit).await?;
+        match apply(room, action, &audit).await? {
+            ModerationOutcome::NoAddress => return Ok(ModerationOutcome::NoAddress),
+            outcome => done = outcome == ModerationOutcome::Done,
+        }
     }
     if let Some(id) = message {
-        done |= apply(room, ModerationAction::Remove { ids: vec![id] }, &audit).await?;
+        done |= apply(room, ModerationAction::Remove { ids: vec![id] }, &audit).await? == ModerationOutcome::Done;
     }
     if let Some(name_key) = messages_of {
         done |= purge(room, &name_key, &audit).await?;
@@ -98,9 +108,9 @@ async fn execute(room: &Room, command: ModerationCommand, audit: Audit) -> Resul
     Ok(if done { ModerationOutcome::Done } else { ModerationOutcome::Nothing })
 }
 
-async fn apply(room: &Room, action: ModerationAction, audit: &Audit) -> Result<bool, Unavailable> {
+async fn apply(room: &Room, action: ModerationAction, audit: &Audit) -> Result<ModerationOutcome, Unavailable> {
     let request = ModerationRequest { action, audit: audit.clone() };
-    Ok(room.moderate(request).await? == ModerationOutcome::Done)
+    room.moderate(request).await
 }
 
 /// Deletes all messages of a name that are stored, however it was written. Repeating it does no harm.
@@ -113,7 +123,7 @@ async fn purge(room: &Room, name_key: &NameKey, audit: &Audit) -> Result<bool, U
         let theirs = page.rows.iter().filter_map(Row::message).filter(is_theirs);
         let ids: Vec<Id> = theirs.map(|message| message.id).collect();
         if !ids.is_empty() {
-            done |= apply(room, ModerationAction::Remove { ids }, audit).await?;
+            done |= apply(room, ModerationAction::Remove { ids }, audit).await? == ModerationOutcome::Done;
         }
         match page.rows.first() {
             Some(oldest) if page.more => cursor = Cursor::Before(oldest.id()),
@@ -133,6 +143,7 @@ fn kind(act: &ModerationAction) -> &'static str {
         ModerationAction::Slow { .. } => "slow",
         ModerationAction::ReadOnly { .. } => "read_only",
         ModerationAction::Closed { .. } => "closed",
+        ModerationAction::Rules(_) => "rules",
         ModerationAction::Announce { .. } => "announce",
     }
 }

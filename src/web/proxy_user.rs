@@ -64,7 +64,8 @@ impl Web {
         self.sign_in_gate.admit(self.site.proxies.client(peer, headers)).await?;
         let account =
             Account { name, session: tag_of(user), until: None, moderates: false, replayable_for: Duration::ZERO };
-        self.begin_account(session, account).await
+        let address = self.address_hash(peer, headers).await?;
+        self.begin_account(session, account, address).await
     }
 }
 

@@ -111,7 +111,7 @@ impl Site {
         let begun_id = Arc::new(std::sync::Mutex::new(None));
         let (sessions, id) = (self.sessions.clone(), begun_id.clone());
         let begin = move |session: Session| async move {
-            let person = Person { name: "Sari".into(), name_key: "sari".into(), session: SessionTag::random() };
+            let person = Person::new("sari".into(), "Sari", SessionTag::random());
             sessions.begin(&session, &person, SessionTerms::default()).await.unwrap();
             *id.lock().unwrap() = session.id();
         };

@@ -1,12 +1,16 @@
 //! The texts of the pages. One struct with a value per language: a missing text does not compile.
 
+mod automod;
 mod duration;
 mod en;
 mod id;
 
 use serde::Serialize;
 
-pub use self::duration::{format_duration, format_rounded_up};
+pub use self::{
+    automod::AutoRulesTexts,
+    duration::{format_duration, format_rounded_up},
+};
 use super::locale::Locale;
 
 /// All texts of the pages in one language.
@@ -28,6 +32,8 @@ pub struct Texts {
     pub rules: RulesTexts,
     /// The operator's page.
     pub operator: Operator,
+    /// Its part about the rules that apply by themselves.
+    pub auto_rules: AutoRulesTexts,
     /// Numbers and durations.
     pub units: Units,
     /// Error pages.
@@ -56,6 +62,8 @@ pub struct SignIn {
     pub of_program: &'static str,
     pub no_cookies: &'static str,
     pub of_account: &'static str,
+    pub of_moderator: &'static str,
+    pub word: &'static str,
     pub elsewhere: &'static str,
     pub token_malformed: &'static str,
     pub token_signature: &'static str,
@@ -156,6 +164,7 @@ pub struct Operator {
     pub leave: &'static str,
     pub done: &'static str,
     pub nothing: &'static str,
+    pub no_address: &'static str,
     pub wrong: &'static str,
     pub unavailable: &'static str,
     pub reports: &'static str,
@@ -194,6 +203,8 @@ pub struct Operator {
     pub ban_for: &'static str,
     pub ban_not: &'static str,
     pub ban_messages: &'static str,
+    pub address_label: &'static str,
+    pub address_included: &'static str,
     pub ban_submit: &'static str,
     pub bans: &'static str,
     pub bans_none: &'static str,
@@ -275,6 +286,8 @@ pub struct ModerationMenu {
     pub kick: &'static str,
     pub ban: &'static str,
     pub for_good: &'static str,
+    pub address_alone: &'static str,
+    pub address_shared: Counted,
     pub did_purge: &'static str,
     pub did_mute: &'static str,
     pub did_kick: &'static str,
@@ -343,6 +356,10 @@ pub struct Script {
     pub refused_too_long: &'static str,
     pub refused_unsure: &'static str,
     pub refused_stale: &'static str,
+    pub refused_word: &'static str,
+    pub refused_link: &'static str,
+    pub refused_newcomer: &'static str,
+    pub refused_repeat: &'static str,
     pub refused: &'static str,
     pub again: &'static str,
     pub discard: &'static str,

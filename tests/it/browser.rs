@@ -21,6 +21,7 @@ mod reading;
 mod refused;
 mod reports;
 mod returning;
+mod rules;
 mod sign_in;
 mod storage;
 mod text;

@@ -1,5 +1,6 @@
 //! Moderation, on the page and through the API, on every instance.
 
+mod addresses;
 mod api;
 mod erasure;
 mod everywhere;
@@ -7,3 +8,5 @@ mod export;
 mod moderators;
 mod pages;
 mod reports;
+mod rules;
+mod wave;

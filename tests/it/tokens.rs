@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use crate::kit::{
     Cluster, Engine, HttpClient, Response, SOON, WsClient,
     engines::on_both_engines,
-    operator::{self, token_file},
+    eventually,
+    operator::{self, act, token_file},
     tokens::{AUDIENCE, SECRET, claims, now, post, secret_file, signed, signed_as, token},
 };
 
@@ -169,7 +170,7 @@ async fn handed_in_moderator_enters_a_closed_room() {
     let (secret, operators) = (secret_file(), token_file());
     let builder = Cluster::builder(Engine::Memory).with_tokens("token", &secret);
     let cluster = builder.with_operator(&operators).start().await;
-    operator::act(cluster.base(0), json!({"act": "closed"})).await.is(200);
+    act(cluster.base(0), json!({"act": "closed"})).await.is(200);
     assert_eq!(post(&cluster.http_client(0), &token("Adi", "8")).await.is(403).json()["code"], "closed");
     let sari = HandedIn::by(cluster.base(0), &moderator("Sari", "7")).await;
     assert_eq!(sari.moderator_name().await.as_deref(), Some("Sari"));
@@ -260,4 +261,27 @@ async fn session_ends_when_its_token_says_so() {
     let cookie = cookie.split(';').next().expect("a pair");
     let request = cluster.http_client(0).request(Method::GET, "/api/members").header("cookie", cookie);
     Response::to(request).await.is(401);
+}
+
+#[tokio::test]
+async fn closed_door_refuses_a_token_without_using_it_up() {
+    let (secret, operator) = (secret_file(), token_file());
+    let builder = Cluster::builder(Engine::Redis).instances(2).with_tokens("token", &secret).with_operator(&operator);
+    let cluster = builder.start().await;
+    act(cluster.base(0), json!({"act": "closed", "text": "Penuh."})).await.is(200);
+    let sari = token("Sari", "7");
+    eventually(SOON, "the door is closed", || async {
+        let refused = post(&cluster.http_client(1), &token("Budi", "8")).await;
+        if refused.status == 403 && refused.json()["code"] == "closed" { Ok(()) } else { Err(refused.body) }
+    })
+    .await;
+    assert_eq!(post(&cluster.http_client(1), &sari).await.is(403).json()["code"], "closed");
+    let form = cluster.http_client(1).request(Method::POST, "/").form(&[("token", &sari)]);
+    assert!(Response::to(form).await.is(403).body.contains("Penuh."));
+    act(cluster.base(0), json!({"act": "closed", "for": "0s"})).await.is(200);
+    eventually(SOON, "the door is open", || async {
+        let admitted = post(&cluster.http_client(1), &sari).await;
+        if admitted.status == 201 { Ok(()) } else { Err(admitted.body) }
+    })
+    .await;
 }

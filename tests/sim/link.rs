@@ -268,6 +268,7 @@ impl Pump {
                 removed: vec![],
                 edited: vec![],
                 rules: rules.clone(),
+                auto: None,
             }];
         }
         let Event::Message { prev, version, message, trace } = event else {
@@ -360,12 +361,12 @@ impl Backplane for Link {
         })
     }
 
-    async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        let (session, name_key) = (session.clone(), name_key.clone());
+    async fn claim(&self, person: &Person) -> Result<Claim, Unavailable> {
+        let person = person.clone();
         self.call(|redis| {
             Box::pin(async move {
                 redis.refuse_if_full()?;
-                redis.room.claim(&name_key, &session).await
+                redis.room.claim(&person).await
             })
         })
         .await
@@ -375,9 +376,9 @@ impl Backplane for Link {
         self.call(|redis| Box::pin(async move { redis.change(request).await })).await
     }
 
-    async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        let (session, name_key) = (session.clone(), name_key.clone());
-        self.call(|redis| Box::pin(async move { redis.room.check_claim(&name_key, &session).await })).await
+    async fn check_claim(&self, person: &Person) -> Result<Claim, Unavailable> {
+        let person = person.clone();
+        self.call(|redis| Box::pin(async move { redis.room.check_claim(&person).await })).await
     }
 
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable> {
@@ -386,6 +387,11 @@ impl Backplane for Link {
 
     async fn moderate(&self, request: ModerationRequest) -> Result<ModerationOutcome, Unavailable> {
         self.call(|redis| Box::pin(async move { redis.room.moderate(request).await })).await
+    }
+
+    async fn neighbours(&self, name_key: &NameKey) -> Result<Option<usize>, Unavailable> {
+        let name_key = name_key.clone();
+        self.call(|redis| Box::pin(async move { redis.room.neighbours(&name_key).await })).await
     }
 
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {

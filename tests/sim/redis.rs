@@ -218,9 +218,12 @@ impl Redis {
         }
     }
 
-    /// An instance goes: its death is known.
-    pub fn note_exit(&self, number: usize) {
-        self.state.lock().instances.entry(number).or_default().has_exited = true;
+    /// An instance goes: its death is known. Returns since when it is silent if it stands still.
+    pub fn note_exit(&self, number: usize) -> Moment {
+        let mut state = self.state.lock();
+        let observation = state.instances.entry(number).or_default();
+        observation.has_exited = true;
+        observation.silent_since()
     }
 
     /// Instances that were declared dead while they lived, and since when they were silent.
@@ -399,9 +402,14 @@ impl State {
 }
 
 impl Observation {
+    /// When its last heartbeat was accepted, or something went wrong after that.
+    fn silent_since(&self) -> Moment {
+        self.accepted_at.max(self.troubled_at)
+    }
+
     /// The end of its connections, unless it has gone by itself: it was silent from then on.
     fn death(&self, number: usize) -> Option<InstanceExit> {
-        let at = self.accepted_at.max(self.troubled_at);
+        let at = self.silent_since();
         (!self.has_exited).then(|| InstanceExit { base: format!("i{number}"), at, announced: false })
     }
 }

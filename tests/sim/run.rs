@@ -270,10 +270,10 @@ impl Scene {
 
     fn kill(&self, slot: usize) -> bool {
         let instance = self.slot(slot);
+        self.replace(slot);
         self.leave_directory(&instance);
         self.note_exit(&instance, false);
         instance.kill();
-        self.replace(slot);
         false
     }
 
@@ -325,8 +325,12 @@ impl Scene {
         true
     }
 
+    /// A balancer without a server that responds tries the last one.
     fn leave_directory(&self, instance: &Arc<Instance>) {
-        self.directory.lock().retain(|other| !Arc::ptr_eq(other, instance));
+        let mut directory = self.directory.lock();
+        if directory.len() > 1 {
+            directory.retain(|other| !Arc::ptr_eq(other, instance));
+        }
     }
 
     fn enter_directory(&self, instance: &Arc<Instance>) {
@@ -338,8 +342,10 @@ impl Scene {
     }
 
     fn note_exit(&self, instance: &Instance, announced: bool) {
-        self.redis.note_exit(instance.number);
-        self.done.lock().exits.push(InstanceExit { base: instance.base.clone(), at: self.world.now(), announced });
+        let silent_since = self.redis.note_exit(instance.number);
+        // The others count from then on, too.
+        let at = if instance.is_frozen() { silent_since } else { self.world.now() };
+        self.done.lock().exits.push(InstanceExit { base: instance.base.clone(), at, announced });
     }
 
     /// Waits until all rosters have all people who are connected.

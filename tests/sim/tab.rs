@@ -325,7 +325,10 @@ impl Tab {
                 messages: messages.into_iter().map(ChatMessage::from).collect(),
                 members: members.map(|members| members.names).unwrap_or_default().into_iter().collect::<BTreeSet<_>>(),
             },
-            "message" => Event::Message(ChatMessage { id, nonce, from, text, at, reply_to: None, edited_at }),
+            // A deletion with a sender stands in place of the message.
+            "message" | "removed" if frame.kind == "message" || !from.is_empty() => {
+                Event::Message(ChatMessage { id, nonce, from, text, at, reply_to: None, edited_at })
+            }
             "edited" => Event::Edited(id, text, edited_at.unwrap_or_default()),
             "removed" => Event::Removed(id),
             "presence" => Event::Presence { joined, left, count },

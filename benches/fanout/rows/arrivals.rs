@@ -1,6 +1,6 @@
 //! People who arrive together.
 
-use std::{fs, thread, time::Duration};
+use std::{fs, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
@@ -11,7 +11,7 @@ use crate::{
     options::Options,
     process::Failure,
     report::{Line, quantile},
-    setup::{ServerKind, Setup},
+    setup::{Pace, ServerKind, Setup},
     speaker::{Speaker, Spoken},
 };
 
@@ -19,8 +19,8 @@ use crate::{
 const OVER_SECONDS: f64 = 1.0;
 /// Interval of a talker's messages: each goes to everyone who has arrived.
 const TALK: Duration = Duration::from_millis(200);
-/// How long memory may take to be given back.
-const SETTLE: Duration = Duration::from_secs(6);
+/// Seconds for the servers to give back the memory of arriving, beside those of a load's start.
+const SETTLE_SECONDS: f64 = 4.0;
 /// Clients per second who arrive calmly, for comparison.
 const CALM_PER_SECOND: f64 = 500.0;
 /// The public URL of rooms that take tokens, and so their audience.
@@ -82,10 +82,10 @@ impl Arrivals {
         let arrived = ruang.arrive(self.count, sign_in.clone(), self.over, false)?;
         let spoken = speaker.finish()?;
         lines.extend(self.outcome(&arrived, &spoken));
-        thread::sleep(SETTLE);
+        settle(&mut ruang)?;
         let joined = (ruang.resident_bytes()? - before) / self.count as f64;
         ruang.disconnect_all()?;
-        thread::sleep(SETTLE);
+        settle(&mut ruang)?;
         let left = ruang.resident_bytes()? - before;
         drop(ruang);
         let what =
@@ -105,7 +105,7 @@ impl Arrivals {
         if arrived.welcomed < self.count {
             return Err(format!("refused although calm: {:?}", arrived.refused).into());
         }
-        thread::sleep(SETTLE);
+        settle(&mut ruang)?;
         Ok((ruang.resident_bytes()? - before) / self.count as f64)
     }
 
@@ -136,6 +136,12 @@ impl Arrivals {
         };
         Ok(arrived.cpu.iter().map(line).collect())
     }
+}
+
+/// Waits while clients read on.
+fn settle(ruang: &mut Setup) -> Result<(), Failure> {
+    let silence = ruang.load(Pace::silent(SETTLE_SECONDS));
+    ruang.driver.load(silence).map(drop)
 }
 
 /// Settings without the limits that so many people of one address would reach.

@@ -4,7 +4,6 @@ use std::{
     hint::black_box,
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -33,8 +32,7 @@ pub fn deflate(options: &Options) -> Result<Vec<Line>, Failure> {
     let ruang = Setup::empty(&options.ruang(1).set(unlimited()))?;
     let cookies = sign_in(&ruang.targets, 0, 2)?;
     let speaker = Speaker::start(ruang.targets[0], &cookies[0], OFTEN)?;
-    thread::sleep(SPEAKING);
-    speaker.finish()?;
+    speaker.finish_after(SPEAKING)?;
     let welcome = welcome(ruang.targets[0], &cookies[1])?;
     let compressed = compress(&welcome)?;
     let once = time(|| compress(&welcome).map(drop))?;

@@ -31,8 +31,7 @@ pub fn page(options: &Options) -> Result<Vec<Line>, Failure> {
     let target = ruang.targets[0];
     let cookies = sign_in(&ruang.targets, 0, READERS + 1)?;
     let speaker = Speaker::start(target, &cookies[READERS], OFTEN)?;
-    thread::sleep(SPEAKING);
-    speaker.finish()?;
+    speaker.finish_after(SPEAKING)?;
     let mut lines = Vec::new();
     for encoding in ["identity", "gzip"] {
         let cpu = process::cpu_seconds_of(&ruang.server_ids())?[0];

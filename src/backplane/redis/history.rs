@@ -1,5 +1,7 @@
 //! Reading the log.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -9,6 +11,7 @@ use super::{
 };
 use crate::{
     address::AddressKey,
+    automod::AutoRules,
     backplane::{
         Change, Cursor, MISSED_AT_MOST, NEWEST, PEOPLE_AT_ONCE, Page, Position, Snapshot, Unavailable, around,
     },
@@ -63,6 +66,9 @@ struct Reply {
     /// JSON, like the next.
     read_only: Option<String>,
     closed: Option<String>,
+    /// JSON by name.
+    #[serde(default)]
+    auto: BTreeMap<String, String>,
     #[serde(default)]
     changes: Vec<ChangeEntry>,
     changes_after: Option<Id>,
@@ -143,6 +149,7 @@ impl RedisBackplane {
                 read_only: read.read_only.and_then(door),
                 closed: read.closed.and_then(door),
             },
+            auto: AutoRules::from_fields(&read.auto),
             people,
             address_key: AddressKey::decode(&read.address_key),
         })

@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     backplane::{
-        CHANGES_AT_ONCE, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Lease, Person, ReapOutcome, Stage,
-        Unavailable,
+        ADDRESS_MEMORY, CHANGES_AT_ONCE, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Lease, Person,
+        ReapOutcome, Stage, Unavailable,
     },
     name::NameKey,
 };
@@ -42,6 +42,7 @@ struct HeartbeatArgument<'a> {
     adds: &'a [Person],
     renewals: &'a [Person],
     dels: &'a [Person],
+    address_memory_ms: u64,
 }
 
 #[derive(Deserialize)]
@@ -95,8 +96,9 @@ impl RedisBackplane {
     pub(super) async fn renew_lease(&self, heartbeat: &Heartbeat) -> Result<HeartbeatReply, HeartbeatError> {
         let people = heartbeat.adds.iter().chain(&heartbeat.renewals).chain(&heartbeat.dels);
         let claims = people.map(|person| self.keys.name(&person.name_key));
-        let held = self.keys.held(heartbeat.incarnation.as_str());
-        let keys = self.keys.with_own(std::iter::once(held).chain(claims).chain([self.keys.reports()]));
+        let addresses = heartbeat.dels.iter().map(|person| self.keys.last_address(&person.name_key));
+        let held = std::iter::once(self.keys.held(heartbeat.incarnation.as_str()));
+        let keys = self.keys.with_own(held.chain(claims).chain(addresses).chain([self.keys.reports()]));
         let argument = HeartbeatArgument {
             incarnation: heartbeat.incarnation.as_str(),
             heartbeat_seq: heartbeat.heartbeat_seq,
@@ -108,6 +110,7 @@ impl RedisBackplane {
             adds: &heartbeat.adds,
             renewals: &heartbeat.renewals,
             dels: &heartbeat.dels,
+            address_memory_ms: in_millis(ADDRESS_MEMORY),
         };
         let (wall, began) = (wall(), Instant::now());
         match self.scripts.run(&self.scripts.heartbeat, keys, &argument).await? {

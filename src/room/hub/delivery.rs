@@ -11,6 +11,7 @@ use tracing::Span;
 
 use super::Hub;
 use crate::{
+    automod::{AutoRules, RuleChecker},
     backplane::{Change, Delta, Event, Position, SessionTag},
     protocol::{Bye, Id, Message, Row, Rules, ServerFrame},
     room::{
@@ -37,7 +38,10 @@ impl Hub {
                 self.deliver_presence(&delta, now);
                 self.find_announced();
             }
-            Event::Moderated { position, removed, edited, rules } => {
+            Event::Moderated { position, removed, edited, rules, auto } => {
+                if let Some(auto) = auto {
+                    self.set_auto_rules(&auto);
+                }
                 self.deliver_changes(position, &removed, edited, rules);
             }
             Event::Typing(typing) => self.typists.note(typing, now),
@@ -110,6 +114,17 @@ impl Hub {
         }
     }
 
+    /// Takes over the rules that apply by themselves, if they are new.
+    pub(super) fn set_auto_rules(&self, rules: &AutoRules) {
+        if self.state.view().auto.rules() == rules {
+            return;
+        }
+        let checker = Arc::new(RuleChecker::new(rules.clone()));
+        let mut view = self.state.view_mut();
+        view.roster.set_quiet(rules.quiet);
+        view.auto = checker;
+    }
+
     /// Applies changes of messages, and sends them to the clients.
     pub(super) fn send_message_changes(&self, changes: Vec<Change>) {
         let mut view = self.state.view_mut();
@@ -128,6 +143,7 @@ impl Hub {
         let span = spans::delivery(trace, message.id, self.clients.len());
         // The sender's arrival comes before the message, and the sender no longer types.
         self.typists.stop(&message.from);
+        self.state.view_mut().roster.note_sender(&message.from);
         self.send_changes(now);
         let after = self.backplane.now().saturating_sub(Duration::from_millis(message.at));
         instruments().delivered(self.clients.len(), after);

@@ -62,6 +62,8 @@ impl Hub {
         let frames = self.adopt_history(snapshot);
         self.gap_detector.move_to(snapshot.position);
         let actions = self.lease.on_reply(now, Reply::Read(ReadOutcome::Complete));
+        self.set_auto_rules(&snapshot.auto);
+        self.note_senders(snapshot);
         self.adopt_people(snapshot, context, now);
         self.send_changes(now);
         match continuity {
@@ -81,6 +83,13 @@ impl Hub {
         }
         self.find_announced();
         self.admit_waiting(now);
+    }
+
+    fn note_senders(&self, snapshot: &Snapshot) {
+        let mut view = self.state.view_mut();
+        for row in &snapshot.rows {
+            view.roster.note_sender(row.sender());
+        }
     }
 
     /// Adds the messages to the history cache. Returns their frames.

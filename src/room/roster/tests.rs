@@ -176,3 +176,69 @@ fn show(shown: &mut BTreeSet<String>, changes: Option<Changes>) -> Result<(), Te
     }
     Ok(())
 }
+
+/// A quiet room with `a`, who has spoken, and `b`, who has not.
+fn quiet() -> Roster {
+    let mut roster = Roster::default();
+    roster.apply(&joined("a"));
+    roster.apply(&joined("b"));
+    roster.note_sender("a");
+    roster.changes();
+    roster.set_quiet(true);
+    roster
+}
+
+/// Changes that name no one.
+fn unnamed(count: usize) -> Option<Changes> {
+    Some(Changes { count, unnamed: true, ..Changes::default() })
+}
+
+#[test]
+fn quiet_room_announces_no_one_who_never_spoke() {
+    let mut roster = quiet();
+    roster.apply(&joined("c"));
+    assert_eq!(roster.changes(), unnamed(3));
+    roster.apply(&left("c"));
+    assert_eq!(roster.changes(), unnamed(2));
+    roster.apply(&left("b"));
+    assert_eq!(roster.changes(), unnamed(1));
+    roster.apply(&left("a"));
+    assert_eq!(roster.changes(), changes(&[], &["a"], 0));
+    roster.apply(&joined("a"));
+    assert_eq!(roster.changes(), changes(&["a"], &[], 1), "a spoke before");
+}
+
+#[test]
+fn first_message_announces_a_person_in_a_quiet_room() {
+    let mut roster = quiet();
+    roster.apply(&joined("c"));
+    roster.changes();
+    roster.note_sender("c");
+    assert_eq!(roster.changes(), changes(&["c"], &[], 3));
+    roster.note_sender("c");
+    assert_eq!(roster.changes(), None);
+    roster.apply(&left("c"));
+    assert_eq!(roster.changes(), changes(&[], &["c"], 2));
+}
+
+#[test]
+fn person_unannounced_leaves_unannounced_in_a_loud_room_too() {
+    let mut roster = quiet();
+    roster.apply(&joined("c"));
+    roster.changes();
+    roster.set_quiet(false);
+    assert_eq!(roster.changes(), None);
+    roster.apply(&left("c"));
+    assert_eq!(roster.changes(), unnamed(2));
+    roster.apply(&joined("c"));
+    assert_eq!(roster.changes(), changes(&["c"], &[], 3));
+}
+
+#[test]
+fn senders_who_left_are_forgotten_in_the_end() {
+    let mut roster = quiet();
+    for n in 0..3 * SENDERS_AT_LEAST {
+        roster.note_sender(&n.to_string());
+    }
+    assert!(roster.senders.len() <= SENDERS_AT_LEAST && roster.senders.contains("a"));
+}

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 
 use super::super::*;
 use crate::{
+    automod::SharedChecks,
     backplane::{
         ChangeRequest, EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply, PeoplePortion, Position, Post,
         PublishError, ReapOutcome, RecordPage, ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, Snapshot,
@@ -105,14 +106,15 @@ impl DeafBackplane {
     pub async fn publish_as(&self, name: &str, text: &str) -> Id {
         let (nonce, text) = (text.parse().unwrap(), Text::parse(text).unwrap());
         let person = person(name);
-        let post = Post { incarnation: SPEAKERS.into(), person, nonce, text, reply_to: None, alias: None, trace: None };
+        let (incarnation, checks) = (SPEAKERS.into(), SharedChecks::default());
+        let post = Post { incarnation, person, nonce, text, reply_to: None, alias: None, trace: None, checks };
         self.inner.publish(post).await.unwrap()
     }
 }
 
 /// A person whose name is its own key and session.
 pub fn person(name: &str) -> Person {
-    Person { name_key: name.into(), name: name.to_owned(), session: name.into() }
+    Person::new(name.into(), name, name.into())
 }
 
 /// Opens a room.
@@ -207,12 +209,12 @@ impl Backplane for DeafBackplane {
         self.inner.page(cursor, limit).await
     }
 
-    async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        self.inner.claim(name_key, session).await
+    async fn claim(&self, person: &Person) -> Result<Claim, Unavailable> {
+        self.inner.claim(person).await
     }
 
-    async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        self.inner.check_claim(name_key, session).await
+    async fn check_claim(&self, person: &Person) -> Result<Claim, Unavailable> {
+        self.inner.check_claim(person).await
     }
 
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable> {
@@ -222,6 +224,10 @@ impl Backplane for DeafBackplane {
 
     async fn moderate(&self, request: ModerationRequest) -> Result<ModerationOutcome, Unavailable> {
         self.inner.moderate(request).await
+    }
+
+    async fn neighbours(&self, name_key: &NameKey) -> Result<Option<usize>, Unavailable> {
+        self.inner.neighbours(name_key).await
     }
 
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {

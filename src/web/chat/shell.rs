@@ -1,6 +1,9 @@
 //! The page around the messages. All of it but a few slots is the same for everyone, and compressed when the program starts.
 
-use std::sync::LazyLock;
+use std::{
+    sync::LazyLock,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use askama::Template;
 use axum::body::Bytes;
@@ -44,6 +47,7 @@ enum Part {
     Since,
     More,
     Moderates,
+    Now,
     Rows,
 }
 
@@ -60,6 +64,8 @@ struct ChatPage<'a> {
     more: &'a str,
     /// Whether the browser sent a moderator's cookie; empty without moderation: nothing can be reported then.
     moderates: &'a str,
+    /// The server's clock, in milliseconds: that of a browser may be wrong.
+    now: &'a str,
     rows: &'a str,
     template_row: String,
     text_chars: usize,
@@ -89,12 +95,15 @@ impl Shell {
         let flag = |is_set| if is_set { "true" } else { "false" };
         let more = Fragment::store(flag(timeline.more));
         let moderates = Fragment::store(visitor.moderates.map_or("", flag));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let now = Fragment::store(now.to_string());
         let fragments = self.0.iter().map(|part| match part {
             Part::Fixed(fragment) => fragment,
             Part::You => &you,
             Part::Since => &since,
             Part::More => &more,
             Part::Moderates => &moderates,
+            Part::Now => &now,
             Part::Rows => &timeline.rows,
         });
         let fragments: Vec<&Fragment> = fragments.collect();
@@ -113,6 +122,7 @@ impl Shell {
             since: &slot("since"),
             more: &slot("more"),
             moderates: &slot("moderates"),
+            now: &slot("now"),
             rows: &slot("rows"),
             template_row: timeline::template(),
             text_chars: TEXT_CHARS,
@@ -125,6 +135,7 @@ impl Shell {
             "since" => Part::Since,
             "more" => Part::More,
             "moderates" => Part::Moderates,
+            "now" => Part::Now,
             "rows" => Part::Rows,
             fixed => Part::Fixed(Fragment::compress(fixed.to_owned(), Compression::best())),
         };

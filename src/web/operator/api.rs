@@ -5,15 +5,20 @@ use std::net::IpAddr;
 
 use axum::{
     Json,
-    extract::{State, rejection::JsonRejection},
+    extract::{
+        Query, State,
+        rejection::{JsonRejection, QueryRejection},
+    },
     http::{HeaderMap, HeaderValue, StatusCode, header::WWW_AUTHENTICATE},
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{AttemptError, Credential, FormError, Moderator, command::ModerationForm, execute, parse};
 use crate::{
+    automod::AutoRules,
     backplane::{Audit, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord},
+    name::Name,
     protocol::{Id, Rules},
     session::{NotSignedIn, SignedIn, bearer},
     web::{Web, error, locale::Locale, peer::PeerIp, texts::Texts},
@@ -23,6 +28,8 @@ use crate::{
 #[derive(Serialize)]
 struct ModerationReport {
     rules: Rules,
+    /// The rules that apply by themselves.
+    auto: AutoRules,
     bans: Vec<BanEntry>,
     mutes: Vec<BanEntry>,
     acts: Vec<LogEntry>,
@@ -33,6 +40,23 @@ struct BanEntry {
     name: String,
     /// In Unix milliseconds.
     until: u64,
+    /// Whether it includes the addresses of the person.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    address: bool,
+}
+
+/// The query of `GET /api/operator/person`.
+#[derive(Deserialize)]
+pub struct PersonQuery {
+    name: String,
+}
+
+/// The response of `GET /api/operator/person`.
+#[derive(Serialize)]
+struct PersonEntry {
+    name: String,
+    /// Other people in the room at the same addresses; none: no address is known.
+    others: Option<usize>,
 }
 
 /// An action on record.
@@ -60,7 +84,7 @@ pub async fn report(
         return refusal;
     }
     match web.room.moderation_log().await {
-        Ok(moderation_log) => Json(ModerationReport::new(web.room.rules(), moderation_log)).into_response(),
+        Ok(moderation_log) => Json(ModerationReport::new(&web, moderation_log)).into_response(),
         Err(_) => error::json_unavailable(),
     }
 }
@@ -92,7 +116,29 @@ pub async fn moderate(
     let audit = web.audit(moderator, peer, &headers, command.why.clone());
     match execute(&web.room, command, audit).await {
         Ok(ModerationOutcome::Done) => Json(serde_json::json!({ "done": true })).into_response(),
+        Ok(ModerationOutcome::NoAddress) => {
+            error::json(StatusCode::CONFLICT, "no address of this name is known: leave address out")
+        }
         Ok(ModerationOutcome::Nothing) => nothing(),
+        Err(_) => error::json_unavailable(),
+    }
+}
+
+/// `GET /api/operator/person?name=…`: how many others an action against the person's address would hit.
+pub async fn person(
+    State(web): State<Web>,
+    PeerIp(peer): PeerIp,
+    headers: HeaderMap,
+    signed_in: Result<SignedIn, NotSignedIn>,
+    query: Result<Query<PersonQuery>, QueryRejection>,
+) -> Response {
+    if let Err(refusal) = moderator(&web, peer, &headers, signed_in).await {
+        return refusal;
+    }
+    let name = query.ok().and_then(|Query(PersonQuery { name })| Name::parse(&name).ok());
+    let Some(name) = name else { return error::json(StatusCode::BAD_REQUEST, "name is one that people can have") };
+    match web.room.neighbours(name.key()).await {
+        Ok(others) => Json(PersonEntry { name: name.shown().to_owned(), others }).into_response(),
         Err(_) => error::json_unavailable(),
     }
 }
@@ -144,8 +190,8 @@ fn unauthorized() -> Response {
 }
 
 impl From<Ban> for BanEntry {
-    fn from(Ban { name, until, .. }: Ban) -> Self {
-        Self { name, until }
+    fn from(Ban { name, until, address, .. }: Ban) -> Self {
+        Self { name, until, address }
     }
 }
 
@@ -156,9 +202,10 @@ impl From<ModerationRecord> for LogEntry {
 }
 
 impl ModerationReport {
-    fn new(rules: Rules, ModerationLog { bans, mutes, acts }: ModerationLog) -> Self {
+    fn new(web: &Web, ModerationLog { bans, mutes, acts }: ModerationLog) -> Self {
         Self {
-            rules,
+            rules: web.room.rules(),
+            auto: web.room.rule_checker().rules().clone(),
             bans: bans.into_iter().map(BanEntry::from).collect(),
             mutes: mutes.into_iter().map(BanEntry::from).collect(),
             acts: acts.into_iter().map(LogEntry::from).collect(),

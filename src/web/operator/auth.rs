@@ -12,6 +12,7 @@ use sha2::Sha256;
 use tower_sessions::cookie::{Cookie, SameSite, time};
 
 use crate::{
+    name::{Name, NameKey},
     origin::CookieScope,
     session::{ModeratorSession, ModeratorSessions, Unreadable},
     settings::{ModeratorToken, TokenFile, TokenLines},
@@ -57,6 +58,13 @@ impl OperatorAuth {
         let moderators = self.moderators();
         let mut found: Vec<&ModeratorToken> = moderators.iter().filter(is_theirs).collect();
         found.pop().map(|ours| Moderator { name: ours.name.clone() })
+    }
+
+    /// Returns the moderator whose name has this key.
+    pub fn owner_of(&self, name_key: &NameKey) -> Option<String> {
+        let is_theirs = |name: &&str| Name::parse(name).is_ok_and(|name| name.key() == name_key);
+        let moderators = self.moderators();
+        moderators.iter().map(|moderator| moderator.name.as_str()).find(is_theirs).map(str::to_owned)
     }
 
     /// Returns the moderator of a session, if it exists and the moderator's line is in the file unchanged.

@@ -15,7 +15,13 @@ use axum::{
 use serde::Deserialize;
 
 use super::{
-    AttemptError, Credential, FormError, command::ModerationForm, execute, parse, report_rows::ReportSection, reports,
+    AttemptError, Credential, FormError,
+    command::ModerationForm,
+    execute, parse,
+    report_rows::ReportSection,
+    reports,
+    rules_part::{self, RulesPart},
+    select::SelectOption,
 };
 use crate::{
     backplane::{
@@ -76,6 +82,7 @@ pub async fn show(
     let result = match query.result.as_deref() {
         Some("done") => Some(texts.done),
         Some("nothing") => Some(texts.nothing),
+        Some("no_address") => Some(texts.no_address),
         _ => None,
     };
     moderation_page(&web, locale, StatusCode::OK, query.before, result).await
@@ -114,6 +121,7 @@ pub async fn moderate(
     match executed {
         Ok(ModerationOutcome::Done) => Redirect::to("/operator?said=done").into_response(),
         Ok(ModerationOutcome::Nothing) => Redirect::to("/operator?said=nothing").into_response(),
+        Ok(ModerationOutcome::NoAddress) => Redirect::to("/operator?said=no_address").into_response(),
         Err(Unavailable) => {
             let status = StatusCode::SERVICE_UNAVAILABLE;
             let page = moderation_page(&web, locale, status, None, Some(texts.unavailable)).await;
@@ -203,8 +211,9 @@ async fn moderation_page(
     );
     let (Ok(moderation_log), Ok(page), Ok(queue)) = read else { return error::unavailable(locale) };
     let now = u64::try_from(web.room.now().as_millis()).unwrap_or(u64::MAX);
-    let reports = ReportSection::new(&queue, Texts::of(locale));
-    error::html(status, &ModerationPage::new(locale, web.room.rules(), now, &moderation_log, &page, reports, result))
+    let texts = Texts::of(locale);
+    let parts = (ReportSection::new(&queue, texts), RulesPart::new(web.room.rule_checker().rules(), texts));
+    error::html(status, &ModerationPage::new(locale, web.room.rules(), now, &moderation_log, &page, parts, result))
 }
 
 #[derive(Template)]
@@ -226,6 +235,7 @@ struct ModerationPage {
     reports: ReportSection,
     notice: String,
     intervals: Vec<SelectOption>,
+    rules: RulesPart,
     doors: [DoorForm; 2],
     ban_durations: Vec<SelectOption>,
     mute_durations: Vec<SelectOption>,
@@ -238,13 +248,6 @@ struct ModerationPage {
     earlier: Option<String>,
     /// Actions of the moderation log, newest first.
     acts: Vec<LogRow>,
-}
-
-/// An `<option>`.
-struct SelectOption {
-    value: &'static str,
-    label: String,
-    selected: bool,
 }
 
 /// The form of a door.
@@ -281,7 +284,7 @@ impl ModerationPage {
         now: u64,
         moderation_log: &ModerationLog,
         page: &Page,
-        reports: ReportSection,
+        (reports, rules_part): (ReportSection, RulesPart),
         result: Option<&'static str>,
     ) -> Self {
         let texts = Texts::of(locale);
@@ -298,6 +301,7 @@ impl ModerationPage {
             base: assets::base(),
             result,
             reports,
+            rules: rules_part,
             notice: rules.notice.unwrap_or_default(),
             doors: [
                 DoorForm::new("read_only", rules.read_only.as_ref(), now, texts),
@@ -347,20 +351,27 @@ impl DoorForm {
 fn select_options(values: &[&'static str], none: &str, selected_ms: u64, texts: &Texts) -> Vec<SelectOption> {
     let option = |value: &&'static str| {
         let Ok(duration) = humantime::parse_duration(value) else {
-            return SelectOption { value, label: texts.operator.for_good.to_owned(), selected: false };
+            return SelectOption { value: (*value).into(), label: texts.operator.for_good.to_owned(), selected: false };
         };
         let label = if duration.is_zero() { none.to_owned() } else { format_rounded_up(duration, &texts.units) };
-        SelectOption { value, label, selected: duration == Duration::from_millis(selected_ms) }
+        SelectOption { value: (*value).into(), label, selected: duration == Duration::from_millis(selected_ms) }
     };
     values.iter().map(option).collect()
 }
 
 /// Describes when a ban or mute ends. `now` in Unix milliseconds.
 fn until(ban: &Ban, now: u64, texts: &Texts) -> String {
-    if is_for_good(ban.until.saturating_sub(now)) {
-        return texts.operator.for_good.to_owned();
-    }
-    texts.operator.ban_until.replace("{until}", &chat::format_clock(ban.until))
+    let until = if is_for_good(ban.until.saturating_sub(now)) {
+        texts.operator.for_good.to_owned()
+    } else {
+        texts.operator.ban_until.replace("{until}", &chat::format_clock(ban.until))
+    };
+    with_address(until, ban.address, texts)
+}
+
+/// Adds that a ban or mute includes the address.
+fn with_address(text: String, address: bool, texts: &Texts) -> String {
+    if address { format!("{text}, {}", texts.operator.address_included) } else { text }
 }
 
 /// Describes an action of the moderation log in a sentence.
@@ -385,11 +396,11 @@ fn describe(record: &ModerationRecord, texts: &Texts) -> String {
         ModerationAction::Remove { ids } => fill(operator.did_remove, &messages(ids)),
         ModerationAction::Dismiss { ids } => fill(operator.did_dismiss, &messages(ids)),
         ModerationAction::Ban { name, for_ms: 0, .. } => fill(operator.did_send_away, name),
-        ModerationAction::Ban { name, for_ms, .. } => {
-            operator.did_ban.replace("{time}", &lasting(*for_ms)).replace("{what}", name)
+        ModerationAction::Ban { name, for_ms, address, .. } => {
+            with_address(fill(&operator.did_ban.replace("{time}", &lasting(*for_ms)), name), *address, texts)
         }
-        ModerationAction::Mute { name, for_ms, .. } => {
-            operator.did_mute.replace("{time}", &lasting(*for_ms)).replace("{what}", name)
+        ModerationAction::Mute { name, for_ms, address, .. } => {
+            with_address(fill(&operator.did_mute.replace("{time}", &lasting(*for_ms)), name), *address, texts)
         }
         ModerationAction::Unmute { name, .. } => fill(operator.did_unmute, name),
         ModerationAction::Unban { name, .. } => fill(operator.did_pardon, name),
@@ -399,6 +410,7 @@ fn describe(record: &ModerationRecord, texts: &Texts) -> String {
         ModerationAction::ReadOnly { for_ms, text } => door(operator.did_read_only, *for_ms, text.as_deref()),
         ModerationAction::Closed { for_ms: Some(0), .. } => operator.did_closed_off.to_owned(),
         ModerationAction::Closed { for_ms, text } => door(operator.did_closed, *for_ms, text.as_deref()),
+        ModerationAction::Rules(change) => rules_part::describe(change, texts),
         ModerationAction::Announce { text: Some(text) } => fill(operator.did_announce, text),
         ModerationAction::Announce { text: None } => operator.did_announce_nothing.to_owned(),
     }

@@ -62,7 +62,7 @@ async fn quote_leads_to_a_message_that_is_not_loaded() {
     budi.catch_up().await;
     sari.reload().await;
     sari.comes_to(QUOTES, json!(["budi dari budi"])).await;
-    sari.click(".quote").await;
+    sari.types(".quote", &char::from(Key::Enter).to_string()).await;
     let focused = "return document.activeElement.querySelector('.text')?.textContent";
     sari.comes_to(focused, "dari budi").await;
     sari.shows("#timeline .gap", "terlewat").await;
@@ -95,11 +95,21 @@ async fn up_edits_the_last_message_and_escape_brings_the_draft_back() {
 }
 
 #[tokio::test]
+async fn wrong_clock_of_the_device_still_offers_to_edit() {
+    let (_cluster, sari, _budi) = conversation().await;
+    sari.script("const now = Date.now; Date.now = () => now() + 1_800_000", vec![]).await;
+    sari.enter("#text", "jam saya salah").await;
+    sari.shows("#timeline .own .text", "jam saya salah").await;
+    act(&sari, "#timeline > li:last-child", "Perbaiki").await;
+    sari.comes_to(BOX, "jam saya salah").await;
+}
+
+#[tokio::test]
 async fn deletion_can_be_taken_back_and_survives_leaving() {
     let (_cluster, sari, mut budi) = conversation().await;
     act(&sari, "#timeline .own", "Hapus").await;
     sari.comes_to(TEXTS, json!(["dari budi", DELETED])).await;
-    sari.click("#toast button").await;
+    sari.types("#toast button", &char::from(Key::Enter).to_string()).await;
     sari.comes_to(TEXTS, json!(["dari budi", "dari sari"])).await;
     assert!(budi.catch_up().await.removed.is_empty(), "nothing was sent");
     act(&sari, "#timeline .own", "Hapus").await;
@@ -110,7 +120,7 @@ async fn deletion_can_be_taken_back_and_survives_leaving() {
 }
 
 #[tokio::test]
-async fn edit_made_offline_survives_a_reload() {
+async fn changes_made_offline_survive_a_reload() {
     let cluster = alone().await;
     let (network, base) = network(&cluster).await;
     let sari = Browser::start("id").await;
@@ -126,12 +136,45 @@ async fn edit_made_offline_survives_a_reload() {
     sari.comes_to(BOX, "dua").await;
     sari.enter("#text", " belas").await;
     sari.shows("#timeline .changing .text", "dua belas").await;
+    act(&sari, "#timeline .own", "Hapus").await;
+    sari.comes_to(TEXTS, json!([DELETED, "dua belas"])).await;
     network.heal();
     sari.reload().await;
     sari.comes_to(CONNECTION, "online").await;
-    sari.comes_to(TEXTS, json!(["satu", "dua belas"])).await;
+    sari.comes_to(TEXTS, json!([DELETED, "dua belas"])).await;
     sari.comes_to("return document.querySelector('.changing') === null", true).await;
     sari.comes_to("return document.querySelectorAll('#timeline .edited').length", 1).await;
+}
+
+#[tokio::test]
+async fn finger_answers_corrects_and_takes_back() {
+    let (_cluster, sari, mut budi) = conversation().await;
+    let (own, other) = ("#timeline .own .bubble", "#timeline .message:not(.own) .bubble");
+    let hold = async |message: &str, item: &str| {
+        sari.long_press(message).await;
+        chooses(&sari, item).await;
+    };
+    sari.screen(390, 844, true).await;
+    sari.types("#text", "draf").await;
+    hold(own, "Perbaiki").await;
+    sari.comes_to(BOX, "dari sari").await;
+    sari.click("#context-cancel").await;
+    sari.comes_to(BOX, "draf").await;
+    hold(own, "Perbaiki").await;
+    sari.types("#text", " juga").await;
+    sari.click("#send").await;
+    sari.comes_to(TEXTS, json!(["dari budi", "dari sari juga"])).await;
+    sari.comes_to(BOX, "draf").await;
+    hold(own, "Hapus").await;
+    sari.comes_to(TEXTS, json!(["dari budi", DELETED])).await;
+    sari.click("#toast button").await;
+    sari.comes_to(TEXTS, json!(["dari budi", "dari sari juga"])).await;
+    hold(other, "Balas").await;
+    sari.click("#send").await;
+    budi.wait_for_text("sari", "draf").await;
+    sari.comes_to(QUOTES, json!(["budi dari budi"])).await;
+    sari.click(".quote").await;
+    sari.comes_to("return document.querySelector('#timeline .marked .text')?.textContent", "dari budi").await;
 }
 
 /// One message of budi and one of sari, in sari's page.

@@ -231,6 +231,7 @@ async fn frame_has_the_look_of_the_room_in_the_dark() {
     let own = [("RUANG_TITLE", "Siaran Kopi"), ("RUANG_ACCENT", "#7c3aed")];
     let framed = framed_with("token", element, "", &own).await;
     let page = Browser::start_without_foreign_cookies("id").await;
+    page.screen(356, 528, false).await;
     for (theme, name) in [("dark", "embedded-dark"), ("light", "embedded-light")] {
         page.prefers("prefers-color-scheme", theme).await;
         page.open(&framed.site.url).await;

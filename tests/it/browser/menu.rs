@@ -80,6 +80,40 @@ async fn keyboard_walks_the_messages_and_their_menus() {
 }
 
 #[tokio::test]
+async fn focus_stays_on_a_message_that_changes() {
+    let (_cluster, sari, mut budi) = conversation().await;
+    let id = sari.script("return document.querySelectorAll('#timeline .message')[1].dataset.id", vec![]).await;
+    let press = async |keys: &[Key]| sari.presses(&keys.iter().map(|key| char::from(*key)).collect::<String>()).await;
+    sari.script("document.querySelector('#scroll').focus()", vec![]).await;
+    press(&[Key::Up]).await;
+    press(&[Key::Up]).await;
+    sari.comes_to(FOCUSED, "dua").await;
+    budi.send(json!({"type": "edit", "nonce": "e1", "id": id, "text": "dua!"})).await;
+    sari.comes_to(FOCUSED, "dua!").await;
+    press(&[Key::Enter]).await;
+    sari.shows(ITEMS, "Salin teks").await;
+    budi.send(json!({"type": "delete", "nonce": "d1", "id": id})).await;
+    sari.shows("#timeline .removed .text", "dihapus").await;
+    press(&[Key::Escape]).await;
+    sari.comes_to(FOCUSED, "scroll").await;
+}
+
+#[tokio::test]
+async fn escape_closes_a_menu_over_the_sheet_first() {
+    let (_cluster, sari, _budi) = conversation().await;
+    let sheet = "return document.body.classList.contains('people-shown')";
+    sari.script("document.querySelector('#people-toggle').click()", vec![]).await;
+    sari.comes_to(sheet, true).await;
+    sari.script("document.querySelector('#members [data-name=budi]').click()", vec![]).await;
+    sari.shows(ITEMS, "Bisukan untuk saya").await;
+    sari.presses(&char::from(Key::Escape).to_string()).await;
+    sari.comes_to("return document.querySelector('.menu') === null", true).await;
+    assert_eq!(sari.script(sheet, vec![]).await, true);
+    sari.script("document.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }))", vec![]).await;
+    sari.comes_to(sheet, false).await;
+}
+
+#[tokio::test]
 async fn long_press_opens_a_sheet_with_large_targets() {
     let (_cluster, sari, _budi) = conversation().await;
     sari.screen(390, 844, true).await;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ruang::{
+    automod::SharedChecks,
     backplane::{
         Backplane, ChangeRequest, Cursor, IncarnationId, ModerationAction, NewState, Post, PublishError,
         RetentionPolicy,
@@ -163,7 +164,8 @@ fn edit(incarnation: &IncarnationId, nonce: &str, id: Id, text: &str) -> ChangeR
 
 fn delete(incarnation: &IncarnationId, nonce: &str, id: Id) -> ChangeRequest {
     let nonce = nonce.parse().expect("a nonce");
-    ChangeRequest { incarnation: incarnation.clone(), person: person("sari"), nonce, id, state: NewState::Deleted }
+    let (state, checks) = (NewState::Deleted, SharedChecks::default());
+    ChangeRequest { incarnation: incarnation.clone(), person: person("sari"), nonce, id, state, checks }
 }
 
 /// The texts of messages; none of deleted ones.

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use ruang::{
+    automod::SharedChecks,
     backplane::{
         Backplane, CHANGES_AT_ONCE, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Person, Position,
         Post, Present, PublishError, RetentionPolicy, SessionTag, SnapshotPeople, memory::MemoryBackplane,
@@ -67,7 +68,7 @@ impl Fixture {
     /// An incarnation with a lease, holding no one, and some sessions that own their names: it can publish for them.
     pub async fn sender(&self) -> IncarnationId {
         for name_key in ["sari", "budi", "sari budi", "p0", "p1", "p2", "p3"] {
-            self.backplane.claim(&name_key.into(), &session(name_key)).await.expect("a claim");
+            self.backplane.claim(&person(name_key)).await.expect("a claim");
         }
         self.incarnation().await
     }
@@ -193,7 +194,8 @@ pub fn post(incarnation: &IncarnationId, name_key: &str, nonce: &str, text: &str
     let nonce: Nonce = nonce.parse().expect("a nonce");
     let text = Text::parse(text).expect("a text");
     let (incarnation, person) = (incarnation.clone(), person(name_key));
-    Post { incarnation, person, nonce, text, reply_to: None, alias: None, trace: None }
+    let checks = SharedChecks::default();
+    Post { incarnation, person, nonce, text, reply_to: None, alias: None, trace: None, checks }
 }
 
 pub async fn publish(backplane: &dyn Backplane, incarnation: &IncarnationId, nonce: &str) -> Result<Id, PublishError> {
@@ -204,8 +206,13 @@ pub fn session(name_key: &str) -> SessionTag {
     format!("session-of-{name_key}").as_str().into()
 }
 
+/// A person with this session.
+pub fn owner(name_key: &str, session: SessionTag) -> Person {
+    Person::new(name_key.into(), name_key.to_uppercase(), session)
+}
+
 pub fn person(name_key: &str) -> Person {
-    Person { name_key: name_key.into(), name: name_key.to_uppercase(), session: session(name_key) }
+    owner(name_key, session(name_key))
 }
 
 pub async fn heartbeat(

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ruang::{
+    automod::SharedChecks,
     backplane::{
         ChangeRequest, ModerationAction, ModerationOutcome, NewState, REPORTED_KEPT, REPORTERS_KEPT, REPORTS_BYTES,
         ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy,
@@ -168,7 +169,8 @@ async fn deletion_ends_the_reports_of_a_message(engine: Engine) {
     }
     fixture.other().moderate(ModerationAction::Remove { ids: vec![ids[0]] }.into()).await.unwrap();
     let (incarnation, nonce) = (incarnation.clone(), "d".parse().unwrap());
-    let request = ChangeRequest { incarnation, person: person("sari"), nonce, id: ids[1], state: NewState::Deleted };
+    let (person, state, checks) = (person("sari"), NewState::Deleted, SharedChecks::default());
+    let request = ChangeRequest { incarnation, person, nonce, id: ids[1], state, checks };
     fixture.backplane.change(request).await.unwrap();
     if let Some(server) = &fixture.redis {
         let stored = command(server, &["HKEYS", "ruang:{ruang_chat_utama}:reports"]).await;

@@ -115,6 +115,8 @@ impl FrameReader {
                 let edited_at = frame["edited_at"].as_u64().unwrap_or_default();
                 Event::Edited(string(frame, "id"), string(frame, "text"), edited_at)
             }
+            // With a sender it stands in place of the message.
+            Some("removed") if frame["from"].is_string() => Event::Message(ChatMessage::of(frame)),
             Some("removed") => Event::Removed(string(frame, "id")),
             Some("presence") => {
                 self.others.extend(others(&frame["joined"]));

@@ -71,7 +71,7 @@ impl Pair {
     /// # Errors
     /// The first difference.
     pub async fn run(&mut self, calls: &[Call]) -> Result<(), Difference> {
-        self.command("FLUSHALL");
+        self.flush().await;
         let memory = MemoryBackplane::new(POLICY);
         let mut memory_events = memory.subscribe();
         let (mut one, mut other) = (Side::default(), Side::default());
@@ -87,7 +87,7 @@ impl Pair {
                 Call::Flush => {
                     let epoch = memory.replica().epoch() + 1;
                     memory.fail_over(Replica::empty(POLICY, epoch), epoch);
-                    self.command("FLUSHALL");
+                    self.flush().await;
                 }
                 _ => {}
             }
@@ -105,6 +105,12 @@ impl Pair {
         let Some(number) = (0..memory.len().max(redis.len())).find(differs) else { return Ok(()) };
         let event = |events: &[String]| events.get(number).cloned().unwrap_or_else(|| "(none)".to_owned());
         Err(Difference { at: format!("event {number}"), memory: event(&memory), redis: event(&redis) })
+    }
+
+    /// Loses everything. An epoch begins with the next script.
+    async fn flush(&mut self) {
+        self.command("FLUSHALL");
+        let _ = self.redis.read(None).await;
     }
 
     /// Sends a command, and waits for its reply.

@@ -5,7 +5,7 @@
 -- ARGV[2], if window_ms is there: the text.
 -- Returns: outcome 'stored' | 'duplicate' (id) | 'fenced' | 'ended' | 'bad_nonce' | 'muted' (wait_ms) | 'read_only' (wait_ms,
 --   or absent; both for edits only) |
---   'limited' (wait_ms) | 'gone' | 'not_yours' | 'too_late'.
+--   'repeated' (wait_ms) | 'limited' or 'newcomer' (wait_ms) | 'gone' | 'not_yours' | 'too_late'.
 local reply = refusal() or duplicate() or args.window_ms and silenced()
 if reply then
   return reply
@@ -25,12 +25,13 @@ end
 
 -- A deletion does not wait in slow mode.
 local is_slow = slow_ms * 1000 > args.every_us
-reply = (args.window_ms or not is_slow) and too_early()
+reply = args.window_ms and repeated() or (args.window_ms or not is_slow) and too_early()
 if reply then
   return reply
 end
 
 remember_nonce(args.id)
+remember_text()
 raise_version()
 if args.window_ms then
   local body = cjson.decode(message.body)

@@ -303,9 +303,23 @@ local function erased(body)
   return '-' .. cjson.encode({ nonce = left.nonce, from = left.from, text = '' })
 end
 
--- Publishes deleted ids, the edited message if there is one, and the rules. Older versions skip `edited` and the
--- doors.
-local function publish_changes(ids, edited)
+-- The rules that apply by themselves: JSON by name, as they are stored.
+local AUTO_RULES = { 'words', 'links', 'newcomers', 'repeats', 'reserved', 'quiet' }
+local function auto_rules()
+  local fields = {}
+  for i, name in ipairs(AUTO_RULES) do
+    fields[i] = 'auto:' .. name
+  end
+  local set = {}
+  for i, json in ipairs(redis.call('HMGET', rules, unpack(fields))) do
+    set[AUTO_RULES[i]] = json or nil
+  end
+  return set
+end
+
+-- Publishes deleted ids, the edited message if there is one, the rules, and those that apply by themselves if they have
+-- changed. Older versions skip `edited`, the doors and `auto`.
+local function publish_changes(ids, edited, auto)
   local set = redis.call('HMGET', rules, 'slow', 'notice', 'read_only', 'closed')
   local text = '{"slow_ms":' .. (set[1] or '0') .. ',"notice":' .. (set[2] and cjson.encode(set[2]) or 'null')
   if set[3] then
@@ -316,6 +330,9 @@ local function publish_changes(ids, edited)
   end
   if edited then
     text = text .. ',"edited":[{"id":"' .. edited.id .. '","at":' .. digits(edited.at) .. ',"body":' .. edited.body .. '}]'
+  end
+  if auto then
+    text = text .. ',"auto":' .. cjson.encode(auto)
   end
   publish('r', digits(room.epoch), digits(room.v), room.head, #ids == 0 and '-' or table.concat(ids, ','), text .. '}')
 end

@@ -112,6 +112,25 @@ local function banned_ms(name_key)
   return sanction_ms(redis.call('HGET', bans, name_key))
 end
 
+-- Milliseconds until the last of several bans or mutes of an address ends, stored as lines '<end> <name key>'; nil if none is
+-- in force.
+local function longest_sanction_ms(lines)
+  local longest
+  for line in lines:gmatch('[^\n]+') do
+    local left = sanction_ms(line)
+    longest = left and math.max(left, longest or 0) or longest
+  end
+  return longest
+end
+
+-- Milliseconds for which a person stays banned, by name or by the hash of their address (or nil); nil if they are not.
+local function person_banned_ms(name_key, address)
+  local by_name = banned_ms(name_key)
+  local stored = address and redis.call('HGET', rules, 'address_ban:' .. address)
+  local by_address = stored and longest_sanction_ms(stored)
+  return by_name and by_address and math.max(by_name, by_address) or by_name or by_address or nil
+end
+
 -- Publishes an event. A refused PUBLISH undoes nothing: subscribers find the event missing, and read the room.
 local function publish(kind, ...)
   redis.pcall('PUBLISH', live, table.concat({ '1', kind, ... }, ' '))

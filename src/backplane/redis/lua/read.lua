@@ -5,8 +5,8 @@
 --   reply), steps_bytes (of steps of presence), address_key (the secret, unless there is one).
 -- Returns: position, total, continues (whether the rows follow since), missed (absent: since is not in the log),
 --   oldest (the total at the oldest message), rows (id, total, at, body; absent: hidden, after '-': deleted), slow_ms, notice, read_only and closed (JSON),
---   people (how many; absent: as at the reader's position), all (field and value in turn, of up to people_at_once) or
---   steps (JSON, joined and left: since the reader's version),
+--   auto (JSON by name), people (how many; absent: as at the reader's position), all (field and value in turn, of up to
+--   people_at_once) or steps (JSON, joined and left: since the reader's version),
 --   changes (version, head, id, at, body: since the reader's version, or the newest), changes_after (head up to which
 --   changes may be missing; absent: none is), address_key.
 trim_log()
@@ -124,7 +124,7 @@ local set = redis.call('HMGET', rules, 'slow', 'notice', 'read_only', 'closed')
 return cjson.encode({
   position = position(), total = digits(room.total), continues = continues or false, missed = missed and digits(missed),
   oldest = digits(oldest_total), rows = filled(rows), slow_ms = set[1] or '0', notice = set[2] or nil,
-  read_only = set[3] or nil, closed = set[4] or nil,
+  read_only = set[3] or nil, closed = set[4] or nil, auto = auto_rules(),
   people = count and digits(count), all = all, steps = steps and table.concat(steps, ',') or nil,
   changes = filled(listed), changes_after = missing or not (continues and is_same_epoch) and dropped[2] or nil,
   address_key = redis.call('GET', KEYS[14]),
