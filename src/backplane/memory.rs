@@ -342,21 +342,15 @@ impl State {
             ModerationAction::Unban { .. } | ModerationAction::Unmute { .. } => ModerationOutcome::Nothing,
             ModerationAction::Slow { interval_ms } => {
                 self.stored.rules.slow_ms = *interval_ms;
-                self.stored.presence.raise_version();
-                self.send_changes(vec![], vec![]);
-                ModerationOutcome::Done
+                self.send_new_state()
             }
             ModerationAction::ReadOnly { for_ms, text } => {
                 self.stored.rules.read_only = door(*for_ms, text.clone(), now_ms);
-                self.stored.presence.raise_version();
-                self.send_changes(vec![], vec![]);
-                ModerationOutcome::Done
+                self.send_new_state()
             }
             ModerationAction::Closed { for_ms, text } => {
                 self.stored.rules.closed = door(*for_ms, text.clone(), now_ms);
-                self.stored.presence.raise_version();
-                self.send_changes(vec![], vec![]);
-                ModerationOutcome::Done
+                self.send_new_state()
             }
             ModerationAction::Rules(change) => {
                 self.stored.auto.apply(change);
@@ -366,11 +360,16 @@ impl State {
             }
             ModerationAction::Announce { text } => {
                 self.stored.rules.notice = text.clone();
-                self.stored.presence.raise_version();
-                self.send_changes(vec![], vec![]);
-                ModerationOutcome::Done
+                self.send_new_state()
             }
         }
+    }
+
+    /// Raises the version, and sends the rules and doors as they are now.
+    fn send_new_state(&mut self) -> ModerationOutcome {
+        self.stored.presence.raise_version();
+        self.send_changes(vec![], vec![]);
+        ModerationOutcome::Done
     }
 
     fn ban(&mut self, ban: Ban, now_ms: u64) -> ModerationOutcome {
