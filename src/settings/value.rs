@@ -5,7 +5,7 @@ use std::{fs, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 use tracing_subscriber::EnvFilter;
 
 use super::secret::{NotARedisUrl, RedisUrl, Secret};
-use crate::{origin::PublicUrl, telemetry::Format};
+use crate::{origin::PublicUrl, redis::PubSub, telemetry::Format};
 
 /// The largest file with a secret, in bytes.
 const MAX_SECRET: u64 = 64 * 1024;
@@ -82,6 +82,15 @@ pub(super) fn certificates(path: &str) -> Result<PathBuf, String> {
     let accepted = |why: &str| format!("a readable file of certificates in PEM ({why})");
     let text = fs::read_to_string(path).map_err(|error| accepted(&error.to_string()))?;
     if text.contains("-----BEGIN CERTIFICATE-----") { Ok(path.into()) } else { Err(accepted("it has none")) }
+}
+
+pub(super) fn pubsub(text: &str) -> Result<PubSub, String> {
+    match text {
+        "classic" => Ok(PubSub::Classic),
+        "both" => Ok(PubSub::Both),
+        "sharded" => Ok(PubSub::Sharded),
+        _ => Err("classic, both or sharded".to_owned()),
+    }
 }
 
 pub(super) fn log_format(text: &str) -> Result<Format, String> {

@@ -12,5 +12,6 @@ mod log;
 mod moderation;
 mod people;
 mod presence;
+mod pubsub;
 mod reaping;
 mod snapshot;
