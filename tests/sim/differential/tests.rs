@@ -67,14 +67,15 @@ async fn shortest(pair: &mut Pair, mut calls: Vec<Call>, mut difference: Differe
     text
 }
 
-/// In every test run a few of them; all with `make mutants`.
+/// In every test run a few of one script; all with `make mutants`.
 #[test]
 fn mutants_of_the_scripts_are_found() {
     let (mut mutants, mut survivors) = (Mutant::all(), BTreeSet::new());
     let (total, is_all) = (mutants.len(), Settings::load().mutants.is_some());
     mutants.retain(|mutant| !is_explained(mutant));
     if !is_all {
-        mutants = mutants.into_iter().step_by(total / SOME).collect();
+        mutants.retain(|mutant| mutant.file() == "claim");
+        mutants = mutants.into_iter().step_by(5).take(SOME).collect();
     }
     let count = mutants.len();
     for (number, mutant) in mutants.into_iter().enumerate() {
