@@ -4,7 +4,7 @@ help:           ## Lists the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 run:            ## Runs one instance on http://127.0.0.1:8080
 	cargo run --locked
-test:           ## Runs every test; installs what it needs
+test:           ## Runs the tests of a change; installs what they need
 	tests/run
 check:          ## Quick checks: format, clippy, unit tests
 	cargo fmt --check

@@ -1,4 +1,6 @@
-//! The address of a client behind trusted proxies.
+//! The address of a client behind trusted proxies, and its keyed hash.
+
+mod hash;
 
 use std::{
     net::{IpAddr, Ipv6Addr, SocketAddr},
@@ -8,6 +10,8 @@ use std::{
 use http::HeaderMap;
 use ipnet::IpNet;
 use thiserror::Error;
+
+pub use self::hash::{AddressHash, AddressKey};
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 

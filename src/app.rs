@@ -22,6 +22,7 @@ pub use self::check::{CheckError, check, key_patterns};
 use self::shutdown::StopSignals;
 use crate::{
     backplane::{Backplane, RetentionPolicy, memory::MemoryBackplane, redis::RedisBackplane},
+    origin::BasePath,
     protocol::{Limits, TEXT_CHARS},
     queue_memory::QueueMemory,
     redis::{ConnectError, Keys, MemoryMonitor, RedisConnector},
@@ -90,7 +91,7 @@ pub async fn run(settings: Settings, machine: Arc<dyn Machine>) -> Result<(), Ru
         let _serving = serving.map_err(|error| RunError::Listen(address, error))?;
     }
     let mut serving = tokio::spawn(server::serve(listener, router, server_options(&settings), closing.clone()));
-    announce(address);
+    announce(address, settings.site_policy().base_path());
     notify_systemd(NotifyState::Ready);
 
     tokio::select! {
@@ -140,7 +141,7 @@ type Engine = (Arc<dyn Backplane>, Arc<dyn SessionStore>);
 fn engine(settings: &Settings) -> Result<Engine, RunError> {
     let retention = RetentionPolicy {
         history: settings.history,
-        history_age: settings.history_age,
+        history_age: settings.history_age.0,
         name_hold: settings.name_hold,
         messages: settings.message_rate(),
         bot_messages: settings.bot_message_rate(),
@@ -200,7 +201,8 @@ fn connector(settings: &Settings) -> Result<Option<RedisConnector>, ConnectError
 
 fn wire(settings: &Settings, room: Room, store: Arc<dyn SessionStore>, gates: Gates) -> (axum::Router, Sockets) {
     let site = settings.site_policy();
-    let options = session::Options { idle: settings.session_idle, max: settings.session_max, secure: site.is_https() };
+    let options =
+        session::Options { idle: settings.session_idle, max: settings.session_max, cookies: site.cookie_scope() };
     let clock = room.clone();
     let bots = settings.bots.clone().unwrap_or_default();
     let sessions = Sessions::new(store, options).with_clock(Arc::new(move || clock.now()));
@@ -237,15 +239,16 @@ fn wire(settings: &Settings, room: Room, store: Arc<dyn SessionStore>, gates: Ga
         brand: settings.brand(),
         operator_tokens: settings.operator_tokens.clone(),
     };
-    let pages = web::router(Web::new(room, sessions.clone(), site.clone(), options));
-    let router = web::layers(pages.merge(socket::router(sockets.clone())), &sessions, &site, queue_memory);
+    let web = Web::new(room, sessions.clone(), site.clone(), options);
+    let socket_routes = web::recognise_moderators(socket::router(sockets.clone()), &web);
+    let router = web::layers(web::router(web).merge(socket_routes), &sessions, &site, queue_memory);
     (router, sockets)
 }
 
 fn retention(settings: &Settings) -> Retention {
     Retention {
         history: settings.history,
-        history_age: settings.history_age,
+        history_age: settings.history_age.0,
         name_hold: settings.name_hold,
         session_idle: settings.session_idle,
         session_max: settings.session_max,
@@ -257,7 +260,7 @@ fn room_options(settings: &Settings) -> room::Options {
         leave_grace: settings.leave_grace,
         lease: settings.lease,
         name_hold: settings.name_hold,
-        history_age: settings.history_age,
+        history_age: settings.history_age.0,
         bots: settings.bots.as_ref().map(Bots::names).unwrap_or_default(),
         limits: Limits {
             text_chars: TEXT_CHARS,
@@ -275,9 +278,9 @@ fn server_options(settings: &Settings) -> server::Options {
 }
 
 /// Prints the one line on stdout: the address for a browser.
-fn announce(address: SocketAddr) {
+fn announce(address: SocketAddr, path: BasePath) {
     let shown =
         if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() };
     // A closed stdout is no failure.
-    let _ = writeln!(io::stdout(), "ruang is open at http://{shown}");
+    let _ = writeln!(io::stdout(), "ruang is open at http://{shown}{}", path.as_str());
 }

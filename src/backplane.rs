@@ -19,17 +19,27 @@
 //! * **Moderation.** A [`ModerationAction`] is atomic, on record, raises the presence version, and is delivered as one
 //!   event; the rules it sets are part of every [`Snapshot`].
 //! * **Mutes.** Messages of a muted name are refused, through every instance; a nonce stored before returns its id all the same.
-//! * **Doors.** While the rules say read-only, messages and edits of people are refused, through every instance.
+//! * **Addresses.** A ban or mute may include the addresses at which its name is used, or was within [`ADDRESS_MEMORY`]:
+//!   whoever claims a name, joins or sends at one of them is refused like its person, until that ban or mute ends.
+//! * **Doors.** While the rules say read-only, messages and edits of people other than moderators are refused, through every
+//!   instance.
+//! * **Rules that apply by themselves.** They change and reach instances like other rules. An instance checks texts itself, and
+//!   passes on what concerns all instances as [`SharedChecks`](crate::automod::SharedChecks): the slower pace of newcomers,
+//!   and at most [`REPEATS`](crate::automod::REPEATS) times the same text.
 //! * **Pace.** One person's messages, through all instances together, keep to [`RetentionPolicy::messages`] and slow mode,
-//!   a program's to [`RetentionPolicy::bot_messages`].
+//!   a program's to [`RetentionPolicy::bot_messages`]. In slow mode the people of one address together are admitted
+//!   [`SLOW_SHARE`] times as often as one person.
 //! * **Claims.** A name belongs to one session at a time. An ended session cannot reclaim it: neither calls in flight, nor
 //!   an instance that is unaware of the end, and only renews and publishes for people whom it holds.
+//! * **Reports.** A person's [`report`](Backplane::report) of a message counts once. It ends with the message, at the latest at
+//!   the next heartbeat, or when a moderator dismisses it.
 //! * **Unknown is not failed.** [`Unavailable`] leaves the outcome unknown: repeat with the same nonce.
 //!
 //! ```
 //! use std::time::Duration;
 //!
 //! use ruang::{
+//!     automod::SharedChecks,
 //!     backplane::{Backplane, Event, Heartbeat, IncarnationId, Person, Post, RetentionPolicy, memory::MemoryBackplane},
 //!     rate::Rate,
 //!     protocol::Text,
@@ -49,7 +59,7 @@
 //!
 //! // Only a live incarnation can publish, for people whom it holds.
 //! let incarnation = IncarnationId::random();
-//! let sari = Person { name_key: "sari".into(), name: "Sari".to_owned(), session: "a session".into() };
+//! let sari = Person::new("sari".into(), "Sari", "a session".into());
 //! room.heartbeat(Heartbeat { adds: vec![sari.clone()], ..Heartbeat::new(incarnation.clone(), 1) }).await?;
 //! let post = Post {
 //!     incarnation,
@@ -59,6 +69,7 @@
 //!     alias: None,
 //!     reply_to: None,
 //!     trace: None,
+//!     checks: SharedChecks::default(),
 //! };
 //! let id = room.publish(post.clone()).await?;
 //! assert_eq!(room.publish(post).await?, id, "sent twice, stored once");
@@ -78,6 +89,7 @@ mod identity;
 mod log;
 mod moderation;
 mod presence;
+mod reports;
 mod snapshot;
 
 use std::time::Duration;
@@ -94,10 +106,14 @@ pub use self::{
     log::{Cursor, Page, Post, around},
     moderation::{
         ACTS_KEPT, ACTS_SHOWN, Audit, Ban, FOR_GOOD_MS, ModerationAction, ModerationLog, ModerationOutcome,
-        ModerationRecord, ModerationRequest, REMOVED_AT_ONCE, is_for_good,
+        ModerationRecord, ModerationRequest, REMOVED_AT_ONCE, RecordPage, is_for_good,
     },
     presence::{Claim, Heartbeat, HeartbeatReply, Lease, Person, Present, ReapOutcome, Stage},
-    snapshot::{Position, Snapshot},
+    reports::{
+        REPORT_RATE, REPORTED_KEPT, REPORTERS_KEPT, REPORTS_BYTES, ReportEntry, ReportOutcome, ReportQueue,
+        ReportRequest, ReportedMessage,
+    },
+    snapshot::{PEOPLE_AT_ONCE, PeoplePortion, Position, Snapshot, SnapshotPeople},
 };
 use crate::{name::NameKey, protocol::Id, rate::Rate};
 
@@ -106,6 +122,10 @@ pub const EVENTS_WAITING: usize = 4096;
 /// How long a claim lasts before its session has joined. Short: a person who loses the reply to their sign-in does not
 /// know the session that holds the name, and waits this long.
 pub const CLAIM: Duration = Duration::from_secs(20);
+/// How long the address of a person who has left is known.
+pub const ADDRESS_MEMORY: Duration = Duration::from_secs(3600);
+/// In slow mode, the messages of one address per message of one person.
+pub const SLOW_SHARE: u64 = 3;
 /// How long a call of an ended session is in flight at most.
 const IN_FLIGHT: Duration = Duration::from_secs(10);
 /// Most messages that [`Backplane::read`] returns after a known position: as many as a client is sent.
@@ -140,18 +160,21 @@ pub trait Backplane: Send + Sync + 'static {
     /// Reads the room, for a subscriber that has received every event up to a position: see [`Snapshot`].
     async fn read(&self, from: Option<Position>) -> Result<Snapshot, Unavailable>;
 
+    /// Reads a portion of the people: the first, or the one at a cursor that the last returned.
+    async fn people(&self, cursor: Option<String>) -> Result<PeoplePortion, Unavailable>;
+
     /// Returns how many messages the log had held up to and including `id`, or `None` if that exact position is not in it.
     async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable>;
 
     /// Returns a page of history, oldest first.
     async fn page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable>;
 
-    /// Claims a name for a session until it joins, for [`CLAIM`] at most. A person in the room keeps their name, unless
+    /// Claims a person's name for their session until it joins, for [`CLAIM`] at most. A person in the room keeps their name, unless
     /// they typed it and the session [outranks](SessionTag::outranks) theirs: theirs ends then.
-    async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable>;
+    async fn claim(&self, person: &Person) -> Result<Claim, Unavailable>;
 
     /// Returns what [`claim`](Self::claim) would return, and changes nothing.
-    async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable>;
+    async fn check_claim(&self, person: &Person) -> Result<Claim, Unavailable>;
 
     /// Publishes that a person types, or stopped. Ephemeral: may be lost.
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable>;
@@ -159,8 +182,21 @@ pub trait Backplane: Send + Sync + 'static {
     /// Applies a moderation action on every instance at once.
     async fn moderate(&self, request: ModerationRequest) -> Result<ModerationOutcome, Unavailable>;
 
+    /// Returns how many other people in the room are at the addresses that an action against this name would include; none
+    /// if no address is known.
+    async fn neighbours(&self, name_key: &NameKey) -> Result<Option<usize>, Unavailable>;
+
     /// Returns bans, mutes and past actions.
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable>;
+
+    /// Returns the actions on record after a place, at most `limit`, oldest first.
+    async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable>;
+
+    /// Puts a person's report of a message on record, once, at most as often as [`REPORT_RATE`] through all instances.
+    async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable>;
+
+    /// Returns the reported messages, at most `limit`.
+    async fn reports(&self, limit: usize) -> Result<ReportQueue, Unavailable>;
 
     /// Returns the time since 1970 by the room's clock, which messages carry.
     fn now(&self) -> Duration;

@@ -1,13 +1,15 @@
-//! How an installation looks: its name, greeting, logo, colour and languages. No I/O: settings read files, pages use this.
+//! How an installation looks: its name, greeting, logo, colour and languages; its rules and whom to write to. No I/O: settings read files, pages use this.
 
 mod accent;
 mod colour;
+mod contact;
 mod logo;
 mod svg;
 
 pub use self::{
     accent::{Accent, AccentError},
     colour::{Colour, NotAColour},
+    contact::{Contact, NotAContact},
     logo::{Logo, LogoError},
 };
 
@@ -27,10 +29,22 @@ pub struct Brand {
     pub accent: Option<Accent>,
     /// The languages on offer, of [`LANGUAGES`]; the first is for readers who prefer none of them.
     pub languages: Vec<&'static str>,
+    /// Whom people write to.
+    pub contact: Option<Contact>,
+    /// The rules of the room, as plain text.
+    pub rules: Option<String>,
 }
 
 impl Default for Brand {
     fn default() -> Self {
-        Self { title: "ruang".to_owned(), welcome: None, logo: None, accent: None, languages: LANGUAGES.to_vec() }
+        Self {
+            title: "ruang".to_owned(),
+            welcome: None,
+            logo: None,
+            accent: None,
+            languages: LANGUAGES.to_vec(),
+            contact: None,
+            rules: None,
+        }
     }
 }

@@ -12,13 +12,14 @@
 //! | [`session`] | the signed-in person, and the store of sessions |
 //! | [`backplane`] | what instances share: a contract, and the engines `memory` and `redis` |
 //! | [`redis`], [`origin`] | one supervised connection and the names of all keys; allowed origins |
-//! | [`server`], [`telemetry`], [`protocol`] | the listening socket; log, metrics and traces; frames, ids and close codes |
+//! | [`server`], [`telemetry`], [`protocol`], [`automod`] | the listening socket; log, metrics and traces; frames, ids and close codes; rules for texts and names |
 //! | [`name`], [`address`], [`brand`], [`rate`], [`transition`], [`websocket`], [`queue_memory`] | rules without I/O; RFC 6455 is one of them |
 #![warn(missing_docs)]
 #![forbid(unsafe_code)]
 
 pub mod address;
 pub mod app;
+pub mod automod;
 pub mod backplane;
 pub mod brand;
 pub mod name;

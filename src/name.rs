@@ -13,7 +13,7 @@ use thiserror::Error;
 use unicode_segmentation::UnicodeSegmentation;
 
 pub use character::{MARKS, is_drawn, is_mark};
-pub use key::{NameKey, folded};
+pub use key::{NameKey, folded, look_alike_form};
 pub use search::{search_form, search_starts};
 
 /// The largest number of visible characters (grapheme clusters) of a name.

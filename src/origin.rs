@@ -1,21 +1,24 @@
 //! Protection against cross-site requests: which origins may post and open WebSockets.
 
+mod addresses;
+
 use std::{fmt, net::IpAddr, str::FromStr};
 
 use http::{HeaderMap, HeaderValue, header};
 use thiserror::Error;
 use url::{Host, Url};
 
+pub use self::addresses::{BasePath, CookieScope, PublicUrls, PublicUrlsError};
 use crate::address::TrustedProxies;
 
 const FETCH_SITE: &str = "sec-fetch-site";
 const FORWARDED_HOST: &str = "x-forwarded-host";
 
-/// The origin of the site, as far as it is known, and the proxies that are believed about it.
+/// The addresses of the site, as far as they are known, and the proxies that are believed about them.
 #[derive(Clone, Debug, Default)]
 pub struct SitePolicy {
-    /// The public origin. Without it, the `Host` of each request.
-    pub public_url: Option<PublicUrl>,
+    /// The public addresses. Without them, the `Host` of each request.
+    pub public_urls: Option<PublicUrls>,
     /// The proxies whose `X-Forwarded-Host` counts.
     pub proxies: TrustedProxies,
     /// The sites that may show the room in a frame.
@@ -30,7 +33,7 @@ impl SitePolicy {
     /// use http::HeaderMap;
     /// use ruang::origin::SitePolicy;
     ///
-    /// let site = SitePolicy { public_url: Some("https://chat.example.org".parse()?), ..SitePolicy::default() };
+    /// let site = SitePolicy { public_urls: Some("https://chat.example.org".parse()?), ..SitePolicy::default() };
     /// let peer = "192.0.2.1".parse()?;
     /// let mut headers = HeaderMap::new();
     /// assert!(site.allows_post(&headers, peer), "a program");
@@ -57,8 +60,10 @@ impl SitePolicy {
         let is_requested =
             self.host(headers, peer).and_then(|host| opened.scheme.with(&host).ok()).as_ref() == Some(&opened);
         let is_own_page = !is_foreign && (is_requested || headers.contains_key(FETCH_SITE));
-        match &self.public_url {
-            Some(own) if is_own_page && opened != *own => PostRefusal::OtherAddress { opened, own: own.clone() },
+        match &self.public_urls {
+            Some(own) if is_own_page && !own.contains(&opened) => {
+                PostRefusal::OtherAddress { opened, own: own.clone() }
+            }
             None if is_own_page && !is_requested => PostRefusal::UnknownAddress { opened },
             _ => PostRefusal::OtherSite,
         }
@@ -71,7 +76,17 @@ impl SitePolicy {
 
     /// Whether the public URL is https: only then are cookies `Secure`.
     pub fn is_https(&self) -> bool {
-        self.public_url.as_ref().is_some_and(|url| url.scheme == Scheme::Https)
+        self.public_urls.as_ref().is_some_and(PublicUrls::is_https)
+    }
+
+    /// The path under which the site is served.
+    pub fn base_path(&self) -> BasePath {
+        self.public_urls.as_ref().map(PublicUrls::path).unwrap_or_default()
+    }
+
+    /// Where cookies are valid.
+    pub fn cookie_scope(&self) -> CookieScope {
+        CookieScope { secure: self.is_https(), path: self.base_path() }
     }
 
     fn allows_origin(&self, headers: &HeaderMap, peer: IpAddr) -> bool {
@@ -85,8 +100,8 @@ impl SitePolicy {
     fn is_own(&self, origin: &str, headers: &HeaderMap, peer: IpAddr) -> bool {
         // `null` and other schemes do not parse.
         let Ok(origin) = PublicUrl::from_str(origin) else { return false };
-        match &self.public_url {
-            Some(own) => origin == *own,
+        match &self.public_urls {
+            Some(own) => own.contains(&origin),
             None => self.host(headers, peer).and_then(|host| origin.scheme.with(&host).ok()) == Some(origin),
         }
     }
@@ -112,8 +127,8 @@ pub enum PostRefusal {
     OtherAddress {
         /// The address that the browser has opened.
         opened: PublicUrl,
-        /// The public URL.
-        own: PublicUrl,
+        /// The public addresses.
+        own: PublicUrls,
     },
     /// The site's own page has sent it, and a proxy has changed `Host`: the public URL must be set.
     UnknownAddress {

@@ -21,6 +21,7 @@ mod typing;
 mod watched_task;
 
 use std::{
+    net::IpAddr,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -49,9 +50,11 @@ use self::{
     watched_task::spawn_watched,
 };
 use crate::{
+    address::AddressHash,
+    automod::RuleChecker,
     backplane::{
         Backplane, Claim, Cursor, IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person,
-        SessionTag, Unavailable,
+        RecordPage, ReportOutcome, ReportQueue, ReportRequest, SessionTag, Unavailable,
     },
     name::NameKey,
     protocol::{Id, Limits, Rules},
@@ -144,7 +147,7 @@ impl Room {
         let since = timeout_at(deadline, self.find(since, deadline)).await.map_err(|_| Unavailable)??;
         let mut joined = self.send_join(&person, since, false, &recipient, deadline).await?;
         if matches!(joined, Err(JoinRefusal::Contested)) {
-            let claim = timeout_at(deadline, self.claim(&person.name_key, &person.session)).await;
+            let claim = timeout_at(deadline, self.claim(&person)).await;
             if claim.map_err(|_| Unavailable)?? != Claim::Mine {
                 return Err(JoinError::Ended);
             }
@@ -164,8 +167,16 @@ impl Room {
     pub async fn page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable> {
         match self.recent_page(cursor, limit) {
             Some(page) => Ok(page),
-            None => bounded(self.backplane.page(cursor, limit)).await,
+            None => self.stored_page(cursor, limit).await,
         }
+    }
+
+    /// Returns a page of history with everything that was acknowledged, which the cache may not have received yet.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply.
+    pub async fn stored_page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable> {
+        bounded(self.backplane.page(cursor, limit)).await
     }
 
     /// Returns the time since 1970 by the room's clock, which messages carry.
@@ -188,7 +199,7 @@ impl Room {
     /// `search`, those of which a word begins with it, sorted from that word on.
     ///
     /// # Errors
-    /// [`Unavailable`] if the room is not in sync within 2 s.
+    /// [`Unavailable`] if the room is not in sync within 2 s, or the people of a large room are still being read for the first time.
     pub async fn members(
         &self,
         search: Option<&str>,
@@ -196,6 +207,7 @@ impl Room {
         limit: usize,
     ) -> Result<MembersPage, Unavailable> {
         self.in_sync().await?;
+        timeout(CALL_DEADLINE, self.state.named()).await.map_err(|_| Unavailable)?;
         let view = self.state.view();
         let mut names = match search {
             Some(text) => view.roster.search(text, after, limit + 1),
@@ -206,20 +218,20 @@ impl Room {
         Ok(MembersPage { names, count: view.roster.count(), more })
     }
 
-    /// Claims a name for a session, or renews the claim.
+    /// Claims a person's name for their session, or renews the claim.
     ///
     /// # Errors
     /// [`Unavailable`] if the backplane does not reply: the outcome is unknown.
-    pub async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        bounded(self.backplane.claim(name_key, session)).await
+    pub async fn claim(&self, person: &Person) -> Result<Claim, Unavailable> {
+        bounded(self.backplane.claim(person)).await
     }
 
     /// Returns what [`claim`](Self::claim) would return, and changes nothing.
     ///
     /// # Errors
     /// [`Unavailable`] if the backplane does not reply.
-    pub async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        bounded(self.backplane.check_claim(name_key, session)).await
+    pub async fn check_claim(&self, person: &Person) -> Result<Claim, Unavailable> {
+        bounded(self.backplane.check_claim(person)).await
     }
 
     /// Ends a session's presence and claim on every instance; its sockets close with 4001.
@@ -240,6 +252,14 @@ impl Room {
         bounded(self.backplane.moderate(request)).await
     }
 
+    /// Returns how many other people in the room are at the addresses of a name; none if no address is known.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply.
+    pub async fn neighbours(&self, name_key: &NameKey) -> Result<Option<usize>, Unavailable> {
+        bounded(self.backplane.neighbours(name_key)).await
+    }
+
     /// Returns bans and past actions.
     ///
     /// # Errors
@@ -248,9 +268,57 @@ impl Room {
         bounded(self.backplane.moderation_log()).await
     }
 
+    /// Returns the room's keyed hash of a client's address: the same on every instance.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the instance has not read the room within 2 s.
+    pub async fn address_hash(&self, address: IpAddr) -> Result<AddressHash, Unavailable> {
+        let key = timeout(CALL_DEADLINE, self.state.address_key()).await.map_err(|_| Unavailable)?;
+        key.map(|key| key.hash(address)).ok_or(Unavailable)
+    }
+
+    /// Returns the room's keyed hash of a client's address, if this instance has read the room.
+    pub fn known_address_hash(&self, address: IpAddr) -> Option<AddressHash> {
+        self.state.known_address_key().map(|key| key.hash(address))
+    }
+
+    /// Returns the moderators' actions on record after a place, at most `limit`, oldest first.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply.
+    pub async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable> {
+        bounded(self.backplane.records(after, limit)).await
+    }
+
+    /// Puts a person's report of a message on record.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply: the outcome is unknown, and repeating it does no harm.
+    pub async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {
+        bounded(self.backplane.report(request)).await
+    }
+
+    /// Returns the reported messages, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the backplane does not reply.
+    pub async fn reports(&self, limit: usize) -> Result<ReportQueue, Unavailable> {
+        bounded(self.backplane.reports(limit)).await
+    }
+
     /// The rules in force.
     pub fn rules(&self) -> Rules {
         self.state.view().rules.clone()
+    }
+
+    /// The rules that apply by themselves.
+    pub fn rule_checker(&self) -> Arc<RuleChecker> {
+        Arc::clone(&self.state.view().auto)
+    }
+
+    /// Whether only moderators and programs may write.
+    fn is_read_only(&self) -> bool {
+        self.state.view().rules.read_only.is_some()
     }
 
     /// The newest position; none while the instance cannot know it.

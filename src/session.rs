@@ -8,6 +8,7 @@ mod bots;
 mod bounded;
 mod guess_gate;
 mod memory;
+mod moderator_pass;
 mod moderator_sessions;
 mod person;
 mod redis;
@@ -21,6 +22,7 @@ mod token_keys;
 use std::{sync::Arc, time::Duration};
 
 use axum::http::HeaderValue;
+use serde::Serialize;
 use tower_sessions::{
     Expiry, Session, SessionManagerLayer, SessionStore,
     cookie::{Cookie, SameSite, time},
@@ -33,6 +35,7 @@ pub use self::{
     bounded::{Bounded, Clock},
     guess_gate::{GuessDenied, GuessGate},
     memory::MemorySessionStore,
+    moderator_pass::{ModeratorPass, TokensModerate},
     moderator_sessions::{ModeratorSession, ModeratorSessions},
     person::{Caller, NotSignedIn, SignedIn},
     redis::{RedisSessionStore, session_key_prefix},
@@ -41,7 +44,7 @@ pub use self::{
     sign_in_ways::{NotWays, SignInWays},
     token_keys::{TokenKeys, TokenKeysError},
 };
-use crate::backplane::Person;
+use crate::{backplane::Person, origin::CookieScope};
 
 /// Lifetimes of sessions, and attributes of their cookie.
 #[derive(Clone, Copy, Debug)]
@@ -50,13 +53,17 @@ pub struct Options {
     pub idle: Duration,
     /// A session ends this long after sign-in, even if it is in use.
     pub max: Duration,
-    /// The public URL is https: the cookie is `__Host-ruang` and `Secure`.
-    pub secure: bool,
+    /// Where the cookie is valid.
+    pub cookies: CookieScope,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { idle: Duration::from_secs(12 * 3600), max: Duration::from_secs(7 * 24 * 3600), secure: false }
+        Self {
+            idle: Duration::from_secs(12 * 3600),
+            max: Duration::from_secs(7 * 24 * 3600),
+            cookies: CookieScope::default(),
+        }
     }
 }
 
@@ -67,6 +74,15 @@ pub struct Unreadable;
 
 /// The longest time between two touches: how late a deletion that happened in the store alone is noticed.
 const MAX_TOUCH_INTERVAL: Duration = Duration::from_secs(300);
+
+/// What a site decides about a session when it hands a person in.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SessionTerms {
+    /// When it ends at the latest, in seconds since 1970.
+    pub until: Option<u64>,
+    /// It is a moderator's session, too.
+    pub moderates: bool,
+}
 
 /// The result of a session look-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,27 +139,22 @@ impl Sessions {
         let max_age = time::Duration::try_from(self.options.max).unwrap_or(time::Duration::MAX);
         SessionManagerLayer::new(self.store.clone())
             .with_name(self.cookie_name())
-            .with_secure(self.options.secure)
+            .with_secure(self.options.cookies.secure)
             .with_http_only(true)
             .with_same_site(SameSite::Lax)
-            .with_path("/")
+            .with_path(self.options.cookies.cookie_path())
             .with_expiry(Expiry::OnInactivity(max_age))
     }
 
-    /// Lets the session that [`begin`](Self::begin) starts end at this time at the latest, in seconds since 1970.
-    ///
-    /// # Errors
-    /// [`Unreadable`] if the value could not be stored.
-    pub async fn end_by(&self, session: &Session, until: u64) -> Result<(), Unreadable> {
-        session.insert(bounded::UNTIL, until).await.map_err(unreadable)
-    }
-
-    /// Signs a person in under a new session id and stores it: after `Ok` every instance finds the session.
+    /// Signs a person in under a new session id and stores it: after `Ok` every instance finds the session. Nothing of the
+    /// session before stays but its join.
     ///
     /// # Errors
     /// [`Unreadable`] if the record could not be stored; the request then has no session.
-    pub async fn begin(&self, session: &Session, person: &Person) -> Result<(), Unreadable> {
+    pub async fn begin(&self, session: &Session, person: &Person, terms: SessionTerms) -> Result<(), Unreadable> {
         session.insert(person::KEY, person).await.map_err(unreadable)?;
+        set(session, bounded::UNTIL, terms.until).await?;
+        set(session, person::MODERATES, terms.moderates.then_some(true)).await?;
         if session.id().is_some() {
             session.cycle_id().await.map_err(unreadable)?;
         }
@@ -192,17 +203,25 @@ impl Sessions {
     /// `Secure`, which the one of tower-sessions is not.
     pub fn removal_cookie(&self) -> HeaderValue {
         let cookie = Cookie::build((self.cookie_name(), ""))
-            .path("/")
+            .path(self.options.cookies.cookie_path())
             .http_only(true)
             .same_site(SameSite::Lax)
-            .secure(self.options.secure)
+            .secure(self.options.cookies.secure)
             .max_age(time::Duration::ZERO)
             .build();
         HeaderValue::from_str(&cookie.to_string()).unwrap_or_else(|_| HeaderValue::from_static(""))
     }
 
-    fn cookie_name(&self) -> &'static str {
-        if self.options.secure { "__Host-ruang" } else { "ruang" }
+    fn cookie_name(&self) -> String {
+        self.options.cookies.name("ruang")
+    }
+}
+
+/// Sets a field of a record, or removes it.
+async fn set(session: &Session, field: &str, value: Option<impl Serialize + Send + Sync>) -> Result<(), Unreadable> {
+    match value {
+        Some(value) => session.insert(field, value).await.map_err(unreadable),
+        None => session.remove_value(field).await.map(drop).map_err(unreadable),
     }
 }
 
@@ -216,7 +235,7 @@ mod tests {
     use crate::backplane::SessionTag;
 
     fn sari() -> Person {
-        Person { name: "Sari".into(), name_key: "sari".into(), session: SessionTag::random() }
+        Person::new("sari".into(), "Sari", SessionTag::random())
     }
 
     fn sessions(options: Options) -> Sessions {
@@ -225,7 +244,7 @@ mod tests {
 
     async fn signed_in(sessions: &Sessions) -> Id {
         let session = Session::new(None, Arc::new(sessions.store.clone()), None);
-        sessions.begin(&session, &sari()).await.unwrap();
+        sessions.begin(&session, &sari(), SessionTerms::default()).await.unwrap();
         session.id().unwrap()
     }
 
@@ -241,7 +260,7 @@ mod tests {
 
     #[tokio::test]
     async fn touch_does_not_extend_past_the_maximum_age() {
-        let options = Options { idle: Duration::from_secs(60), max: Duration::ZERO, secure: false };
+        let options = Options { idle: Duration::from_secs(60), max: Duration::ZERO, ..Options::default() };
         let sessions = sessions(options);
         let id = signed_in(&sessions).await;
         assert_eq!(sessions.touch(&id).await, Ok(Alive::No));
@@ -249,7 +268,8 @@ mod tests {
 
     #[test]
     fn removal_cookie_has_the_attributes_browsers_require() {
-        let options = Options { secure: true, ..Options::default() };
+        let cookies = CookieScope { secure: true, ..CookieScope::default() };
+        let options = Options { cookies, ..Options::default() };
         let cookie = sessions(options).removal_cookie();
         let cookie = cookie.to_str().unwrap();
         assert!(cookie.starts_with("__Host-ruang=;"), "{cookie}");

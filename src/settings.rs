@@ -30,8 +30,8 @@ use thiserror::Error;
 
 use crate::{
     address::TrustedProxies,
-    brand::{Accent, Brand, Logo},
-    origin::{PublicUrl, SitePolicy},
+    brand::{Accent, Brand, Contact, Logo},
+    origin::{PublicUrls, SitePolicy},
     rate::Rate,
     redis::{self, ConnectError, RedisConnector},
     server,
@@ -82,11 +82,11 @@ pub struct Settings {
     #[arg(long, env = "RUANG_LISTEN", value_name = "ADDRESS:PORT", help_heading = SERVING)]
     #[arg(default_value = "127.0.0.1:8080", value_parser = value::address)]
     pub listen: SocketAddr,
-    /// The address in people's browsers, like https://chat.example.org; https makes cookies Secure. If not set, the
-    /// Host of each request
+    /// The address in people's browsers, like https://chat.example.org or https://site.example/chat; several with commas,
+    /// the first is the one that links lead to. https makes cookies Secure. If not set, the Host of each request
     #[arg(long, env = PUBLIC_URL, value_name = "URL", help_heading = SERVING)]
-    #[arg(value_parser = value::parsed::<PublicUrl>("an origin like https://chat.example.org"))]
-    pub public_url: Option<PublicUrl>,
+    #[arg(value_parser = value::public_urls)]
+    pub public_url: Option<PublicUrls>,
     /// Proxies whose X-Forwarded-For and X-Forwarded-Host are believed, like 10.0.0.0/8,192.168.1.7
     #[arg(long, env = TRUSTED_PROXIES, value_name = "NETWORKS", help_heading = SERVING)]
     #[arg(default_value = "", hide_default_value = true)]
@@ -180,15 +180,23 @@ pub struct Settings {
     #[arg(long, env = "RUANG_LANGUAGES", value_name = "LIST", help_heading = LOOKS)]
     #[arg(default_value = "id,en", value_parser = looks::languages)]
     pub languages: looks::Languages,
+    /// Whom people write to about the room: an e-mail address or the URL of a page, shown on the page about stored data
+    #[arg(long, env = "RUANG_CONTACT", value_name = "ADDRESS", help_heading = LOOKS)]
+    #[arg(value_parser = looks::contact)]
+    pub contact: Option<Contact>,
+    /// A file with the rules of the room, plain text of at most 32 kB, linked from sign-in and room
+    #[arg(long = "rules-file", env = "RUANG_RULES_FILE", value_name = "FILE", help_heading = LOOKS)]
+    #[arg(value_parser = looks::rules_file)]
+    pub rules: Option<String>,
 
     /// Number of messages in the history, at least 100
     #[arg(long, env = "RUANG_HISTORY", value_name = "N", help_heading = ROOM)]
     #[arg(default_value = "10000", value_parser = value::count::<usize>(100, 10_000_000))]
     pub history: usize,
-    /// The largest age of a message in the history. If not set, any age
+    /// The largest age of a message in the history; forever: any age
     #[arg(long, env = "RUANG_HISTORY_AGE", value_name = "DURATION", help_heading = ROOM)]
-    #[arg(value_parser = value::duration(1, 3660 * DAY))]
-    pub history_age: Option<Duration>,
+    #[arg(default_value = "30d", value_parser = value::history_age)]
+    pub history_age: value::HistoryAge,
     /// How long people may correct a message of theirs; 0 = not at all
     #[arg(long, env = "RUANG_EDIT_WINDOW", value_name = "DURATION", help_heading = ROOM)]
     #[arg(default_value = "15m", value_parser = value::duration(0, 3660 * DAY))]
@@ -352,6 +360,8 @@ impl Settings {
             logo: self.logo.clone(),
             accent: self.accent,
             languages: self.languages.0.clone(),
+            contact: self.contact.clone(),
+            rules: self.rules.clone(),
         }
     }
 
@@ -396,7 +406,7 @@ impl Settings {
     /// Which requests and sockets are allowed by origin.
     pub fn site_policy(&self) -> SitePolicy {
         SitePolicy {
-            public_url: self.public_url.clone(),
+            public_urls: self.public_url.clone(),
             proxies: self.trusted_proxies.clone(),
             embedders: self.embed_origins.0.clone(),
         }
@@ -414,7 +424,7 @@ impl Settings {
             let most = format!("less than the {descriptors} descriptors that the process may open (ulimit -n)");
             return Err(sources.refused(MAX_CONNECTIONS, &most));
         }
-        if !self.embed_origins.0.is_empty() && !self.public_url.as_ref().is_some_and(PublicUrl::is_https) {
+        if !self.embed_origins.0.is_empty() && !self.public_url.as_ref().is_some_and(PublicUrls::is_https) {
             return Err(
                 sources.refused(EMBED_ORIGINS, "only beside an https RUANG_PUBLIC_URL: cookies in frames are Secure")
             );

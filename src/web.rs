@@ -4,6 +4,7 @@ mod access_log;
 mod account;
 mod assets;
 mod avatar;
+mod base_path;
 mod bots;
 mod branding;
 mod chat;
@@ -25,8 +26,10 @@ mod peer;
 mod privacy;
 mod proxy_user;
 mod reads;
+mod rules;
 mod sign_in;
 mod texts;
+mod turns;
 
 #[cfg(test)]
 mod tests;
@@ -55,7 +58,7 @@ use self::{
 use crate::{
     address::limit_key,
     brand::Brand,
-    origin::{PostRefusal, SitePolicy},
+    origin::{BasePath, PostRefusal, SitePolicy},
     protocol::FRAME_BYTES,
     queue_memory::QueueMemory,
     rate::{KeyedLimiter, Rate},
@@ -154,8 +157,9 @@ impl Web {
         let address_warnings = Arc::new(Mutex::new(KeyedLimiter::new(ADDRESS_WARNINGS, 1)));
         let page_errors = Arc::new(Mutex::new(KeyedLimiter::new(page_error::RATE, ADDRESSES)));
         let Options { sign_in_gate, guess_gate, retention, queue_memory, moderator_sessions, .. } = options;
-        let watch = |file| OperatorAuth::watch(file, moderator_sessions, site.is_https());
+        let watch = |file| OperatorAuth::watch(file, moderator_sessions, site.cookie_scope());
         let operator = options.operator_tokens.map(watch);
+        base_path::install(site.base_path());
         branding::install(options.brand);
         chat::prepare();
         Self {
@@ -183,8 +187,13 @@ impl Web {
         self.page_errors.lock().take(self.limit_key(peer, headers), now).is_ok()
     }
 
-    /// The response to a POST that the site's policy refuses. If the site's own page has sent it, the log says which setting helps.
+    /// The response to a POST that the site's policy refuses.
     fn refuse_post(&self, locale: Locale, headers: &HeaderMap, peer: IpAddr) -> Response {
+        error::refused_post(locale, &self.log_refusal(headers, peer))
+    }
+
+    /// Returns why the site's policy refuses a POST. If the site's own page has sent it, the log says which setting helps.
+    fn log_refusal(&self, headers: &HeaderMap, peer: IpAddr) -> PostRefusal {
         let refusal = self.site.refusal(headers, peer);
         if refusal != PostRefusal::OtherSite && self.address_warnings.lock().take((), Instant::now()).is_ok() {
             match &refusal {
@@ -192,7 +201,7 @@ impl Web {
                 PostRefusal::OtherAddress { opened, own } => tracing::warn!(
                     %opened, public_url = %own,
                     "sign-in refused: the page was opened at another address than RUANG_PUBLIC_URL. Redirect that address, or \
-                     set RUANG_PUBLIC_URL to the one that people use"
+                     add it to RUANG_PUBLIC_URL"
                 ),
                 PostRefusal::UnknownAddress { opened } => tracing::warn!(
                     %opened,
@@ -200,7 +209,7 @@ impl Web {
                 ),
             }
         }
-        error::refused_post(locale, &refusal)
+        refusal
     }
 
     /// Counts a sign-in.
@@ -241,6 +250,7 @@ pub fn router(web: Web) -> Router {
         .route("/", get(sign_in::form).post(sign_in::submit))
         .route("/chat", get(chat::show))
         .route("/privacy", get(privacy::show))
+        .route("/rules", get(rules::show))
         .route("/api/messages", get(history::list).post(bots::submit))
         .route("/api/members", get(members::list))
         .merge(operator)
@@ -255,8 +265,26 @@ pub fn router(web: Web) -> Router {
         .with_state(web)
 }
 
-/// Adds what every request passes, `/ws` too: the access log, security headers, limits, the session.
+/// Adds to the routes of sockets that moderators are recognised by their cookie.
+pub fn recognise_moderators(router: Router, web: &Web) -> Router {
+    if web.operator.is_none() {
+        return router;
+    }
+    router.layer(middleware::from_fn_with_state(web.clone(), operator::recognise))
+}
+
+/// Adds what every request passes, `/ws` too: the access log, security headers, limits, the session. With a path in its public
+/// address the site is served under it.
 pub fn layers(router: Router, sessions: &Sessions, site: &SitePolicy, queue_memory: Arc<QueueMemory>) -> Router {
+    let path = site.base_path();
+    if path == BasePath::default() {
+        return wrap(router, sessions, site, queue_memory);
+    }
+    let elsewhere = wrap(Router::new(), sessions, site, Arc::clone(&queue_memory));
+    base_path::mount(wrap(router, sessions, site, queue_memory), elsewhere, path)
+}
+
+fn wrap(router: Router, sessions: &Sessions, site: &SitePolicy, queue_memory: Arc<QueueMemory>) -> Router {
     let headers = headers::SecurityHeaders::new(site);
     // The last is the outermost.
     router
@@ -265,8 +293,9 @@ pub fn layers(router: Router, sessions: &Sessions, site: &SitePolicy, queue_memo
         .layer(sessions.layer())
         .layer(middleware::map_response(error::session_unsaved))
         .layer(RequestBodyLimitLayer::new(FRAME_BYTES))
-        .layer(middleware::from_fn(locale::remember))
+        .layer(middleware::from_fn_with_state(site.cookie_scope(), locale::remember))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+        .layer(middleware::from_fn(turns::wait))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(middleware::from_fn_with_state(queue_memory, compression::encode))
         .layer(middleware::map_response(move |response| std::future::ready(headers.add_to(response))))

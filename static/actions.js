@@ -48,6 +48,7 @@ function messageItems(message, context) {
   if (can.edit(message)) items.push({ label: texts.edit, icon: "edit", run: () => edit(message) });
   if (can.remove(message)) items.push({ label: texts.remove, icon: "remove", isDanger: true, run: () => remove(message, context) });
   if (message.from !== you) items.push(muteItem(message.from, context));
+  if (message.from !== you && context.mayReport) items.push({ label: texts.report.item, icon: "report", run: () => report(message, context) });
   return items;
 }
 
@@ -57,6 +58,16 @@ function remove({ id }, { document, texts, hide, unhide, commitRemoval, rest }) 
   rest();
   const undo = { label: texts.undo, run: () => unhide(id) };
   showToast({ document, text: texts.deleted, undo, onEnd: () => commitRemoval(id) });
+}
+
+/** Without a connection nothing can be reported. */
+async function report(message, context) {
+  const { document, texts } = context;
+  try {
+    await (await import("./report.js")).showReport(message, context);
+  } catch {
+    showToast({ document, text: texts.report.failed });
+  }
 }
 
 /** Says that a deletion was refused. */

@@ -66,7 +66,10 @@ async function register() {
   const policy = globalThis.trustedTypes?.createPolicy("notifier", { createScriptURL: () => address });
   const current = await serviceWorker.register(policy ? policy.createScriptURL("") : address);
   const all = await serviceWorker.getRegistrations();
-  await Promise.all(all.filter(({ scope }) => scope !== current.scope).map((former) => former.unregister()));
+  // Under a path the site around the room may have workers of its own.
+  const ours = new URL("..", import.meta.url).href;
+  const former = all.filter(({ scope }) => scope !== current.scope && scope.startsWith(ours));
+  await Promise.all(former.map((one) => one.unregister()));
   return current;
 }
 

@@ -2,6 +2,9 @@
 
 import { timeoutSignal } from "./timeout.js";
 
+/** The path under which the site is served; empty: the root. */
+export const root = globalThis.document?.documentElement?.dataset?.root ?? "";
+
 const PAGE = 100;
 const TIMEOUT_MS = 5000;
 /** Long enough for a slow network; meanwhile further probes are sent. */
@@ -76,7 +79,7 @@ function retryAfter({ headers }) {
 
 /** On a dead network `fetch` alone would stay pending for minutes. */
 function request(path, timeoutMs = TIMEOUT_MS) {
-  return fetch(path, { cache: "no-store", redirect: "manual", signal: timeoutSignal(timeoutMs) });
+  return fetch(root + path, { cache: "no-store", redirect: "manual", signal: timeoutSignal(timeoutMs) });
 }
 
 async function read(path, { isOptional = false } = {}) {

@@ -1,8 +1,21 @@
-// Times and days in the reader's time zone, language and region.
+// Times and days in the reader's time zone, language and region; the server's clock, since that of the device may be wrong.
 
 /** They keep the time zone in which they were created. */
 const formats = new Map();
 let formatsZone;
+
+/** How far the server's clock is ahead of the device's, in milliseconds. */
+let serverAhead = 0;
+
+/** The server has just said what time it is. */
+export function syncServerClock(at, now = Date.now()) {
+  if (at > 0) serverAhead = at - now;
+}
+
+/** Returns the time of the server's clock. */
+export function serverNow(now = Date.now()) {
+  return now + serverAhead;
+}
 
 /** Shows a time in a <time> element: the hour as text, date and seconds as its title. */
 export function showTime(element, at, lang) {

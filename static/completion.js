@@ -6,7 +6,7 @@ const LONGEST_NAME = 32;
 
 /** Returns what stands between an @ and the caret, in lower case; null where there is nothing to complete. */
 export function mentionPrefix(text, caret) {
-  const start = text.lastIndexOf("@", caret - 1);
+  const start = findSign(text, caret);
   if (start < 0 || caret - start > LONGEST_NAME + 1 || !canMentionAt(text, start)) return null;
   const prefix = text.slice(start + 1, caret).toLocaleLowerCase();
   return prefix.includes("\n") ? null : prefix;
@@ -20,7 +20,12 @@ export function findCandidates(text, caret, names) {
   const prefix = mentionPrefix(text, caret);
   if (prefix === null) return null;
   const matches = names.filter((name) => name.toLocaleLowerCase().startsWith(prefix));
-  return matches.length > 0 ? { start: text.lastIndexOf("@", caret - 1), names: matches } : null;
+  return matches.length > 0 ? { start: findSign(text, caret), names: matches } : null;
+}
+
+/** Returns the index of the last @ before the caret; the keyboards of some languages write a wide one. */
+function findSign(text, caret) {
+  return caret > 0 ? Math.max(text.lastIndexOf("@", caret - 1), text.lastIndexOf("＠", caret - 1)) : -1;
 }
 
 /** Goes through the candidates, one for each press of Tab; after the last one, Tab leaves the box. */

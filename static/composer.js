@@ -64,7 +64,7 @@ export class Composer {
     this.#form.addEventListener("submit", (event) => this.#submit(event));
     this.#box.addEventListener("keydown", (event) => this.#handleKey(event));
     this.#box.addEventListener("input", () => this.#handleInput());
-    // A file that is dropped elsewhere would replace the page.
+    // A file or a link that is dropped elsewhere would replace the page.
     for (const type of ["paste", "dragover", "drop"]) document.addEventListener(type, (event) => this.#refuseFiles(event));
     // At another width the text has other lines.
     addEventListener("resize", () => this.#fit());
@@ -149,9 +149,17 @@ export class Composer {
   #refuseFiles(event) {
     const { types } = event.clipboardData ?? event.dataTransfer;
     const takesText = types.includes("text/plain") && event.target === this.#box;
-    if (!types.includes("Files") || takesText) return;
+    if (!types.includes("Files")) return this.#refuseLink(event);
+    if (takesText) return;
     event.preventDefault();
     if (event.type !== "dragover") this.#showTextOnly();
+  }
+
+  /** A link that is dropped beside a box would replace the page as well. */
+  #refuseLink(event) {
+    if (!event.dataTransfer || event.target.closest("textarea, input")) return;
+    event.dataTransfer.dropEffect = "none";
+    event.preventDefault();
   }
 
   #showTextOnly() {

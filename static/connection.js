@@ -130,8 +130,16 @@ export class Connection {
       if (this.#hasEnded) return;
       const now = this.#clock.now();
       this.#watch(now);
+      if (now < last) this.#shiftTimes(now - last);
       if (now - last > WAKE_MS) this.#handleWake();
     }, WATCH_INTERVAL_MS);
+  }
+
+  /** The clock was set back: what was counted by it still counts. */
+  #shiftTimes(ms) {
+    this.#triedAt += ms;
+    this.#notBefore += ms;
+    this.heardAt += ms;
   }
 
   /** The server has given up a silent connection meanwhile, or soon will. In a hidden page the timers may only be slow. */

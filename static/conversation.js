@@ -1,5 +1,6 @@
 // The rules of a client: applies frames of the server and sends the outbox. Does not touch the DOM.
 
+import { syncServerClock } from "./clock.js";
 import { compareIds } from "./id.js";
 
 const RETRY_DELAY_MS = 2_000;
@@ -121,6 +122,7 @@ export class Conversation {
   }
 
   #handleMessage(message) {
+    syncServerClock(message.at);
     this.#removeOwn(message);
     if (this.#timeline.add(message)) {
       this.#view.announce(message);
@@ -155,7 +157,7 @@ export class Conversation {
     this.#view.showPeople();
   }
 
-  #handleError({ code, nonce, retry_after_ms: ms }) {
+  #handleError({ code, nonce, retry_after_ms: ms, rule }) {
     if (nonce === undefined) return;
     if (code === "rate_limited" || code === "unavailable") {
       this.#pause(ms ?? RETRY_DELAY_MS);
@@ -168,7 +170,7 @@ export class Conversation {
       this.#outbox.remove(nonce);
       if (code !== "gone") this.#view.onRefusedDeletion();
     } else {
-      this.#outbox.refuse(nonce, code);
+      this.#outbox.refuse(nonce, rule ?? code);
     }
     this.flush();
   }

@@ -4,7 +4,9 @@
 // Events, which bubble: ruang-unread { count }, ruang-mention { from }, ruang-refused { code, error }.
 
 {
-  const room = new URL(document.currentScript.src).origin;
+  const script = new URL(document.currentScript.src);
+  const room = script.origin;
+  const door = new URL("embed", script);
 
   class RuangChat extends HTMLElement {
     #frame = null;
@@ -12,7 +14,7 @@
 
     connectedCallback() {
       const frame = document.createElement("iframe");
-      frame.src = `${room}/embed${this.hasAttribute("compact") ? "?compact" : ""}`;
+      frame.src = `${door}${this.hasAttribute("compact") ? "?compact" : ""}`;
       frame.title = this.getAttribute("label") ?? "Chat";
       frame.allow = "clipboard-write";
       Object.assign(frame.style, { border: "0", width: "100%", height: "100%", display: "block" });

@@ -4,6 +4,7 @@
   const MAX_REPEATS = 3;
   const origins = document.body.dataset.origins.split(" ");
   const isCompact = new URLSearchParams(location.search).has("compact");
+  const { root } = document.documentElement.dataset;
   let repeats = 0;
 
   const ask = () => origins.forEach((origin) => parent.postMessage({ ruang: "ready" }, origin));
@@ -17,12 +18,12 @@
     } catch {
       // The site is not told what happens in the room.
     }
-    location.replace(`${path}?${query}`);
+    location.replace(`${root}${path}?${query}`);
   };
 
   const signIn = async (token, origin) => {
     const headers = { "content-type": "application/json" };
-    const response = await fetch("/api/session", { method: "POST", headers, body: JSON.stringify({ token }) });
+    const response = await fetch(`${root}/api/session`, { method: "POST", headers, body: JSON.stringify({ token }) });
     if (response.ok) return enter("/chat", origin);
     const { error = "", code = "" } = await response.json().catch(() => ({}));
     const seconds = Number(response.headers.get("retry-after"));
@@ -41,6 +42,6 @@
     else enter("/", origin);
   });
 
-  if (parent === window) location.replace("/");
+  if (parent === window) location.replace(`${root}/`);
   else ask();
 }

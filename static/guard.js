@@ -26,6 +26,7 @@
   /** One fault causes many: a page reports no more. */
   var MAX_REPORTS = 5;
   var reports = 0;
+  var root = document.documentElement.getAttribute("data-root");
 
   function isMissing(path) {
     var names = path.split(".");
@@ -47,11 +48,11 @@
     if (reports >= MAX_REPORTS) return;
     reports += 1;
     show("fault");
-    if (navigator.sendBeacon) navigator.sendBeacon("/api/page-error");
+    if (navigator.sendBeacon) navigator.sendBeacon(root + "/api/page-error");
   }
 
   function isOurs(address) {
-    return String(address).indexOf(location.protocol + "//" + location.host + "/static/") === 0;
+    return String(address).indexOf(location.protocol + "//" + location.host + root + "/static/") === 0;
   }
 
   if (NEEDED.filter(isMissing).length > 0) return show("too-old");

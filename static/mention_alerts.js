@@ -43,7 +43,8 @@ export class MentionAlerts {
   add(message) {
     if (this.#isInFront() || !this.#isNew(message)) return;
     this.#pending.push(message);
-    this.#askIn(this.#alertedAt + PAUSE_MS - this.#clock.now());
+    // A clock that was set back makes no pause longer.
+    this.#askIn(Math.min(PAUSE_MS, this.#alertedAt + PAUSE_MS - this.#clock.now()));
   }
 
   /** The user is in front of this tab: nothing is left to be told. */

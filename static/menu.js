@@ -17,15 +17,19 @@ const ICONS = {
   kick: "M14 4h5v16h-5M15 12H4m4-4-4 4 4 4",
   ban: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M6 6l12 12",
   report: "M6 21V4h11l-2 4 2 4H6",
+  checked: "M4 4h16v16H4zM8 12l3 3 5-6",
+  unchecked: "M4 4h16v16H4z",
 };
 
 /**
  * Opens a menu at an element. `label` names it, `title` (nodes) stands above the items on a phone. An item is
- * { label, icon, isDanger, run }: `run` is called after the menu has closed, and the focus is where it was before.
+ * { label, icon, isDanger, run }: `run` is called after the menu has closed, and the focus is where it was before. One with
+ * `isChecked` is a tick: the menu stays open, and `run` is told whether it is set.
  */
 export function showMenu({ document, at, label, title = [], items }) {
   const dialog = createElement("dialog", "menu");
-  const list = createElement("div", "items", ...items.map((item) => createItem(item, dialog)));
+  const create = (item) => ("isChecked" in item ? createTick(item) : createItem(item, dialog));
+  const list = createElement("div", "items", ...items.map(create));
   list.setAttribute("role", "menu");
   list.setAttribute("aria-label", label);
   const heading = createElement("p", "menu-title", ...title);
@@ -34,11 +38,35 @@ export function showMenu({ document, at, label, title = [], items }) {
   dialog.setAttribute("aria-label", label);
   dialog.addEventListener("keydown", (event) => handleKey(event, list, dialog));
   dialog.addEventListener("click", (event) => isOutside(event, dialog) && dialog.close());
-  dialog.addEventListener("close", () => dialog.remove());
+  const window = document.defaultView;
+  const arrange = () => place(dialog, at, window);
+  const findRow = rowFinder(at);
+  dialog.addEventListener("close", () => {
+    window.removeEventListener("resize", arrange);
+    dialog.remove();
+    // The focused element may have been replaced meanwhile.
+    if (document.activeElement === document.body) focusRow(findRow(), document);
+  });
   document.body.append(dialog);
   dialog.showModal();
-  if (!document.defaultView.matchMedia(NARROW).matches) place(dialog, at.getBoundingClientRect(), document.documentElement);
+  // A phone is turned on its side.
+  window.addEventListener("resize", arrange);
+  arrange();
   list.firstElementChild.focus();
+}
+
+/** Returns a function that finds the row of an element again, also after the list was shown anew. */
+function rowFinder(at) {
+  const row = at.closest("li");
+  const keyOf = (item) => item.dataset.id ?? item.dataset.name;
+  const list = row.parentElement;
+  return () => [...list.children].find((item) => keyOf(item) === keyOf(row));
+}
+
+function focusRow(row, document) {
+  const button = row?.querySelector(".more");
+  if (button) button.focus();
+  else document.getElementById("scroll").focus({ preventScroll: true });
 }
 
 /** The backdrop belongs to the dialog. */
@@ -48,15 +76,35 @@ function isOutside({ target, clientX, clientY }, dialog) {
 }
 
 function createItem({ label, icon, isDanger = false, run }, dialog) {
-  const item = createElement("button", isDanger ? "item danger" : "item");
-  item.type = "button";
-  item.tabIndex = -1;
-  item.setAttribute("role", "menuitem");
+  const item = createButton(isDanger ? "item danger" : "item", "menuitem");
   item.append(createIcon(ICONS[icon]), label);
   item.addEventListener("click", () => {
     dialog.close();
     run();
   });
+  return item;
+}
+
+function createTick({ label, isChecked, run }) {
+  const item = createButton("item", "menuitemcheckbox");
+  const show = () => {
+    item.setAttribute("aria-checked", String(isChecked));
+    item.replaceChildren(createIcon(isChecked ? ICONS.checked : ICONS.unchecked), label);
+  };
+  item.addEventListener("click", () => {
+    isChecked = !isChecked;
+    show();
+    run(isChecked);
+  });
+  show();
+  return item;
+}
+
+function createButton(className, role) {
+  const item = createElement("button", className);
+  item.type = "button";
+  item.tabIndex = -1;
+  item.setAttribute("role", role);
   return item;
 }
 
@@ -82,8 +130,12 @@ function handleKey(event, list, dialog) {
   event.preventDefault();
 }
 
-/** Below the element, or above it where there is more space; never outside of the page. */
-function place(dialog, { left, right, top, bottom }, { clientWidth, clientHeight }) {
+/** Below the element, or above it where there is more space; never outside of the page. On a phone the style sheet places it. */
+function place(dialog, at, { matchMedia, document }) {
+  Object.assign(dialog.style, { left: "", top: "" });
+  if (matchMedia(NARROW).matches) return;
+  const { left, right, top, bottom } = at.getBoundingClientRect();
+  const { clientWidth, clientHeight } = document.documentElement;
   const { offsetWidth: width, offsetHeight: height } = dialog;
   const isBelow = bottom + GAP_PX + height <= clientHeight || top < clientHeight - bottom;
   const y = isBelow ? bottom + GAP_PX : top - GAP_PX - height;

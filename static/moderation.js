@@ -1,7 +1,8 @@
 // A moderator's actions on a message or a person, for everybody in the room. Loaded for moderators only.
 
+import { root } from "./api.js";
 import { showMenu } from "./menu.js";
-import { formatNodes, formatText } from "./texts.js";
+import { formatCount, formatNodes, formatText } from "./texts.js";
 import { timeoutSignal } from "./timeout.js";
 import { showToast } from "./toast.js";
 
@@ -31,23 +32,42 @@ export async function moderationItems({ from, id }, at, context) {
 
 /** The texts of these actions; null to those who are not signed in as a moderator any more. */
 async function readWords() {
-  const response = await fetch("/api/operator/me", { cache: "no-store", signal: timeoutSignal(TIMEOUT_MS) });
+  const response = await fetch(`${root}/api/operator/me`, { cache: "no-store", signal: timeoutSignal(TIMEOUT_MS) });
   return response.ok ? (await response.json()).texts : null;
 }
 
-function showLengths({ label, lengths, act, from, at, context }) {
+async function showLengths({ label, lengths, act, from, at, context }) {
   const { document, texts } = context;
+  const others = await countOthers(from);
+  let hasAddress = false;
+  const tick = { label: describeAddress(others, texts), isChecked: false, run: (isChecked) => (hasAddress = isChecked) };
   const items = lengths.map(([lasting, count, unit]) => {
     const time = unit ? new Intl.NumberFormat(texts.lang, { style: "unit", unit, unitDisplay: "long" }).format(count) : words.for_good;
-    return { label: time, icon: act, isDanger: act === "ban", run: () => limit({ act, from, lasting, time, context }) };
+    return { label: time, icon: act, isDanger: act === "ban", run: () => limit({ act, from, lasting, hasAddress, time, context }) };
   });
+  if (others !== null) items.unshift(tick);
   showMenu({ document, at, label: `${label} ${from}`, title: formatNodes("{username}", { username: from }), items });
 }
 
+/** Returns how many other people in the room have the person's address; null if it is not known. */
+async function countOthers(name) {
+  try {
+    const response = await fetch(`/api/operator/person?${new URLSearchParams({ name })}`, { cache: "no-store", signal: timeoutSignal(TIMEOUT_MS) });
+    return response.ok ? (await response.json()).others : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Says who else is hit. */
+function describeAddress(others, texts) {
+  return others ? formatCount(texts, words.address_shared, others) : words.address_alone;
+}
+
 /** Mutes or bans, at once; the toast ends it again. */
-async function limit({ act, from, lasting, time, context }) {
+async function limit({ act, from, lasting, hasAddress, time, context }) {
   const { document, texts } = context;
-  if (!(await send({ act, name: from, for: lasting }, context))) return;
+  if (!(await send({ act, name: from, for: lasting, address: hasAddress }, context))) return;
   const end = { label: texts.undo, run: () => send({ act: act === "mute" ? "unmute" : "pardon", name: from }, context) };
   const text = formatText(act === "mute" ? words.did_mute : words.did_ban, { username: from, time });
   showToast({ document, text, undo: end });
@@ -80,7 +100,7 @@ async function send(command, { document }) {
   try {
     const headers = { "content-type": "application/json" };
     const options = { method: "POST", headers, body: JSON.stringify(command), keepalive: true, signal: timeoutSignal(TIMEOUT_MS) };
-    const response = await fetch("/api/operator", options);
+    const response = await fetch(`${root}/api/operator`, options);
     if (response.ok) return true;
   } catch {
     // As if it had been refused.

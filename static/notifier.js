@@ -7,6 +7,7 @@ self.addEventListener("notificationclick", (event) => {
 
 async function showRoom() {
   const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
-  const room = pages.find(({ url }) => new URL(url).pathname === "/chat");
-  return room ? room.focus() : self.clients.openWindow("/chat");
+  const address = new URL("../../chat", self.location);
+  const room = pages.find(({ url }) => new URL(url).pathname === address.pathname);
+  return room ? room.focus() : self.clients.openWindow(address.pathname);
 }

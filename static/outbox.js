@@ -132,8 +132,9 @@ export class Outbox {
     return entry.state === "waiting" && this.#isOld(entry);
   }
 
+  /** Where the clock was set back by more, the age is unknown and counts as old. */
   #isOld({ sentAt }) {
-    return sentAt !== undefined && this.#now() - sentAt > SAFE_RETRY_MS;
+    return sentAt !== undefined && Math.abs(this.#now() - sentAt) > SAFE_RETRY_MS;
   }
 
   #restore({ nonce, text, state, reason, saidAt = this.#now(), sentAt, replyTo, kind, target }) {

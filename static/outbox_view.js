@@ -5,6 +5,8 @@ import { createPendingMessage } from "./message.js";
 
 /** A message that takes longer than this shows its status. */
 const SLOW_MS = 5000;
+/** Rules that refuse a text, whether it is new or a correction. */
+const RULES = new Set(["word", "link", "newcomer", "repeat"]);
 
 /** Shows the entries of an Outbox. `onRetry` and `onDiscard` are called with the nonce of a refused one. */
 export class OutboxView {
@@ -15,6 +17,8 @@ export class OutboxView {
   #timer;
   onRetry = () => {};
   onDiscard = () => {};
+  /** Called after either: its button is gone. */
+  onDone = () => {};
   /** Called with the empty quote of an answer. */
   onQuote = () => {};
 
@@ -28,7 +32,7 @@ export class OutboxView {
   show(entries) {
     clearTimeout(this.#timer);
     this.#scroll.preserve(() => this.#list.replaceChildren(...entries.map((entry) => this.#createItem(entry))));
-    const waits = entries.filter(isPending).map(({ saidAt }) => SLOW_MS - (Date.now() - saidAt));
+    const waits = entries.filter(isPending).map(({ saidAt }) => SLOW_MS - Math.abs(Date.now() - saidAt));
     const next = Math.min(...waits.filter((ms) => ms > 0));
     if (Number.isFinite(next)) this.#timer = setTimeout(() => this.show(entries), next + 1);
   }
@@ -38,7 +42,7 @@ export class OutboxView {
     const quote = item.querySelector(".quote");
     if (quote) this.onQuote(quote);
     if (entry.state === "refused") item.append(this.#createRefusal(entry));
-    else if (isPending(entry) && Date.now() - entry.saidAt >= SLOW_MS) item.append(this.#createDelay(entry));
+    else if (isPending(entry) && Math.abs(Date.now() - entry.saidAt) >= SLOW_MS) item.append(this.#createDelay(entry));
     return item;
   }
 
@@ -52,13 +56,17 @@ export class OutboxView {
   }
 
   #createRefusal({ nonce, reason, kind }) {
-    const reasons = { too_long: "refused_too_long", unsure: "refused_unsure", stale: "refused_stale" };
-    const text = kind ? "refused_edit" : (reasons[reason] ?? "refused");
-    const status = createElement("p", "delivery", this.#texts[text]);
+    const text = kind && !RULES.has(reason) ? "refused_edit" : `refused_${reason}`;
+    const status = createElement("p", "delivery", this.#texts[text] ?? this.#texts.refused);
     status.setAttribute("role", "status");
-    const retry = createButton("link", kind ? this.#texts.as_new : this.#texts.again, () => this.onRetry(nonce));
-    status.append(" ", retry, " ", createButton("link", this.#texts.discard, () => this.onDiscard(nonce)));
+    const retry = createButton("link", kind ? this.#texts.as_new : this.#texts.again, () => this.#finish(() => this.onRetry(nonce)));
+    status.append(" ", retry, " ", createButton("link", this.#texts.discard, () => this.#finish(() => this.onDiscard(nonce))));
     return status;
+  }
+
+  #finish(act) {
+    act();
+    this.onDone();
   }
 }
 

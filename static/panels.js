@@ -21,7 +21,10 @@ function addSheet(document) {
     (shown ? close : toggle).focus();
   };
   for (const element of [close, scrim]) element.addEventListener("click", () => setShown(false));
-  document.addEventListener("keydown", ({ key }) => key === "Escape" && isShown() && setShown(false));
+  document.addEventListener("keydown", ({ key, target }) => {
+    // A menu over the sheet closes before it.
+    if (key === "Escape" && isShown() && !target.closest?.("dialog")) setShown(false);
+  });
   // A wide page shows the people beside the conversation.
   const narrow = document.defaultView.matchMedia("(max-width: 51.99rem)");
   narrow.addEventListener("change", () => isShown() && !narrow.matches && setShown(false));

@@ -96,7 +96,7 @@ export class PeopleView {
       this.#crowd ??= crowd;
       this.#crowd.onChange = () => this.refresh();
     }
-    if (Date.now() - this.#crowd.loadedAt > CROWD_MS) await this.#crowd.load();
+    if (Math.abs(Date.now() - this.#crowd.loadedAt) > CROWD_MS) await this.#crowd.load();
   }
 
   #crowdNames(query) {

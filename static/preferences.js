@@ -1,5 +1,7 @@
 // The user's preferences on this device, shared by all tabs; each is a checkbox.
 
+import { watchKey } from "./storage.js";
+
 /** `boxes` are checkboxes by name; `onChange` is called with a name and its value, once at the start as well. */
 export class Preferences {
   #values;
@@ -45,6 +47,75 @@ export class Preferences {
 
   #stored() {
     return validValues(this.#storage.readJson(this.#key, {}));
+  }
+}
+
+/**
+ * The boxes in the page, and the alerts that two of them turn on. `onNotices` is called with whether joins and leaves are shown;
+ * the other parts are what alerts need.
+ */
+export class PreferenceBoxes {
+  #preferences;
+  #use;
+  #refusal = document.getElementById("notify-refused");
+  /** Loaded in all tabs once one of the boxes is ticked. */
+  #alerting = null;
+
+  constructor({ storage, key, onNotices, ...use }) {
+    this.#use = use;
+    const [notices, sound, notify] = ["notices", "sound", "notify"].map((name) => document.getElementById(`prefer-${name}`));
+    this.#preferences = new Preferences({
+      boxes: { notices, sound, notify },
+      storage,
+      key,
+      defaults: { notices: true, sound: false, notify: false },
+      onChange: (name, value) => {
+        if (name === "notices") onNotices(value);
+        else if (value) this.#load();
+      },
+    });
+    watchKey(key, () => this.#preferences.reload());
+    notify.addEventListener("change", () => this.#handleNotify(notify.checked));
+    if (this.#preferences.get("notify")) this.#check();
+  }
+
+  /** Whether mentions are looked for. */
+  get isAlerting() {
+    return this.#alerting !== null;
+  }
+
+  /** The user is mentioned. */
+  alert(message) {
+    this.#alerting?.add(message);
+  }
+
+  /** The user is in front of this tab: nothing is left to be told. */
+  clear() {
+    this.#alerting?.clear();
+  }
+
+  async #load() {
+    const { Alerting } = await import("./alerting.js");
+    const onRefused = () => this.#refuse();
+    return (this.#alerting ??= new Alerting({ preferences: this.#preferences, onRefused, ...this.#use }));
+  }
+
+  async #check() {
+    await (await this.#load()).check();
+  }
+
+  async #handleNotify(isWanted) {
+    this.#refusal.hidden = true;
+    if (!isWanted) return;
+    // Asked for at once: browsers require the gesture of the user.
+    if ((await globalThis.Notification?.requestPermission()) === "granted") await this.#check();
+    else this.#refuse();
+  }
+
+  /** The box shows what the browser allows, also where that was changed later. */
+  #refuse() {
+    this.#preferences.set("notify", false);
+    this.#refusal.hidden = false;
   }
 }
 

@@ -1,7 +1,6 @@
 // Finds links and mentions in people's texts. Returns plain data and does not touch the DOM. Every function reads a
 // text a fixed number of times: none may backtrack, since a text that is slow to show would freeze every reader.
 
-
 /** A longer link stays plain text. */
 const MAX_LINK_LENGTH = 500;
 const MAX_EMOJI = 5;
@@ -16,16 +15,20 @@ const WORD = /[\p{L}\p{N}\p{M}_]/u;
 /** Scripts written without spaces: there a mention or a host can begin and end inside a sentence. */
 const CHINESE_JAPANESE = String.raw`\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}ー々`;
 const UNSPACED_SCRIPTS = String.raw`${CHINESE_JAPANESE}\p{sc=Hangul}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}`;
+/** Before a mention also scripts whose particles are written without a space: و@sari. */
+const BEFORE_MENTION = new RegExp(String.raw`[${UNSPACED_SCRIPTS}\p{sc=Arabic}\p{sc=Hebrew}]`, "u");
 const UNSPACED = new RegExp(`[${UNSPACED_SCRIPTS}]`, "u");
+const LATIN = /\p{sc=Latin}/u;
+const LETTER = /\p{L}/u;
 
 const LINK_START = /https?:\/\/|www\./giu;
 /** Characters before which "http" and "www." do not start a link. */
-const GLUED_WEB = /[a-z\d_]/iu;
+const GLUED_WEB = /[a-z\d]/iu;
 const GLUED_WWW = /[a-z\d_@./:-]/iu;
 /** Ends a link: white space, invisible characters, quotes, and the brackets and stops of other scripts than Latin. */
 const LINK_END = new RegExp(
   [
-    String.raw`[\s<>"\u0060\\^|\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]`,
+    String.raw`[\s<>＜＞"\u0060\\^|\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]`,
     String.raw`[\p{Pi}\p{Pf}‚„〝〞〟。｡、､，．！？：；…‥؟؛،۔।॥]`,
     String.raw`(?![([{)\]}])[\p{Ps}\p{Pe}]`,
   ].join("|"),
@@ -45,8 +48,11 @@ const PLAIN_LABEL = new RegExp(
     .join("|"),
   "u",
 );
-/** Punctuation of the sentence around a link. */
-const TRAILING = new Set(".,:;!?'*_~–—");
+/** Punctuation of the sentence around a link: of ASCII some, of other scripts every sign, emoji too. */
+const TRAILING = /[.,:;!?'*_~]|[^\0-\x7f]/u;
+const SIGN = /[\p{P}\p{S}]/u;
+/** A list of links without spaces. */
+const NEXT_LINK = /[,;|](?=https?:\/\/)/iu;
 const BRACKETS = new Map([[")", "("], ["]", "["], ["}", "{"]]);
 
 /**
@@ -92,7 +98,8 @@ function findLinks(text) {
     const isWeb = prefix.length > 4;
     if ((isWeb ? GLUED_WEB : GLUED_WWW).test(text[start - 1] ?? "")) continue;
     if (end < LINK_START.lastIndex) end = findEnd(text, LINK_START.lastIndex);
-    const candidate = cutAfterHost(text.slice(start, Math.min(end, start + MAX_LINK_LENGTH + 1)), isWeb ? prefix.length : 0);
+    const rest = text.slice(start, Math.min(end, start + MAX_LINK_LENGTH + 1));
+    const candidate = cutAfterHost(rest.split(NEXT_LINK, 1)[0], isWeb ? prefix.length : 0);
     const isTooLong = candidate.length > MAX_LINK_LENGTH;
     LINK_START.lastIndex = Math.max(LINK_START.lastIndex, isTooLong ? end : start + candidate.length);
     const address = isTooLong ? "" : trimLink(candidate);
@@ -133,10 +140,11 @@ function trimLink(candidate) {
   }
   for (const [close, opening] of BRACKETS) surplus.set(close, surplus.get(close) - open.get(opening));
   let end = candidate.length;
-  for (; end > 0; end -= 1) {
-    const last = candidate[end - 1];
+  while (end > 0) {
+    const last = characterBefore(candidate, end);
     if (surplus.get(last) > 0) surplus.set(last, surplus.get(last) - 1);
-    else if (!TRAILING.has(last)) break;
+    else if (!TRAILING.test(last) || !SIGN.test(last)) break;
+    end -= last.length;
   }
   return candidate.slice(0, end);
 }
@@ -146,7 +154,7 @@ function toLink(address) {
   const [scheme] = /^(?:https?:\/\/)?/iu.exec(address);
   const authority = authorityOf(address, scheme.length);
   // "bank.example@evil.example" opens evil.example.
-  if (authority.includes("@")) return null;
+  if (authority === "" || authority.includes("@")) return null;
   if (!scheme && !/^www\.[^.]+\../iu.test(authority)) return null;
   const url = parseUrl(scheme ? address : `https://${address}`);
   if (!url) return null;
@@ -170,29 +178,38 @@ function parseUrl(address) {
 }
 
 function findMentions(text, name) {
-  if (!name || !text.includes("@")) return [];
+  if (!name || !/[@＠]/u.test(text)) return [];
   const mentions = [];
+  const edge = characterBefore(name, name.length);
   for (const { 0: mention, index: start } of text.matchAll(mentionPattern(name))) {
     const end = start + mention.length;
     const after = end < text.length ? String.fromCodePoint(text.codePointAt(end)) : "";
-    if (canMentionAt(text, start) && isBoundary(after)) mentions.push({ kind: "mention", start, text: mention });
+    if (canMentionAt(text, start) && endsBetween(edge, after)) mentions.push({ kind: "mention", start, text: mention });
   }
   return mentions;
 }
 
 /** Returns whether an @ at this index can begin a mention: "mail@example" does not, 見て@sari does. */
 export function canMentionAt(text, index) {
+  const before = characterBefore(text, index);
+  return !WORD.test(before) || BEFORE_MENTION.test(before);
+}
+
+/** Returns whether a word ends between two characters: at the end of letters, or where the script changes to or from Latin. */
+function endsBetween(last, next) {
+  if (!WORD.test(next) || UNSPACED.test(next)) return true;
+  return LETTER.test(last) && LETTER.test(next) && LATIN.test(last) !== LATIN.test(next);
+}
+
+/** Returns the character before an index, which may be a pair of surrogates; "" at the start. */
+function characterBefore(text, index) {
   const isPair = index > 1 && text.codePointAt(index - 2) > 0xffff;
-  return isBoundary(text.slice(Math.max(0, index - (isPair ? 2 : 1)), index));
+  return text.slice(Math.max(0, index - (isPair ? 2 : 1)), index);
 }
 
-function isBoundary(character) {
-  return !WORD.test(character) || UNSPACED.test(character);
-}
-
-/** A name is matched whatever its case. */
+/** A name is matched whatever its case, after an @ of any width. */
 function mentionPattern(name) {
-  return new RegExp(`@${name.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&")}`, "giu");
+  return new RegExp(`[@＠]${name.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&")}`, "giu");
 }
 
 /** Characters as readers see them. Browsers of 2022 lack Intl.Segmenter; the pattern is right for all but a few scripts. */

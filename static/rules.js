@@ -54,7 +54,7 @@ export class RulesView {
 
   /** A message was sent so long ago: slow mode counts down to the next. */
   countFromMessage(agoMs = 0) {
-    if (this.#slowMs > agoMs) this.#count(Date.now() + this.#slowMs - agoMs);
+    if (this.#slowMs > agoMs) this.#count(Date.now() + this.#slowMs - Math.max(0, agoMs));
   }
 
   /** The server takes no message for a while. */
@@ -65,8 +65,11 @@ export class RulesView {
   #count(until) {
     this.#until = until;
     clearInterval(this.#ticker);
+    let left = until - Date.now();
     const tick = () => {
-      const seconds = Math.ceil((until - Date.now()) / 1000);
+      // A clock that is set back lengthens no wait.
+      left = Math.min(left, until - Date.now());
+      const seconds = Math.ceil(left / 1000);
       if (seconds <= 0) clearInterval(this.#ticker);
       this.#left.textContent = seconds > 0 ? formatText(this.#texts.slow_left, { time: formatMinutes(seconds) }) : "";
     };

@@ -49,7 +49,9 @@ export class StatusLine {
       this.#waitingSince = Date.now();
       this.#quietMs = change.expected ? QUIET_RESTART_MS : QUIET_MS;
     }
-    const tick = () => this.#showWaiting(change);
+    // A clock that is set back lengthens no wait.
+    let left = (change.until ?? 0) - Date.now();
+    const tick = () => this.#showWaiting({ ...change, left: (left = Math.min(left, (change.until ?? 0) - Date.now())) });
     tick();
     this.#ticker = setInterval(tick, 250);
   }
@@ -67,10 +69,10 @@ export class StatusLine {
     this.#showAction(this.#texts.reload, () => location.reload());
   }
 
-  #showWaiting({ state, until, reason }) {
-    if (Date.now() - this.#waitingSince < this.#quietMs) return;
+  #showWaiting({ state, left, reason }) {
+    if (Math.abs(Date.now() - this.#waitingSince) < this.#quietMs) return;
     if (state === "connecting" && !reason) return this.#showText(this.#texts.connecting);
-    const seconds = Math.ceil((until - Date.now()) / 1000);
+    const seconds = Math.ceil(left / 1000);
     // The countdown is hidden from screen readers, which would read out each second.
     this.#showText(this.#explain(reason), seconds > 0 ? formatText(this.#texts.offline_in, { seconds }) : "");
     // A link, because the gateway's own page has to open; it leads back here.

@@ -105,11 +105,13 @@ export class TimelineView {
     if (row.kind === "presence") return this.#scroll.preserve(() => updatePresenceNotice(former, row, this.#texts));
     const element = this.#create(row);
     this.#keep(row, element);
+    const isFocused = former.contains(document.activeElement);
     this.#scroll.preserve(() => {
       former.replaceWith(element);
       this.#decorate(element);
       this.#decorate(element.nextElementSibling);
     });
+    if (isFocused) focusRow(element);
   }
 
   clear() {
@@ -232,6 +234,12 @@ export class TimelineView {
     const button = createButton("row-button", this.#texts.gap_load, () => this.onLoad(row, button));
     return createElement("li", "gap", createElement("p", "", text), button);
   }
+}
+
+/** Moves the focus of the keyboard to a row. */
+function focusRow(element) {
+  element.tabIndex = -1;
+  element.focus({ preventScroll: true });
 }
 
 /** Shows a line above a message, or removes it. */

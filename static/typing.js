@@ -31,9 +31,10 @@ export class TypingNotifier {
   }
 }
 
-/** Shows who else types. */
-export function showTyping(line, texts, names, count) {
-  const others = Math.max(names.length, count - 1);
+/** Shows who else types: some names of all that the server counts. Muted people are left out. */
+export function showTyping(line, texts, mutes, named, count) {
+  const names = named.filter((name) => !mutes.has(name));
+  const others = Math.max(names.length, count - (named.length - names.length) - 1);
   if (names.length === 0) return line.replaceChildren();
   if (names.length === 1 && others <= 1) {
     return line.replaceChildren(...formatNodes(texts.typing_one, { username: names[0] }));

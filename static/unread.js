@@ -1,6 +1,6 @@
-// Unread messages: their number, and the first of them. Does not touch the DOM.
+// The newest message read, the number of unread ones and the first of them. Does not touch the DOM.
 
-import { compareIds, distance } from "./id.js";
+import { compareIds, distance, isSameEpoch } from "./id.js";
 
 /**
  * `onChange` is called when `count`, `firstId` or `away` changed. The user is `present` while they look at the newest
@@ -93,5 +93,28 @@ export class UnreadTracker {
     this.away = this.count;
     this.count = 0;
     this.#onChange();
+  }
+}
+
+/** The id of the newest message that the user has read on this device, shared by all tabs. */
+export class ReadMarker {
+  #storage;
+  #key;
+
+  constructor({ storage, key }) {
+    this.#storage = storage;
+    this.#key = key;
+  }
+
+  get id() {
+    const stored = this.#storage.read(this.#key);
+    return stored && /^\d+-\d+$/.test(stored) ? stored : null;
+  }
+
+  /** Moves the marker forward, or to another epoch; another tab may be further. */
+  advance(id) {
+    const current = this.id;
+    if (id === null || (current !== null && isSameEpoch(id, current) && compareIds(id, current) <= 0)) return;
+    this.#storage.write(this.#key, id);
   }
 }

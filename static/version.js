@@ -11,3 +11,10 @@ export async function isOutdated(address = import.meta.url) {
     return false;
   }
 }
+
+/** Offers to reload an outdated page. It reloads by itself only for a developer (`make page`). */
+export async function offerNewVersion(status) {
+  if (!(await isOutdated())) return;
+  if (location.hash === "#live") location.reload();
+  else status.showOutdated();
+}

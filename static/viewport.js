@@ -1,5 +1,7 @@
 // Keeps the page in the part of the screen that a phone's keyboard leaves. Some browsers only lay the keyboard over the page.
 
+/** A visible part this low, as above a keyboard in landscape, has a compact header and composer. */
+const SHORT_PX = 288;
 /** A zoomed page is larger than the screen on purpose. */
 const MAX_SCALE = 1.01;
 
@@ -10,6 +12,7 @@ export function fitToViewport({ viewport, element, onChange, layoutHeight = () =
     const { height, offsetTop = 0, scale = 1 } = viewport;
     const isCovered = scale < MAX_SCALE && height < layoutHeight() - 1;
     element.style.height = isCovered ? `${height}px` : "";
+    element.classList.toggle("short", isCovered && height < SHORT_PX);
     element.style.translate = isCovered && offsetTop > 0 ? `0 ${offsetTop}px` : "";
     onChange();
   };

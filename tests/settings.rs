@@ -92,7 +92,8 @@ fn defaults_apply_without_settings() {
         (settings.sign_ins_per_minute, settings.connections_per_address, settings.senders_per_address),
         (30, 1000, 10)
     );
-    assert_eq!((settings.max_connections, settings.history, settings.history_age), (900, 10_000, None));
+    assert_eq!((settings.max_connections, settings.history), (900, 10_000));
+    assert_eq!(settings.history_age.0, Some(Duration::from_secs(30 * 24 * 60 * 60)));
     let seconds = [settings.leave_grace, settings.lease, settings.name_hold, settings.drain_timeout];
     assert_eq!(seconds.map(|duration| duration.as_secs()), [5, 5, 900, 25]);
     assert_eq!(settings.session_idle.as_secs(), 12 * 60 * 60);
@@ -167,6 +168,8 @@ fn invalid_value_is_quoted_with_its_setting_and_what_is_valid() {
         ("RUANG_LOGO_FILE", "/nowhere/logo", "No such file"),
         ("RUANG_ACCENT", "#ffd400", "the nearest"),
         ("RUANG_LANGUAGES", "de", "id, en"),
+        ("RUANG_CONTACT", "sari", "an e-mail address"),
+        ("RUANG_RULES_FILE", "/nowhere/rules", "No such file"),
         ("RUANG_BOTS_FILE", "/nowhere/bots", "No such file"),
         ("RUANG_BOT_MESSAGES_PER_SECOND", "-1", "from 0"),
         ("RUST_LOG", "ruang=loud", "debug"),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    generator::request::{Load, LoadResult, Open, OpenResult, Reply, Request, StormResult},
+    generator::request::{Arrive, ArriveResult, Load, LoadResult, Open, OpenResult, Reply, Request, StormResult},
     process::{Failure, Process},
 };
 
@@ -64,6 +64,14 @@ impl Driver {
         let limit = Duration::from_secs_f64(load.warm_seconds + load.seconds);
         match self.request(&Request::Storm(load), limit)? {
             Reply::StormResult(stormed) => Ok(stormed),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    pub fn arrive(&mut self, arrive: Arrive) -> Result<ArriveResult, Failure> {
+        let limit = Duration::from_secs_f64(arrive.over_seconds);
+        match self.request(&Request::Arrive(arrive), limit)? {
+            Reply::ArriveResult(arrived) => Ok(arrived),
             other => Err(unexpected(&other)),
         }
     }

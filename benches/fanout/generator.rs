@@ -1,6 +1,7 @@
 //! The load generator: very many clients on one thread, with minimal work per received frame, so that the servers' cost
 //! dominates. A separate process that reads requests as lines of JSON from its standard input.
 
+mod arrival;
 mod client;
 pub mod dialect;
 mod histogram;
@@ -13,6 +14,8 @@ pub mod slow;
 pub mod stamp;
 mod storm;
 mod tally;
+mod token;
+mod visit;
 pub mod websocket;
 
 use std::{
@@ -23,6 +26,7 @@ use std::{
 use mio::{Events, Poll};
 
 use self::{
+    arrival::Browsers,
     client::{Client, ConnectionState},
     dialect::Dialect,
     histogram::Histogram,
@@ -47,6 +51,8 @@ struct Generator {
     events: Events,
     scratch: Vec<u8>,
     clients: Vec<Client>,
+    /// Browsers that have no socket yet.
+    browsers: Browsers,
     present: usize,
     tally: Tally,
     /// The number of the next message.
@@ -95,6 +101,7 @@ impl Generator {
             events: Events::with_capacity(EVENTS),
             scratch: vec![0; SCRATCH],
             clients: Vec::new(),
+            browsers: Browsers::default(),
             present: 0,
             tally: Tally::new(),
             next: 0,
@@ -110,6 +117,7 @@ impl Generator {
             Request::Storm(load) => self.storm(&load).map(Reply::StormResult),
             Request::Hide(share) => self.hide(share).map(|()| Reply::Done),
             Request::Slow(open) => slow::begin(&open).map(Reply::OpenResult),
+            Request::Arrive(arrive) => self.arrive(&arrive).map(Reply::ArriveResult),
             Request::Hostile(open) => hostile::begin(&open).map(Reply::OpenResult),
         }
     }
@@ -195,6 +203,9 @@ impl Generator {
             other => other?,
         }
         for event in &self.events {
+            if self.browsers.on_event(event, &mut self.scratch, &mut self.tally) {
+                continue;
+            }
             let client = &mut self.clients[event.token().0];
             let was_present = client.state == ConnectionState::Present;
             if client.on_event(event, &mut self.scratch, &mut self.tally) {
@@ -225,7 +236,7 @@ impl Meter {
     fn start(generator: &mut Generator, watch: &[u32]) -> io::Result<Self> {
         generator.lag = Histogram::default();
         generator.probe = Instant::now() + PROBE;
-        let cpu = watch.iter().map(|pid| process::cpu_seconds(*pid)).collect::<io::Result<_>>()?;
+        let cpu = process::cpu_seconds_of(watch)?;
         Ok(Self { began: Instant::now(), cpu, stats: process::cpu_seconds(std::process::id())? })
     }
 

@@ -56,7 +56,10 @@ fn main() -> ExitCode {
         Some(Role::Generator) => generator::run(),
         Some(Role::Floor) => floor::run(),
         Some(Role::Guard { program }) => Err(process::guard(&program)),
-        None => measure(&options),
+        None => match measure(&options) {
+            Ok(report) if report.misses_a_bar() => return ExitCode::FAILURE,
+            other => other.map(drop),
+        },
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -67,7 +70,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn measure(options: &Options) -> Result<(), Failure> {
+fn measure(options: &Options) -> Result<Report, Failure> {
     let descriptors = process::raise_descriptors();
     if descriptors < 12_000 {
         eprintln!("fanout: only {descriptors} descriptors a process (ulimit -Hn): rows with 10,000 clients will fail");
@@ -87,5 +90,5 @@ fn measure(options: &Options) -> Result<(), Failure> {
     }
     println!("{report}");
     println!("written to {}", options.out.join("fanout.json").display());
-    Ok(())
+    Ok(report)
 }

@@ -124,6 +124,11 @@ pub fn cpu_seconds(pid: u32) -> io::Result<f64> {
     Ok(ticks / rustix::param::clock_ticks_per_second() as f64)
 }
 
+/// Returns the user and system CPU seconds of each process.
+pub fn cpu_seconds_of(pids: &[u32]) -> io::Result<Vec<f64>> {
+    pids.iter().map(|pid| cpu_seconds(*pid)).collect()
+}
+
 /// Returns the resident memory of a process in bytes.
 pub fn resident_bytes(pid: u32) -> io::Result<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;

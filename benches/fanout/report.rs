@@ -96,7 +96,7 @@ impl Line {
     }
 
     fn verdict(&self) -> &'static str {
-        let value = self.value.unwrap_or(f64::INFINITY);
+        let value = self.value.filter(|value| !value.is_nan()).unwrap_or(f64::INFINITY);
         match (self.bar, self.aim) {
             _ if !self.refused.is_empty() => "REFUSED",
             _ if !self.missed.is_empty() => "miss",
@@ -109,6 +109,11 @@ impl Line {
 }
 
 impl Report {
+    /// Returns whether a figure is invalid or worse than its bar.
+    pub fn misses_a_bar(&self) -> bool {
+        self.lines.iter().any(|line| matches!(line.verdict(), "REFUSED" | "miss"))
+    }
+
     /// Writes `fanout.json` into the directory.
     pub fn write(&self, out: &Path) -> Result<(), Failure> {
         fs::create_dir_all(out)?;

@@ -1,14 +1,18 @@
 //! The rows of the report.
 
+mod arrivals;
 mod attention;
+mod deflate;
 mod hostile;
 mod idle;
 mod instances;
 mod large;
 mod last;
 mod latency;
+mod page;
 mod peers;
 mod presence;
+mod publish;
 mod slow;
 mod steady;
 mod storm;
@@ -35,6 +39,12 @@ pub const ALL: &[Row] = &[
     Row { name: "last", measure: last::last },
     Row { name: "latency", measure: latency::latency },
     Row { name: "storm", measure: storm::storm },
+    Row { name: "arrivals", measure: arrivals::arrivals },
+    Row { name: "tokens", measure: arrivals::tokens },
+    Row { name: "newcomers", measure: arrivals::newcomers },
+    Row { name: "page", measure: page::page },
+    Row { name: "deflate", measure: deflate::deflate },
+    Row { name: "publish", measure: publish::publish },
     Row { name: "presence", measure: presence::presence },
     Row { name: "slow", measure: slow::slow },
     Row { name: "hostile", measure: hostile::hostile },

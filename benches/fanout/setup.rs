@@ -12,7 +12,7 @@ use crate::{
     floor,
     generator::{
         dialect::Dialect,
-        request::{Load, LoadResult, Open, OpenResult},
+        request::{Arrive, ArriveResult, Load, LoadResult, Open, OpenResult, SignIn},
     },
     process::{self, Failure, Process},
     redis::Redis,
@@ -134,6 +134,24 @@ impl Setup {
         Ok(measured)
     }
 
+    /// Lets browsers arrive; the last watched process is Redis.
+    pub fn arrive(
+        &mut self,
+        count: usize,
+        sign_in: SignIn,
+        over_seconds: f64,
+        step_by_step: bool,
+    ) -> Result<ArriveResult, Failure> {
+        let (targets, watch) = (self.targets.clone(), self.watched());
+        self.driver.arrive(Arrive { targets, count, sign_in, over_seconds, step_by_step, watch })
+    }
+
+    /// Ends the generator, and with it all its clients.
+    pub fn disconnect_all(&mut self) -> Result<(), Failure> {
+        self.driver = Driver::start()?;
+        Ok(())
+    }
+
     /// Builds the generator's request for more clients.
     pub fn clients(&self, count: usize, over_seconds: f64) -> Open {
         Open { dialect: self.dialect, targets: self.targets.clone(), count, over_seconds }
@@ -141,15 +159,19 @@ impl Setup {
 
     /// Builds the generator's request for a load; the last watched process is Redis, if any.
     pub fn load(&self, pace: Pace) -> Load {
-        let redis = self.redis.as_ref().map(Redis::id);
         Load {
             rate: pace.rate,
             senders: pace.senders,
             text_bytes: TEXT_BYTES,
             warm_seconds: WARM_SECONDS,
             seconds: pace.seconds,
-            watch: self.servers.iter().map(Process::id).chain(redis).collect(),
+            watch: self.watched(),
         }
+    }
+
+    /// The servers and Redis.
+    fn watched(&self) -> Vec<u32> {
+        self.servers.iter().map(Process::id).chain(self.redis.as_ref().map(Redis::id)).collect()
     }
 
     /// Returns the CPU seconds of the servers without Redis.

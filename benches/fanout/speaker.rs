@@ -18,10 +18,11 @@ use crate::{
         websocket::{Opcode, first_frame, masked},
     },
     process::Failure,
+    wait,
 };
 
-/// Interval of the messages.
-const INTERVAL: Duration = Duration::from_millis(50);
+/// Interval of the messages of most rows.
+pub const OFTEN: Duration = Duration::from_millis(50);
 /// How long the last messages may take.
 const LAST: Duration = Duration::from_secs(3);
 
@@ -41,8 +42,8 @@ pub struct Spoken {
 }
 
 impl Speaker {
-    /// Joins with a session and begins to send.
-    pub fn start(target: SocketAddr, cookie: &str) -> Result<Self, Failure> {
+    /// Joins with a session and begins to send at this interval.
+    pub fn start(target: SocketAddr, cookie: &str, interval: Duration) -> Result<Self, Failure> {
         let mut stream = TcpStream::connect(target)?;
         stream.set_nodelay(true)?;
         stream.write_all(&Dialect::Ruang.opening(&target.to_string(), cookie))?;
@@ -50,7 +51,17 @@ impl Speaker {
         stream.write_all(&Dialect::Ruang.join(None))?;
         let ended = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&ended);
-        Ok(Self { ended, sending: thread::spawn(move || speak(&stream, &stop)) })
+        Ok(Self { ended, sending: thread::spawn(move || speak(&stream, &stop, interval)) })
+    }
+
+    /// Sends for this time, and fails if a message was not acknowledged.
+    pub fn finish_after(self, speaking: Duration) -> Result<(), Failure> {
+        let end = Instant::now() + speaking;
+        wait::within(speaking * 2, "a speaker speaks", || (Instant::now() >= end).then_some(()))?;
+        match self.finish()?.failed {
+            0 => Ok(()),
+            failed => Err(format!("{failed} messages were not acknowledged").into()),
+        }
     }
 
     /// Stops to send, and waits for the last acks.
@@ -60,7 +71,7 @@ impl Speaker {
     }
 }
 
-fn speak(mut stream: &TcpStream, ended: &AtomicBool) -> io::Result<Spoken> {
+fn speak(mut stream: &TcpStream, ended: &AtomicBool, interval: Duration) -> io::Result<Spoken> {
     let (mut sent, mut acks, mut unread) = (Vec::<Instant>::new(), Vec::new(), Vec::new());
     let (mut buffer, mut next, mut last) = (vec![0; 64 * 1024], Instant::now(), None);
     loop {
@@ -74,9 +85,9 @@ fn speak(mut stream: &TcpStream, ended: &AtomicBool) -> io::Result<Spoken> {
         } else if now >= next {
             stream.write_all(&Dialect::Ruang.message(sent.len() as u64, &format!("pesan {}", sent.len())))?;
             sent.push(now);
-            next += INTERVAL;
+            next += interval;
         }
-        let wait = next.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(1), INTERVAL);
+        let wait = next.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(1), interval);
         stream.set_read_timeout(Some(wait))?;
         match stream.read(&mut buffer) {
             Ok(0) => return Err(io::Error::other("a speaker was disconnected")),

@@ -16,7 +16,7 @@ except urllib.error.HTTPError as answer: sys.exit(f"cannot sign in: {answer.code
 connection, key = socket.create_connection((host.hostname, host.port or (443 if host.scheme == "https" else 80))), base64.b64encode(os.urandom(16)).decode()
 if host.scheme == "https": connection = ssl.create_default_context().wrap_socket(connection, server_hostname=host.hostname)
 stream = connection.makefile("rb")
-connection.sendall(f"GET /ws HTTP/1.1\r\nHost: {host.netloc}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{auth}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode())
+connection.sendall(f"GET {host.path}/ws HTTP/1.1\r\nHost: {host.netloc}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{auth}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode())
 
 def send(frame, opcode=1):
     data, mask = frame if isinstance(frame, bytes) else json.dumps(frame).encode(), os.urandom(4)

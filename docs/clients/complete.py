@@ -15,7 +15,7 @@ def order(id): return tuple(map(int, id.split("-"))) if id else (-1, -1)
 class Client:
     def __init__(self, options):
         self.url, self.name, self.as_json = urllib.parse.urlsplit(options.url), options.name, options.json
-        self.ping, self.answer = options.ping, options.answer  # seconds
+        self.ping, self.answer, self.alias, self.path = options.ping, options.answer, options.alias, self.url.path.rstrip("/")
         self.tls = ssl.create_default_context() if self.url.scheme == "https" else None
         self.port = self.url.port or (443 if self.tls else 80)
         self.since = self.you = self.writer = None
@@ -35,7 +35,7 @@ class Client:
             kind = functools.partial(http.client.HTTPSConnection, context=self.tls) if self.tls else http.client.HTTPConnection
             headers = {"Content-Type": "application/x-www-form-urlencoded", **self.auth}
             with contextlib.closing(kind(self.url.hostname, self.port, timeout=self.answer)) as connection:
-                connection.request("POST", path, urllib.parse.urlencode(form), headers)
+                connection.request("POST", self.path + path, urllib.parse.urlencode(form), headers)
                 response = connection.getresponse()
                 return response.status, response.headers
         with contextlib.suppress(OSError, http.client.HTTPException): return await asyncio.to_thread(post)
@@ -69,7 +69,7 @@ class Client:
     async def connection(self):  # runs one connection; returns the code of its close frame
         reader, writer = await asyncio.wait_for(asyncio.open_connection(self.url.hostname, self.port, ssl=self.tls), self.answer)
         self.writer, key = writer, base64.b64encode(os.urandom(16)).decode()
-        writer.write((f"GET /ws HTTP/1.1\r\nHost: {self.url.netloc}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{': '.join(*self.auth.items())}\r\n"
+        writer.write((f"GET {self.path}/ws HTTP/1.1\r\nHost: {self.url.netloc}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{': '.join(*self.auth.items())}\r\n"
                       f"Sec-WebSocket-Protocol: ruang.v1\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n").encode())
         head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), self.answer)).decode("latin-1").lower()
         status = int(head.split(" ")[1])
@@ -175,11 +175,12 @@ class Client:
         entry = next((entry for entry in self.outbox if not entry["acked"]), None)
         if not (entry and self.joined and self.in_flight is None): return
         entry["first"], self.in_flight = entry["first"] or now, entry["nonce"]
-        self.send({"type": "message", "nonce": entry["nonce"], "text": entry["text"]})
+        self.send({"type": "message", "nonce": entry["nonce"], "text": entry["text"], **({"as": self.alias} if self.alias else {})})
 
 async def main():
     parser = argparse.ArgumentParser(description=__doc__)
     for what in ("url", "name"): parser.add_argument(what)
+    parser.add_argument("--as", dest="alias", help="for a program: a second name, shown after its own")
     parser.add_argument("--json", action="store_true", help="print each frame and each end of a connection as a line of JSON")
     for what, seconds in (("ping", 20), ("answer", 10)): parser.add_argument("--" + what, type=float, default=seconds, help="seconds to wait")
     client = Client(parser.parse_args())

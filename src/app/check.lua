@@ -20,6 +20,8 @@ redis.call('HGET', key, 'field')
 redis.call('HMGET', key, 'field')
 redis.call('HGETALL', key)
 redis.call('HEXISTS', key, 'field')
+redis.call('HLEN', key)
+redis.call('HSCAN', key, '0')
 redis.call('HDEL', key, 'field')
 
 redis.call('ZADD', key, 1, 'member')

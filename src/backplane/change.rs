@@ -3,7 +3,10 @@
 use sha2::{Digest, Sha256};
 
 use super::{IncarnationId, Person};
-use crate::protocol::{Id, Nonce, Row, Text};
+use crate::{
+    automod::SharedChecks,
+    protocol::{Id, Nonce, Row, Text},
+};
 
 /// Most changes that are kept for those who resume.
 pub const CHANGES_KEPT: usize = 2000;
@@ -23,6 +26,8 @@ pub struct ChangeRequest {
     pub id: Id,
     /// The new state of the message.
     pub state: NewState,
+    /// The rules that are left to check.
+    pub checks: SharedChecks,
 }
 
 /// The new state of a changed message.

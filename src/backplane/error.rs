@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::automod::Violation;
+
 /// The backplane did not reply in time, or could not. The outcome of the call is **unknown**.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the backplane does not reply")]
@@ -37,6 +39,9 @@ pub enum PublishError {
     /// Only moderators and programs may write; carries the time until that ends by itself.
     #[error("the room is read-only")]
     ReadOnly(Option<Duration>),
+    /// A rule refuses it.
+    #[error("a rule refuses it")]
+    Refused(Violation),
     /// See [`Unavailable`].
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -55,6 +60,7 @@ impl PublishError {
             Self::Limited(_) => "limited",
             Self::Muted(_) => "muted",
             Self::ReadOnly(_) => "read_only",
+            Self::Refused(_) => "refused",
             Self::Unavailable(_) => "unavailable",
         }
     }

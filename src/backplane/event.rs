@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{IncarnationId, Position, SessionTag};
 use crate::{
+    automod::AutoRules,
     name::NameKey,
     protocol::{Id, Message, Rules},
     telemetry::TraceParent,
@@ -60,6 +61,8 @@ pub enum Event {
         edited: Vec<Arc<Message>>,
         /// The rules in force.
         rules: Rules,
+        /// The rules that apply by themselves, if they changed.
+        auto: Option<Arc<AutoRules>>,
     },
     /// An incarnation has renewed its lease.
     Heartbeat {

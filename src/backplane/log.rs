@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::{IncarnationId, Person, change::hex};
 use crate::{
+    automod::SharedChecks,
     protocol::{Id, Nonce, Row, Text},
     telemetry::TraceParent,
 };
@@ -25,6 +26,8 @@ pub struct Post {
     pub alias: Option<String>,
     /// The trace that its delivery belongs to, if it is traced.
     pub trace: Option<TraceParent>,
+    /// The rules that are left to check.
+    pub checks: SharedChecks,
 }
 
 impl Post {

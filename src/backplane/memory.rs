@@ -2,12 +2,15 @@
 //!
 //! Several incarnations can share it, as in the conformance suite.
 
+mod addresses;
 mod bans;
 mod claims;
 mod log;
 mod message_rates;
 mod presence;
+mod repeats;
 mod replica;
+mod reports;
 mod subscribers;
 
 use std::{
@@ -25,10 +28,12 @@ use self::subscribers::Subscribers;
 use super::{
     ACTS_KEPT, ACTS_SHOWN, Backplane, Ban, ChangeRequest, Claim, Cursor, Delta, Event, Heartbeat, HeartbeatError,
     HeartbeatReply, IncarnationId, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord,
-    ModerationRequest, NewState, Page, Person, Position, Post, PublishError, ReapOutcome, RetentionPolicy, SessionTag,
-    Snapshot, Typing, Unavailable,
+    ModerationRequest, NewState, Page, PeoplePortion, Person, Position, Post, PublishError, ReapOutcome, RecordPage,
+    ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable,
 };
 use crate::{
+    address::AddressHash,
+    automod::{RuleKind, SharedChecks, Violation},
     name::NameKey,
     protocol::{Door, Id, Message, Row},
     telemetry::instruments,
@@ -71,7 +76,7 @@ impl MemoryBackplane {
 impl Backplane for MemoryBackplane {
     async fn publish(&self, post: Post) -> Result<Id, PublishError> {
         let mut state = self.state.lock();
-        state.check_sender(&post.person, &post.incarnation)?;
+        state.check_sender(&post.person, &post.incarnation, self.now_ms())?;
         if let Some(duplicate) = state.stored.log.duplicate(&post.person, &post.nonce, &post.fingerprint()) {
             if duplicate.is_ok() {
                 instruments().kept(false);
@@ -79,9 +84,9 @@ impl Backplane for MemoryBackplane {
             return duplicate;
         }
         state.check_silenced(&post.person, self.now_ms())?;
-        let session = &post.person.session;
-        let pace = message_rates::pace(state.policy.messages_of(session), state.slow_ms(session));
-        state.stored.message_rates.admit(&post.person.name_key, pace, now()).map_err(PublishError::Limited)?;
+        state.stored.repeats.check(post.checks.repeat.as_deref(), now())?;
+        state.take_turn(&post.person, &post.checks)?;
+        state.stored.repeats.note(post.checks.repeat.as_deref(), now());
         let prev = state.stored.log.head();
         let version = state.stored.presence.version();
         let trace = post.trace.clone();
@@ -94,7 +99,7 @@ impl Backplane for MemoryBackplane {
 
     async fn change(&self, request: ChangeRequest) -> Result<Id, PublishError> {
         let (mut state, at) = (self.state.lock(), self.now_ms());
-        state.check_sender(&request.person, &request.incarnation)?;
+        state.check_sender(&request.person, &request.incarnation, at)?;
         if let Some(duplicate) = state.stored.log.duplicate(&request.person, &request.nonce, &request.fingerprint()) {
             return duplicate;
         }
@@ -103,19 +108,22 @@ impl Backplane for MemoryBackplane {
         }
         state.trim_old((self.wall)());
         state.stored.log.may_change(&request, state.policy.edit_window_ms(), at)?;
+        state.stored.repeats.check(request.checks.repeat.as_deref(), now())?;
         // A deletion does not wait in slow mode.
-        let messages = state.policy.messages_of(&request.person.session);
-        let slow_ms = state.slow_ms(&request.person.session);
-        let is_slow = message_rates::is_slow(messages, slow_ms);
+        let slow_ms = state.slow_ms(&request.person.session).max(request.checks.newcomer_ms);
+        let is_slow = message_rates::is_slow(state.policy.messages_of(&request.person.session), slow_ms);
         if !(is_slow && request.state == NewState::Deleted) {
-            let pace = message_rates::pace(messages, slow_ms);
-            state.stored.message_rates.admit(&request.person.name_key, pace, now()).map_err(PublishError::Limited)?;
+            state.take_turn(&request.person, &request.checks)?;
         }
+        state.stored.repeats.note(request.checks.repeat.as_deref(), now());
         state.stored.presence.raise_version();
         let version = state.stored.presence.version();
         match state.stored.log.change(&request, version, at, now()) {
             Some(Row::Message(message)) => state.send_changes(vec![], vec![message]),
-            _ => state.send_changes(vec![request.id], vec![]),
+            _ => {
+                state.sweep_reports();
+                state.send_changes(vec![request.id], vec![]);
+            }
         }
         Ok(request.id)
     }
@@ -125,6 +133,7 @@ impl Backplane for MemoryBackplane {
         let (incarnation, heartbeat_seq) = (heartbeat.incarnation.clone(), heartbeat.heartbeat_seq);
         let epoch = state.stored.log.epoch();
         state.trim_old((self.wall)());
+        state.sweep_reports();
         let (delta, refused) = state.stored.presence.heartbeat(heartbeat, epoch, self.now_ms(), now())?;
         state.send_presence(delta);
         let position = state.position();
@@ -156,10 +165,19 @@ impl Backplane for MemoryBackplane {
         state.trim_old((self.wall)());
         let mut snapshot = state.stored.log.read(from);
         snapshot.position.version = state.stored.presence.version();
-        let is_known = from.is_some_and(|from| from.has_people_of(snapshot.position));
-        snapshot.people = (!is_known).then(|| state.stored.presence.people());
+        if !from.is_some_and(|from| from.has_people_of(snapshot.position)) {
+            snapshot.people = state.stored.presence.snapshot();
+        }
         snapshot.rules = state.stored.rules.clone();
+        snapshot.address_key = Some(state.stored.address_key.clone());
+        snapshot.auto = state.stored.auto.clone();
         Ok(snapshot)
+    }
+
+    async fn people(&self, cursor: Option<String>) -> Result<PeoplePortion, Unavailable> {
+        let state = self.state.lock();
+        let (people, next) = state.stored.presence.portion(cursor.map(NameKey::from).as_ref());
+        Ok(PeoplePortion { epoch: state.stored.log.epoch(), people, next: next.map(|name_key| name_key.to_string()) })
     }
 
     async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable> {
@@ -172,14 +190,14 @@ impl Backplane for MemoryBackplane {
         Ok(state.stored.log.page(cursor, limit))
     }
 
-    async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
+    async fn claim(&self, person: &Person) -> Result<Claim, Unavailable> {
         let mut state = self.state.lock();
-        state.displace(name_key, session);
-        Ok(state.stored.presence.claim(name_key, session, self.now_ms(), now()))
+        state.displace(person, self.now_ms());
+        Ok(state.stored.presence.claim(person, self.now_ms(), now()))
     }
 
-    async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        Ok(self.state.lock().stored.presence.check_claim(name_key, session, self.now_ms(), now()))
+    async fn check_claim(&self, person: &Person) -> Result<Claim, Unavailable> {
+        Ok(self.state.lock().stored.presence.check_claim(person, self.now_ms(), now()))
     }
 
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable> {
@@ -193,7 +211,9 @@ impl Backplane for MemoryBackplane {
         let whom = state.whom(&action);
         let outcome = state.moderate(&action, self.now_ms());
         if outcome == ModerationOutcome::Done {
-            state.stored.acts.push_back(ModerationRecord { at: self.now_ms(), act: action, audit, whom });
+            let id = Id::new(0, state.stored.acts.back().map_or(1, |last| last.id.n + 1));
+            let (at, act) = (self.now_ms(), action.on_record());
+            state.stored.acts.push_back(ModerationRecord { id, at, act, audit, whom });
             if state.stored.acts.len() > ACTS_KEPT {
                 state.stored.acts.pop_front();
             }
@@ -201,11 +221,42 @@ impl Backplane for MemoryBackplane {
         Ok(outcome)
     }
 
+    async fn neighbours(&self, name_key: &NameKey) -> Result<Option<usize>, Unavailable> {
+        let state = self.state.lock();
+        let addresses = state.stored.presence.addresses_of(name_key, now());
+        let people = state.stored.presence.people_at(&addresses, name_key).len();
+        Ok((!addresses.is_empty()).then_some(people))
+    }
+
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
         let state = self.state.lock();
         let acts = state.stored.acts.iter().rev().take(ACTS_SHOWN).cloned().collect();
         let (bans, mutes) = (&state.stored.presence.bans, &state.stored.mutes);
         Ok(ModerationLog { bans: bans.in_force(self.now_ms()), mutes: mutes.in_force(self.now_ms()), acts })
+    }
+
+    async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable> {
+        let state = self.state.lock();
+        let later = state.stored.acts.iter().filter(|record| after.is_none_or(|after| record.id > after));
+        let records: Vec<ModerationRecord> = later.take(limit).cloned().collect();
+        Ok(RecordPage { last: records.last().map(|last| last.id), more: records.len() == limit, records })
+    }
+
+    async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {
+        let mut state = self.state.lock();
+        state.trim_old((self.wall)());
+        if state.stored.log.author(request.id).is_none() {
+            return Ok(ReportOutcome::Gone);
+        }
+        let added = state.stored.reports.add(request, self.now_ms(), now());
+        Ok(added.map_or_else(ReportOutcome::Limited, |()| ReportOutcome::Done))
+    }
+
+    async fn reports(&self, limit: usize) -> Result<ReportQueue, Unavailable> {
+        let mut state = self.state.lock();
+        state.trim_old((self.wall)());
+        state.sweep_reports();
+        Ok(state.stored.reports.queue(limit))
     }
 
     fn now(&self) -> Duration {
@@ -232,10 +283,16 @@ impl State {
         }
     }
 
+    /// Drops the reports of messages that are deleted or no longer stored.
+    fn sweep_reports(&mut self) {
+        let Replica { reports, log, .. } = &mut self.stored;
+        reports.retain(|id| log.author(id).is_some());
+    }
+
     /// The people whom an action is about.
     fn whom(&self, action: &ModerationAction) -> Vec<String> {
         match action {
-            ModerationAction::Remove { ids } => {
+            ModerationAction::Remove { ids } | ModerationAction::Dismiss { ids } => {
                 let authors = ids.iter().filter_map(|id| self.stored.log.author(*id)).map(str::to_owned);
                 authors.collect::<BTreeSet<_>>().into_iter().collect()
             }
@@ -246,6 +303,7 @@ impl State {
             ModerationAction::Slow { .. }
             | ModerationAction::ReadOnly { .. }
             | ModerationAction::Closed { .. }
+            | ModerationAction::Rules(_)
             | ModerationAction::Announce { .. } => vec![],
         }
     }
@@ -259,17 +317,24 @@ impl State {
                     return ModerationOutcome::Nothing;
                 }
                 self.stored.presence.raise_version();
+                self.sweep_reports();
                 self.send_changes(removed, vec![]);
                 ModerationOutcome::Done
             }
-            ModerationAction::Ban { name_key, name, for_ms } => self.ban(name_key, name, *for_ms, now_ms),
+            ModerationAction::Dismiss { ids } => {
+                let dismissed = ids.iter().filter(|id| self.stored.reports.dismiss(**id)).count();
+                if dismissed > 0 { ModerationOutcome::Done } else { ModerationOutcome::Nothing }
+            }
+            ModerationAction::Ban { name_key, name, for_ms, address } => {
+                let until = now_ms.saturating_add(*for_ms);
+                self.ban(Ban { name_key: name_key.clone(), name: name.clone(), until, address: *address }, now_ms)
+            }
             ModerationAction::Unban { name_key, .. } if self.stored.presence.bans.lift(name_key, now_ms) => {
                 ModerationOutcome::Done
             }
-            ModerationAction::Mute { name_key, name, for_ms } => {
+            ModerationAction::Mute { name_key, name, for_ms, address } => {
                 let until = now_ms.saturating_add(*for_ms);
-                self.stored.mutes.add(Ban { name_key: name_key.clone(), name: name.clone(), until }, now_ms);
-                ModerationOutcome::Done
+                self.mute(Ban { name_key: name_key.clone(), name: name.clone(), until, address: *address }, now_ms)
             }
             ModerationAction::Unmute { name_key, .. } if self.stored.mutes.lift(name_key, now_ms) => {
                 ModerationOutcome::Done
@@ -293,6 +358,12 @@ impl State {
                 self.send_changes(vec![], vec![]);
                 ModerationOutcome::Done
             }
+            ModerationAction::Rules(change) => {
+                self.stored.auto.apply(change);
+                self.stored.presence.raise_version();
+                self.send_rules();
+                ModerationOutcome::Done
+            }
             ModerationAction::Announce { text } => {
                 self.stored.rules.notice = text.clone();
                 self.stored.presence.raise_version();
@@ -302,36 +373,82 @@ impl State {
         }
     }
 
-    fn ban(&mut self, name_key: &NameKey, name: &str, for_ms: u64, now_ms: u64) -> ModerationOutcome {
-        if for_ms > 0 {
-            let until = now_ms.saturating_add(for_ms);
-            self.stored.presence.bans.add(Ban { name_key: name_key.to_owned(), name: name.to_owned(), until }, now_ms);
+    fn ban(&mut self, ban: Ban, now_ms: u64) -> ModerationOutcome {
+        let Some(addresses) = self.addresses_for(&ban) else { return ModerationOutcome::NoAddress };
+        let name_key = ban.name_key.clone();
+        let others = self.stored.presence.people_at(&addresses, &name_key);
+        let is_lasting = ban.until > now_ms;
+        if is_lasting {
+            self.stored.presence.bans.add(ban, addresses, now_ms);
         }
-        let owner = self.stored.presence.owner(name_key, now());
-        let left = self.stored.presence.expel(name_key, now());
-        if owner.is_some() || !left.is_empty() {
-            let session = owner.unwrap_or_else(|| "-".into());
-            let delta = Delta { joined: vec![], left };
-            self.subscribers.send(&Event::Ended { position: self.position(), session, delta });
-        } else if for_ms == 0 {
-            return ModerationOutcome::Nothing;
+        let was_here = self.expel(&name_key);
+        for other in others {
+            self.expel(&other);
         }
+        if is_lasting || was_here { ModerationOutcome::Done } else { ModerationOutcome::Nothing }
+    }
+
+    fn mute(&mut self, mute: Ban, now_ms: u64) -> ModerationOutcome {
+        let Some(addresses) = self.addresses_for(&mute) else { return ModerationOutcome::NoAddress };
+        self.stored.mutes.add(mute, addresses, now_ms);
         ModerationOutcome::Done
     }
 
-    /// Ends the session of a person who typed a name that a program or an account claims.
-    fn displace(&mut self, name_key: &NameKey, by: &SessionTag) {
+    /// The addresses that a ban or mute includes; none if it should include them and none is known.
+    fn addresses_for(&self, ban: &Ban) -> Option<Vec<AddressHash>> {
+        if !ban.address {
+            return Some(vec![]);
+        }
+        Some(self.stored.presence.addresses_of(&ban.name_key, now())).filter(|addresses| !addresses.is_empty())
+    }
+
+    /// Ends the session of a name. Returns whether there was one.
+    fn expel(&mut self, name_key: &NameKey) -> bool {
         let owner = self.stored.presence.owner(name_key, now());
-        if let Some(session) = owner.filter(|owner| by.outranks(owner)) {
-            let delta = Delta { joined: vec![], left: self.stored.presence.expel(name_key, now()) };
+        let left = self.stored.presence.expel(name_key, now());
+        let was_here = owner.is_some() || !left.is_empty();
+        if was_here {
+            let session = owner.unwrap_or_else(|| "-".into());
+            let delta = Delta { joined: vec![], left };
             self.subscribers.send(&Event::Ended { position: self.position(), session, delta });
+        }
+        was_here
+    }
+
+    /// Ends the session of a person who typed a name that a program or an account claims.
+    fn displace(&mut self, by: &Person, now_ms: u64) {
+        let owner = self.stored.presence.owner(&by.name_key, now());
+        let is_banned = self.stored.presence.bans.left(by, now_ms).is_some();
+        if !is_banned && owner.is_some_and(|owner| by.session.outranks(&owner)) {
+            self.expel(&by.name_key);
         }
     }
 
     /// Sends the changes that the current version was the step to.
     fn send_changes(&mut self, removed: Vec<Id>, edited: Vec<Arc<Message>>) {
         let (position, rules) = (self.position(), self.stored.rules.clone());
-        self.subscribers.send(&Event::Moderated { position, removed, edited, rules });
+        self.subscribers.send(&Event::Moderated { position, removed, edited, rules, auto: None });
+    }
+
+    /// Sends the rules that apply by themselves.
+    fn send_rules(&mut self) {
+        let (position, rules) = (self.position(), self.stored.rules.clone());
+        let auto = Some(Arc::new(self.stored.auto.clone()));
+        self.subscribers.send(&Event::Moderated { position, removed: vec![], edited: vec![], rules, auto });
+    }
+
+    /// Admits a message or a change at the person's pace.
+    fn take_turn(&mut self, person: &Person, checks: &SharedChecks) -> Result<(), PublishError> {
+        let (limit, slow_ms) = (self.policy.messages_of(&person.session), self.slow_ms(&person.session));
+        let pace = message_rates::pace(limit, slow_ms.max(checks.newcomer_ms));
+        let is_newcomer = checks.newcomer_ms > slow_ms && message_rates::is_slow(limit, checks.newcomer_ms);
+        let shared = message_rates::shared_pace(limit, slow_ms);
+        self.stored.message_rates.admit_person(person, pace, shared, now()).map_err(|wait| {
+            if is_newcomer {
+                return PublishError::Refused(Violation { rule: RuleKind::Newcomer, retry_after: Some(wait) });
+            }
+            PublishError::Limited(wait)
+        })
     }
 
     /// The interval of slow mode for a session; programs have none.
@@ -341,11 +458,11 @@ impl State {
 
     /// Whether a moderator keeps a person from writing.
     fn check_silenced(&self, person: &Person, now_ms: u64) -> Result<(), PublishError> {
-        if let Some(left) = self.stored.mutes.left(&person.name_key, now_ms) {
+        if let Some(left) = self.stored.mutes.left(person, now_ms) {
             return Err(PublishError::Muted(left));
         }
         match &self.stored.rules.read_only {
-            Some(door) if !person.session.is_bot() && door.is_shut(now_ms) => {
+            Some(door) if !person.session.is_bot() && !person.moderates && door.is_shut(now_ms) => {
                 Err(PublishError::ReadOnly(door.until.map(|until| Duration::from_millis(until - now_ms))))
             }
             _ => Ok(()),
@@ -353,11 +470,11 @@ impl State {
     }
 
     /// Whether a person may send through an incarnation.
-    fn check_sender(&self, person: &Person, incarnation: &IncarnationId) -> Result<(), PublishError> {
+    fn check_sender(&self, person: &Person, incarnation: &IncarnationId, now_ms: u64) -> Result<(), PublishError> {
         if !self.stored.presence.is_live(incarnation) {
             return Err(PublishError::Fenced);
         }
-        if self.stored.presence.is_excluded(person, now()) {
+        if self.stored.presence.is_excluded(person, now()) || self.stored.presence.bans.left(person, now_ms).is_some() {
             return Err(PublishError::Ended);
         }
         if !self.stored.presence.may_act(person, incarnation, now()) {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{name::NameKey, protocol::Id};
+use crate::{automod::AutoRulesChange, name::NameKey, protocol::Id};
 
 /// Actions kept on record, about.
 pub const ACTS_KEPT: usize = 1000;
@@ -22,6 +22,11 @@ pub enum ModerationAction {
         /// The messages.
         ids: Vec<Id>,
     },
+    /// Drops the reports of messages, at most [`REMOVED_AT_ONCE`].
+    Dismiss {
+        /// The messages.
+        ids: Vec<Id>,
+    },
     /// Ends the session of a name, and bans the name.
     Ban {
         /// The uniqueness key of the name.
@@ -31,6 +36,9 @@ pub enum ModerationAction {
         name: String,
         /// How long the name is banned, in milliseconds; 0: it can be taken again at once.
         for_ms: u64,
+        /// Also bans the addresses of its person.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        address: bool,
     },
     /// Lifts a ban.
     #[serde(rename = "pardon")]
@@ -50,6 +58,9 @@ pub enum ModerationAction {
         name: String,
         /// How long, in milliseconds.
         for_ms: u64,
+        /// Also mutes the addresses of its person.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        address: bool,
     },
     /// Ends a mute.
     Unmute {
@@ -82,11 +93,24 @@ pub enum ModerationAction {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         text: Option<String>,
     },
+    /// Changes rules that apply by themselves.
+    Rules(AutoRulesChange),
     /// Shows a notice to the whole room.
     Announce {
         /// The notice; none removes it.
         text: Option<String>,
     },
+}
+
+impl ModerationAction {
+    /// The action as it is put on record.
+    #[must_use]
+    pub fn on_record(self) -> Self {
+        match self {
+            Self::Rules(change) => Self::Rules(change.on_record()),
+            other => other,
+        }
+    }
 }
 
 /// Whether a ban or mute with this much time left is one for good.
@@ -130,6 +154,8 @@ pub enum ModerationOutcome {
     Done,
     /// Nothing to do: no such message, ban or mute. Not published.
     Nothing,
+    /// No address of the person is known, so none can be banned or muted: nothing is done.
+    NoAddress,
 }
 
 /// A name that is banned or muted.
@@ -141,11 +167,15 @@ pub struct Ban {
     pub name: String,
     /// Its end, in Unix milliseconds.
     pub until: u64,
+    /// Whether it includes the addresses of its person.
+    pub address: bool,
 }
 
 /// An action on record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModerationRecord {
+    /// Its place in the record: those of later actions are greater.
+    pub id: Id,
     /// Its time, in Unix milliseconds.
     pub at: u64,
     /// The action.
@@ -154,6 +184,17 @@ pub struct ModerationRecord {
     pub audit: Audit,
     /// The names of the people whose messages were deleted, or whom the action was about.
     pub whom: Vec<String>,
+}
+
+/// A part of the record, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordPage {
+    /// The actions that this version can read.
+    pub records: Vec<ModerationRecord>,
+    /// The place of the last action, read or not; none if there is none.
+    pub last: Option<Id>,
+    /// Whether there may be later ones.
+    pub more: bool,
 }
 
 /// Bans, mutes and past actions, for moderators.

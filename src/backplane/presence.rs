@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{IncarnationId, Member, Position, SessionTag};
-use crate::name::NameKey;
+use crate::{address::AddressHash, name::NameKey};
 
 /// One renewal of a lease, with the changes since the last.
 #[derive(Clone, Debug)]
@@ -44,6 +44,20 @@ pub struct Person {
     /// The session that owns the name.
     #[serde(rename = "tag")]
     pub session: SessionTag,
+    /// The hash of the client's address. None for programs and moderators, whom no action against an address concerns, and in
+    /// records of sessions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<AddressHash>,
+    /// Whether the person was just found to be a moderator, who may write in a read-only room.
+    #[serde(skip)]
+    pub moderates: bool,
+}
+
+impl Person {
+    /// A person at no known address.
+    pub fn new(name_key: NameKey, name: impl Into<String>, session: SessionTag) -> Self {
+        Self { name_key, name: name.into(), session, address: None, moderates: false }
+    }
 }
 
 /// The reply to a [`Heartbeat`].
@@ -86,6 +100,8 @@ pub enum ReapOutcome {
     Done,
     /// It has renewed its lease since: it lives.
     Alive,
+    /// Another instance is releasing its people: call again if it stays dead.
+    Busy,
 }
 
 /// A person in the room, and the incarnations that hold them.

@@ -1,5 +1,6 @@
 //! The engine for many instances: scripts keep each rule atomic in Redis, pub/sub carries events, a stream fills gaps.
 
+mod addresses;
 mod body;
 mod claims;
 mod clock;
@@ -10,6 +11,7 @@ mod people;
 mod presence;
 mod publish;
 mod reply;
+mod reports;
 mod scripts;
 mod subscription;
 
@@ -22,10 +24,12 @@ use tokio::sync::mpsc;
 use self::{clock::Clock, reply::in_millis, scripts::Scripts};
 use super::{
     Backplane, ChangeRequest, Claim, Cursor, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId,
-    ModerationLog, ModerationOutcome, ModerationRequest, Page, Position, Post, PublishError, ReapOutcome,
-    RetentionPolicy, SessionTag, Snapshot, Typing, Unavailable, event_sender::EventSender,
+    ModerationLog, ModerationOutcome, ModerationRequest, Page, PeoplePortion, Person, Position, Post, PublishError,
+    ReapOutcome, RecordPage, ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, SessionTag, Snapshot, Typing,
+    Unavailable, event_sender::EventSender,
 };
 use crate::{
+    address::AddressKey,
     name::NameKey,
     protocol::Id,
     redis::{ConnectError, Keys, LastError, RedisConnector},
@@ -44,6 +48,10 @@ pub struct RedisBackplane {
     snapshots: Scripts,
     last_error: LastError,
     clock: Clock,
+    /// Becomes the room's, if it has none yet.
+    new_address_key: AddressKey,
+    /// Tells instances that reap the same incarnation apart.
+    reaper: IncarnationId,
 }
 
 impl RedisBackplane {
@@ -57,7 +65,8 @@ impl RedisBackplane {
         let snapshots = Scripts::new(reads.clone());
         let last_error = LastError::of(scripts.client());
         let (keys, clock) = (Keys::new(namespace), Clock::default());
-        Ok(Self { connector, keys, policy, scripts, reads, snapshots, last_error, clock })
+        let (new_address_key, reaper) = (AddressKey::random(), IncarnationId::random());
+        Ok(Self { connector, keys, policy, scripts, reads, snapshots, last_error, clock, new_address_key, reaper })
     }
 
     /// Passes the source of each script through `edit`: tests look whether they find a mistake in one.
@@ -101,6 +110,10 @@ impl Backplane for RedisBackplane {
         self.read_room(from).await
     }
 
+    async fn people(&self, cursor: Option<String>) -> Result<PeoplePortion, Unavailable> {
+        self.read_people(cursor).await
+    }
+
     async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable> {
         self.locate_message(id).await
     }
@@ -109,12 +122,12 @@ impl Backplane for RedisBackplane {
         self.read_page(cursor, limit).await
     }
 
-    async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        self.claim_name(name_key, session).await
+    async fn claim(&self, person: &Person) -> Result<Claim, Unavailable> {
+        self.claim_name(person).await
     }
 
-    async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        self.check_name(name_key, session).await
+    async fn check_claim(&self, person: &Person) -> Result<Claim, Unavailable> {
+        self.check_name(person).await
     }
 
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable> {
@@ -125,8 +138,26 @@ impl Backplane for RedisBackplane {
         self.apply(&request).await
     }
 
+    async fn neighbours(&self, name_key: &NameKey) -> Result<Option<usize>, Unavailable> {
+        let addresses = self.addresses_of(name_key).await?;
+        let people = self.people_at(&addresses, name_key).await?;
+        Ok((!addresses.is_empty()).then_some(people.len()))
+    }
+
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
         self.read_moderation_log().await
+    }
+
+    async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable> {
+        self.read_records(after, limit).await
+    }
+
+    async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {
+        self.report_message(&request).await
+    }
+
+    async fn reports(&self, limit: usize) -> Result<ReportQueue, Unavailable> {
+        self.read_reports(limit).await
     }
 
     fn now(&self) -> Duration {

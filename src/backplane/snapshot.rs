@@ -1,7 +1,11 @@
 //! The room's position, and a read of all of it.
 
-use super::{Change, Present};
-use crate::protocol::{Id, Row, Rules};
+use super::{Change, Delta, Present};
+use crate::{
+    address::AddressKey,
+    automod::AutoRules,
+    protocol::{Id, Row, Rules},
+};
 
 /// A position of the room: the state of a subscriber that has received every event up to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,7 +25,7 @@ impl Position {
     }
 }
 
-/// One read of the room: atomic, but for its people.
+/// One atomic read of the room.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     /// The room's position; the last row, if any, is `position.head`.
@@ -47,9 +51,41 @@ pub struct Snapshot {
     pub changes_after: Option<Id>,
     /// The rules in force.
     pub rules: Rules,
-    /// All people in the room, in no order; none if they are the same as at the reader's position. People who join or leave
-    /// while they are read may be among them or not: the events after `position` decide.
-    pub people: Option<Vec<Present>>,
+    /// The rules that apply by themselves.
+    pub auto: AutoRules,
+    /// The people in the room.
+    pub people: SnapshotPeople,
+    /// The secret of the room's hashes of addresses: the same for every reader, made by the first.
+    pub address_key: Option<AddressKey>,
+}
+
+/// Most people that a [`Snapshot`] contains.
+pub const PEOPLE_AT_ONCE: usize = 1000;
+
+/// The people in the room at the position of a [`Snapshot`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SnapshotPeople {
+    /// The same as at the reader's position.
+    #[default]
+    Same,
+    /// All of them, in no order, where they are at most [`PEOPLE_AT_ONCE`].
+    All(Vec<Present>),
+    /// Those of the reader's position with these changes, in turn.
+    Changed(Vec<Delta>),
+    /// So many that they are read in portions, with [`Backplane::people`](super::Backplane::people).
+    Many(usize),
+}
+
+/// Some of the people in the room. A read of all portions returns everyone who is in the room throughout; a person who joins
+/// or leaves meanwhile may be in one or not, or in two: the events after the read began decide.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PeoplePortion {
+    /// The epoch in which it was read. Portions of two epochs do not fit together.
+    pub epoch: u64,
+    /// The people.
+    pub people: Vec<Present>,
+    /// The cursor of the next portion; none after the last.
+    pub next: Option<String>,
 }
 
 impl Snapshot {

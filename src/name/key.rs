@@ -75,6 +75,11 @@ pub(super) fn of(shown: &str) -> String {
     if key.is_empty() { folded(shown) } else { key }
 }
 
+/// Folds a text as names are for their keys: equal for texts that look alike, in any case. White space becomes single spaces.
+pub fn look_alike_form(text: &str) -> String {
+    of(&super::normalized(&text.split_whitespace().collect::<Vec<_>>().join(" ")))
+}
+
 /// Returns the sort key of a name: case folded, in NFC.
 pub fn folded(shown: &str) -> String {
     let nfc = ComposingNormalizerBorrowed::new_nfc();

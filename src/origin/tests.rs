@@ -14,7 +14,7 @@ fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
 fn policy(public_url: Option<&str>) -> SitePolicy {
     SitePolicy {
         embedders: vec![],
-        public_url: public_url.map(|url| url.parse().expect("an origin")),
+        public_urls: public_url.map(|url| url.parse().expect("an origin")),
         proxies: "10.0.0.0/8".parse().expect("a network"),
     }
 }

@@ -77,6 +77,9 @@ pub enum ServerFrame<'a> {
         /// When trying again makes sense.
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_after_ms: Option<u64>,
+        /// The kind of the rule that refused the message.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        rule: Option<&'static str>,
     },
     /// The connection ends.
     Bye {
@@ -161,6 +164,8 @@ pub enum ErrorCode {
     Muted,
     /// Only moderators and programs may write, for `retry_after_ms` if that ends by itself.
     ReadOnly,
+    /// A rule that applies by itself refuses the text.
+    Refused,
     /// The outcome is unknown: send it again, with the same nonce.
     Unavailable,
     /// The message is another person's.
@@ -183,6 +188,7 @@ impl ErrorCode {
             Self::RateLimited => "rate_limited",
             Self::Muted => "muted",
             Self::ReadOnly => "read_only",
+            Self::Refused => "refused",
             Self::Unavailable => "unavailable",
             Self::NotYours => "not_yours",
             Self::TooLate => "too_late",
@@ -194,7 +200,13 @@ impl ErrorCode {
     pub const fn is_fault(self) -> bool {
         !matches!(
             self,
-            Self::RateLimited | Self::Muted | Self::ReadOnly | Self::Unavailable | Self::TooLate | Self::Gone
+            Self::RateLimited
+                | Self::Muted
+                | Self::ReadOnly
+                | Self::Refused
+                | Self::Unavailable
+                | Self::TooLate
+                | Self::Gone
         )
     }
 }
@@ -297,9 +309,15 @@ mod tests {
             text(&ServerFrame::Rules(&rules)),
             r#"{"type":"rules","slow_ms":30000,"notice":"Sebentar lagi mati."}"#
         );
+        let error =
+            |code, retry_after_ms, rule| text(&ServerFrame::Error { code, nonce: Some(&nonce), retry_after_ms, rule });
         assert_eq!(
-            text(&ServerFrame::Error { code: ErrorCode::RateLimited, nonce: Some(&nonce), retry_after_ms: Some(200) }),
+            error(ErrorCode::RateLimited, Some(200), None),
             r#"{"type":"error","code":"rate_limited","nonce":"n","retry_after_ms":200}"#
+        );
+        assert_eq!(
+            error(ErrorCode::Refused, None, Some("word")),
+            r#"{"type":"error","code":"refused","nonce":"n","rule":"word"}"#
         );
         assert_eq!(
             text(&ServerFrame::Bye { reason: Bye::SessionEnded, cause: None, retry_after_ms: None }),

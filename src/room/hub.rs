@@ -7,6 +7,7 @@ mod backplane_calls;
 mod delivery;
 mod joining;
 mod occurrence;
+mod people;
 mod portions;
 mod snapshot;
 mod welcome;
@@ -26,7 +27,9 @@ use tokio::{
 
 pub use self::joining::JoinError;
 pub(super) use self::joining::{Join, JoinRefusal, JoinedConnection};
-use self::{backplane_calls::CallResult, joining::PendingJoin, occurrence::Occurrence, portions::NextRead};
+use self::{
+    backplane_calls::CallResult, joining::PendingJoin, occurrence::Occurrence, people::PeopleRead, portions::NextRead,
+};
 use super::{
     Options,
     fanout::Fanout,
@@ -81,6 +84,7 @@ pub(super) struct Hub {
     lease: Lease,
     gap_detector: GapDetector,
     next_read: NextRead,
+    people_read: Option<PeopleRead>,
     fanout: Arc<Fanout>,
     /// Joined connections, and the names of their people as shown.
     clients: BTreeMap<ConnectionId, String>,
@@ -125,6 +129,7 @@ impl Hub {
             lease,
             gap_detector: GapDetector::default(),
             next_read: NextRead::default(),
+            people_read: None,
             fanout: Arc::new(fanout),
             clients: BTreeMap::new(),
             last_connection: 0,

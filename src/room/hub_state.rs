@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -16,6 +17,8 @@ use super::{
     roster::Roster,
 };
 use crate::{
+    address::AddressKey,
+    automod::RuleChecker,
     backplane::{ChangeLog, IncarnationId, SessionTag, Snapshot},
     name::NameKey,
     protocol::{Id, Rules},
@@ -34,6 +37,10 @@ pub(super) struct HubState {
     view: RwLock<View>,
     status: Observed<Status>,
     head: Observed<Option<Id>>,
+    /// The secret of the hashes of addresses; none before the first snapshot.
+    address_key: Observed<Option<AddressKey>>,
+    /// Whether the names of all people were read since the start. Later they may be read anew: what is known is then shown.
+    named: Observed<bool>,
     endings: broadcast::Sender<Ending>,
     /// Connections that are gone, and their people.
     departures: Mutex<Vec<(ConnectionId, NameKey)>>,
@@ -67,6 +74,8 @@ pub(super) struct View {
     pub(super) roster: Roster,
     /// Rules that the operator has set for everyone.
     pub(super) rules: Rules,
+    /// Rules that apply by themselves.
+    pub(super) auto: Arc<RuleChecker>,
     pub(super) changes: ChangeLog,
 }
 
@@ -76,6 +85,8 @@ impl HubState {
             view: RwLock::default(),
             status: Observed::new(Status::unready(incarnation)),
             head: Observed::new(None),
+            address_key: Observed::new(None),
+            named: Observed::new(false),
             endings: broadcast::Sender::new(ENDINGS_WAITING),
             departures: Mutex::default(),
             ends: Mutex::default(),
@@ -107,6 +118,18 @@ impl HubState {
         self.status.wait_for(|status| status.synced).await;
     }
 
+    /// Waits until the names of the people are known.
+    pub(super) async fn named(&self) {
+        self.named.wait_for(|named| *named).await;
+    }
+
+    /// The names of the people are known, unless they are being read.
+    pub(super) fn note_named(&self) {
+        if !self.view().roster.is_reading() {
+            self.named.replace(true);
+        }
+    }
+
     /// Adds the next message to the history cache, and queues it for the clients by `broadcast`, which must not wait. For
     /// readers that is one step: a client that has the message finds it to be the newest, and the reply to a client that
     /// asks for the newest id follows the message.
@@ -131,6 +154,20 @@ impl HubState {
     pub(super) async fn reached(&self, id: Id) {
         let has_reached = |head: &Option<Id>| head.is_none_or(|head| head.epoch != id.epoch || head >= id);
         self.head.wait_for(has_reached).await;
+    }
+
+    pub(super) fn set_address_key(&self, key: &AddressKey) {
+        self.address_key.replace(Some(key.clone()));
+    }
+
+    /// Waits for the secret of the hashes of addresses.
+    pub(super) async fn address_key(&self) -> Option<AddressKey> {
+        self.address_key.wait_for(Option::is_some).await;
+        self.address_key.get()
+    }
+
+    pub(super) fn known_address_key(&self) -> Option<AddressKey> {
+        self.address_key.get()
     }
 
     /// Notes a connection that is gone. Each is noted once, so the list is no longer than there were connections.

@@ -10,8 +10,10 @@ use super::{
     hub::{Command, JoinedConnection},
 };
 use crate::{
+    automod::{SharedChecks, Violation},
     backplane::{ChangeRequest, NewState, Person, Post, PublishError, Typing, Unavailable},
     protocol::{Id, Nonce, Text},
+    session::ModeratorPass,
     telemetry::{TraceParent, spans},
 };
 
@@ -20,14 +22,41 @@ pub struct Membership {
     room: Room,
     person: Person,
     joined: JoinedConnection,
+    /// Present if a moderator opened the connection.
+    pass: Option<ModeratorPass>,
 }
 
 impl Membership {
     pub(super) fn new(room: Room, person: Person, joined: JoinedConnection) -> Self {
-        Self { room, person, joined }
+        Self { room, person, joined, pass: None }
     }
 
-    /// Sends a message to the room. Returns its id; the first one if the nonce was used for the same text before.
+    /// The membership of a connection that a moderator opened, if there is a pass.
+    #[must_use]
+    pub fn with_pass(mut self, pass: Option<ModeratorPass>) -> Self {
+        self.pass = pass;
+        self
+    }
+
+    /// Returns the person as they send now, and the rules that are left to check. Moderators, whom no rule refuses, are looked up
+    /// only where it matters.
+    fn sender(
+        &self,
+        checked: Result<SharedChecks, Violation>,
+    ) -> impl Future<Output = Result<(Person, SharedChecks), PublishError>> + Send + use<> {
+        let matters = self.room.is_read_only() || checked != Ok(SharedChecks::default());
+        let (mut person, pass) = (self.person.clone(), self.pass.clone().filter(|_| matters));
+        async move {
+            if let Some(pass) = pass {
+                person.moderates = pass.is_valid().await;
+            }
+            let checked = if person.moderates { Ok(SharedChecks::default()) } else { checked };
+            Ok((person, checked.map_err(PublishError::Refused)?))
+        }
+    }
+
+    /// Sends a message to the room, if the rules accept it. Returns its id; the first one if the nonce was used for the same text
+    /// before.
     ///
     /// # Errors
     /// See [`PublishError`].
@@ -37,9 +66,14 @@ impl Membership {
         text: Text,
         reply_to: Option<Id>,
         alias: Option<String>,
+        checked: Result<SharedChecks, Violation>,
     ) -> impl Future<Output = Result<Id, PublishError>> + Send + use<> {
-        let (room, person) = (self.room.clone(), self.person.clone());
-        async move { room.publish(person, nonce, text, reply_to, alias).instrument(spans::publish()).await }
+        let (room, sender) = (self.room.clone(), self.sender(checked));
+        let published = async move {
+            let (person, checks) = sender.await?;
+            room.publish(person, nonce, text, reply_to, alias, checks).await
+        };
+        async move { published.instrument(spans::publish()).await }
     }
 
     /// Edits or deletes a message of this person. Returns its id; does nothing if the nonce was used for the same before.
@@ -51,9 +85,13 @@ impl Membership {
         nonce: Nonce,
         id: Id,
         state: NewState,
+        checked: Result<SharedChecks, Violation>,
     ) -> impl Future<Output = Result<Id, PublishError>> + Send + use<> {
-        let (room, person) = (self.room.clone(), self.person.clone());
-        async move { room.change(person, nonce, id, state).await }
+        let (room, sender) = (self.room.clone(), self.sender(checked));
+        async move {
+            let (person, checks) = sender.await?;
+            room.change(person, nonce, id, state, checks).await
+        }
     }
 
     /// Sends a frame to this connection alone, after all frames that it was sent before, unless too much is queued for the
@@ -106,9 +144,10 @@ impl Room {
         text: Text,
         reply_to: Option<Id>,
         alias: Option<String>,
+        checks: SharedChecks,
     ) -> Result<Id, PublishError> {
-        let trace = TraceParent::current();
-        let post = Post { incarnation: self.state.status().incarnation, person, nonce, text, reply_to, alias, trace };
+        let (trace, incarnation) = (TraceParent::current(), self.state.status().incarnation);
+        let post = Post { incarnation, person, nonce, text, reply_to, alias, trace, checks };
         let published = timeout(CALL_DEADLINE, self.backplane.publish(post)).await;
         let published = published.unwrap_or(Err(Unavailable.into()));
         spans::record_publish(published.as_ref().map_err(PublishError::name));
@@ -119,9 +158,16 @@ impl Room {
         published
     }
 
-    async fn change(&self, person: Person, nonce: Nonce, id: Id, state: NewState) -> Result<Id, PublishError> {
+    async fn change(
+        &self,
+        person: Person,
+        nonce: Nonce,
+        id: Id,
+        state: NewState,
+        checks: SharedChecks,
+    ) -> Result<Id, PublishError> {
         let incarnation = self.state.status().incarnation;
-        let call = self.backplane.change(ChangeRequest { incarnation, person, nonce, id, state });
+        let call = self.backplane.change(ChangeRequest { incarnation, person, nonce, id, state, checks });
         let changed = timeout(CALL_DEADLINE, call).await.unwrap_or(Err(Unavailable.into()));
         if let Err(error) = changed {
             self.note_refusal(error);

@@ -2,9 +2,12 @@
 //!
 //! Plain and synchronous. Changes merge until they are sent, but a person's joins and leaves stay strictly in turn: a
 //! change that would cancel an unsent one has that sent first.
+//!
+//! The people of a large room are read in portions while the room's events are applied. An event is newer than the read: a
+//! person who left meanwhile is not added by a later portion, and one who joined is kept at its end.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, hash_map::Entry},
     ops::Bound,
     time::Instant,
 };
@@ -15,6 +18,11 @@ use crate::{
     name::{Name, NameKey},
 };
 
+/// People in the room up to whom names of changes are kept: clients of a larger room are sent its count only.
+pub const CHANGES_NAMED_AT_MOST: usize = 1000;
+/// Names of people who have sent something are kept up to this number, also of people who have left.
+const SENDERS_AT_LEAST: usize = 10_000;
+
 /// People in the room, sorted by folded name.
 #[derive(Debug, Default)]
 pub struct Roster {
@@ -22,11 +30,37 @@ pub struct Roster {
     people: BTreeMap<(String, NameKey), String>,
     /// For searching: (each form that a search may begin with, uniqueness key).
     starts: BTreeSet<(String, NameKey)>,
-    /// By uniqueness key, the folded name.
-    folded: HashMap<NameKey, String>,
+    /// By uniqueness key.
+    known: HashMap<NameKey, KnownPerson>,
     /// People whom the backplane has lost, and when they leave if they do not return.
     missing: HashMap<NameKey, Instant>,
     unsent: Changes,
+    /// Joins and leaves of people who have sent nothing are not announced.
+    is_quiet: bool,
+    /// Names as shown of people who have sent something.
+    senders: HashSet<String>,
+    /// Names as shown of people in the room whose join was not announced.
+    unannounced: HashSet<String>,
+    /// The number of reads so far.
+    reads: u64,
+    /// The read in progress.
+    read: Option<RosterRead>,
+}
+
+#[derive(Debug)]
+struct KnownPerson {
+    folded: String,
+    /// The last read that found them, or during which they joined.
+    found_by: u64,
+}
+
+/// A read of all people.
+#[derive(Debug)]
+struct RosterRead {
+    /// The number of people in the room.
+    count: usize,
+    /// People who left since it began.
+    left: HashSet<NameKey>,
 }
 
 /// Names as shown of people who joined and left; no name is in both.
@@ -38,28 +72,29 @@ pub struct Changes {
     pub left: BTreeSet<String>,
     /// The number of people in the room after that.
     pub count: usize,
+    /// Whether it has changed by people who are not named here.
+    pub unnamed: bool,
 }
 
 impl Changes {
     /// Whether nothing changed.
     pub fn is_empty(&self) -> bool {
-        self.joined.is_empty() && self.left.is_empty()
+        self.joined.is_empty() && self.left.is_empty() && !self.unnamed
     }
 }
 
 impl Roster {
     /// Applies joins and leaves. Returns changes that must be sent first.
     pub fn apply(&mut self, delta: &Delta) -> Option<Changes> {
-        let reverses = delta.joined.iter().any(|person| self.unsent.left.contains(&person.name))
-            || delta.left.iter().any(|person| self.unsent.joined.contains(&person.name));
-        let first = if reverses { self.changes() } else { None };
-        for person in &delta.joined {
-            self.add(person);
+        if let Some(read) = &mut self.read {
+            read.count = (read.count + delta.joined.len()).saturating_sub(delta.left.len());
+            for person in &delta.joined {
+                read.left.remove(&person.name_key);
+            }
+            read.left.extend(delta.left.iter().map(|person| person.name_key.clone()));
+            self.unsent.unnamed = true;
         }
-        for person in &delta.left {
-            self.remove(&person.name_key);
-        }
-        first
+        self.merge(delta)
     }
 
     /// Replaces the people by those of a snapshot. Others leave at once, or at `leaves_at` if they have not returned by then.
@@ -69,26 +104,54 @@ impl Roster {
         people: impl Iterator<Item = &'a Member> + Clone,
         leaves_at: Option<Instant>,
     ) -> Option<Changes> {
-        let known: HashSet<&str> = people.clone().map(|person| person.name_key.as_str()).collect();
-        let gone = self.people.iter().filter(|((_, name_key), _)| !known.contains(name_key.as_str()));
-        let gone: Vec<Member> = gone.map(member).collect();
-        // The cost of a snapshot in a large room: most of its people are here already.
-        let is_new = |person: &&Member| !self.contains(&person.name_key) || self.missing.contains_key(&person.name_key);
-        let delta = Delta { joined: people.filter(is_new).cloned().collect(), left: vec![] };
-        match leaves_at {
-            // People missing since an earlier snapshot keep their time.
-            None => {
-                let left = gone.into_iter().filter(|person| !self.missing.contains_key(&person.name_key)).collect();
-                self.apply(&Delta { left, ..delta })
+        self.begin(people.clone().count());
+        let first = self.adopt_portion(people);
+        let then = self.finish_read(leaves_at);
+        // The second is of people who were known before: if they joined unsent, the first has sent that.
+        first.or(then)
+    }
+
+    /// Begins to read the people, of whom there are so many.
+    pub fn begin_read(&mut self, count: usize) {
+        self.unsent.unnamed |= count != self.count();
+        self.begin(count);
+    }
+
+    /// Adds a portion of the people who are read. Returns changes that must be sent first.
+    pub fn adopt_portion<'a>(&mut self, people: impl Iterator<Item = &'a Member>) -> Option<Changes> {
+        let mut joined = vec![];
+        for person in people {
+            if self.read.as_ref().is_some_and(|read| read.left.contains(&person.name_key)) {
+                continue;
             }
-            Some(at) => {
-                let first = self.apply(&delta);
-                for person in gone {
-                    self.missing.entry(person.name_key).or_insert(at);
-                }
-                first
+            // The cost of a read: most of its people are here already.
+            match self.known.get_mut(&person.name_key) {
+                Some(known) if !self.missing.contains_key(&person.name_key) => known.found_by = self.reads,
+                _ => joined.push(person.clone()),
             }
         }
+        self.merge(&Delta { joined, left: vec![] })
+    }
+
+    /// Ends the read. People whom it has not found leave at once, or at `leaves_at` if they have not returned by then. Returns
+    /// changes that must be sent first.
+    pub fn finish_read(&mut self, leaves_at: Option<Instant>) -> Option<Changes> {
+        self.read = None;
+        let lost = self.known.iter().filter(|(_, known)| known.found_by != self.reads).map(|(name_key, _)| name_key);
+        // People missing since an earlier snapshot keep their time.
+        let left = self.members(lost.filter(|name_key| !self.missing.contains_key(*name_key)));
+        match leaves_at {
+            None => self.merge(&Delta { joined: vec![], left }),
+            Some(at) => {
+                self.missing.extend(left.into_iter().map(|person| (person.name_key, at)));
+                None
+            }
+        }
+    }
+
+    /// Whether a read is in progress: people may be missing, or be here who left.
+    pub fn is_reading(&self) -> bool {
+        self.read.is_some()
     }
 
     /// Removes people who have been missing for too long. Returns changes that must be sent first.
@@ -96,9 +159,28 @@ impl Roster {
         if self.missing.values().all(|at| now < *at) {
             return None;
         }
-        let gone = self.members().filter(|person| self.missing.get(&person.name_key).is_some_and(|at| *at <= now));
-        let left = gone.collect();
-        self.apply(&Delta { joined: vec![], left })
+        let left = self.members(self.missing.iter().filter(|(_, at)| **at <= now).map(|(name_key, _)| name_key));
+        self.merge(&Delta { joined: vec![], left })
+    }
+
+    /// Sets whether joins and leaves of people who have sent nothing are announced. Changes no one who is in the room.
+    pub fn set_quiet(&mut self, is_quiet: bool) {
+        self.is_quiet = is_quiet;
+    }
+
+    /// Notes that a person has sent something. If their join was not announced, it is now.
+    pub fn note_sender(&mut self, shown: &str) {
+        if self.senders.contains(shown) {
+            return;
+        }
+        if self.senders.len() >= SENDERS_AT_LEAST.max(2 * self.people.len()) {
+            let present: HashSet<&String> = self.people.values().collect();
+            self.senders.retain(|sender| present.contains(sender));
+        }
+        self.senders.insert(shown.to_owned());
+        if self.unannounced.remove(shown) {
+            self.unsent.joined.insert(shown.to_owned());
+        }
     }
 
     /// Whether there are unsent changes.
@@ -114,12 +196,12 @@ impl Roster {
 
     /// The number of people in the room.
     pub fn count(&self) -> usize {
-        self.people.len()
+        self.read.as_ref().map_or(self.people.len(), |read| read.count)
     }
 
     /// Whether a person is in the room.
     pub fn contains(&self, name_key: &NameKey) -> bool {
-        self.folded.contains_key(name_key)
+        self.known.contains_key(name_key)
     }
 
     /// Up to `limit` names that sort after the name `after`.
@@ -152,39 +234,75 @@ impl Roster {
     }
 
     fn shown(&self, name_key: &NameKey) -> Option<&str> {
-        self.people.get(&(self.folded.get(name_key)?.clone(), name_key.clone())).map(String::as_str)
+        self.people.get(&(self.known.get(name_key)?.folded.clone(), name_key.clone())).map(String::as_str)
     }
 
-    fn members(&self) -> impl Iterator<Item = Member> + '_ {
-        self.people.iter().map(member)
+    fn members<'a>(&self, name_keys: impl Iterator<Item = &'a NameKey>) -> Vec<Member> {
+        let member =
+            |name_key: &NameKey| Some(Member { name_key: name_key.clone(), name: self.shown(name_key)?.to_owned() });
+        name_keys.filter_map(member).collect()
+    }
+
+    fn begin(&mut self, count: usize) {
+        self.reads += 1;
+        self.read = Some(RosterRead { count, left: HashSet::new() });
+    }
+
+    fn merge(&mut self, delta: &Delta) -> Option<Changes> {
+        let reverses = delta.joined.iter().any(|person| self.unsent.left.contains(&person.name))
+            || delta.left.iter().any(|person| self.unsent.joined.contains(&person.name));
+        let first = if reverses { self.changes() } else { None };
+        for person in &delta.joined {
+            self.add(person);
+        }
+        for person in &delta.left {
+            self.remove(&person.name_key);
+        }
+        first
     }
 
     fn add(&mut self, person: &Member) {
         self.missing.remove(&person.name_key);
-        if self.folded.contains_key(&person.name_key) {
-            return;
-        }
-        let folded = name::folded(&person.name);
-        self.folded.insert(person.name_key.clone(), folded.clone());
+        let folded = match self.known.entry(person.name_key.clone()) {
+            Entry::Occupied(mut known) => {
+                known.get_mut().found_by = self.reads;
+                return;
+            }
+            Entry::Vacant(new) => {
+                let folded = name::folded(&person.name);
+                new.insert(KnownPerson { folded: folded.clone(), found_by: self.reads });
+                folded
+            }
+        };
         self.starts.extend(name::search_starts(&person.name).into_iter().map(|start| (start, person.name_key.clone())));
         self.people.insert((folded, person.name_key.clone()), person.name.clone());
-        self.unsent.joined.insert(person.name.clone());
+        if self.is_silent(&person.name) {
+            self.unannounced.insert(person.name.clone());
+            self.unsent.unnamed = true;
+        } else if self.count() <= CHANGES_NAMED_AT_MOST {
+            self.unsent.joined.insert(person.name.clone());
+        } else if self.read.is_none() {
+            self.unsent.unnamed = true;
+        }
     }
 
     fn remove(&mut self, name_key: &NameKey) {
         self.missing.remove(name_key);
-        let Some(folded) = self.folded.remove(name_key) else { return };
-        if let Some(name) = self.people.remove(&(folded, name_key.to_owned())) {
-            for start in name::search_starts(&name) {
-                self.starts.remove(&(start, name_key.to_owned()));
-            }
+        let Some(KnownPerson { folded, .. }) = self.known.remove(name_key) else { return };
+        let Some(name) = self.people.remove(&(folded, name_key.to_owned())) else { return };
+        for start in name::search_starts(&name) {
+            self.starts.remove(&(start, name_key.to_owned()));
+        }
+        if self.unannounced.remove(&name) || self.is_silent(&name) || self.count() >= CHANGES_NAMED_AT_MOST {
+            self.unsent.unnamed = true;
+        } else {
             self.unsent.left.insert(name);
         }
     }
-}
 
-fn member(((_, name_key), name): (&(String, NameKey), &String)) -> Member {
-    Member { name_key: name_key.clone(), name: name.clone() }
+    fn is_silent(&self, shown: &str) -> bool {
+        self.is_quiet && !self.senders.contains(shown)
+    }
 }
 
 #[cfg(test)]

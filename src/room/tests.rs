@@ -2,6 +2,8 @@ mod kit;
 
 use std::sync::atomic::Ordering;
 
+use tokio::sync::Semaphore;
+
 use self::kit::{DeafBackplane, Recorder, SOON, open, person};
 use super::*;
 
@@ -77,15 +79,16 @@ async fn client_ahead_of_the_instance_is_recovered() {
 async fn sign_out_lost_by_a_failover_is_repeated() {
     let backplane = DeafBackplane::new();
     let room = open(backplane.clone());
-    let (sari, another) = (person("sari"), SessionTag::from("another"));
+    let sari = person("sari");
+    let another = Person { session: "another".into(), ..sari.clone() };
     drop(room.join(sari.clone(), None, Arc::new(Recorder::default())).await.unwrap());
     let replica = backplane.replica();
     room.end(&sari.session, &sari.name_key).await.unwrap();
-    assert_eq!(room.check_claim(&sari.name_key, &another).await, Ok(Claim::Mine));
+    assert_eq!(room.check_claim(&another).await, Ok(Claim::Mine));
     backplane.fail_over(replica);
-    assert!(matches!(room.check_claim(&sari.name_key, &another).await, Ok(Claim::Held { .. })));
+    assert!(matches!(room.check_claim(&another).await, Ok(Claim::Held { .. })));
     tokio::time::sleep(Duration::from_secs(15)).await;
-    assert_eq!(room.check_claim(&sari.name_key, &another).await, Ok(Claim::Mine));
+    assert_eq!(room.check_claim(&another).await, Ok(Claim::Mine));
 }
 
 #[tokio::test]
@@ -110,4 +113,56 @@ async fn typing_is_published_only_while_it_is_shown() {
         joined.typing(true).await;
         assert_eq!(backplane.typing.lock().len(), published, "{others} others");
     }
+}
+
+/// More people than a snapshot contains.
+const MANY: usize = 2500;
+
+/// A room of [`MANY`] people whose names cannot be read yet.
+async fn large_room() -> (Arc<DeafBackplane>, Room) {
+    let backplane = DeafBackplane::new();
+    backplane.portions.forget_permits(Semaphore::MAX_PERMITS);
+    backplane.add_people((0..MANY).map(|n| format!("p{n:04}"))).await;
+    let room = open(backplane.clone());
+    (backplane, room)
+}
+
+#[tokio::test]
+async fn large_room_is_served_before_its_names_are_read() {
+    let (backplane, room) = large_room().await;
+    let sari = Arc::new(Recorder::default());
+    // One of the people whom the instance does not know yet.
+    let joined = timeout(SOON, room.join(person("p0000"), None, sari.clone())).await.unwrap();
+    let _joined = joined.expect("nobody waits for names");
+    assert!(sari.text().contains(&format!("\"count\":{MANY}")), "{}", sari.text());
+    backplane.publish_as("p0001", "halo").await;
+    sari.wait_for("halo").await;
+    assert!(room.ready() && room.stats().people == MANY);
+    assert_eq!(room.members(None, None, 9).await, Err(Unavailable), "no page of a part of the names");
+    backplane.portions.add_permits(9);
+    let page = room.members(None, Some("p2497"), 9).await.unwrap();
+    assert_eq!((page.names, page.count), (vec!["p2498".to_owned(), "p2499".to_owned()], MANY));
+}
+
+#[tokio::test]
+async fn names_stay_known_while_they_are_read_again() {
+    let (backplane, room) = large_room().await;
+    backplane.portions.add_permits(3);
+    assert_eq!(room.members(None, None, 9).await.unwrap().count, MANY);
+    backplane.deafen();
+    backplane.inner.end(&"p0000".into(), &"p0000".into()).await.unwrap();
+    backplane.event_lost().await;
+    backplane.hear();
+    while room.stats().people == MANY {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(room.members(None, None, 1).await.unwrap().names, ["p0000"], "until the read ends");
+    backplane.portions.add_permits(3);
+    let read = async {
+        while room.members(None, None, 1).await.unwrap().names == ["p0000"] {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(SOON, read).await.expect("the person who left is found missing");
+    assert_eq!(room.stats().people, MANY - 1);
 }

@@ -50,7 +50,7 @@ impl Bots {
                 return Err(BotsError::SameToken);
             }
             let (name_key, session) = (name.key().clone(), SessionTag::of_bot(name.key()));
-            list.push(Bot { person: Person { name: name.shown().to_owned(), name_key, session }, digest });
+            list.push(Bot { person: Person::new(name_key, name.shown(), session), digest });
         }
         Ok(Self(Arc::new(list)))
     }

@@ -18,7 +18,7 @@ use tower_sessions::{
 /// Deadline of every call of the store, including its wait for other calls.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// The field of a record with the Unix second of its sign-in.
-const BEGUN: &str = "begun";
+pub(super) const BEGUN: &str = "begun";
 /// The field of a record whose person has joined the room.
 pub(super) const JOINED: &str = "joined";
 /// The field of a record with the Unix second by which it ends, if its sign-in set one.

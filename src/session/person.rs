@@ -12,11 +12,16 @@ use tower_sessions::{
     session_store,
 };
 
-use super::{bots::Bot, bounded::JOINED};
+use super::{
+    bots::Bot,
+    bounded::{BEGUN, JOINED},
+};
 use crate::backplane::Person;
 
 /// The field of a record with its person.
 pub(super) const KEY: &str = "person";
+/// The field of a record whose person moderates the room.
+pub(super) const MODERATES: &str = "moderates";
 
 /// Extracts the signed-in person of a request. A handler that takes `Result<SignedIn, NotSignedIn>` chooses its own
 /// answer; otherwise a rejection is answered with JSON.
@@ -28,6 +33,10 @@ pub struct SignedIn {
     pub id: Id,
     /// Whether the person has joined the room in this session.
     pub has_joined: bool,
+    /// When they signed in, in Unix milliseconds; 0: not known.
+    pub since_ms: u64,
+    /// Whether the token that began the session says that the person moderates the room.
+    pub moderates: bool,
 }
 
 /// Extracts the person of a request of the API: a program by its token, or the signed-in person.
@@ -80,8 +89,11 @@ impl SignedIn {
         })?;
         // It is loaded now.
         let has_joined = session.get_value(JOINED).await.is_ok_and(|joined| joined.is_some());
+        let begun = session.get::<u64>(BEGUN).await.ok().flatten();
+        let since_ms = begun.map_or(0, |seconds| seconds.saturating_mul(1000));
+        let moderates = session.get::<bool>(MODERATES).await.is_ok_and(|moderates| moderates == Some(true));
         match (person, session.id()) {
-            (Some(person), Some(id)) => Ok(Self { person, id, has_joined }),
+            (Some(person), Some(id)) => Ok(Self { person, id, has_joined, since_ms, moderates }),
             _ => Err(NotSignedIn::Nobody),
         }
     }

@@ -9,7 +9,7 @@ use super::{ring_verifier::PROVIDER, token_keys::TokenKeys};
 use crate::{
     backplane::SessionTag,
     name::{Name, NameError},
-    origin::PublicUrl,
+    origin::PublicUrls,
 };
 
 /// The longest token, in bytes.
@@ -20,6 +20,8 @@ const MAX_SUBJECT: usize = 255;
 const MAX_AHEAD: Duration = Duration::from_secs(5 * 60);
 /// How far clocks may differ.
 const SKEW: Duration = Duration::from_secs(60);
+/// The role of moderators. A site may use other roles for itself: they change nothing here.
+const MODERATOR: &str = "moderator";
 
 /// A user of the site, as a token describes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub struct Account {
     pub session: SessionTag,
     /// When the session ends at the latest, in seconds since 1970, if the site says so.
     pub until: Option<u64>,
+    /// Whether the site says that they moderate the room.
+    pub moderates: bool,
     /// How long the token could be used again, if it were not remembered.
     pub replayable_for: Duration,
 }
@@ -83,7 +87,7 @@ impl TokenError {
 #[derive(Clone, Debug)]
 pub struct TokenVerifier {
     keys: TokenKeys,
-    audience: PublicUrl,
+    audience: PublicUrls,
 }
 
 #[derive(Deserialize)]
@@ -94,6 +98,7 @@ struct Claims {
     aud: Audience,
     nbf: Option<f64>,
     session_exp: Option<f64>,
+    role: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -104,8 +109,8 @@ enum Audience {
 }
 
 impl TokenVerifier {
-    /// Accepts tokens that are signed by one of the keys for this audience.
-    pub fn new(keys: TokenKeys, audience: PublicUrl) -> Self {
+    /// Accepts tokens that are signed by one of the keys, for any of these addresses.
+    pub fn new(keys: TokenKeys, audience: PublicUrls) -> Self {
         // An error means that it is installed already.
         let _ = PROVIDER.install_default();
         Self { keys, audience }
@@ -121,7 +126,7 @@ impl TokenVerifier {
             Audience::One(audience) => std::slice::from_ref(audience),
             Audience::Several(audiences) => audiences,
         };
-        if !audiences.iter().any(|audience| audience.parse() == Ok(self.audience.clone())) {
+        if !audiences.iter().any(|audience| self.audience.names(audience)) {
             return Err(TokenError::Audience);
         }
         let (now, skew) = (now.as_secs_f64(), SKEW.as_secs_f64());
@@ -138,6 +143,7 @@ impl TokenVerifier {
             name: Name::parse(&claims.name).map_err(TokenError::Name)?,
             session: SessionTag::of_account(&claims.sub),
             until: claims.session_exp.map(|until| until.max(0.0) as u64),
+            moderates: claims.role.is_some_and(|role| role == MODERATOR),
             replayable_for: Duration::from_secs_f64(claims.exp + skew - now + 1.0),
         })
     }
@@ -220,6 +226,15 @@ mod tests {
         assert_eq!(account.session, verified(&with("name", json!("Adi"))).unwrap().session, "by sub");
         assert_ne!(account.session, verified(&with("sub", json!("8"))).unwrap().session);
         assert!(verified(&with("aud", json!(["https://other.example", "https://CHAT.example.org"]))).is_ok());
+    }
+
+    #[test]
+    fn only_the_role_moderator_moderates() {
+        assert!(verified(&with("role", json!("moderator"))).unwrap().moderates);
+        for role in [json!(null), json!("Moderator"), json!("member"), json!(["moderator"]), json!(true), json!(7)] {
+            assert!(!verified(&with("role", role.clone())).unwrap().moderates, "{role}");
+        }
+        assert!(!verified(&claims()).unwrap().moderates);
     }
 
     #[test]

@@ -1,15 +1,17 @@
 //! Parsers of the settings about the look of the pages.
 
-use std::fs;
+use std::{fs, io::Read};
 
 use crate::{
-    brand::{Accent, Colour, LANGUAGES, Logo, NotAColour},
+    brand::{Accent, Colour, Contact, LANGUAGES, Logo, NotAColour, NotAContact},
     name::Name,
     protocol::Text,
 };
 
 /// The longest line at sign-in, in characters.
 const WELCOME_CHARS: usize = 200;
+/// The largest file of rules, in bytes.
+const RULES_BYTES: usize = 32_000;
 
 /// The languages of the pages, in the order of preference.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +33,26 @@ pub(super) fn logo_file(path: &str) -> Result<Logo, String> {
     let accepted = |why: String| format!("a readable file, a PNG or an SVG of at most 100 kB ({why})");
     let bytes = fs::read(path).map_err(|error| accepted(error.to_string()))?;
     Logo::new(&bytes).map_err(|error| accepted(error.to_string()))
+}
+
+pub(super) fn contact(text: &str) -> Result<Contact, String> {
+    text.parse().map_err(|error: NotAContact| error.to_string())
+}
+
+pub(super) fn rules_file(path: &str) -> Result<String, String> {
+    let accepted = |why: String| format!("a readable file of plain text in UTF-8, at most 32 kB ({why})");
+    let file = fs::File::open(path).map_err(|error| accepted(error.to_string()))?;
+    let mut text = String::new();
+    let read = file.take(RULES_BYTES as u64 + 1).read_to_string(&mut text);
+    read.map_err(|error| accepted(error.to_string()))?;
+    if text.len() > RULES_BYTES {
+        return Err(accepted("it is too long".into()));
+    }
+    let is_text = !text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
+    if text.trim().is_empty() || !is_text {
+        return Err(accepted("it is empty or has control characters".into()));
+    }
+    Ok(text)
 }
 
 pub(super) fn accent(text: &str) -> Result<Accent, String> {

@@ -5,7 +5,10 @@ use std::{fs, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 use tracing_subscriber::EnvFilter;
 
 use super::secret::{NotARedisUrl, RedisUrl, Secret};
-use crate::{origin::PublicUrl, telemetry::Format};
+use crate::{
+    origin::{PublicUrl, PublicUrls, PublicUrlsError},
+    telemetry::Format,
+};
 
 /// The largest file with a secret, in bytes.
 const MAX_SECRET: u64 = 64 * 1024;
@@ -35,6 +38,23 @@ pub(super) fn duration(least: u64, most: u64) -> impl Fn(&str) -> Result<Duratio
             format!("a duration like 5s, 250ms or 15m, from {least} to {most}")
         })
     }
+}
+
+/// The age at which messages are deleted; none: never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryAge(pub Option<Duration>);
+
+pub(super) fn history_age(text: &str) -> Result<HistoryAge, String> {
+    if text.trim() == "forever" {
+        return Ok(HistoryAge(None));
+    }
+    let age = duration(1, 3660 * 24 * 60 * 60)(text).map_err(|accepted| accepted + ", or forever")?;
+    Ok(HistoryAge(Some(age)))
+}
+
+/// The addresses of the site.
+pub(super) fn public_urls(text: &str) -> Result<PublicUrls, String> {
+    text.trim().parse().map_err(|error: PublicUrlsError| error.to_string())
 }
 
 /// The sites that may show the room in a frame.

@@ -6,7 +6,6 @@ mod limits;
 mod timers;
 
 use std::{
-    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -33,6 +32,7 @@ use self::{
 };
 use super::{
     Sockets,
+    connection_limit::ClientAddress,
     frame_reader::{FrameReader, ReadSize},
     transport::{Transport, TransportEvent},
 };
@@ -41,7 +41,7 @@ use crate::{
     protocol::{Bye, ErrorCode, Id, Nonce, ServerFrame, SessionEnd},
     room::{Ending, Farewell, JoinError, Membership, Recipient, Room},
     server::Stream,
-    session::{Alive, Sessions, Unreadable},
+    session::{Alive, ModeratorPass, Sessions, Unreadable},
     telemetry::instruments,
     websocket::{close_frame, ping_frame},
 };
@@ -61,8 +61,12 @@ pub(super) struct Connection {
     session: Option<SessionId>,
     /// Whether the session is known to have joined; until then it lives for minutes only.
     has_joined: bool,
+    /// When the person signed in, in Unix milliseconds; 0: not known.
+    since_ms: u64,
     /// The client's address, as limits count it.
-    address: IpAddr,
+    address: ClientAddress,
+    /// Present if a moderator opened the connection.
+    pass: Option<ModeratorPass>,
     limits: ClientLimits,
     timers: Timers,
     draining: CancellationToken,
@@ -88,8 +92,12 @@ pub(super) struct AuthenticatedClient {
     pub(super) id: Option<SessionId>,
     /// Whether it has joined before.
     pub(super) has_joined: bool,
+    /// When the person signed in, in Unix milliseconds; 0: not known.
+    pub(super) since_ms: u64,
     /// The client's address, as limits count it.
-    pub(super) address: IpAddr,
+    pub(super) address: ClientAddress,
+    /// Present if the client is a signed-in moderator.
+    pub(super) pass: Option<ModeratorPass>,
     /// Sessions that end, from before the look-up on.
     pub(super) endings: broadcast::Receiver<Ending>,
 }
@@ -138,7 +146,7 @@ fn farewell(reason: Bye) -> Disconnect {
 
 impl Connection {
     pub(super) fn new(sockets: &Sockets, client: AuthenticatedClient) -> Self {
-        let AuthenticatedClient { person, id, has_joined, address, endings } = client;
+        let AuthenticatedClient { person, id, has_joined, since_ms, address, pass, endings } = client;
         let context = &sockets.0;
         Self {
             sockets: sockets.clone(),
@@ -147,7 +155,9 @@ impl Connection {
             person,
             session: id,
             has_joined,
+            since_ms,
             address,
+            pass,
             limits: ClientLimits::default(),
             timers: Timers::new(Instant::now(), context.sessions.touch_every()),
             draining: context.draining.clone(),
@@ -198,14 +208,28 @@ impl Connection {
 
     /// Finds out why the session ended. `None`: it was signed out or removed, or Redis does not answer.
     fn session_end(&self) -> impl Future<Output = Option<SessionEnd>> + Send + use<> {
-        let (room, person, has_expired) = (self.room.clone(), self.person.clone(), self.has_expired);
+        let (room, person, has_expired) = (self.room.clone(), self.located_person(), self.has_expired);
         async move {
-            match room.check_claim(&person.name_key, &person.session).await {
+            let Ok(person) = person.await else { return None };
+            match room.check_claim(&person).await {
                 Ok(Claim::Banned(_)) => Some(SessionEnd::Banned),
                 _ if has_expired => Some(SessionEnd::Expired),
                 Ok(Claim::Held { .. }) => Some(SessionEnd::NameLost),
                 Ok(Claim::Mine) | Err(Unavailable) => None,
             }
+        }
+    }
+
+    /// The person with the hash of their address. Programs and moderators have none, and an address that is a trusted proxy's own
+    /// is everybody's.
+    fn located_person(&self) -> impl Future<Output = Result<Person, Unavailable>> + Send + use<> {
+        let is_exempt = self.person.session.is_bot() || self.pass.is_some() || self.address.is_proxy;
+        let (room, mut person, address) = (self.room.clone(), self.person.clone(), self.address.key);
+        async move {
+            if !is_exempt {
+                person.address = Some(room.address_hash(address).await?);
+            }
+            Ok(person)
         }
     }
 
@@ -316,6 +340,7 @@ impl Connection {
             }
             RoomReply::Published(nonce, Err(error)) => {
                 let (code, retry_after) = match error {
+                    PublishError::Refused(violation) => return Ok(self.refuse_text(transport, &nonce, violation)),
                     PublishError::Ended => return Err(farewell(Bye::SessionEnded)),
                     PublishError::BadNonce => (ErrorCode::BadNonce, None),
                     PublishError::NotYours => (ErrorCode::NotYours, None),

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     protocol::SUBPROTOCOL,
     server::Peer,
-    session::{Bot, NotSignedIn, SignedIn},
+    session::{Bot, ModeratorPass, NotSignedIn, SignedIn, TokensModerate},
     telemetry::instruments,
     websocket::accept_key,
 };
@@ -49,8 +49,12 @@ pub(super) async fn open(
     if !context.site.allows_socket(headers, peer) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    let client = match authenticate(&sockets, request.extensions().get::<Bot>().cloned(), &session, address.key).await {
-        Ok(client) => client,
+    let client = match authenticate(&sockets, request.extensions().get::<Bot>().cloned(), &session, address).await {
+        Ok(client) => {
+            let by_cookie = request.extensions().get::<ModeratorPass>().cloned();
+            let by_token = client.pass.filter(|_| request.extensions().get::<TokensModerate>().is_some());
+            AuthenticatedClient { pass: by_cookie.or(by_token), ..client }
+        }
         Err(not_signed_in) => return not_signed_in.into_response(),
     };
     let permit = match admit(context, address) {
@@ -102,21 +106,30 @@ async fn authenticate(
     sockets: &Sockets,
     bot: Option<Bot>,
     session: &Session,
-    address: IpAddr,
+    address: ClientAddress,
 ) -> Result<AuthenticatedClient, NotSignedIn> {
     let SocketContext { room, sessions, .. } = &*sockets.0;
     let endings = room.endings();
     if let Some(Bot { person, .. }) = bot {
-        return Ok(AuthenticatedClient { person, id: None, has_joined: true, address, endings });
+        return Ok(AuthenticatedClient {
+            person,
+            id: None,
+            has_joined: true,
+            since_ms: 0,
+            address,
+            pass: None,
+            endings,
+        });
     }
-    let SignedIn { person, id, has_joined } = SignedIn::of(session).await?;
+    let SignedIn { person, id, has_joined, since_ms, moderates } = SignedIn::of(session).await?;
     if sessions.bots().reserves(&person.name_key) {
         // The name was given to a program after this session began.
         let _ = room.end(&person.session, &person.name_key).await;
         let _ = sessions.delete(&id).await;
         return Err(NotSignedIn::Nobody);
     }
-    Ok(AuthenticatedClient { person, id: Some(id), has_joined, address, endings })
+    let pass = moderates.then(ModeratorPass::of_session);
+    Ok(AuthenticatedClient { person, id: Some(id), has_joined, since_ms, address, pass, endings })
 }
 
 /// Returns the `Sec-WebSocket-Accept` of an upgrade to version 13, or `None` if the request is no such upgrade.

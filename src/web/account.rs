@@ -1,6 +1,6 @@
 //! Sign-in with names that a site hands in by tokens.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, sync::Once, time::Duration};
 
 use axum::{
     Json,
@@ -18,7 +18,9 @@ use super::{
     sign_in::{SignInRefusal, sign_in},
 };
 use crate::{
-    session::{Account, AccountGate, TokenError, TokenVerifier},
+    address::AddressHash,
+    backplane::Person,
+    session::{Account, AccountGate, SessionTerms, SignedIn, TokenError, TokenVerifier},
     telemetry::instruments,
 };
 
@@ -73,19 +75,28 @@ impl Web {
     ) -> Result<String, SignInRefusal> {
         let verifier = self.accounts.verifier.as_ref().ok_or(SignInRefusal::NotOffered)?;
         self.count_sign_in(peer, headers).map_err(SignInRefusal::too_many)?;
-        self.check_door(peer, headers).await?;
         let account = verifier.verify(token.trim(), self.room.now()).map_err(refused)?;
+        if !(account.moderates && self.operator.is_some()) {
+            self.check_door(peer, headers).await?;
+        }
         self.sign_in_gate.admit(self.site.proxies.client(peer, headers)).await?;
         let spent = self.accounts.gate.spend(token.trim(), account.replayable_for).await;
         if !spent.map_err(|_| SignInRefusal::Unavailable)? {
             return Err(refused(TokenError::Replayed));
         }
-        self.begin_account(session, account).await
+        let is_moderator = account.moderates && self.operator.is_some();
+        let address = if is_moderator { None } else { self.address_hash(peer, headers).await? };
+        self.begin_account(session, account, address).await
     }
 
     /// Starts the session of an account.
-    pub(super) async fn begin_account(&self, session: &Session, account: Account) -> Result<String, SignInRefusal> {
-        let Account { name, session: tag, until, .. } = account;
+    pub(super) async fn begin_account(
+        &self,
+        session: &Session,
+        account: Account,
+        address: Option<AddressHash>,
+    ) -> Result<String, SignInRefusal> {
+        let Account { name, session: tag, until, moderates, .. } = account;
         if self.sessions.bots().reserves(name.key()) {
             return Err(SignInRefusal::Reserved);
         }
@@ -93,13 +104,31 @@ impl Web {
         if !owned.map_err(|_| SignInRefusal::Unavailable)? {
             return Err(SignInRefusal::OfAccount);
         }
-        if let Some(until) = until {
-            self.sessions.end_by(session, until).await.map_err(|_| SignInRefusal::Unavailable)?;
+        if moderates && self.operator.is_none() {
+            warn_without_moderation();
         }
-        sign_in(self, session, &name, tag).await?;
+        let person = Person { address, ..Person::new(name.key().clone(), name.shown(), tag) };
+        sign_in(self, session, person, SessionTerms { until, moderates }).await?;
         instruments().signed_in("entered");
         Ok(name.shown().to_owned())
     }
+}
+
+impl Web {
+    /// Whether a session is a moderator's because its token said so. Without keys of tokens, or without moderation, none is.
+    pub(super) fn is_handed_in_moderator(&self, signed_in: &SignedIn) -> bool {
+        signed_in.moderates && self.accounts.verifier.is_some() && self.operator.is_some()
+    }
+}
+
+/// Logs once that a role has no effect.
+fn warn_without_moderation() {
+    static WARNING: Once = Once::new();
+    WARNING.call_once(|| {
+        tracing::warn!(
+            "a token has the role moderator, which has no effect: set RUANG_OPERATOR_TOKEN_FILE to enable moderation"
+        );
+    });
 }
 
 /// Logs a refused token, without any part of it.

@@ -4,35 +4,42 @@ use axum::{
     body::Bytes,
     extract::Path,
     http::{
-        HeaderMap, StatusCode,
+        HeaderMap, HeaderValue, StatusCode,
         header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY},
     },
     response::{IntoResponse, Response},
 };
 
-use super::{branding::branding, compression::accepts};
+use super::{base_path, branding::branding, compression::accepts};
 
 /// Scripts that the page does not load as modules: one for every browser, the service worker, and those of frames.
-const OTHER_SCRIPTS: [&str; 5] = ["embed.js", "embed_door.js", "embed_link.js", "guard.js", "notifier.js"];
+const OTHER_SCRIPTS: [&str; 6] =
+    ["address.js", "embed.js", "embed_door.js", "embed_link.js", "guard.js", "notifier.js"];
 
 /// Modules that the page loads when they are first needed.
-const LAZY_MODULES: [&str; 16] = [
+const LAZY_MODULES: [&str; 22] = [
     "actions.js",
+    "alerting.js",
     "alerts.js",
+    "announcer.js",
     "answering.js",
     "channel_locks.js",
     "copying.js",
     "crowd.js",
     "mention_alerts.js",
     "menu.js",
+    "menus.js",
     "moderation.js",
     "panels.js",
     "quotes.js",
     "refresh.js",
+    "report.js",
+    "report_count.js",
     "row_menu.js",
     "rules.js",
     "toast.js",
     "version.js",
+    "viewport.js",
 ];
 
 /// A file in each encoding it is served in.
@@ -52,7 +59,7 @@ include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
 /// The path of the folder, without a trailing slash. Files refer to each other relative to it.
 pub fn base() -> String {
-    format!("/static/{}", hash())
+    format!("{}/static/{}", base_path::root(), hash())
 }
 
 /// The modules that the page's script loads at once. A page that preloads them all has them fetched in parallel.
@@ -64,27 +71,29 @@ pub fn modules() -> impl Iterator<Item = &'static str> {
 /// `GET /static/{hash}/{path}`. A page of another version asks with another hash, during a rolling update: it gets the
 /// current file, uncacheable.
 pub async fn serve(Path((hash, path)): Path<(String, String)>, headers: HeaderMap) -> Response {
-    let Some(asset) = find(&path) else { return StatusCode::NOT_FOUND.into_response() };
+    let Some(mut response) = respond(&path, &headers) else { return StatusCode::NOT_FOUND.into_response() };
     let caching = if hash == self::hash() {
         "public, max-age=31536000, no-transform, immutable"
     } else {
         "no-store, no-transform"
     };
-    let common = [(CONTENT_TYPE, content_type(asset.name)), (CACHE_CONTROL, caching), (VARY, "accept-encoding")];
-    match asset.best(&headers) {
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    response
+}
+
+/// A file in the smallest encoding that the client accepts.
+pub fn respond(name: &str, headers: &HeaderMap) -> Option<Response> {
+    let asset = find(name)?;
+    let common = [(CONTENT_TYPE, content_type(asset.name)), (VARY, "accept-encoding")];
+    Some(match asset.best(headers) {
         (Some(encoding), bytes) => (common, [(CONTENT_ENCODING, encoding)], Bytes::from_static(bytes)).into_response(),
         (None, bytes) => (common, Bytes::from_static(bytes)).into_response(),
-    }
+    })
 }
 
 /// The hash over all files, those of the installation's look included.
 fn hash() -> String {
     format!("{HASH}{}", branding().hash)
-}
-
-/// Returns a file, not compressed.
-pub fn plain(name: &str) -> Option<&'static [u8]> {
-    find(name).map(|asset| asset.plain)
 }
 
 fn find(name: &str) -> Option<&'static Asset> {
@@ -117,7 +126,7 @@ fn content_type(name: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::{HeaderValue, header::ACCEPT_ENCODING};
+    use axum::http::header::ACCEPT_ENCODING;
 
     use super::*;
 

@@ -7,7 +7,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::{assets::Asset, gzip::gzip, locale::Locale, texts::Texts};
-use crate::brand::Brand;
+use crate::brand::{Brand, Contact};
 
 static BRANDING: OnceLock<Branding> = OnceLock::new();
 
@@ -82,6 +82,16 @@ impl Branding {
         &self.brand.languages
     }
 
+    /// Whom people write to.
+    pub fn contact(&self) -> Option<&Contact> {
+        self.brand.contact.as_ref()
+    }
+
+    /// The rules of the room.
+    pub fn rules(&self) -> Option<&str> {
+        self.brand.rules.as_deref()
+    }
+
     fn files(&self) -> Vec<Asset> {
         let Brand { title, logo, accent, languages, .. } = &self.brand;
         let mut files = vec![];
@@ -113,7 +123,7 @@ impl Branding {
         let theme = self.brand.accent.map_or("#0f766e".to_owned(), |accent| accent.colour().to_string());
         let manifest = json!({
             "name": self.title(), "short_name": self.title(), "description": Texts::of(locale).about, "lang": locale.tag(),
-            "start_url": "/chat", "scope": "/", "display": "standalone", "background_color": "#f4f6f5",
+            "start_url": "../../chat", "scope": "../../", "display": "standalone", "background_color": "#f4f6f5",
             "theme_color": theme, "icons": icons,
         });
         // Strings always serialise.

@@ -68,7 +68,7 @@ pub async fn show(
 ) -> Response {
     let sign_in = || Redirect::to(carries.sign_in_path()).into_response();
     let is_new_user = web.has_new_proxy_user(peer, &headers, signed_in.as_ref().ok());
-    let SignedIn { person, id, .. } = match signed_in {
+    let signed_in = match signed_in {
         Err(NotSignedIn::Nobody) if is_new_user && uri.query() == SIGNED_IN.split('?').nth(1) => {
             return SignInRefusal::NoCookies.respond(&web, locale, "");
         }
@@ -77,6 +77,8 @@ pub async fn show(
         Err(NotSignedIn::Nobody) => return sign_in(),
         Err(NotSignedIn::Unreadable) => return error::unavailable(locale),
     };
+    let is_handed_in = web.is_handed_in_moderator(&signed_in);
+    let SignedIn { person, id, .. } = signed_in;
     if let Err(refusal) = web.admit_read(&person.session, peer, &headers, NEWEST) {
         return error::refused_read(locale, refusal);
     }
@@ -89,12 +91,13 @@ pub async fn show(
     let head = web.room.head();
     let Ok(timeline) = newest(&web, locale, &person.name).await else { return error::unavailable(locale) };
     let gzip = accepts(&headers, "gzip");
-    let moderates = web.operator.as_ref().is_some_and(|operator| operator.sent_cookie(&headers).is_some());
+    let has_cookie = web.operator.as_ref().map(|operator| operator.sent_cookie(&headers).is_some());
+    let moderates = has_cookie.map(|has_cookie| has_cookie || is_handed_in);
     let visitor = Visitor { name: &person.name, moderates };
     let mut response = respond(Shell::of(locale).fill(visitor, head, &timeline, gzip), gzip);
-    let secure = web.site.is_https();
-    if FormCookie::of(&headers, secure).is_some() {
-        response.headers_mut().append(SET_COOKIE, FormCookie::removal(secure));
+    let scope = web.site.cookie_scope();
+    if FormCookie::of(&headers, scope).is_some() {
+        response.headers_mut().append(SET_COOKIE, FormCookie::removal(scope));
     }
     response
 }

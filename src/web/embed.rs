@@ -4,11 +4,10 @@ use std::{net::IpAddr, sync::LazyLock, time::Instant};
 
 use askama::Template;
 use axum::{
-    body::Bytes,
     extract::State,
     http::{
         HeaderMap, HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, REFERER, SET_COOKIE},
+        header::{CACHE_CONTROL, REFERER, SET_COOKIE},
     },
     response::{IntoResponse, Response},
 };
@@ -36,11 +35,11 @@ struct EmbedPage<'a> {
 }
 
 /// `GET /embed.js`: the custom element `<ruang-chat>`. Its address stays, so it is cached for minutes only.
-pub async fn script() -> Response {
-    let script = assets::plain("embed.js").unwrap_or_default();
-    let kind = (CONTENT_TYPE, HeaderValue::from_static("text/javascript; charset=utf-8"));
-    let caching = (CACHE_CONTROL, HeaderValue::from_static(SCRIPT_CACHING));
-    let mut response = ([kind, caching], Bytes::from_static(script)).into_response();
+pub async fn script(headers: HeaderMap) -> Response {
+    let Some(mut response) = assets::respond("embed.js", &headers) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(SCRIPT_CACHING));
     // Other sites include it: that is what it is for.
     let anyone = HeaderValue::from_static("cross-origin");
     response.headers_mut().insert("cross-origin-resource-policy", anyone);
@@ -63,7 +62,8 @@ impl Web {
         let is_frame = headers.get("sec-fetch-dest").is_some_and(|destination| destination == "iframe");
         let referrer = headers.get(REFERER).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let Some(site) = PublicUrl::of_page(referrer) else { return };
-        let is_known = self.site.embedders.contains(&site) || self.site.public_url.as_ref() == Some(&site);
+        let is_known = self.site.embedders.contains(&site)
+            || self.site.public_urls.as_ref().is_some_and(|own| own.contains(&site));
         if is_frame && !is_known && SEEN.lock().take(site.to_string(), Instant::now()).is_ok() {
             let address = self.site.proxies.client(peer, headers);
             tracing::warn!(%site, %address, "a site that RUANG_EMBED_ORIGINS does not list has the room in a frame");
@@ -90,6 +90,8 @@ fn partitioned(cookie: &HeaderValue) -> HeaderValue {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -115,7 +117,17 @@ mod tests {
     }
 
     #[test]
+    fn unlisted_site_is_logged_once_per_hour() {
+        let (mut seen, now) = (KeyedLimiter::new(LOGGED, SITES), Instant::now());
+        let mut log =
+            |site: &str, minutes: u64| seen.take(site.to_owned(), now + Duration::from_secs(minutes * 60)).is_ok();
+        assert!(log("https://a.example", 0) && log("https://b.example", 0));
+        assert!(!log("https://a.example", 59) && !log("https://b.example", 59));
+        assert!(log("https://a.example", 61));
+    }
+
+    #[test]
     fn script_is_small() {
-        assert!(assets::plain("embed.js").unwrap().len() < 5_000);
+        assert!(include_str!("../../static/embed.js").len() < 5_000);
     }
 }

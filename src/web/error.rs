@@ -13,7 +13,7 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 
-use super::{assets, locale::Locale, reads::ReadRefusal, texts::Texts};
+use super::{assets, base_path, locale::Locale, reads::ReadRefusal, texts::Texts};
 use crate::origin::PostRefusal;
 
 /// `Retry-After` of a 503, in seconds.
@@ -160,8 +160,8 @@ fn page(locale: Locale, status: StatusCode, (title, advice): (&'static str, &'st
     let texts = Texts::of(locale);
     // Reloading may help, or only another page.
     let (href, label) = match status {
-        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => ("", texts.script.reload),
-        _ => ("/", texts.errors.home),
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => (String::new(), texts.script.reload),
+        _ => (format!("{}/", base_path::root()), texts.errors.home),
     };
-    html(status, &ErrorPage::new(locale, title, advice, (href.to_owned(), label.into())))
+    html(status, &ErrorPage::new(locale, title, advice, (href, label.into())))
 }

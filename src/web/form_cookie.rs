@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, header::COOKIE};
 use sha2::{Digest, Sha256};
 use tower_sessions::cookie::{Cookie, SameSite, time};
 
-use crate::{backplane::SessionTag, name::NameKey};
+use crate::{backplane::SessionTag, name::NameKey, origin::CookieScope};
 
 /// The length of a value: 128 bits in hexadecimal.
 const LENGTH: usize = 32;
@@ -24,10 +24,10 @@ impl FormCookie {
     }
 
     /// Reads the value that a request carries, if it is well-formed.
-    pub fn of(headers: &HeaderMap, secure: bool) -> Option<Self> {
+    pub fn of(headers: &HeaderMap, scope: CookieScope) -> Option<Self> {
         let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
         let mut cookies = lines.flat_map(Cookie::split_parse).filter_map(Result::ok);
-        let value = cookies.find(|cookie| cookie.name() == name(secure))?.value().to_owned();
+        let value = cookies.find(|cookie| cookie.name() == name(scope))?.value().to_owned();
         let is_valid = value.len() == LENGTH && value.bytes().all(|byte| byte.is_ascii_hexdigit());
         is_valid.then_some(Self(value))
     }
@@ -40,22 +40,24 @@ impl FormCookie {
     }
 
     /// Returns the `Set-Cookie` of this value. It ends with the browser: a form may be open for long.
-    pub fn header(&self, secure: bool) -> HeaderValue {
-        set_cookie(&self.0, secure, None)
+    pub fn header(&self, scope: CookieScope) -> HeaderValue {
+        set_cookie(&self.0, scope, None)
     }
 
     /// Returns the `Set-Cookie` that removes the cookie.
-    pub fn removal(secure: bool) -> HeaderValue {
-        set_cookie("", secure, Some(time::Duration::ZERO))
+    pub fn removal(scope: CookieScope) -> HeaderValue {
+        set_cookie("", scope, Some(time::Duration::ZERO))
     }
 }
 
-fn name(secure: bool) -> &'static str {
-    if secure { "__Host-ruang-form" } else { "ruang-form" }
+fn name(scope: CookieScope) -> String {
+    scope.name("ruang-form")
 }
 
-fn set_cookie(value: &str, secure: bool, max_age: Option<time::Duration>) -> HeaderValue {
-    let mut cookie = Cookie::build((name(secure), value)).path("/").http_only(true).secure(secure).build();
+fn set_cookie(value: &str, scope: CookieScope, max_age: Option<time::Duration>) -> HeaderValue {
+    let mut cookie = Cookie::build((name(scope), value)).path(scope.cookie_path()).build();
+    cookie.set_http_only(true);
+    cookie.set_secure(scope.secure);
     cookie.set_same_site(SameSite::Lax);
     cookie.set_max_age(max_age);
     // A name and hexadecimal digits.
@@ -74,16 +76,17 @@ mod tests {
     fn form_cookie_is_read_back_and_forgeries_are_not() {
         for secure in [false, true] {
             let cookie = FormCookie::random();
-            let header = cookie.header(secure);
+            let scope = |secure| CookieScope { secure, ..CookieScope::default() };
+            let header = cookie.header(scope(secure));
             let header = header.to_str().unwrap();
             assert_eq!(header.contains("Secure"), secure, "{header}");
             assert!(!header.contains("Max-Age"), "it ends with the browser: {header}");
             let sent = header.split(';').next().unwrap();
-            assert_eq!(FormCookie::of(&request(&format!("ruang=x; {sent}")), secure), Some(cookie));
-            assert_eq!(FormCookie::of(&request(sent), !secure), None);
+            assert_eq!(FormCookie::of(&request(&format!("ruang=x; {sent}")), scope(secure)), Some(cookie));
+            assert_eq!(FormCookie::of(&request(sent), scope(!secure)), None);
         }
         for forged in ["ruang-form=", "ruang-form=abc", &format!("ruang-form={}", "g".repeat(32)), "x"] {
-            assert_eq!(FormCookie::of(&request(forged), false), None, "{forged}");
+            assert_eq!(FormCookie::of(&request(forged), CookieScope::default()), None, "{forged}");
         }
     }
 

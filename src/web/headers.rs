@@ -6,7 +6,7 @@ use axum::{
 };
 
 use super::embed;
-use crate::origin::SitePolicy;
+use crate::origin::{PublicUrls, SitePolicy};
 
 /// The default: pages and API responses are for one person, and no proxy rewrites what people wrote.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store, no-transform");
@@ -60,13 +60,13 @@ impl SecurityHeaders {
 
 fn content_security_policy(site: &SitePolicy) -> HeaderValue {
     // In older browsers 'self' does not include the WebSocket of the same origin.
-    let socket = site.public_url.as_ref().map(|url| format!(" {}", url.to_string().replacen("http", "ws", 1)));
+    let own = site.public_urls.iter().flat_map(PublicUrls::origins);
+    let sockets: String = own.map(|url| format!(" {}", url.to_string().replacen("http", "ws", 1))).collect();
     let embedders: Vec<String> = site.embedders.iter().map(ToString::to_string).collect();
     let ancestors = if embedders.is_empty() { "'none'".to_owned() } else { embedders.join(" ") };
     let policy = format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'{}; img-src 'self' data:; manifest-src 'self'; worker-src 'self'; \
-         base-uri 'none'; form-action 'self'; frame-ancestors {ancestors}; require-trusted-types-for 'script'; trusted-types notifier",
-        socket.unwrap_or_default()
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'{sockets}; img-src 'self' data:; manifest-src 'self'; worker-src 'self'; \
+         base-uri 'none'; form-action 'self'; frame-ancestors {ancestors}; require-trusted-types-for 'script'; trusted-types notifier"
     );
     // An origin consists of characters that are valid in a header.
     HeaderValue::from_str(&policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
@@ -82,10 +82,13 @@ mod tests {
 
     #[test]
     fn policy_names_the_sites_socket_and_nothing_unsafe() {
-        let site = SitePolicy { public_url: "https://chat.example.org".parse().ok(), ..SitePolicy::default() };
+        let site = SitePolicy {
+            public_urls: "https://chat.example.org,https://c.example/".parse().ok(),
+            ..SitePolicy::default()
+        };
         let policy = content_security_policy(&site);
         let policy = policy.to_str().unwrap();
-        assert!(policy.contains("connect-src 'self' wss://chat.example.org;"), "{policy}");
+        assert!(policy.contains("connect-src 'self' wss://chat.example.org wss://c.example;"), "{policy}");
         assert!(!policy.contains("unsafe"), "{policy}");
         let embedders = ["https://site.example", "https://www.site.example"].map(|site| site.parse().unwrap()).into();
         let policy = content_security_policy(&SitePolicy { embedders, ..SitePolicy::default() });

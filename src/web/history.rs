@@ -68,9 +68,20 @@ struct HistoryPage {
 /// A message like the socket's frame, or the position of a deleted one.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum HistoryEntry<'a> {
+pub enum HistoryEntry<'a> {
+    /// The message.
     Message(ServerFrame<'a>),
-    Removed { id: Id, removed: bool, from: &'a str, at: u64 },
+    /// The position of a deleted one.
+    Removed {
+        /// Its id.
+        id: Id,
+        /// True.
+        removed: bool,
+        /// The name of its sender.
+        from: &'a str,
+        /// Its time, in Unix milliseconds.
+        at: u64,
+    },
 }
 
 impl<'a> From<&'a Row> for HistoryEntry<'a> {

@@ -1,7 +1,7 @@
 //! The language of a page: the reader's choice, else the browser's preference, else the default of the installation.
 
 use axum::{
-    extract::{FromRequestParts, Request},
+    extract::{FromRequestParts, Request, State},
     http::{
         HeaderMap, HeaderValue, Uri,
         header::{ACCEPT_LANGUAGE, COOKIE, SET_COOKIE},
@@ -13,6 +13,7 @@ use axum::{
 use tower_sessions::cookie::Cookie;
 
 use super::branding::branding;
+use crate::origin::CookieScope;
 
 const COOKIE_NAME: &str = "ruang_lang";
 
@@ -115,11 +116,15 @@ fn parse_range(range: &str) -> (&str, f32) {
 }
 
 /// Stores the language of `?lang=` in a cookie: the switch is a link and needs no script.
-pub async fn remember(request: Request, next: Next) -> Response {
+pub async fn remember(State(scope): State<CookieScope>, request: Request, next: Next) -> Response {
     let chosen = Locale::chosen(request.uri());
     let mut response = next.run(request).await;
     if let Some(locale) = chosen {
-        let cookie = format!("{COOKIE_NAME}={}; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly", locale.tag());
+        let cookie = format!(
+            "{COOKIE_NAME}={}; Path={}; Max-Age=31536000; SameSite=Lax; HttpOnly",
+            locale.tag(),
+            scope.cookie_path()
+        );
         if let Ok(cookie) = HeaderValue::from_str(&cookie) {
             response.headers_mut().append(SET_COOKIE, cookie);
         }

@@ -4,7 +4,15 @@ mod api;
 mod attempt;
 mod auth;
 mod command;
+mod export;
+mod lines;
+mod log;
 mod pages;
+mod recognition;
+mod report_rows;
+mod reports;
+mod rules_part;
+mod select;
 
 use std::net::IpAddr;
 
@@ -14,10 +22,13 @@ use axum::{
     routing::{get, post},
 };
 
-pub use self::auth::{Moderator, OperatorAuth};
 use self::{
     attempt::{AttemptError, Credential},
-    command::ModerationCommand,
+    command::{CommandError, ModerationCommand, ModerationForm},
+};
+pub use self::{
+    auth::{Moderator, OperatorAuth},
+    recognition::recognise,
 };
 use super::Web;
 use crate::{
@@ -39,6 +50,11 @@ pub fn router() -> Router<Web> {
         .route("/operator/leave", post(pages::sign_out))
         .route("/api/operator", get(api::report).post(api::moderate))
         .route("/api/operator/me", get(api::me))
+        .route("/api/operator/person", get(api::person))
+        .route("/api/operator/log", get(log::show))
+        .route("/api/operator/export", get(export::show))
+        .route("/api/operator/reports", get(reports::list).post(api::moderate))
+        .route("/api/reports", post(reports::submit))
 }
 
 impl Web {
@@ -48,13 +64,42 @@ impl Web {
     }
 }
 
+/// Why a form is not executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FormError {
+    /// A field is not valid.
+    Invalid(CommandError),
+    /// The message whose sender is meant is deleted or no longer stored.
+    Gone,
+    /// The room cannot be reached.
+    Unavailable,
+}
+
+/// Parses a form. A command that names a message in place of a person is about its sender, and deletes the message too.
+async fn parse(room: &Room, form: ModerationForm) -> Result<ModerationCommand, FormError> {
+    let Some(id) = form.message_of_person().map_err(FormError::Invalid)? else {
+        return form.command().map_err(FormError::Invalid);
+    };
+    let page = room.page(Cursor::Around(id), 1).await.map_err(|Unavailable| FormError::Unavailable)?;
+    let message = page.rows.iter().filter_map(Row::message).find(|message| message.id == id);
+    let form = form.about(&message.ok_or(FormError::Gone)?.from);
+    let command = form.command().map_err(FormError::Invalid)?;
+    Ok(ModerationCommand { message: Some(id), ..command })
+}
+
 /// Executes a command. The log line has the kind of the action and nothing a person wrote.
 async fn execute(room: &Room, command: ModerationCommand, audit: Audit) -> Result<ModerationOutcome, Unavailable> {
-    let ModerationCommand { act, messages_of, .. } = command;
+    let ModerationCommand { act, messages_of, message, .. } = command;
     let kind = act.as_ref().map_or("purge", kind);
     let mut done = false;
     if let Some(action) = act {
-        done = apply(room, action, &audit).await?;
+        match apply(room, action, &audit).await? {
+            ModerationOutcome::NoAddress => return Ok(ModerationOutcome::NoAddress),
+            outcome => done = outcome == ModerationOutcome::Done,
+        }
+    }
+    if let Some(id) = message {
+        done |= apply(room, ModerationAction::Remove { ids: vec![id] }, &audit).await? == ModerationOutcome::Done;
     }
     if let Some(name_key) = messages_of {
         done |= purge(room, &name_key, &audit).await?;
@@ -63,9 +108,9 @@ async fn execute(room: &Room, command: ModerationCommand, audit: Audit) -> Resul
     Ok(if done { ModerationOutcome::Done } else { ModerationOutcome::Nothing })
 }
 
-async fn apply(room: &Room, action: ModerationAction, audit: &Audit) -> Result<bool, Unavailable> {
+async fn apply(room: &Room, action: ModerationAction, audit: &Audit) -> Result<ModerationOutcome, Unavailable> {
     let request = ModerationRequest { action, audit: audit.clone() };
-    Ok(room.moderate(request).await? == ModerationOutcome::Done)
+    room.moderate(request).await
 }
 
 /// Deletes all messages of a name that are stored, however it was written. Repeating it does no harm.
@@ -73,12 +118,12 @@ async fn purge(room: &Room, name_key: &NameKey, audit: &Audit) -> Result<bool, U
     let mut done = false;
     let mut cursor = Cursor::Newest;
     loop {
-        let page = room.page(cursor, PAGE).await?;
+        let page = room.stored_page(cursor, PAGE).await?;
         let is_theirs = |message: &&Message| Name::parse(&message.from).is_ok_and(|name| name.key() == name_key);
         let theirs = page.rows.iter().filter_map(Row::message).filter(is_theirs);
         let ids: Vec<Id> = theirs.map(|message| message.id).collect();
         if !ids.is_empty() {
-            done |= apply(room, ModerationAction::Remove { ids }, audit).await?;
+            done |= apply(room, ModerationAction::Remove { ids }, audit).await? == ModerationOutcome::Done;
         }
         match page.rows.first() {
             Some(oldest) if page.more => cursor = Cursor::Before(oldest.id()),
@@ -90,6 +135,7 @@ async fn purge(room: &Room, name_key: &NameKey, audit: &Audit) -> Result<bool, U
 fn kind(act: &ModerationAction) -> &'static str {
     match act {
         ModerationAction::Remove { .. } => "remove",
+        ModerationAction::Dismiss { .. } => "dismiss",
         ModerationAction::Ban { .. } => "ban",
         ModerationAction::Unban { .. } => "pardon",
         ModerationAction::Mute { .. } => "mute",
@@ -97,6 +143,7 @@ fn kind(act: &ModerationAction) -> &'static str {
         ModerationAction::Slow { .. } => "slow",
         ModerationAction::ReadOnly { .. } => "read_only",
         ModerationAction::Closed { .. } => "closed",
+        ModerationAction::Rules(_) => "rules",
         ModerationAction::Announce { .. } => "announce",
     }
 }

@@ -13,9 +13,11 @@ use crate::{rate::Rate, telemetry::instruments};
 /// Errors counted per client address: a broken page must show in the metric, not fill it.
 pub const RATE: Rate = Rate { per_second: 0.1, burst: 10.0 };
 
-/// `POST /api/page-error`: counts an error that no part of the page's script caught. The request has no content.
+/// `POST /api/page-error`: counts an error that no part of the page's script caught. The request has no content. The
+/// sign-in page sends it too where it was opened at another address than the site's own: the log says so.
 pub async fn count(State(web): State<Web>, PeerIp(peer): PeerIp, headers: HeaderMap) -> StatusCode {
     if !web.site.allows_post(&headers, peer) {
+        web.log_refusal(&headers, peer);
         return StatusCode::FORBIDDEN;
     }
     if web.take_page_error(peer, &headers, Instant::now()) {

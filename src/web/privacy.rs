@@ -12,6 +12,7 @@ use super::{
     locale::Locale,
     texts::{Texts, format_duration},
 };
+use crate::backplane::ACTS_KEPT;
 
 /// The retention settings, as shown to people.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +33,7 @@ pub struct Retention {
 pub async fn show(State(web): State<Web>, locale: Locale) -> Response {
     let texts = Texts::of(locale);
     let lead = texts.privacy.lead.replace("{title}", branding().title());
-    let items = web.retention.describe(texts);
+    let items = web.retention.describe(texts, web.operator.is_some());
     error::html(StatusCode::OK, &PrivacyPage { texts, locale, base: assets::base(), lead, items })
 }
 
@@ -48,7 +49,7 @@ struct PrivacyPage {
 }
 
 impl Retention {
-    fn describe(self, texts: &Texts) -> Vec<(&'static str, String)> {
+    fn describe(self, texts: &Texts, is_moderated: bool) -> Vec<(&'static str, String)> {
         let (privacy, units) = (&texts.privacy, &texts.units);
         let time = |duration| format_duration(duration, units);
         let messages = match self.history_age {
@@ -56,7 +57,9 @@ impl Retention {
             None => privacy.messages.to_owned(),
         };
         let session = privacy.session.replace("{idle}", &time(self.session_idle));
-        vec![
+        let acts = units.number(u64::try_from(ACTS_KEPT).unwrap_or(u64::MAX));
+        let moderation = (privacy.moderation_title, privacy.moderation.replace("{acts}", &acts));
+        let mut items = vec![
             (privacy.name_title, privacy.name.replace("{hold}", &time(self.name_hold))),
             (
                 privacy.messages_title,
@@ -65,7 +68,12 @@ impl Retention {
             (privacy.session_title, session.replace("{max}", &time(self.session_max))),
             (privacy.device_title, privacy.device.to_owned()),
             (privacy.address_title, privacy.address.to_owned()),
+            (privacy.copies_title, privacy.copies.to_owned()),
             (privacy.others_title, privacy.others.to_owned()),
-        ]
+        ];
+        if is_moderated {
+            items.insert(items.len() - 2, moderation);
+        }
+        items
     }
 }

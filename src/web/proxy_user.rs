@@ -62,8 +62,10 @@ impl Web {
         let user = self.proxy_user(peer, headers).ok_or(SignInRefusal::Name(NameError::Empty))?;
         let name = Name::parse(user).map_err(SignInRefusal::Name)?;
         self.sign_in_gate.admit(self.site.proxies.client(peer, headers)).await?;
-        let account = Account { name, session: tag_of(user), until: None, replayable_for: Duration::ZERO };
-        self.begin_account(session, account).await
+        let account =
+            Account { name, session: tag_of(user), until: None, moderates: false, replayable_for: Duration::ZERO };
+        let address = self.address_hash(peer, headers).await?;
+        self.begin_account(session, account, address).await
     }
 }
 

@@ -60,7 +60,7 @@ impl ReadLimits {
     }
 
     /// Counts reads of an address.
-    fn take_address(&self, address: IpAddr, reads: u64, now: Instant) -> Result<(), Duration> {
+    pub fn take_address(&self, address: IpAddr, reads: u64, now: Instant) -> Result<(), Duration> {
         if reads == 0 { Ok(()) } else { self.addresses.lock().take_many(address, reads, now) }
     }
 

@@ -20,9 +20,11 @@ use tower_sessions::Session;
 pub(super) use self::refusal::SignInRefusal;
 use super::{Web, assets, error, form_cookie::FormCookie, locale::Locale, peer::PeerIp, texts::Texts};
 use crate::{
+    address::AddressHash,
     backplane::{Claim, Person, SessionTag},
     name::Name,
-    session::{NotSignedIn, SignedIn},
+    origin::PublicUrls,
+    session::{NotSignedIn, SessionTerms, SignedIn},
     telemetry::instruments,
 };
 
@@ -149,9 +151,9 @@ pub async fn submit(
 impl Web {
     /// Sets the form's cookie, unless the request has one.
     fn with_form_cookie(&self, headers: &HeaderMap, mut response: Response) -> Response {
-        let secure = self.site.is_https();
-        if FormCookie::of(headers, secure).is_none() {
-            response.headers_mut().append(SET_COOKIE, FormCookie::random().header(secure));
+        let scope = self.site.cookie_scope();
+        if FormCookie::of(headers, scope).is_none() {
+            response.headers_mut().append(SET_COOKIE, FormCookie::random().header(scope));
         }
         response
     }
@@ -176,6 +178,22 @@ impl Web {
         Ok(())
     }
 
+    /// Refuses names by the rules that apply by themselves: those of moderators, those that only moderators may take, and those
+    /// with a listed word. A person who has such a name keeps it: only typed names are checked.
+    async fn check_name(&self, peer: IpAddr, headers: &HeaderMap, name: &Name) -> Result<(), SignInRefusal> {
+        let rules = self.room.rule_checker();
+        let owner = self.operator.as_ref().and_then(|operator| operator.owner_of(name.key()));
+        let (is_reserved, has_word) = (rules.reserves(name.key()), rules.has_word(name));
+        if owner.is_none() && !is_reserved && !has_word {
+            return Ok(());
+        }
+        match self.present_cookie(peer, headers).await {
+            Ok(Some(moderator)) if owner.is_none_or(|owner| owner == moderator.name) => Ok(()),
+            _ if has_word => Err(SignInRefusal::Word),
+            _ => Err(SignInRefusal::OfModerator),
+        }
+    }
+
     async fn admit_person(
         &self,
         peer: IpAddr,
@@ -188,43 +206,75 @@ impl Web {
         }
         self.count_sign_in(peer, headers).map_err(SignInRefusal::too_many)?;
         self.check_door(peer, headers).await?;
-        let cookie = FormCookie::of(headers, self.site.is_https());
+        let cookie = FormCookie::of(headers, self.site.cookie_scope());
         if form.form.is_some() && cookie.is_none() {
             return Err(SignInRefusal::NoCookies);
         }
         let name = Name::parse(&form.username).map_err(SignInRefusal::Name)?;
+        self.check_name(peer, headers, &name).await?;
         self.sign_in_gate.admit(self.site.proxies.client(peer, headers)).await?;
         let has_owners = self.ways.token || self.ways.proxy;
         if has_owners && self.accounts.gate.is_owned(name.key()).await.map_err(|_| SignInRefusal::Unavailable)? {
             return Err(SignInRefusal::OfAccount);
         }
+        let address = self.address_hash(peer, headers).await?;
         match cookie {
-            Some(cookie) => sign_in(self, session, &name, cookie.session_tag(name.key())).await,
-            None => sign_in_once(self, session, &name).await,
+            Some(cookie) => {
+                let tag = cookie.session_tag(name.key());
+                let person = Person { address, ..Person::new(name.key().clone(), name.shown(), tag) };
+                sign_in(self, session, person, SessionTerms::default()).await
+            }
+            None => sign_in_once(self, session, &name, address).await,
         }
+    }
+
+    /// Returns the hash of a client's address. None for a moderator, whom no action against an address concerns, and where the
+    /// address is a trusted proxy's own, which everybody behind it shares.
+    pub(super) async fn address_hash(
+        &self,
+        peer: IpAddr,
+        headers: &HeaderMap,
+    ) -> Result<Option<AddressHash>, SignInRefusal> {
+        let address = self.site.proxies.client(peer, headers);
+        if self.site.proxies.trusts(address) || matches!(self.present_cookie(peer, headers).await, Ok(Some(_))) {
+            return Ok(None);
+        }
+        self.room.address_hash(address).await.map(Some).map_err(|_| SignInRefusal::Unavailable)
     }
 }
 
 /// Claims the name, then begins the session: a session never has a name that belongs to another one. A second call with the
 /// same tag finds the claim of the first, and begins another session of the same person.
-pub(super) async fn sign_in(web: &Web, session: &Session, name: &Name, tag: SessionTag) -> Result<(), SignInRefusal> {
-    if web.sessions.bots().reserves(name.key()) {
+pub(super) async fn sign_in(
+    web: &Web,
+    session: &Session,
+    person: Person,
+    terms: SessionTerms,
+) -> Result<(), SignInRefusal> {
+    if web.sessions.bots().reserves(&person.name_key) {
         return Err(SignInRefusal::Reserved);
     }
-    match web.room.claim(name.key(), &tag).await {
+    match web.room.claim(&person).await {
         Ok(Claim::Mine) => {}
         Ok(Claim::Held { left }) => return Err(SignInRefusal::Held { left }),
         Ok(Claim::Banned(left)) => return Err(SignInRefusal::Banned { left }),
         Err(_) => return Err(SignInRefusal::Unavailable),
     }
-    let person = Person { name: name.shown().to_owned(), name_key: name.key().clone(), session: tag };
-    web.sessions.begin(session, &person).await.map_err(|_| SignInRefusal::Unavailable)
+    // The record needs no address: a connection has one of its own.
+    let person = Person { address: None, ..person };
+    web.sessions.begin(session, &person, terms).await.map_err(|_| SignInRefusal::Unavailable)
 }
 
 /// Signs in for a client that cannot repeat it under the same tag: if its outcome is unknown, the name is released.
-async fn sign_in_once(web: &Web, session: &Session, name: &Name) -> Result<(), SignInRefusal> {
+async fn sign_in_once(
+    web: &Web,
+    session: &Session,
+    name: &Name,
+    address: Option<AddressHash>,
+) -> Result<(), SignInRefusal> {
     let tag = SessionTag::random();
-    let outcome = sign_in(web, session, name, tag.clone()).await;
+    let person = Person { address, ..Person::new(name.key().clone(), name.shown(), tag.clone()) };
+    let outcome = sign_in(web, session, person, SessionTerms::default()).await;
     if matches!(outcome, Err(SignInRefusal::Unavailable)) {
         // The claim may still succeed later: release it after that. If that fails too, the claim expires.
         let (room, name_key) = (web.room.clone(), name.key().clone());
@@ -249,12 +299,19 @@ struct SignInPage<'a> {
     notice: Option<&'a str>,
     /// People may type a name.
     asks_name: bool,
+    /// The origins of the site's own addresses, with spaces; empty: any.
+    addresses: String,
+    /// The address that links lead to.
+    canonical: String,
 }
 
 impl<'a> SignInPage<'a> {
     fn new(web: &Web, locale: Locale, typed: &'a str, reason: Option<&'a str>) -> Self {
         let (texts, base, asks_name) = (Texts::of(locale), assets::base(), web.ways.name);
-        Self { texts, locale, base, typed, reason, notice: None, asks_name }
+        let own = web.site.public_urls.as_ref();
+        let origins: Vec<String> = own.iter().flat_map(|own| own.origins()).map(ToString::to_string).collect();
+        let (addresses, canonical) = (origins.join(" "), own.map(PublicUrls::canonical).unwrap_or_default());
+        Self { texts, locale, base, typed, reason, notice: None, asks_name, addresses, canonical }
     }
 
     fn respond(&self, status: StatusCode) -> Response {

@@ -23,7 +23,7 @@ use crate::{
     redis::{self, RedisConnector},
     room::{self, Room},
     server::Peer,
-    session::{self, MemorySessionStore, Sessions},
+    session::{self, MemorySessionStore, SessionTerms, Sessions},
 };
 
 struct Site {
@@ -111,8 +111,8 @@ impl Site {
         let begun_id = Arc::new(std::sync::Mutex::new(None));
         let (sessions, id) = (self.sessions.clone(), begun_id.clone());
         let begin = move |session: Session| async move {
-            let person = Person { name: "Sari".into(), name_key: "sari".into(), session: SessionTag::random() };
-            sessions.begin(&session, &person).await.unwrap();
+            let person = Person::new("sari".into(), "Sari", SessionTag::random());
+            sessions.begin(&session, &person, SessionTerms::default()).await.unwrap();
             *id.lock().unwrap() = session.id();
         };
         let app = Router::new().route("/", axum::routing::get(begin)).layer(store);

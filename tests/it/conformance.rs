@@ -1,5 +1,7 @@
 //! The contract of the backplane on both engines, and the cases that only Redis has.
 
+mod addresses;
+mod automod;
 mod changes;
 mod claims;
 mod delivery;
@@ -13,4 +15,5 @@ mod moderation;
 mod people;
 mod presence;
 mod reaping;
+mod reports;
 mod snapshot;

@@ -13,6 +13,7 @@ use crate::kit::{
     operator::{TOKEN, token_file},
     process::{Process, free_port, scratch},
     schema,
+    tokens::{AUDIENCE, SECRET, post, secret_file},
 };
 
 const BEGIN: &str = "```sh";
@@ -157,6 +158,11 @@ async fn operator_api_call_works_as_documented() {
     let output = sh(dir.path(), &act).stdout(Stdio::piped()).output().expect("curl runs");
     assert_eq!(String::from_utf8_lossy(&output.stdout), r#"{"done":true}"#);
     sari.expect("the rule", |transcript| transcript.rules["slow_ms"] == 30_000).await;
+    let export = block("docs/operations.md", "/api/operator/export").join("\n");
+    let export = export.replace("http://localhost:8080", cluster.instances[0].base());
+    assert!(sh(dir.path(), &export).status().expect("curl runs").success());
+    let exported = fs::read_to_string(dir.path().join("export.jsonl")).expect("a file");
+    assert!(exported.ends_with("{\"end\":true,\"messages\":0,\"acts\":1}\n"), "{exported}");
 }
 
 #[tokio::test]
@@ -174,6 +180,19 @@ async fn bot_speaks_as_documented() {
     let transcript = sari.wait_for_text("CI", "Build 7 passed").await;
     let id = transcript.ids()[0];
     assert_eq!(String::from_utf8_lossy(&output.stdout), format!(r#"{{"id":"{id}"}}"#));
+}
+
+#[tokio::test]
+async fn token_is_made_as_documented() {
+    let text = fs::read_to_string(root().join("docs/embedding.md")).expect("a document");
+    let code = text.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block of Python");
+    let program = format!("{code}\nprint(token('Sari', '7', {AUDIENCE:?}, b{SECRET:?}))");
+    let output = Command::new("python3").args(["-c", &program]).output().expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+    let secret = secret_file();
+    let cluster = Cluster::builder(Engine::Memory).with_tokens("token", &secret).start().await;
+    let token = String::from_utf8(output.stdout).expect("text");
+    post(&cluster.http_client(0), token.trim()).await.is(201);
 }
 
 fn root() -> PathBuf {

@@ -6,6 +6,7 @@ mod durability;
 mod ended_sessions;
 mod epochs;
 mod failover;
+mod large_room;
 mod pubsub_loss;
 mod recovery;
 mod redis_outage;

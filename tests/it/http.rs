@@ -3,6 +3,7 @@
 mod api;
 mod assets;
 mod cross_site;
+mod embed;
 mod health;
 mod languages;
 mod looks;

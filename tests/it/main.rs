@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+mod base_path;
 mod bots;
 mod browser;
 mod cli;

@@ -6,6 +6,7 @@ use reqwest::Method;
 
 use crate::kit::{
     Cluster, Engine, HttpClient, Response, SOON, WsClient, eventually,
+    operator::{act, token_file},
     process::{Process, free_port, scratch},
 };
 
@@ -110,4 +111,29 @@ async fn proxy_user_without_cookies_is_told_and_not_sent_in_circles() {
     Response::to(request("/")).await.redirects_to("/chat?by=proxy");
     let page = Response::to(request("/chat?by=proxy")).await;
     assert!(page.is(400).body.contains("kuki"), "{page:?}");
+}
+
+#[tokio::test]
+async fn closed_door_refuses_new_users_of_a_proxy() {
+    let operator = token_file();
+    let builder = Cluster::builder(Engine::Memory).set("RUANG_SIGN_IN", "proxy").with_operator(&operator);
+    let builder = builder.set("RUANG_USER_HEADER", "Remote-User").set("RUANG_TRUSTED_PROXIES", "127.0.0.1");
+    let cluster = builder.start().await;
+    let gatekeeper = Gatekeeper::start(&cluster).await;
+    let sari = HttpClient::new(&gatekeeper.base);
+    get(&sari, "/", "Sari").await.redirects_to("/chat?by=proxy");
+    act(cluster.base(0), serde_json::json!({"act": "closed", "text": "Penuh."})).await.is(200);
+    let budi = HttpClient::new(&gatekeeper.base);
+    eventually(SOON, "the door is closed", || async {
+        let refused = get(&budi, "/", "Budi").await;
+        if refused.status == 403 && refused.body.contains("Penuh.") { Ok(()) } else { Err(refused.body) }
+    })
+    .await;
+    get(&sari, "/chat", "Sari").await.is(200);
+    act(cluster.base(0), serde_json::json!({"act": "closed", "for": "0s"})).await.is(200);
+    eventually(SOON, "the door is open", || async {
+        let admitted = get(&budi, "/", "Budi").await;
+        if admitted.status == 303 { Ok(()) } else { Err(admitted.body) }
+    })
+    .await;
 }

@@ -9,6 +9,7 @@ test("candidates_match_the_prefix_whatever_its_case", () => {
   assert.deepEqual(findCandidates("halo @bu", 8, NAMES), { start: 5, names: ["Budi", "Bunga"] });
   assert.deepEqual(findCandidates("@eka ", 5, NAMES), { start: 0, names: ["Eka 🌿"] });
   assert.deepEqual(findCandidates("こんにちは@bud", 9, NAMES), { start: 5, names: ["Budi"] });
+  assert.deepEqual(findCandidates("ねえ＠bud", 6, NAMES), { start: 2, names: ["Budi"] });
 });
 
 test("caret_without_a_matching_mention_has_no_candidates", () => {

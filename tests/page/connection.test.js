@@ -5,10 +5,10 @@ import { Backoff, Connection } from "../../static/connection.js";
 
 /** A connection with fake sockets and a clock that the test moves. `answer` is what its probes and explanations return. */
 function connect({ answer = { isUp: true }, since = "7-1" } = {}) {
-  const world = { sockets: [], frames: [], states: [], timers: new Map(), now: 0, since, answer, probes: 0 };
+  const world = { sockets: [], frames: [], states: [], timers: new Map(), now: 0, offset: 0, since, answer, probes: 0 };
   let timer = 0;
   const clock = {
-    now: () => world.now,
+    now: () => world.now + world.offset,
     set: (action, ms) => (world.timers.set((timer += 1), { action, at: world.now + ms }), timer),
     clear: (id) => world.timers.delete(id),
   };
@@ -281,6 +281,16 @@ test("keystroke_on_a_silent_connection_checks_it", async () => {
   world.socket().receive({ type: "pong", head: "7-1" });
   world.connection.nudge();
   assert.equal(world.socket().sent.length, 1);
+  await world.pass(24_000);
+  world.connection.nudge();
+  await world.pass(2500);
+  assert.equal(world.sockets.length, 2);
+});
+
+test("clock_set_back_hides_no_silence", async () => {
+  const world = join();
+  world.socket().receive({ type: "pong", head: "7-1" });
+  world.offset = -3_600_000;
   await world.pass(24_000);
   world.connection.nudge();
   await world.pass(2500);

@@ -236,3 +236,16 @@ test("refused_edit_stays_and_refused_deletion_is_reported", () => {
   world.conversation.retry("n1");
   assert.deepEqual(world.sent.at(-1), { type: "message", nonce: "n4", text: "b" }, "a refused edit becomes a message");
 });
+
+test("text_refused_by_a_rule_waits_with_its_kind", () => {
+  const world = chat();
+  world.welcome();
+  world.conversation.send("spam");
+  world.conversation.send("halo");
+  world.receive({ type: "error", code: "refused", nonce: "n1", rule: "word" });
+  const [refused] = world.outbox.entries;
+  assert.deepEqual([refused.state, refused.reason, refused.text], ["refused", "word", "spam"]);
+  assert.deepEqual(world.texts(), ["spam", "halo"]);
+  world.receive({ type: "error", code: "refused", nonce: "n2" });
+  assert.equal(world.outbox.entries[1].reason, "refused");
+});

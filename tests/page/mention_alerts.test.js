@@ -52,6 +52,17 @@ test("tab_that_hears_later_adds_nothing", () => {
   assert.deepEqual(world.alerts, [[1, "1", 1]]);
 });
 
+test("clock_set_back_delays_no_alert", () => {
+  const world = browser();
+  const tab = world.open();
+  tab.mentions.add(mention(1));
+  world.pass(1_000);
+  world.now -= 3_600_000;
+  tab.mentions.add(mention(2));
+  world.pass(10_000);
+  assert.deepEqual(world.alerts.map(([, text]) => text), ["1", "2"]);
+});
+
 test("no_tab_alerts_while_one_is_in_front", () => {
   const world = browser();
   const [first, , front] = [world.open(), world.open(), world.open()];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ReadMarker } from "../../static/read_marker.js";
+import { ReadMarker } from "../../static/unread.js";
 import { BROKEN_STORAGES, fakeArea, fakeStorage } from "./fake_storage.js";
 
 const marker = (storage) => new ReadMarker({ storage, key: "r" });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { isEmojiOnly, isLong, mentionsName, parseText } from "../../static/rich_text.js";
@@ -75,11 +76,24 @@ test("link_ends_before_the_punctuation_of_the_sentence", () => {
     ["https://contoh.idを見て", ["https://contoh.id"]],
     ["見てhttps://contoh.id/a！", ["https://contoh.id/a"]],
     ["HTTPS://A.ID!", ["HTTPS://A.ID"]],
+    ["_https://a.example/x_", ["https://a.example/x"]],
+    ["＜https://a.example/x＞", ["https://a.example/x"]],
+    ["¿https://a.example/x? https://b.example/y።", ["https://a.example/x", "https://b.example/y"]],
+    ["https://a.example/x။ https://b.example/y។", ["https://a.example/x", "https://b.example/y"]],
+    ["https://a.example/x🎉 https://b.example/y👍🏽👩‍👧", ["https://a.example/x", "https://b.example/y"]],
+    ["https://a.example/x,https://b.example/y;http://c.example", ["https://a.example/x", "https://b.example/y", "http://c.example"]],
+    ["https://arsip.example/2026/https://a.example/x", ["https://arsip.example/2026/https://a.example/x"]],
+    ["https:///x", []],
     ["http://", []],
     ["xhttp://a.id", []],
   ]) {
     assert.deepEqual(linkTexts(text), found, text);
   }
+});
+
+test("links_are_those_that_the_server_takes_for_links", () => {
+  const cases = JSON.parse(readFileSync(new URL("links.json", import.meta.url), "utf8"));
+  for (const { text, links: expected } of cases) assert.deepEqual(linkTexts(text), expected, text);
 });
 
 test("address_that_begins_with_www_is_a_link", () => {
@@ -153,6 +167,13 @@ test("mention_is_the_whole_name_as_a_word", () => {
     ["안녕@sari님", "sari", true],
     ["@さりさん", "さり", true],
     ["𠮷@sari𠮷", "sari", true],
+    ["ねえ＠sari、", "sari", true],
+    ["و@sari", "sari", true],
+    ["@sariمرحبا", "sari", true],
+    ["@sariи", "sari", true],
+    ["@علياء", "علي", false],
+    ["@علي مرحبا", "علي", true],
+    ["почта@sari", "sari", false],
   ]) {
     assert.equal(mentionsName(text, name), expected, `${name} in ${text}`);
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { formatDay, isSameDay, readCalendar, showTime, withRegion } from "../../static/clock.js";
+import { formatDay, isSameDay, readCalendar, serverNow, showTime, syncServerClock, withRegion } from "../../static/clock.js";
 import { isSendKey, measure } from "../../static/composer.js";
 import { formatCount, formatText } from "../../static/texts.js";
 
@@ -24,6 +24,14 @@ test("days_are_named_relative_to_the_reader", () => {
   assert.equal(formatDay(ago(2), "en", noon), "Saturday, November 21");
   assert.match(formatDay(ago(400), "id", noon), /2025$/);
   assert.ok(isSameDay(noon, noon + 3_600_000) && !isSameDay(noon, ago(1)));
+});
+
+test("server_time_is_right_where_the_device_is_wrong", () => {
+  assert.equal(serverNow(1_000), 1_000);
+  syncServerClock(3_600_000, 1_000);
+  assert.equal(serverNow(2_000), 3_601_000);
+  syncServerClock(Number(undefined), 5_000);
+  assert.equal(serverNow(2_000), 3_601_000);
 });
 
 test("text_is_measured_as_on_the_server", () => {

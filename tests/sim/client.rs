@@ -76,7 +76,7 @@ impl Client {
     pub fn start(world: &Arc<World>, redis: &Arc<Redis>, directory: &Directory, script: Script) -> Self {
         let name = format!("orang{}", script.number);
         let is_present = Arc::new(AtomicBool::new(false));
-        let signed_out = Person { name: name.clone(), name_key: name.as_str().into(), session: "-".into() };
+        let signed_out = Person::new(name.as_str().into(), name.clone(), "-".into());
         let rng = |part| generator(script.seed, part, script.number);
         let life = Life {
             world: Arc::clone(world),

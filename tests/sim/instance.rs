@@ -144,7 +144,8 @@ impl Instance {
     /// Signs a person in: 303, 409 or 503, as `POST /` answers.
     pub async fn sign_in(self: Arc<Self>, name: Name) -> Result<Person, u16> {
         let tag = SessionTag::from(&*format!("{:032x}", self.rng.lock().random::<u128>()));
-        match self.room.claim(name.key(), &tag).await {
+        let person = Person::new(name.key().clone(), name.shown(), tag.clone());
+        match self.room.claim(&person).await {
             Ok(Claim::Mine) => {}
             Ok(Claim::Held { .. } | Claim::Banned(_)) => return Err(409),
             Err(_) => {
@@ -155,7 +156,6 @@ impl Instance {
                 return Err(503);
             }
         }
-        let person = Person { name: name.shown().to_owned(), name_key: name.key().clone(), session: tag };
         if self.link.begin_session(person.clone()).await.is_err() {
             let _ = self.room.end(&person.session, &person.name_key).await;
             return Err(503);

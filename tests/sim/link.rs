@@ -9,8 +9,9 @@ use rand::{Rng, rngs::StdRng};
 use ruang::{
     backplane::{
         Backplane, ChangeRequest, Claim, Cursor, EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply,
-        IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person, Position, Post, PublishError,
-        ReapOutcome, SessionTag, Snapshot, Typing, Unavailable,
+        IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, PeoplePortion, Person, Position,
+        Post, PublishError, ReapOutcome, RecordPage, ReportOutcome, ReportQueue, ReportRequest, SessionTag, Snapshot,
+        Typing, Unavailable,
     },
     name::NameKey,
     protocol::{Id, Message, Row},
@@ -267,6 +268,7 @@ impl Pump {
                 removed: vec![],
                 edited: vec![],
                 rules: rules.clone(),
+                auto: None,
             }];
         }
         let Event::Message { prev, version, message, trace } = event else {
@@ -343,6 +345,10 @@ impl Backplane for Link {
         })
     }
 
+    async fn people(&self, cursor: Option<String>) -> Result<PeoplePortion, Unavailable> {
+        self.call(|redis| Box::pin(async move { redis.room.people(cursor).await })).await
+    }
+
     async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable> {
         self.call(|redis| Box::pin(async move { redis.room.locate(id).await })).await
     }
@@ -355,12 +361,12 @@ impl Backplane for Link {
         })
     }
 
-    async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        let (session, name_key) = (session.clone(), name_key.clone());
+    async fn claim(&self, person: &Person) -> Result<Claim, Unavailable> {
+        let person = person.clone();
         self.call(|redis| {
             Box::pin(async move {
                 redis.refuse_if_full()?;
-                redis.room.claim(&name_key, &session).await
+                redis.room.claim(&person).await
             })
         })
         .await
@@ -370,9 +376,9 @@ impl Backplane for Link {
         self.call(|redis| Box::pin(async move { redis.change(request).await })).await
     }
 
-    async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        let (session, name_key) = (session.clone(), name_key.clone());
-        self.call(|redis| Box::pin(async move { redis.room.check_claim(&name_key, &session).await })).await
+    async fn check_claim(&self, person: &Person) -> Result<Claim, Unavailable> {
+        let person = person.clone();
+        self.call(|redis| Box::pin(async move { redis.room.check_claim(&person).await })).await
     }
 
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable> {
@@ -383,8 +389,25 @@ impl Backplane for Link {
         self.call(|redis| Box::pin(async move { redis.room.moderate(request).await })).await
     }
 
+    async fn neighbours(&self, name_key: &NameKey) -> Result<Option<usize>, Unavailable> {
+        let name_key = name_key.clone();
+        self.call(|redis| Box::pin(async move { redis.room.neighbours(&name_key).await })).await
+    }
+
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
         self.call(|redis| Box::pin(async move { redis.room.moderation_log().await })).await
+    }
+
+    async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable> {
+        self.call(|redis| Box::pin(async move { redis.room.records(after, limit).await })).await
+    }
+
+    async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {
+        self.call(|redis| Box::pin(async move { redis.room.report(request).await })).await
+    }
+
+    async fn reports(&self, limit: usize) -> Result<ReportQueue, Unavailable> {
+        self.call(|redis| Box::pin(async move { redis.room.reports(limit).await })).await
     }
 
     fn now(&self) -> Duration {

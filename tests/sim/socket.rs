@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use ruang::{
+    automod::SharedChecks,
     backplane::{NewState, Person, PublishError, Unavailable},
     protocol::{Bye, ErrorCode, Id, Nonce, ServerFrame, Text},
     room::{Attention, Ending, Farewell, JoinError, Membership, Recipient},
@@ -194,11 +195,11 @@ impl Socket {
                 if self.is_hidden {
                     membership.try_attend(Attention::Spoke);
                 }
-                let published = membership.send_message(nonce.clone(), text, None, None);
+                let published = membership.send_message(nonce.clone(), text, None, None, Ok(SharedChecks::default()));
                 self.call = Some(Box::pin(async move { Reply::Published(nonce, published.await) }));
             }
             (Upward::Change(nonce, id, state), Some(membership)) => {
-                let changed = membership.change_message(nonce.clone(), id, state);
+                let changed = membership.change_message(nonce.clone(), id, state, Ok(SharedChecks::default()));
                 self.call = Some(Box::pin(async move { Reply::Published(nonce, changed.await) }));
             }
             (Upward::Message(nonce, _) | Upward::Change(nonce, ..), None) => {
@@ -244,6 +245,7 @@ impl Socket {
                     PublishError::Limited(_) => ErrorCode::RateLimited,
                     PublishError::NotYours | PublishError::TooLate | PublishError::Gone => ErrorCode::Gone,
                     PublishError::Muted(_) => ErrorCode::Muted,
+                    PublishError::Refused(_) => ErrorCode::Refused,
                     PublishError::ReadOnly(_) => ErrorCode::ReadOnly,
                     PublishError::Ended | PublishError::Fenced | PublishError::Unavailable(_) => ErrorCode::Unavailable,
                 };
@@ -317,7 +319,7 @@ impl Socket {
     }
 
     fn refuse(&self, code: ErrorCode, nonce: Option<&Nonce>) {
-        self.pipe.put(Downward::Frames(ServerFrame::Error { code, nonce, retry_after_ms: None }.encode()));
+        self.pipe.put(Downward::Frames(ServerFrame::Error { code, nonce, retry_after_ms: None, rule: None }.encode()));
     }
 }
 

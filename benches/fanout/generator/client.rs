@@ -3,6 +3,7 @@
 use std::{
     io::{self, ErrorKind, Read, Write},
     net::SocketAddr,
+    time::Instant,
 };
 
 use mio::{Interest, Registry, Token, event::Event, net::TcpStream};
@@ -35,6 +36,8 @@ pub struct Client {
     /// The number of its newest message plus one, and that message's id for a reconnect.
     pub next: u64,
     pub since: Option<String>,
+    /// When it first started to connect, as a browser or a client.
+    pub began: Instant,
     stream: TcpStream,
     /// The start of an incomplete frame.
     unread: Vec<u8>,
@@ -62,6 +65,7 @@ impl Client {
             hidden: false,
             next: 0,
             since: None,
+            began: Instant::now(),
             stream,
             unread,
             unsent,
@@ -86,7 +90,10 @@ impl Client {
     /// Handles an event; returns whether the state has changed.
     pub fn on_event(&mut self, event: &Event, scratch: &mut [u8], tally: &mut Tally) -> bool {
         let before = self.state;
-        if self.step(event, scratch, tally).is_err() {
+        if let Err(error) = self.step(event, scratch, tally) {
+            if before != ConnectionState::Present {
+                tally.refuse(&error.to_string());
+            }
             self.state = ConnectionState::Closed;
         }
         self.state != before
@@ -177,6 +184,7 @@ impl Client {
                 Incoming::Presence(payload) => tally.presence_bytes += payload.len() as u64,
                 Incoming::Joined(payload) => {
                     self.state = ConnectionState::Present;
+                    tally.joined(self.began.elapsed());
                     tally.welcome(payload, &mut self.next);
                 }
                 Incoming::Reply(reply) => self.send(&reply)?,

@@ -1,6 +1,6 @@
 //! Requests to a generator and its replies, one line of JSON each.
 
-use std::net::SocketAddr;
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,57 @@ pub enum Request {
     Slow(Open),
     /// Open hostile clients of all targets.
     Hostile(Open),
+    /// Let browsers arrive: they open the pages, sign in and join.
+    Arrive(Arrive),
+}
+
+/// Browsers that arrive.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Arrive {
+    pub targets: Vec<SocketAddr>,
+    pub count: usize,
+    pub sign_in: SignIn,
+    /// Seconds over which they start; zero = at once.
+    pub over_seconds: f64,
+    /// All wait for the last one after every step, so that the steps' CPU can be told apart.
+    pub step_by_step: bool,
+    /// Processes whose CPU is measured.
+    pub watch: Vec<u32>,
+}
+
+/// How browsers sign in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SignIn {
+    /// By the form.
+    Form,
+    /// By a token that their site signs.
+    Token { secret: String, audience: String },
+    /// They have a session already, and open their sockets only.
+    Done,
+}
+
+/// A part of arriving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Step {
+    /// The page with the form.
+    Form,
+    /// Posting the form, or the token.
+    SignIn,
+    /// The page of the room.
+    Room,
+    /// The socket, until the welcome.
+    Socket,
+}
+
+impl SignIn {
+    /// The steps of a browser, in their order.
+    pub fn steps(&self) -> &'static [Step] {
+        match self {
+            Self::Form => &[Step::Form, Step::SignIn, Step::Room, Step::Socket],
+            Self::Token { .. } => &[Step::SignIn, Step::Room, Step::Socket],
+            Self::Done => &[Step::Socket],
+        }
+    }
 }
 
 /// Clients to open.
@@ -54,6 +105,7 @@ pub enum Reply {
     OpenResult(OpenResult),
     LoadResult(LoadResult),
     StormResult(StormResult),
+    ArriveResult(ArriveResult),
     Done,
     Failed(String),
 }
@@ -68,6 +120,23 @@ pub struct OpenResult {
     pub stats: GeneratorStats,
     /// The first session's cookie, for other requests.
     pub cookie: String,
+}
+
+/// The result of arriving.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ArriveResult {
+    /// Seconds from the first connect to the last welcome.
+    pub seconds: f64,
+    pub welcomed: usize,
+    /// Browsers that were refused, by the answer.
+    pub refused: BTreeMap<String, usize>,
+    /// From a browser's first connect to its welcome.
+    pub each: Latency,
+    /// CPU seconds of each watched process in each step, if they went step by step; else one entry for all.
+    pub cpu: Vec<(Step, Vec<f64>)>,
+    /// The first session's cookie, for other requests.
+    pub cookie: String,
+    pub stats: GeneratorStats,
 }
 
 /// The result of a load.

@@ -1,6 +1,9 @@
 //! Counts of the frames that all clients of a generator received.
 
-use std::time::Instant;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use serde::Deserialize;
 
@@ -15,6 +18,10 @@ pub struct Tally {
     latency: Histogram,
     cross: Histogram,
     hidden: Histogram,
+    /// From the first connect to the welcome.
+    joining: Histogram,
+    /// Clients that did not get into the room, by the reason.
+    pub refused: BTreeMap<String, usize>,
     /// Messages from this number on: deliveries, and time of the last.
     first: u64,
     spread: Vec<Spread>,
@@ -55,6 +62,8 @@ impl Tally {
             latency: Histogram::default(),
             cross: Histogram::default(),
             hidden: Histogram::default(),
+            joining: Histogram::default(),
+            refused: BTreeMap::new(),
             first: 0,
             spread: Vec::new(),
             wrong: 0,
@@ -98,6 +107,17 @@ impl Tally {
         self.note_id(stamp.number, payload);
     }
 
+    /// Counts a client that is in the room after this time.
+    pub fn joined(&mut self, after: Duration) {
+        self.joining.record(after.as_nanos() as u64);
+    }
+
+    /// Counts a client that did not get into the room.
+    pub fn refuse(&mut self, reason: &str) {
+        let reason = reason.lines().next().unwrap_or_default().to_owned();
+        *self.refused.entry(reason).or_default() += 1;
+    }
+
     /// Counts the messages of a welcome; only those of ruang have any.
     pub fn welcome(&mut self, payload: &[u8], next: &mut u64) {
         if self.ids.is_none() {
@@ -133,6 +153,10 @@ impl Tally {
 
     pub fn hidden(&self) -> Latency {
         summary(&self.hidden)
+    }
+
+    pub fn joining(&self) -> Latency {
+        summary(&self.joining)
     }
 
     /// Returns the latency to the last client, of messages that this many clients received.

@@ -20,11 +20,15 @@ pub fn hostile(options: &Options) -> Result<Vec<Line>, Failure> {
     let pace = Pace { rate: RATE, senders: 20.min(honest), seconds: options.seconds() };
     let rounds = options.rounds().max(2);
     let without = (0..rounds).map(|_| ruang.run(pace)).collect::<Result<Vec<_>, _>>()?;
+    let before = ruang.resident_bytes()?;
     let attack = ruang.clients(clients - honest, 0.0);
     ruang.driver.hostile(attack)?;
     let with = (0..rounds).map(|_| ruang.run(pace)).collect::<Result<Vec<_>, _>>()?;
+    let after = ruang.resident_bytes()?;
     let [quiet, beside] = [&without, &with].map(|all| median(all.iter().map(|one| one.latency.p99)));
     let what = format!("p99 of {honest} beside {} hostile ÷ without ({beside:.1} ÷ {quiet:.1} ms)", clients - honest);
-    let line = Line::new(ROW, what, beside / quiet, "").at_most(1.5, 1.2).checked(&without).checked(&with);
-    Ok(vec![line.with_detail(json!({ "without": without, "with": with }))])
+    let line = Line::new(ROW, what, beside / quiet, "").at_most(2.0, 1.2).checked(&without).checked(&with);
+    let what = format!("  resident memory afterwards ÷ before ({:.0} ÷ {:.0} MB)", after / 1e6, before / 1e6);
+    let memory = Line::new(ROW, what, after / before, "").at_most(1.5, 1.1);
+    Ok(vec![line.with_detail(json!({ "without": without, "with": with })), memory])
 }

@@ -14,9 +14,10 @@ use crate::{
     members,
     options::Options,
     process::{self, Failure, MemoryGuard},
+    redis::Redis,
     report::{Line, quantile},
     setup::Setup,
-    speaker::{Speaker, Spoken},
+    speaker::{OFTEN, Speaker, Spoken},
     wait,
 };
 
@@ -35,6 +36,8 @@ const STOP_BYTES: f64 = 1.6e9;
 const KNOWN_WITHIN: Duration = Duration::from_secs(60);
 /// How long every instance must be ready until it counts.
 const READY_FOR: Duration = Duration::from_secs(1);
+/// How long no portion of the people is read until all of them were.
+const QUIET_FOR: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(25);
 
 /// Made-up people in Redis, and 8 instances that lose their subscriptions while the people change; then an instance of
@@ -50,8 +53,9 @@ pub fn large(options: &Options) -> Result<Vec<Line>, Failure> {
     let before = ruang.resident_bytes()?;
     let people = MadeUpPeople::join(redis.address(), count)?;
     room.wait_for_count(count)?;
+    wait_until_names_are_read(redis)?;
     let each = (ruang.resident_bytes()? - before) / INSTANCES as f64 / count as f64 / 1024.0;
-    let mut lines = room.lose_subscriptions(&people, count)?;
+    let mut lines = room.lose_subscriptions(redis, &people, count)?;
     let first = PEOPLE_OF_ONE.min(count);
     let (calls, cpu) = (redis.calls()?, process::cpu_seconds(redis.id())?);
     let died = people.kill_first();
@@ -70,6 +74,22 @@ pub fn large(options: &Options) -> Result<Vec<Line>, Failure> {
     Ok(lines)
 }
 
+/// Waits until no instance reads people any more. Returns when that was, at the latest.
+fn wait_until_names_are_read(redis: &Redis) -> Result<Instant, Failure> {
+    let (began, mut last, mut known) = (Instant::now(), Instant::now(), None);
+    while last.elapsed() < QUIET_FOR {
+        let calls = redis.calls()?.get("hscan").copied();
+        if calls != known {
+            (known, last) = (calls, Instant::now());
+        }
+        if began.elapsed() > KNOWN_WITHIN {
+            return Err(format!("people are still read after {KNOWN_WITHIN:?}").into());
+        }
+        thread::park_timeout(POLL);
+    }
+    Ok(last)
+}
+
 struct Room<'a> {
     targets: &'a [SocketAddr],
     /// Sessions of the speakers.
@@ -78,12 +98,15 @@ struct Room<'a> {
 
 impl Room<'_> {
     /// Cuts every subscription while the people change, and measures until all are ready again.
-    fn lose_subscriptions(&self, people: &MadeUpPeople, count: usize) -> Result<Vec<Line>, Failure> {
-        let speakers = self.targets.iter().zip(&self.cookies).map(|(target, cookie)| Speaker::start(*target, cookie));
+    fn lose_subscriptions(&self, redis: &Redis, people: &MadeUpPeople, count: usize) -> Result<Vec<Line>, Failure> {
+        let speakers =
+            self.targets.iter().zip(&self.cookies).map(|(target, cookie)| Speaker::start(*target, cookie, OFTEN));
         let speakers = speakers.collect::<Result<Vec<_>, _>>()?;
         self.wait_for_count(count + SPEAKERS)?;
         people.raise_version(&[&["CLIENT", "KILL", "TYPE", "pubsub"]])?;
+        let began = Instant::now();
         let ready = self.wait_until_ready()?;
+        let names = wait_until_names_are_read(redis)?.duration_since(began).as_secs_f64();
         let spoken = speakers.into_iter().map(Speaker::finish).collect::<Result<Vec<_>, _>>()?;
         let failed: usize = spoken.iter().map(|spoken| spoken.failed).sum();
         let acks: Vec<f64> = spoken.into_iter().flat_map(|Spoken { acks, .. }| acks).collect();
@@ -97,6 +120,7 @@ impl Room<'_> {
                 "s",
             )
             .at_most(5.0, 2.0),
+            Line::new(ROW, "  all names read by all of them", names, "s"),
             Line::new(ROW, format!("  p99 of {sent} acks meanwhile"), quantile(&acks, 0.99), "ms")
                 .at_most(250.0, 100.0)
                 .require(failed == 0, format!("{failed} messages were not acknowledged"))

@@ -81,7 +81,7 @@ impl Log {
 
     pub(super) fn append(&mut self, post: Post, at: u64, now: Instant) -> Arc<Message> {
         let fingerprint = post.fingerprint();
-        let Person { name_key, name, session } = post.person;
+        let Person { name_key, name, session, .. } = post.person;
         let key = (name_key, post.nonce.clone());
         let reply_to = post.reply_to.filter(|id| self.message(*id).is_some());
         self.n += 1;

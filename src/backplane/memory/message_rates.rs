@@ -6,6 +6,8 @@ use std::{
 };
 
 use crate::{
+    address::AddressHash,
+    backplane::{Person, SLOW_SHARE},
     name::NameKey,
     rate::{Pace, Rate},
 };
@@ -15,17 +17,18 @@ const SLACK_NS: u64 = 50_000_000;
 /// Time between two removals of people who may send anyway.
 const SWEEP_NS: u64 = 1_000_000_000;
 
-/// When each person's next message is due, in nanoseconds since a start.
+/// When the next message of each person, and of each address in slow mode, is due, in nanoseconds since a start.
 #[derive(Clone)]
 pub(super) struct MessageRates {
     began: Instant,
     due: HashMap<NameKey, u64>,
+    due_at: HashMap<AddressHash, u64>,
     swept: u64,
 }
 
 impl MessageRates {
     pub(super) fn new(now: Instant) -> Self {
-        Self { began: now, due: HashMap::new(), swept: 0 }
+        Self { began: now, due: HashMap::new(), due_at: HashMap::new(), swept: 0 }
     }
 
     /// Admits a message.
@@ -33,17 +36,55 @@ impl MessageRates {
     /// # Errors
     /// The time until it is admitted.
     pub(super) fn admit(&mut self, name_key: &NameKey, pace: Pace, now: Instant) -> Result<(), Duration> {
+        let now = self.sweep(now);
+        let due = take(self.due.get(name_key), pace, now)?;
+        self.due.insert(name_key.clone(), due);
+        Ok(())
+    }
+
+    /// Admits a message at a person's pace, and at that which the people of an address `share`. It counts for both or for none.
+    ///
+    /// # Errors
+    /// The time until it is admitted.
+    pub(super) fn admit_person(
+        &mut self,
+        person: &Person,
+        pace: Pace,
+        shared: Option<Pace>,
+        now: Instant,
+    ) -> Result<(), Duration> {
+        let Some((address, shared)) = person.address.as_ref().zip(shared) else {
+            return self.admit(&person.name_key, pace, now);
+        };
+        let now = self.sweep(now);
+        match (take(self.due.get(&person.name_key), pace, now), take(self.due_at.get(address), shared, now)) {
+            (Ok(own), Ok(shared)) => {
+                self.due.insert(person.name_key.clone(), own);
+                self.due_at.insert(address.clone(), shared);
+                Ok(())
+            }
+            (own, shared) => Err(own.err().max(shared.err()).unwrap_or_default()),
+        }
+    }
+
+    /// Removes from time to time those who may send anyway. Returns the time since the start, in nanoseconds.
+    fn sweep(&mut self, now: Instant) -> u64 {
         let now = u64::try_from(now.duration_since(self.began).as_nanos()).unwrap_or(u64::MAX);
         if now - self.swept >= SWEEP_NS {
             self.due.retain(|_, due| *due > now);
+            self.due_at.retain(|_, due| *due > now);
             self.swept = now;
         }
-        let due = self.due.get(name_key).copied().unwrap_or_default();
-        // Further ahead than this pace allows: the pace was slower when it was set, so it no longer counts.
-        let due = if due > now + pace.every + pace.ahead { now } else { due };
-        self.due.insert(name_key.clone(), pace.take(due, now, 1)?);
-        Ok(())
+        now
     }
+}
+
+/// Returns when the message after this one is due.
+fn take(due: Option<&u64>, pace: Pace, now: u64) -> Result<u64, Duration> {
+    let due = due.copied().unwrap_or_default();
+    // Further ahead than this pace allows: the pace was slower when it was set, so it no longer counts.
+    let due = if due > now + pace.every + pace.ahead { now } else { due };
+    pace.take(due, now, 1)
 }
 
 /// Whether slow mode is slower than the limit.
@@ -56,6 +97,12 @@ pub(super) fn pace(limit: Rate, slow_ms: u64) -> Pace {
     let (limit, slow) = (limit.pace(), Pace { every: slow_ms.saturating_mul(1_000_000), ahead: 0 });
     let pace = if slow.every > limit.every { slow } else { limit };
     Pace { ahead: pace.ahead + SLACK_NS.min(pace.every), ..pace }
+}
+
+/// Returns the pace of an address in slow mode, in which [`SLOW_SHARE`] people may send at once; none without slow mode.
+pub(super) fn shared_pace(limit: Rate, slow_ms: u64) -> Option<Pace> {
+    let every = slow_ms.saturating_mul(1_000_000) / SLOW_SHARE;
+    is_slow(limit, slow_ms).then(|| Pace { every, ahead: every * (SLOW_SHARE - 1) + SLACK_NS.min(every) })
 }
 
 #[cfg(test)]
@@ -95,5 +142,22 @@ mod tests {
         assert_eq!(rates.admit(&sari, pace(FIVE, 30_000), now + MS * 30_000), Ok(()));
         assert_eq!(rates.admit(&sari, pace(FIVE, 0), now + MS * 30_000), Ok(()), "slow mode is over");
         assert_eq!(pace(FIVE, 100), pace(FIVE, 0), "the limit is slower");
+    }
+
+    #[test]
+    fn slow_mode_admits_three_of_an_address_per_interval() {
+        let (mut rates, _, now) = sari();
+        let names: Vec<Person> = (0..20)
+            .map(|n| {
+                let person = Person::new(n.to_string().as_str().into(), n.to_string(), "a session".into());
+                Person { address: Some("home".into()), ..person }
+            })
+            .collect();
+        let mut admitted = |at: Instant| {
+            let (own, shared) = (pace(FIVE, 30_000), shared_pace(FIVE, 30_000));
+            names.iter().filter(|person| rates.admit_person(person, own, shared, at).is_ok()).count()
+        };
+        assert_eq!((admitted(now), admitted(now + MS * 10_000), admitted(now + MS * 10_100)), (3, 1, 0));
+        assert_eq!(shared_pace(FIVE, 0), None, "without slow mode");
     }
 }

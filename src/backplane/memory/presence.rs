@@ -2,14 +2,16 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Bound,
     time::Instant,
 };
 
-use super::{bans::Bans, claims::Claims};
+use super::{addresses::LastAddresses, bans::Bans, claims::Claims};
 use crate::{
+    address::AddressHash,
     backplane::{
-        CHANGES_AT_ONCE, Claim, Delta, Heartbeat, HeartbeatError, IncarnationId, Lease, Member, Person, Present,
-        RetentionPolicy, SessionTag, Stage,
+        CHANGES_AT_ONCE, Claim, Delta, Heartbeat, HeartbeatError, IncarnationId, Lease, Member, PEOPLE_AT_ONCE, Person,
+        Present, RetentionPolicy, SessionTag, SnapshotPeople, Stage,
     },
     name::NameKey,
 };
@@ -21,13 +23,14 @@ pub(super) struct Presence {
     leases: BTreeMap<IncarnationId, Lease>,
     claims: Claims,
     pub(super) bans: Bans,
+    last_addresses: LastAddresses,
 }
 
-/// The name of a person as shown, and the incarnations that hold them.
+/// The name of a person as shown, and the incarnations that hold them, each with the address of their client.
 #[derive(Clone)]
 struct Holders {
     name: String,
-    incarnations: BTreeSet<IncarnationId>,
+    incarnations: BTreeMap<IncarnationId, Option<AddressHash>>,
 }
 
 impl Presence {
@@ -38,6 +41,7 @@ impl Presence {
             leases: BTreeMap::new(),
             claims: Claims::new(policy),
             bans: Bans::default(),
+            last_addresses: LastAddresses::default(),
         }
     }
 
@@ -58,12 +62,26 @@ impl Presence {
         self.leases.values().cloned().collect()
     }
 
-    pub(super) fn people(&self) -> Vec<Present> {
+    /// The people, as a snapshot has them.
+    pub(super) fn snapshot(&self) -> SnapshotPeople {
+        match self.people.len() {
+            ..=PEOPLE_AT_ONCE => SnapshotPeople::All(self.portion(None).0),
+            many => SnapshotPeople::Many(many),
+        }
+    }
+
+    /// Some of the people: those after a name key, and the last one of them if more follow.
+    pub(super) fn portion(&self, after: Option<&NameKey>) -> (Vec<Present>, Option<NameKey>) {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let present = |(name_key, holders): (&NameKey, &Holders)| Present {
             member: Member { name_key: name_key.clone(), name: holders.name.clone() },
-            held_by: holders.incarnations.iter().cloned().collect(),
+            held_by: holders.incarnations.keys().cloned().collect(),
         };
-        self.people.iter().map(present).collect()
+        let people: Vec<Present> =
+            self.people.range::<NameKey, _>((from, Bound::Unbounded)).take(PEOPLE_AT_ONCE).map(present).collect();
+        let last = people.last().filter(|_| people.len() == PEOPLE_AT_ONCE);
+        let next = last.map(|present| present.member.name_key.clone());
+        (people, next)
     }
 
     /// Renews a lease. Returns the people who joined and left, and the names that were refused.
@@ -78,7 +96,7 @@ impl Presence {
         let (mut delta, mut refused) = (Delta::default(), vec![]);
         let adds = heartbeat.adds.into_iter().map(|person| (person, false));
         for (person, is_renewal) in adds.chain(heartbeat.renewals.into_iter().map(|person| (person, true))) {
-            let is_banned = self.bans.left(&person.name_key, now_ms).is_some();
+            let is_banned = self.bans.left(&person, now_ms).is_some();
             let has_ended = is_renewal && !self.may_act(&person, &heartbeat.incarnation, now);
             if is_banned || has_ended || self.is_excluded(&person, now) {
                 refused.push(person.name_key);
@@ -89,7 +107,7 @@ impl Presence {
         }
         for person in heartbeat.dels {
             self.claims.renew_own(&person.name_key, &person.session, now);
-            delta.left.extend(self.release(&person.name_key, &heartbeat.incarnation));
+            delta.left.extend(self.release(&person.name_key, &heartbeat.incarnation, now));
         }
         self.count(&delta);
         Ok((delta, refused))
@@ -107,7 +125,7 @@ impl Presence {
 
     /// Releases some of the people of a dead incarnation. Returns none once it holds no one.
     pub(super) fn release_some(&mut self, incarnation: &IncarnationId, now: Instant) -> Option<Delta> {
-        let held = self.people.iter().filter(|(_, holders)| holders.incarnations.contains(incarnation));
+        let held = self.people.iter().filter(|(_, holders)| holders.incarnations.contains_key(incarnation));
         let some: Vec<NameKey> = held.map(|(name_key, _)| name_key.clone()).take(CHANGES_AT_ONCE).collect();
         if some.is_empty() {
             self.leases.remove(incarnation);
@@ -116,7 +134,7 @@ impl Presence {
         for name_key in &some {
             self.claims.extend(name_key, now);
         }
-        let left = some.iter().filter_map(|name_key| self.release(name_key, incarnation)).collect();
+        let left = some.iter().filter_map(|name_key| self.release(name_key, incarnation, now)).collect();
         let delta = Delta { joined: vec![], left };
         self.count(&delta);
         Some(delta)
@@ -138,23 +156,27 @@ impl Presence {
             self.claims.close(name_key, now);
         }
         let expelled = self.people.remove_entry(name_key);
+        for address in expelled.iter().flat_map(|(_, holders)| holders.incarnations.values()) {
+            self.last_addresses.remember(name_key, address.clone(), now);
+        }
         let left: Vec<Member> =
             expelled.map(|(name_key, holders)| Member { name_key, name: holders.name }).into_iter().collect();
         self.count(&Delta { joined: vec![], left: left.clone() });
         left
     }
 
-    pub(super) fn claim(&mut self, name_key: &NameKey, session: &SessionTag, now_ms: u64, now: Instant) -> Claim {
-        let claim = self.check_claim(name_key, session, now_ms, now);
+    pub(super) fn claim(&mut self, person: &Person, now_ms: u64, now: Instant) -> Claim {
+        let claim = self.check_claim(person, now_ms, now);
         if claim == Claim::Mine {
-            self.claims.claim(name_key, session, now);
+            self.claims.claim(&person.name_key, &person.session, now);
         }
         claim
     }
 
     /// Returns what a claim would.
-    pub(super) fn check_claim(&self, name_key: &NameKey, session: &SessionTag, now_ms: u64, now: Instant) -> Claim {
-        if let Some(left) = self.bans.left(name_key, now_ms) {
+    pub(super) fn check_claim(&self, person: &Person, now_ms: u64, now: Instant) -> Claim {
+        let Person { name_key, session, .. } = person;
+        if let Some(left) = self.bans.left(person, now_ms) {
             return Claim::Banned(left);
         }
         let owner = self.claims.owner(name_key, now);
@@ -170,11 +192,26 @@ impl Presence {
         }
     }
 
+    /// Returns the addresses at which a name is used now, and the one at which it was used last.
+    pub(super) fn addresses_of(&self, name_key: &NameKey, now: Instant) -> Vec<AddressHash> {
+        let present = self.people.get(name_key).into_iter().flat_map(|holders| holders.incarnations.values().flatten());
+        let known: BTreeSet<AddressHash> = present.cloned().chain(self.last_addresses.of(name_key, now)).collect();
+        known.into_iter().collect()
+    }
+
+    /// Returns the people in the room at these addresses, other than one.
+    pub(super) fn people_at(&self, addresses: &[AddressHash], except: &NameKey) -> Vec<NameKey> {
+        let is_there =
+            |holders: &Holders| holders.incarnations.values().flatten().any(|there| addresses.contains(there));
+        let others = self.people.iter().filter(|(name_key, holders)| *name_key != except && is_there(holders));
+        others.map(|(name_key, _)| name_key.clone()).collect()
+    }
+
     /// Whether a person's session owns their name or, if no session does, the incarnation holds them.
     pub(super) fn may_act(&self, person: &Person, incarnation: &IncarnationId, now: Instant) -> bool {
         let holders = self.people.get(&person.name_key);
         self.claims.owner(&person.name_key, now) == Some(&person.session)
-            || holders.is_some_and(|holders| holders.incarnations.contains(incarnation))
+            || holders.is_some_and(|holders| holders.incarnations.contains_key(incarnation))
     }
 
     /// Whether a person's name belongs to another session, or is closed.
@@ -204,20 +241,21 @@ impl Presence {
     /// Adds a holder, in place of any that drain: the person has moved on from them. Returns the person if this is their
     /// first holder.
     fn hold(&mut self, person: Person, incarnation: &IncarnationId) -> Option<Member> {
-        let Person { name_key, name, .. } = person;
-        let new = || Holders { name, incarnations: BTreeSet::new() };
+        let Person { name_key, name, address, .. } = person;
+        let new = || Holders { name, incarnations: BTreeMap::new() };
         let holders = self.people.entry(name_key.clone()).or_insert_with(new);
         let is_first = holders.incarnations.is_empty();
         let leases = &self.leases;
-        holders.incarnations.retain(|other| leases.get(other).is_none_or(|lease| lease.stage != Stage::Draining));
-        holders.incarnations.insert(incarnation.clone());
+        holders.incarnations.retain(|other, _| leases.get(other).is_none_or(|lease| lease.stage != Stage::Draining));
+        holders.incarnations.insert(incarnation.clone(), address);
         is_first.then(|| Member { name_key, name: holders.name.clone() })
     }
 
     /// Removes a holder. Returns the person if it was their last.
-    fn release(&mut self, name_key: &NameKey, incarnation: &IncarnationId) -> Option<Member> {
+    fn release(&mut self, name_key: &NameKey, incarnation: &IncarnationId, now: Instant) -> Option<Member> {
         let holders = self.people.get_mut(name_key)?;
-        holders.incarnations.remove(incarnation);
+        let address = holders.incarnations.remove(incarnation).flatten();
+        self.last_addresses.remember(name_key, address, now);
         if !holders.incarnations.is_empty() {
             return None;
         }

@@ -2,8 +2,13 @@
 
 use std::collections::VecDeque;
 
-use super::{MemoryBackplane, bans::Bans, log::Log, message_rates::MessageRates, presence::Presence};
+use super::{
+    MemoryBackplane, bans::Bans, log::Log, message_rates::MessageRates, presence::Presence, repeats::Repeats,
+    reports::Reports,
+};
 use crate::{
+    address::AddressKey,
+    automod::AutoRules,
     backplane::{ModerationRecord, RetentionPolicy},
     protocol::Rules,
 };
@@ -14,10 +19,14 @@ pub struct Replica {
     pub(super) log: Log,
     pub(super) presence: Presence,
     pub(super) message_rates: MessageRates,
+    pub(super) repeats: Repeats,
     pub(super) rules: Rules,
+    pub(super) auto: AutoRules,
     pub(super) mutes: Bans,
     /// The moderators' actions, oldest first.
     pub(super) acts: VecDeque<ModerationRecord>,
+    pub(super) address_key: AddressKey,
+    pub(super) reports: Reports,
 }
 
 impl Replica {
@@ -27,9 +36,13 @@ impl Replica {
             log: Log::new(epoch, policy.history),
             presence: Presence::new(policy),
             message_rates: MessageRates::new(super::now()),
+            repeats: Repeats::new(super::now()),
             rules: Rules::default(),
+            auto: AutoRules::default(),
             mutes: Bans::default(),
             acts: VecDeque::new(),
+            address_key: AddressKey::random(),
+            reports: Reports::new(super::now()),
         }
     }
 
@@ -59,6 +72,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        automod::SharedChecks,
         backplane::{Backplane, ChangeRequest, Heartbeat, NewState, Person, Post},
         protocol::{Id, Text},
         rate::Rate,
@@ -86,12 +100,13 @@ mod tests {
             reply_to: None,
             alias: None,
             trace: None,
+            checks: SharedChecks::default(),
         }
     }
 
     /// A person in the room, and their first message.
     async fn enter(room: &MemoryBackplane) -> (Person, Id) {
-        let sari = Person { name_key: "sari".into(), name: "Sari".to_owned(), session: "a session".into() };
+        let sari = Person::new("sari".into(), "Sari", "a session".into());
         let heartbeat = Heartbeat { adds: vec![sari.clone()], ..Heartbeat::new("one".into(), 1) };
         room.heartbeat(heartbeat).await.unwrap();
         let id = room.publish(post(&sari, "kept")).await.unwrap();
@@ -124,6 +139,7 @@ mod tests {
             nonce: "delete".parse().unwrap(),
             id,
             state: NewState::Deleted,
+            checks: SharedChecks::default(),
         };
         room.change(delete).await.unwrap();
         let before = room.read(None).await.unwrap().position;

@@ -9,7 +9,8 @@ use super::{
     reply::{Done, in_millis, millis, some_millis},
 };
 use crate::{
-    backplane::{Claim, SessionTag, Unavailable},
+    address::AddressHash,
+    backplane::{Claim, Person, SessionTag, Unavailable},
     name::NameKey,
 };
 
@@ -17,6 +18,8 @@ use crate::{
 struct ClaimArgument<'a> {
     session: &'a SessionTag,
     name_key: &'a NameKey,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<&'a AddressHash>,
     /// `None`: change nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     hold_ms: Option<u64>,
@@ -46,24 +49,21 @@ struct EndArgument<'a> {
 }
 
 impl RedisBackplane {
-    pub(super) async fn claim_name(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        self.run_claim(name_key, session, Some(self.policy.claim())).await
+    pub(super) async fn claim_name(&self, person: &Person) -> Result<Claim, Unavailable> {
+        self.run_claim(person, Some(self.policy.claim())).await
     }
 
-    pub(super) async fn check_name(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        self.run_claim(name_key, session, None).await
+    pub(super) async fn check_name(&self, person: &Person) -> Result<Claim, Unavailable> {
+        self.run_claim(person, None).await
     }
 
     /// Claims a name for this long; `None`: only returns what a claim would.
-    async fn run_claim(
-        &self,
-        name_key: &NameKey,
-        session: &SessionTag,
-        hold: Option<Duration>,
-    ) -> Result<Claim, Unavailable> {
+    async fn run_claim(&self, person: &Person, hold: Option<Duration>) -> Result<Claim, Unavailable> {
+        let Person { name_key, session, .. } = person;
         let keys = self.keys.with_own([self.keys.name(name_key)]);
         let (outranks, closed_ms) = (session.is_reserved(), in_millis(self.policy.closed()));
-        let argument = ClaimArgument { session, name_key, hold_ms: hold.map(in_millis), outranks, closed_ms };
+        let (address, hold_ms) = (person.address.as_ref(), hold.map(in_millis));
+        let argument = ClaimArgument { session, name_key, address, hold_ms, outranks, closed_ms };
         Ok(match self.scripts.run(&self.scripts.claim, keys, &argument).await? {
             ClaimReply::Mine => Claim::Mine,
             ClaimReply::Held { left_ms } => Claim::Held { left: left_ms },

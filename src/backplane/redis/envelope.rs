@@ -1,13 +1,14 @@
 //! Envelopes on the live channel: `1 <kind> …`, where `1` is the envelope's version. The scripts write all but typing.
 //! Unknown envelopes are ignored, so that a later version can add kinds.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::body;
 use crate::{
+    automod::AutoRules,
     backplane::{Delta, Event, IncarnationId, Member, Position, SessionTag, Typing},
     protocol::{Id, Rules},
 };
@@ -57,6 +58,8 @@ fn ended(rest: &str) -> Option<Event> {
 struct Edits<'a> {
     #[serde(default, borrow)]
     edited: Vec<Edit<'a>>,
+    /// JSON by name.
+    auto: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Deserialize)]
@@ -67,17 +70,18 @@ struct Edit<'a> {
     body: &'a RawValue,
 }
 
-/// `epoch version head ids rules`: the ids of deleted messages with commas between them, or `-`; the edited messages are a
-/// field beside the rules.
+/// `epoch version head ids rules`: the ids of deleted messages with commas between them, or `-`; the edited messages
+/// and the rules that apply by themselves are fields beside the rules.
 fn moderated(rest: &str) -> Option<Event> {
     let [epoch, version, head, ids, rules] = fields(rest)?;
     let ids = (ids != "-").then(|| ids.split(',').map(str::parse).collect::<Result<Vec<Id>, _>>());
     let removed = ids.transpose().ok()?.unwrap_or_default();
-    let Edits { edited } = serde_json::from_str(rules).ok()?;
+    let Edits { edited, auto } = serde_json::from_str(rules).ok()?;
     let read = |edit: &Edit<'_>| body::read(edit.id, edit.at, edit.body.get()).map(Arc::new);
     let edited = edited.iter().map(read).collect::<Option<Vec<_>>>()?;
     let rules: Rules = serde_json::from_str(rules).ok()?;
-    Some(Event::Moderated { position: position(epoch, head, version)?, removed, edited, rules })
+    let auto = auto.map(|fields| Arc::new(AutoRules::from_fields(&fields)));
+    Some(Event::Moderated { position: position(epoch, head, version)?, removed, edited, rules, auto })
 }
 
 /// `epoch version head incarnation heartbeat_seq`
@@ -97,13 +101,23 @@ fn open_typing(rest: &str) -> Option<Event> {
     Some(Event::Typing(Typing { name_key, name, active: active == "1" }))
 }
 
+type Pairs = Vec<(String, String)>;
+
 /// `[[[name_key, name], …], [[name_key, name], …]]`: joined, left.
 fn open_delta(text: &str) -> Option<Delta> {
-    type Pairs = Vec<(String, String)>;
-    let (joined, left): (Pairs, Pairs) = serde_json::from_str(text).ok()?;
+    serde_json::from_str(text).ok().map(delta)
+}
+
+/// Deltas with commas between them.
+pub(super) fn open_deltas(text: &str) -> Option<Vec<Delta>> {
+    let deltas: Vec<(Pairs, Pairs)> = serde_json::from_str(&format!("[{text}]")).ok()?;
+    Some(deltas.into_iter().map(delta).collect())
+}
+
+fn delta((joined, left): (Pairs, Pairs)) -> Delta {
     let people =
         |pairs: Pairs| pairs.into_iter().map(|(name_key, name)| Member { name_key: name_key.into(), name }).collect();
-    Some(Delta { joined: people(joined), left: people(left) })
+    Delta { joined: people(joined), left: people(left) }
 }
 
 fn position(epoch: &str, head: &str, version: &str) -> Option<Position> {
@@ -118,6 +132,7 @@ fn fields<const N: usize>(text: &str) -> Option<[&str; N]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::automod::LinkRule;
 
     /// Written by this version's scripts, and read by every later version in the same room.
     #[test]
@@ -145,15 +160,24 @@ mod tests {
         let removed = vec![Id::new(7, 41), Id::new(7, 42)];
         assert_eq!(
             open(r#"1 r 8 3 7-42 7-41,7-42 {"slow_ms":30000,"notice":"mati \/ sebentar"}"#),
-            Some(Event::Moderated { position, removed, edited: vec![], rules })
+            Some(Event::Moderated { position, removed, edited: vec![], rules, auto: None })
         );
-        let nothing = Event::Moderated { position, removed: vec![], edited: vec![], rules: Rules::default() };
-        assert_eq!(open(r#"1 r 8 3 7-42 - {"slow_ms":0,"notice":null}"#), Some(nothing));
+        let changed = |auto| {
+            let (removed, edited, rules) = (vec![], vec![], Rules::default());
+            Some(Event::Moderated { position, removed, edited, rules, auto })
+        };
+        assert_eq!(open(r#"1 r 8 3 7-42 - {"slow_ms":0,"notice":null}"#), changed(None));
+        let auto = AutoRules { words: vec!["spam".into()], links: LinkRule::None, quiet: true, ..AutoRules::default() };
+        let fields = r#"{"words":"[\"spam\"]","links":"\"none\"","quiet":"true"}"#;
+        assert_eq!(
+            open(&format!(r#"1 r 8 3 7-42 - {{"slow_ms":0,"notice":null,"auto":{fields}}}"#)),
+            changed(Some(Arc::new(auto)))
+        );
         let body = r#"{"nonce":"n","from":"Sari","text":"halo!","edited_at":1764000060000}"#;
         let edited = vec![Arc::new(body::read(Id::new(7, 40), 1_764_000_000_000, body).unwrap())];
         assert_eq!(edited[0].edited_at, Some(1_764_000_060_000));
         let edit = format!(r#"{{"id":"7-40","at":1764000000000,"body":{body}}}"#);
-        let event = Event::Moderated { position, removed: vec![], edited, rules: Rules::default() };
+        let event = Event::Moderated { position, removed: vec![], edited, rules: Rules::default(), auto: None };
         assert_eq!(open(&format!(r#"1 r 8 3 7-42 - {{"slow_ms":0,"notice":null,"edited":[{edit}]}}"#)), Some(event));
         let typing = Typing { name_key: "sari".into(), name: "Sari".into(), active: true };
         assert_eq!(open(r#"1 t 1 ["sari","Sari"]"#), Some(Event::Typing(typing)));

@@ -1,13 +1,20 @@
 //! Reading the log.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
     RedisBackplane, body,
+    people::people,
     reply::{PositionReply, number},
 };
 use crate::{
-    backplane::{Change, Cursor, MISSED_AT_MOST, NEWEST, Page, Position, Snapshot, Unavailable, around},
+    address::AddressKey,
+    automod::AutoRules,
+    backplane::{
+        Change, Cursor, MISSED_AT_MOST, NEWEST, PEOPLE_AT_ONCE, Page, Position, Snapshot, Unavailable, around,
+    },
     protocol::{Door, Id, Row, Rules},
 };
 
@@ -24,6 +31,9 @@ struct SnapshotArgument {
     version: Option<String>,
     missed_at_most: usize,
     newest: usize,
+    address_key: String,
+    people_at_once: usize,
+    steps_bytes: usize,
 }
 
 #[derive(Serialize)]
@@ -56,9 +66,19 @@ struct Reply {
     /// JSON, like the next.
     read_only: Option<String>,
     closed: Option<String>,
+    /// JSON by name.
+    #[serde(default)]
+    auto: BTreeMap<String, String>,
     #[serde(default)]
     changes: Vec<ChangeEntry>,
     changes_after: Option<Id>,
+    address_key: String,
+    /// Their number; absent if they are as at the reader's position.
+    people: Option<String>,
+    /// Field and value in turn.
+    all: Option<Vec<String>>,
+    /// JSON without the outer brackets.
+    steps: Option<String>,
 }
 
 /// A position of the log.
@@ -85,6 +105,8 @@ struct ChangeEntry {
     body: String,
 }
 
+/// Most bytes of steps of presence in a snapshot: about 20,000 people.
+const STEPS_BYTES: usize = 1 << 20;
 /// Begins the body of a deleted message.
 const REMOVED: char = '-';
 
@@ -99,11 +121,14 @@ impl RedisBackplane {
             version: from.map(|from| from.version.to_string()),
             missed_at_most: MISSED_AT_MOST,
             newest: NEWEST,
+            address_key: self.new_address_key.encode(),
+            people_at_once: PEOPLE_AT_ONCE,
+            steps_bytes: STEPS_BYTES,
         };
-        let read: Reply = self.snapshots.run(&self.snapshots.read, self.keys.room(), &argument).await?;
+        let keys = self.keys.with_own([self.keys.address_key()]);
+        let read: Reply = self.snapshots.run(&self.snapshots.read, keys, &argument).await?;
         let position = Position::from(read.position);
-        let is_known = from.is_some_and(|from| from.has_people_of(position));
-        let people = if is_known { None } else { Some(self.read_people().await?) };
+        let people = people(read.people.as_deref(), read.all, read.steps.as_deref()).ok_or(Unavailable)?;
         let hidden = read.rows.iter().take_while(|entry| entry.body.is_none()).last().map(|entry| entry.id);
         let messages: Vec<(u64, Row)> =
             read.rows.into_iter().filter_map(|entry| Some((entry.total, entry.row()?))).collect();
@@ -124,7 +149,9 @@ impl RedisBackplane {
                 read_only: read.read_only.and_then(door),
                 closed: read.closed.and_then(door),
             },
+            auto: AutoRules::from_fields(&read.auto),
             people,
+            address_key: AddressKey::decode(&read.address_key),
         })
     }
 
@@ -157,7 +184,7 @@ impl RedisBackplane {
             Cursor::After(id) => argument.after = Some(id),
             Cursor::Around(id) => argument.around = Some(id),
         }
-        let reply = self.snapshots.run_list(&self.snapshots.page, self.keys.room(), &argument).await?;
+        let reply = self.snapshots.run_list(&self.snapshots.page, self.keys.of_script(), &argument).await?;
         Listed::read(reply).ok_or(Unavailable)
     }
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use fred::interfaces::HashesInterface;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -16,11 +17,16 @@ use super::{
 };
 use crate::{
     backplane::{
-        CHANGES_AT_ONCE, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Lease, Person, ReapOutcome, Stage,
-        Unavailable,
+        ADDRESS_MEMORY, CHANGES_AT_ONCE, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Lease, Person,
+        ReapOutcome, Stage, Unavailable,
     },
     name::NameKey,
 };
+
+/// Portions of a dead incarnation's people on their way to Redis. Between two it runs the calls of other instances.
+const PORTIONS_AT_ONCE: usize = 4;
+/// How long an instance that reaps another is left alone with it, after each of its calls.
+const REAPER_TURN_US: u64 = 1_000_000;
 
 #[derive(Serialize)]
 struct HeartbeatArgument<'a> {
@@ -36,6 +42,7 @@ struct HeartbeatArgument<'a> {
     adds: &'a [Person],
     renewals: &'a [Person],
     dels: &'a [Person],
+    address_memory_ms: u64,
 }
 
 #[derive(Deserialize)]
@@ -63,6 +70,8 @@ struct ReapArgument<'a> {
     name_hold_ms: u64,
     names: &'a [NameKey],
     last: bool,
+    reaper: &'a str,
+    turn_us: u64,
 }
 
 #[derive(Deserialize)]
@@ -70,14 +79,26 @@ struct ReapArgument<'a> {
 enum ReapReply {
     Alive,
     Forgotten,
-    More,
+    Busy,
+    More { is_complete: bool },
+}
+
+/// The state of a reap.
+enum Reaping {
+    Ended(ReapOutcome),
+    /// Whether the hash of the incarnation has all the people that are left.
+    More {
+        is_complete: bool,
+    },
 }
 
 impl RedisBackplane {
     pub(super) async fn renew_lease(&self, heartbeat: &Heartbeat) -> Result<HeartbeatReply, HeartbeatError> {
         let people = heartbeat.adds.iter().chain(&heartbeat.renewals).chain(&heartbeat.dels);
         let claims = people.map(|person| self.keys.name(&person.name_key));
-        let keys = self.keys.with_own(std::iter::once(self.keys.held(heartbeat.incarnation.as_str())).chain(claims));
+        let addresses = heartbeat.dels.iter().map(|person| self.keys.last_address(&person.name_key));
+        let held = std::iter::once(self.keys.held(heartbeat.incarnation.as_str()));
+        let keys = self.keys.with_own(held.chain(claims).chain(addresses).chain([self.keys.reports()]));
         let argument = HeartbeatArgument {
             incarnation: heartbeat.incarnation.as_str(),
             heartbeat_seq: heartbeat.heartbeat_seq,
@@ -89,6 +110,7 @@ impl RedisBackplane {
             adds: &heartbeat.adds,
             renewals: &heartbeat.renewals,
             dels: &heartbeat.dels,
+            address_memory_ms: in_millis(ADDRESS_MEMORY),
         };
         let (wall, began) = (wall(), Instant::now());
         match self.scripts.run(&self.scripts.heartbeat, keys, &argument).await? {
@@ -108,49 +130,62 @@ impl RedisBackplane {
         incarnation: &IncarnationId,
         heartbeat_seq: u64,
     ) -> Result<ReapOutcome, Unavailable> {
-        if let Some(outcome) = self.reap_some(incarnation, heartbeat_seq, &[], false).await? {
-            return Ok(outcome);
-        }
+        let mut reaping = self.reap_some(incarnation, heartbeat_seq, vec![], false).await?;
         loop {
-            let names = self.held_by(incarnation).await?;
+            let is_complete = match reaping {
+                Reaping::Ended(outcome) => return Ok(outcome),
+                Reaping::More { is_complete } => is_complete,
+            };
+            let names = self.held_by(incarnation, is_complete).await?;
             let last = names.is_empty();
-            let portions = if last { vec![names.as_slice()] } else { names.chunks(CHANGES_AT_ONCE).collect() };
-            for portion in portions {
-                if let Some(outcome) = self.reap_some(incarnation, heartbeat_seq, portion, last).await? {
+            let portions =
+                if last { vec![names] } else { names.chunks(CHANGES_AT_ONCE).map(<[NameKey]>::to_vec).collect() };
+            let calls = portions.into_iter().map(|portion| self.reap_some(incarnation, heartbeat_seq, portion, last));
+            let mut replies = stream::iter(calls).buffered(PORTIONS_AT_ONCE);
+            while let Some(reply) = replies.try_next().await? {
+                reaping = reply;
+                if let Reaping::Ended(outcome) = reaping {
                     return Ok(outcome);
                 }
             }
         }
     }
 
-    /// Returns the outcome of reaping; none while there is more to do.
     async fn reap_some(
         &self,
         incarnation: &IncarnationId,
         heartbeat_seq: u64,
-        names: &[NameKey],
+        names: Vec<NameKey>,
         last: bool,
-    ) -> Result<Option<ReapOutcome>, Unavailable> {
+    ) -> Result<Reaping, Unavailable> {
         let claims = names.iter().map(|name_key| self.keys.name(name_key));
         let keys = self.keys.with_own(std::iter::once(self.keys.held(incarnation.as_str())).chain(claims));
-        let name_hold_ms = in_millis(self.policy.name_hold);
-        let argument = ReapArgument { incarnation: incarnation.as_str(), heartbeat_seq, name_hold_ms, names, last };
+        let argument = ReapArgument {
+            incarnation: incarnation.as_str(),
+            heartbeat_seq,
+            name_hold_ms: in_millis(self.policy.name_hold),
+            names: &names,
+            last,
+            reaper: self.reaper.as_str(),
+            turn_us: REAPER_TURN_US,
+        };
         Ok(match self.scripts.run(&self.scripts.reap, keys, &argument).await? {
-            ReapReply::Alive => Some(ReapOutcome::Alive),
-            ReapReply::Forgotten => Some(ReapOutcome::Done),
-            ReapReply::More => None,
+            ReapReply::Alive => Reaping::Ended(ReapOutcome::Alive),
+            ReapReply::Busy => Reaping::Ended(ReapOutcome::Busy),
+            ReapReply::Forgotten => Reaping::Ended(ReapOutcome::Done),
+            ReapReply::More { is_complete } => Reaping::More { is_complete },
         })
     }
 
-    /// Reads the name keys that an incarnation holds, in no order: instances that reap the same one share the work.
-    async fn held_by(&self, incarnation: &IncarnationId) -> Result<Vec<NameKey>, Unavailable> {
-        let key = self.keys.held(incarnation.as_str());
-        let held: HashMap<String, String> =
-            self.reads.hgetall(key).await.map_err(|error| unavailable("HGETALL", &error))?;
-        if !held.is_empty() {
+    /// Reads the name keys that an incarnation holds.
+    async fn held_by(&self, incarnation: &IncarnationId, is_complete: bool) -> Result<Vec<NameKey>, Unavailable> {
+        if is_complete {
+            let key = self.keys.held(incarnation.as_str());
+            let held: HashMap<String, String> =
+                self.reads.hgetall(key).await.map_err(|error| unavailable("HGETALL", &error))?;
             return Ok(held.into_keys().filter(|name_key| !name_key.is_empty()).map(NameKey::from).collect());
         }
-        // An incarnation of a version that keeps no such hash, or one that is reaped.
+        // An incarnation of a version that keeps no such hash.
         let people: HashMap<String, String> =
             self.reads.hgetall(self.keys.people()).await.map_err(|error| unavailable("HGETALL", &error))?;
         let is_held = |stored: &str| {

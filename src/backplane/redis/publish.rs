@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{RedisBackplane, body, reply::millis};
 use crate::{
+    automod::{RuleKind, SharedChecks, Violation},
     backplane::{ChangeRequest, IncarnationId, NONCE_MEMORY, NewState, Person, Post, PublishError},
     protocol::{Id, Nonce},
     telemetry::instruments,
@@ -43,6 +44,20 @@ struct Sending<'a> {
     every_us: u64,
     ahead_us: u64,
     bot: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    moderates: bool,
+    /// Whether the sender has an address; its hash is in a key.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    address: bool,
+    #[serde(skip_serializing_if = "is_zero")]
+    newcomer_ms: u64,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    repeats: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[derive(Deserialize)]
@@ -72,6 +87,14 @@ enum Reply {
         /// Digits.
         wait_ms: Option<String>,
     },
+    Newcomer {
+        #[serde(deserialize_with = "millis")]
+        wait_ms: Duration,
+    },
+    Repeated {
+        #[serde(deserialize_with = "millis")]
+        wait_ms: Duration,
+    },
 }
 
 impl Reply {
@@ -88,6 +111,12 @@ impl Reply {
             Self::Gone => Err(PublishError::Gone),
             Self::Limited { wait_ms } => Err(PublishError::Limited(wait_ms)),
             Self::Muted { wait_ms } => Err(PublishError::Muted(wait_ms)),
+            Self::Newcomer { wait_ms } => {
+                Err(PublishError::Refused(Violation { rule: RuleKind::Newcomer, retry_after: Some(wait_ms) }))
+            }
+            Self::Repeated { wait_ms } => {
+                Err(PublishError::Refused(Violation { rule: RuleKind::Repeat, retry_after: Some(wait_ms) }))
+            }
             Self::ReadOnly { wait_ms } => {
                 let wait_ms = wait_ms.and_then(|digits| digits.parse().ok());
                 Err(PublishError::ReadOnly(wait_ms.map(Duration::from_millis)))
@@ -98,9 +127,9 @@ impl Reply {
 
 impl RedisBackplane {
     pub(super) async fn publish_post(&self, post: &Post) -> Result<Id, PublishError> {
-        let sending = self.sending(&post.incarnation, &post.person, &post.nonce, post.fingerprint());
+        let sending = self.sending(&post.incarnation, &post.person, &post.nonce, post.fingerprint(), &post.checks);
         let argument = PostArgument { sending, history: self.policy.history, reply_to: post.reply_to };
-        let (keys, bodies) = (self.sender_keys(&post.person), body::write(post));
+        let (keys, bodies) = (self.keys.with_own(self.sender_keys(&post.person, &post.checks)), body::write(post));
         let reply: Reply = self.scripts.run_with(&self.scripts.publish, keys, &argument, bodies).await?;
         let (id, is_new) = reply.id()?;
         instruments().kept(is_new);
@@ -108,13 +137,15 @@ impl RedisBackplane {
     }
 
     pub(super) async fn publish_change(&self, request: &ChangeRequest) -> Result<Id, PublishError> {
-        let sending = self.sending(&request.incarnation, &request.person, &request.nonce, request.fingerprint());
+        let ChangeRequest { incarnation, person, nonce, checks, .. } = request;
+        let sending = self.sending(incarnation, person, nonce, request.fingerprint(), checks);
         let (window_ms, texts) = match &request.state {
             NewState::Edited(text) => (Some(self.policy.edit_window_ms()), vec![text.as_str().to_owned()]),
             NewState::Deleted => (None, vec![]),
         };
         let argument = ChangeArgument { sending, history_age_ms: self.history_age_ms(), id: request.id, window_ms };
-        let keys = self.sender_keys(&request.person);
+        let own = self.sender_keys(person, checks).into_iter().chain([self.keys.reports()]);
+        let keys = self.keys.with_own(own);
         let reply: Reply = self.scripts.run_with(&self.scripts.change, keys, &argument, texts).await?;
         reply.id().map(|(id, _)| id)
     }
@@ -125,6 +156,7 @@ impl RedisBackplane {
         person: &'a Person,
         nonce: &'a Nonce,
         fingerprint: String,
+        checks: &SharedChecks,
     ) -> Sending<'a> {
         let pace = self.policy.messages_of(&person.session).pace();
         Sending {
@@ -137,10 +169,17 @@ impl RedisBackplane {
             every_us: pace.every / 1000,
             ahead_us: pace.ahead / 1000,
             bot: person.session.is_bot(),
+            moderates: person.moderates,
+            address: person.address.is_some(),
+            newcomer_ms: checks.newcomer_ms,
+            repeats: checks.repeat.is_some(),
         }
     }
 
-    fn sender_keys(&self, person: &Person) -> Vec<String> {
-        self.keys.with_own([self.keys.name(&person.name_key), self.keys.pace(&person.name_key)])
+    fn sender_keys(&self, person: &Person, checks: &SharedChecks) -> Vec<String> {
+        let own = [self.keys.name(&person.name_key), self.keys.pace(&person.name_key)];
+        let address = person.address.as_ref().map(|address| self.keys.address_pace(address));
+        let repeat = checks.repeat.as_deref().map(|id| self.keys.repeats(id));
+        own.into_iter().chain(address).chain(repeat).collect()
     }
 }

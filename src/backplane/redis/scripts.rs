@@ -39,9 +39,12 @@ pub(super) struct Scripts {
     pub(super) reap: Script,
     pub(super) end: Script,
     pub(super) read: Script,
+    pub(super) people: Script,
     pub(super) page: Script,
     pub(super) claim: Script,
     pub(super) moderate: Script,
+    pub(super) report: Script,
+    pub(super) reports: Script,
 }
 
 /// One script: atomic, with one JSON object as its argument and one as its reply.
@@ -61,16 +64,33 @@ impl Scripts {
             reap: Script::new("reap", ALLOWS_OOM, &[include_str!("lua/reap.lua")]),
             end: Script::new("end", ALLOWS_OOM, &[include_str!("lua/end.lua")]),
             read: Script::new("read", ALLOWS_OOM, &[LOG, include_str!("lua/read.lua")]),
+            people: Script::new("people", ALLOWS_OOM, &[include_str!("lua/people.lua")]),
             page: Script::new("page", ALLOWS_OOM, &[LOG, include_str!("lua/page.lua")]),
             claim: Script::new("claim", NEEDS_MEMORY, &[include_str!("lua/claim.lua")]),
             moderate: Script::new("act", ALLOWS_OOM, &[LOG, include_str!("lua/moderate.lua")]),
+            report: Script::new("report", NEEDS_MEMORY, &[LOG, include_str!("lua/report.lua")]),
+            reports: Script::new("reports", ALLOWS_OOM, &[LOG, include_str!("lua/reports.lua")]),
         }
     }
 
     /// Passes the source of each script through `edit`.
     pub(super) fn edit(&mut self, edit: &dyn Fn(&str) -> String) {
-        let Self { client: _, publish, change, heartbeat, reap, end, read, page, claim, moderate } = self;
-        for script in [publish, change, heartbeat, reap, end, read, page, claim, moderate] {
+        let Self {
+            client: _,
+            publish,
+            change,
+            heartbeat,
+            reap,
+            end,
+            read,
+            people,
+            page,
+            claim,
+            moderate,
+            report,
+            reports,
+        } = self;
+        for script in [publish, change, heartbeat, reap, end, read, people, page, claim, moderate, report, reports] {
             script.source = Source::from_lua(edit(script.source.lua().map_or("", |source| source)));
         }
     }

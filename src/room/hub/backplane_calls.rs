@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use super::{Hub, portions::NextRead};
+use super::{Hub, people::PeopleResult, portions::NextRead};
 use crate::{
     backplane::{
         Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Page, Position, ReapOutcome, Snapshot, Unavailable,
@@ -16,15 +16,15 @@ use crate::{
     },
 };
 
-/// Deadline of a read, which takes many calls to the backplane where the room is large. Each of them has its own: a read
-/// that goes on is not begun again, which would take as long, and cost Redis the same, for ever.
-const READ_DEADLINE: Duration = Duration::from_mins(2);
+/// Deadline of a reap, which takes many calls to the backplane where the instance was large. Each of them has its own.
+const REAP_DEADLINE: Duration = Duration::from_mins(2);
 
 /// The result of a call, with its subject.
 pub(super) enum CallResult {
     Read(ReadContext, Result<Box<Snapshot>, Unavailable>),
     /// The messages after a position.
     Portion(Position, Result<Page, Unavailable>),
+    People(PeopleResult),
     Heartbeat(IncarnationId, Result<HeartbeatReply, HeartbeatError>),
     Reap(IncarnationId, Result<ReapOutcome, Unavailable>),
     /// Whether all sessions that ended lately were ended again.
@@ -48,6 +48,7 @@ impl Hub {
             // It failed, or it is about an earlier position: applied now, it would send messages twice.
             CallResult::Read(..) => Reply::Read(ReadOutcome::Failed),
             CallResult::Portion(from, result) => Reply::Read(self.adopt_portion(from, result)),
+            CallResult::People(result) => return self.on_people(result),
             CallResult::Heartbeat(incarnation, result) => {
                 if let Ok(reply) = &result {
                     self.gap_detector.note_position(reply.position, now);
@@ -78,8 +79,8 @@ impl Hub {
         let context = ReadContext { began: now, position, acknowledged };
         let from = position.filter(|_| self.next_read != NextRead::Whole);
         self.calls.push(Box::pin(async move {
-            let read = timeout(READ_DEADLINE, backplane.read(from)).await;
-            CallResult::Read(context, read.unwrap_or(Err(Unavailable)).map(Box::new))
+            let read = bounded(backplane.read(from)).await;
+            CallResult::Read(context, read.map(Box::new))
         }));
     }
 
@@ -116,8 +117,8 @@ impl Hub {
         tracing::info!(incarnation = incarnation.as_str(), "an instance is dead: releasing its people");
         let backplane = self.backplane.clone();
         self.calls.push(Box::pin(async move {
-            let result = bounded(backplane.reap(&incarnation, seq)).await;
-            CallResult::Reap(incarnation, result)
+            let result = timeout(REAP_DEADLINE, backplane.reap(&incarnation, seq)).await;
+            CallResult::Reap(incarnation, result.unwrap_or(Err(Unavailable)))
         }));
     }
 }

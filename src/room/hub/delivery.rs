@@ -11,13 +11,14 @@ use tracing::Span;
 
 use super::Hub;
 use crate::{
+    automod::{AutoRules, RuleChecker},
     backplane::{Change, Delta, Event, Position, SessionTag},
     protocol::{Bye, Id, Message, Row, Rules, ServerFrame},
     room::{
         TYPING_AT_MOST,
         history_cache::EncodedMessage,
         hub_state::{Ending, View},
-        roster::Changes,
+        roster::{CHANGES_NAMED_AT_MOST, Changes},
     },
     telemetry::{TraceParent, instruments, spans},
 };
@@ -26,7 +27,7 @@ use crate::{
 const ALL_NAMES_AT_MOST: usize = 200;
 const SOME_NAMES: usize = 20;
 /// People in the room above whom a presence frame has no names.
-const NO_NAMES_ABOVE: usize = 1000;
+const NO_NAMES_ABOVE: usize = CHANGES_NAMED_AT_MOST;
 
 impl Hub {
     /// Delivers the next event.
@@ -37,7 +38,10 @@ impl Hub {
                 self.deliver_presence(&delta, now);
                 self.find_announced();
             }
-            Event::Moderated { position, removed, edited, rules } => {
+            Event::Moderated { position, removed, edited, rules, auto } => {
+                if let Some(auto) = auto {
+                    self.set_auto_rules(&auto);
+                }
                 self.deliver_changes(position, &removed, edited, rules);
             }
             Event::Typing(typing) => self.typists.note(typing, now),
@@ -86,7 +90,7 @@ impl Hub {
     }
 
     pub(super) fn send_presence(&mut self, changes: Option<Changes>, now: Instant) {
-        let Some(Changes { joined, left, count }) = changes else { return };
+        let Some(Changes { joined, left, count, .. }) = changes else { return };
         self.presence_sent_at = Some(now);
         let names = |names: BTreeSet<String>| -> Vec<String> {
             let at_most = if count > ALL_NAMES_AT_MOST { SOME_NAMES } else { usize::MAX };
@@ -110,6 +114,17 @@ impl Hub {
         }
     }
 
+    /// Takes over the rules that apply by themselves, if they are new.
+    pub(super) fn set_auto_rules(&self, rules: &AutoRules) {
+        if self.state.view().auto.rules() == rules {
+            return;
+        }
+        let checker = Arc::new(RuleChecker::new(rules.clone()));
+        let mut view = self.state.view_mut();
+        view.roster.set_quiet(rules.quiet);
+        view.auto = checker;
+    }
+
     /// Applies changes of messages, and sends them to the clients.
     pub(super) fn send_message_changes(&self, changes: Vec<Change>) {
         let mut view = self.state.view_mut();
@@ -128,6 +143,7 @@ impl Hub {
         let span = spans::delivery(trace, message.id, self.clients.len());
         // The sender's arrival comes before the message, and the sender no longer types.
         self.typists.stop(&message.from);
+        self.state.view_mut().roster.note_sender(&message.from);
         self.send_changes(now);
         let after = self.backplane.now().saturating_sub(Duration::from_millis(message.at));
         instruments().delivered(self.clients.len(), after);

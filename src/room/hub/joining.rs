@@ -196,7 +196,11 @@ impl Hub {
 
     /// How far a join's person is announced, to this instance too.
     fn announcement(&self, PendingJoin { connection, join }: &PendingJoin) -> Announcement {
-        let is_in_roster = self.state.view().roster.contains(&join.person.name_key);
+        let is_in_roster = {
+            let roster = &self.state.view().roster;
+            // While the people are read, who was here already may be unknown.
+            roster.contains(&join.person.name_key) || roster.is_reading()
+        };
         match self.members.announcement(&join.person, *connection) {
             Announcement::Confirmed if !is_in_roster => Announcement::Pending,
             announcement => announcement,

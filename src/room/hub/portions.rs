@@ -7,7 +7,7 @@ use super::{
     backplane_calls::{CallResult, ReadContext},
 };
 use crate::{
-    backplane::{Cursor, MISSED_AT_MOST, Page, Position, Snapshot, Unavailable},
+    backplane::{Cursor, MISSED_AT_MOST, Page, Position, Snapshot, SnapshotPeople, Unavailable},
     room::{
         bounded,
         history_cache::EncodedMessage,
@@ -41,9 +41,11 @@ impl Hub {
         if snapshot.continues || !is_near || !is_same_epoch || self.next_read == NextRead::LastSnapshot {
             return false;
         }
-        // Senders are announced before their messages.
-        self.adopt_people(snapshot, context, now);
-        self.send_changes(now);
+        // Senders are announced before their messages, but in a room too large for their names to be shown.
+        if !matches!(snapshot.people, SnapshotPeople::Many(_)) {
+            self.adopt_people(snapshot, context, now);
+            self.send_changes(now);
+        }
         self.next_read = NextRead::Portion;
         let actions = self.lease.on_reply(now, Reply::Read(ReadOutcome::Partial));
         self.carry_out(actions, now);

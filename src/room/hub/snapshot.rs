@@ -6,9 +6,9 @@ use bytes::Bytes;
 
 use super::{Hub, backplane_calls::ReadContext, portions::NextRead};
 use crate::{
-    backplane::Snapshot,
+    backplane::{Delta, IncarnationId, Present, Snapshot, SnapshotPeople},
     name::NameKey,
-    protocol::{Bye, Id},
+    protocol::Id,
     room::{
         history_cache::EncodedMessage,
         hub_state::Ending,
@@ -44,6 +44,9 @@ impl Continuity {
 impl Hub {
     /// Applies a snapshot, and sends clients what they miss; if it does not continue what they have, a new welcome.
     pub(super) fn adopt_snapshot(&mut self, snapshot: &Snapshot, context: &ReadContext, now: Instant) {
+        if let Some(key) = &snapshot.address_key {
+            self.state.set_address_key(key);
+        }
         if self.begin_portions(snapshot, context, now) {
             return;
         }
@@ -59,6 +62,8 @@ impl Hub {
         let frames = self.adopt_history(snapshot);
         self.gap_detector.move_to(snapshot.position);
         let actions = self.lease.on_reply(now, Reply::Read(ReadOutcome::Complete));
+        self.set_auto_rules(&snapshot.auto);
+        self.note_senders(snapshot);
         self.adopt_people(snapshot, context, now);
         self.send_changes(now);
         match continuity {
@@ -71,7 +76,6 @@ impl Hub {
             }
         }
         self.state.account_for(&context.acknowledged);
-        self.close_forgotten(snapshot, context);
         self.carry_out(actions, now);
         let is_announced = self.lease.incarnation_in(snapshot.position.epoch).is_some();
         if !is_announced || self.members.has_changes(now) {
@@ -79,6 +83,13 @@ impl Hub {
         }
         self.find_announced();
         self.admit_waiting(now);
+    }
+
+    fn note_senders(&self, snapshot: &Snapshot) {
+        let mut view = self.state.view_mut();
+        for row in &snapshot.rows {
+            view.roster.note_sender(row.sender());
+        }
     }
 
     /// Adds the messages to the history cache. Returns their frames.
@@ -90,15 +101,60 @@ impl Hub {
         frames
     }
 
-    /// Replaces the roster. After a change of epoch, people whom the backplane has lost stay for a lease: their instances
-    /// announce them again.
+    /// Updates the roster, and closes connections of people whom the backplane does not hold. After a change of epoch, people whom
+    /// the backplane has lost stay for a lease: their instances announce them again.
     pub(super) fn adopt_people(&mut self, snapshot: &Snapshot, context: &ReadContext, now: Instant) {
-        let Some(people) = &snapshot.people else { return };
-        let people = people.iter().map(|present| &present.member);
-        let is_new_epoch = context.position.is_some_and(|before| before.epoch != snapshot.position.epoch);
+        let epoch = snapshot.position.epoch;
+        let is_new_epoch = context.position.is_some_and(|before| before.epoch != epoch);
+        let is_same_epoch = context.position.is_some() && !is_new_epoch;
         let leaves_at = is_new_epoch.then(|| now + self.options.lease);
-        let first = self.state.view_mut().roster.adopt(people, leaves_at);
+        let holder = self.lease.incarnation_in(epoch).filter(|_| is_same_epoch).cloned();
+        match &snapshot.people {
+            SnapshotPeople::Same => {}
+            SnapshotPeople::All(people) => self.adopt_all(people, leaves_at, holder, context.began, now),
+            SnapshotPeople::Changed(deltas) => {
+                self.adopt_deltas(deltas, context.began, holder.is_some(), now);
+                // A cursor means nothing in another epoch.
+                if self.people_read.is_some() && !is_same_epoch {
+                    let count = self.state.view().roster.count();
+                    self.begin_people(count, epoch, leaves_at, holder, now);
+                }
+            }
+            SnapshotPeople::Many(count) => self.begin_people(*count, epoch, leaves_at, holder, now),
+        }
+        self.state.note_named();
+    }
+
+    fn adopt_all(
+        &mut self,
+        people: &[Present],
+        leaves_at: Option<Instant>,
+        holder: Option<IncarnationId>,
+        began: Instant,
+        now: Instant,
+    ) {
+        self.people_read = None;
+        let first = self.state.view_mut().roster.adopt(people.iter().map(|present| &present.member), leaves_at);
         self.send_presence(first, now);
+        let Some(holder) = holder else { return };
+        let own = people.iter().filter(|present| present.held_by.contains(&holder));
+        let held: HashSet<&NameKey> = own.map(|present| &present.member.name_key).collect();
+        self.close_forgotten(|name_key| held.contains(name_key), began);
+    }
+
+    fn adopt_deltas(&mut self, deltas: &[Delta], began: Instant, closes: bool, now: Instant) {
+        let mut left: HashSet<&NameKey> = HashSet::new();
+        for delta in deltas {
+            let first = self.state.view_mut().roster.apply(delta);
+            self.send_presence(first, now);
+            for person in &delta.joined {
+                left.remove(&person.name_key);
+            }
+            left.extend(delta.left.iter().map(|person| &person.name_key));
+        }
+        if closes {
+            self.close_forgotten(|name_key| !left.contains(name_key), began);
+        }
     }
 
     /// Whether Redis has lost changes that clients have: what is cached and shown is then wrong.
@@ -124,19 +180,5 @@ impl Hub {
         }
         self.send_message_changes(snapshot.changes.clone());
         self.set_rules(snapshot.rules.clone());
-    }
-
-    /// Closes connections of people whom the backplane does not know under this incarnation: their sessions ended while
-    /// events were missed. When they reconnect, their sessions are looked up.
-    fn close_forgotten(&mut self, snapshot: &Snapshot, context: &ReadContext) {
-        let epoch = snapshot.position.epoch;
-        let is_same_epoch = context.position.is_some_and(|before| before.epoch == epoch);
-        let Some(incarnation) = self.lease.incarnation_in(epoch).filter(|_| is_same_epoch) else { return };
-        let Some(people) = &snapshot.people else { return };
-        let is_held = |present: &&crate::backplane::Present| present.held_by.contains(incarnation);
-        let held: HashSet<&NameKey> = people.iter().filter(is_held).map(|present| &present.member.name_key).collect();
-        for connection in self.members.forget_unless(|name_key| held.contains(name_key), context.began) {
-            self.close(connection, Bye::Restart, Some(0));
-        }
     }
 }

@@ -56,7 +56,8 @@ impl Hub {
 
     fn encode_welcome(&self, view: &View, catch_up: &CatchUp<'_>) -> SharedWelcome {
         let count = view.roster.count();
-        let names = (count <= NAMED_AT_MOST).then(|| view.roster.names(None, NAMED_AT_MOST));
+        let is_named = count <= NAMED_AT_MOST && !view.roster.is_reading();
+        let names = is_named.then(|| view.roster.names(None, NAMED_AT_MOST));
         let messages: Vec<_> = catch_up.rows.iter().map(|message| &*message.raw).collect();
         let welcome = Welcome {
             you: "",

@@ -6,7 +6,7 @@ const GRACE: Duration = Duration::from_secs(5);
 const NEVER: Duration = Duration::from_secs(1_000_000);
 
 fn person(name_key: &str) -> Person {
-    Person { name_key: name_key.into(), name: name_key.into(), session: name_key.into() }
+    Person::new(name_key.into(), name_key, name_key.into())
 }
 
 fn members() -> LocalMembers {

@@ -18,7 +18,7 @@ fn left(name_key: &str) -> Delta {
 
 fn changes(joined: &[&str], left: &[&str], count: usize) -> Option<Changes> {
     let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect();
-    Some(Changes { joined: names(joined), left: names(left), count })
+    Some(Changes { joined: names(joined), left: names(left), count, unnamed: false })
 }
 
 #[test]
@@ -107,6 +107,36 @@ fn person_missing_after_a_lost_branch_leaves_late() {
     assert_eq!(roster.names(None, 9), ["a"]);
 }
 
+#[test]
+fn events_during_a_read_are_newer_than_its_portions() {
+    let mut roster = Roster::default();
+    roster.adopt([person("a"), person("b"), person("c")].iter(), None);
+    roster.changes();
+    // Meanwhile, unnoticed, b left and d and e joined.
+    roster.begin_read(4);
+    roster.apply(&left("d"));
+    roster.apply(&joined("f"));
+    assert_eq!((roster.count(), roster.contains(&"b".into())), (4, true));
+    roster.adopt_portion([person("d"), person("a")].iter());
+    roster.adopt_portion([person("c"), person("e"), person("a")].iter());
+    assert_eq!(roster.finish_read(None), None);
+    assert_eq!((roster.names(None, 9), roster.count()), (["a", "c", "e", "f"].map(str::to_owned).to_vec(), 4));
+}
+
+#[test]
+fn names_of_changes_in_a_large_room_are_not_kept() {
+    let mut roster = Roster::default();
+    let names: Vec<String> = (0..=CHANGES_NAMED_AT_MOST).map(|n| format!("p{n}")).collect();
+    let people: Vec<Member> = names.iter().map(|name| person(name)).collect();
+    roster.adopt(people.iter(), None);
+    let count = people.len();
+    let unnamed = |count| Some(Changes { count, unnamed: true, ..Changes::default() });
+    assert_eq!(roster.changes(), unnamed(count));
+    roster.apply(&joined("a"));
+    assert_eq!(roster.changes(), unnamed(count + 1));
+    assert_eq!(roster.changes(), None);
+}
+
 proptest! {
     /// Each person's joins and leaves are sent strictly in turn, and the last one sent is the truth.
     #[test]
@@ -145,4 +175,70 @@ fn show(shown: &mut BTreeSet<String>, changes: Option<Changes>) -> Result<(), Te
         prop_assert!(shown.remove(&name), "left twice");
     }
     Ok(())
+}
+
+/// A quiet room with `a`, who has spoken, and `b`, who has not.
+fn quiet() -> Roster {
+    let mut roster = Roster::default();
+    roster.apply(&joined("a"));
+    roster.apply(&joined("b"));
+    roster.note_sender("a");
+    roster.changes();
+    roster.set_quiet(true);
+    roster
+}
+
+/// Changes that name no one.
+fn unnamed(count: usize) -> Option<Changes> {
+    Some(Changes { count, unnamed: true, ..Changes::default() })
+}
+
+#[test]
+fn quiet_room_announces_no_one_who_never_spoke() {
+    let mut roster = quiet();
+    roster.apply(&joined("c"));
+    assert_eq!(roster.changes(), unnamed(3));
+    roster.apply(&left("c"));
+    assert_eq!(roster.changes(), unnamed(2));
+    roster.apply(&left("b"));
+    assert_eq!(roster.changes(), unnamed(1));
+    roster.apply(&left("a"));
+    assert_eq!(roster.changes(), changes(&[], &["a"], 0));
+    roster.apply(&joined("a"));
+    assert_eq!(roster.changes(), changes(&["a"], &[], 1), "a spoke before");
+}
+
+#[test]
+fn first_message_announces_a_person_in_a_quiet_room() {
+    let mut roster = quiet();
+    roster.apply(&joined("c"));
+    roster.changes();
+    roster.note_sender("c");
+    assert_eq!(roster.changes(), changes(&["c"], &[], 3));
+    roster.note_sender("c");
+    assert_eq!(roster.changes(), None);
+    roster.apply(&left("c"));
+    assert_eq!(roster.changes(), changes(&[], &["c"], 2));
+}
+
+#[test]
+fn person_unannounced_leaves_unannounced_in_a_loud_room_too() {
+    let mut roster = quiet();
+    roster.apply(&joined("c"));
+    roster.changes();
+    roster.set_quiet(false);
+    assert_eq!(roster.changes(), None);
+    roster.apply(&left("c"));
+    assert_eq!(roster.changes(), unnamed(2));
+    roster.apply(&joined("c"));
+    assert_eq!(roster.changes(), changes(&["c"], &[], 3));
+}
+
+#[test]
+fn senders_who_left_are_forgotten_in_the_end() {
+    let mut roster = quiet();
+    for n in 0..3 * SENDERS_AT_LEAST {
+        roster.note_sender(&n.to_string());
+    }
+    assert!(roster.senders.len() <= SENDERS_AT_LEAST && roster.senders.contains("a"));
 }

@@ -8,13 +8,15 @@ use std::sync::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 
 use super::super::*;
 use crate::{
+    automod::SharedChecks,
     backplane::{
-        ChangeRequest, EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply, Position, Post, PublishError,
-        ReapOutcome, RetentionPolicy, Snapshot, Typing,
+        ChangeRequest, EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply, PeoplePortion, Position, Post,
+        PublishError, ReapOutcome, RecordPage, ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, Snapshot,
+        Typing,
         memory::{MemoryBackplane, Replica},
     },
     protocol::Text,
@@ -29,11 +31,14 @@ const SPEAKERS: &str = "another instance";
 
 /// A backplane in memory whose events are lost while it is deaf.
 pub struct DeafBackplane {
-    inner: MemoryBackplane,
+    pub inner: MemoryBackplane,
     is_deaf: Arc<AtomicBool>,
     heard_again: Arc<Notify>,
+    lost: Arc<Notify>,
     pub typing: Mutex<Vec<Typing>>,
     pub pages: Mutex<Vec<Cursor>>,
+    /// Portions of the people that may be read.
+    pub portions: Semaphore,
     /// Whether the hub's next look at the clock panics.
     pub panics: AtomicBool,
 }
@@ -55,8 +60,10 @@ impl DeafBackplane {
             inner: MemoryBackplane::new(policy),
             is_deaf: Arc::default(),
             heard_again: Arc::default(),
+            lost: Arc::default(),
             typing: Mutex::default(),
             pages: Mutex::default(),
+            portions: Semaphore::new(Semaphore::MAX_PERMITS),
             panics: AtomicBool::new(false),
         })
     }
@@ -64,6 +71,11 @@ impl DeafBackplane {
     /// Loses events from now on.
     pub fn deafen(&self) {
         self.is_deaf.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until an event was lost.
+    pub async fn event_lost(&self) {
+        self.lost.notified().await;
     }
 
     /// Delivers events again, after a gap.
@@ -94,14 +106,15 @@ impl DeafBackplane {
     pub async fn publish_as(&self, name: &str, text: &str) -> Id {
         let (nonce, text) = (text.parse().unwrap(), Text::parse(text).unwrap());
         let person = person(name);
-        let post = Post { incarnation: SPEAKERS.into(), person, nonce, text, reply_to: None, alias: None, trace: None };
+        let (incarnation, checks) = (SPEAKERS.into(), SharedChecks::default());
+        let post = Post { incarnation, person, nonce, text, reply_to: None, alias: None, trace: None, checks };
         self.inner.publish(post).await.unwrap()
     }
 }
 
 /// A person whose name is its own key and session.
 pub fn person(name: &str) -> Person {
-    Person { name_key: name.into(), name: name.to_owned(), session: name.into() }
+    Person::new(name.into(), name, name.into())
 }
 
 /// Opens a room.
@@ -182,6 +195,11 @@ impl Backplane for DeafBackplane {
         self.inner.read(from).await
     }
 
+    async fn people(&self, cursor: Option<String>) -> Result<PeoplePortion, Unavailable> {
+        self.portions.acquire().await.unwrap().forget();
+        self.inner.people(cursor).await
+    }
+
     async fn locate(&self, id: Id) -> Result<Option<u64>, Unavailable> {
         self.inner.locate(id).await
     }
@@ -191,12 +209,12 @@ impl Backplane for DeafBackplane {
         self.inner.page(cursor, limit).await
     }
 
-    async fn claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        self.inner.claim(name_key, session).await
+    async fn claim(&self, person: &Person) -> Result<Claim, Unavailable> {
+        self.inner.claim(person).await
     }
 
-    async fn check_claim(&self, name_key: &NameKey, session: &SessionTag) -> Result<Claim, Unavailable> {
-        self.inner.check_claim(name_key, session).await
+    async fn check_claim(&self, person: &Person) -> Result<Claim, Unavailable> {
+        self.inner.check_claim(person).await
     }
 
     async fn typing(&self, typing: Typing) -> Result<(), Unavailable> {
@@ -208,8 +226,24 @@ impl Backplane for DeafBackplane {
         self.inner.moderate(request).await
     }
 
+    async fn neighbours(&self, name_key: &NameKey) -> Result<Option<usize>, Unavailable> {
+        self.inner.neighbours(name_key).await
+    }
+
     async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
         self.inner.moderation_log().await
+    }
+
+    async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable> {
+        self.inner.records(after, limit).await
+    }
+
+    async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {
+        self.inner.report(request).await
+    }
+
+    async fn reports(&self, limit: usize) -> Result<ReportQueue, Unavailable> {
+        self.inner.reports(limit).await
     }
 
     fn now(&self) -> Duration {
@@ -229,6 +263,7 @@ impl Backplane for DeafBackplane {
         let (sender, receiver) = mpsc::channel(EVENTS_WAITING);
         let mut events = self.inner.subscribe();
         let (is_deaf, heard_again) = (Arc::clone(&self.is_deaf), Arc::clone(&self.heard_again));
+        let lost = Arc::clone(&self.lost);
         tokio::spawn(async move {
             loop {
                 let event = tokio::select! {
@@ -236,7 +271,9 @@ impl Backplane for DeafBackplane {
                     () = heard_again.notified() => Some(Event::Gap),
                 };
                 let Some(event) = event else { return };
-                if !is_deaf.load(Ordering::SeqCst) && sender.send(event).await.is_err() {
+                if is_deaf.load(Ordering::SeqCst) {
+                    lost.notify_one();
+                } else if sender.send(event).await.is_err() {
                     return;
                 }
             }

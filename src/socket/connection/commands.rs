@@ -7,7 +7,8 @@ use std::{
 
 use super::{Connection, Disconnect, RoomReply, farewell};
 use crate::{
-    backplane::NewState,
+    automod::{Sender, SenderKind, SharedChecks, Violation},
+    backplane::{NewState, Unavailable},
     name::{Name, NameError},
     protocol::{Bye, ClientFrame, CloseCode, ErrorCode, Id, Malformed, Nonce, ServerFrame, Text, TextError},
     room::{Attention, Recipient},
@@ -68,11 +69,20 @@ impl Connection {
         // Rounded up: a client that waits that long is admitted.
         let retry_after_ms = retry_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX) + 1);
         instruments().refused(code.name());
-        transport.send(ServerFrame::Error { code, nonce, retry_after_ms }.encode());
+        transport.send(ServerFrame::Error { code, nonce, retry_after_ms, rule: None }.encode());
         if code.is_fault() && self.limits.is_one_error_too_many(Instant::now()) {
             return Err(farewell(Bye::Policy));
         }
         Ok(())
+    }
+
+    /// Sends the error of a text that a rule refuses. It ends no connection: the person need not know the rules.
+    pub(super) fn refuse_text(&self, transport: &Transport, nonce: &Nonce, violation: Violation) {
+        let (code, rule) = (ErrorCode::Refused, Some(violation.rule.name()));
+        let retry_after_ms =
+            violation.retry_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX) + 1);
+        instruments().refused(code.name());
+        transport.send(ServerFrame::Error { code, nonce: Some(nonce), retry_after_ms, rule }.encode());
     }
 
     fn handle(&mut self, transport: &Arc<Transport>, frame: ClientFrame) -> Result<(), Disconnect> {
@@ -123,8 +133,13 @@ impl Connection {
             let rejoined = membership.rejoin(since);
             Box::pin(async move { RoomReply::Rejoined(rejoined.await) })
         } else {
-            let (room, person, recipient) = (self.room.clone(), self.person.clone(), Arc::clone(transport));
-            Box::pin(async move { RoomReply::Joined(room.join(person, since, recipient).await) })
+            let (room, person, recipient) = (self.room.clone(), self.located_person(), Arc::clone(transport));
+            let pass = self.pass.clone();
+            Box::pin(async move {
+                let Ok(person) = person.await else { return RoomReply::Joined(Err(Unavailable.into())) };
+                let joined = room.join(person, since, recipient).await;
+                RoomReply::Joined(joined.map(|membership| membership.with_pass(pass)))
+            })
         });
         Ok(())
     }
@@ -146,9 +161,10 @@ impl Connection {
         let context = &self.sockets.0;
         let is_bot = self.person.session.is_bot();
         let limits = if is_bot { &context.bot_message_limits } else { &context.message_limits };
-        if let Err(wait) = limits.admit(&self.person.session, self.address, submission.bytes(), Instant::now()) {
+        if let Err(wait) = limits.admit(&self.person.session, self.address.key, submission.bytes(), Instant::now()) {
             return self.refuse(transport, ErrorCode::RateLimited, Some(&nonce), Some(wait));
         }
+        let checked = self.check_rules(&submission);
         if self.is_hidden {
             // If too much is queued, the message is sent with the gathered frames.
             membership.try_attend(Attention::Spoke);
@@ -156,15 +172,33 @@ impl Connection {
         let own_nonce = nonce.clone();
         self.call = Some(match submission {
             Submission::Message { text, reply_to, alias } => {
-                let published = membership.send_message(nonce, text, reply_to, alias);
+                let published = membership.send_message(nonce, text, reply_to, alias, checked);
                 Box::pin(async move { RoomReply::Published(own_nonce, published.await) })
             }
             Submission::Change(id, state) => {
-                let changed = membership.change_message(nonce, id, state);
+                let changed = membership.change_message(nonce, id, state, checked);
                 Box::pin(async move { RoomReply::Published(own_nonce, changed.await) })
             }
         });
         Ok(())
+    }
+
+    /// Checks a text by the rules that apply by themselves. Returns what is left to check.
+    fn check_rules(&self, submission: &Submission) -> Result<SharedChecks, Violation> {
+        let checker = self.room.rule_checker();
+        let is_bot = self.person.session.is_bot();
+        let kind = if is_bot { SenderKind::Program } else { SenderKind::Person };
+        let sender = Sender { kind, since_ms: self.since_ms };
+        let now_ms = u64::try_from(self.room.now().as_millis()).unwrap_or(u64::MAX);
+        match submission {
+            Submission::Message { text, .. } | Submission::Change(_, NewState::Edited(text)) => {
+                // The address of a trusted proxy is everybody's.
+                let address =
+                    || (!self.address.is_proxy).then(|| self.room.known_address_hash(self.address.key)).flatten();
+                checker.check(text.as_str(), sender, address, now_ms)
+            }
+            Submission::Change(_, NewState::Deleted) => Ok(checker.check_pace(sender, now_ms)),
+        }
     }
 
     fn note_attention(&mut self, transport: &Arc<Transport>, visible: bool) -> Result<(), Disconnect> {

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::unauthorized;
 use crate::{
+    automod::{Sender, SenderKind, Violation},
     backplane::{Claim, Person, PublishError},
     name::{Name, NameError},
     protocol::{Id, Nonce, Text, TextError},
@@ -40,6 +41,7 @@ enum Refusal {
     Held,
     Banned,
     Muted,
+    Rule(Violation),
     Reused,
     TooMany(Duration),
     Unavailable,
@@ -65,16 +67,20 @@ async fn publish(web: &Web, person: Person, headers: &HeaderMap, request: Reques
     let alias = alias.as_deref().map(Name::parse).transpose().map_err(Refusal::Alias)?;
     let alias = alias.map(|name| name.shown().to_owned());
     let text = Text::parse(&text).map_err(Refusal::Text)?;
-    match web.room.claim(&person.name_key, &person.session).await {
+    match web.room.claim(&person).await {
         Ok(Claim::Mine) => {}
         Ok(Claim::Held { .. }) => return Err(Refusal::Held),
         Ok(Claim::Banned(_)) => return Err(Refusal::Banned),
         Err(_) => return Err(Refusal::Unavailable),
     }
-    web.room.publish(person, nonce, text, None, alias).await.map_err(|error| match error {
+    // It is never new, and may repeat itself.
+    let sender = Sender { kind: SenderKind::Program, since_ms: 0 };
+    let checks = web.room.rule_checker().check(text.as_str(), sender, || None, 0).map_err(Refusal::Rule)?;
+    web.room.publish(person, nonce, text, None, alias, checks).await.map_err(|error| match error {
         PublishError::BadNonce => Refusal::Reused,
         PublishError::Limited(wait) => Refusal::TooMany(wait),
         PublishError::Muted(_) => Refusal::Muted,
+        PublishError::Refused(violation) => Refusal::Rule(violation),
         // The last four are of changes, and of people.
         PublishError::Ended
         | PublishError::ReadOnly(_)
@@ -131,6 +137,11 @@ impl Refusal {
             Self::Text(error) => (StatusCode::UNPROCESSABLE_ENTITY, "too_long", error.to_string()),
             Self::Held => (StatusCode::CONFLICT, "held", "a session of a person still has the name".into()),
             Self::Banned => (StatusCode::FORBIDDEN, "banned", "the name is banned".into()),
+            Self::Rule(violation) => {
+                instruments().refused("refused");
+                let reason = format!("a rule of the room refuses the text: {}", violation.rule.name());
+                (StatusCode::FORBIDDEN, "refused", reason)
+            }
             Self::Muted => (StatusCode::FORBIDDEN, "muted", "a moderator has muted the program".into()),
             Self::Reused => (
                 StatusCode::UNPROCESSABLE_ENTITY,

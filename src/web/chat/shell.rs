@@ -1,6 +1,9 @@
 //! The page around the messages. All of it but a few slots is the same for everyone, and compressed when the program starts.
 
-use std::sync::LazyLock;
+use std::{
+    sync::LazyLock,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use askama::Template;
 use axum::body::Bytes;
@@ -28,8 +31,9 @@ static ENGLISH: LazyLock<Shell> = LazyLock::new(|| Shell::new(Locale::English));
 pub struct Visitor<'a> {
     /// The name as shown.
     pub name: &'a str,
-    /// Whether the browser sent a moderator's cookie; whether it is valid is found out when it is used.
-    pub moderates: bool,
+    /// Whether the session is a moderator's, or the browser sent a moderator's cookie: whether that one is valid is found out
+    /// when it is used. None without moderation.
+    pub moderates: Option<bool>,
 }
 
 /// The page in one language, cut at its slots.
@@ -43,6 +47,7 @@ enum Part {
     Since,
     More,
     Moderates,
+    Now,
     Rows,
 }
 
@@ -57,8 +62,10 @@ struct ChatPage<'a> {
     /// The position to join from; empty while the instance cannot know it.
     since: &'a str,
     more: &'a str,
-    /// Whether the browser sent a moderator's cookie.
+    /// Whether the browser sent a moderator's cookie; empty without moderation: nothing can be reported then.
     moderates: &'a str,
+    /// The server's clock, in milliseconds: that of a browser may be wrong.
+    now: &'a str,
     rows: &'a str,
     template_row: String,
     text_chars: usize,
@@ -85,14 +92,18 @@ impl Shell {
         let since = timeline.last.or(head).map(|id| id.to_string()).unwrap_or_default();
         let you = Fragment::store(Escaped { text: visitor.name }.render().unwrap_or_default());
         let since = Fragment::store(since);
-        let flag = |is_set| Fragment::store(if is_set { "true" } else { "false" });
-        let (more, moderates) = (flag(timeline.more), flag(visitor.moderates));
+        let flag = |is_set| if is_set { "true" } else { "false" };
+        let more = Fragment::store(flag(timeline.more));
+        let moderates = Fragment::store(visitor.moderates.map_or("", flag));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let now = Fragment::store(now.to_string());
         let fragments = self.0.iter().map(|part| match part {
             Part::Fixed(fragment) => fragment,
             Part::You => &you,
             Part::Since => &since,
             Part::More => &more,
             Part::Moderates => &moderates,
+            Part::Now => &now,
             Part::Rows => &timeline.rows,
         });
         let fragments: Vec<&Fragment> = fragments.collect();
@@ -111,6 +122,7 @@ impl Shell {
             since: &slot("since"),
             more: &slot("more"),
             moderates: &slot("moderates"),
+            now: &slot("now"),
             rows: &slot("rows"),
             template_row: timeline::template(),
             text_chars: TEXT_CHARS,
@@ -123,6 +135,7 @@ impl Shell {
             "since" => Part::Since,
             "more" => Part::More,
             "moderates" => Part::Moderates,
+            "now" => Part::Now,
             "rows" => Part::Rows,
             fixed => Part::Fixed(Fragment::compress(fixed.to_owned(), Compression::best())),
         };
@@ -137,7 +150,7 @@ mod tests {
 
     fn filled(locale: Locale, you: &str, head: Option<Id>) -> String {
         let timeline = Timeline::new(Texts::of(locale), &Page::default(), None);
-        let page = Shell::of(locale).fill(Visitor { name: you, moderates: false }, head, &timeline, false);
+        let page = Shell::of(locale).fill(Visitor { name: you, moderates: None }, head, &timeline, false);
         String::from_utf8(page.to_vec()).unwrap()
     }
 

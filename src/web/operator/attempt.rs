@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use super::Moderator;
 use crate::{
     rate::{Limiter, Rate},
-    session::GuessDenied,
+    session::{GuessDenied, NotSignedIn, SignedIn},
     telemetry::instruments,
     web::Web,
 };
@@ -83,6 +83,27 @@ impl Web {
         let address = self.site.proxies.client(peer, headers);
         self.count_guess(address).await?;
         Err(wrong(Credential::Cookie, address))
+    }
+
+    /// Returns the moderator of a request without a token: of its session, if a site has handed in a moderator, else of its
+    /// cookie. The name on record is that of the room.
+    ///
+    /// # Errors
+    /// See [`AttemptError`].
+    pub(super) async fn present_moderator(
+        &self,
+        peer: IpAddr,
+        headers: &HeaderMap,
+        signed_in: Result<SignedIn, NotSignedIn>,
+    ) -> Result<Option<Moderator>, AttemptError> {
+        match signed_in {
+            Ok(signed_in) if self.is_handed_in_moderator(&signed_in) => {
+                instruments().operator_attempted("accepted");
+                Ok(Some(Moderator { name: signed_in.person.name }))
+            }
+            Err(NotSignedIn::Unreadable) => Err(AttemptError::Unavailable),
+            Ok(_) | Err(NotSignedIn::Nobody) => self.present_cookie(peer, headers).await,
+        }
     }
 
     async fn count_guess(&self, address: IpAddr) -> Result<(), AttemptError> {

@@ -12,6 +12,8 @@ use sha2::Sha256;
 use tower_sessions::cookie::{Cookie, SameSite, time};
 
 use crate::{
+    name::{Name, NameKey},
+    origin::CookieScope,
     session::{ModeratorSession, ModeratorSessions, Unreadable},
     settings::{ModeratorToken, TokenFile, TokenLines},
 };
@@ -34,19 +36,19 @@ pub struct OperatorAuth {
     /// The moderators of the file, as it was read last.
     moderators: RwLock<Arc<[ModeratorToken]>>,
     sessions: ModeratorSessions,
-    secure: bool,
+    cookies: CookieScope,
 }
 
 impl OperatorAuth {
-    /// Reads the file again while this exists. `secure`: the public URL is https. Needs a runtime.
-    pub fn watch(file: TokenFile, sessions: ModeratorSessions, secure: bool) -> Arc<Self> {
-        let auth = Arc::new(Self::new(&file.moderators, sessions, secure));
+    /// Reads the file again while this exists. Needs a runtime.
+    pub fn watch(file: TokenFile, sessions: ModeratorSessions, cookies: CookieScope) -> Arc<Self> {
+        let auth = Arc::new(Self::new(&file.moderators, sessions, cookies));
         tokio::spawn(follow(file, Arc::downgrade(&auth)));
         auth
     }
 
-    fn new(moderators: &[ModeratorToken], sessions: ModeratorSessions, secure: bool) -> Self {
-        Self { moderators: RwLock::new(moderators.into()), sessions, secure }
+    fn new(moderators: &[ModeratorToken], sessions: ModeratorSessions, cookies: CookieScope) -> Self {
+        Self { moderators: RwLock::new(moderators.into()), sessions, cookies }
     }
 
     /// Returns the moderator of a token. Compares it with each token in constant time.
@@ -56,6 +58,13 @@ impl OperatorAuth {
         let moderators = self.moderators();
         let mut found: Vec<&ModeratorToken> = moderators.iter().filter(is_theirs).collect();
         found.pop().map(|ours| Moderator { name: ours.name.clone() })
+    }
+
+    /// Returns the moderator whose name has this key.
+    pub fn owner_of(&self, name_key: &NameKey) -> Option<String> {
+        let is_theirs = |name: &&str| Name::parse(name).is_ok_and(|name| name.key() == name_key);
+        let moderators = self.moderators();
+        moderators.iter().map(|moderator| moderator.name.as_str()).find(is_theirs).map(str::to_owned)
     }
 
     /// Returns the moderator of a session, if it exists and the moderator's line is in the file unchanged.
@@ -119,15 +128,15 @@ impl OperatorAuth {
         }
     }
 
-    fn name(&self) -> &'static str {
-        if self.secure { "__Host-ruang-operator" } else { "ruang-operator" }
+    fn name(&self) -> String {
+        self.cookies.name("ruang-operator")
     }
 
     fn header(&self, value: String, max_age: time::Duration) -> HeaderValue {
         let cookie = Cookie::build((self.name(), value))
-            .path("/")
+            .path(self.cookies.cookie_path())
             .http_only(true)
-            .secure(self.secure)
+            .secure(self.cookies.secure)
             .same_site(SameSite::Strict)
             .max_age(max_age);
         // The value consists of letters, digits, `-` and `_`.
@@ -175,7 +184,11 @@ mod tests {
     const TOKENS: &str = "Sari:a token that is not guessed\nBudi:another one that is as long";
 
     fn auth() -> OperatorAuth {
-        OperatorAuth::new(&TokenLines::parse(TOKENS).moderators, ModeratorSessions::local(), true)
+        OperatorAuth::new(
+            &TokenLines::parse(TOKENS).moderators,
+            ModeratorSessions::local(),
+            CookieScope { secure: true, ..CookieScope::default() },
+        )
     }
 
     fn names(auth: &OperatorAuth) -> Vec<String> {

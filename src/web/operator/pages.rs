@@ -14,12 +14,22 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{AttemptError, Credential, command::ModerationForm, execute};
+use super::{
+    AttemptError, Credential, FormError,
+    command::ModerationForm,
+    execute, parse,
+    report_rows::ReportSection,
+    reports,
+    rules_part::{self, RulesPart},
+    select::SelectOption,
+};
 use crate::{
     backplane::{
-        Audit, Ban, Cursor, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, Page, is_for_good,
+        Audit, Ban, Cursor, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord, Page, Unavailable,
+        is_for_good,
     },
     protocol::{Door, Id, Rules},
+    session::{NotSignedIn, SignedIn},
     web::{
         Web, assets, chat, error,
         locale::Locale,
@@ -58,8 +68,9 @@ pub async fn show(
     PeerIp(peer): PeerIp,
     headers: HeaderMap,
     query: Result<Query<ModerationQuery>, QueryRejection>,
+    signed_in: Result<SignedIn, NotSignedIn>,
 ) -> Response {
-    match web.present_cookie(peer, &headers).await {
+    match web.present_moderator(peer, &headers, signed_in).await {
         Ok(Some(_)) => {}
         Ok(None) => return login_page(locale, StatusCode::OK, None),
         // The cookie is removed: a browser would present it again with each request.
@@ -71,6 +82,7 @@ pub async fn show(
     let result = match query.result.as_deref() {
         Some("done") => Some(texts.done),
         Some("nothing") => Some(texts.nothing),
+        Some("no_address") => Some(texts.no_address),
         _ => None,
     };
     moderation_page(&web, locale, StatusCode::OK, query.before, result).await
@@ -82,26 +94,35 @@ pub async fn moderate(
     locale: Locale,
     PeerIp(peer): PeerIp,
     headers: HeaderMap,
+    signed_in: Result<SignedIn, NotSignedIn>,
     form: Result<Form<ModerationForm>, FormRejection>,
 ) -> Response {
     if !web.site.allows_post(&headers, peer) {
         return error::foreign(locale);
     }
-    let moderator = match web.present_cookie(peer, &headers).await {
+    let moderator = match web.present_moderator(peer, &headers, signed_in).await {
         Ok(Some(moderator)) => moderator,
         Ok(None) | Err(AttemptError::Wrong) => return (removal(&web), Redirect::to("/operator")).into_response(),
         Err(error) => return refused(locale, error),
     };
     let texts = &Texts::of(locale).operator;
-    let command = form.ok().and_then(|Form(form)| form.command().ok());
-    let Some(command) = command else {
-        return moderation_page(&web, locale, StatusCode::UNPROCESSABLE_ENTITY, None, Some(texts.wrong)).await;
+    let Form(form) = form.unwrap_or_default();
+    let executed = match parse(&web.room, form).await {
+        Ok(command) => {
+            let audit = web.audit(moderator, peer, &headers, command.why.clone());
+            execute(&web.room, command, audit).await
+        }
+        Err(FormError::Invalid(_)) => {
+            return moderation_page(&web, locale, StatusCode::UNPROCESSABLE_ENTITY, None, Some(texts.wrong)).await;
+        }
+        Err(FormError::Gone) => Ok(ModerationOutcome::Nothing),
+        Err(FormError::Unavailable) => Err(Unavailable),
     };
-    let audit = web.audit(moderator, peer, &headers, command.why.clone());
-    match execute(&web.room, command, audit).await {
+    match executed {
         Ok(ModerationOutcome::Done) => Redirect::to("/operator?said=done").into_response(),
         Ok(ModerationOutcome::Nothing) => Redirect::to("/operator?said=nothing").into_response(),
-        Err(_) => {
+        Ok(ModerationOutcome::NoAddress) => Redirect::to("/operator?said=no_address").into_response(),
+        Err(Unavailable) => {
             let status = StatusCode::SERVICE_UNAVAILABLE;
             let page = moderation_page(&web, locale, status, None, Some(texts.unavailable)).await;
             error::with_retry_after(page, error::RETRY_SECONDS)
@@ -133,7 +154,14 @@ pub async fn sign_in(
 }
 
 /// `POST /operator/leave`: signs the operator out.
-pub async fn sign_out(State(web): State<Web>, locale: Locale, PeerIp(peer): PeerIp, headers: HeaderMap) -> Response {
+/// A session that a site has handed in ends in the room.
+pub async fn sign_out(
+    State(web): State<Web>,
+    locale: Locale,
+    PeerIp(peer): PeerIp,
+    headers: HeaderMap,
+    signed_in: Result<SignedIn, NotSignedIn>,
+) -> Response {
     if !web.site.allows_post(&headers, peer) {
         return error::foreign(locale);
     }
@@ -142,7 +170,8 @@ pub async fn sign_out(State(web): State<Web>, locale: Locale, PeerIp(peer): Peer
     {
         return error::unavailable(locale);
     }
-    (removal(&web), Redirect::to("/operator")).into_response()
+    let is_handed_in = signed_in.is_ok_and(|signed_in| web.is_handed_in_moderator(&signed_in));
+    (removal(&web), Redirect::to(if is_handed_in { "/" } else { "/operator" })).into_response()
 }
 
 /// Removes the cookie.
@@ -175,10 +204,16 @@ async fn moderation_page(
     result: Option<&'static str>,
 ) -> Response {
     let cursor = before.map_or(Cursor::Newest, Cursor::Before);
-    let read = tokio::join!(web.room.moderation_log(), web.room.page(cursor, MESSAGES));
-    let (Ok(moderation_log), Ok(page)) = read else { return error::unavailable(locale) };
+    let read = tokio::join!(
+        web.room.moderation_log(),
+        web.room.page(cursor, MESSAGES),
+        reports::read(&web.room, reports::LISTED)
+    );
+    let (Ok(moderation_log), Ok(page), Ok(queue)) = read else { return error::unavailable(locale) };
     let now = u64::try_from(web.room.now().as_millis()).unwrap_or(u64::MAX);
-    error::html(status, &ModerationPage::new(locale, web.room.rules(), now, &moderation_log, &page, result))
+    let texts = Texts::of(locale);
+    let parts = (ReportSection::new(&queue, texts), RulesPart::new(web.room.rule_checker().rules(), texts));
+    error::html(status, &ModerationPage::new(locale, web.room.rules(), now, &moderation_log, &page, parts, result))
 }
 
 #[derive(Template)]
@@ -197,8 +232,10 @@ struct ModerationPage {
     locale: Locale,
     base: String,
     result: Option<&'static str>,
+    reports: ReportSection,
     notice: String,
     intervals: Vec<SelectOption>,
+    rules: RulesPart,
     doors: [DoorForm; 2],
     ban_durations: Vec<SelectOption>,
     mute_durations: Vec<SelectOption>,
@@ -211,13 +248,6 @@ struct ModerationPage {
     earlier: Option<String>,
     /// Actions of the moderation log, newest first.
     acts: Vec<LogRow>,
-}
-
-/// An `<option>`.
-struct SelectOption {
-    value: &'static str,
-    label: String,
-    selected: bool,
 }
 
 /// The form of a door.
@@ -254,6 +284,7 @@ impl ModerationPage {
         now: u64,
         moderation_log: &ModerationLog,
         page: &Page,
+        (reports, rules_part): (ReportSection, RulesPart),
         result: Option<&'static str>,
     ) -> Self {
         let texts = Texts::of(locale);
@@ -269,6 +300,8 @@ impl ModerationPage {
             locale,
             base: assets::base(),
             result,
+            reports,
+            rules: rules_part,
             notice: rules.notice.unwrap_or_default(),
             doors: [
                 DoorForm::new("read_only", rules.read_only.as_ref(), now, texts),
@@ -318,20 +351,27 @@ impl DoorForm {
 fn select_options(values: &[&'static str], none: &str, selected_ms: u64, texts: &Texts) -> Vec<SelectOption> {
     let option = |value: &&'static str| {
         let Ok(duration) = humantime::parse_duration(value) else {
-            return SelectOption { value, label: texts.operator.for_good.to_owned(), selected: false };
+            return SelectOption { value: (*value).into(), label: texts.operator.for_good.to_owned(), selected: false };
         };
         let label = if duration.is_zero() { none.to_owned() } else { format_rounded_up(duration, &texts.units) };
-        SelectOption { value, label, selected: duration == Duration::from_millis(selected_ms) }
+        SelectOption { value: (*value).into(), label, selected: duration == Duration::from_millis(selected_ms) }
     };
     values.iter().map(option).collect()
 }
 
 /// Describes when a ban or mute ends. `now` in Unix milliseconds.
 fn until(ban: &Ban, now: u64, texts: &Texts) -> String {
-    if is_for_good(ban.until.saturating_sub(now)) {
-        return texts.operator.for_good.to_owned();
-    }
-    texts.operator.ban_until.replace("{until}", &chat::format_clock(ban.until))
+    let until = if is_for_good(ban.until.saturating_sub(now)) {
+        texts.operator.for_good.to_owned()
+    } else {
+        texts.operator.ban_until.replace("{until}", &chat::format_clock(ban.until))
+    };
+    with_address(until, ban.address, texts)
+}
+
+/// Adds that a ban or mute includes the address.
+fn with_address(text: String, address: bool, texts: &Texts) -> String {
+    if address { format!("{text}, {}", texts.operator.address_included) } else { text }
 }
 
 /// Describes an action of the moderation log in a sentence.
@@ -347,18 +387,20 @@ fn describe(record: &ModerationRecord, texts: &Texts) -> String {
         format!("{did}{lasting}{text}")
     };
     let fill = |text: &str, what: &str| text.replace("{what}", what);
+    let messages = |ids: &[Id]| {
+        let ids: Vec<String> = ids.iter().map(Id::to_string).collect();
+        let of = if record.whom.is_empty() { String::new() } else { format!(" ({})", record.whom.join(", ")) };
+        ids.join(", ") + &of
+    };
     match &record.act {
-        ModerationAction::Remove { ids } => {
-            let ids: Vec<String> = ids.iter().map(Id::to_string).collect();
-            let of = if record.whom.is_empty() { String::new() } else { format!(" ({})", record.whom.join(", ")) };
-            fill(operator.did_remove, &(ids.join(", ") + &of))
-        }
+        ModerationAction::Remove { ids } => fill(operator.did_remove, &messages(ids)),
+        ModerationAction::Dismiss { ids } => fill(operator.did_dismiss, &messages(ids)),
         ModerationAction::Ban { name, for_ms: 0, .. } => fill(operator.did_send_away, name),
-        ModerationAction::Ban { name, for_ms, .. } => {
-            operator.did_ban.replace("{time}", &lasting(*for_ms)).replace("{what}", name)
+        ModerationAction::Ban { name, for_ms, address, .. } => {
+            with_address(fill(&operator.did_ban.replace("{time}", &lasting(*for_ms)), name), *address, texts)
         }
-        ModerationAction::Mute { name, for_ms, .. } => {
-            operator.did_mute.replace("{time}", &lasting(*for_ms)).replace("{what}", name)
+        ModerationAction::Mute { name, for_ms, address, .. } => {
+            with_address(fill(&operator.did_mute.replace("{time}", &lasting(*for_ms)), name), *address, texts)
         }
         ModerationAction::Unmute { name, .. } => fill(operator.did_unmute, name),
         ModerationAction::Unban { name, .. } => fill(operator.did_pardon, name),
@@ -368,6 +410,7 @@ fn describe(record: &ModerationRecord, texts: &Texts) -> String {
         ModerationAction::ReadOnly { for_ms, text } => door(operator.did_read_only, *for_ms, text.as_deref()),
         ModerationAction::Closed { for_ms: Some(0), .. } => operator.did_closed_off.to_owned(),
         ModerationAction::Closed { for_ms, text } => door(operator.did_closed, *for_ms, text.as_deref()),
+        ModerationAction::Rules(change) => rules_part::describe(change, texts),
         ModerationAction::Announce { text: Some(text) } => fill(operator.did_announce, text),
         ModerationAction::Announce { text: None } => operator.did_announce_nothing.to_owned(),
     }

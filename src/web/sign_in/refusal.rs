@@ -32,6 +32,10 @@ pub enum SignInRefusal {
     Reserved,
     /// The name belongs to an account of the site.
     OfAccount,
+    /// Only a moderator may take the name.
+    OfModerator,
+    /// The name has a listed word.
+    Word,
     /// The token is not accepted.
     Token(TokenError),
     /// The installation does not offer this way to sign in.
@@ -86,8 +90,8 @@ impl SignInRefusal {
 
     fn status(self) -> StatusCode {
         match self {
-            Self::Name(_) | Self::Token(TokenError::Name(_)) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Held { .. } | Self::Reserved | Self::OfAccount => StatusCode::CONFLICT,
+            Self::Name(_) | Self::Word | Self::Token(TokenError::Name(_)) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Held { .. } | Self::Reserved | Self::OfAccount | Self::OfModerator => StatusCode::CONFLICT,
             Self::NoCookies => StatusCode::BAD_REQUEST,
             Self::Banned { .. } | Self::Token(_) | Self::NotOffered | Self::Closed => StatusCode::FORBIDDEN,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -112,6 +116,8 @@ impl SignInRefusal {
             Self::NoCookies => "no_cookies",
             Self::Reserved => "reserved",
             Self::OfAccount => "of_account",
+            Self::OfModerator => "of_moderator",
+            Self::Word => "word",
             Self::Token(error) => error.code(),
             Self::NotOffered => "not_offered",
             Self::Closed => "closed",
@@ -152,6 +158,8 @@ impl SignInRefusal {
             Self::NoCookies => sign_in.no_cookies,
             Self::Reserved => sign_in.of_program,
             Self::OfAccount => sign_in.of_account,
+            Self::OfModerator => sign_in.of_moderator,
+            Self::Word => sign_in.word,
             Self::NotOffered => sign_in.elsewhere,
             Self::Closed => sign_in.closed,
             Self::TooMany { .. } => sign_in.too_many,

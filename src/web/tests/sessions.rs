@@ -12,6 +12,7 @@ use tower_sessions::{Session, SessionStore, session::Id};
 
 use super::{Site, form, header_of};
 use crate::{
+    origin::CookieScope,
     origin::SitePolicy,
     session::{self, MemorySessionStore, RedisSessionStore, Sessions},
     web::{Options, layers},
@@ -46,7 +47,8 @@ fn unreachable_store() -> Arc<dyn SessionStore> {
 #[tokio::test]
 async fn session_cookie_has_its_attributes() {
     for (secure, name) in [(false, "ruang="), (true, "__Host-ruang=")] {
-        let options = session::Options { secure, ..session::Options::default() };
+        let cookies = CookieScope { secure, ..CookieScope::default() };
+        let options = session::Options { cookies, ..session::Options::default() };
         let sessions = Sessions::new(Arc::new(MemorySessionStore::default()), options);
         let insert = |session: Session| async move { session.insert("x", 1).await.unwrap() };
         let app = Router::new().route("/", axum::routing::get(insert)).layer(sessions.layer());

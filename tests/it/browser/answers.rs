@@ -3,7 +3,7 @@
 use fantoccini::key::Key;
 use serde_json::json;
 
-use super::{CONNECTION, TEXT, alone, chooses, network, picture, sari_alone, signs_in};
+use super::{CONNECTION, TEXT, alone, chooses, network, pictures, sari_alone, signs_in};
 use crate::kit::{Browser, Cluster, WsClient, proxy::Target};
 
 const BOX: &str = "return document.querySelector('#text').value";
@@ -17,7 +17,7 @@ async fn answer_quotes_its_origin_and_follows_its_changes() {
     act(&sari, "#timeline .message:not(.own)", "Balas").await;
     sari.shows("#context-text", "Balas budi dari budi").await;
     sari.is_accessible("an answer is written").await;
-    picture(&sari, "answering").await;
+    pictures(&sari, "answering").await;
     sari.presses(&char::from(Key::Escape).to_string()).await;
     sari.comes_to("return document.querySelector('#context').hidden", true).await;
     act(&sari, "#timeline .message:not(.own)", "Balas").await;
@@ -62,7 +62,7 @@ async fn quote_leads_to_a_message_that_is_not_loaded() {
     budi.catch_up().await;
     sari.reload().await;
     sari.comes_to(QUOTES, json!(["budi dari budi"])).await;
-    sari.click(".quote").await;
+    sari.types(".quote", &char::from(Key::Enter).to_string()).await;
     let focused = "return document.activeElement.querySelector('.text')?.textContent";
     sari.comes_to(focused, "dari budi").await;
     sari.shows("#timeline .gap", "terlewat").await;
@@ -78,6 +78,7 @@ async fn up_edits_the_last_message_and_escape_brings_the_draft_back() {
     sari.presses(&up.to_string()).await;
     sari.comes_to(BOX, "dari sari").await;
     sari.is_accessible("a message is edited").await;
+    pictures(&sari, "editing").await;
     sari.presses(&format!(" dibatalkan{escape}")).await;
     sari.comes_to(BOX, "").await;
     sari.presses(&up.to_string()).await;
@@ -94,11 +95,21 @@ async fn up_edits_the_last_message_and_escape_brings_the_draft_back() {
 }
 
 #[tokio::test]
+async fn wrong_clock_of_the_device_still_offers_to_edit() {
+    let (_cluster, sari, _budi) = conversation().await;
+    sari.script("const now = Date.now; Date.now = () => now() + 1_800_000", vec![]).await;
+    sari.enter("#text", "jam saya salah").await;
+    sari.shows("#timeline .own .text", "jam saya salah").await;
+    act(&sari, "#timeline > li:last-child", "Perbaiki").await;
+    sari.comes_to(BOX, "jam saya salah").await;
+}
+
+#[tokio::test]
 async fn deletion_can_be_taken_back_and_survives_leaving() {
     let (_cluster, sari, mut budi) = conversation().await;
     act(&sari, "#timeline .own", "Hapus").await;
     sari.comes_to(TEXTS, json!(["dari budi", DELETED])).await;
-    sari.click("#toast button").await;
+    sari.types("#toast button", &char::from(Key::Enter).to_string()).await;
     sari.comes_to(TEXTS, json!(["dari budi", "dari sari"])).await;
     assert!(budi.catch_up().await.removed.is_empty(), "nothing was sent");
     act(&sari, "#timeline .own", "Hapus").await;
@@ -109,7 +120,7 @@ async fn deletion_can_be_taken_back_and_survives_leaving() {
 }
 
 #[tokio::test]
-async fn edit_made_offline_survives_a_reload() {
+async fn changes_made_offline_survive_a_reload() {
     let cluster = alone().await;
     let (network, base) = network(&cluster).await;
     let sari = Browser::start("id").await;
@@ -125,12 +136,45 @@ async fn edit_made_offline_survives_a_reload() {
     sari.comes_to(BOX, "dua").await;
     sari.enter("#text", " belas").await;
     sari.shows("#timeline .changing .text", "dua belas").await;
+    act(&sari, "#timeline .own", "Hapus").await;
+    sari.comes_to(TEXTS, json!([DELETED, "dua belas"])).await;
     network.heal();
     sari.reload().await;
     sari.comes_to(CONNECTION, "online").await;
-    sari.comes_to(TEXTS, json!(["satu", "dua belas"])).await;
+    sari.comes_to(TEXTS, json!([DELETED, "dua belas"])).await;
     sari.comes_to("return document.querySelector('.changing') === null", true).await;
     sari.comes_to("return document.querySelectorAll('#timeline .edited').length", 1).await;
+}
+
+#[tokio::test]
+async fn finger_answers_corrects_and_takes_back() {
+    let (_cluster, sari, mut budi) = conversation().await;
+    let (own, other) = ("#timeline .own .bubble", "#timeline .message:not(.own) .bubble");
+    let hold = async |message: &str, item: &str| {
+        sari.long_press(message).await;
+        chooses(&sari, item).await;
+    };
+    sari.screen(390, 844, true).await;
+    sari.types("#text", "draf").await;
+    hold(own, "Perbaiki").await;
+    sari.comes_to(BOX, "dari sari").await;
+    sari.click("#context-cancel").await;
+    sari.comes_to(BOX, "draf").await;
+    hold(own, "Perbaiki").await;
+    sari.types("#text", " juga").await;
+    sari.click("#send").await;
+    sari.comes_to(TEXTS, json!(["dari budi", "dari sari juga"])).await;
+    sari.comes_to(BOX, "draf").await;
+    hold(own, "Hapus").await;
+    sari.comes_to(TEXTS, json!(["dari budi", DELETED])).await;
+    sari.click("#toast button").await;
+    sari.comes_to(TEXTS, json!(["dari budi", "dari sari juga"])).await;
+    hold(other, "Balas").await;
+    sari.click("#send").await;
+    budi.wait_for_text("sari", "draf").await;
+    sari.comes_to(QUOTES, json!(["budi dari budi"])).await;
+    sari.click(".quote").await;
+    sari.comes_to("return document.querySelector('#timeline .marked .text')?.textContent", "dari budi").await;
 }
 
 /// One message of budi and one of sari, in sari's page.

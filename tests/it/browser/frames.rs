@@ -1,7 +1,8 @@
 //! The room in a frame of another site: three origins over TLS, with third-party cookies blocked.
 
-use std::sync::Mutex;
+use std::{sync::Mutex, time::Duration};
 
+use reqwest::Method;
 use serde_json::json;
 use tempfile::NamedTempFile;
 use tokio::{
@@ -10,10 +11,12 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{CONNECTION, TEXT, picture};
+use super::{CONNECTION, TEXT, chooses, picture};
 use crate::kit::{
-    Browser, Cluster, Engine, SOON,
+    Browser, Cluster, Engine, HttpClient, Response, SOON,
     bots::{self, bots_file},
+    eventually,
+    operator::{TOKEN, token_file},
     tls_front::{Bases, TlsFront},
     tokens::{SECRET, now, secret_file, signed},
 };
@@ -67,13 +70,15 @@ fn answer(head: &str, room: &str, element: &str) -> String {
             (200, "text/html", page)
         }
         "/site.js" => (200, "text/javascript", SITE_SCRIPT.to_owned()),
-        "/token" => {
-            let claims = json!({"name": "Sari", "sub": "7", "exp": now() + 60, "aud": room});
+        "/token" | "/moderator" => {
+            let role = path.trim_start_matches('/');
+            let claims = json!({"name": "Sari", "sub": "7", "exp": now() + 60, "aud": room, "role": role});
             (200, "application/json", json!({"token": signed(&claims, SECRET)}).to_string())
         }
         _ => (404, "text/plain", String::new()),
     };
-    let policy = format!("default-src 'none'; script-src 'self' {room}; frame-src {room}; connect-src 'self'");
+    let origin = room.split('/').take(3).collect::<Vec<_>>().join("/");
+    let policy = format!("default-src 'none'; script-src 'self' {origin}; frame-src {origin}; connect-src 'self'");
     format!(
         "HTTP/1.1 {status} -\r\nContent-Type: {kind}\r\nContent-Security-Policy: {policy}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
@@ -86,18 +91,25 @@ struct Framed {
     site: Site,
     url: String,
     _front: TlsFront,
-    _files: [NamedTempFile; 2],
+    _files: [NamedTempFile; 3],
 }
 
 async fn framed(ways: &str, element: &str) -> Framed {
+    framed_with(ways, element, "", &[]).await
+}
+
+/// The same under a path, with further settings.
+async fn framed_with(ways: &str, element: &str, path: &str, settings: &[(&str, &str)]) -> Framed {
     let bases = Bases::new(Mutex::new(vec![]));
     let front = TlsFront::start(Bases::clone(&bases)).await;
-    let (url, secret, bots) = (front.url(), secret_file(), bots_file());
+    let (url, secret, bots, operators) = (front.url() + path, secret_file(), bots_file(), token_file());
     let site = Site::start(&url, element).await;
-    let builder = Cluster::builder(Engine::Memory).with_tokens(ways, &secret).with_bots(&bots);
+    let builder =
+        Cluster::builder(Engine::Memory).with_tokens(ways, &secret).with_bots(&bots).with_operator(&operators);
+    let builder = settings.iter().fold(builder, |builder, (name, value)| builder.set(name, value));
     let cluster = builder.set("RUANG_PUBLIC_URL", &url).set("RUANG_EMBED_ORIGINS", &site.url).start().await;
     *bases.lock().unwrap() = vec![cluster.base(0).to_owned()];
-    Framed { cluster, site, url, _front: front, _files: [secret, bots] }
+    Framed { cluster, site, url, _front: front, _files: [secret, bots, operators] }
 }
 
 #[tokio::test]
@@ -121,7 +133,6 @@ async fn framed_room_works_without_third_party_cookies() {
     page.leaves_frame().await;
     page.comes_to("return told.filter(([kind]) => kind === 'mention').length", 1).await;
     page.comes_to("return told.find(([kind]) => kind === 'mention')[1].from", "CI").await;
-    picture(&page, "embedded-light").await;
     // The same user comes back: a fresh token, the same person.
     page.reload().await;
     page.enters_frame().await;
@@ -158,6 +169,106 @@ async fn element_without_a_token_says_why() {
     let wrong = framed("token", "<ruang-chat token-url=\"/nowhere\"></ruang-chat>").await;
     page.open(&wrong.site.url).await;
     page.shows("ruang-chat", "/nowhere answered with status 404").await;
+}
+
+#[tokio::test]
+async fn room_under_a_path_works_in_a_frame() {
+    let element = "<ruang-chat token-url=\"/token\" compact></ruang-chat>";
+    let framed = framed_with("token", element, "/ruang", &[]).await;
+    let page = Browser::start_without_foreign_cookies("id").await;
+    page.open(&framed.site.url).await;
+    page.enters_frame().await;
+    page.comes_to(CONNECTION, "online").await;
+    page.comes_to("return location.pathname", "/ruang/chat").await;
+    page.enter("#text", "halo dari jalur").await;
+    page.shows(TEXT, "halo dari jalur").await;
+    page.reload().await;
+    page.enters_frame().await;
+    page.comes_to(CONNECTION, "online").await;
+    page.shows(TEXT, "halo dari jalur").await;
+}
+
+/// Most bytes from the site's page to the first message.
+const FIRST_MESSAGE: u64 = 60_000;
+/// What browsers count for the head of a response.
+const HEAD: u64 = 300;
+
+/// The files of the element and of the frame's first page are measured one by one: the frame leaves that page at once. A
+/// frame has no icon and no manifest.
+#[tokio::test]
+async fn first_message_in_a_frame_takes_few_bytes() {
+    let framed = framed("token", "<ruang-chat token-url=\"/token\" compact></ruang-chat>").await;
+    bots::post(framed.cluster.base(0), "a", &json!({"text": "selamat datang"})).await.is(201);
+    let client = HttpClient::new(framed.cluster.base(0));
+    let size = async |path: &str| {
+        let request = client.request(Method::GET, path).header("accept-encoding", "gzip, br");
+        let body = request.send().await.expect("a response").bytes().await.expect("a body");
+        (path.to_owned(), body.len() as u64 + HEAD)
+    };
+    let door = client.get("/embed").await.body;
+    let file = |name: &str| door.split('"').find(|part| part.ends_with(name)).expect("a file of the page").to_owned();
+    let mut all = vec![size("/embed.js").await, size("/embed").await, size(&file("/embed_door.js")).await];
+    let page = Browser::start_without_foreign_cookies("id").await;
+    page.open(&framed.site.url).await;
+    page.enters_frame().await;
+    page.comes_to(CONNECTION, "online").await;
+    page.shows(TEXT, "selamat datang").await;
+    let room = page
+        .script("return performance.getEntries().map(({ name, transferSize }) => [name, transferSize ?? 0])", vec![]);
+    all.extend(serde_json::from_value::<Vec<(String, u64)>>(room.await).expect("files with their sizes"));
+    // Here it is from the cache: the first page has loaded it.
+    if all.iter().any(|(name, bytes)| name.ends_with("/page.css") && *bytes == 0) {
+        all.push(size(&file("/page.css")).await);
+    }
+    let bytes: u64 = all.iter().map(|(_, bytes)| bytes).sum();
+    println!("to the first message in a frame: {bytes} bytes");
+    assert!(all.len() > 20 && bytes < FIRST_MESSAGE, "{bytes} bytes: {all:#?}");
+}
+
+#[tokio::test]
+async fn frame_has_the_look_of_the_room_in_the_dark() {
+    let element = "<ruang-chat token-url=\"/token\" compact></ruang-chat>";
+    let own = [("RUANG_TITLE", "Siaran Kopi"), ("RUANG_ACCENT", "#7c3aed")];
+    let framed = framed_with("token", element, "", &own).await;
+    let page = Browser::start_without_foreign_cookies("id").await;
+    page.screen(356, 528, false).await;
+    for (theme, name) in [("dark", "embedded-dark"), ("light", "embedded-light")] {
+        page.prefers("prefers-color-scheme", theme).await;
+        page.open(&framed.site.url).await;
+        page.script("document.querySelector('ruang-chat').style.width = '340px'", vec![]).await;
+        page.enters_frame().await;
+        page.comes_to(CONNECTION, "online").await;
+        if theme == "dark" {
+            bots::post(framed.cluster.base(0), "a", &json!({"text": "Siaran dimulai pukul 19.30.", "as": "Siaran"}))
+                .await;
+            page.enter("#text", "Halo semua, salam dari Bandung!").await;
+        }
+        page.shows(TEXT, "Bandung").await;
+        page.shows("h1", "Siaran Kopi").await;
+        page.leaves_frame().await;
+        picture(&page, name).await;
+    }
+}
+
+#[tokio::test]
+async fn handed_in_moderator_has_the_menu_in_a_frame() {
+    let framed = framed("token", "<ruang-chat token-url=\"/moderator\" compact></ruang-chat>").await;
+    let page = Browser::start_without_foreign_cookies("id").await;
+    page.open(&framed.site.url).await;
+    page.enters_frame().await;
+    page.comes_to(CONNECTION, "online").await;
+    bots::post(framed.cluster.base(0), "a", &json!({"text": "salah kirim"})).await.is(201);
+    page.shows(TEXT, "salah kirim").await;
+    page.click("#timeline .message:not(.own) .more").await;
+    chooses(&page, "Hapus untuk semua").await;
+    page.shows(TEXT, "Pesan ini dihapus.").await;
+    // It is sent when it can no longer be taken back.
+    eventually(Duration::from_secs(20), "the deletion is on record", || async {
+        let record = HttpClient::new(framed.cluster.base(0)).request(Method::GET, "/api/operator").bearer_auth(TOKEN);
+        let act = Response::to(record).await.is(200).json()["acts"][0].clone();
+        if json!([act["act"], act["by"]]) == json!(["remove", "Sari"]) { Ok(()) } else { Err(act.to_string()) }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -221,6 +221,8 @@ async fn announcement_folds_and_says_that_there_is_more() {
         sari.comes_to(more, true).await;
         let found = sari.script(lines, vec![]).await.as_u64().expect("a number");
         assert!(found <= most, "{width}×{height}: {found} lines");
+        let share = "const width = css => document.querySelector(css).clientWidth; return width('#announcement-text') / width('.talk')";
+        assert!(sari.script(share, vec![]).await.as_f64() > Some(0.75), "{width}×{height}: the text has the width");
         sari.click("#announcement-more").await;
         assert!(sari.script(lines, vec![]).await.as_u64() > Some(most), "{width}×{height}: it opens");
         sari.click("#announcement-more").await;

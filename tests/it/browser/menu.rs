@@ -3,7 +3,7 @@
 use fantoccini::key::Key;
 use serde_json::json;
 
-use super::{TEXT, chooses, chooses_for, picture, sari_alone};
+use super::{TEXT, chooses, chooses_for, picture, pictures, sari_alone};
 use crate::kit::{Browser, Cluster, WsClient};
 
 const FOCUSED: &str = "return document.activeElement.closest('.message')?.querySelector('.text').textContent ?? document.activeElement.id";
@@ -20,7 +20,7 @@ async fn pointer_opens_the_menu_and_mutes_with_a_way_back() {
     sari.click(button).await;
     sari.shows(ITEMS, "Salin teks").await;
     sari.is_accessible("a message's menu").await;
-    picture(&sari, "menu").await;
+    pictures(&sari, "menu").await;
     chooses(&sari, "Bisukan untuk saya").await;
     sari.comes_to(SHOWN, json!(["dari sari"])).await;
     sari.shows("#toast", "Pesan budi tidak lagi terlihat").await;
@@ -80,6 +80,40 @@ async fn keyboard_walks_the_messages_and_their_menus() {
 }
 
 #[tokio::test]
+async fn focus_stays_on_a_message_that_changes() {
+    let (_cluster, sari, mut budi) = conversation().await;
+    let id = sari.script("return document.querySelectorAll('#timeline .message')[1].dataset.id", vec![]).await;
+    let press = async |keys: &[Key]| sari.presses(&keys.iter().map(|key| char::from(*key)).collect::<String>()).await;
+    sari.script("document.querySelector('#scroll').focus()", vec![]).await;
+    press(&[Key::Up]).await;
+    press(&[Key::Up]).await;
+    sari.comes_to(FOCUSED, "dua").await;
+    budi.send(json!({"type": "edit", "nonce": "e1", "id": id, "text": "dua!"})).await;
+    sari.comes_to(FOCUSED, "dua!").await;
+    press(&[Key::Enter]).await;
+    sari.shows(ITEMS, "Salin teks").await;
+    budi.send(json!({"type": "delete", "nonce": "d1", "id": id})).await;
+    sari.shows("#timeline .removed .text", "dihapus").await;
+    press(&[Key::Escape]).await;
+    sari.comes_to(FOCUSED, "scroll").await;
+}
+
+#[tokio::test]
+async fn escape_closes_a_menu_over_the_sheet_first() {
+    let (_cluster, sari, _budi) = conversation().await;
+    let sheet = "return document.body.classList.contains('people-shown')";
+    sari.script("document.querySelector('#people-toggle').click()", vec![]).await;
+    sari.comes_to(sheet, true).await;
+    sari.script("document.querySelector('#members [data-name=budi]').click()", vec![]).await;
+    sari.shows(ITEMS, "Bisukan untuk saya").await;
+    sari.presses(&char::from(Key::Escape).to_string()).await;
+    sari.comes_to("return document.querySelector('.menu') === null", true).await;
+    assert_eq!(sari.script(sheet, vec![]).await, true);
+    sari.script("document.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }))", vec![]).await;
+    sari.comes_to(sheet, false).await;
+}
+
+#[tokio::test]
 async fn long_press_opens_a_sheet_with_large_targets() {
     let (_cluster, sari, _budi) = conversation().await;
     sari.screen(390, 844, true).await;
@@ -93,6 +127,12 @@ async fn long_press_opens_a_sheet_with_large_targets() {
     assert_eq!(sari.script(small, vec![]).await, 0);
     let bottom = "return Math.round(innerHeight - document.querySelector('.menu').getBoundingClientRect().bottom)";
     assert_eq!(sari.script(bottom, vec![]).await, 0);
+    let inside = "const { left, top, right, bottom } = document.querySelector('.menu').getBoundingClientRect(); \
+        return left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight && right - left < innerWidth";
+    sari.screen(844, 390, true).await;
+    sari.comes_to(inside, true).await;
+    sari.screen(390, 844, true).await;
+    sari.comes_to(bottom, 0).await;
     chooses(&sari, "Bisukan untuk saya").await;
     sari.comes_to(SHOWN, json!(["dari sari"])).await;
 }

@@ -1,5 +1,6 @@
 //! The menus of moderators, in the room.
 
+use fantoccini::key::Key;
 use serde_json::json;
 use tempfile::NamedTempFile;
 
@@ -78,6 +79,93 @@ async fn others_have_no_menu_of_moderators() {
     assert!(!items.contains(&"Hapus untuk semua".to_owned()), "{items:?}");
 }
 
+#[tokio::test]
+async fn keyboard_mutes_an_address_and_takes_it_back() {
+    let ModeratedRoom { cluster, sari, budi, .. } = &mut moderated_room().await;
+    // All of them are at this machine's address; sari moderates and is not hit.
+    let mut dewi = cluster.join(0, "dewi").await;
+    let press = async |page: &Browser, key: Key| page.presses(&char::from(key).to_string()).await;
+    let focused = "return document.activeElement.textContent";
+    sari.click("#members [data-name='budi']").await;
+    sari.shows(ITEMS, "Bungkam untuk semua…").await;
+    for _ in 0..10 {
+        if sari.script(focused, vec![]).await == "Bungkam untuk semua…" {
+            break;
+        }
+        press(sari, Key::Down).await;
+    }
+    press(sari, Key::Enter).await;
+    sari.comes_to(focused, "Alamat jaringannya juga (1 orang lain di sini ikut terkena)").await;
+    let checked = "return document.activeElement.ariaChecked";
+    sari.comes_to(checked, "false").await;
+    press(sari, Key::Enter).await;
+    sari.comes_to(checked, "true").await;
+    sari.is_accessible("the tick for the address").await;
+    picture(sari, "menu-address").await;
+    press(sari, Key::Down).await;
+    sari.comes_to(focused, "10 menit").await;
+    press(sari, Key::Enter).await;
+    sari.shows("#toast", "budi dibungkam untuk semua: 10 menit.").await;
+    for client in [&mut *budi, &mut dewi] {
+        client.send(json!({"type": "message", "nonce": "a1", "text": "dibungkam"})).await;
+        client.expect("the refusal", |transcript| transcript.error_codes() == ["muted"]).await;
+    }
+    sari.enter("#text", "saya boleh").await;
+    sari.shows(TEXT, "saya boleh").await;
+    sari.click("#toast button").await;
+    sari.comes_to(MUTES, json!([])).await;
+    dewi.send_acked("sudah boleh").await;
+    budi.send_acked("saya juga").await;
+}
+
+#[tokio::test]
+async fn phone_bans_a_person_with_the_address() {
+    let ModeratedRoom { cluster, sari, budi, .. } = &mut moderated_room().await;
+    let mut dewi = cluster.join(0, "dewi").await;
+    budi.send_acked("spam").await;
+    sari.shows(TEXT, "spam").await;
+    sari.screen(390, 844, true).await;
+    sari.long_press("#timeline .message:not(.own, .grouped) .bubble").await;
+    picks(sari, "Blokir…").await;
+    let tick = ".menu [role=menuitemcheckbox]";
+    sari.shows(tick, "Alamat jaringannya juga (1 orang lain di sini ikut terkena)").await;
+    let small = "return Array.from(document.querySelectorAll('.menu .item'), item => item.getBoundingClientRect()) \
+        .filter(({ width, height }) => Math.min(width, height) < 44).length";
+    assert_eq!(sari.script(small, vec![]).await, 0);
+    sari.click(tick).await;
+    sari.comes_to("return document.querySelector('.menu [role=menuitemcheckbox]').ariaChecked", "true").await;
+    sari.is_accessible("the tick for the address on a phone").await;
+    picture(sari, "menu-address-phone").await;
+    chooses(sari, "1 jam").await;
+    for client in [&mut *budi, &mut dewi] {
+        let transcript = client.wait_for_bye(SOON, "session_ended", 4001).await;
+        assert_eq!(transcript.byes[0]["cause"], "banned");
+    }
+    cluster.http_client(0).sign_in("lain").await.is(403);
+    sari.click("#toast button").await;
+    sari.comes_to(BANS, json!([])).await;
+    cluster.http_client(0).sign_in("lain").await.redirects_to("/chat");
+}
+
+#[tokio::test]
+async fn tick_is_missing_where_no_address_is_known() {
+    let token = token_file();
+    let builder = Cluster::builder(Engine::Memory).set("RUANG_TRUSTED_PROXIES", "127.0.0.1");
+    let cluster = builder.with_operator(&token).start().await;
+    let sari = Browser::start("id").await;
+    sari.open(&format!("{}/operator", cluster.base(0))).await;
+    sari.enter("#token", TOKEN).await;
+    sari.shows("body", "Pengumuman").await;
+    assert_eq!(sari.count("input[name=address]").await, 2, "on the page: mute and ban");
+    sari.is_accessible("the moderation page").await;
+    signs_in(&sari, cluster.base(0), "sari").await;
+    let _budi = cluster.join(0, "budi").await;
+    sari.shows("#members", "budi").await;
+    opens_lengths(&sari, "Blokir…").await;
+    assert_eq!(sari.count(".menu [role=menuitemcheckbox]").await, 0);
+}
+
+const BANS: &str = "return fetch('/api/operator').then(response => response.json()).then(report => report.bans)";
 const MUTES: &str = "return fetch('/api/operator').then(response => response.json()).then(report => report.mutes)";
 
 /// A room with sari, a signed-in moderator, and budi.
@@ -91,11 +179,17 @@ struct ModeratedRoom {
 /// Opens the durations of an action on budi, in the list of people.
 async fn opens_lengths(page: &Browser, item: &str) {
     page.click("#members [data-name='budi']").await;
-    page.shows(ITEMS, item).await;
+    picks(page, item).await;
+    page.shows(ITEMS, "1 jam").await;
+    page.is_accessible("durations").await;
+}
+
+/// Clicks an item of the open menu, after which another may open.
+async fn picks(page: &Browser, item: &str) {
+    page.shows(".menu .item", item).await;
     let click =
         "Array.from(document.querySelectorAll('.menu .item')).find(item => item.textContent === arguments[0]).click()";
     page.script(click, vec![item.into()]).await;
-    page.is_accessible("durations").await;
 }
 
 async fn moderated_room() -> ModeratedRoom {

@@ -27,13 +27,16 @@ async fn link_with_bidi_controls_shows_the_host_that_opens() {
 #[tokio::test]
 async fn each_line_of_a_text_has_its_own_direction() {
     let (cluster, sari) = sari_alone().await;
-    cluster.join(0, "budi").await.send_acked("baris pertama yang cukup panjang\nمرحبا\nakhir").await;
-    sari.shows(TEXT, "akhir").await;
-    let edges = "const text = document.querySelector('#timeline .text'), node = text.firstChild, box = text.getBoundingClientRect(); \
+    let mut budi = cluster.join(0, "budi").await;
+    budi.send_acked("baris pertama yang cukup panjang\nمرحبا\nakhir").await;
+    budi.send_acked(&format!("baris pertama\nمرحبا\n{}akhir", "panjang\n".repeat(20))).await;
+    sari.comes_to("return document.querySelectorAll('#timeline .text').length", 2).await;
+    let edges = "const text = document.querySelectorAll('#timeline .text')[arguments[0]], node = text.firstChild, box = text.getBoundingClientRect(); \
         return node.data.split('\\n').map((line) => { const range = document.createRange(), start = node.data.indexOf(line); \
             range.setStart(node, start); range.setEnd(node, start + line.length); const rect = range.getBoundingClientRect(); \
             return [rect.left - box.left < 2, box.right - rect.right < 2] })";
-    assert_eq!(sari.script(edges, vec![]).await, json!([[true, true], [false, true], [true, false]]));
+    assert_eq!(sari.script(edges, vec![0.into()]).await, json!([[true, true], [false, true], [true, false]]));
+    assert_eq!(sari.script(edges, vec![1.into()]).await[1], json!([false, true]), "in a text that is folded");
 }
 
 #[tokio::test]

@@ -172,6 +172,14 @@ async fn pasted_image_and_dropped_file_are_answered() {
         sari.shows("#text-only", "hanya menerima teks").await;
     }
     sari.is_accessible("a file was refused").await;
+    let link = "const data = new DataTransfer(); data.setData('text/uri-list', 'https://contoh.id'); \
+        const event = new DragEvent(arguments[0], { dataTransfer: data, bubbles: true, cancelable: true }); \
+        document.querySelector(arguments[1]).dispatchEvent(event); return event.defaultPrevented";
+    for (event, target, refused) in
+        [("dragover", "#timeline", true), ("drop", "#timeline", true), ("drop", "#text", false)]
+    {
+        assert_eq!(sari.script(link, vec![event.into(), target.into()]).await, refused, "a link: {event} on {target}");
+    }
 }
 
 #[tokio::test]
@@ -215,4 +223,9 @@ async fn keyboard_of_a_phone_covers_neither_composer_nor_header() {
     }
     sari.script(keyboard, vec![844.into(), 0.into()]).await;
     sari.comes_to(bounds, serde_json::json!([0, 844, true])).await;
+    sari.screen(844, 390, true).await;
+    sari.script(keyboard, vec![170.into(), 0.into()]).await;
+    sari.comes_to(bounds, serde_json::json!([0, 170, true])).await;
+    let height = "return document.querySelector('#scroll').clientHeight >= 64";
+    sari.comes_to(height, true).await;
 }

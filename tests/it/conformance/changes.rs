@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use ruang::{
+    automod::SharedChecks,
     backplane::{
         Backplane, ChangeRequest, Cursor, Event, IncarnationId, ModerationAction, ModerationOutcome, NewState, Person,
         Position, Post, PublishError, RetentionPolicy, Snapshot,
@@ -126,7 +127,7 @@ async fn name_signed_in_again_does_not_own_old_messages(fixture: Fixture) {
     fixture.backplane.change(edit(&incarnation, "e", id, "dua")).await.unwrap();
     fixture.backplane.end(&session("sari"), &"sari".into()).await.unwrap();
     let again: Person = Person { session: "another session".into(), ..person("sari") };
-    fixture.backplane.claim(&again.name_key, &again.session).await.unwrap();
+    fixture.backplane.claim(&again).await.unwrap();
     let request = ChangeRequest { person: again, ..delete(&incarnation, "d", id) };
     assert_eq!(fixture.backplane.change(request).await, Err(PublishError::NotYours));
 }
@@ -365,7 +366,8 @@ async fn pace_of_messages_holds_for_changes_on_both_engines() {
 
 fn request(incarnation: &IncarnationId, nonce: &str, id: Id, state: NewState) -> ChangeRequest {
     let nonce = nonce.parse().expect("a nonce");
-    ChangeRequest { incarnation: incarnation.clone(), person: person("sari"), nonce, id, state }
+    let checks = SharedChecks::default();
+    ChangeRequest { incarnation: incarnation.clone(), person: person("sari"), nonce, id, state, checks }
 }
 
 fn edit(incarnation: &IncarnationId, nonce: &str, id: Id, text: &str) -> ChangeRequest {

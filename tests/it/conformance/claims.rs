@@ -5,9 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ruang::backplane::{CLAIM, Claim, Event, Heartbeat, PublishError, RetentionPolicy};
+use ruang::backplane::{CLAIM, Claim, Event, Heartbeat, PublishError, RetentionPolicy, SessionTag};
 
-use super::fixture::{Fixture, POLICY, heartbeat, person, post, publish, session};
+use super::fixture::{Fixture, POLICY, heartbeat, owner, person, post, publish, session};
 use crate::kit::{Engine, SOON, engines::on_both_engines, eventually};
 
 on_both_engines! { Fixture::of =>
@@ -19,27 +19,27 @@ on_both_engines! { Fixture::of =>
     session_ended_cannot_reclaim_its_name_in_flight,
     held_name_says_how_long_unless_its_person_is_here,
     claim_that_is_only_checked_changes_nothing,
+    program_or_account_takes_a_typed_name,
 }
 
 async fn claim_by_first_session_is_granted_and_renewable(fixture: Fixture) {
-    assert_eq!(fixture.backplane.claim(&"sari".into(), &session("a")).await, Ok(Claim::Mine));
-    assert!(matches!(fixture.other().claim(&"sari".into(), &session("b")).await, Ok(Claim::Held { left: Some(_) })));
-    assert_eq!(fixture.other().claim(&"sari".into(), &session("a")).await, Ok(Claim::Mine));
+    assert_eq!(fixture.backplane.claim(&owner("sari", session("a"))).await, Ok(Claim::Mine));
+    assert!(matches!(fixture.other().claim(&owner("sari", session("b"))).await, Ok(Claim::Held { left: Some(_) })));
+    assert_eq!(fixture.other().claim(&owner("sari", session("a"))).await, Ok(Claim::Mine));
 }
 
 async fn claims_at_once_by_two_sessions_grant_exactly_one(fixture: Fixture) {
     let (here, there) = (fixture.backplane.clone(), fixture.other());
     for n in 0..20 {
-        let name_key = format!("p{n}").into();
-        let (a, b) = (session("a"), session("b"));
-        let (one, two) = tokio::join!(here.claim(&name_key, &a), there.claim(&name_key, &b));
+        let [a, b] = ["a", "b"].map(|by| owner(&format!("p{n}"), session(by)));
+        let (one, two) = tokio::join!(here.claim(&a), there.claim(&b));
         assert_ne!(one.unwrap(), two.unwrap());
     }
 }
 
 async fn session_without_the_claim_neither_joins_nor_sends(fixture: Fixture) {
     let incarnation = fixture.incarnation().await;
-    fixture.backplane.claim(&"sari".into(), &session("other")).await.unwrap();
+    fixture.backplane.claim(&owner("sari", session("other"))).await.unwrap();
     let beaten = heartbeat(&*fixture.backplane, &incarnation, 2, &["sari", "budi"], &[]).await.unwrap();
     assert_eq!(beaten.refused, ["sari"]);
     assert_eq!(fixture.people().await.len(), 1);
@@ -54,7 +54,7 @@ async fn session_ended_frees_its_name_and_its_person_leaves(fixture: Fixture) {
     fixture.other().end(&session("sari"), &"sari".into()).await.unwrap();
     let Event::Ended { session: ended, delta, .. } = subscriber.next_event().await else { panic!("expected an end") };
     assert_eq!((ended, delta.left.len()), (session("sari"), 1));
-    assert_eq!(fixture.backplane.claim(&"sari".into(), &session("next")).await, Ok(Claim::Mine));
+    assert_eq!(fixture.backplane.claim(&owner("sari", session("next"))).await, Ok(Claim::Mine));
     assert!(fixture.people().await.is_empty());
 }
 
@@ -74,29 +74,29 @@ async fn session_ended_cannot_reclaim_its_name_in_flight(fixture: Fixture) {
     assert_eq!(late.refused, ["sari"]);
     assert_eq!(fixture.backplane.publish(post(&incarnation, "sari", "a", "halo")).await, Err(PublishError::Ended));
     assert!(fixture.people().await.is_empty());
-    assert_eq!(fixture.other().claim(&"sari".into(), &session("anew")).await, Ok(Claim::Mine));
+    assert_eq!(fixture.other().claim(&owner("sari", session("anew"))).await, Ok(Claim::Mine));
     let late = heartbeat(&*fixture.backplane, &incarnation, 4, &["sari"], &["sari"]).await.unwrap();
     assert_eq!(late.refused, ["sari"]);
-    let other = fixture.other().claim(&"sari".into(), &session("other")).await;
+    let other = fixture.other().claim(&owner("sari", session("other"))).await;
     assert!(matches!(other, Ok(Claim::Held { left: Some(_) })), "{other:?}");
 }
 
 async fn held_name_says_how_long_unless_its_person_is_here(fixture: Fixture) {
     let incarnation = fixture.incarnation().await;
-    let (sari, other) = ("sari".into(), session("other"));
+    let other = owner("sari", session("other"));
     heartbeat(&*fixture.backplane, &incarnation, 2, &["sari"], &[]).await.unwrap();
-    assert_eq!(fixture.other().claim(&sari, &other).await, Ok(Claim::Held { left: None }));
+    assert_eq!(fixture.other().claim(&other).await, Ok(Claim::Held { left: None }));
     heartbeat(&*fixture.backplane, &incarnation, 3, &[], &["sari"]).await.unwrap();
-    let Ok(Claim::Held { left: Some(left) }) = fixture.other().claim(&sari, &other).await else { panic!("it is held") };
+    let Ok(Claim::Held { left: Some(left) }) = fixture.other().claim(&other).await else { panic!("it is held") };
     assert!(left <= POLICY.name_hold && left + Duration::from_secs(5) > POLICY.name_hold, "{left:?}");
 }
 
 async fn claim_that_is_only_checked_changes_nothing(fixture: Fixture) {
-    let (sari, one, other) = ("sari".into(), session("a"), session("b"));
-    assert_eq!(fixture.backplane.check_claim(&sari, &one).await, Ok(Claim::Mine));
-    assert_eq!(fixture.other().claim(&sari, &other).await, Ok(Claim::Mine), "the check claimed nothing");
-    assert!(matches!(fixture.backplane.check_claim(&sari, &one).await, Ok(Claim::Held { left: Some(_) })));
-    assert_eq!(fixture.backplane.check_claim(&sari, &other).await, Ok(Claim::Mine));
+    let [one, other] = ["a", "b"].map(|by| owner("sari", session(by)));
+    assert_eq!(fixture.backplane.check_claim(&one).await, Ok(Claim::Mine));
+    assert_eq!(fixture.other().claim(&other).await, Ok(Claim::Mine), "the check claimed nothing");
+    assert!(matches!(fixture.backplane.check_claim(&one).await, Ok(Claim::Held { left: Some(_) })));
+    assert_eq!(fixture.backplane.check_claim(&other).await, Ok(Claim::Mine));
 }
 
 mod holding {
@@ -110,24 +110,24 @@ mod holding {
     async fn claim_never_joined_expires_after_20_s(engine: Engine) {
         let fixture = Fixture::of(engine).await;
         let began = Instant::now();
-        fixture.backplane.claim(&"adi".into(), &session("adi")).await.unwrap();
+        fixture.backplane.claim(&owner("adi", session("adi"))).await.unwrap();
         let incarnation = fixture.incarnation().await;
         heartbeat(&*fixture.backplane, &incarnation, 2, &["sari"], &[]).await.unwrap();
         heartbeat(&*fixture.backplane, &incarnation, 3, &[], &["sari"]).await.unwrap();
         assert_eq!(
-            fixture.backplane.claim(&"sari".into(), &session("sari")).await,
+            fixture.backplane.claim(&owner("sari", session("sari"))).await,
             Ok(Claim::Mine),
             "it is not shortened"
         );
         eventually(CLAIM + SOON, "the name is free again", || async {
-            match fixture.backplane.claim(&"adi".into(), &session("other")).await {
+            match fixture.backplane.claim(&owner("adi", session("other"))).await {
                 Ok(Claim::Mine) => Ok(()),
                 other => Err(format!("{other:?}")),
             }
         })
         .await;
         assert!(began.elapsed() >= CLAIM, "held until then: {:?}", began.elapsed());
-        let other = fixture.backplane.claim(&"sari".into(), &session("other")).await;
+        let other = fixture.backplane.claim(&owner("sari", session("other"))).await;
         assert!(matches!(other, Ok(Claim::Held { .. })), "a person who was here holds it longer: {other:?}");
     }
 
@@ -136,25 +136,25 @@ mod holding {
     async fn claim_expires_after_the_hold_unless_its_person_is_here(engine: Engine) {
         let fixture = Fixture::with(engine, BRIEF).await;
         let incarnation = fixture.incarnation().await;
-        fixture.backplane.claim(&"adi".into(), &session("adi")).await.unwrap();
+        fixture.backplane.claim(&owner("adi", session("adi"))).await.unwrap();
         heartbeat(&*fixture.backplane, &incarnation, 2, &["sari"], &[]).await.unwrap();
         eventually(SOON, "the claim expires", || async {
-            match fixture.backplane.claim(&"adi".into(), &session("other")).await {
+            match fixture.backplane.claim(&owner("adi", session("other"))).await {
                 Ok(Claim::Mine) => Ok(()),
                 other => Err(format!("{other:?}")),
             }
         })
         .await;
         // Sari's claim is older than this one: once this has expired, so has hers.
-        fixture.backplane.claim(&"budi".into(), &session("budi")).await.unwrap();
+        fixture.backplane.claim(&owner("budi", session("budi"))).await.unwrap();
         eventually(SOON, "a later claim expires", || async {
-            match fixture.backplane.claim(&"budi".into(), &session("other")).await {
+            match fixture.backplane.claim(&owner("budi", session("other"))).await {
                 Ok(Claim::Mine) => Ok(()),
                 other => Err(format!("{other:?}")),
             }
         })
         .await;
-        assert_eq!(fixture.backplane.claim(&"sari".into(), &session("other")).await, Ok(Claim::Held { left: None }));
+        assert_eq!(fixture.backplane.claim(&owner("sari", session("other"))).await, Ok(Claim::Held { left: None }));
     }
 }
 
@@ -175,7 +175,7 @@ mod ended {
         let incarnation = fixture.incarnation().await;
         heartbeat(backplane, &incarnation, 2, &["sari"], &[]).await.unwrap();
         backplane.end(&session("sari"), &"sari".into()).await.unwrap();
-        assert_eq!(backplane.claim(&"sari".into(), &session("next")).await, Ok(Claim::Mine));
+        assert_eq!(backplane.claim(&owner("sari", session("next"))).await, Ok(Claim::Mine));
         let nonce = AtomicU64::new(0);
         eventually(SOON, "the next claim expires", || async {
             let nonce = format!("n{}", nonce.fetch_add(1, Ordering::Relaxed));
@@ -197,9 +197,9 @@ mod ended {
         let incarnation = fixture.incarnation().await;
         heartbeat(backplane, &incarnation, 2, &["sari"], &[]).await.unwrap();
         // Claimed later than sari's name: once this claim has expired, so has hers.
-        backplane.claim(&"budi".into(), &session("budi")).await.unwrap();
+        backplane.claim(&owner("budi", session("budi"))).await.unwrap();
         eventually(SOON, "a later claim expires", || async {
-            match backplane.claim(&"budi".into(), &session("other")).await {
+            match backplane.claim(&owner("budi", session("other"))).await {
                 Ok(Claim::Mine) => Ok(()),
                 other => Err(format!("{other:?}")),
             }
@@ -209,4 +209,31 @@ mod ended {
         let renews = Heartbeat { renewals: vec![person("sari")], ..Heartbeat::new(incarnation, 3) };
         assert_eq!(backplane.heartbeat(renews).await.unwrap().refused, [""; 0]);
     }
+}
+
+async fn program_or_account_takes_a_typed_name(fixture: Fixture) {
+    let incarnation = fixture.incarnation().await;
+    heartbeat(&*fixture.backplane, &incarnation, 2, &["sari", "budi"], &[]).await.unwrap();
+    let account = owner("sari", SessionTag::of_account("7"));
+    let bot = owner("budi", SessionTag::of_bot(&"budi".into()));
+    for (reserved, typed) in [(&account, "sari"), (&bot, "budi")] {
+        assert_eq!(
+            fixture.backplane.check_claim(reserved).await,
+            Ok(Claim::Held { left: None }),
+            "a check ends nothing"
+        );
+        let mut subscriber = fixture.subscriber().await;
+        assert_eq!(fixture.other().claim(reserved).await, Ok(Claim::Mine));
+        let Event::Ended { session: ended, delta, .. } = subscriber.next_event().await else {
+            panic!("expected an end")
+        };
+        assert_eq!((ended, delta.left.len()), (session(typed), 1));
+        assert_eq!(fixture.backplane.claim(&person(typed)).await.map(|claim| claim == Claim::Mine), Ok(false));
+    }
+    // Neither takes a name from the other.
+    let other_account = owner("sari", SessionTag::of_account("8"));
+    assert!(matches!(fixture.other().claim(&other_account).await, Ok(Claim::Held { .. })));
+    let bot_of_that_name = owner("sari", SessionTag::of_bot(&"sari".into()));
+    assert!(matches!(fixture.other().claim(&bot_of_that_name).await, Ok(Claim::Held { .. })));
+    assert_eq!(fixture.other().claim(&account).await, Ok(Claim::Mine));
 }

@@ -106,7 +106,7 @@ async fn redis_out_of_memory_refuses_messages_but_lets_people_leave() {
     assert!(matches!(publish(&*fixture.backplane, &incarnation, "b").await, Err(PublishError::Unavailable(_))));
     heartbeat(&*fixture.backplane, &incarnation, 3, &[], &["sari"]).await.unwrap();
     let snapshot = fixture.backplane.read(at(id)).await.unwrap();
-    assert_eq!((snapshot.position.head, snapshot.continues, snapshot.people.unwrap().len()), (id, true, 0));
+    assert_eq!((snapshot.position.head, snapshot.continues, fixture.people().await.len()), (id, true, 0));
     redis::command(redis, &["CONFIG", "SET", "maxmemory", "0"]).await;
     assert_eq!(publish(&*fixture.backplane, &incarnation, "b").await.unwrap().n, id.n + 1);
 }

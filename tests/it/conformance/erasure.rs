@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ruang::{
+    automod::SharedChecks,
     backplane::{
         Backplane, ChangeRequest, Cursor, IncarnationId, ModerationAction, NewState, Post, PublishError,
         RetentionPolicy,
@@ -11,7 +12,10 @@ use ruang::{
 };
 
 use super::fixture::{Fixture, POLICY, heartbeat, on, person, post, publish};
-use crate::kit::{Engine, Redis, SOON, eventually, redis};
+use crate::kit::{
+    Engine, SOON, eventually,
+    redis::{self, everything},
+};
 
 const ROOM: &str = "ruang:{ruang_chat_utama}:";
 
@@ -160,20 +164,11 @@ fn edit(incarnation: &IncarnationId, nonce: &str, id: Id, text: &str) -> ChangeR
 
 fn delete(incarnation: &IncarnationId, nonce: &str, id: Id) -> ChangeRequest {
     let nonce = nonce.parse().expect("a nonce");
-    ChangeRequest { incarnation: incarnation.clone(), person: person("sari"), nonce, id, state: NewState::Deleted }
+    let (state, checks) = (NewState::Deleted, SharedChecks::default());
+    ChangeRequest { incarnation: incarnation.clone(), person: person("sari"), nonce, id, state, checks }
 }
 
 /// The texts of messages; none of deleted ones.
 fn shape(rows: &[Row]) -> Vec<Option<String>> {
     rows.iter().map(|row| row.message().map(|message| message.text.clone())).collect()
-}
-
-/// Everything that the room's keys store.
-async fn everything(redis: &Redis) -> String {
-    let script = "local all = {} for _, key in ipairs(redis.call('KEYS', '*')) do \
-        local kind = redis.call('TYPE', key).ok \
-        local read = { stream = { 'XRANGE', key, '-', '+' }, hash = { 'HGETALL', key }, string = { 'GET', key }, \
-            zset = { 'ZRANGE', key, 0, -1 } } \
-        all[#all + 1] = { key, redis.call(unpack(read[kind])) } end return all";
-    redis::command(redis, &["EVAL", script, "0"]).await
 }

@@ -3,9 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use ruang::{
+    automod::SharedChecks,
     backplane::{
-        Backplane, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Person, Position, Post, Present,
-        PublishError, RetentionPolicy, SessionTag, memory::MemoryBackplane, redis::RedisBackplane,
+        Backplane, CHANGES_AT_ONCE, Event, Heartbeat, HeartbeatError, HeartbeatReply, IncarnationId, Person, Position,
+        Post, Present, PublishError, RetentionPolicy, SessionTag, SnapshotPeople, memory::MemoryBackplane,
+        redis::RedisBackplane,
     },
     protocol::{Id, Message, Nonce, Text},
     rate::Rate,
@@ -66,14 +68,43 @@ impl Fixture {
     /// An incarnation with a lease, holding no one, and some sessions that own their names: it can publish for them.
     pub async fn sender(&self) -> IncarnationId {
         for name_key in ["sari", "budi", "sari budi", "p0", "p1", "p2", "p3"] {
-            self.backplane.claim(&name_key.into(), &session(name_key)).await.expect("a claim");
+            self.backplane.claim(&person(name_key)).await.expect("a claim");
         }
         self.incarnation().await
     }
 
     /// Everybody in the room.
     pub async fn people(&self) -> Vec<Present> {
-        self.backplane.read(None).await.expect("a snapshot").people.expect("the people")
+        match self.backplane.read(None).await.expect("a snapshot").people {
+            SnapshotPeople::All(people) => people,
+            SnapshotPeople::Many(_) => self.portions().await.concat(),
+            other => panic!("expected all people, not {other:?}"),
+        }
+    }
+
+    /// Everybody in a large room, as they are read.
+    pub async fn portions(&self) -> Vec<Vec<Present>> {
+        let (mut portions, mut cursor) = (vec![], None);
+        loop {
+            let portion = self.backplane.people(cursor).await.expect("a portion");
+            portions.push(portion.people);
+            cursor = portion.next;
+            if cursor.is_none() {
+                return portions;
+            }
+        }
+    }
+
+    /// Adds people by heartbeats after the first one. Returns the counter of the last.
+    pub async fn add_many(&self, incarnation: &IncarnationId, count: usize) -> u64 {
+        let names: Vec<String> = (0..count).map(|n| format!("p{n}")).collect();
+        let mut last = 1;
+        for portion in names.chunks(CHANGES_AT_ONCE) {
+            last += 1;
+            let portion: Vec<&str> = portion.iter().map(String::as_str).collect();
+            heartbeat(&*self.backplane, incarnation, last, &portion, &[]).await.expect("a heartbeat");
+        }
+        last
     }
 
     /// A subscriber that receives every event from now on.
@@ -163,7 +194,8 @@ pub fn post(incarnation: &IncarnationId, name_key: &str, nonce: &str, text: &str
     let nonce: Nonce = nonce.parse().expect("a nonce");
     let text = Text::parse(text).expect("a text");
     let (incarnation, person) = (incarnation.clone(), person(name_key));
-    Post { incarnation, person, nonce, text, reply_to: None, alias: None, trace: None }
+    let checks = SharedChecks::default();
+    Post { incarnation, person, nonce, text, reply_to: None, alias: None, trace: None, checks }
 }
 
 pub async fn publish(backplane: &dyn Backplane, incarnation: &IncarnationId, nonce: &str) -> Result<Id, PublishError> {
@@ -174,8 +206,13 @@ pub fn session(name_key: &str) -> SessionTag {
     format!("session-of-{name_key}").as_str().into()
 }
 
+/// A person with this session.
+pub fn owner(name_key: &str, session: SessionTag) -> Person {
+    Person::new(name_key.into(), name_key.to_uppercase(), session)
+}
+
 pub fn person(name_key: &str) -> Person {
-    Person { name_key: name_key.into(), name: name_key.to_uppercase(), session: session(name_key) }
+    owner(name_key, session(name_key))
 }
 
 pub async fn heartbeat(

@@ -2,6 +2,7 @@
 
 use fred::interfaces::{EventInterface, PubsubInterface};
 use ruang::{
+    automod::SharedChecks,
     backplane::{ChangeRequest, Heartbeat, ModerationAction, NewState},
     protocol::Text,
     redis::{Options, RedisConnector},
@@ -28,7 +29,8 @@ async fn envelopes_of_every_kind_have_their_golden_form() {
     let id = publish(backplane, &"inc1".into(), "n1").await.unwrap();
     let edit = |nonce: &str, state| {
         let nonce = nonce.parse().unwrap();
-        ChangeRequest { incarnation: "inc1".into(), person: person("sari"), nonce, id, state }
+        let checks = SharedChecks::default();
+        ChangeRequest { incarnation: "inc1".into(), person: person("sari"), nonce, id, state, checks }
     };
     backplane.change(edit("e", NewState::Edited(Text::parse("halo!").unwrap()))).await.unwrap();
     backplane.change(edit("d", NewState::Deleted)).await.unwrap();
@@ -75,7 +77,7 @@ async fn stored_state_has_its_golden_form() {
     };
     backplane.heartbeat(drains).await.unwrap();
     let id = publish(backplane, &"inc1".into(), "n1").await.unwrap();
-    let ban = ModerationAction::Ban { name_key: "adi".into(), name: "Adi".to_owned(), for_ms: 60_000 };
+    let ban = ModerationAction::Ban { name_key: "adi".into(), name: "Adi".to_owned(), for_ms: 60_000, address: false };
     backplane.moderate(ban.into()).await.unwrap();
 
     let stored = async |words: &[&str]| {

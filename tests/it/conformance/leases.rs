@@ -92,8 +92,8 @@ async fn person_with_another_holder_stays_after_a_reap(fixture: Fixture) {
     heartbeat(&*fixture.backplane, &one, 2, &["sari"], &[]).await.unwrap();
     let before = heartbeat(&*fixture.backplane, &two, 2, &["sari"], &[]).await.unwrap().position;
     fixture.backplane.reap(&one, 2).await.unwrap();
-    let snapshot = fixture.backplane.read(None).await.unwrap();
-    assert_eq!((snapshot.position, snapshot.people.unwrap()[0].held_by.as_slice()), (before, [two].as_slice()));
+    let position = fixture.backplane.read(None).await.unwrap().position;
+    assert_eq!((position, fixture.people().await[0].held_by.as_slice()), (before, [two].as_slice()));
 }
 
 async fn incarnation_renewed_since_is_not_reaped(fixture: Fixture) {

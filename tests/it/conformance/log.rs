@@ -18,6 +18,7 @@ on_both_engines! { Fixture::of =>
     nonces_of_two_people_are_independent,
     publishers_at_once_share_one_order_without_holes,
     message_times_never_decrease,
+    page_beside_an_unknown_id_has_the_nearest_rows,
 }
 
 async fn ids_are_contiguous_from_one(fixture: Fixture) {
@@ -83,6 +84,27 @@ async fn publishers_at_once_share_one_order_without_holes(fixture: Fixture) {
     }
     let own_order: Vec<String> = (0..25).map(|n| format!("n{n}")).collect();
     assert!(by_sender.values().all(|nonces| *nonces == own_order), "{by_sender:?}");
+}
+
+async fn page_beside_an_unknown_id_has_the_nearest_rows(fixture: Fixture) {
+    let incarnation = fixture.sender().await;
+    let mut ids = vec![];
+    for nonce in ["a", "b", "c"] {
+        ids.push(publish(&*fixture.backplane, &incarnation, nonce).await.unwrap());
+    }
+    let (first, last) = (Id::new(0, 0), Id::new(u64::MAX, u64::MAX));
+    for (cursor, expected, more) in [
+        (Cursor::After(first), &ids[..2], true),
+        (Cursor::Before(last), &ids[1..], true),
+        (Cursor::Before(first), &[], false),
+        (Cursor::After(last), &[], false),
+        (Cursor::After(Id::new(ids[0].epoch - 1, 7)), &ids[..2], true),
+        (Cursor::Before(Id::new(ids[2].epoch, 9)), &ids[1..], true),
+    ] {
+        let page = fixture.backplane.page(cursor, 2).await.unwrap();
+        let found: Vec<Id> = page.rows.iter().map(ruang::protocol::Row::id).collect();
+        assert_eq!((found.as_slice(), page.more, page.trimmed), (expected, more, true), "{cursor:?}");
+    }
 }
 
 async fn message_times_never_decrease(fixture: Fixture) {

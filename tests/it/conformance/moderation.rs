@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ruang::{
+    automod::SharedChecks,
     backplane::{
         Audit, ChangeRequest, Claim, Cursor, Event, ModerationAction, ModerationOutcome, ModerationRequest, NewState,
         Person, Post, PublishError, RetentionPolicy, SessionTag, Snapshot,
@@ -11,7 +12,7 @@ use ruang::{
     rate::Rate,
 };
 
-use super::fixture::{Fixture, POLICY, at, heartbeat, person, post, publish, session};
+use super::fixture::{Fixture, POLICY, at, heartbeat, owner, person, post, publish, session};
 use crate::kit::{Engine, SOON, engines::on_both_engines, eventually};
 
 on_both_engines! { Fixture::of =>
@@ -31,11 +32,11 @@ on_both_engines! { Fixture::of =>
 }
 
 fn ban(name_key: &str, for_ms: u64) -> ModerationAction {
-    ModerationAction::Ban { name_key: name_key.into(), name: name_key.to_uppercase(), for_ms }
+    ModerationAction::Ban { name_key: name_key.into(), name: name_key.to_uppercase(), for_ms, address: false }
 }
 
 fn mute(name_key: &str, for_ms: u64) -> ModerationAction {
-    ModerationAction::Mute { name_key: name_key.into(), name: name_key.to_uppercase(), for_ms }
+    ModerationAction::Mute { name_key: name_key.into(), name: name_key.to_uppercase(), for_ms, address: false }
 }
 
 async fn message_deleted_keeps_only_its_position(fixture: Fixture) {
@@ -100,7 +101,7 @@ async fn ban_ends_the_session_and_refuses_the_name(fixture: Fixture) {
     assert_eq!((ended, delta.left[0].name.as_str()), (session("sari"), "SARI"));
     assert_eq!(fixture.backplane.publish(post(&incarnation, "sari", "a", "halo")).await, Err(PublishError::Ended));
     for claimed in [session("sari"), session("other")] {
-        let Claim::Banned(left) = fixture.other().claim(&"sari".into(), &claimed).await.unwrap() else {
+        let Claim::Banned(left) = fixture.other().claim(&owner("sari", claimed.clone())).await.unwrap() else {
             panic!("not banned")
         };
         assert!(left <= Duration::from_secs(60) && left > Duration::from_secs(50), "{left:?}");
@@ -121,7 +122,7 @@ async fn ban_expired_or_lifted_frees_the_name(fixture: Fixture) {
     let incarnation = fixture.sender().await;
     assert_eq!(heartbeat(&*fixture.other(), &incarnation, 2, &["budi"], &[]).await.unwrap().refused, ["budi"]);
     eventually(SOON, "the ban expires", || async {
-        match fixture.other().claim(&"sari".into(), &session("sari")).await.unwrap() {
+        match fixture.other().claim(&owner("sari", session("sari"))).await.unwrap() {
             Claim::Mine => Ok(()),
             other => Err(format!("{other:?}")),
         }
@@ -132,7 +133,7 @@ async fn ban_expired_or_lifted_frees_the_name(fixture: Fixture) {
     let pardon = |name_key: &str| ModerationAction::Unban { name_key: name_key.into(), name: name_key.into() };
     assert_eq!(fixture.other().moderate(pardon("budi").into()).await, Ok(ModerationOutcome::Done));
     assert_eq!(fixture.other().moderate(pardon("sari").into()).await, Ok(ModerationOutcome::Nothing));
-    assert_eq!(fixture.backplane.claim(&"budi".into(), &session("budi")).await, Ok(Claim::Mine));
+    assert_eq!(fixture.backplane.claim(&owner("budi", session("budi"))).await, Ok(Claim::Mine));
     assert!(fixture.backplane.moderation_log().await.unwrap().bans.is_empty());
 }
 
@@ -141,7 +142,7 @@ async fn ban_for_no_time_frees_the_name_at_once(fixture: Fixture) {
     heartbeat(&*fixture.backplane, &incarnation, 2, &["sari"], &[]).await.unwrap();
     assert_eq!(fixture.other().moderate(ban("sari", 0).into()).await, Ok(ModerationOutcome::Done));
     assert!(fixture.people().await.is_empty());
-    assert_eq!(fixture.other().claim(&"sari".into(), &session("anew")).await, Ok(Claim::Mine));
+    assert_eq!(fixture.other().claim(&owner("sari", session("anew"))).await, Ok(Claim::Mine));
     assert_eq!(fixture.other().moderate(ban("absent", 0).into()).await, Ok(ModerationOutcome::Nothing));
 }
 
@@ -241,7 +242,14 @@ async fn muted_person_may_delete_but_not_edit(fixture: Fixture) {
     let there = fixture.other();
     let change = |nonce: &str, state: NewState| {
         let (incarnation, nonce) = (incarnation.clone(), nonce.parse().unwrap());
-        there.change(ChangeRequest { incarnation, person: person("sari"), nonce, id, state })
+        there.change(ChangeRequest {
+            incarnation,
+            person: person("sari"),
+            nonce,
+            id,
+            state,
+            checks: SharedChecks::default(),
+        })
     };
     let edited = NewState::Edited(Text::parse("lain").unwrap());
     assert!(matches!(change("e", edited).await, Err(PublishError::Muted(_))));
@@ -261,8 +269,8 @@ async fn read_only_room_refuses_people_but_not_programs(fixture: Fixture) {
     assert_eq!((&rules, there.read(None).await.unwrap().rules), (&expected, expected.clone()));
     assert_eq!(publish(&*there, &incarnation, "b").await, Err(PublishError::ReadOnly(None)));
     assert_eq!(publish(&*there, &incarnation, "a").await, first, "a retry of what is stored");
-    let bot = Person { name_key: "bot".into(), name: "Bot".into(), session: SessionTag::of_bot(&"bot".into()) };
-    there.claim(&bot.name_key, &bot.session).await.unwrap();
+    let bot = Person::new("bot".into(), "Bot", SessionTag::of_bot(&"bot".into()));
+    there.claim(&bot).await.unwrap();
     let post = Post { person: bot, ..post(&incarnation, "sari", "c", "halo") };
     assert!(there.publish(post).await.is_ok());
     let open = ModerationAction::ReadOnly { for_ms: Some(0), text: None };

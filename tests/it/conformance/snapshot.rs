@@ -1,7 +1,9 @@
 //! Snapshots of the room, positions, and pages of history.
 
+use std::collections::BTreeSet;
+
 use ruang::{
-    backplane::{Cursor, MISSED_AT_MOST, NEWEST, Page, Position, Snapshot},
+    backplane::{Cursor, MISSED_AT_MOST, NEWEST, PEOPLE_AT_ONCE, Page, Position, Snapshot, SnapshotPeople},
     protocol::Id,
 };
 
@@ -13,11 +15,13 @@ on_both_engines! { Fixture::of =>
     snapshot_since_a_known_id_continues_it,
     snapshot_since_an_id_too_far_behind_counts_the_missed,
     snapshot_of_the_same_version_omits_the_people,
+    snapshot_of_a_large_room_counts_the_people,
     snapshot_since_an_unknown_id_does_not_continue,
     snapshot_since_the_beginning_continues_it,
     snapshot_holds_messages_people_and_position,
     page_before_or_after_an_id_is_adjacent,
     locate_returns_the_ordinal_of_each_message,
+    address_key_is_made_once_and_read_by_every_instance,
 }
 
 async fn send_messages(fixture: &Fixture, count: usize) -> Vec<Id> {
@@ -27,6 +31,11 @@ async fn send_messages(fixture: &Fixture, count: usize) -> Vec<Id> {
         ids.push(publish(&*fixture.backplane, &incarnation, &format!("n{n}")).await.unwrap());
     }
     ids
+}
+
+/// The number of people in a snapshot, if it has all.
+fn count(snapshot: &Snapshot) -> Option<usize> {
+    if let SnapshotPeople::All(people) = &snapshot.people { Some(people.len()) } else { None }
 }
 
 fn ids(page: &Page) -> Vec<Id> {
@@ -66,13 +75,27 @@ async fn snapshot_of_the_same_version_omits_the_people(fixture: Fixture) {
     let position = fixture.backplane.read(None).await.unwrap().position;
     publish(&*fixture.backplane, &incarnation, "a").await.unwrap();
     let same = fixture.backplane.read(Some(position)).await.unwrap();
-    assert_eq!((same.people, same.rows.len()), (None, 1));
+    assert_eq!((same.people, same.rows.len()), (SnapshotPeople::Same, 1));
     heartbeat(&*fixture.backplane, &incarnation, 3, &["budi"], &[]).await.unwrap();
     let changed = fixture.backplane.read(Some(position)).await.unwrap();
-    assert_eq!(changed.people.map(|people| people.len()), Some(2));
+    assert_eq!(count(&changed), Some(2));
     let other_epoch = Position { epoch: position.epoch - 1, ..changed.position };
     let lost = fixture.backplane.read(Some(other_epoch)).await.unwrap();
-    assert_eq!(lost.people.map(|people| people.len()), Some(2), "another epoch says nothing of a version");
+    assert_eq!(count(&lost), Some(2), "another epoch says nothing of a version");
+}
+
+async fn snapshot_of_a_large_room_counts_the_people(fixture: Fixture) {
+    let incarnation = fixture.incarnation().await;
+    fixture.add_many(&incarnation, PEOPLE_AT_ONCE).await;
+    assert_eq!(count(&fixture.backplane.read(None).await.unwrap()), Some(PEOPLE_AT_ONCE));
+    fixture.add_many(&fixture.incarnation().await, PEOPLE_AT_ONCE + 500).await;
+    let snapshot = fixture.backplane.read(None).await.unwrap();
+    assert_eq!(snapshot.people, SnapshotPeople::Many(PEOPLE_AT_ONCE + 500));
+    let portions = fixture.portions().await;
+    assert!(portions.len() > 1);
+    let names: BTreeSet<_> = portions.concat().into_iter().map(|present| present.member.name).collect();
+    assert_eq!(names.len(), PEOPLE_AT_ONCE + 500);
+    assert_eq!(fixture.backplane.people(None).await.unwrap().epoch, snapshot.position.epoch);
 }
 
 async fn snapshot_since_an_unknown_id_does_not_continue(fixture: Fixture) {
@@ -104,7 +127,7 @@ async fn snapshot_holds_messages_people_and_position(fixture: Fixture) {
     let position = heartbeat(&*fixture.backplane, &incarnation, 2, &["sari"], &[]).await.unwrap().position;
     let snapshot = fixture.backplane.read(None).await.unwrap();
     assert_eq!((snapshot.position, snapshot.position.head), (position, ids[1]));
-    assert_eq!(snapshot.people.map(|people| people.len()), Some(1));
+    assert_eq!(count(&snapshot), Some(1));
     let row = snapshot.rows[0].message().unwrap();
     assert_eq!((row.from.as_str(), row.text.as_str(), row.nonce.as_str()), ("SARI", "halo", "n0"));
 }
@@ -135,4 +158,11 @@ async fn locate_returns_the_ordinal_of_each_message(fixture: Fixture) {
     for (n, id) in (1..).zip(send_messages(&fixture, 5).await) {
         assert_eq!(fixture.backplane.locate(id).await, Ok(Some(n)));
     }
+}
+
+async fn address_key_is_made_once_and_read_by_every_instance(fixture: Fixture) {
+    let first = fixture.backplane.read(None).await.unwrap().address_key;
+    assert!(first.is_some());
+    assert_eq!(fixture.other().read(None).await.unwrap().address_key, first);
+    assert_eq!(fixture.backplane.read(None).await.unwrap().address_key, first, "it stays");
 }

@@ -33,8 +33,10 @@ impl Instance {
         command.envs(settings.iter().map(|(key, value)| (key, value)));
         let mut process = Process::spawn(name, &mut command);
         let line = process.wait_for_line(OPEN_AT, SOON).await;
-        let address = line.split(OPEN_AT).nth(1).unwrap_or_default().trim().trim_end_matches('/');
-        Self { base: address.to_owned(), process }
+        let address = line.split(OPEN_AT).nth(1).unwrap_or_default().trim();
+        // Without the path of the site.
+        let base = address.split('/').take(3).collect::<Vec<_>>().join("/");
+        Self { base, process }
     }
 
     /// Returns a command of the binary with an empty environment.

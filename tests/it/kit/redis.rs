@@ -146,3 +146,13 @@ pub async fn command_at(port: u16, arguments: &[&str]) -> String {
     assert!(output.status.success() && !response.starts_with("ERR"), "{arguments:?}: {response}");
     response
 }
+
+/// Returns everything that Redis stores.
+pub async fn everything(redis: &Redis) -> String {
+    let script = "local all = {} for _, key in ipairs(redis.call('KEYS', '*')) do \
+        local kind = redis.call('TYPE', key).ok \
+        local read = { stream = { 'XRANGE', key, '-', '+' }, hash = { 'HGETALL', key }, string = { 'GET', key }, \
+            zset = { 'ZRANGE', key, 0, -1 } } \
+        all[#all + 1] = { key, redis.call(unpack(read[kind])) } end return all";
+    command(redis, &["EVAL", script, "0"]).await
+}

@@ -27,8 +27,11 @@ pub fn answer(method: &str, path: &str, status: u16) -> Option<&'static str> {
         ("POST", "/api/messages", 201) => Some("posted"),
         ("GET", "/api/operator", 200) => Some("moderation"),
         ("GET", "/api/operator/me", 200) => Some("moderator"),
-        ("POST", "/api/operator", 200) => Some("moderated"),
-        ("GET" | "POST", "/api/messages" | "/api/members" | "/api/operator", 400..) => Some("api_error"),
+        ("POST", "/api/operator" | "/api/operator/reports", 200) => Some("moderated"),
+        ("GET", "/api/operator/reports", 200) => Some("report_queue"),
+        ("POST", "/api/reports", 200) => Some("reported"),
+        ("GET" | "POST", "/api/messages" | "/api/members" | "/api/operator" | "/api/operator/reports", 400..)
+        | ("POST", "/api/reports", 400..403 | 429..) => Some("api_error"),
         _ => None,
     }
 }

@@ -43,7 +43,12 @@ pub fn now() -> u64 {
 
 /// A token with these claims, signed with a secret.
 pub fn signed(claims: &Value, secret: &str) -> String {
-    let parts = [json!({"alg": "HS256", "typ": "JWT"}), claims.clone()];
+    signed_as("HS256", claims, secret)
+}
+
+/// The same, with another algorithm in its header.
+pub fn signed_as(algorithm: &str, claims: &Value, secret: &str) -> String {
+    let parts = [json!({"alg": algorithm, "typ": "JWT"}), claims.clone()];
     let message = parts.map(|part| URL_SAFE_NO_PAD.encode(part.to_string())).join(".");
     let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any key").chain_update(&message);
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use ruang::{
+    automod::SharedChecks,
     backplane::{
         Audit, Backplane, Change, ChangeRequest, Claim, Cursor, Event, Heartbeat, IncarnationId, Member,
-        ModerationAction, ModerationLog, ModerationRequest, NewState, Page, Person, Position, Post, SessionTag,
-        Snapshot,
+        ModerationAction, ModerationLog, ModerationRequest, NewState, Page, Person, Position, Post, Present,
+        SessionTag, Snapshot, SnapshotPeople,
     },
     name::NameKey,
     protocol::{Id, Row, Rules, Text},
@@ -41,8 +42,8 @@ impl Side {
                 format!("{:?}", engine.reap(&incarnation_id(*incarnation), seq).await)
             }
             Call::End { person } => format!("{:?}", engine.end(&session(*person), &name_key(*person)).await),
-            Call::Claim { person } => claim(engine.claim(&name_key(*person), &session(*person)).await),
-            Call::CheckClaim { person } => claim(engine.check_claim(&name_key(*person), &session(*person)).await),
+            Call::Claim { person } => claim(engine.claim(&self::person(*person)).await),
+            Call::CheckClaim { person } => claim(engine.check_claim(&self::person(*person)).await),
             Call::Read { from } => {
                 let from = from.and_then(|index| nth(&self.positions, index));
                 match engine.read(from).await {
@@ -115,6 +116,7 @@ impl Side {
                     text: text(*words),
                     reply_to: reply_to.map(|index| self.message(index)),
                     alias: None,
+                    checks: SharedChecks::default(),
                     trace: None,
                 };
                 engine.publish(post).await
@@ -126,6 +128,7 @@ impl Side {
                     nonce: nonce(*number),
                     id: self.message(*message),
                     state: words.map_or(NewState::Deleted, |words| NewState::Edited(text(words))),
+                    checks: SharedChecks::default(),
                 };
                 engine.change(request).await
             }
@@ -150,9 +153,9 @@ impl Side {
         let text = (*value == 1).then(|| "sebentar".to_owned());
         match kind {
             0 => ModerationAction::Remove { ids: messages.iter().map(|index| self.message(*index)).collect() },
-            1 => ModerationAction::Ban { name_key, name, for_ms },
+            1 => ModerationAction::Ban { name_key, name, for_ms, address: *value == 2 },
             2 => ModerationAction::Unban { name_key, name },
-            3 => ModerationAction::Mute { name_key, name, for_ms: for_ms.max(AN_HOUR_MS) },
+            3 => ModerationAction::Mute { name_key, name, for_ms: for_ms.max(AN_HOUR_MS), address: *value == 2 },
             4 => ModerationAction::Unmute { name_key, name },
             5 => ModerationAction::Slow { interval_ms: if *value == 1 { AN_HOUR_MS } else { 0 } },
             6 => ModerationAction::ReadOnly { for_ms: door.filter(|_| *value > 0).or(Some(0)), text },
@@ -173,10 +176,10 @@ impl Side {
             Event::Ended { position, session, delta } => {
                 format!("ended {} {} {}", self.position(position), session.as_str(), members(delta.left))
             }
-            Event::Moderated { position, removed, edited, rules } => {
+            Event::Moderated { position, removed, edited, rules, auto } => {
                 let removed: Vec<String> = removed.into_iter().map(|id| self.id(id)).collect();
                 let edited: Vec<String> = edited.into_iter().map(|message| self.row(&Row::Message(message))).collect();
-                format!("moderated {} {removed:?} {edited:?} {}", self.position(position), self::rules(&rules))
+                format!("moderated {} {removed:?} {edited:?} {} {auto:?}", self.position(position), self::rules(&rules))
             }
             Event::Heartbeat { position, incarnation, heartbeat_seq } => {
                 format!("heartbeat {} {} {heartbeat_seq}", self.position(position), incarnation.as_str())
@@ -198,18 +201,12 @@ impl Side {
             (start.filter(|_| !continues).map(|id| self.id(id)), changes_after.map(|id| self.id(id)));
         let rows: Vec<String> = rows.iter().map(|row| self.row(row)).collect();
         let changes: Vec<String> = changes.iter().map(|change| self.change(change)).collect();
-        let people = people.as_ref().map(|people| {
-            let held_by = |held_by: &[IncarnationId]| {
-                let mut names: Vec<&str> = held_by.iter().map(IncarnationId::as_str).collect();
-                names.sort_unstable();
-                names.join(" ")
-            };
-            let people =
-                people.iter().map(|here| (here.member.name_key.as_str(), (&here.member.name, held_by(&here.held_by))));
-            people.collect::<BTreeMap<_, _>>()
-        });
+        let people = match people {
+            SnapshotPeople::All(people) => format!("{:?}", people.iter().map(present).collect::<BTreeMap<_, _>>()),
+            other => format!("{other:?}"),
+        };
         format!(
-            "{position} {continues} {missed:?} {before} {older} {start:?} {rows:?} {changes:?} {changes_after:?} {people:?} {}",
+            "{position} {continues} {missed:?} {before} {older} {start:?} {rows:?} {changes:?} {changes_after:?} {people} {}",
             rules(&snapshot.rules)
         )
     }
@@ -289,6 +286,13 @@ fn rules(rules: &Rules) -> String {
     format!("{} {:?} {:?} {:?}", rules.slow_ms, rules.notice, door(&rules.read_only), door(&rules.closed))
 }
 
+/// The name key of a person in the room, their name and the incarnations that hold them.
+fn present(here: &Present) -> (&str, (&str, String)) {
+    let mut held_by: Vec<&str> = here.held_by.iter().map(IncarnationId::as_str).collect();
+    held_by.sort_unstable();
+    (here.member.name_key.as_str(), (&here.member.name, held_by.join(" ")))
+}
+
 fn members(mut members: Vec<Member>) -> String {
     members.sort();
     format!("{:?}", members.iter().map(|member| &member.name).collect::<Vec<_>>())
@@ -299,7 +303,7 @@ fn incarnation_id(number: usize) -> IncarnationId {
 }
 
 fn person(number: usize) -> Person {
-    Person { name_key: name_key(number), name: shown(number), session: session(number) }
+    Person::new(name_key(number), shown(number), session(number))
 }
 
 fn name_key(number: usize) -> NameKey {

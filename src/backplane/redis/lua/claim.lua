@@ -1,11 +1,11 @@
 -- Claims a name for a session until it joins.
 -- KEYS: the room's, then the claim of the name.
--- args: session, name_key, hold_ms (absent: change nothing), outranks (the session takes the name from a person who typed
+-- args: session, name_key, address (its hash, or absent), hold_ms (absent: change nothing), outranks (the session takes the name from a person who typed
 --   it), closed_ms (see end_session).
 -- Returns: outcome 'mine' | 'held' (left_ms; absent while its person is in the room) | 'banned' (wait_ms).
 local claim = KEYS[14]
 
-local banned = banned_ms(args.name_key)
+local banned = person_banned_ms(args.name_key, args.address)
 if banned then
   return cjson.encode({ outcome = 'banned', wait_ms = digits(banned) })
 end

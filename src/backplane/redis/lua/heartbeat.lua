@@ -1,8 +1,9 @@
 -- Renews an incarnation's lease, and adds and removes the people it holds.
 -- KEYS: the room's, then the people whom the incarnation holds, then the claim of each person's name: in `adds`, in
---   `renewals`, in `dels`.
+--   `renewals`, in `dels`; then where the last address of each person in `dels` is kept; the last: the reports.
 -- args: incarnation, heartbeat_seq, epoch (in which the lease began; absent: it may have to be created), draining,
---   name_hold_ms, history, history_age_ms (see log.lua), adds, renewals and dels (lists of people: who, name, tag).
+--   name_hold_ms, history, history_age_ms (see log.lua), adds, renewals and dels (lists of people: who, name, tag, address:
+--   its hash, or absent), address_memory_ms.
 -- Returns: outcome 'stale' | 'gone' (epoch) | 'renewed' (position, refused name keys, leases by incarnation, time_us).
 local incarnation, seq = args.incarnation, args.heartbeat_seq
 local held = KEYS[14]
@@ -49,13 +50,13 @@ local function refuses(person, owner, is_renewal)
 end
 
 local function add(person, claim, is_renewal)
-  if refuses(person, redis.call('GET', claim), is_renewal) or banned_ms(person.who) then
+  if refuses(person, redis.call('GET', claim), is_renewal) or person_banned_ms(person.who, person.address) then
     refused[#refused + 1] = person.who
     return
   end
   redis.call('SET', claim, person.tag, 'PX', args.name_hold_ms)
   if is_complete then
-    redis.call('HSET', held, person.who, '')
+    redis.call('HSET', held, person.who, person.address or '')
   end
   local name, holders = holders_of(person.who)
   if not name then
@@ -66,9 +67,13 @@ local function add(person, claim, is_renewal)
   end
 end
 
-local function remove(person, claim)
+local function remove(person, claim, last_address)
   if redis.call('GET', claim) == person.tag then
     redis.call('PEXPIRE', claim, args.name_hold_ms)
+  end
+  local address = redis.call('HGET', held, person.who)
+  if address and address ~= '' then
+    redis.call('SET', last_address, address, 'PX', args.address_memory_ms)
   end
   redis.call('HDEL', held, person.who)
   local name = release(person.who, incarnation)
@@ -84,11 +89,13 @@ for i, person in ipairs(args.renewals) do
   add(person, KEYS[14 + #args.adds + i], true)
 end
 for i, person in ipairs(args.dels) do
-  remove(person, KEYS[14 + #args.adds + #args.renewals + i])
+  local claims = 14 + #args.adds + #args.renewals
+  remove(person, KEYS[claims + i], KEYS[claims + #args.dels + i])
 end
 
 publish_presence(joined, left)
 trim_log()
+sweep_reports(KEYS[#KEYS])
 publish('b', digits(room.epoch), digits(room.v), room.head, incarnation, digits(seq))
 local known = {}
 local fields = redis.call('HGETALL', leases)

@@ -14,6 +14,16 @@ local function is_old(at)
   return args.history_age_ms and at < now_us / 1000 - args.history_age_ms
 end
 
+-- Whether an id comes before another.
+local function precedes(one, other)
+  local epoch, n = one:match('^(%d+)-(%d+)$')
+  local other_epoch, other_n = other:match('^(%d+)-(%d+)$')
+  if epoch ~= other_epoch then
+    return tonumber(epoch) < tonumber(other_epoch)
+  end
+  return tonumber(n) < tonumber(other_n)
+end
+
 local function message_of_entry(entry)
   return {
     id = entry[1], total = tonumber(value_of(entry, 'total')), at = tonumber(value_of(entry, 'at')),
@@ -240,6 +250,34 @@ local function trim_log()
   forget_records(oldest - 1)
 end
 
+-- Reports of messages: a hash of ids to JSON. The empty field has the first id that was reported since the reports were last
+-- swept, so that a sweep is due only when the log is trimmed beyond it.
+local function note_reported(reports, id)
+  local first = redis.call('HGET', reports, '')
+  if not first or precedes(id, first) then
+    redis.call('HSET', reports, '', id)
+  end
+end
+
+-- Drops the reports of messages that were trimmed or are too old.
+local function sweep_reports(reports)
+  local first = redis.call('HGET', reports, '')
+  local oldest = first and list_after('-', -1, 1)[1]
+  if not oldest or not precedes(first, oldest.id) and not (first == oldest.id and is_old(oldest.at)) then
+    return
+  end
+  redis.call('HDEL', reports, '')
+  local fields = redis.call('HGETALL', reports)
+  for i = 1, #fields, 2 do
+    local message = find(fields[i])
+    if message and message.body and not is_removed(message) and not is_old(message.at) then
+      note_reported(reports, fields[i])
+    else
+      redis.call('HDEL', reports, fields[i])
+    end
+  end
+end
+
 -- Puts a body in place of a message's own, as part of the step to the room's version.
 local function replace_body(message, body)
   message.version, message.head, message.body = digits(room.v), room.head, body
@@ -265,9 +303,23 @@ local function erased(body)
   return '-' .. cjson.encode({ nonce = left.nonce, from = left.from, text = '' })
 end
 
--- Publishes deleted ids, the edited message if there is one, and the rules. Older versions skip `edited` and the
--- doors.
-local function publish_changes(ids, edited)
+-- The rules that apply by themselves: JSON by name, as they are stored.
+local AUTO_RULES = { 'words', 'links', 'newcomers', 'repeats', 'reserved', 'quiet' }
+local function auto_rules()
+  local fields = {}
+  for i, name in ipairs(AUTO_RULES) do
+    fields[i] = 'auto:' .. name
+  end
+  local set = {}
+  for i, json in ipairs(redis.call('HMGET', rules, unpack(fields))) do
+    set[AUTO_RULES[i]] = json or nil
+  end
+  return set
+end
+
+-- Publishes deleted ids, the edited message if there is one, the rules, and those that apply by themselves if they have
+-- changed. Older versions skip `edited`, the doors and `auto`.
+local function publish_changes(ids, edited, auto)
   local set = redis.call('HMGET', rules, 'slow', 'notice', 'read_only', 'closed')
   local text = '{"slow_ms":' .. (set[1] or '0') .. ',"notice":' .. (set[2] and cjson.encode(set[2]) or 'null')
   if set[3] then
@@ -278,6 +330,9 @@ local function publish_changes(ids, edited)
   end
   if edited then
     text = text .. ',"edited":[{"id":"' .. edited.id .. '","at":' .. digits(edited.at) .. ',"body":' .. edited.body .. '}]'
+  end
+  if auto then
+    text = text .. ',"auto":' .. cjson.encode(auto)
   end
   publish('r', digits(room.epoch), digits(room.v), room.head, #ids == 0 and '-' or table.concat(ids, ','), text .. '}')
 end

@@ -11,24 +11,14 @@ local cursor = args.before or args.after or args.around
 local found = not cursor or find(cursor)
 local listed, before = {}, 0
 
--- Whether an id comes before another.
-local function precedes(one, other)
-  local epoch, n = one:match('^(%d+)-(%d+)$')
-  local other_epoch, other_n = other:match('^(%d+)-(%d+)$')
-  if epoch ~= other_epoch then
-    return tonumber(epoch) < tonumber(other_epoch)
-  end
-  return tonumber(n) < tonumber(other_n)
-end
-
--- The positions on one side of an id that is not in the log.
+-- The positions on one side of an id that is not in the log. A range may begin at it: Redis refuses '(0-0' as an end.
 local function list_beside_unknown()
   if args.after then
-    local near = redis.call('XREVRANGE', log, '(' .. cursor, '-', 'COUNT', 1)[1]
-    return list_after('(' .. cursor, near and tonumber(value_of(near, 'total')) or -1, args.count)
+    local near = redis.call('XREVRANGE', log, cursor, '-', 'COUNT', 1)[1]
+    return list_after(cursor, near and tonumber(value_of(near, 'total')) or -1, args.count)
   end
-  local near = redis.call('XRANGE', log, '(' .. cursor, '+', 'COUNT', 1)[1]
-  return list_before('(' .. cursor, near and tonumber(value_of(near, 'total')) or room.total + 1, args.count)
+  local near = redis.call('XRANGE', log, cursor, '+', 'COUNT', 1)[1]
+  return list_before(cursor, near and tonumber(value_of(near, 'total')) or room.total + 1, args.count)
 end
 
 if args.around and found then

@@ -1,10 +1,12 @@
 -- Runs before every script. Refuses a demoted primary, and begins a new epoch where the log may have been rolled
 -- back since its last write.
--- KEYS: the room's thirteen, named below in the order of `Keys::room`; a script names its own from KEYS[14] on.
+-- KEYS: the room's thirteen, named below in the order of `Keys::room`; a script names its own from KEYS[14] on. The last one, the
+--   newest steps of presence, is taken off here.
 -- ARGV: one JSON object, whose fields each script lists.
 -- Returns: each script, one JSON object. Its numbers are strings (cjson writes no more than 14 digits), and an empty
 -- list is left out (cjson would write an object).
 local meta, log, nonces_0, nonces_1, people, leases, live, rules, bans, removed, altered, bodies, changes = unpack(KEYS, 1, 13)
+local presence = table.remove(KEYS)
 local args = cjson.decode(ARGV[1])
 local nonces = { ['0'] = nonces_0, ['1'] = nonces_1 }
 
@@ -45,6 +47,14 @@ local function newest_entry()
   return entry
 end
 
+-- Notes how the presence version became what it is, in a stream with the ids `<epoch>-<version>`: a reader that finds its own
+-- position there, and each version since, needs no other people. `delta`: who joined and left ('' = no one); nil: an epoch begins,
+-- with the version as it was. An older version notes nothing: then the people are read.
+local function note_step(delta)
+  local id = digits(room.epoch) .. '-' .. digits(room.v)
+  redis.pcall('XADD', presence, 'MAXLEN', '~', 1000, id, delta and 'delta' or 'epoch', delta or '')
+end
+
 local function begin_epoch()
   local newest = newest_entry()
   local last_epoch = newest and tonumber(newest[1]:match('^%d+')) or 0
@@ -60,6 +70,7 @@ local function begin_epoch()
   end
   redis.call('HSET', meta, 'line', line, 'epoch', digits(epoch), 'n', '0', 'head', room.head, 'v', digits(room.v),
     'at', digits(room.at), 'total', digits(room.total))
+  note_step()
   -- Keys that always exist cannot be missing in the middle of a slot migration.
   for _, key in ipairs({ people, leases, nonces_0, nonces_1, rules, bans, bodies }) do
     redis.call('HSETNX', key, '', '')
@@ -84,9 +95,10 @@ local function filled(list)
   return #list > 0 and list or nil
 end
 
-local function raise_version()
+local function raise_version(delta)
   room.v = room.v + 1
   redis.call('HSET', meta, 'v', digits(room.v))
+  note_step(delta or '')
 end
 
 -- Milliseconds until a ban or mute ends, which is stored as '<end> <name>'; nil if it has ended, or there is none.
@@ -98,6 +110,25 @@ end
 -- Milliseconds for which a name stays banned; nil if it is not.
 local function banned_ms(name_key)
   return sanction_ms(redis.call('HGET', bans, name_key))
+end
+
+-- Milliseconds until the last of several bans or mutes of an address ends, stored as lines '<end> <name key>'; nil if none is
+-- in force.
+local function longest_sanction_ms(lines)
+  local longest
+  for line in lines:gmatch('[^\n]+') do
+    local left = sanction_ms(line)
+    longest = left and math.max(left, longest or 0) or longest
+  end
+  return longest
+end
+
+-- Milliseconds for which a person stays banned, by name or by the hash of their address (or nil); nil if they are not.
+local function person_banned_ms(name_key, address)
+  local by_name = banned_ms(name_key)
+  local stored = address and redis.call('HGET', rules, 'address_ban:' .. address)
+  local by_address = stored and longest_sanction_ms(stored)
+  return by_name and by_address and math.max(by_name, by_address) or by_name or by_address or nil
 end
 
 -- Publishes an event. A refused PUBLISH undoes nothing: subscribers find the event missing, and read the room.
@@ -116,8 +147,9 @@ end
 -- Raises the presence version and publishes the people who joined and left, if there are any.
 local function publish_presence(joined, left)
   if #joined + #left > 0 then
-    raise_version()
-    publish('p', digits(room.epoch), digits(room.v), room.head, delta_of(joined, left))
+    local delta = delta_of(joined, left)
+    raise_version(delta)
+    publish('p', digits(room.epoch), digits(room.v), room.head, delta)
   end
 end
 
@@ -158,12 +190,11 @@ end
 -- publishes the end.
 local function end_session(claim, name_key, session)
   redis.call('SET', claim, '-', 'PX', args.closed_ms)
-  local left = {}
   local name = holders_of(name_key)
+  local delta = delta_of({}, name and { { name_key, name } } or {})
   if name then
     redis.call('HDEL', people, name_key)
-    left[1] = { name_key, name }
-    raise_version()
+    raise_version(delta)
   end
-  publish('e', digits(room.epoch), digits(room.v), room.head, session, delta_of({}, left))
+  publish('e', digits(room.epoch), digits(room.v), room.head, session, delta)
 end

@@ -4,8 +4,8 @@
 -- ARGV[2]: body (JSON). Not a field of args: unescaping 2000 characters costs 20 % of a publish, the rest of args 4 %.
 -- ARGV[3], with reply_to: body that answers.
 -- Returns: outcome 'stored' | 'duplicate' (id) | 'fenced' | 'ended' | 'bad_nonce' | 'muted' (wait_ms) |
---   'read_only' (wait_ms, or absent) | 'limited' (wait_ms).
-local reply = refusal() or duplicate() or silenced() or too_early()
+--   'read_only' (wait_ms, or absent) | 'repeated' (wait_ms) | 'limited' or, because the sender is new, 'newcomer' (wait_ms).
+local reply = refusal() or duplicate() or silenced() or repeated() or too_early()
 if reply then
   return reply
 end
@@ -43,5 +43,6 @@ end
 local prev = room.head
 redis.call('HSET', meta, 'n', digits(room.n + 1), 'head', id, 'at', digits(at), 'total', digits(room.total + 1))
 remember_nonce(id)
+remember_text()
 publish('m', id, prev, digits(room.v), digits(at), body)
 return cjson.encode({ outcome = 'stored', id = id })

@@ -1,7 +1,9 @@
 -- Declares an incarnation dead, and releases some of the people it holds, or forgets it once it holds no one.
 -- KEYS: the room's, then the people whom the incarnation holds, then the claim of each name in `names`.
--- args: incarnation, heartbeat_seq, name_hold_ms, names (name keys to release), last (forget the incarnation).
--- Returns: outcome 'alive' | 'more' (it may hold people) | 'forgotten' (nothing is left of it).
+-- args: incarnation, heartbeat_seq, name_hold_ms, names (name keys to release), last (forget the incarnation), reaper (an id of
+--   the caller: one at a time does it), turn_us (for how long after its last call).
+-- Returns: outcome 'alive' | 'more' (it may hold people; is_complete: the hash has them all) | 'forgotten' (nothing is left of
+--   it) | 'busy' (another caller does it).
 local held = KEYS[14]
 
 local lease = redis.call('HGET', leases, args.incarnation)
@@ -15,23 +17,56 @@ if lease:sub(-1) ~= 'x' then
   redis.call('HSET', leases, args.incarnation, digits(args.heartbeat_seq) .. 'x')
 end
 
-local left = {}
-for i, name_key in ipairs(args.names) do
-  -- Released already if another instance was faster, or if the session ended.
-  if is_held(name_key, args.incarnation) then
-    redis.call('PEXPIRE', KEYS[14 + i], args.name_hold_ms)
-    local name = release(name_key, args.incarnation)
-    if name then
-      left[#left + 1] = { name_key, name }
+-- The hash has one field of its own, whose value is whose turn it is. Without a hash, an older version held the people.
+local turn = redis.call('HGET', held, '')
+if turn then
+  local reaper, at = turn:match('^(%S+) (%d+)$')
+  if reaper and reaper ~= args.reaper and now_us < tonumber(at) + args.turn_us then
+    return '{"outcome":"busy"}'
+  end
+  redis.call('HSET', held, '', args.reaper .. ' ' .. digits(now_us))
+end
+
+-- Removes the incarnation from the holders of a person. Returns whether it was one, and what is stored instead; '' = nothing.
+local function holders_without(stored)
+  local name, holders = stored:match('^(.-)\n(.*)$')
+  local rest, was_held = {}, false
+  for other in (holders or ''):gmatch('%S+') do
+    if other == args.incarnation then
+      was_held = true
+    else
+      rest[#rest + 1] = other
     end
   end
-  redis.call('HDEL', held, name_key)
+  return was_held, #rest > 0 and name .. '\n' .. table.concat(rest, ' ') or '', name
+end
+
+local left, gone = {}, {}
+local stored = #args.names > 0 and redis.call('HMGET', people, unpack(args.names)) or {}
+for i, name_key in ipairs(args.names) do
+  -- Released already if another instance was faster, or if the session ended.
+  local was_held, instead, name = holders_without(stored[i] or '')
+  if was_held then
+    redis.call('PEXPIRE', KEYS[14 + i], args.name_hold_ms)
+    if instead == '' then
+      gone[#gone + 1] = name_key
+      left[#left + 1] = { name_key, name }
+    else
+      redis.call('HSET', people, name_key, instead)
+    end
+  end
+end
+if #gone > 0 then
+  redis.call('HDEL', people, unpack(gone))
+end
+if #args.names > 0 then
+  redis.call('HDEL', held, unpack(args.names))
 end
 publish_presence({}, left)
--- A failover may have brought people back. The hash has one field of its own.
+-- A failover may have brought people back.
 if args.last and #redis.call('HGETALL', held) <= 2 then
   redis.call('HDEL', leases, args.incarnation)
   redis.call('UNLINK', held)
   return '{"outcome":"forgotten"}'
 end
-return '{"outcome":"more"}'
+return cjson.encode({ outcome = 'more', is_complete = turn and true or false })
