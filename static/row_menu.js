@@ -20,7 +20,7 @@ export function addLongPress(list, open, press) {
     if (pointerType !== "touch" || !isPrimary || !row || target.closest("a, button")) return;
     start = { clientX, clientY };
     const fire = () => {
-      swallowClick();
+      swallowClick(start);
       open(row, row);
     };
     timer = setTimeout(fire, PRESS_MS - (performance.now() - timeStamp));
@@ -38,10 +38,10 @@ export function addLongPress(list, open, press) {
 }
 
 /** The finger goes up over the menu, which is not a choice. */
-function swallowClick() {
+function swallowClick({ clientX, clientY }) {
   const swallow = (event) => {
-    // Of a keyboard or a screen reader: that is a choice.
-    if (event.detail === 0) return;
+    // Elsewhere, or of a keyboard or a screen reader: that is a choice.
+    if (Math.hypot(event.clientX - clientX, event.clientY - clientY) > STRAY_PX) return;
     event.preventDefault();
     event.stopPropagation();
   };

@@ -268,6 +268,7 @@ impl Pump {
                 removed: vec![],
                 edited: vec![],
                 rules: rules.clone(),
+                auto: None,
             }];
         }
         let Event::Message { prev, version, message, trace } = event else {

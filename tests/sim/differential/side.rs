@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ruang::{
+    automod::SharedChecks,
     backplane::{
         Audit, Backplane, Change, ChangeRequest, Claim, Cursor, Event, Heartbeat, IncarnationId, Member,
         ModerationAction, ModerationLog, ModerationRequest, NewState, Page, Person, Position, Post, Present,
@@ -41,8 +42,8 @@ impl Side {
                 format!("{:?}", engine.reap(&incarnation_id(*incarnation), seq).await)
             }
             Call::End { person } => format!("{:?}", engine.end(&session(*person), &name_key(*person)).await),
-            Call::Claim { person: number } => claim(engine.claim(&person(*number)).await),
-            Call::CheckClaim { person: number } => claim(engine.check_claim(&person(*number)).await),
+            Call::Claim { person } => claim(engine.claim(&self::person(*person)).await),
+            Call::CheckClaim { person } => claim(engine.check_claim(&self::person(*person)).await),
             Call::Read { from } => {
                 let from = from.and_then(|index| nth(&self.positions, index));
                 match engine.read(from).await {
@@ -115,6 +116,7 @@ impl Side {
                     text: text(*words),
                     reply_to: reply_to.map(|index| self.message(index)),
                     alias: None,
+                    checks: SharedChecks::default(),
                     trace: None,
                 };
                 engine.publish(post).await
@@ -126,6 +128,7 @@ impl Side {
                     nonce: nonce(*number),
                     id: self.message(*message),
                     state: words.map_or(NewState::Deleted, |words| NewState::Edited(text(words))),
+                    checks: SharedChecks::default(),
                 };
                 engine.change(request).await
             }
@@ -150,9 +153,9 @@ impl Side {
         let text = (*value == 1).then(|| "sebentar".to_owned());
         match kind {
             0 => ModerationAction::Remove { ids: messages.iter().map(|index| self.message(*index)).collect() },
-            1 => ModerationAction::Ban { name_key, name, for_ms, address: false },
+            1 => ModerationAction::Ban { name_key, name, for_ms, address: *value == 2 },
             2 => ModerationAction::Unban { name_key, name },
-            3 => ModerationAction::Mute { name_key, name, for_ms: for_ms.max(AN_HOUR_MS), address: false },
+            3 => ModerationAction::Mute { name_key, name, for_ms: for_ms.max(AN_HOUR_MS), address: *value == 2 },
             4 => ModerationAction::Unmute { name_key, name },
             5 => ModerationAction::Slow { interval_ms: if *value == 1 { AN_HOUR_MS } else { 0 } },
             6 => ModerationAction::ReadOnly { for_ms: door.filter(|_| *value > 0).or(Some(0)), text },
@@ -173,10 +176,10 @@ impl Side {
             Event::Ended { position, session, delta } => {
                 format!("ended {} {} {}", self.position(position), session.as_str(), members(delta.left))
             }
-            Event::Moderated { position, removed, edited, rules } => {
+            Event::Moderated { position, removed, edited, rules, auto } => {
                 let removed: Vec<String> = removed.into_iter().map(|id| self.id(id)).collect();
                 let edited: Vec<String> = edited.into_iter().map(|message| self.row(&Row::Message(message))).collect();
-                format!("moderated {} {removed:?} {edited:?} {}", self.position(position), self::rules(&rules))
+                format!("moderated {} {removed:?} {edited:?} {} {auto:?}", self.position(position), self::rules(&rules))
             }
             Event::Heartbeat { position, incarnation, heartbeat_seq } => {
                 format!("heartbeat {} {} {heartbeat_seq}", self.position(position), incarnation.as_str())
