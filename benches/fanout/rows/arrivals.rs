@@ -115,6 +115,7 @@ impl Arrivals {
         let last = Line::new(self.row, what, *seconds, "s")
             .at_most(self.bars.last.0, self.bars.last.1)
             .require(refused.is_empty(), format!("refused: {refused:?}"))
+            .unless_saturated(&arrived.stats)
             .with_detail(arrived);
         let what = format!("  a talker's p99 of {} acks meanwhile", spoken.acks.len());
         let talker = Line::new(self.row, what, quantile(&spoken.acks, 0.99), "ms")
