@@ -156,7 +156,8 @@ fn engine(settings: &Settings) -> Result<Engine, RunError> {
         Some(connector) => {
             let store = RedisSessionStore::new(connector.client()?, &settings.namespace);
             tracing::info!("the room is in Redis");
-            Ok((Arc::new(RedisBackplane::new(connector, &settings.namespace, retention)?), Arc::new(store)))
+            let backplane = RedisBackplane::new(connector, &settings.namespace, retention)?;
+            Ok((Arc::new(backplane.with_pubsub(settings.redis_pubsub)), Arc::new(store)))
         }
     }
 }

@@ -20,7 +20,7 @@
 //!   event; the rules it sets are part of every [`Snapshot`].
 //! * **Mutes.** Messages of a muted name are refused, through every instance; a nonce stored before returns its id all the same.
 //! * **Addresses.** A ban or mute may include the addresses at which its name is used, or was within [`ADDRESS_MEMORY`]:
-//!   whoever claims a name, joins or sends at one of them is refused like its person, until that ban or mute ends.
+//!   a claim, a join or a message from one of them is refused like that person's, until that ban or mute ends.
 //! * **Doors.** While the rules say read-only, messages and edits of people other than moderators are refused, through every
 //!   instance.
 //! * **Rules that apply by themselves.** They change and reach instances like other rules. An instance checks texts itself, and

@@ -5,8 +5,10 @@ mod diagnosis;
 mod keys;
 mod memory_monitor;
 mod nodes;
+mod pubsub;
 
 pub use connector::{ConnectError, Options, RedisConnector};
 pub use diagnosis::{Diagnosis, LastError, kind};
 pub use keys::Keys;
 pub use memory_monitor::{MemoryMonitor, MemoryUsage};
+pub use pubsub::PubSub;

@@ -33,7 +33,7 @@ use crate::{
     brand::{Accent, Brand, Contact, Logo},
     origin::{PublicUrls, SitePolicy},
     rate::Rate,
-    redis::{self, ConnectError, RedisConnector},
+    redis::{self, ConnectError, PubSub, RedisConnector},
     server,
     session::{Bots, SignInRates, SignInWays, TokenKeys, TokenKeysError, TokenVerifier},
     telemetry::{self, Format},
@@ -119,6 +119,10 @@ pub struct Settings {
     #[arg(long, env = REDIS_CA_FILE, value_name = "FILE", help_heading = REDIS)]
     #[arg(value_parser = value::certificates)]
     pub redis_ca_file: Option<PathBuf>,
+    /// How Redis passes events on: classic, sharded (in a Cluster, from Redis 7 on), or both, to change from one to the other
+    #[arg(long = "redis-pubsub", env = "RUANG_REDIS_PUBSUB", value_name = "KIND", help_heading = REDIS)]
+    #[arg(default_value = "classic", value_parser = value::pubsub)]
+    pub redis_pubsub: PubSub,
     /// The prefix of every key, so that several installations can share one Redis
     #[arg(long, env = "RUANG_NAMESPACE", value_name = "NAME", help_heading = REDIS)]
     #[arg(default_value = "ruang", value_parser = value::namespace)]

@@ -52,7 +52,7 @@ async function showLengths({ label, lengths, act, from, at, context }) {
 /** Returns how many other people in the room have the person's address; null if it is not known. */
 async function countOthers(name) {
   try {
-    const response = await fetch(`/api/operator/person?${new URLSearchParams({ name })}`, { cache: "no-store", signal: timeoutSignal(TIMEOUT_MS) });
+    const response = await fetch(`${root}/api/operator/person?${new URLSearchParams({ name })}`, { cache: "no-store", signal: timeoutSignal(TIMEOUT_MS) });
     return response.ok ? (await response.json()).others : null;
   } catch {
     return null;

@@ -32,7 +32,7 @@ use crate::{
     address::AddressKey,
     name::NameKey,
     protocol::Id,
-    redis::{ConnectError, Keys, LastError, RedisConnector},
+    redis::{ConnectError, Keys, LastError, PubSub, RedisConnector},
 };
 
 /// A room in Redis.
@@ -40,6 +40,7 @@ pub struct RedisBackplane {
     connector: RedisConnector,
     keys: Keys,
     policy: RetentionPolicy,
+    pubsub: PubSub,
     /// Every write goes through one connection, so that one sender's messages stay in order.
     scripts: Scripts,
     /// For pages of history: they may be long, and must not delay writes.
@@ -60,13 +61,32 @@ impl RedisBackplane {
     /// # Errors
     /// [`ConnectError`] if the connector's options cannot be used.
     pub fn new(connector: RedisConnector, namespace: &str, policy: RetentionPolicy) -> Result<Self, ConnectError> {
-        let scripts = Scripts::new(connector.client()?);
+        let pubsub = PubSub::default();
+        let scripts = Scripts::new(connector.client()?, pubsub);
         let reads = connector.client()?;
-        let snapshots = Scripts::new(reads.clone());
+        let snapshots = Scripts::new(reads.clone(), pubsub);
         let last_error = LastError::of(scripts.client());
         let (keys, clock) = (Keys::new(namespace), Clock::default());
         let (new_address_key, reaper) = (AddressKey::random(), IncarnationId::random());
-        Ok(Self { connector, keys, policy, scripts, reads, snapshots, last_error, clock, new_address_key, reaper })
+        Ok(Self {
+            connector,
+            keys,
+            policy,
+            pubsub,
+            scripts,
+            reads,
+            snapshots,
+            last_error,
+            clock,
+            new_address_key,
+            reaper,
+        })
+    }
+
+    /// Passes events on by this kind of pub/sub.
+    pub fn with_pubsub(self, pubsub: PubSub) -> Self {
+        let scripts = Scripts::new(self.scripts.client().clone(), pubsub);
+        Self { pubsub, scripts, snapshots: Scripts::new(self.reads.clone(), pubsub), ..self }
     }
 
     /// Passes the source of each script through `edit`: tests look whether they find a mistake in one.
@@ -174,7 +194,7 @@ impl Backplane for RedisBackplane {
 
     fn subscribe(&self) -> mpsc::Receiver<Event> {
         let (event_sender, events) = EventSender::new();
-        tokio::spawn(subscription::run(self.connector.clone(), self.keys.live(), event_sender));
+        tokio::spawn(subscription::run(self.connector.clone(), self.pubsub, self.keys.live(), event_sender));
         events
     }
 }

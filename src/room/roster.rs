@@ -107,6 +107,7 @@ impl Roster {
         self.begin(people.clone().count());
         let first = self.adopt_portion(people);
         let then = self.finish_read(leaves_at);
+        self.unsent.unnamed |= self.count() > CHANGES_NAMED_AT_MOST;
         // The second is of people who were known before: if they joined unsent, the first has sent that.
         first.or(then)
     }

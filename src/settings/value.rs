@@ -7,6 +7,7 @@ use tracing_subscriber::EnvFilter;
 use super::secret::{NotARedisUrl, RedisUrl, Secret};
 use crate::{
     origin::{PublicUrl, PublicUrls, PublicUrlsError},
+    redis::PubSub,
     telemetry::Format,
 };
 
@@ -102,6 +103,15 @@ pub(super) fn certificates(path: &str) -> Result<PathBuf, String> {
     let accepted = |why: &str| format!("a readable file of certificates in PEM ({why})");
     let text = fs::read_to_string(path).map_err(|error| accepted(&error.to_string()))?;
     if text.contains("-----BEGIN CERTIFICATE-----") { Ok(path.into()) } else { Err(accepted("it has none")) }
+}
+
+pub(super) fn pubsub(text: &str) -> Result<PubSub, String> {
+    match text {
+        "classic" => Ok(PubSub::Classic),
+        "both" => Ok(PubSub::Both),
+        "sharded" => Ok(PubSub::Sharded),
+        _ => Err("classic, both or sharded".to_owned()),
+    }
 }
 
 pub(super) fn log_format(text: &str) -> Result<Format, String> {

@@ -150,6 +150,21 @@ mod tests {
     }
 
     #[test]
+    fn no_page_or_script_has_an_address_without_the_path() {
+        let bare =
+            ["href=\"/", "src=\"/", "action=\"/", "fetch(\"/", "fetch(`/", "Beacon(\"/", "replace(\"/", "replace(`/"];
+        for folder in ["templates", "static"] {
+            for file in std::fs::read_dir(format!("{}/{folder}", env!("CARGO_MANIFEST_DIR"))).unwrap() {
+                let path = file.unwrap().path();
+                let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+                for bare in bare {
+                    assert!(!text.contains(bare), "{}: {bare}", path.display());
+                }
+            }
+        }
+    }
+
+    #[test]
     fn redirect_within_the_site_gets_the_path() {
         for (location, expected) in
             [("/", "/chat/"), ("/chat?x", "/chat/chat?x"), ("https://a.example/", "https://a.example/"), ("//a", "//a")]

@@ -14,6 +14,7 @@ mod log;
 mod moderation;
 mod people;
 mod presence;
+mod pubsub;
 mod reaping;
 mod reports;
 mod snapshot;

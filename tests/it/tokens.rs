@@ -7,7 +7,7 @@ use crate::kit::{
     Cluster, Engine, HttpClient, Response, SOON, WsClient,
     engines::on_both_engines,
     eventually,
-    operator::{self, act, token_file},
+    operator::{act, token_file},
     tokens::{AUDIENCE, SECRET, claims, now, post, secret_file, signed, signed_as, token},
 };
 

@@ -203,7 +203,7 @@ impl Socket {
                 self.call = Some(Box::pin(async move { Reply::Published(nonce, changed.await) }));
             }
             (Upward::Message(nonce, _) | Upward::Change(nonce, ..), None) => {
-                self.refuse(ErrorCode::NotJoined, Some(&nonce))
+                self.refuse(ErrorCode::NotJoined, Some(&nonce));
             }
             (Upward::Ping, membership) => {
                 let pong = ServerFrame::Pong { head: self.instance.room.head() }.encode();

@@ -24,21 +24,31 @@ const SHRINKING: Duration = Duration::from_secs(6);
 
 /// The seeds and lengths to simulate, from the environment.
 #[derive(Parser)]
-struct Settings {
+pub struct Settings {
     /// Replay this seed alone
     #[arg(env = "RUANG_SIM_SEED")]
-    seed: Option<u64>,
+    pub seed: Option<u64>,
     /// The first seed
     #[arg(long, env = "RUANG_SIM_FIRST", default_value_t = 1)]
-    first: u64,
+    pub first: u64,
     /// For how long, in seconds; by default so many seeds, for a while at most
     #[arg(long, env = "RUANG_SIM_SECONDS")]
-    seconds: Option<f64>,
+    pub seconds: Option<f64>,
+    /// Try all mutants of the scripts
+    #[arg(long, env = "RUANG_MUTANTS")]
+    pub mutants: Option<u64>,
+}
+
+impl Settings {
+    /// Reads the environment.
+    pub fn load() -> Self {
+        Self::parse_from(["simulation"])
+    }
 }
 
 #[test]
 fn simulated_faults_break_no_promise() {
-    let settings = Settings::parse_from(["simulation"]);
+    let settings = Settings::load();
     let (began, mut totals) = (Instant::now(), Totals::default());
     let limit = settings.seconds.map_or(A_WHILE, Duration::from_secs_f64);
     let last = settings.seconds.map_or(settings.first + SEEDS - 1, |_| u64::MAX);

@@ -24,6 +24,9 @@ use crate::process;
 /// Tokens of browsers begin here; those of clients are below.
 const FIRST_TOKEN: usize = 1 << 32;
 
+/// Browsers that start before events of others are handled: one thread does both.
+const STARTS_AT_ONCE: usize = 128;
+
 /// Browsers that have no socket yet.
 #[derive(Default)]
 pub(super) struct Browsers {
@@ -103,6 +106,7 @@ impl Generator {
         let mut waiting = std::mem::take(&mut self.browsers.ready);
         loop {
             let due = (began.elapsed().as_secs_f64() * pace + 1.0).min(arrive.count as f64) as usize;
+            let due = due.min(self.browsers.visits.len() + STARTS_AT_ONCE);
             while self.browsers.visits.len() < due {
                 self.start(arrive, sessions, first)?;
             }

@@ -76,9 +76,8 @@ impl Arrivals {
         let mut lines = Vec::new();
         let calm = self.idle_bytes(kind, sign_in)?;
         let mut ruang = Setup::empty(kind)?;
-        let before = ruang.resident_bytes()?;
-        let first = ruang.arrive(1, sign_in.clone(), 0.0, false)?;
-        let speaker = Speaker::start(ruang.targets[0], &first.cookie, TALK)?;
+        let (before, cookie) = start(&mut ruang, sign_in)?;
+        let speaker = Speaker::start(ruang.targets[0], &cookie, TALK)?;
         let arrived = ruang.arrive(self.count, sign_in.clone(), self.over, false)?;
         let spoken = speaker.finish()?;
         lines.extend(self.outcome(&arrived, &spoken));
@@ -100,7 +99,7 @@ impl Arrivals {
     /// Returns the bytes per client of those who arrive calmly.
     fn idle_bytes(&self, kind: &ServerKind, sign_in: &SignIn) -> Result<f64, Failure> {
         let mut ruang = Setup::empty(kind)?;
-        let before = ruang.resident_bytes()?;
+        let (before, _) = start(&mut ruang, sign_in)?;
         let arrived = ruang.arrive(self.count, sign_in.clone(), self.count as f64 / CALM_PER_SECOND, false)?;
         if arrived.welcomed < self.count {
             return Err(format!("refused although calm: {:?}", arrived.refused).into());
@@ -115,6 +114,7 @@ impl Arrivals {
         let last = Line::new(self.row, what, *seconds, "s")
             .at_most(self.bars.last.0, self.bars.last.1)
             .require(refused.is_empty(), format!("refused: {refused:?}"))
+            .unless_saturated(&arrived.stats)
             .with_detail(arrived);
         let what = format!("  a talker's p99 of {} acks meanwhile", spoken.acks.len());
         let talker = Line::new(self.row, what, quantile(&spoken.acks, 0.99), "ms")
@@ -136,6 +136,13 @@ impl Arrivals {
         };
         Ok(arrived.cpu.iter().map(line).collect())
     }
+}
+
+/// Lets one client arrive. Returns the resident bytes after that, and its cookie.
+fn start(ruang: &mut Setup, sign_in: &SignIn) -> Result<(f64, String), Failure> {
+    let first = ruang.arrive(1, sign_in.clone(), 0.0, false)?;
+    settle(ruang)?;
+    Ok((ruang.resident_bytes()?, first.cookie))
 }
 
 /// Waits while clients read on.

@@ -45,8 +45,8 @@ pub fn deflate(options: &Options) -> Result<Vec<Line>, Failure> {
     let detail = json!({ "plain": welcome.len(), "deflated": compressed.len() });
     Ok(vec![
         Line::new(ROW, what, ratio, "").with_detail(detail),
-        Line::new(ROW, "  CPU of one compression", once, "µs"),
-        Line::new(ROW, "  CPU of a copy for a client", each, "µs"),
+        Line::new(ROW, "  time of one compression", once, "µs"),
+        Line::new(ROW, "  time of a copy for a client", each, "µs"),
     ])
 }
 

@@ -14,7 +14,7 @@ use tracing::Instrument;
 
 use crate::{
     backplane::Unavailable,
-    redis::{Diagnosis, kind},
+    redis::{Diagnosis, PubSub, kind},
     telemetry::{instruments, spans},
 };
 
@@ -33,6 +33,7 @@ const LOG_EVERY: Duration = Duration::from_secs(10);
 /// The scripts of the room, run in order on one connection.
 pub(super) struct Scripts {
     client: Client,
+    pubsub: PubSub,
     pub(super) publish: Script,
     pub(super) change: Script,
     pub(super) heartbeat: Script,
@@ -55,40 +56,30 @@ pub(super) struct Script {
 }
 
 impl Scripts {
-    pub(super) fn new(client: Client) -> Self {
+    pub(super) fn new(client: Client, pubsub: PubSub) -> Self {
+        let script = |name, header, parts: &[&str]| Script::new(name, header, pubsub, parts);
         Self {
             client,
-            publish: Script::new("publish", NEEDS_MEMORY, &[SENDING, include_str!("lua/publish.lua")]),
-            change: Script::new("change", NEEDS_MEMORY, &[SENDING, LOG, include_str!("lua/change.lua")]),
-            heartbeat: Script::new("beat", ALLOWS_OOM, &[LOG, include_str!("lua/heartbeat.lua")]),
-            reap: Script::new("reap", ALLOWS_OOM, &[include_str!("lua/reap.lua")]),
-            end: Script::new("end", ALLOWS_OOM, &[include_str!("lua/end.lua")]),
-            read: Script::new("read", ALLOWS_OOM, &[LOG, include_str!("lua/read.lua")]),
-            people: Script::new("people", ALLOWS_OOM, &[include_str!("lua/people.lua")]),
-            page: Script::new("page", ALLOWS_OOM, &[LOG, include_str!("lua/page.lua")]),
-            claim: Script::new("claim", NEEDS_MEMORY, &[include_str!("lua/claim.lua")]),
-            moderate: Script::new("act", ALLOWS_OOM, &[LOG, include_str!("lua/moderate.lua")]),
-            report: Script::new("report", NEEDS_MEMORY, &[LOG, include_str!("lua/report.lua")]),
-            reports: Script::new("reports", ALLOWS_OOM, &[LOG, include_str!("lua/reports.lua")]),
+            pubsub,
+            publish: script("publish", NEEDS_MEMORY, &[SENDING, include_str!("lua/publish.lua")]),
+            change: script("change", NEEDS_MEMORY, &[SENDING, LOG, include_str!("lua/change.lua")]),
+            heartbeat: script("beat", ALLOWS_OOM, &[LOG, include_str!("lua/heartbeat.lua")]),
+            reap: script("reap", ALLOWS_OOM, &[include_str!("lua/reap.lua")]),
+            end: script("end", ALLOWS_OOM, &[include_str!("lua/end.lua")]),
+            read: script("read", ALLOWS_OOM, &[LOG, include_str!("lua/read.lua")]),
+            people: script("people", ALLOWS_OOM, &[include_str!("lua/people.lua")]),
+            page: script("page", ALLOWS_OOM, &[LOG, include_str!("lua/page.lua")]),
+            claim: script("claim", NEEDS_MEMORY, &[include_str!("lua/claim.lua")]),
+            moderate: script("act", ALLOWS_OOM, &[LOG, include_str!("lua/moderate.lua")]),
+            report: script("report", NEEDS_MEMORY, &[LOG, include_str!("lua/report.lua")]),
+            reports: script("reports", ALLOWS_OOM, &[LOG, include_str!("lua/reports.lua")]),
         }
     }
 
     /// Passes the source of each script through `edit`.
     pub(super) fn edit(&mut self, edit: &dyn Fn(&str) -> String) {
         let Self {
-            client: _,
-            publish,
-            change,
-            heartbeat,
-            reap,
-            end,
-            read,
-            people,
-            page,
-            claim,
-            moderate,
-            report,
-            reports,
+            publish, change, heartbeat, reap, end, read, people, page, claim, moderate, report, reports, ..
         } = self;
         for script in [publish, change, heartbeat, reap, end, read, people, page, claim, moderate, report, reports] {
             script.source = Source::from_lua(edit(script.source.lua().map_or("", |source| source)));
@@ -157,7 +148,14 @@ impl Scripts {
 
     /// Publishes an envelope that is not stored.
     pub(super) async fn publish_only(&self, channel: String, envelope: String) -> Result<(), Unavailable> {
-        self.client.publish(channel, envelope).await.map_err(|error| unavailable("tell", &error))
+        let refused = |error| unavailable("tell", &error);
+        if self.pubsub.is_sharded() {
+            self.client.spublish::<(), _, _>(channel.clone(), envelope.clone()).await.map_err(refused)?;
+        }
+        if self.pubsub.is_classic() {
+            self.client.publish::<(), _, _>(channel, envelope).await.map_err(refused)?;
+        }
+        Ok(())
     }
 
     async fn evaluate<R: FromValue>(
@@ -178,8 +176,10 @@ impl Scripts {
 }
 
 impl Script {
-    fn new(name: &'static str, header: &str, parts: &[&str]) -> Self {
-        Self { name, source: Source::from_lua([&[header, include_str!("lua/prelude.lua")], parts].concat().concat()) }
+    fn new(name: &'static str, header: &str, pubsub: PubSub, parts: &[&str]) -> Self {
+        let publishing = format!("local publishing = {}\n", pubsub.commands());
+        let lua = [&[header, publishing.as_str(), include_str!("lua/prelude.lua")], parts].concat().concat();
+        Self { name, source: Source::from_lua(lua) }
     }
 }
 

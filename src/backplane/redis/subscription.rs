@@ -13,7 +13,10 @@ use tokio::{
 };
 
 use super::envelope;
-use crate::{backplane::event_sender::EventSender, redis::RedisConnector};
+use crate::{
+    backplane::event_sender::EventSender,
+    redis::{PubSub, RedisConnector},
+};
 
 /// Time between two PINGs: nothing else detects a half-open connection that is idle.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
@@ -23,19 +26,19 @@ const DEADLINE: Duration = Duration::from_secs(2);
 const RETRY_EVERY: Duration = Duration::from_millis(100);
 
 /// Runs until the receiver is dropped.
-pub(super) async fn run(connector: RedisConnector, channel: String, mut event_sender: EventSender) {
+pub(super) async fn run(connector: RedisConnector, pubsub: PubSub, channel: String, mut event_sender: EventSender) {
     let Ok(client) = connector.subscriber() else { return };
-    follow(&client, &channel, &mut event_sender).await;
+    follow(&client, pubsub, &channel, &mut event_sender).await;
     // The connection is dropped in any case.
     let _ = timeout(DEADLINE, client.quit()).await;
 }
 
-async fn follow(client: &SubscriberClient, channel: &str, event_sender: &mut EventSender) {
+async fn follow(client: &SubscriberClient, pubsub: PubSub, channel: &str, event_sender: &mut EventSender) {
     let mut messages = client.message_rx();
     let mut reconnects = client.reconnect_rx();
     let mut probes = interval(PROBE_EVERY);
     probes.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    if !subscribe(client, channel, &mut reconnects, event_sender).await {
+    if !subscribe(client, pubsub, channel, &mut reconnects, event_sender).await {
         return;
     }
     loop {
@@ -52,7 +55,7 @@ async fn follow(client: &SubscriberClient, channel: &str, event_sender: &mut Eve
             }
             reconnected = reconnects.recv() => {
                 let is_open = !matches!(reconnected, Err(RecvError::Closed));
-                if !is_open || !subscribe(client, channel, &mut reconnects, event_sender).await {
+                if !is_open || !subscribe(client, pubsub, channel, &mut reconnects, event_sender).await {
                     return;
                 }
             }
@@ -69,6 +72,7 @@ async fn follow(client: &SubscriberClient, channel: &str, event_sender: &mut Eve
 /// Subscribes, repeatedly until that is confirmed, then sends a gap. Returns whether the receiver exists.
 async fn subscribe(
     client: &SubscriberClient,
+    pubsub: PubSub,
     channel: &str,
     reconnects: &mut Receiver<Server>,
     event_sender: &mut EventSender,
@@ -77,7 +81,10 @@ async fn subscribe(
         // Only a reconnect after SUBSCRIBE was sent requires another SUBSCRIBE.
         let _ = timeout(DEADLINE, client.wait_for_connect()).await;
         while reconnects.try_recv().is_ok() {}
-        while !matches!(timeout(DEADLINE, client.subscribe(channel)).await, Ok(Ok(()))) {
+        while pubsub.is_classic() && !matches!(timeout(DEADLINE, client.subscribe(channel)).await, Ok(Ok(()))) {
+            sleep(RETRY_EVERY).await;
+        }
+        while pubsub.is_sharded() && !matches!(timeout(DEADLINE, client.ssubscribe(channel)).await, Ok(Ok(()))) {
             sleep(RETRY_EVERY).await;
         }
     };

@@ -1,7 +1,7 @@
 //! Reads the people of a large room in portions, while the room is served: neither readiness nor the count waits for their names.
 //!
-//! Between two portions it pauses for longer than the last one took, so that the slower this machine or Redis is, the less of it a
-//! read takes. The pauses are random: instances that begin together do not stay in step.
+//! Between two portions it pauses for half as long as the last one took, or longer, so that the slower this machine or Redis is, the
+//! less of it a read takes. The pauses are random: instances that begin together do not stay in step.
 
 use std::{
     collections::HashSet,
@@ -19,8 +19,9 @@ use crate::{
     room::CALL_DEADLINE,
 };
 
-/// The pause after a portion, as a multiple of the time that it took.
-const PAUSES: std::ops::Range<f64> = 1.0..2.0;
+/// The pause after a portion, as a multiple of the time that it took; and its limit.
+const PAUSES: std::ops::Range<f64> = 0.5..1.0;
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 /// The pause after a portion that could not be read.
 const RETRY: Duration = Duration::from_millis(200);
 
@@ -83,7 +84,7 @@ impl Hub {
             self.finish_people();
         } else {
             let pause = now().duration_since(asked).mul_f64(self.rng.random_range(PAUSES));
-            self.call_people(pause);
+            self.call_people(pause.min(LONGEST_PAUSE));
         }
     }
 

@@ -59,6 +59,11 @@ impl Mutant {
         script.replace(self.source, &(lines.join("\n") + "\n"))
     }
 
+    /// The file's name.
+    pub fn file(&self) -> &'static str {
+        self.file
+    }
+
     /// The file, the text of the line, and what takes its place: the same after lines above were added.
     pub fn name(&self) -> String {
         let text = self.source.lines().nth(self.line).unwrap_or_default().trim();

@@ -2,6 +2,7 @@
 -- back since its last write.
 -- KEYS: the room's thirteen, named below in the order of `Keys::room`; a script names its own from KEYS[14] on. The last one, the
 --   newest steps of presence, is taken off here.
+-- publishing: the commands that publish an event, defined in the line before this script.
 -- ARGV: one JSON object, whose fields each script lists.
 -- Returns: each script, one JSON object. Its numbers are strings (cjson writes no more than 14 digits), and an empty
 -- list is left out (cjson would write an object).
@@ -133,7 +134,9 @@ end
 
 -- Publishes an event. A refused PUBLISH undoes nothing: subscribers find the event missing, and read the room.
 local function publish(kind, ...)
-  redis.pcall('PUBLISH', live, table.concat({ '1', kind, ... }, ' '))
+  for _, command in ipairs(publishing) do
+    redis.pcall(command, live, table.concat({ '1', kind, ... }, ' '))
+  end
 end
 
 -- The people who joined and left in one step, as an envelope holds them. cjson would write an empty list as {}.
