@@ -33,7 +33,7 @@ use super::{
 };
 use crate::{
     address::AddressHash,
-    automod::{RuleKind, SharedChecks, Violation},
+    automod::{RuleKind, RuleViolation, SharedChecks},
     name::NameKey,
     protocol::{Door, Id, Message, Row},
     telemetry::instruments,
@@ -232,7 +232,8 @@ impl Backplane for MemoryBackplane {
         let state = self.state.lock();
         let acts = state.stored.acts.iter().rev().take(ACTS_SHOWN).cloned().collect();
         let (bans, mutes) = (&state.stored.presence.bans, &state.stored.mutes);
-        Ok(ModerationLog { bans: bans.in_force(self.now_ms()), mutes: mutes.in_force(self.now_ms()), acts })
+        let (bans, mutes) = (bans.in_force(self.now_ms()), mutes.in_force(self.now_ms()));
+        Ok(ModerationLog { bans, mutes, acts, auto: state.stored.auto.clone() })
     }
 
     async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable> {
@@ -340,20 +341,11 @@ impl State {
                 ModerationOutcome::Done
             }
             ModerationAction::Unban { .. } | ModerationAction::Unmute { .. } => ModerationOutcome::Nothing,
-            ModerationAction::Slow { interval_ms } => {
-                self.stored.rules.slow_ms = *interval_ms;
-                self.stored.presence.raise_version();
-                self.send_changes(vec![], vec![]);
-                ModerationOutcome::Done
-            }
-            ModerationAction::ReadOnly { for_ms, text } => {
-                self.stored.rules.read_only = door(*for_ms, text.clone(), now_ms);
-                self.stored.presence.raise_version();
-                self.send_changes(vec![], vec![]);
-                ModerationOutcome::Done
-            }
-            ModerationAction::Closed { for_ms, text } => {
-                self.stored.rules.closed = door(*for_ms, text.clone(), now_ms);
+            ModerationAction::Slow { .. }
+            | ModerationAction::ReadOnly { .. }
+            | ModerationAction::Closed { .. }
+            | ModerationAction::Announce { .. } => {
+                self.set_rule(action, now_ms);
                 self.stored.presence.raise_version();
                 self.send_changes(vec![], vec![]);
                 ModerationOutcome::Done
@@ -364,12 +356,18 @@ impl State {
                 self.send_rules();
                 ModerationOutcome::Done
             }
-            ModerationAction::Announce { text } => {
-                self.stored.rules.notice = text.clone();
-                self.stored.presence.raise_version();
-                self.send_changes(vec![], vec![]);
-                ModerationOutcome::Done
-            }
+        }
+    }
+
+    /// Sets the rule that an action is about, if it is about one.
+    fn set_rule(&mut self, action: &ModerationAction, now_ms: u64) {
+        let rules = &mut self.stored.rules;
+        match action {
+            ModerationAction::Slow { interval_ms } => rules.slow_ms = *interval_ms,
+            ModerationAction::ReadOnly { for_ms, text } => rules.read_only = door(*for_ms, text.clone(), now_ms),
+            ModerationAction::Closed { for_ms, text } => rules.closed = door(*for_ms, text.clone(), now_ms),
+            ModerationAction::Announce { text } => rules.notice.clone_from(text),
+            _ => {}
         }
     }
 
@@ -445,7 +443,7 @@ impl State {
         let shared = message_rates::shared_pace(limit, slow_ms);
         self.stored.message_rates.admit_person(person, pace, shared, now()).map_err(|wait| {
             if is_newcomer {
-                return PublishError::Refused(Violation { rule: RuleKind::Newcomer, retry_after: Some(wait) });
+                return PublishError::Refused(RuleViolation { rule: RuleKind::Newcomer, retry_after: Some(wait) });
             }
             PublishError::Limited(wait)
         })
