@@ -48,7 +48,7 @@ impl RuleKind {
 
 /// A text that a rule refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Violation {
+pub struct RuleViolation {
     /// The rule.
     pub rule: RuleKind,
     /// When the rule may accept the same text; none: not while it is in force.

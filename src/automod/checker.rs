@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::{AutoRules, LinkRule, RuleKind, Violation, has_link, words, words::WordSet};
+use super::{AutoRules, LinkRule, RuleKind, RuleViolation, has_link, words, words::WordSet};
 use crate::{
     address::AddressHash,
     name::{Name, NameKey},
@@ -72,12 +72,12 @@ impl RuleChecker {
         sender: Sender,
         address: impl FnOnce() -> Option<AddressHash>,
         now_ms: u64,
-    ) -> Result<SharedChecks, Violation> {
+    ) -> Result<SharedChecks, RuleViolation> {
         if sender.kind == SenderKind::Moderator {
             return Ok(SharedChecks::default());
         }
         if self.words.matches(text) {
-            return Err(Violation { rule: RuleKind::Word, retry_after: None });
+            return Err(RuleViolation { rule: RuleKind::Word, retry_after: None });
         }
         self.check_links(text, sender, now_ms)?;
         let counts = self.rules.repeats && sender.kind == SenderKind::Person;
@@ -102,7 +102,7 @@ impl RuleChecker {
         self.reserved.contains(name_key)
     }
 
-    fn check_links(&self, text: &str, sender: Sender, now_ms: u64) -> Result<(), Violation> {
+    fn check_links(&self, text: &str, sender: Sender, now_ms: u64) -> Result<(), RuleViolation> {
         let retry_after = match self.rules.links {
             LinkRule::Free => return Ok(()),
             LinkRule::None => None,
@@ -111,7 +111,7 @@ impl RuleChecker {
                 None => return Ok(()),
             },
         };
-        if has_link(text) { Err(Violation { rule: RuleKind::Link, retry_after }) } else { Ok(()) }
+        if has_link(text) { Err(RuleViolation { rule: RuleKind::Link, retry_after }) } else { Ok(()) }
     }
 }
 
@@ -151,7 +151,7 @@ mod tests {
         Sender { kind: SenderKind::Person, since_ms: NOW - ago_ms }
     }
 
-    fn check(checker: &RuleChecker, text: &str, sender: Sender) -> Result<SharedChecks, Violation> {
+    fn check(checker: &RuleChecker, text: &str, sender: Sender) -> Result<SharedChecks, RuleViolation> {
         checker.check(text, sender, || Some("an address".into()), NOW)
     }
 
@@ -166,8 +166,8 @@ mod tests {
         })
     }
 
-    fn refused(rule: RuleKind, retry_after: Option<u64>) -> Result<SharedChecks, Violation> {
-        Err(Violation { rule, retry_after: retry_after.map(Duration::from_millis) })
+    fn refused(rule: RuleKind, retry_after: Option<u64>) -> Result<SharedChecks, RuleViolation> {
+        Err(RuleViolation { rule, retry_after: retry_after.map(Duration::from_millis) })
     }
 
     #[test]
@@ -246,7 +246,7 @@ mod tests {
         #[test]
         fn wait_never_exceeds_the_rule(since in any::<u64>(), now in any::<u64>()) {
             let sender = Sender { since_ms: since, ..person(0) };
-            if let Err(Violation { retry_after, .. }) = all_rules().check("www.a.id", sender, || None, now) {
+            if let Err(RuleViolation { retry_after, .. }) = all_rules().check("www.a.id", sender, || None, now) {
                 prop_assert!(retry_after.is_some_and(|left| left <= Duration::from_millis(10 * MINUTE)));
             }
         }

@@ -152,10 +152,7 @@ fn authority(address: &str, host_start: usize) -> &str {
 fn host_length(authority: &str) -> usize {
     let ends_name = |c: char| !(c.is_alphanumeric() || is_mark(c) || is_number(c) || ".%_-".contains(c));
     let name = authority.find(ends_name).unwrap_or(authority.len());
-    let host = match bracketed(authority) {
-        Some(length) => length,
-        None => name,
-    };
+    let host = bracketed(authority).unwrap_or(name);
     let Some(port) = authority[host..].strip_prefix(':') else { return host };
     host + 1 + port.find(|c: char| !c.is_ascii_digit()).unwrap_or(port.len())
 }

@@ -223,7 +223,7 @@ mod tests {
             repeats: true,
             links,
             newcomers: Some(newcomers),
-            ..Default::default()
+            ..AutoRules::default()
         };
         assert_eq!(rules, expected);
         rules.apply(&AutoRulesChange { newcomers: Some(None), words: Some(vec![]), ..AutoRulesChange::default() });
@@ -255,7 +255,7 @@ mod tests {
         let many: Vec<String> = (0..501).map(|n| format!("w{n}")).collect();
         assert_eq!(word_list(many.iter().map(String::as_str)), Err(ListError::TooLong));
         assert_eq!(word_list(many[1..].iter().map(String::as_str)).map(|list| list.len()), Ok(500));
-        let long = ["x".repeat(60).as_str()].repeat(1).concat();
+        let long = "x".repeat(60);
         let wide: Vec<String> = (0..400).map(|n| format!("{n}{long}")).collect();
         assert_eq!(word_list(wide.iter().map(String::as_str)), Err(ListError::TooLong));
         assert_eq!(word_list([" spam ", "", "spam"].into_iter()), Ok(vec!["spam".into()]));

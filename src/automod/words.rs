@@ -32,8 +32,8 @@ impl WordSet {
         }
         let words = fold(text);
         let begins_here = |at: usize| {
-            let ends = self.lengths.iter().map(|length| at + length).take_while(|end| *end <= words.len());
-            ends.into_iter().any(|end| self.entries.contains(&words[at..end]))
+            let mut ends = self.lengths.iter().map(|length| at + length).take_while(|end| *end <= words.len());
+            ends.any(|end| self.entries.contains(&words[at..end]))
         };
         (0..words.len()).any(begins_here)
     }

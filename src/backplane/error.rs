@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::automod::Violation;
+use crate::automod::RuleViolation;
 
 /// The backplane did not reply in time, or could not. The outcome of the call is **unknown**.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +41,7 @@ pub enum PublishError {
     ReadOnly(Option<Duration>),
     /// A rule refuses it.
     #[error("a rule refuses it")]
-    Refused(Violation),
+    Refused(RuleViolation),
     /// See [`Unavailable`].
     #[error(transparent)]
     Unavailable(#[from] Unavailable),

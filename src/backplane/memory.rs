@@ -33,7 +33,7 @@ use super::{
 };
 use crate::{
     address::AddressHash,
-    automod::{RuleKind, SharedChecks, Violation},
+    automod::{RuleKind, RuleViolation, SharedChecks},
     name::NameKey,
     protocol::{Door, Id, Message, Row},
     telemetry::instruments,
@@ -232,7 +232,8 @@ impl Backplane for MemoryBackplane {
         let state = self.state.lock();
         let acts = state.stored.acts.iter().rev().take(ACTS_SHOWN).cloned().collect();
         let (bans, mutes) = (&state.stored.presence.bans, &state.stored.mutes);
-        Ok(ModerationLog { bans: bans.in_force(self.now_ms()), mutes: mutes.in_force(self.now_ms()), acts })
+        let (bans, mutes) = (bans.in_force(self.now_ms()), mutes.in_force(self.now_ms()));
+        Ok(ModerationLog { bans, mutes, acts, auto: state.stored.auto.clone() })
     }
 
     async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable> {
@@ -444,7 +445,7 @@ impl State {
         let shared = message_rates::shared_pace(limit, slow_ms);
         self.stored.message_rates.admit_person(person, pace, shared, now()).map_err(|wait| {
             if is_newcomer {
-                return PublishError::Refused(Violation { rule: RuleKind::Newcomer, retry_after: Some(wait) });
+                return PublishError::Refused(RuleViolation { rule: RuleKind::Newcomer, retry_after: Some(wait) });
             }
             PublishError::Limited(wait)
         })

@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{automod::AutoRulesChange, name::NameKey, protocol::Id};
+use crate::{
+    automod::{AutoRules, AutoRulesChange},
+    name::NameKey,
+    protocol::Id,
+};
 
 /// Actions kept on record, about.
 pub const ACTS_KEPT: usize = 1000;
@@ -206,4 +210,6 @@ pub struct ModerationLog {
     pub mutes: Vec<Ban>,
     /// The newest actions, newest first.
     pub acts: Vec<ModerationRecord>,
+    /// The rules that apply by themselves, as they are stored: an instance may not have received the newest yet.
+    pub auto: AutoRules,
 }

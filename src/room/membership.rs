@@ -10,7 +10,7 @@ use super::{
     hub::{Command, JoinedConnection},
 };
 use crate::{
-    automod::{SharedChecks, Violation},
+    automod::{RuleViolation, SharedChecks},
     backplane::{ChangeRequest, NewState, Person, Post, PublishError, Typing, Unavailable},
     protocol::{Id, Nonce, Text},
     session::ModeratorPass,
@@ -42,7 +42,7 @@ impl Membership {
     /// only where it matters.
     fn sender(
         &self,
-        checked: Result<SharedChecks, Violation>,
+        checked: Result<SharedChecks, RuleViolation>,
     ) -> impl Future<Output = Result<(Person, SharedChecks), PublishError>> + Send + use<> {
         let matters = self.room.is_read_only() || checked != Ok(SharedChecks::default());
         let (mut person, pass) = (self.person.clone(), self.pass.clone().filter(|_| matters));
@@ -66,7 +66,7 @@ impl Membership {
         text: Text,
         reply_to: Option<Id>,
         alias: Option<String>,
-        checked: Result<SharedChecks, Violation>,
+        checked: Result<SharedChecks, RuleViolation>,
     ) -> impl Future<Output = Result<Id, PublishError>> + Send + use<> {
         let (room, sender) = (self.room.clone(), self.sender(checked));
         let published = async move {
@@ -85,7 +85,7 @@ impl Membership {
         nonce: Nonce,
         id: Id,
         state: NewState,
-        checked: Result<SharedChecks, Violation>,
+        checked: Result<SharedChecks, RuleViolation>,
     ) -> impl Future<Output = Result<Id, PublishError>> + Send + use<> {
         let (room, sender) = (self.room.clone(), self.sender(checked));
         async move {

@@ -340,7 +340,10 @@ impl Connection {
             }
             RoomReply::Published(nonce, Err(error)) => {
                 let (code, retry_after) = match error {
-                    PublishError::Refused(violation) => return Ok(self.refuse_text(transport, &nonce, violation)),
+                    PublishError::Refused(violation) => {
+                        Self::refuse_text(transport, &nonce, violation);
+                        return Ok(());
+                    }
                     PublishError::Ended => return Err(farewell(Bye::SessionEnded)),
                     PublishError::BadNonce => (ErrorCode::BadNonce, None),
                     PublishError::NotYours => (ErrorCode::NotYours, None),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    automod::{REPEAT_WINDOW, REPEATS, RuleKind, Violation},
+    automod::{REPEAT_WINDOW, REPEATS, RuleKind, RuleViolation},
     backplane::PublishError,
 };
 
@@ -33,7 +33,7 @@ impl Repeats {
         let Some(times) = id.and_then(|id| self.sent.get(id)) else { return Ok(()) };
         let Some(first) = times.len().checked_sub(REPEATS).map(|at| times[at]) else { return Ok(()) };
         match (first + REPEAT_WINDOW).checked_duration_since(now).filter(|wait| !wait.is_zero()) {
-            Some(wait) => Err(PublishError::Refused(Violation { rule: RuleKind::Repeat, retry_after: Some(wait) })),
+            Some(wait) => Err(PublishError::Refused(RuleViolation { rule: RuleKind::Repeat, retry_after: Some(wait) })),
             None => Ok(()),
         }
     }

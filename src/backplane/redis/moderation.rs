@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{RedisBackplane, reply::in_millis, scripts::unavailable};
 use crate::{
     address::AddressHash,
+    automod::AutoRules,
     backplane::{
         ACTS_KEPT, ACTS_SHOWN, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord,
         ModerationRequest, RecordPage, Unavailable,
@@ -21,6 +22,8 @@ use crate::{
 
 /// The beginning of the fields of the rules that are mutes.
 const MUTE: &str = "mute:";
+/// The beginning of those that apply by themselves.
+const AUTO: &str = "auto:";
 /// The beginnings of those that are bans and mutes of addresses.
 const ADDRESS_BAN: &str = "address_ban:";
 const ADDRESS_MUTE: &str = "address_mute:";
@@ -88,6 +91,8 @@ impl RedisBackplane {
             self.reads.hgetall(self.keys.rules()).await.map_err(|error| unavailable("moderation_log", &error))?;
         let (banned_at, muted_at) = (names_with(&rules, ADDRESS_BAN), names_with(&rules, ADDRESS_MUTE));
         let muted = |(field, stored): (String, String)| Some((field.strip_prefix(MUTE)?.to_owned(), stored));
+        let auto = |(field, stored): (&String, &String)| Some((field.strip_prefix(AUTO)?.to_owned(), stored.clone()));
+        let auto = AutoRules::from_fields(&rules.iter().filter_map(auto).collect());
         let mutes = rules.into_iter().filter_map(muted).collect();
         let now = self.clock.now();
         let records: Vec<(String, HashMap<String, String>)> = self
@@ -96,6 +101,7 @@ impl RedisBackplane {
             .await
             .map_err(|error| unavailable("moderation_log", &error))?;
         Ok(ModerationLog {
+            auto,
             bans: current_bans(bans, &banned_at, now),
             mutes: current_bans(mutes, &muted_at, now),
             acts: records.iter().filter_map(|(id, fields)| record(id, fields)).collect(),

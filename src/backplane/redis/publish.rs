@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{RedisBackplane, body, reply::millis};
 use crate::{
-    automod::{RuleKind, SharedChecks, Violation},
+    automod::{RuleKind, RuleViolation, SharedChecks},
     backplane::{ChangeRequest, IncarnationId, NONCE_MEMORY, NewState, Person, Post, PublishError},
     protocol::{Id, Nonce},
     telemetry::instruments,
@@ -112,10 +112,10 @@ impl Reply {
             Self::Limited { wait_ms } => Err(PublishError::Limited(wait_ms)),
             Self::Muted { wait_ms } => Err(PublishError::Muted(wait_ms)),
             Self::Newcomer { wait_ms } => {
-                Err(PublishError::Refused(Violation { rule: RuleKind::Newcomer, retry_after: Some(wait_ms) }))
+                Err(PublishError::Refused(RuleViolation { rule: RuleKind::Newcomer, retry_after: Some(wait_ms) }))
             }
             Self::Repeated { wait_ms } => {
-                Err(PublishError::Refused(Violation { rule: RuleKind::Repeat, retry_after: Some(wait_ms) }))
+                Err(PublishError::Refused(RuleViolation { rule: RuleKind::Repeat, retry_after: Some(wait_ms) }))
             }
             Self::ReadOnly { wait_ms } => {
                 let wait_ms = wait_ms.and_then(|digits| digits.parse().ok());

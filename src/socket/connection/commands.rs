@@ -7,7 +7,7 @@ use std::{
 
 use super::{Connection, Disconnect, RoomReply, farewell};
 use crate::{
-    automod::{Sender, SenderKind, SharedChecks, Violation},
+    automod::{RuleViolation, Sender, SenderKind, SharedChecks},
     backplane::{NewState, Unavailable},
     name::{Name, NameError},
     protocol::{Bye, ClientFrame, CloseCode, ErrorCode, Id, Malformed, Nonce, ServerFrame, Text, TextError},
@@ -77,7 +77,7 @@ impl Connection {
     }
 
     /// Sends the error of a text that a rule refuses. It ends no connection: the person need not know the rules.
-    pub(super) fn refuse_text(&self, transport: &Transport, nonce: &Nonce, violation: Violation) {
+    pub(super) fn refuse_text(transport: &Transport, nonce: &Nonce, violation: RuleViolation) {
         let (code, rule) = (ErrorCode::Refused, Some(violation.rule.name()));
         let retry_after_ms =
             violation.retry_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX) + 1);
@@ -184,7 +184,7 @@ impl Connection {
     }
 
     /// Checks a text by the rules that apply by themselves. Returns what is left to check.
-    fn check_rules(&self, submission: &Submission) -> Result<SharedChecks, Violation> {
+    fn check_rules(&self, submission: &Submission) -> Result<SharedChecks, RuleViolation> {
         let checker = self.room.rule_checker();
         let is_bot = self.person.session.is_bot();
         let kind = if is_bot { SenderKind::Program } else { SenderKind::Person };

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::unauthorized;
 use crate::{
-    automod::{Sender, SenderKind, Violation},
+    automod::{RuleViolation, Sender, SenderKind},
     backplane::{Claim, Person, PublishError},
     name::{Name, NameError},
     protocol::{Id, Nonce, Text, TextError},
@@ -41,7 +41,7 @@ enum Refusal {
     Held,
     Banned,
     Muted,
-    Rule(Violation),
+    Rule(RuleViolation),
     Reused,
     TooMany(Duration),
     Unavailable,

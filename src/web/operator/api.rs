@@ -202,7 +202,7 @@ impl From<ModerationRecord> for LogEntry {
 }
 
 impl ModerationReport {
-    fn new(web: &Web, ModerationLog { bans, mutes, acts }: ModerationLog) -> Self {
+    fn new(web: &Web, ModerationLog { bans, mutes, acts, .. }: ModerationLog) -> Self {
         Self {
             rules: web.room.rules(),
             auto: web.room.rule_checker().rules().clone(),

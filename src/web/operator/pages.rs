@@ -212,7 +212,7 @@ async fn moderation_page(
     let (Ok(moderation_log), Ok(page), Ok(queue)) = read else { return error::unavailable(locale) };
     let now = u64::try_from(web.room.now().as_millis()).unwrap_or(u64::MAX);
     let texts = Texts::of(locale);
-    let parts = (ReportSection::new(&queue, texts), RulesPart::new(web.room.rule_checker().rules(), texts));
+    let parts = (ReportSection::new(&queue, texts), RulesPart::new(&moderation_log.auto, texts));
     error::html(status, &ModerationPage::new(locale, web.room.rules(), now, &moderation_log, &page, parts, result))
 }
 

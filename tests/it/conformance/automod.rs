@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use ruang::{
     automod::{
-        AutoRules, AutoRulesChange, LinkRule, NewcomerRule, REPEAT_WINDOW, REPEATS, RuleKind, SharedChecks, Violation,
+        AutoRules, AutoRulesChange, LinkRule, NewcomerRule, REPEAT_WINDOW, REPEATS, RuleKind, RuleViolation,
+        SharedChecks,
     },
     backplane::{
         Backplane, ChangeRequest, Event, IncarnationId, ModerationAction, ModerationOutcome, NewState, Post,
@@ -104,7 +105,7 @@ fn again(id: &str) -> SharedChecks {
 /// The wait of a refusal by this rule.
 fn wait(refused: Result<Id, PublishError>, by: RuleKind) -> Duration {
     match refused {
-        Err(PublishError::Refused(Violation { rule, retry_after: Some(wait) })) if rule == by => wait,
+        Err(PublishError::Refused(RuleViolation { rule, retry_after: Some(wait) })) if rule == by => wait,
         other => panic!("expected a refusal by {by:?}, not {other:?}"),
     }
 }
