@@ -216,7 +216,7 @@ impl Side {
         format!("{rows:?} {more} {more_after} {trimmed}")
     }
 
-    fn moderation_log(&mut self, ModerationLog { bans, mutes, acts }: ModerationLog) -> String {
+    fn moderation_log(&mut self, ModerationLog { bans, mutes, acts, auto }: ModerationLog) -> String {
         let names = |bans: Vec<ruang::backplane::Ban>| bans.into_iter().map(|ban| ban.name).collect::<Vec<_>>();
         let acts: Vec<String> = acts
             .into_iter()
@@ -228,7 +228,7 @@ impl Side {
                 format!("{act} {:?} {:?}", record.audit, record.whom)
             })
             .collect();
-        format!("{:?} {:?} {acts:?}", names(bans), names(mutes))
+        format!("{:?} {:?} {acts:?} {auto:?}", names(bans), names(mutes))
     }
 
     fn change(&mut self, Change { version, head, row }: &Change) -> String {
