@@ -138,7 +138,7 @@ fn invalid_value_is_quoted_with_its_setting_and_what_is_valid() {
         ("RUANG_LISTEN", "8080", "127.0.0.1:8080"),
         ("RUANG_METRICS_LISTEN", "localhost:9", "127.0.0.1:8080"),
         ("RUANG_PUBLIC_URL", "chat.example.org", "https://chat.example.org"),
-        ("RUANG_PUBLIC_URL", "https://chat.example.org/chat", "https://chat.example.org"),
+        ("RUANG_PUBLIC_URL", "https://chat.example.org/?chat", "https://chat.example.org"),
         ("RUANG_TRUSTED_PROXIES", "10.0.0.0/8,proxy", "10.0.0.0/8"),
         ("RUANG_NAMESPACE", "a{b}", "A-Z"),
         ("RUANG_MESSAGES_PER_SECOND", "-1", "from 0 to"),
