@@ -23,12 +23,12 @@ const LETTER = /\p{L}/u;
 
 const LINK_START = /https?:\/\/|www\./giu;
 /** Characters before which "http" and "www." do not start a link. */
-const GLUED_WEB = /[a-z\d_]/iu;
+const GLUED_WEB = /[a-z\d]/iu;
 const GLUED_WWW = /[a-z\d_@./:-]/iu;
 /** Ends a link: white space, invisible characters, quotes, and the brackets and stops of other scripts than Latin. */
 const LINK_END = new RegExp(
   [
-    String.raw`[\s<>"\u0060\\^|\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]`,
+    String.raw`[\s<>＜＞"\u0060\\^|\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]`,
     String.raw`[\p{Pi}\p{Pf}‚„〝〞〟。｡、､，．！？：；…‥؟؛،۔।॥]`,
     String.raw`(?![([{)\]}])[\p{Ps}\p{Pe}]`,
   ].join("|"),
@@ -48,8 +48,11 @@ const PLAIN_LABEL = new RegExp(
     .join("|"),
   "u",
 );
-/** Punctuation of the sentence around a link. */
-const TRAILING = new Set(".,:;!?'*_~–—");
+/** Punctuation of the sentence around a link: of ASCII some, of other scripts every sign, emoji too. */
+const TRAILING = /[.,:;!?'*_~]|[^\0-\x7f]/u;
+const SIGN = /[\p{P}\p{S}]/u;
+/** A list of links without spaces. */
+const NEXT_LINK = /[,;|](?=https?:\/\/)/i;
 const BRACKETS = new Map([[")", "("], ["]", "["], ["}", "{"]]);
 
 /**
@@ -95,7 +98,8 @@ function findLinks(text) {
     const isWeb = prefix.length > 4;
     if ((isWeb ? GLUED_WEB : GLUED_WWW).test(text[start - 1] ?? "")) continue;
     if (end < LINK_START.lastIndex) end = findEnd(text, LINK_START.lastIndex);
-    const candidate = cutAfterHost(text.slice(start, Math.min(end, start + MAX_LINK_LENGTH + 1)), isWeb ? prefix.length : 0);
+    const rest = text.slice(start, Math.min(end, start + MAX_LINK_LENGTH + 1));
+    const candidate = cutAfterHost(rest.split(NEXT_LINK, 1)[0], isWeb ? prefix.length : 0);
     const isTooLong = candidate.length > MAX_LINK_LENGTH;
     LINK_START.lastIndex = Math.max(LINK_START.lastIndex, isTooLong ? end : start + candidate.length);
     const address = isTooLong ? "" : trimLink(candidate);
@@ -136,10 +140,11 @@ function trimLink(candidate) {
   }
   for (const [close, opening] of BRACKETS) surplus.set(close, surplus.get(close) - open.get(opening));
   let end = candidate.length;
-  for (; end > 0; end -= 1) {
-    const last = candidate[end - 1];
+  while (end > 0) {
+    const last = characterBefore(candidate, end);
     if (surplus.get(last) > 0) surplus.set(last, surplus.get(last) - 1);
-    else if (!TRAILING.has(last)) break;
+    else if (!TRAILING.test(last) || !SIGN.test(last)) break;
+    end -= last.length;
   }
   return candidate.slice(0, end);
 }
@@ -149,7 +154,7 @@ function toLink(address) {
   const [scheme] = /^(?:https?:\/\/)?/iu.exec(address);
   const authority = authorityOf(address, scheme.length);
   // "bank.example@evil.example" opens evil.example.
-  if (authority.includes("@")) return null;
+  if (authority === "" || authority.includes("@")) return null;
   if (!scheme && !/^www\.[^.]+\../iu.test(authority)) return null;
   const url = parseUrl(scheme ? address : `https://${address}`);
   if (!url) return null;

@@ -10,8 +10,8 @@ use crate::name::is_mark;
 
 /// A longer link stays plain text. Counted as JavaScript counts: in UTF-16 units.
 const MAX_LENGTH: usize = 500;
-/// Punctuation of the sentence around a link.
-const TRAILING: &str = ".,:;!?'*_~–—";
+/// Punctuation of the sentence around a link: of ASCII these, of other scripts every sign.
+const TRAILING: &str = ".,:;!?'*_~";
 const BRACKETS: [(char, char); 3] = [('(', ')'), ('[', ']'), ('{', '}')];
 
 /// Whether the page shows a link in a text.
@@ -48,7 +48,7 @@ impl<'a> Links<'a> {
         if self.end < self.from {
             self.end = self.from + text[self.from..].find(ends_link).unwrap_or(text.len() - self.from);
         }
-        let candidate = cut_after_host(shortened(&text[start..self.end]), if is_web { prefix } else { 0 });
+        let candidate = cut_after_host(first_link(shortened(&text[start..self.end])), if is_web { prefix } else { 0 });
         if utf16_length(candidate) > MAX_LENGTH {
             self.from = self.from.max(self.end);
             return None;
@@ -86,7 +86,7 @@ fn next_start(text: &str, from: usize) -> Option<(usize, usize)> {
 /// Whether no link starts after this character.
 fn is_glued(before: char, is_web: bool) -> bool {
     // Two letters that JavaScript takes for `s` and `k` where case is ignored.
-    before.is_ascii_alphanumeric() || "_\u{17f}\u{212a}".contains(before) || !is_web && "@./:-".contains(before)
+    before.is_ascii_alphanumeric() || "\u{17f}\u{212a}".contains(before) || !is_web && "_@./:-".contains(before)
 }
 
 /// Whether a character ends a link: white space, invisible characters, quotes, and the brackets and stops of other scripts than
@@ -97,7 +97,7 @@ fn ends_link(c: char) -> bool {
         return c.is_ascii_whitespace() || c.is_ascii_control() || "<>\"`\\^|".contains(c);
     }
     c.is_whitespace()
-        || "\u{2800}‚„〝〞〟。｡､、，．！？：；…‥؟؛،۔।॥".contains(c)
+        || "\u{2800}＜＞‚„〝〞〟。｡､、，．！？：；…‥؟؛،۔।॥".contains(c)
         || DefaultIgnorableCodePoint::for_char(c)
         || matches!(
             Category::for_char(c),
@@ -119,6 +119,40 @@ fn shortened(candidate: &str) -> &str {
         is_enough
     });
     end.map_or(candidate, |(end, _)| &candidate[..end])
+}
+
+/// Returns the first of a list of links without spaces.
+fn first_link(candidate: &str) -> &str {
+    let begins_link = |rest: &str| {
+        ["http://", "https://"].into_iter().any(|begin| {
+            rest.as_bytes().get(..begin.len()).is_some_and(|found| found.eq_ignore_ascii_case(begin.as_bytes()))
+        })
+    };
+    let separators = candidate.char_indices().filter(|(_, c)| ",;|".contains(*c));
+    let end = separators.map(|(at, _)| at).find(|at| begins_link(&candidate[at + 1..]));
+    end.map_or(candidate, |end| &candidate[..end])
+}
+
+/// Whether a character at the end of a link belongs to the sentence.
+fn is_trailing(c: char) -> bool {
+    use GeneralCategory as Category;
+    if c.is_ascii() {
+        return TRAILING.contains(c);
+    }
+    matches!(
+        Category::for_char(c),
+        Category::ConnectorPunctuation
+            | Category::DashPunctuation
+            | Category::OpenPunctuation
+            | Category::ClosePunctuation
+            | Category::InitialPunctuation
+            | Category::FinalPunctuation
+            | Category::OtherPunctuation
+            | Category::MathSymbol
+            | Category::CurrencySymbol
+            | Category::ModifierSymbol
+            | Category::OtherSymbol
+    )
 }
 
 fn utf16_length(text: &str) -> usize {
@@ -178,7 +212,7 @@ fn trimmed(candidate: &str) -> &str {
     for (at, c) in candidate.char_indices().rev() {
         match surplus.iter_mut().find(|(close, left)| *close == c && *left > 0) {
             Some((_, left)) => *left -= 1,
-            None if TRAILING.contains(c) => {}
+            None if is_trailing(c) => {}
             None => break,
         }
         end = at;
@@ -193,7 +227,7 @@ fn is_address(address: &str) -> bool {
     });
     let authority = authority(address, scheme.map_or(0, str::len));
     // `bank.example@evil.example` opens evil.example.
-    if authority.contains('@') {
+    if authority.is_empty() || authority.contains('@') {
         return false;
     }
     match scheme {
