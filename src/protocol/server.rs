@@ -309,6 +309,11 @@ mod tests {
             text(&ServerFrame::Rules(&rules)),
             r#"{"type":"rules","slow_ms":30000,"notice":"Sebentar lagi mati."}"#
         );
+    }
+
+    #[test]
+    fn refusals_are_written_as_the_protocol_says() {
+        let nonce: Nonce = "n".parse().unwrap();
         let error =
             |code, retry_after_ms, rule| text(&ServerFrame::Error { code, nonce: Some(&nonce), retry_after_ms, rule });
         assert_eq!(

@@ -142,7 +142,7 @@ fn change(incarnation: &IncarnationId, nonce: &str, id: Id, state: NewState, che
 async fn text_is_refused_the_fourth_time_through_any_instance(fixture: Fixture) {
     let incarnation = fixture.sender().await;
     let there = fixture.other();
-    let through = |n: usize| -> &Arc<dyn Backplane> { if n % 2 == 0 { &fixture.backplane } else { &there } };
+    let through = |n: usize| -> &Arc<dyn Backplane> { if n.is_multiple_of(2) { &fixture.backplane } else { &there } };
     let mut first = None;
     for n in 0..REPEATS {
         let stored = through(n).publish(checked(&incarnation, &format!("n{n}"), "beli", again("x"))).await;
