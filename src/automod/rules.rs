@@ -92,10 +92,10 @@ fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Re
 /// A list that is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ListError {
-    /// More than [`LISTED`] entries or [`LIST_BYTES`] bytes.
+    /// More than 500 entries or 16 KiB.
     #[error("a list has at most {LISTED} entries and {LIST_BYTES} bytes")]
     TooLong,
-    /// A word that consists of more than [`ENTRY_CHARS`] characters, or has no letter and no digit.
+    /// A word that is too long, or has no letter and no digit.
     #[error("a word has at most {ENTRY_CHARS} characters, and a letter or a digit")]
     Word,
     /// Not a name that people can have.
