@@ -26,8 +26,8 @@
     const response = await fetch(`${root}/api/session`, { method: "POST", headers, body: JSON.stringify({ token }) });
     if (response.ok) return enter("/chat", origin);
     const { error = "", code = "" } = await response.json().catch(() => ({}));
-    const seconds = Number(response.headers.get("retry-after"));
-    // A token that was refused is used up: the next try needs another.
+    // A token that was refused is used up: the next try needs another. Two that a site makes in one second may be the same.
+    const seconds = code === "token_replayed" ? 1 : Number(response.headers.get("retry-after"));
     if (seconds > 0 && repeats < MAX_REPEATS) {
       repeats += 1;
       setTimeout(ask, seconds * 1000);

@@ -45,8 +45,11 @@ function swallowClick({ clientX, clientY }) {
     event.preventDefault();
     event.stopPropagation();
   };
-  const end = () => setTimeout(() => removeEventListener("click", swallow, true), STRAY_CLICK_MS);
+  const remove = () => removeEventListener("click", swallow, true);
+  const end = () => setTimeout(remove, STRAY_CLICK_MS);
   addEventListener("click", swallow, true);
+  // The next tap is another one.
+  addEventListener("pointerdown", remove, { once: true, capture: true });
   for (const type of ["pointerup", "pointercancel"]) addEventListener(type, end, { once: true });
 }
 

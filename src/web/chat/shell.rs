@@ -159,7 +159,7 @@ mod tests {
         for locale in [Locale::Indonesian, Locale::English] {
             let page = filled(locale, "sari", Some(Id::new(7, 0)));
             assert!(!page.contains(MARK), "{page}");
-            assert!(page.contains(&format!(r#"<html lang="{}">"#, locale.tag())), "{page}");
+            assert!(page.contains(&format!(r#"<html lang="{}" "#, locale.tag())), "{page}");
             assert_eq!(page.matches(r#"data-you="sari""#).count(), 1);
             assert!(page.contains(r#"data-since="7-0""#) && page.contains(r#"data-more="false""#), "{page}");
         }
