@@ -70,9 +70,12 @@ fn answer(head: &str, room: &str, element: &str) -> String {
             (200, "text/html", page)
         }
         "/site.js" => (200, "text/javascript", SITE_SCRIPT.to_owned()),
-        "/token" | "/moderator" => {
+        "/token" | "/moderator" | "/of-two-seconds" => {
             let role = path.trim_start_matches('/');
-            let claims = json!({"name": "Sari", "sub": "7", "exp": now() + 60, "aud": room, "role": role});
+            let mut claims = json!({"name": "Sari", "sub": "7", "exp": now() / 2 * 2 + 60, "aud": room, "role": role});
+            if path != "/of-two-seconds" {
+                claims["jti"] = json!(format!("{:032x}", rand::random::<u128>()));
+            }
             (200, "application/json", json!({"token": signed(&claims, SECRET)}).to_string())
         }
         _ => (404, "text/plain", String::new()),
@@ -186,6 +189,20 @@ async fn room_under_a_path_works_in_a_frame() {
     page.enters_frame().await;
     page.comes_to(CONNECTION, "online").await;
     page.shows(TEXT, "halo dari jalur").await;
+}
+
+#[tokio::test]
+async fn frame_asks_again_for_a_token_that_was_used() {
+    let framed = framed("token", "<ruang-chat token-url=\"/of-two-seconds\"></ruang-chat>").await;
+    let page = Browser::start_without_foreign_cookies("id").await;
+    page.open(&framed.site.url).await;
+    for _ in 0..3 {
+        page.enters_frame().await;
+        page.comes_to(CONNECTION, "online").await;
+        page.reload().await;
+    }
+    let log = framed.cluster.instances[0].log();
+    assert!(log.contains("token_replayed"), "no two tokens were the same: {log}");
 }
 
 /// Most bytes from the site's page until the first message is shown: it is in the page, before any module.
