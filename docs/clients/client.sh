@@ -13,7 +13,8 @@ back_off() { # waits at random, twice as long each time, at most 15 s
     wait=$((wait * 2 > 15 ? 15 : wait * 2))
 }
 say() { # curl obeys Retry-After; without an answer the same key is tried again, so it stays one message: keys are remembered for ten minutes
-    local key="$(date +%s)-$$-$RANDOM" wait=1 as=() until=$((SECONDS + 540))
+    local key wait=1 as=() until=$((SECONDS + 540))
+    key="$(date +%s)-$$-$RANDOM"
     [ -z "${RUANG_AS:-}" ] || as=(--data-urlencode "as=$RUANG_AS")
     until program --retry 20 --retry-connrefused --retry-max-time 540 -H "Idempotency-Key: $key" --data-urlencode "text=$1" "${as[@]}" "$base/api/messages" | jq -er '.id // empty'; do
         # 22: it was refused. Else it was perhaps not sent.
