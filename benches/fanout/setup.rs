@@ -230,7 +230,7 @@ impl Setup {
 fn instance(program: &Path, address: SocketAddr, redis: &str) -> Command {
     let mut command = Command::new(program);
     command.env("RUANG_LISTEN", address.to_string()).env("REDIS_URL", redis);
-    for limit in ["MESSAGES_PER_SECOND", "SIGN_INS_PER_MINUTE", "CONNECTIONS_PER_ADDRESS"] {
+    for limit in ["MESSAGES_PER_SECOND", "SIGN_INS_PER_MINUTE", "READS_PER_SECOND", "CONNECTIONS_PER_ADDRESS"] {
         command.env(format!("RUANG_{limit}"), "0");
     }
     command
