@@ -21,13 +21,13 @@ pub struct RuleChecker {
 /// The sender of a text.
 #[derive(Clone, Copy, Debug)]
 pub struct Sender {
-    /// What they are.
+    /// Whether this is a person, a program or a moderator.
     pub kind: SenderKind,
     /// When they signed in, in Unix milliseconds; 0: not known, and long ago.
     pub since_ms: u64,
 }
 
-/// What a sender is.
+/// The kinds of senders, to which different rules apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SenderKind {
     /// A person.
@@ -38,7 +38,7 @@ pub enum SenderKind {
     Moderator,
 }
 
-/// What is left to check where the state of all instances is.
+/// The checks that need the state of all instances: the publish script makes them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SharedChecks {
     /// The least time between two messages of the person, in milliseconds, because they are new; 0: no more than of others.

@@ -1,4 +1,4 @@
-//! What the page makes a link: the same rules as in `static/rich_text.js`. Both are tested with `tests/page/links.json`.
+//! Finds the links in a text, by the rules of `static/rich_text.js`, with which the page marks them. Both are tested with `tests/page/links.json`.
 //!
 //! Linear in the text: no character is read more than a fixed number of times.
 

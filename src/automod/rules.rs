@@ -20,7 +20,7 @@ const ENTRY_CHARS: usize = 64;
 pub struct AutoRules {
     /// Words that no text and no name may have, as typed.
     pub words: Vec<String>,
-    /// Who may send links.
+    /// The people who may send links.
     pub links: LinkRule,
     /// The pace of people who came lately.
     pub newcomers: Option<NewcomerRule>,
@@ -32,7 +32,7 @@ pub struct AutoRules {
     pub quiet: bool,
 }
 
-/// Who may send links.
+/// The people who may send links.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkRule {

@@ -29,7 +29,7 @@ pub struct Visit {
     unsent: Vec<u8>,
 }
 
-/// What has become of a request.
+/// The outcome of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Progress {
     Waits,

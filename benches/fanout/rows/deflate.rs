@@ -1,4 +1,4 @@
-//! What permessage-deflate (RFC 7692) would save: docs/decisions/0010-compression.md.
+//! Measures how many bytes permessage-deflate (RFC 7692) would save: docs/decisions/0010-compression.md.
 
 use std::{
     hint::black_box,
