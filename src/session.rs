@@ -94,7 +94,7 @@ pub enum Alive {
 }
 
 /// All sessions of the room; cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Sessions {
     store: Bounded,
     options: Options,

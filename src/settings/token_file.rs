@@ -44,7 +44,7 @@ const COMMON: [&str; 18] = [
 pub struct ModeratorToken {
     /// The name that is put on record.
     pub name: String,
-    /// The uniqueness key of the name.
+    /// The key of the name.
     pub name_key: NameKey,
     /// The token.
     pub token: Secret,
@@ -84,11 +84,6 @@ impl TokenFile {
             return Err(accepted("it is empty"));
         }
         Ok(Self { path, moderators: lines.moderators })
-    }
-
-    /// A file that was not read: its moderators are `moderators`.
-    pub fn of(path: impl Into<PathBuf>, moderators: Vec<ModeratorToken>) -> Self {
-        Self { path: path.into(), moderators }
     }
 
     /// Reads the file again.

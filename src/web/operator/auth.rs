@@ -31,7 +31,6 @@ pub struct Moderator {
 }
 
 /// Checks tokens and sessions of moderators.
-#[derive(Debug)]
 pub struct OperatorAuth {
     /// The moderators of the file, as it was read last.
     moderators: RwLock<Arc<[ModeratorToken]>>,
