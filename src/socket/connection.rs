@@ -2,6 +2,7 @@
 //! socket by the room's own tasks; this task reads, replies, and writes what the socket did not take at once.
 
 mod commands;
+mod disconnect;
 mod limits;
 mod timers;
 
@@ -27,6 +28,7 @@ use tower_sessions::session::Id as SessionId;
 
 pub(super) use self::limits::InboundPace;
 use self::{
+    disconnect::{Disconnect, farewell, goodbye},
     limits::ClientLimits,
     timers::{Due, Timers},
 };
@@ -113,35 +115,6 @@ enum RoomReply {
     Joined(Result<Membership, JoinError>),
     Rejoined(Result<(), Unavailable>),
     Published(Nonce, Result<Id, PublishError>),
-}
-
-/// How a connection ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Disconnect {
-    /// The client closed, with this code; the reply has the same.
-    ByClient(Option<u16>),
-    /// The server sends `bye` and closes.
-    Farewell(Farewell),
-    /// The server closes with this code.
-    Code(u16),
-    /// The connection is lost.
-    Lost,
-}
-
-impl Disconnect {
-    /// The label of the metric.
-    fn reason(self) -> &'static str {
-        match self {
-            Self::Farewell(farewell) => farewell.reason.name(),
-            Self::ByClient(_) => "client",
-            Self::Code(_) => "protocol",
-            Self::Lost => "lost",
-        }
-    }
-}
-
-fn farewell(reason: Bye) -> Disconnect {
-    Disconnect::Farewell(Farewell { reason, retry_after_ms: None })
 }
 
 impl Connection {
@@ -422,10 +395,4 @@ impl Connection {
             }
         }
     }
-}
-
-/// A `bye` and its close frame, in one piece.
-fn goodbye(Farewell { reason, retry_after_ms }: Farewell, cause: Option<SessionEnd>) -> bytes::Bytes {
-    let bye = ServerFrame::Bye { reason, cause, retry_after_ms }.encode();
-    [bye, close_frame(Some(reason.code() as u16))].concat().into()
 }
