@@ -67,9 +67,6 @@ impl RunError {
 }
 
 /// Serves the room on a machine until a signal, then drains: clients move to other instances.
-///
-/// # Errors
-/// See [`RunError`].
 pub async fn run(settings: Settings, machine: Arc<dyn Machine>) -> Result<(), RunError> {
     let mut signals = StopSignals::listen().map_err(RunError::Signals)?;
     let listener = listener(settings.listen).await.map_err(|error| RunError::Listen(settings.listen, error))?;

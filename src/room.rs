@@ -3,7 +3,7 @@
 //! One task, the `hub`, follows the backplane's events and passes encoded frames to the connections. Its decisions are made by
 //! plain state machines: `lease` (heartbeats, synchronisation, dead instances, draining), `gap_detector` (which event is
 //! next), `history_cache` (the newest messages), `roster` (people in the room), `local_members` (people of this instance),
-//! `typing`. Other modules use [`Room`] and [`Membership`].
+//! `typing`. Other modules use [`Room`], also for what only the backplane knows (`stored`), and [`Membership`].
 
 mod fanout;
 mod gap_detector;
@@ -180,6 +180,11 @@ impl Room {
     /// Returns the time since 1970 by the room's clock, which messages carry.
     pub fn now(&self) -> Duration {
         self.backplane.now()
+    }
+
+    /// Returns the same in milliseconds.
+    pub fn now_ms(&self) -> u64 {
+        u64::try_from(self.now().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Returns a page of history if all of it is in the cache, and the cache is up to date.

@@ -15,6 +15,7 @@ mod error;
 mod file;
 mod looks;
 mod otel;
+mod small_file;
 mod sources;
 mod token_keys;
 mod token_strength;

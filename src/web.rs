@@ -239,12 +239,6 @@ impl FromRef<Web> for Room {
     }
 }
 
-impl FromRef<Web> for Sessions {
-    fn from_ref(web: &Web) -> Self {
-        web.sessions.clone()
-    }
-}
-
 /// The site's routes. They need [`layers`] around them, and [`server::Peer`](crate::server::Peer) in each request.
 pub fn router(web: Web) -> Router {
     let operator = if web.operator.is_some() { operator::router() } else { Router::new() };

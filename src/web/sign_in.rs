@@ -24,6 +24,7 @@ use crate::{
     backplane::{Claim, Person, SessionTag},
     name::Name,
     origin::PublicUrls,
+    protocol::Door,
     session::{NotSignedIn, SessionTerms, SignedIn},
     telemetry::instruments,
 };
@@ -158,19 +159,21 @@ impl Web {
 
     /// Returns the sentence that says that the room is closed, while it is. Moderators may sign in all the same.
     fn closed_notice(&self, texts: &Texts) -> Option<String> {
-        let now_ms = u64::try_from(self.room.now().as_millis()).unwrap_or(u64::MAX);
-        let door = self.room.rules().closed.filter(|door| door.is_shut(now_ms))?;
-        Some(match door.text {
+        Some(match self.closed_door()?.text {
             Some(text) => format!("{} {text}", texts.sign_in.closed),
             None => texts.sign_in.closed.to_owned(),
         })
     }
 
+    fn closed_door(&self) -> Option<Door> {
+        self.room.rules().closed.filter(|door| door.is_shut(self.room.now_ms()))
+    }
+
     /// Refuses all but moderators while the room is closed.
     pub(super) async fn check_door(&self, client: &Client) -> Result<(), SignInRefusal> {
-        let now_ms = u64::try_from(self.room.now().as_millis()).unwrap_or(u64::MAX);
-        let is_closed = self.room.rules().closed.is_some_and(|door| door.is_shut(now_ms));
-        if is_closed && !matches!(self.present_cookie(client.peer, &client.headers).await, Ok(Some(_))) {
+        if self.closed_door().is_some()
+            && !matches!(self.present_cookie(client.peer, &client.headers).await, Ok(Some(_)))
+        {
             return Err(SignInRefusal::Closed);
         }
         Ok(())
