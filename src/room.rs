@@ -3,7 +3,7 @@
 //! One task, the `hub`, follows the backplane's events and passes encoded frames to the connections. Its decisions are made by
 //! plain state machines: `lease` (heartbeats, synchronisation, dead instances, draining), `gap_detector` (which event is
 //! next), `history_cache` (the newest messages), `roster` (people in the room), `local_members` (people of this instance),
-//! `typing`. Other modules use [`Room`] and [`Membership`].
+//! `typing`. Other modules use [`Room`], also for what only the backplane knows (`stored`), and [`Membership`].
 
 mod fanout;
 mod gap_detector;
@@ -17,6 +17,7 @@ mod membership;
 mod observed;
 mod recipient;
 mod roster;
+mod stored;
 mod typing;
 mod watched_task;
 
@@ -52,10 +53,7 @@ use self::{
 use crate::{
     address::AddressHash,
     automod::RuleChecker,
-    backplane::{
-        Backplane, Claim, Cursor, IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person,
-        RecordPage, ReportOutcome, ReportQueue, ReportRequest, SessionTag, Unavailable,
-    },
+    backplane::{Backplane, Claim, Cursor, IncarnationId, Page, Person, SessionTag, Unavailable},
     name::NameKey,
     protocol::{Id, Limits, Rules},
     telemetry::InstanceStats,
@@ -184,6 +182,11 @@ impl Room {
         self.backplane.now()
     }
 
+    /// Returns the same in milliseconds.
+    pub fn now_ms(&self) -> u64 {
+        u64::try_from(self.now().as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// Returns a page of history if all of it is in the cache, and the cache is up to date.
     pub fn recent_page(&self, cursor: Cursor, limit: usize) -> Option<Page> {
         if self.is_synced() { self.state.view().history.page(cursor, limit) } else { None }
@@ -218,22 +221,6 @@ impl Room {
         Ok(MembersPage { names, count: view.roster.count(), more })
     }
 
-    /// Claims a person's name for their session, or renews the claim.
-    ///
-    /// # Errors
-    /// [`Unavailable`] if the backplane does not reply: the outcome is unknown.
-    pub async fn claim(&self, person: &Person) -> Result<Claim, Unavailable> {
-        bounded(self.backplane.claim(person)).await
-    }
-
-    /// Returns what [`claim`](Self::claim) would return, and changes nothing.
-    ///
-    /// # Errors
-    /// [`Unavailable`] if the backplane does not reply.
-    pub async fn check_claim(&self, person: &Person) -> Result<Claim, Unavailable> {
-        bounded(self.backplane.check_claim(person)).await
-    }
-
     /// Ends a session's presence and claim on every instance; its sockets close with 4001.
     ///
     /// # Errors
@@ -242,30 +229,6 @@ impl Room {
         bounded(self.backplane.end(session, name_key)).await?;
         self.state.remember_end(session, name_key, Instant::now().into_std());
         Ok(())
-    }
-
-    /// Applies a moderation action on every instance.
-    ///
-    /// # Errors
-    /// [`Unavailable`] if the backplane does not reply: the outcome is unknown, and repeating it does no harm.
-    pub async fn moderate(&self, request: ModerationRequest) -> Result<ModerationOutcome, Unavailable> {
-        bounded(self.backplane.moderate(request)).await
-    }
-
-    /// Returns how many other people in the room are at the addresses of a name; none if no address is known.
-    ///
-    /// # Errors
-    /// [`Unavailable`] if the backplane does not reply.
-    pub async fn neighbours(&self, name_key: &NameKey) -> Result<Option<usize>, Unavailable> {
-        bounded(self.backplane.neighbours(name_key)).await
-    }
-
-    /// Returns bans and past actions.
-    ///
-    /// # Errors
-    /// [`Unavailable`] if the backplane does not reply.
-    pub async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
-        bounded(self.backplane.moderation_log()).await
     }
 
     /// Returns the room's keyed hash of a client's address: the same on every instance.
@@ -280,30 +243,6 @@ impl Room {
     /// Returns the room's keyed hash of a client's address, if this instance has read the room.
     pub fn known_address_hash(&self, address: IpAddr) -> Option<AddressHash> {
         self.state.known_address_key().map(|key| key.hash(address))
-    }
-
-    /// Returns the moderators' actions on record after a place, at most `limit`, oldest first.
-    ///
-    /// # Errors
-    /// [`Unavailable`] if the backplane does not reply.
-    pub async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable> {
-        bounded(self.backplane.records(after, limit)).await
-    }
-
-    /// Puts a person's report of a message on record.
-    ///
-    /// # Errors
-    /// [`Unavailable`] if the backplane does not reply: the outcome is unknown, and repeating it does no harm.
-    pub async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {
-        bounded(self.backplane.report(request)).await
-    }
-
-    /// Returns the reported messages, at most `limit`.
-    ///
-    /// # Errors
-    /// [`Unavailable`] if the backplane does not reply.
-    pub async fn reports(&self, limit: usize) -> Result<ReportQueue, Unavailable> {
-        bounded(self.backplane.reports(limit)).await
     }
 
     /// The rules in force.

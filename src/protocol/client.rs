@@ -16,7 +16,7 @@ pub enum ClientFrame {
         /// The last id seen, exclusive; absent for a first visit.
         since: Option<Id>,
     },
-    /// Say something.
+    /// Send a message.
     Message {
         /// The client's own id for it.
         nonce: Nonce,
@@ -43,7 +43,7 @@ pub enum ClientFrame {
         /// The message.
         id: Id,
     },
-    /// The person types, or stopped.
+    /// The person types, or has stopped.
     Typing {
         /// Typing, or no longer.
         active: bool,

@@ -26,11 +26,11 @@ const SENDERS_AT_LEAST: usize = 10_000;
 /// People in the room, sorted by folded name.
 #[derive(Debug, Default)]
 pub struct Roster {
-    /// By (folded name, uniqueness key), the name as shown.
+    /// By (folded name, name key), the name as shown.
     people: BTreeMap<(String, NameKey), String>,
-    /// For searching: (each form that a search may begin with, uniqueness key).
+    /// For searching: (each form that a search may begin with, name key).
     starts: BTreeSet<(String, NameKey)>,
-    /// By uniqueness key.
+    /// By name key.
     known: HashMap<NameKey, KnownPerson>,
     /// People whom the backplane has lost, and when they leave if they do not return.
     missing: HashMap<NameKey, Instant>,

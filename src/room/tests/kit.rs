@@ -14,9 +14,9 @@ use super::super::*;
 use crate::{
     automod::SharedChecks,
     backplane::{
-        ChangeRequest, EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply, PeoplePortion, Position, Post,
-        PublishError, ReapOutcome, RecordPage, ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, Snapshot,
-        Typing,
+        ChangeRequest, EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply, ModerationLog,
+        ModerationOutcome, ModerationRequest, PeoplePortion, Position, Post, PublishError, ReapOutcome, RecordPage,
+        ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, Snapshot, Typing,
         memory::{MemoryBackplane, Replica},
     },
     protocol::Text,
