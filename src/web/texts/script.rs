@@ -68,6 +68,8 @@ pub struct Script {
     pub refused_link: &'static str,
     pub refused_newcomer: &'static str,
     pub refused_repeat: &'static str,
+    pub refused_muted: &'static str,
+    pub refused_read_only: &'static str,
     pub refused: &'static str,
     pub again: &'static str,
     pub discard: &'static str,
