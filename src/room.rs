@@ -30,7 +30,7 @@ use std::{
 use rand::{SeedableRng, rngs::StdRng};
 use tokio::{
     sync::{broadcast, mpsc, oneshot},
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -45,7 +45,7 @@ pub use self::{
 };
 use self::{
     fanout::Fanout,
-    history_cache::ResumeFrom,
+    history_cache::{ResumeFrom, lacks},
     hub::{Command, Hub, Join, JoinRefusal, JoinedConnection},
     hub_state::HubState,
     watched_task::spawn_watched,
@@ -55,7 +55,7 @@ use crate::{
     automod::RuleChecker,
     backplane::{Backplane, Claim, Cursor, IncarnationId, Page, Person, SessionTag, Unavailable},
     name::NameKey,
-    protocol::{Id, Limits, Rules},
+    protocol::{Id, Limits, Rules, ShownChanges},
     telemetry::InstanceStats,
 };
 
@@ -63,6 +63,8 @@ use crate::{
 const CALL_DEADLINE: Duration = Duration::from_secs(2);
 /// The part of a join's deadline that is left after its client's position was awaited.
 const JOIN_RESERVE: Duration = Duration::from_millis(500);
+/// How late a change is that another instance has and this one has not yet.
+const CHANGE_DELAY: Duration = Duration::from_millis(50);
 /// How much longer than a join's own deadline its caller waits. The hub must give up first: else a connection whose caller
 /// is gone could join.
 const HUB_DEADLINE: Duration = Duration::from_secs(4);
@@ -86,6 +88,21 @@ pub struct Options {
     pub bots: Vec<String>,
     /// The limits in each welcome.
     pub limits: Limits,
+}
+
+/// What a client has when it comes back.
+#[derive(Clone, Debug, Default)]
+pub struct ResumePoint {
+    /// Its newest message.
+    pub since: Option<Id>,
+    /// The newest changes of messages that it shows.
+    pub changes: ShownChanges,
+}
+
+impl From<Option<Id>> for ResumePoint {
+    fn from(since: Option<Id>) -> Self {
+        Self { since, ..Self::default() }
+    }
 }
 
 /// A handle to this instance's hub; cheap to clone. The hub ends with the last handle.
@@ -138,18 +155,29 @@ impl Room {
     pub async fn join(
         &self,
         person: Person,
-        since: Option<Id>,
+        from: impl Into<ResumePoint> + Send,
         recipient: Arc<dyn Recipient>,
     ) -> Result<Membership, JoinError> {
-        let deadline = Instant::now() + CALL_DEADLINE;
-        let since = timeout_at(deadline, self.find(since, deadline)).await.map_err(|_| Unavailable)??;
-        let mut joined = self.send_join(&person, since, false, &recipient, deadline).await?;
+        let (from, deadline) = (from.into(), Instant::now() + CALL_DEADLINE);
+        let since = timeout_at(deadline, self.find(from.since, deadline)).await.map_err(|_| Unavailable)??;
+        let has_lost = timeout_at(deadline, self.has_lost(&from.changes)).await.map_err(|_| Unavailable)??;
+        let join = |owns_name, reply| Join {
+            person: person.clone(),
+            since,
+            changes: from.changes.clone(),
+            has_lost,
+            owns_name,
+            recipient: Arc::clone(&recipient),
+            deadline: deadline.into_std(),
+            reply,
+        };
+        let mut joined = self.send_join(|reply| join(false, reply)).await?;
         if matches!(joined, Err(JoinRefusal::Contested)) {
             let claim = timeout_at(deadline, self.claim(&person)).await;
             if claim.map_err(|_| Unavailable)?? != Claim::Mine {
                 return Err(JoinError::Ended);
             }
-            joined = self.send_join(&person, since, true, &recipient, deadline).await?;
+            joined = self.send_join(|reply| join(true, reply)).await?;
         }
         match joined {
             Ok(joined) => Ok(Membership::new(self.clone(), person, joined)),
@@ -315,16 +343,10 @@ impl Room {
 
     async fn send_join(
         &self,
-        person: &Person,
-        since: ResumeFrom,
-        owns_name: bool,
-        recipient: &Arc<dyn Recipient>,
-        deadline: Instant,
+        join: impl FnOnce(oneshot::Sender<Result<JoinedConnection, JoinRefusal>>) -> Join + Send,
     ) -> Result<Result<JoinedConnection, JoinRefusal>, Unavailable> {
         let (reply, joined) = oneshot::channel();
-        let (person, recipient) = (person.clone(), Arc::clone(recipient));
-        let join = Join { person, since, owns_name, recipient, deadline: deadline.into_std(), reply };
-        self.send(Command::Join(join)).await?;
+        self.send(Command::Join(join(reply))).await?;
         timeout(HUB_DEADLINE, joined).await.map_err(|_| Unavailable)?.map_err(|_| Unavailable)
     }
 
@@ -339,6 +361,19 @@ impl Room {
         }
         let ordinal = bounded(self.backplane.locate(id)).await?;
         Ok(ordinal.map_or(ResumeFrom::At(id), ResumeFrom::Ordinal))
+    }
+
+    /// Whether Redis has lost a change that a client shows: it stood in an epoch that is over. Waits until all others are here.
+    async fn has_lost(&self, shown: &ShownChanges) -> Result<bool, Unavailable> {
+        loop {
+            let lacking = self.state.view().history.lacking(shown);
+            let Some((id, edited_at)) = lacking else { return Ok(false) };
+            let page = self.stored_page(Cursor::Around(id), 1).await?;
+            if !page.rows.iter().any(|row| row.id() == id && !lacks(row, edited_at)) {
+                return Ok(true);
+            }
+            sleep(CHANGE_DELAY).await;
+        }
     }
 
     async fn in_sync(&self) -> Result<(), Unavailable> {

@@ -187,6 +187,7 @@ const connection = new Connection({
   explain: api.explain,
   isHidden: () => document.hidden,
   getSince: () => timeline.since,
+  getChanges: () => timeline.changes,
   onFrame: (frame, request) => {
     if (frame.type !== "welcome") return conversation.handleFrame(frame);
     const lastId = timeline.since;

@@ -11,7 +11,7 @@ use crate::{
     backplane::{NewState, Unavailable},
     name::{Name, NameError},
     protocol::{Bye, ClientFrame, CloseCode, ErrorCode, Id, Malformed, Nonce, ServerFrame, Text, TextError},
-    room::{Attention, Recipient},
+    room::{Attention, Recipient, ResumePoint},
     socket::{frame_reader::Inbound, transport::Transport},
     telemetry::instruments,
     websocket::{Received, pong_frame},
@@ -81,7 +81,7 @@ impl Connection {
 
     fn handle(&mut self, transport: &Arc<Transport>, frame: ClientFrame) -> Result<(), Disconnect> {
         match frame {
-            ClientFrame::Join { since } => self.join(transport, since),
+            ClientFrame::Join { since, changes } => self.join(transport, ResumePoint { since, changes }),
             ClientFrame::Ping => {
                 let pong = ServerFrame::Pong { head: self.context.room.head() }.encode();
                 match &self.membership {
@@ -117,21 +117,21 @@ impl Connection {
         Ok(alias.map(|name| name.shown().to_owned()))
     }
 
-    fn join(&mut self, transport: &Arc<Transport>, since: Option<Id>) -> Result<(), Disconnect> {
+    fn join(&mut self, transport: &Arc<Transport>, from: ResumePoint) -> Result<(), Disconnect> {
         if self.membership.is_some()
             && let Err(wait) = self.limits.rejoin(Instant::now())
         {
             return self.refuse(transport, ErrorCode::RateLimited, None, Some(wait));
         }
         self.call = Some(if let Some(membership) = &self.membership {
-            let rejoined = membership.rejoin(since);
+            let rejoined = membership.rejoin(from.since);
             Box::pin(async move { RoomReply::Rejoined(rejoined.await) })
         } else {
             let (room, person, recipient) = (self.context.room.clone(), self.located_person(), Arc::clone(transport));
             let pass = self.pass.clone();
             Box::pin(async move {
                 let Ok(person) = person.await else { return RoomReply::Joined(Err(Unavailable.into())) };
-                let joined = room.join(person, since, recipient).await;
+                let joined = room.join(person, from, recipient).await;
                 RoomReply::Joined(joined.map(|membership| membership.with_pass(pass)))
             })
         });
