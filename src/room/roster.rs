@@ -223,7 +223,9 @@ impl Roster {
         let text = name::search_form(text);
         let first_match =
             |shown: &str| name::search_starts(shown).into_iter().filter(|start| start.starts_with(&text)).min();
-        let from = after.and_then(|after| Some((first_match(after)?, Name::parse(after).ok()?.key().clone())));
+        // The beginnings of a text that is no name would be as many as it has words, each as long as the rest of it.
+        let after = after.and_then(|after| Name::parse(after).ok());
+        let from = after.and_then(|after| Some((first_match(after.shown())?, after.key().clone())));
         let from = from.map_or_else(|| Bound::Included((text.clone(), NameKey::default())), Bound::Excluded);
         let matching = self.starts.range((from, Bound::Unbounded)).take_while(|(start, _)| start.starts_with(&text));
         // A person of whom several words match is listed once.
