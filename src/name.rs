@@ -14,7 +14,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 pub use character::{MARKS, is_drawn, is_mark};
 pub use key::{NameKey, folded, look_alike_form};
-pub use search::{search_form, search_starts};
+pub use search::search_form;
 
 /// The largest number of visible characters (grapheme clusters) of a name.
 pub const VISIBLE: usize = 32;

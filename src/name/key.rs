@@ -82,6 +82,9 @@ pub fn look_alike_form(text: &str) -> String {
 
 /// Returns the sort key of a name: case folded, in NFC.
 pub fn folded(shown: &str) -> String {
+    if shown.is_ascii() {
+        return shown.to_ascii_lowercase();
+    }
     let nfc = ComposingNormalizerBorrowed::new_nfc();
     nfc.normalize(&CaseMapper::new().fold_string(&nfc.normalize(shown))).into_owned()
 }

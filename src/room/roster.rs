@@ -6,16 +6,19 @@
 //! The people of a large room are read in portions while the room's events are applied. An event is newer than the read: a
 //! person who left meanwhile is not added by a later portion, and one who joined is kept at its end.
 
+mod entry;
+
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet, hash_map::Entry},
+    collections::{BTreeSet, HashMap, HashSet},
     ops::Bound,
     time::Instant,
 };
 
+use self::entry::{ByNameKey, RosterEntry, SearchStart};
 use crate::{
     backplane::{Delta, Member},
     name,
-    name::{Name, NameKey},
+    name::NameKey,
 };
 
 /// People in the room up to whom names of changes are kept: clients of a larger room are sent its count only.
@@ -26,12 +29,12 @@ const SENDERS_AT_LEAST: usize = 10_000;
 /// People in the room, sorted by folded name.
 #[derive(Debug, Default)]
 pub struct Roster {
-    /// By (folded name, name key), the name as shown.
-    people: BTreeMap<(String, NameKey), String>,
-    /// For searching: (each form that a search may begin with, name key).
-    starts: BTreeSet<(String, NameKey)>,
-    /// By name key.
-    known: HashMap<NameKey, KnownPerson>,
+    /// By folded name.
+    people: BTreeSet<RosterEntry>,
+    /// For searching.
+    starts: BTreeSet<SearchStart>,
+    /// By uniqueness key, and the last read that found them, or during which they joined.
+    known: HashMap<ByNameKey, u32>,
     /// People whom the backplane has lost, and when they leave if they do not return.
     missing: HashMap<NameKey, Instant>,
     unsent: Changes,
@@ -42,16 +45,9 @@ pub struct Roster {
     /// Names as shown of people in the room whose join was not announced.
     unannounced: HashSet<String>,
     /// The number of reads so far.
-    reads: u64,
+    reads: u32,
     /// The read in progress.
     read: Option<RosterRead>,
-}
-
-#[derive(Debug)]
-struct KnownPerson {
-    folded: String,
-    /// The last read that found them, or during which they joined.
-    found_by: u64,
 }
 
 /// A read of all people.
@@ -126,8 +122,8 @@ impl Roster {
                 continue;
             }
             // The cost of a read: most of its people are here already.
-            match self.known.get_mut(&person.name_key) {
-                Some(known) if !self.missing.contains_key(&person.name_key) => known.found_by = self.reads,
+            match self.known.get_mut(person.name_key.as_str()) {
+                Some(found_by) if !self.missing.contains_key(&person.name_key) => *found_by = self.reads,
                 _ => joined.push(person.clone()),
             }
         }
@@ -138,9 +134,9 @@ impl Roster {
     /// changes that must be sent first.
     pub fn finish_read(&mut self, leaves_at: Option<Instant>) -> Option<Changes> {
         self.read = None;
-        let lost = self.known.iter().filter(|(_, known)| known.found_by != self.reads).map(|(name_key, _)| name_key);
+        let lost = self.known.iter().filter(|(_, found_by)| **found_by != self.reads).map(|(person, _)| &person.0);
         // People missing since an earlier snapshot keep their time.
-        let left = self.members(lost.filter(|name_key| !self.missing.contains_key(*name_key)));
+        let left = lost.filter(|entry| !self.missing.contains_key(entry.name_key())).map(RosterEntry::member).collect();
         match leaves_at {
             None => self.merge(&Delta { joined: vec![], left }),
             Some(at) => {
@@ -160,7 +156,9 @@ impl Roster {
         if self.missing.values().all(|at| now < *at) {
             return None;
         }
-        let left = self.members(self.missing.iter().filter(|(_, at)| **at <= now).map(|(name_key, _)| name_key));
+        let due = self.missing.iter().filter(|(_, at)| **at <= now);
+        let known = due.filter_map(|(name_key, _)| self.known.get_key_value(name_key.as_str()));
+        let left = known.map(|(person, _)| person.0.member()).collect();
         self.merge(&Delta { joined: vec![], left })
     }
 
@@ -175,8 +173,8 @@ impl Roster {
             return;
         }
         if self.senders.len() >= SENDERS_AT_LEAST.max(2 * self.people.len()) {
-            let present: HashSet<&String> = self.people.values().collect();
-            self.senders.retain(|sender| present.contains(sender));
+            let present: HashSet<&str> = self.people.iter().map(RosterEntry::shown).collect();
+            self.senders.retain(|sender| present.contains(sender.as_str()));
         }
         self.senders.insert(shown.to_owned());
         if self.unannounced.remove(shown) {
@@ -187,6 +185,11 @@ impl Roster {
     /// Whether there are unsent changes.
     pub fn has_changes(&self) -> bool {
         !self.unsent.is_empty()
+    }
+
+    /// Whether there are unsent changes with names.
+    pub fn has_named_changes(&self) -> bool {
+        !self.unsent.joined.is_empty() || !self.unsent.left.is_empty()
     }
 
     /// The unsent changes, if any. They count as sent from now on.
@@ -202,52 +205,32 @@ impl Roster {
 
     /// Whether a person is in the room.
     pub fn contains(&self, name_key: &NameKey) -> bool {
-        self.known.contains_key(name_key)
+        self.known.contains_key(name_key.as_str())
     }
 
     /// Up to `limit` names that sort after the name `after`.
     pub fn names(&self, after: Option<&str>, limit: usize) -> Vec<String> {
-        let start = after.map(|after| (name::folded(after), after.to_owned()));
-        let sorts_after = |(folded, _): &(String, NameKey), shown: &String| match &start {
-            None => true,
-            Some((key, after)) => (folded, shown) > (key, after),
-        };
-        let from = start.as_ref().map(|(folded, _)| (folded.clone(), NameKey::default())).unwrap_or_default();
-        let rest = self.people.range(from..).filter(|(key, shown)| sorts_after(key, shown));
-        rest.map(|(_, shown)| shown.clone()).take(limit).collect()
+        let Some(after) = after else { return self.people.iter().map(shown).take(limit).collect() };
+        let folded = name::folded(after);
+        let rest = self.people.range(RosterEntry::before(&folded)..);
+        let rest = rest.filter(|entry| (entry.folded(), entry.shown()) > (&*folded, after));
+        rest.map(shown).take(limit).collect()
     }
 
     /// Up to `limit` names of which a word begins with a text, after the name `after`. Sorted from that word on. The cost grows
     /// with `limit` and with the logarithm of the number of people.
     pub fn search(&self, text: &str, after: Option<&str>, limit: usize) -> Vec<String> {
         let text = name::search_form(text);
-        let first_match =
-            |shown: &str| name::search_starts(shown).into_iter().filter(|start| start.starts_with(&text)).min();
-        // The beginnings of a text that is no name would be as many as it has words, each as long as the rest of it.
-        let after = after.and_then(|after| Name::parse(after).ok());
-        let from = after.and_then(|after| Some((first_match(after.shown())?, after.key().clone())));
-        let from = from.map_or_else(|| Bound::Included((text.clone(), NameKey::default())), Bound::Excluded);
-        let matching = self.starts.range((from, Bound::Unbounded)).take_while(|(start, _)| start.starts_with(&text));
+        let after = after.and_then(|after| RosterEntry::of_name(after)?.first_start(&text));
+        let from = after.map_or_else(|| Bound::Included(SearchStart::before(&text)), Bound::Excluded);
+        let matching = self.starts.range((from, Bound::Unbounded)).take_while(|start| start.text().starts_with(&text));
         // A person of whom several words match is listed once.
-        let people = matching.filter_map(|(start, name_key)| {
-            let shown = self.shown(name_key)?;
-            (first_match(shown).as_ref() == Some(start)).then(|| shown.to_owned())
-        });
-        people.take(limit).collect()
-    }
-
-    fn shown(&self, name_key: &NameKey) -> Option<&str> {
-        self.people.get(&(self.known.get(name_key)?.folded.clone(), name_key.clone())).map(String::as_str)
-    }
-
-    fn members<'a>(&self, name_keys: impl Iterator<Item = &'a NameKey>) -> Vec<Member> {
-        let member =
-            |name_key: &NameKey| Some(Member { name_key: name_key.clone(), name: self.shown(name_key)?.to_owned() });
-        name_keys.filter_map(member).collect()
+        let people = matching.filter(|start| start.entry.first_start(&text).as_ref() == Some(start));
+        people.map(|start| shown(&start.entry)).take(limit).collect()
     }
 
     fn begin(&mut self, count: usize) {
-        self.reads += 1;
+        self.reads = self.reads.wrapping_add(1);
         self.read = Some(RosterRead { count, left: HashSet::new() });
     }
 
@@ -266,19 +249,14 @@ impl Roster {
 
     fn add(&mut self, person: &Member) {
         self.missing.remove(&person.name_key);
-        let folded = match self.known.entry(person.name_key.clone()) {
-            Entry::Occupied(mut known) => {
-                known.get_mut().found_by = self.reads;
-                return;
-            }
-            Entry::Vacant(new) => {
-                let folded = name::folded(&person.name);
-                new.insert(KnownPerson { folded: folded.clone(), found_by: self.reads });
-                folded
-            }
-        };
-        self.starts.extend(name::search_starts(&person.name).into_iter().map(|start| (start, person.name_key.clone())));
-        self.people.insert((folded, person.name_key.clone()), person.name.clone());
+        if let Some(found_by) = self.known.get_mut(person.name_key.as_str()) {
+            *found_by = self.reads;
+            return;
+        }
+        let entry = RosterEntry::new(&person.name_key, &person.name);
+        self.starts.extend(entry.search_starts());
+        self.known.insert(ByNameKey(entry.clone()), self.reads);
+        self.people.insert(entry);
         if self.is_silent(&person.name) {
             self.unannounced.insert(person.name.clone());
             self.unsent.unnamed = true;
@@ -291,11 +269,12 @@ impl Roster {
 
     fn remove(&mut self, name_key: &NameKey) {
         self.missing.remove(name_key);
-        let Some(KnownPerson { folded, .. }) = self.known.remove(name_key) else { return };
-        let Some(name) = self.people.remove(&(folded, name_key.to_owned())) else { return };
-        for start in name::search_starts(&name) {
-            self.starts.remove(&(start, name_key.to_owned()));
+        let Some((ByNameKey(entry), _)) = self.known.remove_entry(name_key.as_str()) else { return };
+        self.people.remove(&entry);
+        for start in entry.search_starts() {
+            self.starts.remove(&start);
         }
+        let name = shown(&entry);
         if self.unannounced.remove(&name) || self.is_silent(&name) || self.count() >= CHANGES_NAMED_AT_MOST {
             self.unsent.unnamed = true;
         } else {
@@ -306,6 +285,10 @@ impl Roster {
     fn is_silent(&self, shown: &str) -> bool {
         self.is_quiet && !self.senders.contains(shown)
     }
+}
+
+fn shown(entry: &RosterEntry) -> String {
+    entry.shown().to_owned()
 }
 
 #[cfg(test)]

@@ -213,3 +213,21 @@ async fn names_stay_known_while_they_are_read_again() {
     timeout(SOON, read).await.expect("the person who left is found missing");
     assert_eq!(room.stats().people, MANY - 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn counts_of_a_large_room_are_sent_once_per_second() {
+    let (backplane, room) = large_room().await;
+    let sari = Arc::new(Recorder::default());
+    let _joined = room.join(person("p0000"), None, sari.clone()).await.unwrap();
+    for n in 1..=20 {
+        let name = format!("p{n:04}");
+        backplane.inner.end(&name.as_str().into(), &name.as_str().into()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        backplane.publish_as("p0100", &format!("message-{n}")).await;
+    }
+    sari.wait_for("message-20").await;
+    let frames = sari.wait_for(&format!("\"presence\",\"count\":{}", MANY - 20)).await;
+    let sent = frames.matches("\"presence\"").count();
+    assert!((3..=5).contains(&sent), "{sent} frames: {frames}");
+    assert_eq!(frames.matches("\"message\"").count(), 20, "messages do not wait for counts");
+}

@@ -148,6 +148,8 @@ impl Connection {
         // Even empty it keeps the 8 KiB of the request's buffer.
         drop(read_buf);
         let opened_at = Instant::now();
+        // Before, the client could not join: its request may have waited for its turn.
+        self.timers.restart_join(opened_at);
         let session = self.person.session.clone();
         tracing::debug!(?session, "socket open");
         let end = self.serve(&mut io).await;
@@ -237,7 +239,11 @@ impl Connection {
             ending = async { self.endings.as_mut().expect("checked below").recv().await }, if self.endings.is_some() => {
                 self.handle_ending(ending)
             }
-            due = self.timers.due(outside && is_free) => self.handle_due(transport, due),
+            due = self.timers.due(outside && is_free) => {
+                // This task may run late: what the client has sent by now counts.
+                let is_late = due == Due::Join && frame_reader.read_once(transport).frames > 0;
+                if is_late && self.timers.extend_join(Instant::now()) { Ok(()) } else { self.handle_due(transport, due) }
+            }
         }
     }
 

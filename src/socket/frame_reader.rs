@@ -63,8 +63,8 @@ impl FrameReader {
         }
     }
 
-    /// Reads into a buffer on the stack, so that a silent client costs none.
-    fn read_once(&mut self, transport: &Transport) -> ReadSize {
+    /// Reads what has arrived, into a buffer on the stack, so that a silent client costs none.
+    pub(super) fn read_once(&mut self, transport: &Transport) -> ReadSize {
         let mut buffer = [0; READ_BYTES];
         match transport.try_read(&mut buffer) {
             Ok(0) => self.close(),

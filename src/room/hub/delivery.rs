@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use tracing::Span;
 
-use super::Hub;
+use super::{Hub, TICK};
 use crate::{
     automod::{AutoRules, RuleChecker},
     backplane::{Change, Delta, Event, Position, SessionTag},
@@ -26,8 +26,9 @@ use crate::{
 /// People in the room up to whom a presence frame has all names; above, it has this many of each list.
 const ALL_NAMES_AT_MOST: usize = 200;
 const SOME_NAMES: usize = 20;
-/// People in the room above whom a presence frame has no names.
+/// People in the room above whom a presence frame has no names, and the least time between two such frames: each goes to everybody.
 const NO_NAMES_ABOVE: usize = CHANGES_NAMED_AT_MOST;
+const COUNT_EVERY: Duration = Duration::from_secs(1);
 
 impl Hub {
     /// Delivers the next event.
@@ -69,17 +70,34 @@ impl Hub {
 
     /// Sends clients the changes of presence and typing since the last call.
     pub(super) fn send_changes(&mut self, now: Instant) {
-        let (expired, changes) = {
-            let mut view = self.state.view_mut();
-            (view.roster.expire(now), view.roster.changes())
-        };
+        let expired = self.state.view_mut().roster.expire(now);
         self.send_presence(expired, now);
-        self.send_presence(changes, now);
+        if self.sends_presence(now) {
+            let changes = self.state.view_mut().roster.changes();
+            self.send_presence(changes, now);
+        }
         if self.typists.changes(now).is_some()
             && let Some(frame) = self.typing_frame(0)
         {
             self.broadcast(&frame);
         }
+    }
+
+    /// Whether clients are sent the changes of presence now. Names come before what their people send; the count of a large room may
+    /// wait.
+    pub(super) fn sends_presence(&self, now: Instant) -> bool {
+        self.state.view().roster.has_changes() && (self.presence_pause() == TICK || self.presence_due(now))
+    }
+
+    /// Whether the last presence frame was sent so long ago that the next one may follow.
+    pub(super) fn presence_due(&self, now: Instant) -> bool {
+        self.presence_sent_at.is_none_or(|at| now.duration_since(at) >= self.presence_pause())
+    }
+
+    fn presence_pause(&self) -> Duration {
+        let roster = &self.state.view().roster;
+        let is_count_only = roster.count() > NO_NAMES_ABOVE && !roster.has_named_changes();
+        if is_count_only { COUNT_EVERY } else { TICK }
     }
 
     /// The typing frame, if at least this many people type and the room is small enough.

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Instant};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::{Hub, TICK};
+use super::Hub;
 use crate::{
     backplane::{Person, Unavailable},
     name::NameKey,
@@ -120,13 +120,11 @@ impl Hub {
         }
     }
 
-    /// Whether any connection can be welcomed now. Each welcome must come after all changes of presence, and these are sent
-    /// once per tick at most.
+    /// Whether any connection can be welcomed now. Each welcome must come after the changes of presence that are sent before
+    /// it, and these are sent once per tick at most.
     pub(super) fn can_welcome(&self, now: Instant) -> bool {
-        !self.announced.is_empty()
-            && !self.fanout.is_full()
-            && (self.presence_sent_at.is_none_or(|at| now.duration_since(at) >= TICK)
-                || !self.state.view().roster.has_changes())
+        let is_free = || self.presence_due(now) || !self.sends_presence(now);
+        !self.announced.is_empty() && !self.fanout.is_full() && is_free()
     }
 
     /// Welcomes some of the connections whose person is announced.

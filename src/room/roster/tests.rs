@@ -3,6 +3,7 @@ use std::{collections::BTreeSet, time::Duration};
 use proptest::prelude::*;
 
 use super::*;
+use crate::name::Name;
 
 fn person(name_key: &str) -> Member {
     Member { name_key: name_key.into(), name: name_key.into() }

@@ -8,6 +8,8 @@ use crate::{protocol::HEARTBEAT, socket::STANDSTILL};
 
 /// How long a client may take to join.
 const JOIN: Duration = Duration::from_secs(10);
+/// How much longer, if something that it sent in time was not read yet.
+const LATE_JOIN: Duration = Duration::from_secs(1);
 /// How long a client may send nothing at all.
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -18,6 +20,7 @@ pub(super) struct Timers {
     check: Instant,
     check_every: Duration,
     join: Instant,
+    is_join_late: bool,
     silence: Instant,
     /// The time until which no input is read.
     paused: Option<Instant>,
@@ -46,6 +49,7 @@ impl Timers {
             check: now + check_every,
             check_every,
             join: now + JOIN,
+            is_join_late: false,
             silence: now + SILENCE,
             paused: None,
         }
@@ -64,6 +68,12 @@ impl Timers {
     /// Gives the client its time to join again.
     pub(super) fn restart_join(&mut self, now: Instant) {
         self.join = now + JOIN;
+    }
+
+    /// Gives the client a little more time to join. Returns whether it does: only once.
+    pub(super) fn extend_join(&mut self, now: Instant) -> bool {
+        self.join = now + LATE_JOIN;
+        !std::mem::replace(&mut self.is_join_late, true)
     }
 
     /// Pauses reading.
@@ -158,6 +168,16 @@ mod tests {
         assert_eq!(timers.fire(start + HEARTBEAT, Due::Ping, woken), Due::Ping);
         assert!(!fired(&mut timers, woken + SILENCE / 2, Duration::ZERO).contains(&Due::Silence));
         assert!(timers.join >= woken + JOIN);
+    }
+
+    #[test]
+    fn time_to_join_is_extended_once() {
+        let start = Instant::now();
+        let mut timers = timers(start);
+        assert_eq!(timers.next(true), (start + JOIN, Due::Join));
+        assert!(timers.extend_join(start + JOIN));
+        assert_eq!(timers.next(true), (start + JOIN + LATE_JOIN, Due::Join));
+        assert!(!timers.extend_join(start + JOIN + LATE_JOIN));
     }
 
     #[test]

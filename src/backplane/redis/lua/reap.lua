@@ -29,7 +29,11 @@ if turn then
 end
 
 -- Removes the incarnation from the holders of a person. Returns whether it was one, and what is stored instead; '' = nothing.
+local alone = '\n' .. args.incarnation
 local function holders_without(stored)
+  if stored:sub(-#alone) == alone then
+    return true, '', stored:sub(1, -#alone - 1)
+  end
   local name, holders = stored:match('^(.-)\n(.*)$')
   local rest, was_held = {}, false
   for other in (holders or ''):gmatch('%S+') do
