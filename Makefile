@@ -1,7 +1,7 @@
 # `make` lists the targets.
-.PHONY: help run test check bench torture soak sim mutants page release
+.PHONY: help run test check bench torture soak sim mutants mutants-rust page release
 help:           ## Lists the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 run:            ## Runs one instance on http://127.0.0.1:8080
 	cargo run --locked
 test:           ## Runs the tests of a change; installs what they need
@@ -22,6 +22,9 @@ sim:            ## Simulates for HOURS, by seeds from FIRST on (docs/simulation.
 	cargo test --locked --profile sim --test sim -- simulated --nocapture
 mutants:        ## Looks whether each small mistake in a script is found (docs/simulation.md)
 	RUANG_MUTANTS=1 cargo test --locked --test sim mutants_of_the_scripts -- --nocapture
+mutants-rust:   ## The same for the files FILES of the room, with cargo-mutants (docs/simulation.md)
+	cargo mutants --profile mutants --baseline skip --timeout 300 \
+	  $$(for file in $${FILES:-src/room/lease/failure_detector.rs}; do printf -- '--file %s ' "$$file"; done) -- --locked --lib --test sim --test model
 page:           ## Runs the room and restarts it when a file of the page changes: sign in, open /chat#live (needs redis-server)
 	@redis-server --bind 127.0.0.1 --port 16379 --save '' --loglevel warning & redis=$$!; \
 	trap 'kill $$redis $$program 2>/dev/null' EXIT; trap 'exit 0' INT TERM; \

@@ -76,7 +76,8 @@ impl Claims {
     }
 
     pub(super) fn extend(&mut self, name_key: &NameKey, now: Instant) {
-        if let Some(claim) = self.claims.get_mut(name_key).filter(|claim| claim.owner.is_some()) {
+        let current = self.claims.get_mut(name_key).filter(|claim| now < claim.until);
+        if let Some(claim) = current.filter(|claim| claim.owner.is_some()) {
             claim.until = now + self.hold;
         }
     }

@@ -15,7 +15,9 @@ impl State {
     pub(super) fn whom(&self, action: &ModerationAction) -> Vec<String> {
         match action {
             ModerationAction::Remove { ids } | ModerationAction::Dismiss { ids } => {
-                let authors = ids.iter().filter_map(|id| self.stored.log.author(*id)).map(str::to_owned);
+                let is_dismissal = matches!(action, ModerationAction::Dismiss { .. });
+                let ids = ids.iter().filter(|id| !is_dismissal || self.stored.reports.has(**id));
+                let authors = ids.filter_map(|id| self.stored.log.author(*id)).map(str::to_owned);
                 authors.collect::<BTreeSet<_>>().into_iter().collect()
             }
             ModerationAction::Ban { name, .. }

@@ -54,6 +54,10 @@ impl Reports {
         Ok(())
     }
 
+    pub(super) fn has(&self, id: Id) -> bool {
+        self.messages.contains_key(&id)
+    }
+
     /// Drops the reports of a message. Returns false if there were none.
     pub(super) fn dismiss(&mut self, id: Id) -> bool {
         self.messages.remove(&id).is_some()

@@ -19,6 +19,8 @@ struct PostArgument<'a> {
     history: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to: Option<Id>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history_age_ms: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -128,7 +130,8 @@ impl Reply {
 impl RedisBackplane {
     pub(super) async fn publish_post(&self, post: &Post) -> Result<Id, PublishError> {
         let sending = self.sending(&post.incarnation, &post.person, &post.nonce, post.fingerprint(), &post.checks);
-        let argument = PostArgument { sending, history: self.policy.history, reply_to: post.reply_to };
+        let (history, history_age_ms) = (self.policy.history, self.history_age_ms());
+        let argument = PostArgument { sending, history, reply_to: post.reply_to, history_age_ms };
         let (keys, bodies) = (self.keys.with_own(self.sender_keys(&post.person, &post.checks)), body::write(post));
         let reply: Reply = self.scripts.run_with(&self.scripts.publish, keys, &argument, bodies).await?;
         let (id, is_new) = reply.id()?;

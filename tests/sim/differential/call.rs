@@ -103,6 +103,13 @@ pub enum Call {
     Flush,
 }
 
+impl Call {
+    /// Whether it is a moderator's action on messages, or looks for the place of one.
+    pub fn is_about_messages(&self) -> bool {
+        matches!(self, Self::Moderate { kind: 0 | 9, .. } | Self::Locate { .. })
+    }
+}
+
 /// The rules that apply to a text.
 #[derive(Clone, Copy, Debug)]
 pub struct Checks {

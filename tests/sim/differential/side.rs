@@ -99,7 +99,12 @@ impl Side {
                     Err(error) => error.to_string(),
                 }
             }
-            Call::Failover | Call::Flush | Call::Wait { .. } => String::new(),
+            Call::Flush => {
+                // The records begin anew.
+                self.records.clear();
+                String::new()
+            }
+            Call::Failover | Call::Wait { .. } => String::new(),
         }
     }
 
@@ -180,7 +185,7 @@ impl Side {
                     nonce: nonce(*number),
                     id: self.message(*message),
                     state: words.map_or(NewState::Deleted, |words| NewState::Edited(text(words))),
-                    checks: shared(*checks, words.unwrap_or(0)),
+                    checks: words.map(|words| shared(*checks, words)).unwrap_or_default(),
                 };
                 engine.change(request).await
             }

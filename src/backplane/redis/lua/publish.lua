@@ -1,6 +1,7 @@
 -- Appends a message and publishes it; for a nonce stored before, returns its first id.
 -- KEYS: the room's, then those of sending.lua.
--- args: those of sending.lua (the fingerprint is of the text), history (messages to keep), reply_to (an id, or absent).
+-- args: those of sending.lua (the fingerprint is of the text), history (messages to keep), reply_to (an id, or absent), history_age_ms
+--   (see log.lua).
 -- ARGV[2]: body (JSON). Not a field of args: unescaping 2000 characters costs 20 % of a publish, the rest of args 4 %.
 -- ARGV[3], with reply_to: body that answers.
 -- Returns: outcome 'stored' | 'duplicate' (id) | 'fenced' | 'ended' | 'bad_nonce' | 'muted' (wait_ms) |
@@ -10,15 +11,17 @@ if reply then
   return reply
 end
 
--- Whether a message can be answered.
+-- Whether a message can be answered. The newest stays in the log when it has expired.
 local function is_stored(id)
+  local oldest = args.history_age_ms and now_us / 1000 - args.history_age_ms or 0
   local record = redis.call('HGET', bodies, id)
   if record and record ~= '' then
-    local body = cjson.decode(record).body
-    return body and body:sub(1, 1) ~= '-'
+    local message = cjson.decode(record)
+    return message.body and message.body:sub(1, 1) ~= '-' and tonumber(message.at) >= oldest
   end
   local entry = redis.call('XRANGE', log, id, id)[1]
-  return entry and value_of(entry, 'body') and not redis.call('ZMSCORE', removed, id)[1]
+  local is_whole = entry and value_of(entry, 'body') and not redis.call('ZMSCORE', removed, id)[1]
+  return is_whole and tonumber(value_of(entry, 'at')) >= oldest
 end
 
 local body = args.reply_to and is_stored(args.reply_to) and ARGV[3] or ARGV[2]
