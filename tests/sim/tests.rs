@@ -44,9 +44,9 @@ pub struct Settings {
     /// For how long, in seconds; by default so many seeds, for a while at most
     #[arg(long, env = "RUANG_SIM_SECONDS")]
     pub seconds: Option<f64>,
-    /// Try all mutants of the scripts
+    /// Try all mutants of the scripts, from this one on
     #[arg(long, env = "RUANG_MUTANTS")]
-    pub mutants: Option<u64>,
+    pub mutants: Option<usize>,
 }
 
 impl Settings {
