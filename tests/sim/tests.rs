@@ -103,7 +103,7 @@ impl Search {
             }
             let mut totals = self.totals.lock();
             totals.add(&plan, &outcome);
-            if totals.seeds % SEEDS_PER_REPORT == 0 {
+            if totals.seeds.is_multiple_of(SEEDS_PER_REPORT) {
                 println!("up to seed {seed}: {}", totals.report(self.began.elapsed()));
             }
         }
