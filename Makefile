@@ -21,7 +21,7 @@ sim:            ## Simulates for HOURS, by seeds from FIRST on (docs/simulation.
 	RUANG_SIM_SECONDS=$$(awk "BEGIN { print $${HOURS:-1} * 3600 }") RUANG_SIM_FIRST=$${FIRST:-1} \
 	cargo test --locked --profile sim --test sim -- simulated --nocapture
 mutants:        ## Looks whether each small mistake in a script is found (docs/simulation.md)
-	RUANG_MUTANTS=1 cargo test --locked --test sim mutants_of_the_scripts -- --nocapture
+	RUANG_MUTANTS=$${FIRST:-1} cargo test --locked --test sim mutants_of_the_scripts -- --nocapture
 mutants-rust:   ## The same for the files FILES of the room, with cargo-mutants (docs/simulation.md)
 	cargo mutants --profile mutants --baseline skip --timeout 300 \
 	  $$(for file in $${FILES:-src/room/lease/failure_detector.rs}; do printf -- '--file %s ' "$$file"; done) -- --locked --lib --test sim --test model

@@ -111,7 +111,7 @@ impl Link {
             weather.events_lost_percent > 0,
             weather.events_twice_percent > 0,
         ];
-        faults.into_iter().fold(0, |bits, fault| bits << 1 | u8::from(fault))
+        faults.into_iter().fold(0, |bits, fault| (bits << 1) | u8::from(fault))
     }
 
     /// Stores a session.

@@ -44,9 +44,9 @@ pub struct Settings {
     /// For how long, in seconds; by default so many seeds, for a while at most
     #[arg(long, env = "RUANG_SIM_SECONDS")]
     pub seconds: Option<f64>,
-    /// Try all mutants of the scripts
+    /// Try all mutants of the scripts, from this one on
     #[arg(long, env = "RUANG_MUTANTS")]
-    pub mutants: Option<u64>,
+    pub mutants: Option<usize>,
 }
 
 impl Settings {
@@ -103,7 +103,7 @@ impl Search {
             }
             let mut totals = self.totals.lock();
             totals.add(&plan, &outcome);
-            if totals.seeds % SEEDS_PER_REPORT == 0 {
+            if totals.seeds.is_multiple_of(SEEDS_PER_REPORT) {
                 println!("up to seed {seed}: {}", totals.report(self.began.elapsed()));
             }
         }
