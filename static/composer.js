@@ -1,5 +1,6 @@
 // The box in which messages are written.
 
+import { loadModule } from "./api.js";
 import { formatCount } from "./texts.js";
 
 /** How long the page says that it takes no files. */
@@ -154,7 +155,7 @@ export class Composer {
 
   /** Without a connection the next text loads it. */
   async #loadCompletion() {
-    const module = await import("./completion.js").catch(() => null);
+    const module = await loadModule("completion.js").catch(() => null);
     if (module) this.#completion ??= new module.Completion();
   }
 
