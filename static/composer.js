@@ -5,7 +5,7 @@ import { formatCount } from "./texts.js";
 
 /** How long the page says that it takes no files. */
 const TEXT_ONLY_MS = 8_000;
-/** What a name to complete begins with; the keyboards of some languages write a wide one. */
+/** A name to complete begins with it; the keyboards of some languages write a wide one. */
 const MENTION_SIGN = /[@＠]/;
 
 /** Counts Unicode scalars as the server does: after NFC, without surrounding white space. */
