@@ -11,6 +11,20 @@ const PROBE_TIMEOUT_MS = 12_000;
 const MAX_REPEATS = 3;
 const LONGEST_WAIT_MS = 10_000;
 
+/** How often the fetch of a module has failed: some browsers remember a failure by the address. */
+const failures = new Map();
+
+/** Imports a module of this folder. Without a connection it rejects; another call tries again, under another address. */
+export async function loadModule(name) {
+  const tries = failures.get(name) ?? 0;
+  try {
+    return await import(tries > 0 ? `./${name}?${tries}` : `./${name}`);
+  } catch (error) {
+    failures.set(name, tries + 1);
+    throw error;
+  }
+}
+
 /** Returns a signal that aborts after a time. Some browsers of 2022 lack AbortSignal.timeout. */
 export function timeoutSignal(ms) {
   const controller = new AbortController();

@@ -32,7 +32,7 @@ function findSign(text, caret) {
 export class Completion {
   #cycle = null;
 
-  /** Returns what is to be completed at the caret, in lower case; null where there is nothing. */
+  /** Returns the prefix to complete at the caret, in lower case, or null. */
   prefixAt({ text, caret }) {
     return mentionPrefix(text, caret);
   }

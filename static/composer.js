@@ -1,10 +1,11 @@
 // The box in which messages are written.
 
+import { loadModule } from "./api.js";
 import { formatCount } from "./texts.js";
 
 /** How long the page says that it takes no files. */
 const TEXT_ONLY_MS = 8_000;
-/** What a name to complete begins with; the keyboards of some languages write a wide one. */
+/** A name to complete begins with it; the keyboards of some languages write a wide one. */
 const MENTION_SIGN = /[@＠]/;
 
 /** Counts Unicode scalars as the server does: after NFC, without surrounding white space. */
@@ -154,7 +155,7 @@ export class Composer {
 
   /** Without a connection the next text loads it. */
   async #loadCompletion() {
-    const module = await import("./completion.js").catch(() => null);
+    const module = await loadModule("completion.js").catch(() => null);
     if (module) this.#completion ??= new module.Completion();
   }
 

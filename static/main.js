@@ -134,7 +134,7 @@ const leaving = new Set();
 let answering = null;
 
 async function loadAnswering() {
-  const { Answering } = await import("./answering.js");
+  const { Answering } = await api.loadModule("answering.js");
   return (answering ??= new Answering({ document, composer, texts, storage: session, key: keys.answering }));
 }
 
@@ -159,9 +159,13 @@ async function refreshMessages(id) {
 const members = new Members({ document, you, texts, mutes, hues });
 timelineView.onHue = (name) => members.recolour(name);
 let panels = null;
-const loadPanels = () => (panels ??= import("./panels.js").then(({ addPanels }) => addPanels(document)));
-part("people-toggle").addEventListener("click", async () => (await loadPanels()).toggleSheet());
-part("preferences").addEventListener("toggle", loadPanels, { once: true });
+/** Resolves to null without a connection. */
+async function loadPanels() {
+  const module = await api.loadModule("panels.js").catch(() => null);
+  return (panels ??= module?.addPanels(document) ?? null);
+}
+part("people-toggle").addEventListener("click", async () => (await loadPanels())?.toggleSheet());
+part("preferences").addEventListener("toggle", loadPanels);
 const status = new StatusLine({ document, texts });
 /** Loaded when the operator has set something. */
 let rules = null;
@@ -252,7 +256,7 @@ if (moderates === "true") import("./report_count.js").then(({ addReportCount }) 
 let typing = null;
 function loadTyping() {
   const use = { line: part("typing"), texts, mutes, send: (frame) => connection.send(frame) };
-  typing ??= import("./typing.js").then(
+  typing ??= api.loadModule("typing.js").then(
     ({ Typing }) => new Typing(use),
     () => (typing = null),
   );

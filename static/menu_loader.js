@@ -1,6 +1,8 @@
 // Loads the menus of messages and people at the first sign of a reader who may want one, and whatever must work without a connection
 // then.
 
+import { loadModule } from "./api.js";
+
 /** `use` is what the menus need (menus.js). */
 export class MenuLoader {
   #use;
@@ -8,6 +10,8 @@ export class MenuLoader {
   #isWarm = false;
   /** The event of a finger that is down. */
   #press = null;
+  /** The keys that were pressed in the conversation so far; null once its keys are listened to. */
+  #keys = [];
 
   constructor(use) {
     this.#use = use;
@@ -21,8 +25,7 @@ export class MenuLoader {
   /** Returns the menus; null without a connection: the next try loads them again. */
   async load() {
     try {
-      const { Menus, isStyled } = await import("./menus.js");
-      await isStyled;
+      const { Menus } = await loadModule("menus.js");
       return (this.#menus ??= new Menus(this.#use));
     } catch {
       return null;
@@ -39,13 +42,21 @@ export class MenuLoader {
 
   async #warmUp(event) {
     if (event.type === "pointerdown") this.#press = event;
+    if (event.type === "keydown" && event.target.matches("#scroll, .message")) this.#keys?.push(event.key);
     if (this.#isWarm) return;
     this.#isWarm = true;
     try {
       const [menus] = await Promise.all([this.load(), this.#use.loadAnswering()]);
       menus.listen({ list: document.getElementById("timeline"), box: document.getElementById("scroll"), press: this.#press });
+      this.#replayKeys();
     } catch {
       this.#isWarm = false;
     }
+  }
+
+  #replayKeys() {
+    const keys = this.#keys;
+    this.#keys = null;
+    for (const key of keys) document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
   }
 }

@@ -8,7 +8,7 @@ import { addLongPress, addMessageKeys } from "./row_menu.js";
 import { loadStyle } from "./style.js";
 
 /** Resolves when menus and toasts have their look. */
-export const isStyled = loadStyle("menu.css");
+const styled = loadStyle("menu.css");
 
 /**
  * `messageOf` returns the message of a row, `getEditMs` how long after its time a message may be edited, `loadAnswering` the mode of
@@ -34,12 +34,14 @@ export class Menus {
     addMessageKeys(box, { open, leave: () => this.#use.composer.focus() });
   }
 
-  openMessage(row, at) {
+  async openMessage(row, at) {
+    await styled;
     const message = this.#use.messageOf(row);
     if (message && !message.removed) showMessageMenu(message, at, this.#context);
   }
 
-  openPerson(row) {
+  async openPerson(row) {
+    await styled;
     const { name } = row.dataset;
     if (name !== this.#use.you) showPersonMenu(name, row, this.#context);
   }

@@ -1,6 +1,6 @@
 // The quotes of answers: filled as they are shown, and followed by a press. What fills them is loaded with the first.
 
-import { fetchAround } from "./api.js";
+import { fetchAround, loadModule } from "./api.js";
 
 /** `place` is what a way to a quoted message needs: the timeline, its window and view, the scroll position, and `updateEarlier`. */
 export class Quoting {
@@ -18,18 +18,18 @@ export class Quoting {
     for (const quote of box.querySelectorAll(".quote")) this.fill(quote);
     box.addEventListener("click", async ({ target }) => {
       const quote = target.closest(".quote");
-      if (quote) (await this.#load()).jump(quote.dataset.id);
+      if (quote) (await this.#load())?.jump(quote.dataset.id);
     });
   }
 
   /** Fills an empty quote. */
   async fill(quote) {
-    (await this.#load()).fill(quote);
+    (await this.#load())?.fill(quote);
   }
 
   /** A message has changed: its quotes follow. */
   async update(id) {
-    if (this.#quotes) (await this.#quotes).update(id, this.#box.querySelectorAll(`.quote[data-id="${CSS.escape(id)}"]`));
+    this.#quotes?.update(id, this.#box.querySelectorAll(`.quote[data-id="${CSS.escape(id)}"]`));
   }
 
   /** Returns whether a message answers one of the user's own. */
@@ -41,9 +41,10 @@ export class Quoting {
     }
   }
 
-  #load() {
+  /** Resolves to null without a connection. */
+  async #load() {
     const use = { document, you: this.#you, texts: this.#texts, fetchAround, ...this.#place };
-    this.#quotes ??= import("./quotes.js").then(({ Quotes }) => new Quotes(use));
-    return this.#quotes;
+    const module = await loadModule("quotes.js").catch(() => null);
+    return (this.#quotes ??= module && new module.Quotes(use));
   }
 }

@@ -38,6 +38,7 @@ export async function addReportCount({ document, texts }) {
 
 function show(link, count, label) {
   link.lastChild.textContent = count > 0 ? String(count) : "";
+  link.lastChild.hidden = count === 0;
   link.title = label;
   link.setAttribute("aria-label", label);
   link.classList.toggle("waiting", count > 0);

@@ -36,7 +36,7 @@ const TEXT: &str = "#timeline .message .text";
 /// A row of the timeline, of any kind.
 const ROW: &str = "#timeline > li";
 /// The state of the connection.
-const CONNECTION: &str = "return document.body.dataset.connection";
+const CONNECTION: &str = "return document.body?.dataset.connection";
 
 /// Starts one instance on the memory engine without message limits.
 async fn alone() -> Cluster {

@@ -115,7 +115,7 @@ async fn reload_goes_on_with_a_correction_and_with_an_answer() {
     sari.types("#text", &enter.to_string()).await;
     budi.wait_for_text("sari", "draf").await;
     sari.comes_to(QUOTES, json!(["budi dari budi"])).await;
-    // What was cancelled or sent does not come back.
+    // A mode that was cancelled or used does not come back.
     act(&sari, "#timeline .own", "Perbaiki").await;
     sari.presses(&escape.to_string()).await;
     sari.reload().await;

@@ -141,3 +141,30 @@ async fn history_back_returns_to_a_live_page() {
     budi.send_acked("sesudah kembali").await;
     sari.shows(TEXT, "sesudah kembali").await;
 }
+
+#[tokio::test]
+async fn part_that_could_not_be_loaded_offline_is_loaded_later() {
+    let cluster = alone().await;
+    let (network, base) = network(&cluster).await;
+    let sari = Browser::start("id").await;
+    signs_in(&sari, &base, "sari").await;
+    let _budi = cluster.join(0, "budi").await;
+    sari.shows("#members", "budi").await;
+    network.cut(Target::All);
+    sari.comes_to(CONNECTION, "waiting").await;
+    // A script has no pointer, whose movement would load the menus before.
+    let open = "document.querySelector(\"#members [data-name='budi']\").click(); document.querySelector('#preferences').open = true";
+    sari.script(open, vec![]).await;
+    sari.types("#text", "@bu").await;
+    sari.shows("#status-text", "Sambungan ke ruang obrolan terputus.").await;
+    assert_eq!(sari.count(".menu").await, 0);
+    network.heal();
+    sari.comes_to(CONNECTION, "online").await;
+    assert_eq!(sari.script("return document.querySelector('#fault').hidden", vec![]).await, true);
+    sari.types("#text", "d").await;
+    let completes = "const box = document.querySelector('#text'); box.dispatchEvent(new KeyboardEvent('keydown', \
+        { key: 'Tab', bubbles: true, cancelable: true })); return box.value";
+    sari.comes_to(completes, "@budi ").await;
+    sari.script(open, vec![]).await;
+    sari.shows(".menu .item", "Bisukan untuk saya").await;
+}

@@ -43,6 +43,13 @@ async fn midnight_renames_the_days() {
     budi.send_acked("sesudah tengah malam").await;
     sari.shows("#timeline .day", "Kemarin").await;
     assert_eq!(sari.texts("#timeline .day").await, ["Kemarin"]);
+    // From now on messages are of the new day by the server's clock, too.
+    let new_day = "const parse = window.JSON.parse; window.JSON.parse = (...given) => { const frame = parse(...given); \
+        if (frame?.type === 'message') frame.at += 864e5; return frame }";
+    sari.script(new_day, vec![]).await;
+    budi.send_acked("hari baru").await;
+    sari.shows("#timeline .day", "Hari ini").await;
+    assert_eq!(sari.texts("#timeline .day").await, ["Kemarin", "Hari ini"]);
 }
 
 #[tokio::test]

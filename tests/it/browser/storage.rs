@@ -24,6 +24,38 @@ async fn page_without_storage_sends_mutes_and_reconnects() {
     sari.shows("#members .mute-mark", "Dibisukan").await;
 }
 
+/// Leaves no room for one more character.
+const FILL_STORAGE: &str = "for (const area of [localStorage, sessionStorage]) \
+    for (let size = 2 ** 22, n = 0; size >= 1; n += 1) \
+        try { area.setItem(`isi ${n}`, 'x'.repeat(size)) } catch { size = Math.floor(size / 2) }";
+/// Whether the browser asks before it closes the page.
+const ASKS: &str = "const event = new Event('beforeunload', { cancelable: true }); dispatchEvent(event); return event.defaultPrevented";
+
+#[tokio::test]
+async fn full_storage_loses_nothing_while_the_page_is_open() {
+    let cluster = alone().await;
+    let (network, base) = network(&cluster).await;
+    let sari = Browser::start("id").await;
+    signs_in(&sari, &base, "sari").await;
+    let mut budi = cluster.join(0, "budi").await;
+    sari.shows("#members", "budi").await;
+    sari.comes_to(ASKS, false).await;
+    sari.script(FILL_STORAGE, vec![]).await;
+    network.cut(Target::All);
+    sari.comes_to(CONNECTION, "waiting").await;
+    for text in ["satu", "dua"] {
+        sari.enter("#text", text).await;
+    }
+    sari.comes_to(ASKS, true).await;
+    network.heal();
+    budi.wait_for_text("sari", "dua").await;
+    sari.comes_to("return document.querySelectorAll('#outbox li').length", 0).await;
+    assert_eq!(sari.texts(TEXT).await, ["satu", "dua"]);
+    assert_eq!(budi.catch_up().await.texts(), ["satu", "dua"]);
+    chooses_for(&sari, "budi", "Bisukan untuk saya").await;
+    sari.shows("#members .mute-mark", "Dibisukan").await;
+}
+
 #[tokio::test]
 async fn mute_and_preference_of_one_tab_apply_in_the_other() {
     let (cluster, sari) = sari_alone().await;
