@@ -51,7 +51,7 @@ use axum::{
 use parking_lot::Mutex;
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
 
-pub use self::{account::Accounts, privacy::Retention};
+pub use self::{account::Accounts, health::Readiness, privacy::Retention};
 use self::{
     bots::BotDoor, chat::Timelines, history::HistoryPages, locale::Locale, operator::OperatorAuth, reads::ReadLimits,
 };
@@ -63,7 +63,7 @@ use crate::{
     queue_memory::QueueMemory,
     rate::{KeyedLimiter, Rate},
     room::Room,
-    session::{GuessGate, ModeratorSessions, Sessions, SignInGate, SignInWays},
+    session::{GuessGate, ModeratorSessions, Sessions, SignInGate, SignInWays, StoreProbe},
     settings::TokenFile,
 };
 
@@ -99,6 +99,8 @@ pub struct Options {
     pub operator_tokens: Option<TokenFile>,
     /// The sessions of moderators.
     pub moderator_sessions: ModeratorSessions,
+    /// Probes whether sign-ins can be stored.
+    pub store_probe: StoreProbe,
 }
 
 impl Default for Options {
@@ -123,6 +125,7 @@ impl Default for Options {
             brand: Brand::default(),
             operator_tokens: None,
             moderator_sessions: ModeratorSessions::default(),
+            store_probe: StoreProbe::default(),
         }
     }
 }
@@ -146,6 +149,7 @@ pub struct Web {
     queue_memory: Arc<QueueMemory>,
     retention: Retention,
     operator: Option<Arc<OperatorAuth>>,
+    readiness: Readiness,
 }
 
 impl Web {
@@ -163,6 +167,7 @@ impl Web {
         branding::install(options.brand);
         chat::prepare();
         Self {
+            readiness: Readiness::watch(room.clone(), options.store_probe),
             room,
             sessions,
             site: Arc::new(site),
@@ -180,6 +185,11 @@ impl Web {
             retention,
             operator,
         }
+    }
+
+    /// Whether people can come in here.
+    pub fn readiness(&self) -> Readiness {
+        self.readiness.clone()
     }
 
     /// Returns whether an error of a page is within the rate of its address.
@@ -232,6 +242,12 @@ impl FromRef<Web> for Room {
     }
 }
 
+impl FromRef<Web> for Readiness {
+    fn from_ref(web: &Web) -> Self {
+        web.readiness.clone()
+    }
+}
+
 impl FromRef<Web> for Sessions {
     fn from_ref(web: &Web) -> Self {
         web.sessions.clone()
@@ -240,7 +256,7 @@ impl FromRef<Web> for Sessions {
 
 /// The site's routes. They need [`layers`] around them, and [`server::Peer`](crate::server::Peer) in each request.
 pub fn router(web: Web) -> Router {
-    let operator = if web.operator.is_some() { operator::router() } else { Router::new() };
+    let operator = if web.operator.is_some() { operator::router(&web) } else { Router::new() };
     let embed = if web.site.embedders.is_empty() {
         Router::new()
     } else {
