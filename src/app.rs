@@ -11,6 +11,7 @@ use std::{
     sync::Arc,
 };
 
+use fred::clients::Client;
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
 use thiserror::Error;
@@ -30,11 +31,11 @@ use crate::{
     server,
     session::{
         self, AccountGate, Bots, GuessGate, MemorySessionStore, ModeratorSessions, RedisSessionStore, Sessions,
-        SignInGate,
+        SignInGate, StoreProbe,
     },
     settings::Settings,
     socket::{self, Sockets},
-    web::{self, Accounts, Retention, Web},
+    web::{self, Accounts, Readiness, Retention, Web},
 };
 
 /// File descriptors reserved for other things than sockets: pages, probes, Redis.
@@ -72,15 +73,15 @@ pub async fn run(settings: Settings, machine: Arc<dyn Machine>) -> Result<(), Ru
     let listener = listener(settings.listen).await.map_err(|error| RunError::Listen(settings.listen, error))?;
     let address = listener.local_addr().map_err(|error| RunError::Listen(settings.listen, error))?;
 
-    let (backplane, store) = engine(&settings)?;
+    let Engine { backplane, store, sessions } = engine(&settings)?;
     let room = Room::open_on(machine, backplane, room_options(&settings));
     let failed = room.failed();
     let memory = memory_monitor(&settings)?;
-    let gates = gates(&settings, memory.clone())?;
-    let (router, sockets) = wire(&settings, room, store, gates);
+    let gates = gates(&settings, memory.clone(), sessions)?;
+    let (router, sockets, readiness) = wire(&settings, room, store, gates);
     let closing = CancellationToken::new();
     if settings.telemetry.metrics.is_enabled() {
-        metrics::observe(&sockets, memory);
+        metrics::observe(&sockets, readiness, memory);
     }
     if let Some(address) = settings.metrics_listen {
         let serving = metrics::serve(address, closing.clone()).await;
@@ -132,7 +133,12 @@ fn notify_systemd(state: NotifyState<'_>) {
 }
 
 /// Where the room and its sessions are kept.
-type Engine = (Arc<dyn Backplane>, Arc<dyn SessionStore>);
+struct Engine {
+    backplane: Arc<dyn Backplane>,
+    store: Arc<dyn SessionStore>,
+    /// The connection of the store, if it is in Redis.
+    sessions: Option<Client>,
+}
 
 /// Chooses the backplane and the session store.
 fn engine(settings: &Settings) -> Result<Engine, RunError> {
@@ -148,13 +154,16 @@ fn engine(settings: &Settings) -> Result<Engine, RunError> {
     match connector(settings)? {
         None => {
             tracing::warn!("REDIS_URL is not set: this process is the whole room, other instances are other rooms");
-            Ok((Arc::new(MemoryBackplane::new(retention)), Arc::new(MemorySessionStore::default())))
+            let backplane = Arc::new(MemoryBackplane::new(retention));
+            Ok(Engine { backplane, store: Arc::new(MemorySessionStore::default()), sessions: None })
         }
         Some(connector) => {
-            let store = RedisSessionStore::new(connector.client()?, &settings.namespace);
+            let sessions = connector.client()?;
+            let store = Arc::new(RedisSessionStore::new(sessions.clone(), &settings.namespace));
             tracing::info!("the room is in Redis");
             let backplane = RedisBackplane::new(connector, &settings.namespace, retention)?;
-            Ok((Arc::new(backplane.with_pubsub(settings.redis_pubsub)), Arc::new(store)))
+            let backplane = Arc::new(backplane.with_pubsub(settings.redis_pubsub));
+            Ok(Engine { backplane, store, sessions: Some(sessions) })
         }
     }
 }
@@ -171,10 +180,12 @@ struct Gates {
     guesses: GuessGate,
     moderators: ModeratorSessions,
     accounts: AccountGate,
+    /// Probes the connections of sessions and of these.
+    store_probe: StoreProbe,
 }
 
 /// Makes the gates, over all instances if they share a Redis.
-fn gates(settings: &Settings, memory: MemoryMonitor) -> Result<Gates, ConnectError> {
+fn gates(settings: &Settings, memory: MemoryMonitor, sessions: Option<Client>) -> Result<Gates, ConnectError> {
     let rates = settings.sign_in_rates();
     let Some(connector) = connector(settings)? else {
         return Ok(Gates {
@@ -182,6 +193,7 @@ fn gates(settings: &Settings, memory: MemoryMonitor) -> Result<Gates, ConnectErr
             guesses: GuessGate::local(),
             accounts: AccountGate::local(),
             moderators: ModeratorSessions::local(),
+            store_probe: StoreProbe::default(),
         });
     };
     let (client, namespace) = (connector.client()?, &settings.namespace);
@@ -189,6 +201,7 @@ fn gates(settings: &Settings, memory: MemoryMonitor) -> Result<Gates, ConnectErr
         guesses: GuessGate::shared(client.clone(), namespace),
         accounts: AccountGate::shared(client.clone(), namespace),
         moderators: ModeratorSessions::shared(client.clone(), namespace),
+        store_probe: StoreProbe::new(sessions.into_iter().chain([client.clone()]), namespace),
         sign_ins: SignInGate::shared(rates, client, namespace, memory),
     })
 }
@@ -197,7 +210,12 @@ fn connector(settings: &Settings) -> Result<Option<RedisConnector>, ConnectError
     settings.redis().map(|options| RedisConnector::new(&options)).transpose()
 }
 
-fn wire(settings: &Settings, room: Room, store: Arc<dyn SessionStore>, gates: Gates) -> (axum::Router, Sockets) {
+fn wire(
+    settings: &Settings,
+    room: Room,
+    store: Arc<dyn SessionStore>,
+    gates: Gates,
+) -> (axum::Router, Sockets, Readiness) {
     let site = settings.site_policy();
     let options =
         session::Options { idle: settings.session_idle, max: settings.session_max, cookies: site.cookie_scope() };
@@ -210,9 +228,10 @@ fn wire(settings: &Settings, room: Room, store: Arc<dyn SessionStore>, gates: Ga
     let sockets = Sockets::new(room.clone(), sessions.clone(), site.clone(), options);
     let options = web_options(settings, gates, Arc::clone(&queue_memory));
     let web = Web::new(room, sessions.clone(), site.clone(), options);
+    let readiness = web.readiness();
     let socket_routes = web::recognise_moderators(socket::router(sockets.clone()), &web);
     let router = web::layers(web::router(web).merge(socket_routes), &sessions, &site, queue_memory);
-    (router, sockets)
+    (router, sockets, readiness)
 }
 
 fn socket_options(settings: &Settings, queue_memory: Arc<QueueMemory>) -> socket::Options {
@@ -250,6 +269,7 @@ fn web_options(settings: &Settings, gates: Gates, queue_memory: Arc<QueueMemory>
         },
         brand: settings.brand(),
         operator_tokens: settings.operator_tokens.clone(),
+        store_probe: gates.store_probe,
     }
 }
 

@@ -327,6 +327,11 @@ impl Room {
         self.state.status().ready
     }
 
+    /// Waits until [`ready`](Self::ready) returns this.
+    pub async fn wait_until_ready(&self, ready: bool) {
+        self.state.until_ready(ready).await;
+    }
+
     /// Subscribes to sessions that end from now on, on any instance.
     pub fn endings(&self) -> broadcast::Receiver<Ending> {
         self.state.endings()

@@ -17,6 +17,7 @@ mod shared_rate;
 mod sign_in_gate;
 mod sign_in_token;
 mod sign_in_ways;
+mod store_probe;
 mod token_keys;
 
 use std::{sync::Arc, time::Duration};
@@ -42,6 +43,7 @@ pub use self::{
     sign_in_gate::{SignInDenied, SignInGate, SignInRates},
     sign_in_token::{Account, TokenError, TokenVerifier},
     sign_in_ways::{NotWays, SignInWays},
+    store_probe::StoreProbe,
     token_keys::{TokenKeys, TokenKeysError},
 };
 use crate::{backplane::Person, origin::CookieScope};

@@ -52,7 +52,7 @@ use axum::{
 use parking_lot::Mutex;
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
 
-pub use self::{account::Accounts, privacy::Retention};
+pub use self::{account::Accounts, health::Readiness, privacy::Retention};
 use self::{
     bots::BotDoor, chat::Timelines, client::Client, history::HistoryPages, locale::Locale, operator::OperatorAuth,
     reads::ReadLimits,
@@ -65,7 +65,7 @@ use crate::{
     queue_memory::QueueMemory,
     rate::{KeyedLimiter, Rate},
     room::Room,
-    session::{GuessGate, ModeratorSessions, Sessions, SignInGate, SignInWays},
+    session::{GuessGate, ModeratorSessions, Sessions, SignInGate, SignInWays, StoreProbe},
     settings::TokenFile,
 };
 
@@ -101,6 +101,8 @@ pub struct Options {
     pub operator_tokens: Option<TokenFile>,
     /// The sessions of moderators.
     pub moderator_sessions: ModeratorSessions,
+    /// Probes whether sign-ins can be stored.
+    pub store_probe: StoreProbe,
 }
 
 impl Default for Options {
@@ -125,6 +127,7 @@ impl Default for Options {
             brand: Brand::default(),
             operator_tokens: None,
             moderator_sessions: ModeratorSessions::default(),
+            store_probe: StoreProbe::default(),
         }
     }
 }
@@ -148,6 +151,7 @@ pub struct Web {
     queue_memory: Arc<QueueMemory>,
     retention: Retention,
     operator: Option<Arc<OperatorAuth>>,
+    readiness: Readiness,
 }
 
 impl Web {
@@ -165,6 +169,7 @@ impl Web {
         branding::install(options.brand);
         chat::prepare();
         Self {
+            readiness: Readiness::watch(room.clone(), options.store_probe),
             room,
             sessions,
             site: Arc::new(site),
@@ -182,6 +187,11 @@ impl Web {
             retention,
             operator,
         }
+    }
+
+    /// Whether people can come in here.
+    pub fn readiness(&self) -> Readiness {
+        self.readiness.clone()
     }
 
     /// Returns whether an error of a page is within the rate of its address.
@@ -239,9 +249,15 @@ impl FromRef<Web> for Room {
     }
 }
 
+impl FromRef<Web> for Readiness {
+    fn from_ref(web: &Web) -> Self {
+        web.readiness.clone()
+    }
+}
+
 /// The site's routes. They need [`layers`] around them, and [`server::Peer`](crate::server::Peer) in each request.
 pub fn router(web: Web) -> Router {
-    let operator = if web.operator.is_some() { operator::router() } else { Router::new() };
+    let operator = if web.operator.is_some() { operator::router(&web) } else { Router::new() };
     let embed = if web.site.embedders.is_empty() {
         Router::new()
     } else {

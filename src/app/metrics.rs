@@ -11,6 +11,7 @@ use crate::{
     server,
     socket::Sockets,
     telemetry::{self, InstanceStats},
+    web::Readiness,
 };
 
 /// Prometheus' text exposition format.
@@ -31,12 +32,13 @@ pub(super) async fn serve(listen: SocketAddr, closing: CancellationToken) -> io:
 }
 
 /// Registers the gauges of this instance and of its Redis.
-pub(super) fn observe(sockets: &Sockets, redis: MemoryMonitor) {
+pub(super) fn observe(sockets: &Sockets, readiness: Readiness, redis: MemoryMonitor) {
     telemetry::instruments();
     let sockets = sockets.clone();
     telemetry::observe(move || {
         let memory = redis.latest();
         InstanceStats {
+            ready: readiness.is_ready(),
             redis_used: memory.map(|memory| memory.used),
             redis_limit: memory.and_then(|memory| memory.limit),
             ..sockets.stats()

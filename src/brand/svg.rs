@@ -103,7 +103,12 @@ pub enum SvgError {
 pub fn check(text: &str) -> Result<(), SvgError> {
     let mut rest = text.trim_start_matches('\u{feff}').trim_start();
     if let Some(declared) = rest.strip_prefix("<?xml ") {
-        rest = declared.split_once("?>").ok_or(SvgError::Syntax)?.1;
+        let (declaration, after) = declared.split_once("?>").ok_or(SvgError::Syntax)?;
+        // In another encoding the same bytes could be other elements.
+        if declaration.contains("encoding") && !declaration.to_ascii_lowercase().contains("utf-8") {
+            return Err(SvgError::Syntax);
+        }
+        rest = after;
     }
     if text.contains('&') || text.chars().any(|c| c.is_control() && !c.is_ascii_whitespace()) {
         return Err(SvgError::Syntax);
@@ -206,6 +211,7 @@ mod tests {
             "<svg>&x;</svg>",
             "<svg><![CDATA[<script/>]]></svg>",
             "<?xml-stylesheet href='x'?><svg/>",
+            "<?xml version='1.0' encoding='UTF-7'?><svg/>",
             "<svg xmlns:x='http://www.w3.org/1999/xhtml'/>",
             "<svg xmlns='http://www.w3.org/1999/xhtml'/>",
             "<svg width=1/>",

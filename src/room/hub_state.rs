@@ -118,6 +118,11 @@ impl HubState {
         self.status.wait_for(|status| status.synced).await;
     }
 
+    /// Waits until new people can join, or cannot.
+    pub(super) async fn until_ready(&self, ready: bool) {
+        self.status.wait_for(|status| status.ready == ready).await;
+    }
+
     /// Waits until the names of the people are known.
     pub(super) async fn named(&self) {
         self.named.wait_for(|named| *named).await;

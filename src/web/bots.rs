@@ -2,6 +2,8 @@
 
 mod message;
 
+use std::{sync::LazyLock, time::Instant};
+
 use axum::{
     extract::{MatchedPath, Request, State},
     http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE},
@@ -9,16 +11,23 @@ use axum::{
     response::Response,
 };
 
+use parking_lot::Mutex;
+
 pub use self::message::submit;
 use super::error;
 use crate::{
     origin::SitePolicy,
+    rate::{Limiter, Rate},
     server::Peer,
     session::{GuessDenied, Sessions, bearer},
 };
 
 /// The routes that a program's token opens.
 const ROUTES: [&str; 3] = ["/ws", "/api/messages", "/api/members"];
+
+/// Wrong tokens that are logged: guesses from many addresses must not fill the log.
+const LOGGED: Rate = Rate { per_second: 1.0, burst: 20.0 };
+static LOG_LIMIT: LazyLock<Mutex<Limiter>> = LazyLock::new(Mutex::default);
 
 /// What [`authenticate`] needs.
 #[derive(Clone)]
@@ -50,7 +59,9 @@ pub async fn authenticate(State(door): State<BotDoor>, mut request: Request, nex
         Err(GuessDenied::Unavailable) => return error::json_unavailable(),
     }
     let Some(bot) = sessions.bots().find(token).cloned() else {
-        tracing::warn!(%address, "wrong token of a program");
+        if LOG_LIMIT.lock().take(LOGGED.pace(), Instant::now()).is_ok() {
+            tracing::warn!(%address, "wrong token of a program");
+        }
         return unauthorized();
     };
     sessions.guesses().refund(address).await;

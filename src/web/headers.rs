@@ -14,6 +14,7 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store, no-transform")
 /// The security headers of a site.
 #[derive(Clone)]
 pub struct SecurityHeaders {
+    policy: HeaderValue,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// Pages may be in frames of other sites.
     is_embedded: bool,
@@ -23,7 +24,6 @@ impl SecurityHeaders {
     /// Computes the headers; HSTS and the WebSocket's origin depend on the public URL.
     pub fn new(site: &SitePolicy) -> Self {
         let mut headers = vec![
-            (header::CONTENT_SECURITY_POLICY, content_security_policy(site)),
             (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
             // Not `no-referrer`: with it browsers send `Origin: null` with our own forms.
             (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
@@ -37,12 +37,14 @@ impl SecurityHeaders {
         if site.is_https() {
             headers.push((header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000")));
         }
-        Self { headers, is_embedded: !site.embedders.is_empty() }
+        Self { policy: content_security_policy(site), headers, is_embedded: !site.embedders.is_empty() }
     }
 
     /// Adds the headers to a response.
     pub fn add_to(&self, mut response: Response) -> Response {
         let headers = response.headers_mut();
+        // Browsers keep to all policies of a response: one that a page has of its own can only forbid more.
+        headers.append(header::CONTENT_SECURITY_POLICY, self.policy.clone());
         for (name, value) in &self.headers {
             // The script that other sites include has a policy of its own.
             headers.entry(name).or_insert_with(|| value.clone());

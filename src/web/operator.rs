@@ -1,5 +1,6 @@
 //! Moderation by the operator: a page, and an HTTP API.
 
+mod access;
 mod api;
 mod attempt;
 mod auth;
@@ -18,7 +19,10 @@ use std::net::IpAddr;
 
 use axum::{
     Router,
-    http::HeaderMap,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, header::CONTENT_SECURITY_POLICY},
+    middleware::{Next, from_fn_with_state},
+    response::Response,
     routing::{get, post},
 };
 
@@ -37,13 +41,14 @@ use crate::{
     name::{Name, NameKey},
     protocol::{Id, Message, Row},
     room::Room,
+    session::{NotSignedIn, SignedIn},
 };
 
 /// Messages that are looked at, and deleted, at a time.
 const PAGE: usize = REMOVED_AT_ONCE;
 
 /// The routes of an installation with an operator.
-pub fn router() -> Router<Web> {
+pub fn router(web: &Web) -> Router<Web> {
     Router::new()
         .route("/operator", get(pages::show).post(pages::moderate))
         .route("/operator/enter", post(pages::sign_in))
@@ -55,6 +60,23 @@ pub fn router() -> Router<Web> {
         .route("/api/operator/export", get(export::show))
         .route("/api/operator/reports", get(reports::list).post(api::moderate))
         .route("/api/reports", post(reports::submit))
+        .layer(from_fn_with_state(web.clone(), forbid_frames))
+}
+
+/// Adds a policy to the site's: a site that shows the room in a frame could make a moderator press a button. One whom the site
+/// has handed in moderates in its frame: such a site needs no trick.
+async fn forbid_frames(
+    State(web): State<Web>,
+    signed_in: Result<SignedIn, NotSignedIn>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let is_handed_in = signed_in.is_ok_and(|signed_in| web.is_handed_in_moderator(&signed_in));
+    let mut response = next.run(request).await;
+    if !is_handed_in {
+        response.headers_mut().append(CONTENT_SECURITY_POLICY, HeaderValue::from_static("frame-ancestors 'none'"));
+    }
+    response
 }
 
 impl Web {

@@ -15,6 +15,7 @@ use tokio::time::sleep;
 use tower_sessions::cookie::time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
+    access::Access,
     api::{LogEntry, moderator},
     lines::{self, Cut, LineSource},
 };
@@ -50,6 +51,7 @@ struct EndLine {
 /// An export under way.
 struct Export {
     web: Web,
+    access: Access,
     /// The address that reads are counted by.
     address: IpAddr,
     /// The span, in Unix milliseconds; its end belongs to it.
@@ -78,6 +80,7 @@ pub async fn show(
     signed_in: Result<SignedIn, NotSignedIn>,
     query: Result<Query<ExportQuery>, QueryRejection>,
 ) -> Response {
+    let access = Access::new(&web, headers.clone(), &signed_in);
     if let Err(refusal) = moderator(&web, peer, &headers, signed_in).await {
         return refusal;
     }
@@ -94,7 +97,7 @@ pub async fn show(
         return error::json_unavailable();
     }
     let (address, stage) = (web.limit_key(peer, &headers), Stage::Messages(Id::new(0, 0)));
-    let mut export = Export { web, address, from, to, stage, messages: 0, acts: 0 };
+    let mut export = Export { web, access, address, from, to, stage, messages: 0, acts: 0 };
     let Ok(first) = export.next().await else { return error::json_unavailable() };
     let name = (CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"ruang.jsonl\""));
     lines::respond(first.unwrap_or_default(), export, MOST, Some(name))
@@ -112,6 +115,9 @@ fn moment(text: &str) -> Option<u64> {
 impl LineSource for Export {
     async fn next(&mut self) -> Result<Option<Vec<u8>>, Cut> {
         self.wait_for_turn().await;
+        if !self.access.is_valid(&self.web).await {
+            return Err(Cut);
+        }
         let mut lines = vec![];
         self.stage = match self.stage {
             Stage::Messages(after) => self.read_messages(after, &mut lines).await?,

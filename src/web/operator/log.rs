@@ -9,15 +9,15 @@ use axum::{
 };
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
-use tower_sessions::session::Id as SessionId;
 
 use super::{
+    access::Access,
     api::{LogEntry, moderator},
     lines::{self, Cut, LineSource},
 };
 use crate::{
     protocol::Id,
-    session::{Alive, NotSignedIn, SignedIn, bearer},
+    session::{NotSignedIn, SignedIn},
     web::{Web, error, peer::PeerIp},
 };
 
@@ -41,10 +41,7 @@ pub struct LogQuery {
 /// A log that is read.
 struct Log {
     web: Web,
-    /// The headers that authenticate the moderator, unless a session does.
-    headers: HeaderMap,
-    /// The session that a site handed to the moderator.
-    session: Option<SessionId>,
+    access: Access,
     after: Option<Id>,
     follow: bool,
     is_over: bool,
@@ -60,14 +57,14 @@ pub async fn show(
     signed_in: Result<SignedIn, NotSignedIn>,
     query: Result<Query<LogQuery>, QueryRejection>,
 ) -> Response {
-    let session = signed_in.as_ref().ok().filter(|signed_in| web.is_handed_in_moderator(signed_in)).map(|one| one.id);
+    let access = Access::new(&web, headers.clone(), &signed_in);
     if let Err(refusal) = moderator(&web, peer, &headers, signed_in).await {
         return refusal;
     }
     let Ok(Query(LogQuery { after, follow })) = query else {
         return error::json(StatusCode::BAD_REQUEST, "after is the id of an action, follow is true or false");
     };
-    let mut log = Log { web, headers, session, after, follow, is_over: false, sent: Instant::now() };
+    let mut log = Log { web, access, after, follow, is_over: false, sent: Instant::now() };
     match log.read().await {
         Ok(first) => lines::respond(first, log, MOST, None),
         Err(Cut) => error::json_unavailable(),
@@ -76,7 +73,7 @@ pub async fn show(
 
 impl LineSource for Log {
     async fn next(&mut self) -> Result<Option<Vec<u8>>, Cut> {
-        while !self.is_over {
+        while !self.is_over && self.access.is_valid(&self.web).await {
             let lines = self.read().await?;
             if !lines.is_empty() {
                 self.sent = Instant::now();
@@ -88,7 +85,7 @@ impl LineSource for Log {
             }
             if !self.is_over {
                 sleep(POLL).await;
-                self.is_over = !self.web.room.ready() || !self.still_moderates().await;
+                self.is_over = !self.web.room.ready();
             }
         }
         Ok(None)
@@ -105,20 +102,5 @@ impl Log {
         self.after = page.last.or(self.after);
         self.is_over = !page.more && !self.follow;
         Ok(lines)
-    }
-
-    /// Whether the token or session that began the request still is a moderator's.
-    async fn still_moderates(&self) -> bool {
-        let Some(operator) = &self.web.operator else { return false };
-        if let Some(token) = bearer(&self.headers) {
-            return operator.by_token(token).is_some();
-        }
-        if let Some(session) = &self.session {
-            return matches!(self.web.sessions.touch(session).await, Ok(Alive::Yes));
-        }
-        match operator.sent_cookie(&self.headers) {
-            Some(id) => matches!(operator.by_session(&id).await, Ok(Some(_))),
-            None => false,
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! A session ends while an instance receives no events: nothing it held comes back through that instance.
+//! A session ends while an instance cannot know: nothing it held comes back through that instance, and it is noticed soon after.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,10 @@ use serde_json::json;
 use tokio::time::sleep_until;
 
 use super::scene::instances;
-use crate::kit::{Proxy, Redis, SOON, Transcript, WsClient, proxy::Target, transcript::PresenceChange};
+use crate::kit::{
+    Proxy, Redis, SOON, Transcript, WsClient, proxy::Target, redis::command, transcript::PresenceChange,
+    wait::eventually,
+};
 
 /// Long enough that an instance is unaware of missing events for 48 s.
 const LEASE: &str = "120s";
@@ -52,4 +55,24 @@ async fn session_ended_unnoticed_neither_sends_nor_rejoins() {
         "only the new session joins"
     );
     assert!(!transcript.shows("sari", "hantu"));
+}
+
+/// A session is looked up every 5 min; after a failed look-up again within 5 s.
+#[tokio::test]
+async fn failed_look_up_of_a_session_is_repeated_soon() {
+    let mut cluster = instances().instances(1).start().await;
+    let mut sari = cluster.join(0, "sari").await;
+    sari.send_acked("halo").await;
+    // The room stays within reach, but not the sessions.
+    let redis = cluster.redis();
+    command(redis, &["ACL", "SETUSER", "default", "resetkeys", "~ruang:*"]).await;
+    // Nothing is left: every session has to be looked up.
+    command(redis, &["FLUSHALL"]).await;
+    eventually(SOON, "a refused look-up", || async {
+        let refused = command(redis, &["ACL", "LOG"]).await;
+        if refused.contains("ruang---") { Ok(()) } else { Err(refused) }
+    })
+    .await;
+    command(redis, &["ACL", "SETUSER", "default", "allkeys"]).await;
+    sari.wait_for_bye(SOON, "session_ended", 4001).await;
 }

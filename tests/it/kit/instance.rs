@@ -22,7 +22,9 @@ pub struct Instance {
 impl Instance {
     /// Starts an instance with only these settings in its environment; returns once it listens.
     pub async fn start(name: &str, settings: &[(String, String)]) -> Self {
-        Self::start_program(env!("CARGO_BIN_EXE_ruang"), name, settings).await
+        // Another program, to see that a test fails with it.
+        let program = std::env::var("RUANG_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_ruang").to_owned());
+        Self::start_program(&program, name, settings).await
     }
 
     /// Does the same with another program.
