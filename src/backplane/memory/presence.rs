@@ -26,11 +26,11 @@ pub(super) struct Presence {
     last_addresses: LastAddresses,
 }
 
-/// The name of a person as shown, and the incarnations that hold them, each with the address of their client.
+/// The name of a person as shown, and the incarnations that hold them, each with the addresses of their clients.
 #[derive(Clone)]
 struct Holders {
     name: String,
-    incarnations: BTreeMap<IncarnationId, Option<AddressHash>>,
+    incarnations: BTreeMap<IncarnationId, Vec<AddressHash>>,
 }
 
 impl Presence {
@@ -98,7 +98,10 @@ impl Presence {
         for (person, is_renewal) in adds.chain(heartbeat.renewals.into_iter().map(|person| (person, true))) {
             let is_banned = self.bans.left(&person, now_ms).is_some();
             let has_ended = is_renewal && !self.may_act(&person, &heartbeat.incarnation, now);
-            if is_banned || has_ended || self.is_excluded(&person, now) {
+            if has_ended || self.is_excluded(&person, now) {
+                refused.push(person.name_key);
+            } else if is_banned {
+                delta.left.extend(self.release(&person.name_key, &heartbeat.incarnation, now));
                 refused.push(person.name_key);
             } else {
                 self.claims.renew(&person.name_key, &person.session, now);
@@ -156,8 +159,8 @@ impl Presence {
             self.claims.close(name_key, now);
         }
         let expelled = self.people.remove_entry(name_key);
-        for address in expelled.iter().flat_map(|(_, holders)| holders.incarnations.values()) {
-            self.last_addresses.remember(name_key, address.clone(), now);
+        for addresses in expelled.iter().flat_map(|(_, holders)| holders.incarnations.values()) {
+            self.last_addresses.remember(name_key, addresses.clone(), now);
         }
         let left: Vec<Member> =
             expelled.map(|(name_key, holders)| Member { name_key, name: holders.name }).into_iter().collect();
@@ -195,8 +198,8 @@ impl Presence {
     /// Returns the addresses at which a name is used now, and the one at which it was used last.
     pub(super) fn addresses_of(&self, name_key: &NameKey, now: Instant) -> Vec<AddressHash> {
         let present = self.people.get(name_key).into_iter().flat_map(|holders| holders.incarnations.values().flatten());
-        let known: BTreeSet<AddressHash> = present.cloned().chain(self.last_addresses.of(name_key, now)).collect();
-        known.into_iter().collect()
+        let known: BTreeSet<&AddressHash> = present.chain(self.last_addresses.of(name_key, now)).collect();
+        known.into_iter().cloned().collect()
     }
 
     /// Returns the people in the room at these addresses, other than one.
@@ -241,21 +244,22 @@ impl Presence {
     /// Adds a holder, in place of any that drain: the person has moved on from them. Returns the person if this is their
     /// first holder.
     fn hold(&mut self, person: Person, incarnation: &IncarnationId) -> Option<Member> {
-        let Person { name_key, name, address, .. } = person;
+        let addresses = person.addresses().cloned().collect();
+        let Person { name_key, name, .. } = person;
         let new = || Holders { name, incarnations: BTreeMap::new() };
         let holders = self.people.entry(name_key.clone()).or_insert_with(new);
         let is_first = holders.incarnations.is_empty();
         let leases = &self.leases;
         holders.incarnations.retain(|other, _| leases.get(other).is_none_or(|lease| lease.stage != Stage::Draining));
-        holders.incarnations.insert(incarnation.clone(), address);
+        holders.incarnations.insert(incarnation.clone(), addresses);
         is_first.then(|| Member { name_key, name: holders.name.clone() })
     }
 
     /// Removes a holder. Returns the person if it was their last.
     fn release(&mut self, name_key: &NameKey, incarnation: &IncarnationId, now: Instant) -> Option<Member> {
         let holders = self.people.get_mut(name_key)?;
-        let address = holders.incarnations.remove(incarnation).flatten();
-        self.last_addresses.remember(name_key, address, now);
+        let addresses = holders.incarnations.remove(incarnation).unwrap_or_default();
+        self.last_addresses.remember(name_key, addresses, now);
         if !holders.incarnations.is_empty() {
             return None;
         }

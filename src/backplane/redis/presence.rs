@@ -72,6 +72,7 @@ struct ReapArgument<'a> {
     last: bool,
     reaper: &'a str,
     turn_us: u64,
+    address_memory_ms: u64,
 }
 
 #[derive(Deserialize)]
@@ -159,7 +160,9 @@ impl RedisBackplane {
         last: bool,
     ) -> Result<Reaping, Unavailable> {
         let claims = names.iter().map(|name_key| self.keys.name(name_key));
-        let keys = self.keys.with_own(std::iter::once(self.keys.held(incarnation.as_str())).chain(claims));
+        let addresses = names.iter().map(|name_key| self.keys.last_address(name_key));
+        let held = std::iter::once(self.keys.held(incarnation.as_str()));
+        let keys = self.keys.with_own(held.chain(claims).chain(addresses));
         let argument = ReapArgument {
             incarnation: incarnation.as_str(),
             heartbeat_seq,
@@ -168,6 +171,7 @@ impl RedisBackplane {
             last,
             reaper: self.reaper.as_str(),
             turn_us: REAPER_TURN_US,
+            address_memory_ms: in_millis(ADDRESS_MEMORY),
         };
         Ok(match self.scripts.run(&self.scripts.reap, keys, &argument).await? {
             ReapReply::Alive => Reaping::Ended(ReapOutcome::Alive),
