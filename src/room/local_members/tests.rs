@@ -81,7 +81,7 @@ fn ended_session_leaves_without_grace() {
 }
 
 #[test]
-fn another_address_is_announced_before_its_connection_has_joined() {
+fn another_address_is_announced_before_its_tab_has_joined() {
     let (mut members, now) = (members(), Instant::now());
     let at = |address: &str| Person { address: Some(address.into()), ..person("a") };
     members.enter(&at("home"), 1);
