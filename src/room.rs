@@ -65,6 +65,8 @@ const CALL_DEADLINE: Duration = Duration::from_secs(2);
 const JOIN_RESERVE: Duration = Duration::from_millis(500);
 /// How late a change is that another instance has and this one has not yet.
 const CHANGE_DELAY: Duration = Duration::from_millis(50);
+/// How long a reader waits for this instance to receive what it has stored itself.
+const OWN_DEADLINE: Duration = Duration::from_millis(500);
 /// How much longer than a join's own deadline its caller waits. The hub must give up first: else a connection whose caller
 /// is gone could join.
 const HUB_DEADLINE: Duration = Duration::from_secs(4);
@@ -186,14 +188,25 @@ impl Room {
         }
     }
 
-    /// Returns a page of history, from the cache where possible.
+    /// Returns a page of history with everything that was acknowledged through this instance, from the cache where possible.
     ///
     /// # Errors
     /// [`Unavailable`] if the backplane was needed and did not reply.
     pub async fn page(&self, cursor: Cursor, limit: usize) -> Result<Page, Unavailable> {
-        match self.recent_page(cursor, limit) {
+        let has_own = self.has_received_own().await;
+        match self.recent_page(cursor, limit).filter(|_| has_own) {
             Some(page) => Ok(page),
             None => self.stored_page(cursor, limit).await,
+        }
+    }
+
+    /// Waits until the cache has all messages that were acknowledged through this instance: a client that reads after it has
+    /// written finds what it wrote. Returns whether it has them; after half a second at the latest.
+    pub async fn has_received_own(&self) -> bool {
+        let newest = self.state.acknowledged().into_iter().max();
+        match newest {
+            Some(newest) => timeout(OWN_DEADLINE, self.state.reached(newest)).await.is_ok(),
+            None => true,
         }
     }
 

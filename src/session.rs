@@ -34,7 +34,7 @@ pub use self::{
     account_gate::AccountGate,
     bots::{Bot, Bots, BotsError, bearer},
     bounded::{Bounded, Clock},
-    guess_gate::{GuessDenied, GuessGate},
+    guess_gate::{CountedGuess, GuessDenied, GuessGate},
     memory::MemorySessionStore,
     moderator_pass::{ModeratorPass, TokensModerate},
     moderator_sessions::{ModeratorSession, ModeratorSessions},

@@ -25,12 +25,13 @@ impl WordSet {
         Self { entries, lengths }
     }
 
-    /// Whether a text has one of the entries, each of its words whole. Linear in the text.
-    pub(super) fn matches(&self, text: &str) -> bool {
-        if self.entries.is_empty() {
-            return false;
-        }
-        let words = fold(text);
+    /// Whether there are no entries.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Whether the words of a [folded](fold) text have one of the entries. Linear in the text.
+    pub(super) fn matches(&self, words: &[String]) -> bool {
         let begins_here = |at: usize| {
             let mut ends = self.lengths.iter().map(|length| at + length).take_while(|end| *end <= words.len());
             ends.any(|end| self.entries.contains(&words[at..end]))
@@ -102,7 +103,7 @@ mod tests {
     use super::*;
 
     fn has(words: &[&str], text: &str) -> bool {
-        WordSet::new(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()).matches(text)
+        WordSet::new(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()).matches(&fold(text))
     }
 
     #[test]

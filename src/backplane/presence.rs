@@ -48,6 +48,9 @@ pub struct Person {
     /// records of sessions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<AddressHash>,
+    /// The hashes of other addresses at which an instance has connections of the person.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_addresses: Vec<AddressHash>,
     /// Whether the person was just found to be a moderator, who may write in a read-only room.
     #[serde(skip)]
     pub moderates: bool,
@@ -56,7 +59,12 @@ pub struct Person {
 impl Person {
     /// A person at no known address.
     pub fn new(name_key: NameKey, name: impl Into<String>, session: SessionTag) -> Self {
-        Self { name_key, name: name.into(), session, address: None, moderates: false }
+        Self { name_key, name: name.into(), session, address: None, other_addresses: vec![], moderates: false }
+    }
+
+    /// The addresses, as far as they are known.
+    pub fn addresses(&self) -> impl Iterator<Item = &AddressHash> {
+        self.address.iter().chain(&self.other_addresses)
     }
 }
 

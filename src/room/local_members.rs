@@ -7,12 +7,16 @@ use std::{
 };
 
 use crate::{
+    address::AddressHash,
     backplane::{CHANGES_AT_ONCE, Person, SessionTag},
     name::NameKey,
 };
 
 /// Identifies a connection within one instance.
 pub type ConnectionId = u64;
+
+/// Addresses of a person that the backplane is told.
+const ADDRESSES: usize = 8;
 
 /// The people of this instance.
 #[derive(Debug)]
@@ -29,7 +33,8 @@ pub struct LocalMembers {
 #[derive(Debug)]
 struct LocalMember {
     person: Person,
-    connections: BTreeSet<ConnectionId>,
+    /// With the address of each client, if it is known.
+    connections: BTreeMap<ConnectionId, Option<AddressHash>>,
     /// The end of the grace; set while the person has no connection.
     leaves_at: Option<Instant>,
     /// When the backplane last confirmed that it holds the person; none if it may not.
@@ -86,12 +91,17 @@ impl LocalMembers {
         };
         let member = self.members.entry(person.name_key.clone()).or_insert_with(|| LocalMember {
             person: person.clone(),
-            connections: BTreeSet::new(),
+            connections: BTreeMap::new(),
             leaves_at: None,
             confirmed_at: None,
         });
-        member.connections.insert(connection);
+        member.connections.insert(connection, person.address.clone());
         member.leaves_at = None;
+        if person.address.as_ref().is_some_and(|address| !member.person.addresses().any(|known| known == address)) {
+            // The address may be banned: only the backplane knows.
+            member.locate();
+            member.confirmed_at = None;
+        }
         displaced
     }
 
@@ -99,8 +109,13 @@ impl LocalMembers {
     pub fn leave(&mut self, name_key: &NameKey, connection: ConnectionId, now: Instant) {
         self.next_due = None;
         let Some(member) = self.members.get_mut(name_key) else { return };
-        if member.connections.remove(&connection) && member.connections.is_empty() {
+        if member.connections.remove(&connection).is_none() {
+            return;
+        }
+        if member.connections.is_empty() {
             member.leaves_at = Some(now + self.grace);
+        } else {
+            member.locate();
         }
     }
 
@@ -109,7 +124,7 @@ impl LocalMembers {
         self.next_due = None;
         let mut connections = vec![];
         for member in self.members.values_mut().filter(|member| member.person.session == *session) {
-            connections.extend(std::mem::take(&mut member.connections));
+            connections.extend(std::mem::take(&mut member.connections).into_keys());
             (member.leaves_at, member.confirmed_at) = (Some(now), None);
         }
         connections
@@ -124,7 +139,7 @@ impl LocalMembers {
     pub fn announcement(&self, person: &Person, connection: ConnectionId) -> Announcement {
         match self.members.get(&person.name_key) {
             Some(member) if member.person.session != person.session => Announcement::Gone,
-            Some(member) if !member.connections.contains(&connection) => Announcement::Gone,
+            Some(member) if !member.connections.contains_key(&connection) => Announcement::Gone,
             Some(LocalMember { confirmed_at: Some(_), .. }) => Announcement::Confirmed,
             Some(_) => Announcement::Pending,
             None => Announcement::Gone,
@@ -138,7 +153,7 @@ impl LocalMembers {
         for (name_key, member) in &mut self.members {
             if member.confirmed_at.is_some_and(|confirmed_at| confirmed_at <= at) && !is_held(name_key) {
                 member.confirmed_at = None;
-                connections.extend(&member.connections);
+                connections.extend(member.connections.keys());
             }
         }
         connections
@@ -179,7 +194,8 @@ impl LocalMembers {
     pub fn confirm(&mut self, changes: &LocalChanges, now: Instant) {
         self.next_due = None;
         for person in changes.adds.iter().chain(&changes.renewals) {
-            if let Some(member) = self.find(person) {
+            // At another address by now, which the backplane does not know: it is announced again.
+            if let Some(member) = self.find(person).filter(|member| member.person == *person) {
                 member.confirmed_at = Some(now);
             }
         }
@@ -228,7 +244,17 @@ impl LocalMembers {
     }
 
     fn remove(&mut self, name_key: &NameKey) -> Vec<ConnectionId> {
-        self.members.remove(name_key).map_or(vec![], |member| member.connections.into_iter().collect())
+        self.members.remove(name_key).map_or(vec![], |member| member.connections.into_keys().collect())
+    }
+}
+
+impl LocalMember {
+    /// The person is where the connections are; where the last one was, if they have none.
+    fn locate(&mut self) {
+        let here: BTreeSet<&AddressHash> = self.connections.values().flatten().collect();
+        let mut here = here.into_iter().take(ADDRESSES).cloned();
+        self.person.address = here.next();
+        self.person.other_addresses = here.collect();
     }
 }
 

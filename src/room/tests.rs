@@ -2,10 +2,14 @@ mod kit;
 
 use std::sync::atomic::Ordering;
 
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::sleep};
 
 use self::kit::{DeafBackplane, Recorder, SOON, open, person};
 use super::*;
+use crate::{
+    automod::SharedChecks,
+    protocol::{Row, Text},
+};
 
 #[tokio::test]
 async fn panic_in_a_shard_fails_the_room() {
@@ -89,6 +93,23 @@ async fn sign_out_lost_by_a_failover_is_repeated() {
     assert!(matches!(room.check_claim(&another).await, Ok(Claim::Held { .. })));
     sleep(Duration::from_secs(15)).await;
     assert_eq!(room.check_claim(&another).await, Ok(Claim::Mine));
+}
+
+#[tokio::test(start_paused = true)]
+async fn page_has_what_was_acknowledged_here_before() {
+    let backplane = DeafBackplane::new();
+    let room = open(backplane.clone());
+    let joined = room.join(person("sari"), None, Arc::new(Recorder::default())).await.unwrap();
+    let newest = async || room.page(Cursor::Newest, 1).await.unwrap().rows.last().map(Row::id);
+    backplane.deafen();
+    let send = |text: &str| {
+        joined.send_message(text.parse().unwrap(), Text::parse(text).unwrap(), None, None, Ok(SharedChecks::default()))
+    };
+    let id = send("not-received-yet").await.unwrap();
+    assert_eq!((newest().await, backplane.pages.lock().len()), (Some(id), 1), "it is read from the backplane");
+    backplane.hear();
+    while !room.has_received_own().await {}
+    assert_eq!((newest().await, backplane.pages.lock().len()), (Some(id), 1), "it is in the cache");
 }
 
 #[tokio::test]
@@ -222,7 +243,7 @@ async fn counts_of_a_large_room_are_sent_once_per_second() {
     for n in 1..=20 {
         let name = format!("p{n:04}");
         backplane.inner.end(&name.as_str().into(), &name.as_str().into()).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(150)).await;
+        sleep(Duration::from_millis(150)).await;
         backplane.publish_as("p0100", &format!("message-{n}")).await;
     }
     sari.wait_for("message-20").await;

@@ -53,18 +53,18 @@ pub async fn authenticate(State(door): State<BotDoor>, mut request: Request, nex
     let Some(token) = bearer(request.headers()) else { return next.run(request).await };
     let Some(peer) = request.extensions().get::<Peer>() else { return unauthorized() };
     let address = site.proxies.client(peer.0.ip(), request.headers());
-    match sessions.guesses().count(address).await {
-        Ok(()) => {}
+    let guess = match sessions.guesses().count(address).await {
+        Ok(guess) => guess,
         Err(GuessDenied::TooMany(wait)) => return error::json_too_many("too many wrong tokens", wait),
         Err(GuessDenied::Unavailable) => return error::json_unavailable(),
-    }
+    };
     let Some(bot) = sessions.bots().find(token).cloned() else {
         if LOG_LIMIT.lock().take(LOGGED.pace(), Instant::now()).is_ok() {
             tracing::warn!(%address, "wrong token of a program");
         }
         return unauthorized();
     };
-    sessions.guesses().refund(address).await;
+    guess.refund().await;
     request.extensions_mut().insert(bot);
     next.run(request).await
 }

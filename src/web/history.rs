@@ -127,7 +127,9 @@ pub async fn list(
 
 /// Reads a page, from the cache if it is a recent one and the history has not changed since.
 async fn read(web: &Web, cursor: Cursor, limit: usize) -> Result<Arc<EncodedPage>, Unavailable> {
-    if let Some(revision) = web.room.history_revision() {
+    if web.room.has_received_own().await
+        && let Some(revision) = web.room.history_revision()
+    {
         let recent = async || {
             let page = web.room.recent_page(cursor, limit).ok_or(Uncached::NotRecent)?;
             Ok(encode(page, cursor).await?)

@@ -49,10 +49,7 @@ const PAGE: usize = REMOVED_AT_ONCE;
 
 /// The routes of an installation with an operator.
 pub fn router(web: &Web) -> Router<Web> {
-    Router::new()
-        .route("/operator", get(pages::show).post(pages::moderate))
-        .route("/operator/enter", post(pages::sign_in))
-        .route("/operator/leave", post(pages::sign_out))
+    let api = Router::new()
         .route("/api/operator", get(api::report).post(api::moderate))
         .route("/api/operator/me", get(api::me))
         .route("/api/operator/person", get(api::person))
@@ -60,6 +57,12 @@ pub fn router(web: &Web) -> Router<Web> {
         .route("/api/operator/export", get(export::show))
         .route("/api/operator/reports", get(reports::list).post(api::moderate))
         .route("/api/reports", post(reports::submit))
+        .method_not_allowed_fallback(api::other_method);
+    Router::new()
+        .route("/operator", get(pages::show).post(pages::moderate))
+        .route("/operator/enter", post(pages::sign_in))
+        .route("/operator/leave", post(pages::sign_out))
+        .merge(api)
         .layer(from_fn_with_state(web.clone(), forbid_frames))
 }
 

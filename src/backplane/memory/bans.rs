@@ -15,7 +15,7 @@ impl Bans {
     /// Returns how long a person stays banned, by name or by address; none if they are not. `now` in Unix milliseconds.
     pub(super) fn left(&self, person: &Person, now: u64) -> Option<Duration> {
         let by_name = self.0.get(&person.name_key).map(|(ban, _)| ban.until);
-        let at_address = person.address.as_ref().and_then(|address| self.until_at(address));
+        let at_address = person.addresses().filter_map(|address| self.until_at(address)).max();
         let left = by_name.max(at_address)?.checked_sub(now).filter(|left| *left > 0)?;
         Some(Duration::from_millis(left))
     }

@@ -20,9 +20,9 @@ use crate::{
 pub(super) struct Presence {
     version: u64,
     people: BTreeMap<NameKey, Holders>,
-    /// The address of each person's client, by the incarnation that holds them. As in Redis, a person whose session was ended
+    /// The addresses of each person's clients, by the incarnation that holds them. As in Redis, a person whose session was ended
     /// stays here until their incarnation releases them.
-    held: BTreeMap<IncarnationId, BTreeMap<NameKey, Option<AddressHash>>>,
+    held: BTreeMap<IncarnationId, BTreeMap<NameKey, Vec<AddressHash>>>,
     leases: BTreeMap<IncarnationId, Lease>,
     claims: Claims,
     pub(super) bans: Bans,
@@ -102,7 +102,10 @@ impl Presence {
         for (person, is_renewal) in adds.chain(heartbeat.renewals.into_iter().map(|person| (person, true))) {
             let is_banned = self.bans.left(&person, now_ms).is_some();
             let has_ended = is_renewal && !self.may_act(&person, &heartbeat.incarnation, now);
-            if is_banned || has_ended || self.is_excluded(&person, now) {
+            if has_ended || self.is_excluded(&person, now) {
+                refused.push(person.name_key);
+            } else if is_banned {
+                delta.left.extend(self.let_go(&person.name_key, &heartbeat.incarnation));
                 refused.push(person.name_key);
             } else {
                 self.claims.renew(&person.name_key, &person.session, now);
@@ -199,16 +202,16 @@ impl Presence {
     /// Returns the addresses at which a name is used now, and the one at which it was used last.
     pub(super) fn addresses_of(&self, name_key: &NameKey, now: Instant) -> Vec<AddressHash> {
         let present = self.held.values().filter_map(|held| held.get(name_key)).flatten();
-        let known: BTreeSet<AddressHash> = present.cloned().chain(self.last_addresses.of(name_key, now)).collect();
-        known.into_iter().collect()
+        let known: BTreeSet<&AddressHash> = present.chain(self.last_addresses.of(name_key, now)).collect();
+        known.into_iter().cloned().collect()
     }
 
     /// Returns the people in the room at these addresses, other than one.
     pub(super) fn people_at(&self, addresses: &[AddressHash], except: &NameKey) -> Vec<NameKey> {
-        let is_there = |address: &Option<AddressHash>| address.as_ref().is_some_and(|there| addresses.contains(there));
+        let is_there = |known: &Vec<AddressHash>| known.iter().any(|there| addresses.contains(there));
         let mut others = BTreeSet::new();
         for (incarnation, held) in &self.held {
-            let there = held.iter().filter(|(_, address)| is_there(address)).map(|(name_key, _)| name_key);
+            let there = held.iter().filter(|(_, known)| is_there(known)).map(|(name_key, _)| name_key);
             others.extend(there.filter(|name_key| *name_key != except && self.is_held(name_key, incarnation)).cloned());
         }
         others.into_iter().collect()
@@ -250,8 +253,9 @@ impl Presence {
     /// Adds a holder, in place of any that drain: the person has moved on from them. Returns the person if this is their
     /// first holder.
     fn hold(&mut self, person: Person, incarnation: &IncarnationId) -> Option<Member> {
-        let Person { name_key, name, address, .. } = person;
-        self.held.entry(incarnation.clone()).or_default().insert(name_key.clone(), address);
+        let addresses = person.addresses().cloned().collect();
+        let Person { name_key, name, .. } = person;
+        self.held.entry(incarnation.clone()).or_default().insert(name_key.clone(), addresses);
         let new = || Holders { name, incarnations: BTreeSet::new() };
         let holders = self.people.entry(name_key.clone()).or_insert_with(new);
         let is_first = holders.incarnations.is_empty();
@@ -263,8 +267,16 @@ impl Presence {
 
     /// Removes a holder. Returns the person if it was their last.
     fn release(&mut self, name_key: &NameKey, incarnation: &IncarnationId, now: Instant) -> Option<Member> {
-        let address = self.held.get_mut(incarnation).and_then(|held| held.remove(name_key)).flatten();
-        self.last_addresses.remember(name_key, address, now);
+        let addresses = self.held.get(incarnation).and_then(|held| held.get(name_key)).cloned().unwrap_or_default();
+        self.last_addresses.remember(name_key, addresses, now);
+        self.let_go(name_key, incarnation)
+    }
+
+    /// Removes a holder, and what it has of the person. Returns the person if it was their last.
+    fn let_go(&mut self, name_key: &NameKey, incarnation: &IncarnationId) -> Option<Member> {
+        if let Some(held) = self.held.get_mut(incarnation) {
+            held.remove(name_key);
+        }
         let holders = self.people.get_mut(name_key)?;
         holders.incarnations.remove(incarnation);
         if !holders.incarnations.is_empty() {

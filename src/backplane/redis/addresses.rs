@@ -21,7 +21,8 @@ impl RedisBackplane {
         }
         let last: Option<String> = self.reads.get(self.keys.last_address(name_key)).await.map_err(failed)?;
         addresses.extend(last);
-        Ok(addresses.iter().filter(|hash| !hash.is_empty()).map(|hash| hash.as_str().into()).collect())
+        let hashes: BTreeSet<&str> = addresses.iter().flat_map(|stored| hashes(stored)).collect();
+        Ok(hashes.into_iter().map(AddressHash::from).collect())
     }
 
     /// Returns the people in the room at these addresses, other than one.
@@ -40,7 +41,8 @@ impl RedisBackplane {
             // In portions by instance, so that no call keeps Redis busy for long.
             let held: HashMap<String, String> =
                 self.reads.hgetall(self.keys.held(incarnation)).await.map_err(failed)?;
-            let at_one = held.into_iter().filter(|(_, hash)| addresses.iter().any(|address| address.as_str() == hash));
+            let is_one = |hash: &str| addresses.iter().any(|address| address.as_str() == hash);
+            let at_one = held.into_iter().filter(|(_, stored)| hashes(stored).any(is_one));
             there.extend(at_one.map(|(name_key, _)| (name_key, incarnation)));
         }
         let mut people = BTreeSet::new();
@@ -54,4 +56,9 @@ impl RedisBackplane {
         }
         Ok(people.into_iter().collect())
     }
+}
+
+/// The hashes of the addresses of a person, as an incarnation's hash has them.
+fn hashes(stored: &str) -> impl Iterator<Item = &str> {
+    stored.split_ascii_whitespace()
 }

@@ -146,8 +146,10 @@ impl Hub {
         for connection in self.members.refuse(person) {
             self.close(connection, Bye::SessionEnded, None);
         }
+        // Each join has the address of its own client.
+        let is_theirs = |other: &Person| (&other.name_key, &other.session) == (&person.name_key, &person.session);
         for joins in [&mut self.pending, &mut self.announced] {
-            for pending in joins.extract_if(.., |pending| pending.join.person == *person) {
+            for pending in joins.extract_if(.., |pending| is_theirs(&pending.join.person)) {
                 pending.join.refuse(JoinRefusal::Ended);
             }
         }

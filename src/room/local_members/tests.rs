@@ -81,6 +81,30 @@ fn ended_session_leaves_without_grace() {
 }
 
 #[test]
+fn another_address_is_announced_before_its_tab_has_joined() {
+    let (mut members, now) = (members(), Instant::now());
+    let at = |address: &str| Person { address: Some(address.into()), ..person("a") };
+    members.enter(&at("home"), 1);
+    let in_flight = members.changes(now);
+    members.enter(&at("office"), 2);
+    members.confirm(&in_flight, now);
+    assert_eq!(
+        members.announcement(&at("office"), 2),
+        Announcement::Pending,
+        "the backplane may know only the other one"
+    );
+    let changes = members.changes(now);
+    let addresses: Vec<_> = changes.adds.iter().flat_map(Person::addresses).cloned().collect();
+    assert_eq!(addresses, ["home".into(), "office".into()]);
+    members.confirm(&changes, now);
+    members.enter(&at("home"), 3);
+    assert_eq!(members.announcement(&at("home"), 3), Announcement::Confirmed);
+    members.leave(&"a".into(), 2, now);
+    let renewals = members.changes(now + NEVER).renewals;
+    assert_eq!(renewals, [at("home")], "as long as a connection has it");
+}
+
+#[test]
 fn another_session_displaces_the_first() {
     let mut members = members();
     members.enter(&person("a"), 1);

@@ -104,8 +104,9 @@ pub async fn moderate(
     if !web.site.allows_post(&headers, peer) {
         return error::json(StatusCode::FORBIDDEN, "a request from another site");
     }
-    let Ok(Json(form)) = form else {
-        return error::json(StatusCode::BAD_REQUEST, "the body is a JSON object, its Content-Type application/json");
+    let form = match form {
+        Ok(Json(form)) => form,
+        Err(rejection) => return invalid_body(&rejection),
     };
     let command = match parse(&web.room, form).await {
         Ok(command) => command,
@@ -176,6 +177,23 @@ pub(super) async fn moderator(
         Err(AttemptError::TooMany(wait)) => Err(error::json_too_many("too many attempts", wait)),
         Err(AttemptError::Unavailable) => Err(error::json_unavailable()),
     }
+}
+
+/// The response to a body that is no valid JSON for its path.
+pub(super) fn invalid_body(rejection: &JsonRejection) -> Response {
+    let (status, reason) = match rejection {
+        JsonRejection::JsonDataError(_) => {
+            (StatusCode::BAD_REQUEST, "the body is a JSON object; a field is missing in it, or has the wrong type")
+        }
+        JsonRejection::BytesRejection(_) => (rejection.status(), "the body is too long, or was cut off"),
+        _ => (StatusCode::BAD_REQUEST, "the body is a JSON object, its Content-Type application/json"),
+    };
+    error::json(status, reason)
+}
+
+/// The response to a method that a path does not have; `Allow` names those that it has.
+pub async fn other_method() -> Response {
+    error::json(StatusCode::METHOD_NOT_ALLOWED, "this path has other methods: see Allow")
 }
 
 fn nothing() -> Response {

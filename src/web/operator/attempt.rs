@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use super::Moderator;
 use crate::{
     rate::{Limiter, Rate},
-    session::{GuessDenied, NotSignedIn, SignedIn},
+    session::{CountedGuess, GuessDenied, NotSignedIn, SignedIn},
     telemetry::instruments,
     web::Web,
 };
@@ -52,11 +52,11 @@ impl Web {
         token: &str,
     ) -> Result<Moderator, AttemptError> {
         let address = self.site.proxies.client(peer, headers);
-        self.count_guess(address).await?;
+        let guess = self.count_guess(address).await?;
         let Some(moderator) = self.operator.as_ref().and_then(|operator| operator.by_token(token)) else {
             return Err(wrong(credential, address));
         };
-        self.guess_gate.refund(address).await;
+        guess.refund().await;
         instruments().operator_attempted("accepted");
         Ok(moderator)
     }
@@ -75,7 +75,7 @@ impl Web {
             return Ok(Some(moderator));
         }
         let address = self.site.proxies.client(peer, headers);
-        self.count_guess(address).await?;
+        let _guess = self.count_guess(address).await?;
         Err(wrong(Credential::Cookie, address))
     }
 
@@ -97,7 +97,7 @@ impl Web {
         }
     }
 
-    async fn count_guess(&self, address: IpAddr) -> Result<(), AttemptError> {
+    async fn count_guess(&self, address: IpAddr) -> Result<CountedGuess<'_>, AttemptError> {
         self.guess_gate.count(address).await.map_err(|denied| match denied {
             GuessDenied::TooMany(wait) => {
                 instruments().operator_attempted("too_many");

@@ -14,7 +14,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    api::moderator,
+    api::{invalid_body, moderator},
     command::{CommandError, reason},
 };
 use crate::{
@@ -99,11 +99,9 @@ pub async fn submit(
     if !web.site.allows_post(&headers, peer) {
         return error::json(StatusCode::FORBIDDEN, "a request from another site");
     }
-    let Ok(Json(form)) = form else {
-        return error::json(
-            StatusCode::BAD_REQUEST,
-            "the body is a JSON object with an id, its Content-Type application/json",
-        );
+    let form = match form {
+        Ok(Json(form)) => form,
+        Err(rejection) => return invalid_body(&rejection),
     };
     let Ok(id) = form.id.parse::<Id>() else {
         return error::json(StatusCode::BAD_REQUEST, &CommandError::Id.to_string());

@@ -12,11 +12,19 @@ const MINUTE_MS: u64 = 60_000;
 /// The choices of how long people are new, in milliseconds.
 const TIMES: [u64; 5] = [5 * MINUTE_MS, 10 * MINUTE_MS, 30 * MINUTE_MS, 60 * MINUTE_MS, 24 * 60 * MINUTE_MS];
 /// The choices of a newcomer's interval, in milliseconds.
-const INTERVALS: [u64; 5] = [10_000, 30_000, MINUTE_MS, 2 * MINUTE_MS, 5 * MINUTE_MS];
+const INTERVALS: [u64; 6] = [10_000, 30_000, MINUTE_MS, 2 * MINUTE_MS, 5 * MINUTE_MS, 10 * MINUTE_MS];
 const DEFAULT_INTERVAL: u64 = 30_000;
+/// The rules that one button sets against a wave of newcomers, and those that end them.
+const CALM: [(&str, &str); 5] =
+    [("quiet", "true"), ("repeats", "true"), ("links", "1h"), ("newcomers", "10m"), ("newcomer_interval", "10m")];
+const NORMAL: [(&str, &str); 4] = [("quiet", "false"), ("repeats", "false"), ("links", "free"), ("newcomers", "0s")];
 
 /// The forms of the rules, as they are filled in.
 pub(super) struct RulesPart {
+    /// Whether all the rules against a wave are in force.
+    pub(super) is_calm: bool,
+    /// The fields of the button that sets or ends them.
+    pub(super) wave: &'static [(&'static str, &'static str)],
     pub(super) quiet: bool,
     pub(super) repeats: bool,
     pub(super) links: Vec<SelectOption>,
@@ -45,7 +53,10 @@ impl RulesPart {
         let mut newcomers = vec![choice("0s", own.newcomers_off, rules.newcomers.is_none())];
         newcomers.extend(times(&TIMES, rules.newcomers.map(|rule| rule.for_ms), |ms| time(ms, texts)));
         let interval = rules.newcomers.map_or(DEFAULT_INTERVAL, |rule| rule.interval_ms);
+        let is_calm = rules.quiet && rules.repeats && rules.links != LinkRule::Free && rules.newcomers.is_some();
         Self {
+            is_calm,
+            wave: if is_calm { &NORMAL } else { &CALM },
             quiet: rules.quiet,
             repeats: rules.repeats,
             links,

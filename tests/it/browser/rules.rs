@@ -28,10 +28,14 @@ async fn moderator_sets_rules_by_keyboard_and_on_a_phone() {
     moderator.shows(".result", "Berhasil.").await;
     moderator.screen(390, 844, true).await;
     assert_eq!(moderator.script(OVERFLOW, vec![]).await, 0);
-    moderator.click("#rules form:nth-of-type(1) button").await;
-    moderator.shows("#rules form:nth-of-type(1)", "Tampilkan semua lagi").await;
+    for next in ["Akhiri keempat aturan ini", "Redakan gelombang"] {
+        moderator.click("#rules form:nth-of-type(1) button").await;
+        moderator.shows("#rules form:nth-of-type(1)", next).await;
+    }
     moderator.click("#rules form:nth-of-type(2) button").await;
-    moderator.shows("#rules form:nth-of-type(2)", "Izinkan pengulangan").await;
+    moderator.shows("#rules form:nth-of-type(2)", "Tampilkan semua lagi").await;
+    moderator.click("#rules form:nth-of-type(3) button").await;
+    moderator.shows("#rules form:nth-of-type(3)", "Izinkan pengulangan").await;
     for (select, value) in [("#rules-links", "600000ms"), ("#rules-newcomers", "300000ms")] {
         let choose = "const select = document.querySelector(arguments[0]); select.value = arguments[1]; select.form.requestSubmit()";
         moderator.script(choose, vec![select.into(), value.into()]).await;

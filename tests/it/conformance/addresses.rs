@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ruang::backplane::{
     Backplane, Claim, Event, Heartbeat, HeartbeatReply, IncarnationId, ModerationAction, ModerationOutcome, Person,
-    PublishError,
+    PublishError, ReapOutcome,
 };
 
 use super::fixture::{Fixture, person, post};
@@ -17,6 +17,9 @@ on_both_engines! { Fixture::of =>
     address_is_free_when_the_last_of_its_bans_is_lifted,
     address_is_free_when_its_ban_is_over_or_replaced,
     address_of_a_person_who_left_can_be_banned,
+    address_of_a_person_whose_instance_died_is_known,
+    person_at_two_addresses_is_found_at_both,
+    person_at_a_banned_address_is_released,
     address_unknown_leaves_the_name_alone,
     neighbours_are_the_others_at_the_address,
     address_action_is_on_record_without_the_hash,
@@ -169,6 +172,39 @@ async fn address_of_a_person_who_left_can_be_banned(fixture: Fixture) {
         let left: i64 = left.trim().parse().expect("milliseconds");
         assert!(left > 3_500_000 && left <= 3_600_000, "an hour: {left}");
     }
+}
+
+async fn address_of_a_person_whose_instance_died_is_known(fixture: Fixture) {
+    let incarnation = fixture.incarnation().await;
+    beat(&*fixture.backplane, &incarnation, 2, &[at(HOME, "sari"), person("citra")], &[]).await;
+    assert_eq!(fixture.other().reap(&incarnation, 2).await, Ok(ReapOutcome::Done));
+    assert_eq!(fixture.other().neighbours(&"sari".into()).await, Ok(Some(0)));
+    assert_eq!(fixture.other().neighbours(&"citra".into()).await, Ok(None), "it was never known");
+    assert_eq!(moderate(&*fixture.other(), ban("sari", 60_000, true)).await, ModerationOutcome::Done);
+    assert!(is_banned(&fixture.other().claim(&at(HOME, "dewi")).await.unwrap()), "she returns renamed");
+}
+
+async fn person_at_two_addresses_is_found_at_both(fixture: Fixture) {
+    let incarnation = fixture.incarnation().await;
+    let budi = Person { other_addresses: vec![OFFICE.into()], ..at(HOME, "budi") };
+    beat(&*fixture.backplane, &incarnation, 2, &[budi.clone(), at(OFFICE, "sari")], &[]).await;
+    assert_eq!(fixture.other().neighbours(&"sari".into()).await, Ok(Some(1)));
+    beat(&*fixture.backplane, &incarnation, 3, &[], &[budi]).await;
+    assert_eq!(moderate(&*fixture.other(), ban("budi", 60_000, true)).await, ModerationOutcome::Done);
+    for address in [HOME, OFFICE] {
+        assert!(is_banned(&fixture.other().claim(&at(address, "dewi")).await.unwrap()), "{address}");
+    }
+}
+
+async fn person_at_a_banned_address_is_released(fixture: Fixture) {
+    let incarnation = fixture.incarnation().await;
+    beat(&*fixture.backplane, &incarnation, 2, &[at(HOME, "sari"), at(OFFICE, "budi")], &[]).await;
+    moderate(&*fixture.other(), ban("sari", 60_000, true)).await;
+    let budi = Person { other_addresses: vec![HOME.into()], ..at(OFFICE, "budi") };
+    let reply = beat(&*fixture.backplane, &incarnation, 3, &[budi], &[]).await;
+    assert_eq!(reply.refused, ["budi"]);
+    let people = fixture.people().await;
+    assert!(people.is_empty(), "he is not in the room any longer: {people:?}");
 }
 
 async fn address_unknown_leaves_the_name_alone(fixture: Fixture) {

@@ -78,6 +78,27 @@ async fn address_ban_holds_on_every_instance_until_lifted() {
 }
 
 #[tokio::test]
+async fn second_tab_at_a_banned_address_is_closed() {
+    let token = token_file();
+    let cluster = behind_a_proxy(2, &token).start().await;
+    let _sari = join_at(HOME, cluster.http_client(0), "sari").await;
+    let mut people = vec![];
+    for (instance, name) in [(1, "budi"), (0, "citra")] {
+        people.push(join_at(OFFICE, cluster.http_client(instance), name).await);
+    }
+    let mut tab = connect_at(HOME, &people[0].http_client).await;
+    tab.join(None).await;
+    assert_eq!(others(cluster.base(0), "sari").await, json!(1), "budi, by his second tab");
+    act(cluster.base(0), json!({"act": "ban", "name": "sari", "for": "1h", "address": true})).await.is(200);
+    people[0].wait_for_bye(SOON, "session_ended", 4001).await;
+    assert_eq!(tab.wait_for_bye(SOON, "session_ended", 4001).await.byes[0]["cause"], "banned");
+    // A tab that is opened after the ban.
+    let mut tab = connect_at(HOME, &people[1].http_client).await;
+    tab.send(json!({"type": "join"})).await;
+    assert_eq!(tab.wait_for_bye(SOON, "session_ended", 4001).await.byes[0]["cause"], "banned");
+}
+
+#[tokio::test]
 async fn person_who_signed_out_does_not_return_renamed() {
     let token = token_file();
     let cluster = behind_a_proxy(2, &token).set("RUANG_LEAVE_GRACE", "0s").start().await;

@@ -57,6 +57,20 @@ async fn error_of(client: &mut WsClient, nonce: &str) -> Value {
     error.unwrap_or_else(|| panic!("{nonce} is stored")).clone()
 }
 
+/// Sends a text until it is accepted: a rule refuses it for a second.
+async fn accepted(client: &mut WsClient, text: &str) {
+    let began = std::time::Instant::now();
+    let acks = client.transcript().acks.len();
+    while client.transcript().acks.len() == acks {
+        assert!(began.elapsed() < SOON, "{:?}", client.transcript().errors);
+        let nonce = client.send_text(text).await;
+        let answered = |transcript: &crate::kit::Transcript| {
+            transcript.acked(&nonce).is_some() || transcript.errors.iter().any(|error| error["nonce"] == nonce)
+        };
+        client.expect("an answer", answered).await;
+    }
+}
+
 fn rule(error: &Value) -> (&str, &str) {
     (error["code"].as_str().unwrap_or_default(), error["rule"].as_str().unwrap_or_default())
 }
@@ -139,15 +153,7 @@ async fn links_are_refused_until_the_person_was_here_for_a_while() {
     // The instant of the sign-in comes from the session: another socket does not begin anew.
     set(&cluster, json!({"links": "1s"})).await;
     let mut tab = WsClient::connect_and_join(&sari.http_client.with_base(cluster.base(0))).await;
-    let began = std::time::Instant::now();
-    while tab.transcript().acks.is_empty() {
-        assert!(began.elapsed() < SOON, "{:?}", tab.transcript().errors);
-        let nonce = tab.send_text("https://contoh.id").await;
-        let answered = |transcript: &crate::kit::Transcript| {
-            transcript.acked(&nonce).is_some() || transcript.errors.iter().any(|error| error["nonce"] == nonce)
-        };
-        tab.expect("an answer", answered).await;
-    }
+    accepted(&mut tab, "https://contoh.id").await;
     set(&cluster, json!({"links": "none"})).await;
     let error = refused(&mut sari, "https://contoh.id").await;
     assert_eq!((rule(&error), error.get("retry_after_ms")), (("refused", "link"), None));
@@ -156,9 +162,10 @@ async fn links_are_refused_until_the_person_was_here_for_a_while() {
 #[tokio::test]
 async fn newcomers_have_one_slower_pace_on_all_instances() {
     let (cluster, _token) = two().await;
-    set(&cluster, json!({"newcomers": "10m", "newcomer_interval": "1m"})).await;
     let mut sari = cluster.join(0, "sari").await;
-    sari.send_acked("satu").await;
+    set(&cluster, json!({"newcomers": "10m", "newcomer_interval": "1s"})).await;
+    accepted(&mut sari, "satu").await;
+    set(&cluster, json!({"newcomers": "10m", "newcomer_interval": "1m"})).await;
     let mut tab = WsClient::connect_and_join(&sari.http_client.with_base(cluster.base(1))).await;
     let error = refused(&mut tab, "dua").await;
     assert_eq!(rule(&error), ("refused", "newcomer"));
@@ -166,6 +173,22 @@ async fn newcomers_have_one_slower_pace_on_all_instances() {
     assert!((30_000..=60_001).contains(&left), "{left}");
     set(&cluster, json!({"newcomers": "0s"})).await;
     tab.send_acked("dua").await;
+}
+
+#[tokio::test]
+async fn newcomer_reads_before_the_first_message() {
+    let (cluster, _token) = two().await;
+    set(&cluster, json!({"newcomers": "1m", "newcomer_interval": "1h"})).await;
+    for i in 0..2 {
+        let mut newcomer = cluster.join(i, &format!("baru {i}")).await;
+        let error = refused(&mut newcomer, "halo").await;
+        assert_eq!(rule(&error), ("refused", "newcomer"));
+        let left = error["retry_after_ms"].as_u64().expect("a time");
+        assert!((30_000..=60_000).contains(&left), "{left}");
+    }
+    set(&cluster, json!({"newcomers": "1s", "newcomer_interval": "1h"})).await;
+    let mut newcomer = cluster.join(0, "baru saja").await;
+    accepted(&mut newcomer, "halo").await;
 }
 
 #[tokio::test]

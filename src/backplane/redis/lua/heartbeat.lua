@@ -3,7 +3,7 @@
 --   `renewals`, in `dels`; then where the last address of each person in `dels` is kept; the last: the reports.
 -- args: incarnation, heartbeat_seq, epoch (in which the lease began; absent: it may have to be created), draining,
 --   name_hold_ms, history, history_age_ms (see log.lua), adds, renewals and dels (lists of people: who, name, tag, address:
---   its hash, or absent), address_memory_ms.
+--   its hash, or absent, other_addresses: a list, or absent), address_memory_ms.
 -- Returns: outcome 'stale' | 'gone' (epoch) | 'renewed' (position, refused name keys, leases by incarnation, time_us).
 local incarnation, seq = args.incarnation, args.heartbeat_seq
 local held = KEYS[14]
@@ -49,14 +49,46 @@ local function refuses(person, owner, is_renewal)
   return is_renewal and not is_held(person.who, incarnation)
 end
 
+-- The hashes of a person's addresses.
+local function addresses_of(person)
+  local addresses = { person.address }
+  for _, address in ipairs(person.other_addresses or {}) do
+    addresses[#addresses + 1] = address
+  end
+  return addresses
+end
+
+local function is_banned(person)
+  for _, address in ipairs(addresses_of(person)) do
+    if person_banned_ms(person.who, address) then
+      return true
+    end
+  end
+  return banned_ms(person.who)
+end
+
+-- Removes a person whom this incarnation holds, and must not hold any longer.
+local function let_go(person)
+  redis.call('HDEL', held, person.who)
+  local name = release(person.who, incarnation)
+  if name then
+    left[#left + 1] = { person.who, name }
+  end
+end
+
 local function add(person, claim, is_renewal)
-  if refuses(person, redis.call('GET', claim), is_renewal) or person_banned_ms(person.who, person.address) then
+  if refuses(person, redis.call('GET', claim), is_renewal) then
+    refused[#refused + 1] = person.who
+    return
+  elseif is_banned(person) then
+    let_go(person)
     refused[#refused + 1] = person.who
     return
   end
   redis.call('SET', claim, person.tag, 'PX', args.name_hold_ms)
   if is_complete then
-    redis.call('HSET', held, person.who, person.address or '')
+    -- An older version finds no one by a row of addresses.
+    redis.call('HSET', held, person.who, table.concat(addresses_of(person), ' '))
   end
   local name, holders = holders_of(person.who)
   if not name then
@@ -75,11 +107,7 @@ local function remove(person, claim, last_address)
   if address and address ~= '' then
     redis.call('SET', last_address, address, 'PX', args.address_memory_ms)
   end
-  redis.call('HDEL', held, person.who)
-  local name = release(person.who, incarnation)
-  if name then
-    left[#left + 1] = { person.who, name }
-  end
+  let_go(person)
 end
 
 for i, person in ipairs(args.adds) do
