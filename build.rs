@@ -14,7 +14,7 @@ use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest, Sha256};
 
 /// Served as one file, room.css, in this order.
-const ROOM_STYLES: [&str; 3] = ["room.css", "conversation.css", "composer.css"];
+const ROOM_STYLES: [&str; 4] = ["room.css", "conversation.css", "composer.css", "embed.css"];
 
 /// A file's name and its bytes.
 type NamedBytes = (String, Vec<u8>);

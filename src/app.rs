@@ -67,9 +67,6 @@ impl RunError {
 }
 
 /// Serves the room on a machine until a signal, then drains: clients move to other instances.
-///
-/// # Errors
-/// See [`RunError`].
 pub async fn run(settings: Settings, machine: Arc<dyn Machine>) -> Result<(), RunError> {
     let mut signals = StopSignals::listen().map_err(RunError::Signals)?;
     let listener = listener(settings.listen).await.map_err(|error| RunError::Listen(settings.listen, error))?;
@@ -209,27 +206,41 @@ fn wire(settings: &Settings, room: Room, store: Arc<dyn SessionStore>, gates: Ga
     let sessions = Sessions::new(store, options).with_clock(Arc::new(move || clock.now()));
     let sessions = sessions.with_bots(bots, gates.guesses.clone());
     let queue_memory = Arc::new(QueueMemory::new(memory_limit::available() / QUEUE_SHARE));
-    let sockets = Sockets::new(
-        room.clone(),
-        sessions.clone(),
-        site.clone(),
-        socket::Options {
-            messages: settings.message_rate(),
-            bot_messages: settings.bot_message_rate(),
-            senders_per_address: settings.senders_per_address,
-            connections_per_address: settings.connections_per_address,
-            max_connections: settings.max_connections,
-            queue_memory: Arc::clone(&queue_memory),
-        },
-    );
-    let options = web::Options {
+    let options = socket_options(settings, Arc::clone(&queue_memory));
+    let sockets = Sockets::new(room.clone(), sessions.clone(), site.clone(), options);
+    let options = web_options(settings, gates, Arc::clone(&queue_memory));
+    let web = Web::new(room, sessions.clone(), site.clone(), options);
+    let socket_routes = web::recognise_moderators(socket::router(sockets.clone()), &web);
+    let router = web::layers(web::router(web).merge(socket_routes), &sessions, &site, queue_memory);
+    (router, sockets)
+}
+
+fn socket_options(settings: &Settings, queue_memory: Arc<QueueMemory>) -> socket::Options {
+    socket::Options {
+        messages: settings.message_rate(),
+        bot_messages: settings.bot_message_rate(),
+        senders_per_address: settings.senders_per_address,
+        connections_per_address: settings.connections_per_address,
+        max_connections: settings.max_connections,
+        queue_memory,
+    }
+}
+
+fn web_options(settings: &Settings, gates: Gates, queue_memory: Arc<QueueMemory>) -> web::Options {
+    web::Options {
         sign_ins_per_minute: settings.sign_ins_per_minute,
         sign_in_gate: gates.sign_ins,
         guess_gate: gates.guesses,
         moderator_sessions: gates.moderators,
         reads_per_second: settings.reads_per_second,
-        queue_memory: Arc::clone(&queue_memory),
-        retention: retention(settings),
+        queue_memory,
+        retention: Retention {
+            history: settings.history,
+            history_age: settings.history_age.0,
+            name_hold: settings.name_hold,
+            session_idle: settings.session_idle,
+            session_max: settings.session_max,
+        },
         ways: settings.sign_in,
         accounts: Accounts {
             verifier: settings.token_verifier(),
@@ -239,20 +250,6 @@ fn wire(settings: &Settings, room: Room, store: Arc<dyn SessionStore>, gates: Ga
         },
         brand: settings.brand(),
         operator_tokens: settings.operator_tokens.clone(),
-    };
-    let web = Web::new(room, sessions.clone(), site.clone(), options);
-    let socket_routes = web::recognise_moderators(socket::router(sockets.clone()), &web);
-    let router = web::layers(web::router(web).merge(socket_routes), &sessions, &site, queue_memory);
-    (router, sockets)
-}
-
-fn retention(settings: &Settings) -> Retention {
-    Retention {
-        history: settings.history,
-        history_age: settings.history_age.0,
-        name_hold: settings.name_hold,
-        session_idle: settings.session_idle,
-        session_max: settings.session_max,
     }
 }
 
@@ -273,9 +270,8 @@ fn room_options(settings: &Settings) -> room::Options {
 
 /// The server accepts more connections than sockets, so that a full room still answers pages and probes.
 fn server_options(settings: &Settings) -> server::Options {
-    let mut options = settings.server();
-    options.max_connections += OTHER_CONNECTIONS;
-    options
+    let max_connections = settings.max_connections + OTHER_CONNECTIONS;
+    server::Options { max_connections, drain: settings.drain_timeout, ..server::Options::default() }
 }
 
 /// Prints the one line on stdout: the address for a browser.

@@ -87,7 +87,7 @@ impl Name {
         &self.shown
     }
 
-    /// The uniqueness key: the shown name, case folded, with look-alikes mapped. Not for display.
+    /// The name key: the shown name, case folded, with look-alikes mapped. Not for display.
     pub fn key(&self) -> &NameKey {
         &self.name_key
     }

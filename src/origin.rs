@@ -1,6 +1,7 @@
 //! Protection against cross-site requests: which origins may post and open WebSockets.
 
 mod addresses;
+mod cookies;
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
@@ -8,7 +9,10 @@ use http::{HeaderMap, HeaderValue, header};
 use thiserror::Error;
 use url::{Host, Url};
 
-pub use self::addresses::{BasePath, CookieScope, PublicUrls, PublicUrlsError};
+pub use self::{
+    addresses::{BasePath, PublicUrls, PublicUrlsError},
+    cookies::{CookieScope, sent_cookie},
+};
 use crate::address::TrustedProxies;
 
 const FETCH_SITE: &str = "sec-fetch-site";

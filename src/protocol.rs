@@ -7,7 +7,7 @@ mod message;
 mod rules;
 mod server;
 
-pub use client::{ClientFrame, Malformed, Nonce};
+pub use client::{CHANGES_SHOWN, ClientFrame, Malformed, Nonce, ShownChanges};
 pub use close::{Bye, CloseCode, SessionEnd};
 pub use id::{Id, InvalidId};
 pub use message::{Message, Row, Text, TextError};

@@ -3,7 +3,7 @@
 //! One task, the `hub`, follows the backplane's events and passes encoded frames to the connections. Its decisions are made by
 //! plain state machines: `lease` (heartbeats, synchronisation, dead instances, draining), `gap_detector` (which event is
 //! next), `history_cache` (the newest messages), `roster` (people in the room), `local_members` (people of this instance),
-//! `typing`. Other modules use [`Room`] and [`Membership`].
+//! `typing`. Other modules use [`Room`], also for what only the backplane knows (`stored`), and [`Membership`].
 
 mod fanout;
 mod gap_detector;
@@ -17,6 +17,7 @@ mod membership;
 mod observed;
 mod recipient;
 mod roster;
+mod stored;
 mod typing;
 mod watched_task;
 
@@ -29,7 +30,7 @@ use std::{
 use rand::{SeedableRng, rngs::StdRng};
 use tokio::{
     sync::{broadcast, mpsc, oneshot},
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -44,7 +45,7 @@ pub use self::{
 };
 use self::{
     fanout::Fanout,
-    history_cache::ResumeFrom,
+    history_cache::{ResumeFrom, lacks},
     hub::{Command, Hub, Join, JoinRefusal, JoinedConnection},
     hub_state::HubState,
     watched_task::spawn_watched,
@@ -52,12 +53,9 @@ use self::{
 use crate::{
     address::AddressHash,
     automod::RuleChecker,
-    backplane::{
-        Backplane, Claim, Cursor, IncarnationId, ModerationLog, ModerationOutcome, ModerationRequest, Page, Person,
-        RecordPage, ReportOutcome, ReportQueue, ReportRequest, SessionTag, Unavailable,
-    },
+    backplane::{Backplane, Claim, Cursor, IncarnationId, Page, Person, SessionTag, Unavailable},
     name::NameKey,
-    protocol::{Id, Limits, Rules},
+    protocol::{Id, Limits, Rules, ShownChanges},
     telemetry::InstanceStats,
 };
 
@@ -65,6 +63,8 @@ use crate::{
 const CALL_DEADLINE: Duration = Duration::from_secs(2);
 /// The part of a join's deadline that is left after its client's position was awaited.
 const JOIN_RESERVE: Duration = Duration::from_millis(500);
+/// How late a change is that another instance has and this one has not yet.
+const CHANGE_DELAY: Duration = Duration::from_millis(50);
 /// How much longer than a join's own deadline its caller waits. The hub must give up first: else a connection whose caller
 /// is gone could join.
 const HUB_DEADLINE: Duration = Duration::from_secs(4);
@@ -88,6 +88,21 @@ pub struct Options {
     pub bots: Vec<String>,
     /// The limits in each welcome.
     pub limits: Limits,
+}
+
+/// What a client has when it comes back.
+#[derive(Clone, Debug, Default)]
+pub struct ResumePoint {
+    /// Its newest message.
+    pub since: Option<Id>,
+    /// The newest changes of messages that it shows.
+    pub changes: ShownChanges,
+}
+
+impl From<Option<Id>> for ResumePoint {
+    fn from(since: Option<Id>) -> Self {
+        Self { since, ..Self::default() }
+    }
 }
 
 /// A handle to this instance's hub; cheap to clone. The hub ends with the last handle.
@@ -140,18 +155,29 @@ impl Room {
     pub async fn join(
         &self,
         person: Person,
-        since: Option<Id>,
+        from: impl Into<ResumePoint> + Send,
         recipient: Arc<dyn Recipient>,
     ) -> Result<Membership, JoinError> {
-        let deadline = Instant::now() + CALL_DEADLINE;
-        let since = timeout_at(deadline, self.find(since, deadline)).await.map_err(|_| Unavailable)??;
-        let mut joined = self.send_join(&person, since, false, &recipient, deadline).await?;
+        let (from, deadline) = (from.into(), Instant::now() + CALL_DEADLINE);
+        let since = timeout_at(deadline, self.find(from.since, deadline)).await.map_err(|_| Unavailable)??;
+        let has_lost = timeout_at(deadline, self.has_lost(&from.changes)).await.map_err(|_| Unavailable)??;
+        let join = |owns_name, reply| Join {
+            person: person.clone(),
+            since,
+            changes: from.changes.clone(),
+            has_lost,
+            owns_name,
+            recipient: Arc::clone(&recipient),
+            deadline: deadline.into_std(),
+            reply,
+        };
+        let mut joined = self.send_join(|reply| join(false, reply)).await?;
         if matches!(joined, Err(JoinRefusal::Contested)) {
             let claim = timeout_at(deadline, self.claim(&person)).await;
             if claim.map_err(|_| Unavailable)?? != Claim::Mine {
                 return Err(JoinError::Ended);
             }
-            joined = self.send_join(&person, since, true, &recipient, deadline).await?;
+            joined = self.send_join(|reply| join(true, reply)).await?;
         }
         match joined {
             Ok(joined) => Ok(Membership::new(self.clone(), person, joined)),
@@ -182,6 +208,11 @@ impl Room {
     /// Returns the time since 1970 by the room's clock, which messages carry.
     pub fn now(&self) -> Duration {
         self.backplane.now()
+    }
+
+    /// Returns the same in milliseconds.
+    pub fn now_ms(&self) -> u64 {
+        u64::try_from(self.now().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Returns a page of history if all of it is in the cache, and the cache is up to date.
@@ -218,22 +249,6 @@ impl Room {
         Ok(MembersPage { names, count: view.roster.count(), more })
     }
 
-    /// Claims a person's name for their session, or renews the claim.
-    ///
-    /// # Errors
-    /// [`Unavailable`] if the backplane does not reply: the outcome is unknown.
-    pub async fn claim(&self, person: &Person) -> Result<Claim, Unavailable> {
-        bounded(self.backplane.claim(person)).await
-    }
-
-    /// Returns what [`claim`](Self::claim) would return, and changes nothing.
-    ///
-    /// # Errors
-    /// [`Unavailable`] if the backplane does not reply.
-    pub async fn check_claim(&self, person: &Person) -> Result<Claim, Unavailable> {
-        bounded(self.backplane.check_claim(person)).await
-    }
-
     /// Ends a session's presence and claim on every instance; its sockets close with 4001.
     ///
     /// # Errors
@@ -242,30 +257,6 @@ impl Room {
         bounded(self.backplane.end(session, name_key)).await?;
         self.state.remember_end(session, name_key, Instant::now().into_std());
         Ok(())
-    }
-
-    /// Applies a moderation action on every instance.
-    ///
-    /// # Errors
-    /// [`Unavailable`] if the backplane does not reply: the outcome is unknown, and repeating it does no harm.
-    pub async fn moderate(&self, request: ModerationRequest) -> Result<ModerationOutcome, Unavailable> {
-        bounded(self.backplane.moderate(request)).await
-    }
-
-    /// Returns how many other people in the room are at the addresses of a name; none if no address is known.
-    ///
-    /// # Errors
-    /// [`Unavailable`] if the backplane does not reply.
-    pub async fn neighbours(&self, name_key: &NameKey) -> Result<Option<usize>, Unavailable> {
-        bounded(self.backplane.neighbours(name_key)).await
-    }
-
-    /// Returns bans and past actions.
-    ///
-    /// # Errors
-    /// [`Unavailable`] if the backplane does not reply.
-    pub async fn moderation_log(&self) -> Result<ModerationLog, Unavailable> {
-        bounded(self.backplane.moderation_log()).await
     }
 
     /// Returns the room's keyed hash of a client's address: the same on every instance.
@@ -280,30 +271,6 @@ impl Room {
     /// Returns the room's keyed hash of a client's address, if this instance has read the room.
     pub fn known_address_hash(&self, address: IpAddr) -> Option<AddressHash> {
         self.state.known_address_key().map(|key| key.hash(address))
-    }
-
-    /// Returns the moderators' actions on record after a place, at most `limit`, oldest first.
-    ///
-    /// # Errors
-    /// [`Unavailable`] if the backplane does not reply.
-    pub async fn records(&self, after: Option<Id>, limit: usize) -> Result<RecordPage, Unavailable> {
-        bounded(self.backplane.records(after, limit)).await
-    }
-
-    /// Puts a person's report of a message on record.
-    ///
-    /// # Errors
-    /// [`Unavailable`] if the backplane does not reply: the outcome is unknown, and repeating it does no harm.
-    pub async fn report(&self, request: ReportRequest) -> Result<ReportOutcome, Unavailable> {
-        bounded(self.backplane.report(request)).await
-    }
-
-    /// Returns the reported messages, at most `limit`.
-    ///
-    /// # Errors
-    /// [`Unavailable`] if the backplane does not reply.
-    pub async fn reports(&self, limit: usize) -> Result<ReportQueue, Unavailable> {
-        bounded(self.backplane.reports(limit)).await
     }
 
     /// The rules in force.
@@ -376,16 +343,10 @@ impl Room {
 
     async fn send_join(
         &self,
-        person: &Person,
-        since: ResumeFrom,
-        owns_name: bool,
-        recipient: &Arc<dyn Recipient>,
-        deadline: Instant,
+        join: impl FnOnce(oneshot::Sender<Result<JoinedConnection, JoinRefusal>>) -> Join + Send,
     ) -> Result<Result<JoinedConnection, JoinRefusal>, Unavailable> {
         let (reply, joined) = oneshot::channel();
-        let (person, recipient) = (person.clone(), Arc::clone(recipient));
-        let join = Join { person, since, owns_name, recipient, deadline: deadline.into_std(), reply };
-        self.send(Command::Join(join)).await?;
+        self.send(Command::Join(join(reply))).await?;
         timeout(HUB_DEADLINE, joined).await.map_err(|_| Unavailable)?.map_err(|_| Unavailable)
     }
 
@@ -400,6 +361,19 @@ impl Room {
         }
         let ordinal = bounded(self.backplane.locate(id)).await?;
         Ok(ordinal.map_or(ResumeFrom::At(id), ResumeFrom::Ordinal))
+    }
+
+    /// Whether Redis has lost a change that a client shows: it stood in an epoch that is over. Waits until all others are here.
+    async fn has_lost(&self, shown: &ShownChanges) -> Result<bool, Unavailable> {
+        loop {
+            let lacking = self.state.view().history.lacking(shown);
+            let Some((id, edited_at)) = lacking else { return Ok(false) };
+            let page = self.stored_page(Cursor::Around(id), 1).await?;
+            if !page.rows.iter().any(|row| row.id() == id && !lacks(row, edited_at)) {
+                return Ok(true);
+            }
+            sleep(CHANGE_DELAY).await;
+        }
     }
 
     async fn in_sync(&self) -> Result<(), Unavailable> {

@@ -25,7 +25,7 @@ use axum::http::HeaderValue;
 use serde::Serialize;
 use tower_sessions::{
     Expiry, Session, SessionManagerLayer, SessionStore,
-    cookie::{Cookie, SameSite, time},
+    cookie::{SameSite, time},
     session::{Id, Record},
 };
 
@@ -72,6 +72,8 @@ impl Default for Options {
 #[error("sessions cannot be read")]
 pub struct Unreadable;
 
+/// The name of the cookie with a session's id, without its prefix.
+const COOKIE: &str = "ruang";
 /// The longest time between two touches: how late a deletion that happened in the store alone is noticed.
 const MAX_TOUCH_INTERVAL: Duration = Duration::from_secs(300);
 
@@ -94,7 +96,7 @@ pub enum Alive {
 }
 
 /// All sessions of the room; cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Sessions {
     store: Bounded,
     options: Options,
@@ -138,7 +140,7 @@ impl Sessions {
         // Sockets extend the record but cannot set cookies, so the cookie lives as long as the record ever may.
         let max_age = time::Duration::try_from(self.options.max).unwrap_or(time::Duration::MAX);
         SessionManagerLayer::new(self.store.clone())
-            .with_name(self.cookie_name())
+            .with_name(self.options.cookies.name(COOKIE))
             .with_secure(self.options.cookies.secure)
             .with_http_only(true)
             .with_same_site(SameSite::Lax)
@@ -177,9 +179,6 @@ impl Sessions {
     }
 
     /// Like [`touch`](Self::touch), for a session whose person has joined the room.
-    ///
-    /// # Errors
-    /// See [`touch`](Self::touch).
     pub async fn touch_joined(&self, id: &Id) -> Result<Alive, Unreadable> {
         self.touch_with(id, bounded::mark_joined).await
     }
@@ -202,18 +201,7 @@ impl Sessions {
     /// Returns the `Set-Cookie` that removes the cookie. Browsers accept it for a `__Host-` name only if it is
     /// `Secure`, which the one of tower-sessions is not.
     pub fn removal_cookie(&self) -> HeaderValue {
-        let cookie = Cookie::build((self.cookie_name(), ""))
-            .path(self.options.cookies.cookie_path())
-            .http_only(true)
-            .same_site(SameSite::Lax)
-            .secure(self.options.cookies.secure)
-            .max_age(time::Duration::ZERO)
-            .build();
-        HeaderValue::from_str(&cookie.to_string()).unwrap_or_else(|_| HeaderValue::from_static(""))
-    }
-
-    fn cookie_name(&self) -> String {
-        self.options.cookies.name("ruang")
+        self.options.cookies.set_cookie(COOKIE, "", SameSite::Lax, Some(time::Duration::ZERO))
     }
 }
 

@@ -9,10 +9,13 @@
 )]
 
 mod bots;
+mod checks;
 mod command;
+mod error;
 mod file;
 mod looks;
 mod otel;
+mod small_file;
 mod sources;
 mod token_keys;
 mod token_strength;
@@ -26,19 +29,18 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
 use http::HeaderName;
-use thiserror::Error;
 
 use crate::{
     address::TrustedProxies,
     brand::{Accent, Brand, Contact, Logo},
     origin::{PublicUrls, SitePolicy},
     rate::Rate,
-    redis::{self, ConnectError, PubSub, RedisConnector},
-    server,
+    redis::{self, PubSub},
     session::{Bots, SignInRates, SignInWays, TokenKeys, TokenKeysError, TokenVerifier},
     telemetry::{self, Format},
 };
 pub use command::{Command, VERSION};
+pub use error::SettingsError;
 use secret::RedisUrl;
 pub use secret::Secret;
 pub use sources::Effective;
@@ -281,42 +283,6 @@ pub struct Loaded {
     pub effective: Vec<Effective>,
 }
 
-/// Why there are no settings to start with.
-#[derive(Debug, Error)]
-pub enum SettingsError {
-    /// Not an error: the text of `--help` or `--version`.
-    #[error("{0}")]
-    Help(String),
-    /// An unknown flag or command.
-    #[error("{0}; see ruang --help")]
-    Usage(String),
-    /// The file of settings, or a line of it, cannot be read.
-    #[error("{place}: {problem}")]
-    File {
-        /// The file, and the number of the line.
-        place: String,
-        /// The problem.
-        problem: String,
-    },
-    /// An invalid value.
-    #[error("{setting} {value}: expected {expected}")]
-    Value {
-        /// The setting as the operator named it: a flag, a variable, a line of the file.
-        setting: String,
-        /// The value, quoted; redacted if it is a secret.
-        value: String,
-        /// The accepted values.
-        expected: String,
-    },
-}
-
-impl SettingsError {
-    /// The exit code of the process: 0 after help, else 2.
-    pub fn exit_code(&self) -> u8 {
-        if matches!(self, Self::Help(_)) { 0 } else { 2 }
-    }
-}
-
 impl Settings {
     /// Loads the settings from the command line `args` (the program's name first), the environment `env` (an empty
     /// variable counts as unset) and the file that `RUANG_CONFIG` names.
@@ -375,15 +341,6 @@ impl Settings {
         SignInRates { per_address: rate(self.sign_ins_per_minute), total: rate(self.sign_ins_per_minute_total) }
     }
 
-    /// The limits of the listening socket.
-    pub fn server(&self) -> server::Options {
-        server::Options {
-            max_connections: self.max_connections,
-            drain: self.drain_timeout,
-            ..server::Options::default()
-        }
-    }
-
     /// Checks sign-in tokens, if there are any.
     pub fn token_verifier(&self) -> Option<TokenVerifier> {
         let keys = self.token_keys().ok().flatten()?;
@@ -414,67 +371,5 @@ impl Settings {
             proxies: self.trusted_proxies.clone(),
             embedders: self.embed_origins.0.clone(),
         }
-    }
-
-    /// Checks values that depend on each other.
-    fn check(&self, sources: &Sources<'_>, descriptors: usize) -> Result<(), SettingsError> {
-        if self.metrics_listen == Some(self.listen) && self.listen.port() != 0 {
-            return Err(sources.refused(METRICS_LISTEN, "an address of its own, not the public one"));
-        }
-        if self.session_max < self.session_idle {
-            return Err(sources.refused(SESSION_MAX, "at least RUANG_SESSION_IDLE"));
-        }
-        if self.max_connections >= descriptors.max(2) {
-            let most = format!("less than the {descriptors} descriptors that the process may open (ulimit -n)");
-            return Err(sources.refused(MAX_CONNECTIONS, &most));
-        }
-        if !self.embed_origins.0.is_empty() && !self.public_url.as_ref().is_some_and(PublicUrls::is_https) {
-            return Err(
-                sources.refused(EMBED_ORIGINS, "only beside an https RUANG_PUBLIC_URL: cookies in frames are Secure")
-            );
-        }
-        self.check_sign_in(sources)?;
-        self.check_redis(sources)
-    }
-
-    fn check_sign_in(&self, sources: &Sources<'_>) -> Result<(), SettingsError> {
-        let has_keys = self.token_secrets.is_some() || self.token_public_keys.is_some();
-        let file = if self.token_secrets.is_some() { TOKEN_SECRET_FILE } else { TOKEN_PUBLIC_KEY_FILE };
-        if self.sign_in.token && !has_keys {
-            let beside = format!("token only beside {TOKEN_SECRET_FILE} or {TOKEN_PUBLIC_KEY_FILE}");
-            return Err(sources.refused(SIGN_IN, &beside));
-        }
-        if has_keys && !self.sign_in.token {
-            return Err(sources.refused(file, "only if RUANG_SIGN_IN has token"));
-        }
-        if self.sign_in.proxy != self.user_header.is_some() {
-            return Err(sources.refused(SIGN_IN, &format!("proxy beside {USER_HEADER}, and neither without the other")));
-        }
-        if self.sign_in.proxy && self.trusted_proxies == TrustedProxies::default() {
-            return Err(sources.refused(SIGN_IN, &format!("proxy only beside {TRUSTED_PROXIES}")));
-        }
-        if self.sign_in.token && self.public_url.is_none() {
-            return Err(sources.refused(SIGN_IN, "token only beside RUANG_PUBLIC_URL, the audience of tokens"));
-        }
-        self.token_keys()
-            .map(drop)
-            .map_err(|error| sources.refused(file, &format!("keys that can be told apart ({error})")))
-    }
-
-    fn check_redis(&self, sources: &Sources<'_>) -> Result<(), SettingsError> {
-        let url = self.redis_url.as_ref();
-        if self.redis_password.is_some() && url.is_none_or(RedisUrl::has_password) {
-            return Err(sources.refused(REDIS_PASSWORD_FILE, "only beside a REDIS_URL that has no password"));
-        }
-        if self.redis_ca_file.is_some() && !url.is_some_and(RedisUrl::is_tls) {
-            return Err(sources.refused(REDIS_CA_FILE, "only beside a REDIS_URL with TLS (rediss://…)"));
-        }
-        let link = self.redis().map_or(Ok(()), |options| RedisConnector::new(&options).map(drop));
-        link.map_err(|error| match &error {
-            ConnectError::Url(why) => sources.refused(REDIS_URL, &format!("a URL that is valid as a whole ({why})")),
-            ConnectError::Certificates(_, why) => {
-                sources.refused(REDIS_CA_FILE, &format!("a readable file of certificates in PEM ({why})"))
-            }
-        })
     }
 }

@@ -8,6 +8,7 @@ mod base_path;
 mod bots;
 mod branding;
 mod chat;
+mod client;
 mod compression;
 mod embed;
 mod error;
@@ -53,7 +54,8 @@ use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, tim
 
 pub use self::{account::Accounts, privacy::Retention};
 use self::{
-    bots::BotDoor, chat::Timelines, history::HistoryPages, locale::Locale, operator::OperatorAuth, reads::ReadLimits,
+    bots::BotDoor, chat::Timelines, client::Client, history::HistoryPages, locale::Locale, operator::OperatorAuth,
+    reads::ReadLimits,
 };
 use crate::{
     address::limit_key,
@@ -75,7 +77,7 @@ const ADDRESS_WARNINGS: Rate = Rate { per_second: 1.0 / 60.0, burst: 1.0 };
 const ADDRESSES: usize = 10_000;
 
 /// Limits and features of the site.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// Sign-ins per minute from one address in this process; 0 = unlimited.
     pub sign_ins_per_minute: u32,
@@ -183,18 +185,23 @@ impl Web {
     }
 
     /// Returns whether an error of a page is within the rate of its address.
-    fn take_page_error(&self, peer: IpAddr, headers: &HeaderMap, now: Instant) -> bool {
-        self.page_errors.lock().take(self.limit_key(peer, headers), now).is_ok()
+    fn take_page_error(&self, client: &Client, now: Instant) -> bool {
+        self.page_errors.lock().take(limit_key(client.address), now).is_ok()
+    }
+
+    /// Whether the site's policy allows a POST.
+    fn allows_post(&self, client: &Client) -> bool {
+        self.site.allows_post(&client.headers, client.peer)
     }
 
     /// The response to a POST that the site's policy refuses.
-    fn refuse_post(&self, locale: Locale, headers: &HeaderMap, peer: IpAddr) -> Response {
-        error::refused_post(locale, &self.log_refusal(headers, peer))
+    fn refuse_post(&self, locale: Locale, client: &Client) -> Response {
+        error::refused_post(locale, &self.log_refusal(client))
     }
 
     /// Returns why the site's policy refuses a POST. If the site's own page has sent it, the log says which setting helps.
-    fn log_refusal(&self, headers: &HeaderMap, peer: IpAddr) -> PostRefusal {
-        let refusal = self.site.refusal(headers, peer);
+    fn log_refusal(&self, client: &Client) -> PostRefusal {
+        let refusal = self.site.refusal(&client.headers, client.peer);
         if refusal != PostRefusal::OtherSite && self.address_warnings.lock().take((), Instant::now()).is_ok() {
             match &refusal {
                 PostRefusal::OtherSite => {}
@@ -216,8 +223,8 @@ impl Web {
     ///
     /// # Errors
     /// How long the client has to wait.
-    fn count_sign_in(&self, peer: IpAddr, headers: &HeaderMap) -> Result<(), Duration> {
-        self.sign_ins.lock().take(self.limit_key(peer, headers), Instant::now())
+    fn count_sign_in(&self, client: &Client) -> Result<(), Duration> {
+        self.sign_ins.lock().take(limit_key(client.address), Instant::now())
     }
 
     /// The address that limits of a request count by.
@@ -229,12 +236,6 @@ impl Web {
 impl FromRef<Web> for Room {
     fn from_ref(web: &Web) -> Self {
         web.room.clone()
-    }
-}
-
-impl FromRef<Web> for Sessions {
-    fn from_ref(web: &Web) -> Self {
-        web.sessions.clone()
     }
 }
 

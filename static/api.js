@@ -1,7 +1,5 @@
 // Requests to the server's HTTP API.
 
-import { timeoutSignal } from "./timeout.js";
-
 /** The path under which the site is served; empty: the root. */
 export const root = globalThis.document?.documentElement?.dataset?.root ?? "";
 
@@ -12,6 +10,13 @@ const PROBE_TIMEOUT_MS = 12_000;
 /** A read that comes too often is repeated when the server says, so often. */
 const MAX_REPEATS = 3;
 const LONGEST_WAIT_MS = 10_000;
+
+/** Returns a signal that aborts after a time. Some browsers of 2022 lack AbortSignal.timeout. */
+export function timeoutSignal(ms) {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), ms);
+  return controller.signal;
+}
 
 /** Fetches the messages before an id, or the newest ones, oldest first: { messages, more }. */
 export async function fetchMessages(before, limit = PAGE) {

@@ -1,11 +1,11 @@
-// Completes @name before the caret. Does not touch the DOM.
+// Completes @name before the caret. Does not touch the DOM. Loaded with the first text that may have a name.
 
 import { canMentionAt } from "./rich_text.js";
 
 const LONGEST_NAME = 32;
 
 /** Returns what stands between an @ and the caret, in lower case; null where there is nothing to complete. */
-export function mentionPrefix(text, caret) {
+function mentionPrefix(text, caret) {
   const start = findSign(text, caret);
   if (start < 0 || caret - start > LONGEST_NAME + 1 || !canMentionAt(text, start)) return null;
   const prefix = text.slice(start + 1, caret).toLocaleLowerCase();
@@ -31,6 +31,11 @@ function findSign(text, caret) {
 /** Goes through the candidates, one for each press of Tab; after the last one, Tab leaves the box. */
 export class Completion {
   #cycle = null;
+
+  /** Returns what is to be completed at the caret, in lower case; null where there is nothing. */
+  prefixAt({ text, caret }) {
+    return mentionPrefix(text, caret);
+  }
 
   /** Returns whether the next press goes on with the candidates of the last one. */
   continues({ text, caret }) {

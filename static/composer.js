@@ -1,10 +1,11 @@
 // The box in which messages are written.
 
-import { Completion, mentionPrefix } from "./completion.js";
 import { formatCount } from "./texts.js";
 
 /** How long the page says that it takes no files. */
 const TEXT_ONLY_MS = 8_000;
+/** What a name to complete begins with; the keyboards of some languages write a wide one. */
+const MENTION_SIGN = /[@＠]/;
 
 /** Counts Unicode scalars as the server does: after NFC, without surrounding white space. */
 export function measure(text) {
@@ -20,7 +21,8 @@ export function isSendKey({ key, shiftKey, isComposing, keyCode }, touch) {
 
 /**
  * Calls `onSend` with a text to send, `onTyping` and `onStop` while one is written; `getNames` returns the names that
- * Tab completes, or a promise of those that begin with a prefix.
+ * Tab completes, or a promise of those that begin with a prefix. `keys` are those of the `storage`, for the draft and for
+ * a text that is edited.
  */
 export class Composer {
   #form;
@@ -31,10 +33,11 @@ export class Composer {
   #textOnlyTimer;
   #texts;
   #storage;
-  #key;
+  #keys;
   #maxLength;
   #touch;
-  #completion = new Completion();
+  /** Completes names; loaded with the first text that may have one. */
+  #completion = null;
   /** The draft while a message is being edited; null otherwise. */
   #draft = null;
   onSend = () => {};
@@ -46,7 +49,7 @@ export class Composer {
   /** Called by the Up key in an empty box. */
   onUp = () => {};
 
-  constructor({ document, texts, storage, key, maxLength, touch = matchMedia("(hover: none) and (pointer: coarse)") }) {
+  constructor({ document, texts, storage, keys, maxLength, touch = matchMedia("(hover: none) and (pointer: coarse)") }) {
     this.#form = document.getElementById("composer");
     this.#box = document.getElementById("text");
     this.#send = document.getElementById("send");
@@ -54,11 +57,11 @@ export class Composer {
     this.#textOnly = document.getElementById("text-only");
     this.#texts = texts;
     this.#storage = storage;
-    this.#key = key;
+    this.#keys = keys;
     this.#maxLength = maxLength;
     this.#touch = touch;
     this.#form.hidden = false;
-    this.#box.value = storage.read(key) ?? "";
+    this.#box.value = storage.read(keys.draft) ?? "";
     // On a touch screen Enter starts a new line; the label of the key says so.
     if (touch.matches) this.#box.enterKeyHint = "enter";
     this.#form.addEventListener("submit", (event) => this.#submit(event));
@@ -73,9 +76,9 @@ export class Composer {
     if (!touch.matches) this.focus();
   }
 
-  /** The text in the box. */
-  get draft() {
-    return this.#draft ?? this.#box.value;
+  /** Whether there is a text in the box, or a draft aside. */
+  get hasText() {
+    return [this.#box.value, this.#draft].some((text) => text?.trim());
   }
 
   focus() {
@@ -88,10 +91,16 @@ export class Composer {
     this.#setValue(text);
   }
 
+  /** Goes on with an edit from before a reload: with what was typed, if that was stored. */
+  resumeEdit(text) {
+    this.startEdit(this.#storage.read(this.#keys.edit) ?? text);
+  }
+
   /** Puts the draft back. */
   endEdit() {
     const draft = this.#draft;
     this.#draft = null;
+    this.#storage.remove(this.#keys.edit);
     this.#setValue(draft);
   }
 
@@ -122,18 +131,31 @@ export class Composer {
   /** Tab completes a name where one matches, and moves the focus elsewhere. */
   async #complete(event) {
     const { value: text, selectionStart: caret, selectionEnd } = this.#box;
-    const prefix = caret === selectionEnd ? mentionPrefix(text, caret) : null;
+    const hasChanged = () => this.#box.value !== text || this.#box.selectionStart !== caret;
+    if (caret !== selectionEnd || !MENTION_SIGN.test(text.slice(0, caret))) return;
+    if (!this.#completion) {
+      event.preventDefault();
+      await this.#loadCompletion();
+      if (!this.#completion || hasChanged()) return;
+    }
+    const prefix = this.#completion.prefixAt({ text, caret });
     if (prefix === null) return;
     let names = this.#completion.continues({ text, caret }) ? [] : this.getNames(prefix);
     if (names instanceof Promise) {
       event.preventDefault();
       names = await names;
-      if (this.#box.value !== text || this.#box.selectionStart !== caret) return;
+      if (hasChanged()) return;
     }
     const next = this.#completion.next({ text, caret }, names);
     if (!next) return;
     event.preventDefault();
     this.#replace(next.start, next.end, next.insert);
+  }
+
+  /** Without a connection the next text loads it. */
+  async #loadCompletion() {
+    const module = await import("./completion.js").catch(() => null);
+    if (module) this.#completion ??= new module.Completion();
   }
 
   /** Replaces a part of the text as typing does: it can be undone. */
@@ -186,7 +208,7 @@ export class Composer {
   }
 
   #handleInput() {
-    if (this.#draft === null) this.#storage.write(this.#key, this.#box.value);
+    this.#storage.write(this.#draft === null ? this.#keys.draft : this.#keys.edit, this.#box.value);
     this.#fit();
     if (this.#box.value.trim()) this.onTyping();
     else this.onStop();
@@ -197,6 +219,7 @@ export class Composer {
     this.#box.style.height = "auto";
     this.#box.style.height = `${this.#box.scrollHeight + this.#box.offsetHeight - this.#box.clientHeight}px`;
     this.onResize();
+    if (!this.#completion && MENTION_SIGN.test(this.#box.value)) this.#loadCompletion();
     const left = this.#maxLength - measure(this.#box.value);
     const forms = left < 0 ? this.#texts.too_many : this.#texts.left_over;
     const shown = left <= this.#maxLength / 10;

@@ -215,7 +215,7 @@ export class Connection {
     const since = this.#use.getSince();
     this.#lastJoin = { since };
     this.#joins.push(this.#lastJoin);
-    this.#socket.send(JSON.stringify(since ? { type: "join", since } : { type: "join" }));
+    this.#socket.send(JSON.stringify(since ? { type: "join", since, changes: this.#use.getChanges?.() } : { type: "join" }));
     this.#startTimer("welcome", WELCOME_TIMEOUT_MS, () => this.#drop());
   }
 

@@ -3,8 +3,6 @@
 /** Opens the link of this page, whose address (or that of the page before) has the query `search`. */
 export function open(search) {
   const link = new EmbedLink({ parent, search });
-  const sheet = Object.assign(document.createElement("link"), { rel: "stylesheet", href: new URL("embed.css", import.meta.url).href });
-  document.head.append(sheet);
   document.body.classList.add("embedded");
   document.body.classList.toggle("compact", link.isCompact);
   return link;

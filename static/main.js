@@ -23,7 +23,6 @@ import { readTexts } from "./texts.js";
 import { Timeline } from "./timeline.js";
 import { TimelineView } from "./timeline_view.js";
 import { TimelineWindow } from "./timeline_window.js";
-import { TypingNotifier, showTyping } from "./typing.js";
 
 /** How often the day and the time zone are looked at. */
 const CALENDAR_MS = 30_000;
@@ -41,6 +40,8 @@ const place = `ruang${api.root}`;
 const person = encodeURIComponent(you);
 const keys = {
   draft: `${place}.draft/${person}`,
+  edit: `${place}.draft/${person}/edit`,
+  answering: `${place}.draft/${person}/for`,
   read: `${place}.seen/${person}`,
   muted: `${place}.muted/${person}`,
   preferences: "ruang.preferences",
@@ -115,11 +116,11 @@ const tabOutbox = new TabOutbox({
 const outbox = new Outbox({ storage: local, key: await tabOutbox.acquire() });
 for (const { message } of timeline.rows) if (message.from === you) outbox.remove(message.nonce);
 const outboxView = new OutboxView({ list: part("outbox"), you, texts, scroll });
-const composer = new Composer({ document, texts, storage: session, key: keys.draft, maxLength: Number(textChars) });
+const composer = new Composer({ document, texts, storage: session, keys, maxLength: Number(textChars) });
 
 /** What the storage did not take is lost with the page: the browser asks before it closes. */
 addEventListener("beforeunload", (event) => {
-  const isDraftAtRisk = !session.isDurable && composer.draft.trim() !== "";
+  const isDraftAtRisk = !session.isDurable && composer.hasText;
   const isOutboxAtRisk = !local.isDurable && outbox.entries.length > 0;
   if (isDraftAtRisk || isOutboxAtRisk) event.preventDefault();
 });
@@ -134,7 +135,7 @@ let answering = null;
 
 async function loadAnswering() {
   const { Answering } = await import("./answering.js");
-  return (answering ??= new Answering({ document, composer, texts }));
+  return (answering ??= new Answering({ document, composer, texts, storage: session, key: keys.answering }));
 }
 
 function showOutbox() {
@@ -186,6 +187,7 @@ const connection = new Connection({
   explain: api.explain,
   isHidden: () => document.hidden,
   getSince: () => timeline.since,
+  getChanges: () => timeline.changes,
   onFrame: (frame, request) => {
     if (frame.type !== "welcome") return conversation.handleFrame(frame);
     const lastId = timeline.since;
@@ -235,7 +237,7 @@ const conversation = new Conversation({
     showOutbox,
     onChange: (id) => quoting.update(id),
     onRefusedDeletion: async () => (await menus.load())?.showRefusedDeletion(),
-    showTyping: (names, count) => showTyping(part("typing"), texts, mutes, names, count),
+    showTyping: async (names, count) => (await (names.length > 0 ? loadTyping() : typing))?.show(names, count),
   },
 });
 
@@ -246,10 +248,19 @@ const menus = new MenuLoader({
   onLeaving: showOutbox,
 });
 if (moderates === "true") import("./report_count.js").then(({ addReportCount }) => addReportCount({ document, texts }), () => {});
-const typing = new TypingNotifier({ send: (frame) => connection.send(frame) });
+/** Loaded when the first person types. */
+let typing = null;
+function loadTyping() {
+  const use = { line: part("typing"), texts, mutes, send: (frame) => connection.send(frame) };
+  typing ??= import("./typing.js").then(
+    ({ Typing }) => new Typing(use),
+    () => (typing = null),
+  );
+  return typing;
+}
 composer.onResize = () => scroll.repin();
-composer.onTyping = () => typing.start();
-composer.onStop = () => typing.stop();
+composer.onTyping = async () => (await loadTyping())?.start();
+composer.onStop = async () => (await typing)?.stop();
 composer.onSend = (text) => {
   const use = answering?.take();
   reader.clearMark();
@@ -283,10 +294,12 @@ document.addEventListener("visibilitychange", () => {
 });
 part("sign-out").addEventListener("submit", () => {
   tabOutbox.clear();
-  session.remove(keys.draft);
+  for (const key of [keys.draft, keys.edit, keys.answering]) session.remove(key);
 });
 
 showOutbox();
+// Before a reload the composer was for an answer, or for a correction.
+if (session.read(keys.answering)) loadAnswering().then((mode) => mode.resume(), () => {});
 scroll.scrollToEnd();
 reader.resume();
 setInterval(() => timelineView.refreshCalendar(), CALENDAR_MS);

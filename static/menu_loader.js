@@ -21,7 +21,8 @@ export class MenuLoader {
   /** Returns the menus; null without a connection: the next try loads them again. */
   async load() {
     try {
-      const { Menus } = await import("./menus.js");
+      const { Menus, isStyled } = await import("./menus.js");
+      await isStyled;
       return (this.#menus ??= new Menus(this.#use));
     } catch {
       return null;

@@ -5,6 +5,10 @@ import { showMessageMenu, showPersonMenu, showRefusedDeletion } from "./actions.
 import { serverNow } from "./clock.js";
 import { copyAsText } from "./copying.js";
 import { addLongPress, addMessageKeys } from "./row_menu.js";
+import { loadStyle } from "./style.js";
+
+/** Resolves when menus and toasts have their look. */
+export const isStyled = loadStyle("menu.css");
 
 /**
  * `messageOf` returns the message of a row, `getEditMs` how long after its time a message may be edited, `loadAnswering` the mode of

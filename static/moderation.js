@@ -1,9 +1,8 @@
 // A moderator's actions on a message or a person, for everybody in the room. Loaded for moderators only.
 
-import { root } from "./api.js";
+import { root, timeoutSignal } from "./api.js";
 import { showMenu } from "./menu.js";
 import { formatCount, formatNodes, formatText } from "./texts.js";
-import { timeoutSignal } from "./timeout.js";
 import { showToast } from "./toast.js";
 
 const TIMEOUT_MS = 5_000;

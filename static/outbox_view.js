@@ -6,7 +6,7 @@ import { createPendingMessage } from "./message.js";
 /** A message that takes longer than this shows its status. */
 const SLOW_MS = 5000;
 /** Rules that refuse a text, whether it is new or a correction. */
-const RULES = new Set(["word", "link", "newcomer", "repeat"]);
+const RULES = new Set(["word", "link", "newcomer", "repeat", "muted", "read_only"]);
 
 /** Shows the entries of an Outbox. `onRetry` and `onDiscard` are called with the nonce of a refused one. */
 export class OutboxView {

@@ -1,9 +1,9 @@
 // Reports of messages to the moderators. Loaded when it is first needed.
 
-import { root } from "./api.js";
+import { root, timeoutSignal } from "./api.js";
 import { createButton, createElement } from "./element.js";
+import { loadStyle } from "./style.js";
 import { formatNodes } from "./texts.js";
-import { timeoutSignal } from "./timeout.js";
 import { showToast } from "./toast.js";
 
 const TIMEOUT_MS = 5_000;
@@ -11,7 +11,7 @@ const REASON_CHARS = 200;
 
 /** Asks for a reason, which may be left out, and sends the report. The focus is on the button that sends it. */
 export async function showReport(message, { document, texts }) {
-  await loadStyle(document);
+  await loadStyle("report.css");
   const { report } = texts;
   const dialog = createElement("dialog", "report");
   const title = createElement("h2", "", ...formatNodes(report.title, { username: message.from }));
@@ -49,16 +49,4 @@ async function send(body, { document, report }) {
     // Not sent, as far as the page knows.
   }
   showToast({ document, text: isDone ? report.sent : report.failed });
-}
-
-/** Only this dialog needs the style. Without it the dialog works all the same. */
-function loadStyle(document) {
-  if (document.getElementById("report-style")) return undefined;
-  const link = document.createElement("link");
-  Object.assign(link, { id: "report-style", rel: "stylesheet", href: new URL("report.css", import.meta.url).href });
-  const isLoaded = new Promise((resolve) => {
-    for (const type of ["load", "error"]) link.addEventListener(type, resolve, { once: true });
-  });
-  document.head.append(link);
-  return isLoaded;
 }

@@ -1,9 +1,8 @@
 // The number of reports that wait for a moderator, in the header, as a link to them. Loaded for moderators only.
 
-import { root } from "./api.js";
+import { root, timeoutSignal } from "./api.js";
 import { createElement } from "./element.js";
 import { formatCount } from "./texts.js";
-import { timeoutSignal } from "./timeout.js";
 
 const POLL_MS = 15_000;
 /** Timers may be early. */

@@ -2,7 +2,7 @@
 // so no two tabs send the same message, and the outbox of a closed tab is found and sent. Over http the tabs ask each other
 // instead (channel_locks.js): a frozen tab cannot answer, so a mark tells it later that another has sent its messages.
 
-import { timeoutSignal } from "./timeout.js";
+import { timeoutSignal } from "./api.js";
 
 const RELOAD_MS = 1000;
 /** A mark that an outbox was adopted is kept for this long: a tab may be frozen meanwhile. */

@@ -11,6 +11,9 @@ export const MAX_ROWS_READING = 10_000;
 /** Changes that are remembered: a page of history may have been read before them, and arrive after them. */
 const MAX_CHANGES = 500;
 
+/** Shown changes that a join has, so that the server finds out whether any is lost. */
+const MAX_SHOWN = 32;
+
 /** One presence notice names at most this many events and counts the others. */
 export const MAX_EVENTS = 50;
 
@@ -27,6 +30,8 @@ export class Timeline {
   #hasOlder = false;
   /** The newest changes of messages, by id: { removed } or { text, edited_at }. */
   #changes = new Map();
+  /** The newest changes that the rows show, by id: when the message was edited; null: it is deleted. */
+  #shown = new Map();
   /** Counts how often all rows were replaced: a page of history for former rows is dropped. */
   #generation = 0;
   /** The id to join from: that of the newest message received. */
@@ -49,9 +54,17 @@ export class Timeline {
     return this.#hasOlder;
   }
 
+  /** The newest changes that the rows show, as a join has them; undefined if there are none. */
+  get changes() {
+    return this.#shown.size > 0 ? Object.fromEntries(this.#shown) : undefined;
+  }
+
   /** Takes over the rows that are in the page already; the view is not called for them. */
   adopt(rows, since, hasOlder) {
-    for (const row of rows) this.#put(row, this.#rows.length);
+    for (const row of rows) {
+      this.#put(row, this.#rows.length);
+      if (row.kind === "message") this.#noteShown(row.message);
+    }
     this.since = since;
     this.#setHasOlder(hasOlder);
   }
@@ -61,6 +74,7 @@ export class Timeline {
     if (this.since === null || compareIds(message.id, this.since) > 0) this.since = message.id;
     if (this.has(message.id)) return false;
     this.#insertMessage(message);
+    this.#noteShown(message);
     return true;
   }
 
@@ -81,12 +95,22 @@ export class Timeline {
   applyWelcome({ recovered, missed, messages: frames, head }, request) {
     const messages = frames.map(toMessage);
     if (!request) this.#clear();
+    if (!recovered) {
+      // What it shows may be lost.
+      this.#changes.clear();
+      this.#shown.clear();
+    }
     // A join without an id brings only the newest messages: by now there may be older ones.
     if (this.oldestId() === null && recovered && messages.length > 0) this.#setHasOlder(true);
     const added = messages.filter((message) => !this.has(message.id));
     if (recovered) this.#removeGapsAfter(request?.since ?? null);
-    else this.#insertGap(request?.since ?? null, messages[0]?.id ?? null, missed === null ? null : missed - added.length);
-    for (const message of added) this.#insertMessage(message);
+    else if (missed === null || !adjoins(messages, request)) {
+      this.#insertGap(request?.since ?? null, messages[0]?.id ?? null, missed === null ? null : missed - added.length);
+    }
+    for (const message of added) {
+      this.#insertMessage(message);
+      this.#noteShown(message);
+    }
     // Unlike after `add`, this may be smaller: after a loss the history can continue from an earlier message.
     this.since = head ?? messages.at(-1)?.id ?? this.since;
     return added;
@@ -135,14 +159,17 @@ export class Timeline {
     this.#view.replace(gap);
   }
 
-  /** Applies the present state of messages to rows that may have missed changes. */
+  /** Applies the present state of messages to rows that may have missed changes, or show changes that are lost. */
   refresh({ messages }) {
     for (const frame of messages) {
-      const { id, text, removed, edited_at: editedAt } = toMessage(frame);
-      const known = this.#byId.get(id)?.message;
-      if (!known || known.removed) continue;
-      if (removed) this.markRemoved(id);
-      else if (known.text !== text) this.markEdited({ id, text, edited_at: editedAt });
+      const row = this.#byId.get(frame.id);
+      if (!row) continue;
+      const message = this.#toPresent(frame);
+      this.#noteShown(message);
+      const { text, removed, edited_at: editedAt } = row.message;
+      if (message.text === text && message.removed === removed && message.edited_at === editedAt) continue;
+      row.message = message;
+      this.#view.replace(row);
     }
   }
 
@@ -163,7 +190,15 @@ export class Timeline {
     const row = this.#byId.get(id);
     if (!row) return;
     row.message = apply(change, row.message);
+    this.#noteShown(row.message);
     this.#view.replace(row);
+  }
+
+  #noteShown({ id, removed, edited_at: editedAt }) {
+    if (!removed && !editedAt) return;
+    this.#shown.delete(id);
+    this.#shown.set(id, removed ? null : editedAt);
+    if (this.#shown.size > MAX_SHOWN) this.#shown.delete(this.#shown.keys().next().value);
   }
 
   /** Returns a message of a page with the changes that are newer than the page. */
@@ -284,6 +319,11 @@ export class Timeline {
     this.#generation += 1;
     this.#view.clear();
   }
+}
+
+/** Whether messages reach back to the join that they answer: only changes were missing. */
+function adjoins([first], request) {
+  return first !== undefined && Boolean(request?.since) && compareIds(first.id, request.since) <= 0;
 }
 
 /** Sockets and pages of history describe a deleted message differently; rows have one form. */

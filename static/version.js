@@ -1,6 +1,6 @@
 // Detects that the server runs another version than this page.
 
-import { timeoutSignal } from "./timeout.js";
+import { timeoutSignal } from "./api.js";
 
 /** The server sends `no-store` with files requested under the address of a former version. */
 export async function isOutdated(address = import.meta.url) {

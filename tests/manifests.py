@@ -111,12 +111,19 @@ def people_find_a_service(manifests):
                 yield f"there is no service {backend}"
 
 
-def the_public_host_is_served(manifests):
+def the_public_address_is_served(manifests):
     url = manifests.settings.get("RUANG_PUBLIC_URL")
+    if not url:
+        return
+    host, _, path = url.partition("://")[2].partition("/")
     hosts = {host for route in manifests.of("HTTPRoute") for host in route["spec"]["hostnames"]}
     hosts |= {rule["host"] for ingress in manifests.of("Ingress") for rule in ingress["spec"]["rules"]}
-    if url and hosts != {url.partition("://")[2]}:
-        yield f"people type {url}, the entrance serves {sorted(hosts)}"
+    rules = [rule for route in manifests.of("HTTPRoute") for rule in route["spec"]["rules"]]
+    everything = {"type": "PathPrefix", "value": "/"}
+    paths = {match.get("path", everything)["value"] for rule in rules for match in rule.get("matches", [{}])}
+    paths |= {path["path"] for ingress in manifests.of("Ingress") for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]}
+    if hosts != {host} or paths != {f"/{path}"}:
+        yield f"people type {url}, the entrance serves {sorted(hosts)} under {sorted(paths)}"
 
 
 def the_pod_monitor_finds_the_pods(manifests):
@@ -152,7 +159,7 @@ CHECKS = [
     the_pods_get_their_settings,
     the_autoscaler_alone_says_how_many,
     people_find_a_service,
-    the_public_host_is_served,
+    the_public_address_is_served,
     the_pod_monitor_finds_the_pods,
     it_scales_without_an_adapter,
     the_grace_fits_the_drain,

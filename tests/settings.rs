@@ -1,14 +1,13 @@
 //! Settings from flags, environment and file, as the program reads them.
 
-use std::{
-    fs,
-    io::{Read, Write},
-    net::TcpListener,
-    path::PathBuf,
-    process::{Command, Output},
-    thread,
-    time::{Duration, Instant},
-};
+#[path = "settings/documented.rs"]
+mod documented;
+#[path = "settings/opentelemetry.rs"]
+mod opentelemetry;
+#[path = "settings/program.rs"]
+mod program;
+
+use std::{fs, path::PathBuf, time::Duration};
 
 use ruang::settings::{Command as Subcommand, Loaded, Settings, SettingsError};
 use tempfile::TempDir;
@@ -39,43 +38,6 @@ fn file(content: &str) -> (TempDir, String) {
     let path: PathBuf = folder.path().join("file");
     fs::write(&path, content).expect("written");
     (folder, path.to_str().expect("a plain path").to_owned())
-}
-
-fn ruang(args: &[&str], env: &[(&str, &str)]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ruang"));
-    command.env_clear().args(args).envs(env.iter().copied()).output().expect("it runs")
-}
-
-/// A row of docs/settings.md.
-struct Row {
-    name: &'static str,
-    /// Its type and range.
-    range: &'static str,
-    default: &'static str,
-}
-
-fn documented() -> Vec<Row> {
-    let rows = include_str!("../docs/settings.md").lines().filter_map(|line| line.strip_prefix("| `"));
-    let rows = rows.map(|row| {
-        let (name, rest) = row.split_once('`').expect("a name");
-        let cells: Vec<&str> = rest.split(" | ").collect();
-        assert_eq!(cells.len(), 5, "{name}: name, type and range, default, scope, description");
-        Row { name, range: cells[1], default: cells[2] }
-    });
-    rows.collect()
-}
-
-/// Returns whether a type is a count or a duration, with its bounds: "count, 1 to 10,000", "duration, 2 s to 10 min".
-fn bounds(range: &str) -> Option<(&str, u64, u64)> {
-    let (kind, bounds) = range.split_once(", ").filter(|(kind, _)| ["count", "duration"].contains(kind))?;
-    let (least, most) = bounds.split_once(" to ")?;
-    let number = |text: &str| {
-        let end = text.find([';', ',']).filter(|_| kind == "duration").or_else(|| text.find("; ").or(text.find(", ")));
-        let text = text[..end.unwrap_or(text.len())].replace([' ', ','], "");
-        let seconds = || humantime::parse_duration(&text).ok().map(|duration| duration.as_secs());
-        text.parse().ok().or_else(seconds).unwrap_or_else(|| panic!("{range}: {text}"))
-    };
-    Some((kind, number(least), number(most)))
 }
 
 #[test]
@@ -307,176 +269,4 @@ fn zero_rate_or_burst_is_unlimited() {
     assert!(no_burst.message_rate().is_unlimited());
     assert_eq!(no_burst.messages_per_second, 0, "clients receive this number");
     assert!(!settings(&[], &[]).message_rate().is_unlimited());
-}
-
-#[test]
-fn trace_endpoint_follows_opentelemetry_variables() {
-    let endpoint = |env: &[(&str, &str)]| settings(&[], env).telemetry.traces.map(|traces| traces.endpoint);
-    let all = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/");
-    let traces = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://traces:4318/here");
-    assert_eq!(endpoint(&[all]).as_deref(), Some("http://collector:4318/v1/traces"));
-    assert_eq!(endpoint(&[all, traces]).as_deref(), Some("http://traces:4318/here"));
-    assert_eq!(endpoint(&[all, ("OTEL_SDK_DISABLED", "true")]), None);
-    assert_eq!(endpoint(&[]), None);
-}
-
-#[test]
-fn invalid_settings_are_one_line_on_stderr_and_exit_code_2() {
-    for (args, env) in [
-        (&["--lisen", "x"][..], &[][..]),
-        (&["serve"], &[]),
-        (&["--listen"], &[]),
-        (&[], &[("RUANG_LISTEN", "8080")]),
-        (&["check"], &[("REDIS_URL", "redis")]),
-    ] {
-        let output = ruang(args, env);
-        assert_eq!(output.status.code(), Some(2), "{args:?}");
-        let stderr = String::from_utf8(output.stderr).expect("text");
-        assert!(stderr.starts_with("ruang: ") && stderr.lines().count() == 1, "{stderr}");
-        assert!(output.stdout.is_empty());
-    }
-}
-
-#[test]
-fn version_has_the_commit_and_help_lists_every_setting() {
-    let version = String::from_utf8(ruang(&["--version"], &[]).stdout).expect("text");
-    assert!(version.starts_with(concat!("ruang ", env!("CARGO_PKG_VERSION"), " (")), "{version}");
-    let output = ruang(&["--help"], &[]);
-    assert_eq!(output.status.code(), Some(0));
-    let help = String::from_utf8(output.stdout).expect("text");
-    for setting in load(&[], &[]).expect("the defaults").effective {
-        assert!(help.contains(setting.name), "{}", setting.name);
-    }
-    assert!(help.contains("[env: RUANG_LISTEN] [default: 127.0.0.1:8080]") && help.contains("Limits:"), "{help}");
-}
-
-#[test]
-fn settings_page_has_every_setting_with_its_default() {
-    let help = String::from_utf8(ruang(&["--help"], &[]).stdout).expect("text");
-    let names: Vec<&str> = load(&[], &[]).expect("the defaults").effective.iter().map(|setting| setting.name).collect();
-    let rows = documented();
-    for name in &names {
-        assert!(rows.iter().any(|row| row.name == *name), "docs/settings.md lacks {name}");
-    }
-    for Row { name, default, .. } in rows {
-        let line = help.lines().find(|line| line.contains(&format!("[env: {name}]")));
-        let line = line.unwrap_or_else(|| panic!("docs/settings.md has {name}, which is no setting"));
-        let given = line.split_once("[default: ").and_then(|(_, rest)| rest.strip_suffix(']'));
-        let written = default.strip_prefix('`').and_then(|rest| rest.split('`').next());
-        assert_eq!(written, given, "{name}: the default in docs/settings.md, and the program's");
-    }
-}
-
-#[test]
-fn settings_page_has_the_ranges_that_the_program_accepts() {
-    let mut tried = 0;
-    for Row { name, range, .. } in documented() {
-        let Some((kind, least, most)) = bounds(range) else { continue };
-        let below = least.checked_sub(1).map(|below| (below, false));
-        for (number, is_valid) in [(least, true), (most, true), (most + 1, false)].into_iter().chain(below) {
-            let value = if kind == "count" { number.to_string() } else { format!("{number}s") };
-            // A value in range may still contradict another setting.
-            let accepted = ["expected a whole number from", "expected a duration like"];
-            let refusal = load(&[], &[(name, &value)]).err().map(|error| error.to_string()).unwrap_or_default();
-            assert_eq!(!accepted.iter().any(|words| refusal.contains(words)), is_valid, "{name} {value}: {refusal}");
-            tried += 1;
-        }
-    }
-    assert!(tried > 40, "{tried}");
-}
-
-#[test]
-fn compose_file_passes_every_setting() {
-    let compose = include_str!("../docker-compose.yml");
-    // The image sets the listen address; files must be mounted first.
-    let is_excluded = |name: &str| name.ends_with("_FILE") || ["RUANG_CONFIG", "RUANG_LISTEN"].contains(&name);
-    for setting in load(&[], &[]).expect("the defaults").effective {
-        let is_passed = compose.contains(&format!("\n      {}:", setting.name));
-        assert!(is_passed != is_excluded(setting.name), "{}", setting.name);
-    }
-}
-
-#[test]
-fn check_prints_every_value_with_its_source() {
-    let output = ruang(&["check", "--history", "500"], &[("RUANG_LEASE", "3s")]);
-    assert_eq!(output.status.code(), Some(0));
-    let text = String::from_utf8(output.stdout).expect("text");
-    let line =
-        |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}: {text}"));
-    assert!(line("RUANG_HISTORY ").ends_with("\"500\"  (flag)"));
-    assert!(line("RUANG_LEASE ").ends_with("\"3s\"  (environment)"));
-    assert!(line("RUANG_NAMESPACE ").ends_with("\"ruang\"  (default)"));
-}
-
-#[test]
-fn quick_start_settings_pass_the_check() {
-    let manual = include_str!("../docs/quick-start.md");
-    let line = manual.lines().find_map(|line| line.strip_suffix(" ruang check")).expect("a command");
-    let env: Vec<(&str, &str)> = line.split(' ').filter_map(|set| set.split_once('=')).collect();
-    let output = ruang(&["check"], &env);
-    assert!(output.status.success() && env.len() == 2, "{output:?}");
-}
-
-#[test]
-fn healthcheck_succeeds_only_on_200() {
-    for (answer, code) in [("HTTP/1.1 200 OK\r\n\r\nok", 0), ("HTTP/1.1 503 Service Unavailable\r\n\r\n", 1), ("", 1)] {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("an address").to_string();
-        let instance = thread::spawn(move || {
-            let (mut socket, _) = listener.accept().expect("a connection");
-            let mut request = [0; 256];
-            let read = socket.read(&mut request).expect("a request");
-            socket.write_all(answer.as_bytes()).expect("answered");
-            String::from_utf8_lossy(&request[..read]).into_owned()
-        });
-        let output = ruang(&["healthcheck", "--listen", &address], &[]);
-        assert_eq!(output.status.code(), Some(code), "{answer}");
-        assert!(instance.join().expect("a request").starts_with("GET /healthz HTTP/1.1\r\n"));
-    }
-}
-
-#[test]
-fn healthcheck_fails_on_a_stuck_or_stopped_instance() {
-    let stuck = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = stuck.local_addr().expect("an address").to_string();
-    let started = Instant::now();
-    assert_eq!(ruang(&["healthcheck"], &[("RUANG_LISTEN", &address)]).status.code(), Some(1));
-    assert!(started.elapsed() < Duration::from_secs(5));
-    drop(stuck);
-    assert_eq!(ruang(&["healthcheck"], &[("RUANG_LISTEN", &address)]).status.code(), Some(1));
-}
-
-#[test]
-fn opentelemetry_variables_are_validated() {
-    for (name, value) in [
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317"),
-        ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"),
-        ("OTEL_TRACES_EXPORTER", "jaeger"),
-        ("OTEL_TRACES_SAMPLER", "sometimes"),
-        ("OTEL_TRACES_SAMPLER_ARG", "2"),
-        ("OTEL_RESOURCE_ATTRIBUTES", "production"),
-        ("OTEL_BSP_MAX_QUEUE_SIZE", "0"),
-        ("OTEL_METRIC_EXPORT_INTERVAL", "10s"),
-        ("OTEL_SDK_DISABLED", "yes"),
-    ] {
-        let refused = refusal(&[], &[(name, value)]);
-        assert!(refused.starts_with(&format!("{name} {value:?}: expected ")), "{refused}");
-    }
-    let secret = ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=hush");
-    let effective = load(&[], &[secret]).expect("settings").effective;
-    assert!(effective.iter().any(|set| set.name == secret.0 && set.is_chosen()), "{effective:?}");
-    assert!(!format!("{effective:?}").contains("hush"));
-    assert!(!refusal(&[], &[(secret.0, "hush")]).contains("hush"));
-}
-
-#[test]
-fn traces_and_metrics_are_switched_off_separately() {
-    let enabled_without = |off: &'static str| {
-        let all = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://otlp.example.org");
-        let telemetry = settings(&[], &[all, (off, "none")]).telemetry;
-        (telemetry.traces.is_some(), telemetry.metrics.collector.is_some())
-    };
-    assert_eq!(enabled_without("OTEL_TRACES_EXPORTER"), (false, true));
-    assert_eq!(enabled_without("OTEL_METRICS_EXPORTER"), (true, false));
 }

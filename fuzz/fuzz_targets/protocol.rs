@@ -10,7 +10,7 @@ fuzz_target!(|input: &str| {
             check_text(&text);
             Some(nonce)
         }
-        Ok(ClientFrame::Join { since: Some(since) }) => {
+        Ok(ClientFrame::Join { since: Some(since), .. }) => {
             assert_eq!(since.to_string().parse::<Id>().ok(), Some(since));
             None
         }

@@ -60,9 +60,6 @@ pub fn key_patterns(namespace: &str) -> [String; 2] {
 }
 
 /// Tests Redis, and returns advice to its operator.
-///
-/// # Errors
-/// See [`CheckError`].
 pub async fn check(settings: &Settings) -> Result<Vec<&'static str>, CheckError> {
     let Some(connector) = connector(settings)? else { return Ok(Vec::new()) };
     let client = connector.client()?;

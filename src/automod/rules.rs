@@ -109,9 +109,6 @@ pub enum ListError {
 pub struct LinkRuleError;
 
 /// Returns the valid entries of a list of words, as typed.
-///
-/// # Errors
-/// See [`ListError`].
 pub fn word_list<'a>(typed: impl Iterator<Item = &'a str>) -> Result<Vec<String>, ListError> {
     let is_valid = |word: &str| word.chars().count() <= ENTRY_CHARS && words::is_matchable(word);
     let words = bounded(typed)?;
@@ -119,9 +116,6 @@ pub fn word_list<'a>(typed: impl Iterator<Item = &'a str>) -> Result<Vec<String>
 }
 
 /// Returns the valid entries of a list of names, as shown.
-///
-/// # Errors
-/// See [`ListError`].
 pub fn name_list<'a>(typed: impl Iterator<Item = &'a str>) -> Result<Vec<String>, ListError> {
     let names = bounded(typed)?;
     let parse = |name: &String| Name::parse(name).map(|name| name.shown().to_owned()).map_err(|_| ListError::Name);

@@ -13,7 +13,7 @@ use crate::{
 /// A person types, or stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Typing {
-    /// The uniqueness key of the name.
+    /// The key of the name.
     pub name_key: NameKey,
     /// The name as shown.
     pub name: String,
@@ -88,10 +88,10 @@ pub struct Delta {
     pub left: Vec<Member>,
 }
 
-/// A person by uniqueness key and name as shown.
+/// A person, by name key and name as shown.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Member {
-    /// The uniqueness key.
+    /// The name key.
     #[serde(rename = "who")]
     pub name_key: NameKey,
     /// The name as shown.

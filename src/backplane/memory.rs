@@ -332,7 +332,9 @@ impl State {
         if !self.stored.presence.is_live(incarnation) {
             return Err(PublishError::Fenced);
         }
-        if self.stored.presence.is_excluded(person, now()) || self.stored.presence.bans.left(person, now_ms).is_some() {
+        // A banned name is excluded, as its session has ended.
+        let presence = &self.stored.presence;
+        if presence.is_excluded(person, now()) || presence.bans.has_address(person.address.as_ref(), now_ms) {
             return Err(PublishError::Ended);
         }
         if !self.stored.presence.may_act(person, incarnation, now()) {

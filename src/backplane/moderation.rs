@@ -33,7 +33,7 @@ pub enum ModerationAction {
     },
     /// Ends the session of a name, and bans the name.
     Ban {
-        /// The uniqueness key of the name.
+        /// The key of the name.
         #[serde(rename = "who")]
         name_key: NameKey,
         /// The name as shown.
@@ -47,7 +47,7 @@ pub enum ModerationAction {
     /// Lifts a ban.
     #[serde(rename = "pardon")]
     Unban {
-        /// The uniqueness key of the name.
+        /// The key of the name.
         #[serde(rename = "who")]
         name_key: NameKey,
         /// The name as shown.
@@ -55,7 +55,7 @@ pub enum ModerationAction {
     },
     /// Refuses the messages of a name on every instance: its person may read, but not write.
     Mute {
-        /// The uniqueness key of the name.
+        /// The key of the name.
         #[serde(rename = "who")]
         name_key: NameKey,
         /// The name as shown.
@@ -68,7 +68,7 @@ pub enum ModerationAction {
     },
     /// Ends a mute.
     Unmute {
-        /// The uniqueness key of the name.
+        /// The key of the name.
         #[serde(rename = "who")]
         name_key: NameKey,
         /// The name as shown.
@@ -165,7 +165,7 @@ pub enum ModerationOutcome {
 /// A name that is banned or muted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ban {
-    /// The uniqueness key of the name.
+    /// The key of the name.
     pub name_key: NameKey,
     /// The name as shown.
     pub name: String,
@@ -204,9 +204,9 @@ pub struct RecordPage {
 /// Bans, mutes and past actions, for moderators.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModerationLog {
-    /// Bans in force, by uniqueness key.
+    /// Bans in force, by name key.
     pub bans: Vec<Ban>,
-    /// Mutes in force, by uniqueness key.
+    /// Mutes in force, by name key.
     pub mutes: Vec<Ban>,
     /// The newest actions, newest first.
     pub acts: Vec<ModerationRecord>,

@@ -36,7 +36,7 @@ impl Heartbeat {
 /// A person: a name, and the session that owns it. As JSON it is the content of a session's record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
-    /// The uniqueness key of the name.
+    /// The key of the name.
     #[serde(rename = "who")]
     pub name_key: NameKey,
     /// The name as shown.

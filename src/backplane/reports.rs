@@ -23,7 +23,7 @@ pub const REPORT_RATE: Rate = Rate { per_second: 5.0 / 60.0, burst: 5.0 };
 pub struct ReportRequest {
     /// The message.
     pub id: Id,
-    /// The uniqueness key of the reporter's name.
+    /// The key of the reporter's name.
     pub name_key: NameKey,
     /// The reporter's name as shown.
     pub name: String,
@@ -45,7 +45,7 @@ pub enum ReportOutcome {
 /// One person's report on record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReportEntry {
-    /// The uniqueness key of the reporter's name.
+    /// The key of the reporter's name.
     #[serde(rename = "who")]
     pub name_key: NameKey,
     /// The reporter's name as shown.

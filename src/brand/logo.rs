@@ -32,9 +32,6 @@ pub enum LogoError {
 
 impl Logo {
     /// Checks an image.
-    ///
-    /// # Errors
-    /// See [`LogoError`].
     pub fn new(bytes: &[u8]) -> Result<Self, LogoError> {
         if bytes.len() > MAX_BYTES {
             return Err(LogoError::TooLarge);

@@ -31,15 +31,6 @@ pub enum PublicUrlsError {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BasePath(&'static str);
 
-/// Where cookies are valid, which decides their names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CookieScope {
-    /// They are sent over https only.
-    pub secure: bool,
-    /// They are sent under this path only.
-    pub path: BasePath,
-}
-
 impl PublicUrls {
     /// The address that links lead to: the first, with the path.
     pub fn canonical(&self) -> String {
@@ -130,23 +121,6 @@ impl BasePath {
     }
 }
 
-impl CookieScope {
-    /// The full name of a cookie: with a prefix by which browsers accept it from this host alone, over https alone.
-    pub fn name(self, name: &str) -> String {
-        match self {
-            Self { secure: false, .. } => name.to_owned(),
-            // `__Host-` would require the path `/`.
-            Self { path: BasePath(""), .. } => format!("__Host-{name}"),
-            Self { .. } => format!("__Secure-{name}"),
-        }
-    }
-
-    /// The value of `Path`.
-    pub fn cookie_path(self) -> &'static str {
-        if self.path.0.is_empty() { "/" } else { self.path.0 }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,20 +168,6 @@ mod tests {
         }
         for differ in ["https://a.example,http://b.example", "https://a.example/x,https://b.example"] {
             assert_eq!(differ.parse::<PublicUrls>(), Err(PublicUrlsError::Differ), "{differ}");
-        }
-    }
-
-    #[test]
-    fn cookie_is_bound_to_host_and_path() {
-        let urls: PublicUrls = "https://site.example/chat".parse().unwrap();
-        let scope = |secure, path| CookieScope { secure, path };
-        for (scope, name, path) in [
-            (scope(false, BasePath::default()), "ruang", "/"),
-            (scope(true, BasePath::default()), "__Host-ruang", "/"),
-            (scope(true, urls.path()), "__Secure-ruang", "/chat"),
-            (scope(false, urls.path()), "ruang", "/chat"),
-        ] {
-            assert_eq!((scope.name("ruang").as_str(), scope.cookie_path()), (name, path));
         }
     }
 }

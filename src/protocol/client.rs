@@ -1,6 +1,6 @@
 //! Frames that a client sends.
 
-use std::str::FromStr;
+use std::{collections::BTreeMap, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +15,10 @@ pub enum ClientFrame {
     Join {
         /// The last id seen, exclusive; absent for a first visit.
         since: Option<Id>,
+        /// The changes that the client shows.
+        changes: ShownChanges,
     },
-    /// Say something.
+    /// Send a message.
     Message {
         /// The client's own id for it.
         nonce: Nonce,
@@ -43,7 +45,7 @@ pub enum ClientFrame {
         /// The message.
         id: Id,
     },
-    /// The person types, or stopped.
+    /// The person types, or has stopped.
     Typing {
         /// Typing, or no longer.
         active: bool,
@@ -56,6 +58,12 @@ pub enum ClientFrame {
     /// Asks for a `pong`: a sign that the server is alive.
     Ping,
 }
+
+/// The newest changes of messages that a client shows: when each was edited, in Unix milliseconds; none: it is deleted.
+pub type ShownChanges = BTreeMap<Id, Option<u64>>;
+
+/// Most of them in one `join`.
+pub const CHANGES_SHOWN: usize = 32;
 
 /// The text received is not a frame of this protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -72,6 +80,8 @@ struct Raw<'a> {
     kind: std::borrow::Cow<'a, str>,
     #[serde(default)]
     since: Option<&'a serde_json::value::RawValue>,
+    #[serde(default)]
+    changes: Option<&'a serde_json::value::RawValue>,
     #[serde(default)]
     nonce: Option<&'a serde_json::value::RawValue>,
     #[serde(default)]
@@ -95,7 +105,7 @@ impl ClientFrame {
     /// use ruang::protocol::{ClientFrame, Id};
     ///
     /// let frame = ClientFrame::parse(r#"{"type":"join","since":"7-42","unknown":1}"#)?;
-    /// assert_eq!(frame, ClientFrame::Join { since: Some(Id::new(7, 42)) });
+    /// assert_eq!(frame, ClientFrame::Join { since: Some(Id::new(7, 42)), changes: Default::default() });
     /// # Ok::<(), ruang::protocol::Malformed>(())
     /// ```
     ///
@@ -109,10 +119,7 @@ impl ClientFrame {
         let raw: Raw<'_> = serde_json::from_str(text).map_err(|_| Malformed { nonce: None })?;
         let nonce = raw.nonce.and_then(read::<Nonce>);
         let frame = match raw.kind.as_ref() {
-            "join" => match raw.since {
-                None => Some(Self::Join { since: None }),
-                Some(since) => read(since).map(|since| Self::Join { since }),
-            },
+            "join" => raw.join(),
             "message" => raw.message(nonce.clone()),
             "edit" => raw.edit(nonce.clone()),
             "delete" => nonce.clone().zip(raw.id.and_then(read)).map(|(nonce, id)| Self::Delete { nonce, id }),
@@ -126,6 +133,12 @@ impl ClientFrame {
 }
 
 impl Raw<'_> {
+    fn join(&self) -> Option<ClientFrame> {
+        let since = self.since.map_or(Some(None), read)?;
+        let changes = self.changes.map_or(Some(None), read::<Option<ShownChanges>>)?.unwrap_or_default();
+        (changes.len() <= CHANGES_SHOWN).then_some(ClientFrame::Join { since, changes })
+    }
+
     fn message(&self, nonce: Option<Nonce>) -> Option<ClientFrame> {
         let reply_to = match self.reply_to {
             None => None,
@@ -191,15 +204,28 @@ impl From<Nonce> for String {
 mod tests {
     use super::*;
 
+    fn join(since: Option<Id>) -> ClientFrame {
+        ClientFrame::Join { since, changes: ShownChanges::new() }
+    }
+
+    #[test]
+    fn join_has_the_changes_that_a_client_shows() {
+        let parse = |text| ClientFrame::parse(text).unwrap();
+        let shown = ShownChanges::from([(Id::new(7, 40), Some(12)), (Id::new(7, 41), None)]);
+        let text = r#"{"type":"join","since":"7-42","changes":{"7-41":null,"7-40":12}}"#;
+        assert_eq!(parse(text), ClientFrame::Join { since: Some(Id::new(7, 42)), changes: shown });
+        assert_eq!(parse(r#"{"type":"join","changes":null}"#), join(None));
+        let many: Vec<String> = (0..=CHANGES_SHOWN).map(|n| format!(r#""7-{n}":null"#)).collect();
+        assert!(ClientFrame::parse(&format!(r#"{{"type":"join","changes":{{{}}}}}"#, many.join(","))).is_err());
+        assert!(ClientFrame::parse(r#"{"type":"join","changes":[]}"#).is_err());
+    }
+
     #[test]
     fn each_type_is_read_with_what_it_needs() {
         let parse = |text| ClientFrame::parse(text).unwrap();
-        assert_eq!(parse(r#"{"type":"join"}"#), ClientFrame::Join { since: None });
-        assert_eq!(parse(r#"{"type":"join","since":null}"#), ClientFrame::Join { since: None });
-        assert_eq!(
-            parse(r#" {"since":"7-42","type":"join","other":[1]}"#),
-            ClientFrame::Join { since: Some(Id::new(7, 42)) }
-        );
+        assert_eq!(parse(r#"{"type":"join"}"#), join(None));
+        assert_eq!(parse(r#"{"type":"join","since":null}"#), join(None));
+        assert_eq!(parse(r#" {"since":"7-42","type":"join","other":[1]}"#), join(Some(Id::new(7, 42))));
         assert_eq!(
             parse(r#"{"type":"message","nonce":"a-1","text":"\u0068alo"}"#),
             ClientFrame::Message { nonce: "a-1".parse().unwrap(), text: "halo".into(), reply_to: None, alias: None }

@@ -2,20 +2,15 @@
 
 use serde::Serialize;
 
-/// The code of a close frame (RFC 6455, section 7.4), as this protocol uses it.
+/// The code of a close frame (RFC 6455, section 7.4) by which this protocol ends a connection. Those of broken framing are
+/// [`Violation`](crate::websocket::Violation)'s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
 pub enum CloseCode {
-    /// The framing broke RFC 6455.
-    Framing = 1002,
     /// A binary frame: this protocol has none.
     Binary = 1003,
-    /// Text that is not UTF-8.
-    Utf8 = 1007,
     /// No join, or abuse. Do not come back.
     Policy = 1008,
-    /// A frame larger than [`FRAME_BYTES`](super::FRAME_BYTES).
-    TooBig = 1009,
     /// The instance restarts: come back.
     Restart = 1012,
     /// Silent, too slow, or the instance is full: come back.

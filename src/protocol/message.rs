@@ -1,4 +1,4 @@
-//! A person's text, checked, and the message that the room keeps of it.
+//! The text of a message, checked, and the stored message.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub enum TextError {
 }
 
 impl Text {
-    /// The text as the room will keep it.
+    /// The text as it is stored.
     ///
     /// ```
     /// use ruang::protocol::{TEXT_CHARS, Text, TextError};
@@ -80,7 +80,7 @@ fn without_piles_of_marks(text: &str) -> String {
     kept.collect()
 }
 
-/// A message that the room keeps.
+/// A stored message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// Its position in the log.
@@ -91,7 +91,7 @@ pub struct Message {
     pub from: String,
     /// The text.
     pub text: String,
-    /// When it was kept, in Unix milliseconds of the log's clock; never smaller than the message before.
+    /// When it was stored, in Unix milliseconds of the log's clock; never less than for the message before.
     pub at: u64,
     /// Whether the sender is a program.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -116,7 +116,7 @@ pub enum Row {
     Removed {
         /// Its position.
         id: Id,
-        /// When it was kept, in Unix milliseconds.
+        /// When it was stored, in Unix milliseconds.
         at: u64,
         /// The sender's name as shown; empty where this version cannot read the message.
         from: String,
@@ -137,7 +137,7 @@ impl Row {
         self.message().and_then(|message| message.alias.as_deref())
     }
 
-    /// When something was kept there, in Unix milliseconds.
+    /// When the message there was stored, in Unix milliseconds.
     pub fn at(&self) -> u64 {
         match self {
             Self::Message(message) => message.at,

@@ -15,7 +15,7 @@ pub enum ServerFrame<'a> {
     Welcome(Welcome<'a>),
     /// A new message.
     Message(&'a Message),
-    /// The sender's message is kept.
+    /// The sender's message is stored.
     Ack {
         /// The sender's own id for it.
         nonce: &'a Nonce,
@@ -56,7 +56,7 @@ pub enum ServerFrame<'a> {
         /// The sender's name as shown, where the frame stands in place of the message.
         #[serde(skip_serializing_if = "Option::is_none")]
         from: Option<&'a str>,
-        /// When the message was kept, in Unix milliseconds, where the frame stands in its place.
+        /// When the message was stored, in Unix milliseconds, where the frame stands in its place.
         #[serde(skip_serializing_if = "Option::is_none")]
         at: Option<u64>,
     },
@@ -101,8 +101,7 @@ pub struct Welcome<'a> {
     pub you: &'a str,
     /// Whether `messages` continue what the client has.
     pub recovered: bool,
-    /// How many messages came since the client was last here, if not all of them are in `messages`; none where
-    /// that cannot be known.
+    /// The number of messages since the client was last here, if not all of them are in `messages`; none if unknown.
     pub missed: Option<u64>,
     /// `message` frames, and `removed` ones for deleted messages, already encoded.
     pub messages: &'a [&'a RawValue],
@@ -127,7 +126,7 @@ pub struct Welcome<'a> {
 /// The people here.
 #[derive(Debug, Serialize)]
 pub struct Members<'a> {
-    /// How many they are.
+    /// Their number.
     pub count: usize,
     /// Names sorted by folded name; none in a full room.
     pub names: Option<&'a [String]>,
@@ -138,7 +137,7 @@ pub struct Members<'a> {
 pub struct Limits {
     /// Most characters of a text.
     pub text_chars: usize,
-    /// Messages a second in the long run; 0 is unlimited.
+    /// Messages per second in the long run; 0 is unlimited.
     pub messages_per_second: u32,
     /// How long after its time a message may be corrected, in milliseconds; 0: not at all.
     pub edit_ms: u64,

@@ -54,9 +54,6 @@ pub struct RedisConnector {
 
 impl RedisConnector {
     /// Checks the options. Connects nowhere yet.
-    ///
-    /// # Errors
-    /// See [`ConnectError`].
     pub fn new(options: &Options) -> Result<Self, ConnectError> {
         let mut config = config_from_url(&options.url)?;
         config.fail_fast = false;

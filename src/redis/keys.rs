@@ -47,11 +47,6 @@ impl Keys {
         self.key(&format!("moderator:{hash}"))
     }
 
-    /// The stream of messages, without those that were changed.
-    pub fn log(&self) -> String {
-        self.key("log")
-    }
-
     /// The people in the room: hash of name key to the name and the incarnations that hold them.
     pub fn people(&self) -> String {
         self.key("people")

@@ -7,7 +7,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{
     backplane::{Cursor, MISSED_AT_MOST, NEWEST, Page, Snapshot, around},
-    protocol::{Id, Row, ServerFrame},
+    protocol::{Id, Row, ServerFrame, ShownChanges},
     websocket::text_frame,
 };
 
@@ -128,6 +128,12 @@ impl HistoryCache {
         self.index(id).map(|index| &self.rows[index].row)
     }
 
+    /// Returns a change that a client shows and the cached message lacks: it is on its way, or Redis has lost it.
+    pub fn lacking(&self, shown: &ShownChanges) -> Option<(Id, Option<u64>)> {
+        let lacks = |(id, edited_at): &(&Id, &Option<u64>)| self.row(**id).is_some_and(|row| lacks(row, **edited_at));
+        shown.iter().rev().find(lacks).map(|(id, edited_at)| (*id, *edited_at))
+    }
+
     /// Returns a number that grows with every change: pages with the same one are equal.
     pub fn revision(&self) -> u64 {
         self.revision
@@ -218,6 +224,11 @@ impl HistoryCache {
     fn index(&self, id: Id) -> Option<usize> {
         self.rows.binary_search_by_key(&id, |cached| cached.row.id()).ok()
     }
+}
+
+/// Whether a message was never edited at this time or later, and is not deleted. No time: it should be deleted.
+pub fn lacks(row: &Row, edited_at: Option<u64>) -> bool {
+    row.message().is_some_and(|message| edited_at.is_none_or(|at| message.edited_at.is_none_or(|own| own < at)))
 }
 
 #[cfg(test)]

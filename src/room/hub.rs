@@ -83,7 +83,9 @@ pub(super) struct Hub {
     calls: FuturesUnordered<BoxFuture<'static, CallResult>>,
     lease: Lease,
     gap_detector: GapDetector,
+    /// How the next [`Action::Read`] reads the room.
     next_read: NextRead,
+    /// The read of a large room's people in progress.
     people_read: Option<PeopleRead>,
     fanout: Arc<Fanout>,
     /// Joined connections, and the names of their people as shown.
@@ -101,10 +103,11 @@ pub(super) struct Hub {
     /// When clients were last sent a presence frame.
     presence_sent_at: Option<Instant>,
     typists: Typists,
+    /// Told when the drain is complete.
     drained: Option<oneshot::Sender<()>>,
-    /// Sessions that ended lately are to be ended again: Redis may have lost that.
+    /// With the next confirmed heartbeat, sessions that ended lately are ended again: a failover may have lost their ends.
     repeats_ends: bool,
-    /// The kind of occurrences that comes first.
+    /// The kind of occurrence that is polled first; another one each time.
     first_kind: usize,
 }
 

@@ -24,11 +24,12 @@ const MISSING_HEARTBEATS: u32 = 2;
 const ROUND_TRIP: Duration = Duration::from_millis(500);
 /// How long the first reply may take before an outage is logged.
 const STARTUP: Duration = Duration::from_secs(3);
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(super) struct Lease {
     duration: Duration,
-    /// By which part this instance's pauses are longer, so that not all instances repeat their reads at once.
+    /// The fraction by which this instance's pauses are longer, so that not all instances repeat their reads at once.
     spread: f64,
     /// Draws the ids of incarnations.
     rng: StdRng,
@@ -48,7 +49,7 @@ pub(super) struct Lease {
     link_up: Transition,
     link_changed_at: Instant,
     started_at: Instant,
-    /// The time of the last tick since boot: a suspended machine stands still too.
+    /// The time since boot at the last tick: it counts the time of a suspended machine too.
     ticked_at: Duration,
 }
 
@@ -91,7 +92,7 @@ impl Lease {
         }
     }
 
-    /// Makes pauses between reads longer, by this part: each instance uses another one.
+    /// Makes pauses between reads longer by this fraction: each instance uses another one.
     pub(super) fn with_spread(self, spread: f64) -> Self {
         Self { spread, ..self }
     }

@@ -1,11 +1,10 @@
-//! Time, randomness and tasks, as a room gets them from its machine. A simulation passes a machine of its own, and every run of it is the
-//! same.
+//! Time, randomness and tasks of a room. A simulation replaces them, so that each of its runs can be repeated.
 
 use std::{thread::available_parallelism, time::Duration};
 
 use futures_util::future::BoxFuture;
 
-/// The source of everything that differs from run to run, but for the time: that is tokio's.
+/// The source of everything that differs from run to run, except tokio's clock.
 pub trait Machine: Send + Sync + 'static {
     /// Starts a task.
     fn spawn(&self, task: BoxFuture<'static, ()>);

@@ -57,9 +57,6 @@ impl Membership {
 
     /// Sends a message to the room, if the rules accept it. Returns its id; the first one if the nonce was used for the same text
     /// before.
-    ///
-    /// # Errors
-    /// See [`PublishError`].
     pub fn send_message(
         &self,
         nonce: Nonce,
@@ -77,9 +74,6 @@ impl Membership {
     }
 
     /// Edits or deletes a message of this person. Returns its id; does nothing if the nonce was used for the same before.
-    ///
-    /// # Errors
-    /// See [`PublishError`].
     pub fn change_message(
         &self,
         nonce: Nonce,
@@ -134,9 +128,6 @@ impl Membership {
 impl Room {
     /// Publishes a message of a person who owns their name, in the room or not. Returns its id; the first one if the nonce was
     /// used for the same message before.
-    ///
-    /// # Errors
-    /// See [`PublishError`].
     pub async fn publish(
         &self,
         person: Person,

@@ -33,12 +33,12 @@ impl<T: Clone + PartialEq> Observed<T> {
     }
 
     /// Waits for a value.
-    pub(super) async fn wait_for(&self, is_it: impl Fn(&T) -> bool) {
+    pub(super) async fn wait_for(&self, is_awaited: impl Fn(&T) -> bool) {
         loop {
             let mut changed = pin!(self.changed.notified());
             // From here on no change is missed.
             changed.as_mut().enable();
-            if is_it(&self.value.lock()) {
+            if is_awaited(&self.value.lock()) {
                 return;
             }
             changed.await;

@@ -1,4 +1,4 @@
-//! A client, as the room reaches it.
+//! The room's side of a client.
 
 use std::time::Duration;
 

@@ -58,7 +58,7 @@ async fn client_ahead_of_the_instance_is_recovered() {
     let room = open(backplane.clone());
     backplane.add_people(["budi".to_owned(), "sari".to_owned()]).await;
     while room.members(None, None, 9).await.unwrap().count < 2 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        sleep(Duration::from_millis(1)).await;
     }
     backplane.deafen();
     let ahead = backplane.publish_as("budi", "elsewhere").await;
@@ -66,7 +66,7 @@ async fn client_ahead_of_the_instance_is_recovered() {
     let joining = room.join(person("sari"), Some(ahead), sari.clone());
     let late = async {
         // The clock is paused: it advances when all tasks wait.
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        sleep(Duration::from_millis(300)).await;
         backplane.hear();
     };
     let (joined, ()) = tokio::join!(joining, late);
@@ -87,7 +87,7 @@ async fn sign_out_lost_by_a_failover_is_repeated() {
     assert_eq!(room.check_claim(&another).await, Ok(Claim::Mine));
     backplane.fail_over(replica);
     assert!(matches!(room.check_claim(&another).await, Ok(Claim::Held { .. })));
-    tokio::time::sleep(Duration::from_secs(15)).await;
+    sleep(Duration::from_secs(15)).await;
     assert_eq!(room.check_claim(&another).await, Ok(Claim::Mine));
 }
 
@@ -99,6 +99,46 @@ async fn client_at_an_unknown_position_joins_unrecovered() {
     let sari = Arc::new(Recorder::default());
     let _joined = room.join(person("sari"), never, sari.clone()).await.unwrap();
     assert!(sari.wait_for("welcome").await.contains("\"recovered\":false"));
+}
+
+#[tokio::test]
+async fn resume_with_a_lost_change_is_told_of_a_gap() {
+    let backplane = DeafBackplane::new();
+    let room = open(backplane.clone());
+    backplane.add_people(["budi".to_owned()]).await;
+    room.in_sync().await.unwrap();
+    let id = backplane.publish_as("budi", "halo").await;
+    room.state.reached(id).await;
+    for edited_at in [Some(1), None] {
+        let from = ResumePoint { since: Some(id), changes: [(id, edited_at)].into() };
+        let sari = Arc::new(Recorder::default());
+        let _joined = room.join(person("sari"), from, sari.clone()).await.unwrap();
+        let frames = sari.wait_for("welcome").await;
+        assert!(frames.contains("\"recovered\":false,\"missed\":0"), "{frames}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn resume_waits_for_a_change_that_is_late() {
+    let backplane = DeafBackplane::new();
+    let room = open(backplane.clone());
+    backplane.add_people(["budi".to_owned()]).await;
+    room.in_sync().await.unwrap();
+    let id = backplane.publish_as("budi", "halo").await;
+    room.state.reached(id).await;
+    backplane.deafen();
+    backplane.delete_as("budi", id).await;
+    let sari = Arc::new(Recorder::default());
+    let from = ResumePoint { since: Some(id), changes: [(id, None)].into() };
+    let joining = room.join(person("sari"), from, sari.clone());
+    let late = async {
+        sleep(Duration::from_millis(300)).await;
+        assert_eq!(sari.text(), "", "it waits");
+        backplane.hear();
+    };
+    let (joined, ()) = tokio::join!(joining, late);
+    let _joined = joined.unwrap();
+    assert!(sari.wait_for("welcome").await.contains("\"recovered\":true"), "{}", sari.text());
 }
 
 #[tokio::test]
@@ -161,13 +201,13 @@ async fn names_stay_known_while_they_are_read_again() {
     backplane.event_lost().await;
     backplane.hear();
     while room.stats().people == MANY {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        sleep(Duration::from_millis(1)).await;
     }
     assert_eq!(room.members(None, None, 1).await.unwrap().names, ["p0000"], "until the read ends");
     backplane.portions.add_permits(3);
     let read = async {
         while room.members(None, None, 1).await.unwrap().names == ["p0000"] {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            sleep(Duration::from_millis(1)).await;
         }
     };
     timeout(SOON, read).await.expect("the person who left is found missing");
@@ -182,7 +222,7 @@ async fn counts_of_a_large_room_are_sent_once_per_second() {
     for n in 1..=20 {
         let name = format!("p{n:04}");
         backplane.inner.end(&name.as_str().into(), &name.as_str().into()).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(150)).await;
+        sleep(Duration::from_millis(150)).await;
         backplane.publish_as("p0100", &format!("message-{n}")).await;
     }
     sari.wait_for("message-20").await;

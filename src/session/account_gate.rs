@@ -143,12 +143,6 @@ impl Default for AccountGate {
     }
 }
 
-impl std::fmt::Debug for AccountGate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AccountGate").finish_non_exhaustive()
-    }
-}
-
 fn owner_key(name_key: &NameKey) -> String {
     format!("owner:{name_key}")
 }

@@ -36,9 +36,6 @@ pub enum BotsError {
 
 impl Bots {
     /// Programs with these names and tokens.
-    ///
-    /// # Errors
-    /// See [`BotsError`].
     pub fn new<'a>(bots: impl IntoIterator<Item = (Name, &'a str)>) -> Result<Self, BotsError> {
         let (mut list, mut tokens) = (Vec::<Bot>::new(), HashMap::new());
         for (name, token) in bots {

@@ -101,12 +101,6 @@ impl Default for GuessGate {
     }
 }
 
-impl std::fmt::Debug for GuessGate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("GuessGate").finish_non_exhaustive()
-    }
-}
-
 impl LocalLimits {
     fn count(&mut self, address: IpAddr, now: Instant) -> Result<(), Duration> {
         self.addresses.take(limit_key(address), now)?;

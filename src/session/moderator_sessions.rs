@@ -127,12 +127,6 @@ impl Default for ModeratorSessions {
     }
 }
 
-impl std::fmt::Debug for ModeratorSessions {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ModeratorSessions").finish_non_exhaustive()
-    }
-}
-
 fn insert(
     sessions: &mut HashMap<String, (Instant, ModeratorSession)>,
     key: String,

@@ -73,9 +73,6 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
 
 impl SignedIn {
     /// Looks up the person of a request's session.
-    ///
-    /// # Errors
-    /// See [`NotSignedIn`].
     pub async fn of(session: &Session) -> Result<Self, NotSignedIn> {
         if session.id().is_none() {
             return Err(NotSignedIn::Nobody);

@@ -45,10 +45,9 @@ pub enum SignInDenied {
 }
 
 /// Admits sign-ins; cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SignInGate(Arc<Gate>);
 
-#[derive(Debug)]
 enum Gate {
     /// For a room in this process.
     Local(Mutex<LocalLimits>),
@@ -57,7 +56,6 @@ enum Gate {
 }
 
 /// The limits that one address alone does not reach: those of a single address are counted before the gate.
-#[derive(Debug)]
 struct LocalLimits {
     sites: KeyedLimiter<IpAddr>,
     total: KeyedLimiter<()>,
@@ -136,12 +134,6 @@ impl SharedLimits {
     fn is_nearly_full(&self) -> bool {
         let usage = self.memory.latest();
         usage.is_some_and(|usage| usage.limit.is_some_and(|limit| usage.used / NEARLY_FULL >= limit / 100))
-    }
-}
-
-impl std::fmt::Debug for SharedLimits {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SharedLimits").field("rates", &self.rates).finish_non_exhaustive()
     }
 }
 

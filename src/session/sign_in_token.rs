@@ -117,9 +117,6 @@ impl TokenVerifier {
     }
 
     /// Checks a token at a time since 1970. Whether it was used before is for the caller to find out.
-    ///
-    /// # Errors
-    /// See [`TokenError`].
     pub fn verify(&self, token: &str, now: Duration) -> Result<Account, TokenError> {
         let claims = self.signed_claims(token)?;
         let audiences = match &claims.aud {

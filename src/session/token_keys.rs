@@ -41,9 +41,6 @@ pub enum TokenKeysError {
 
 impl TokenKeys {
     /// Secrets of HS256, each with its name if it has one.
-    ///
-    /// # Errors
-    /// See [`TokenKeysError`].
     pub fn from_secrets<'a>(
         secrets: impl IntoIterator<Item = (Option<&'a str>, &'a str)>,
     ) -> Result<Self, TokenKeysError> {
@@ -56,9 +53,6 @@ impl TokenKeys {
     }
 
     /// Public keys in PEM. A line `kid: NAME` before a key names it.
-    ///
-    /// # Errors
-    /// See [`TokenKeysError`].
     pub fn from_pem(text: &str) -> Result<Self, TokenKeysError> {
         let (mut keys, mut kid, mut block) = (vec![], None, String::new());
         for line in text.lines().map(str::trim) {
@@ -77,9 +71,6 @@ impl TokenKeys {
     }
 
     /// These keys and others.
-    ///
-    /// # Errors
-    /// See [`TokenKeysError`].
     pub fn and(mut self, others: Self) -> Result<Self, TokenKeysError> {
         self.0.extend(others.0);
         Self::checked(self.0)

@@ -1,26 +1,17 @@
 //! The file of programs: lines of `name:token`. No error repeats a token.
 
-use std::fs;
-
-use super::token_strength::check_strength;
+use super::{small_file, token_strength::check_strength};
 use crate::{name::Name, session::Bots};
 
-/// The largest file, in bytes.
-const MAX_BYTES: u64 = 64 * 1024;
 /// The largest number of programs.
 const MAX_BOTS: usize = 100;
 
 /// Reads the programs of a file. Empty lines and lines that begin with `#` are comments.
 pub(super) fn bots_file(path: &str) -> Result<Bots, String> {
     let accepted = |why: String| format!("a readable file with lines of name:token ({why})");
-    let length = fs::metadata(path).map_err(|error| accepted(error.to_string()))?.len();
-    if length > MAX_BYTES {
-        return Err(accepted("it is too long".into()));
-    }
-    let text = fs::read_to_string(path).map_err(|error| accepted(error.to_string()))?;
-    let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
-    let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-    let bots = lines.map(|(number, line)| bot(line).map_err(|why| accepted(format!("line {number}: {why}"))));
+    let text = small_file::read(path).map_err(accepted)?;
+    let bots = small_file::lines(&text)
+        .map(|(number, line)| bot(line).map_err(|why| accepted(format!("line {number}: {why}"))));
     let bots = bots.collect::<Result<Vec<_>, _>>()?;
     if bots.is_empty() {
         return Err(accepted("it has none".into()));
@@ -49,7 +40,7 @@ mod tests {
 
     fn file(text: &str) -> Result<Bots, String> {
         let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), text).unwrap();
+        std::fs::write(file.path(), text).unwrap();
         bots_file(file.path().to_str().unwrap())
     }
 

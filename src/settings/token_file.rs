@@ -1,15 +1,10 @@
 //! The file with the moderators' tokens: one line for each, `name:token`, or one bare token.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
-use super::{secret::Secret, token_strength::apparent_bits};
+use super::{secret::Secret, small_file, token_strength::apparent_bits};
 use crate::name::{Name, NameKey};
 
-/// The largest file, in bytes.
-const MAX_FILE: u64 = 64 * 1024;
 /// The shortest token, in characters.
 const MIN_TOKEN: usize = 16;
 /// The least entropy of a token by the estimate of [`apparent_bits`]. A random token of 16 hexadecimal digits has about 40, and hardly
@@ -44,7 +39,7 @@ const COMMON: [&str; 18] = [
 pub struct ModeratorToken {
     /// The name that is put on record.
     pub name: String,
-    /// The uniqueness key of the name.
+    /// The key of the name.
     pub name_key: NameKey,
     /// The token.
     pub token: Secret,
@@ -75,7 +70,7 @@ impl TokenFile {
     pub fn read(path: &str) -> Result<Self, String> {
         let accepted = |why: &str| format!("a readable file with lines of name:token, or one token ({why})");
         let path = PathBuf::from(path);
-        let text = read_text(&path).map_err(|why| accepted(&why))?;
+        let text = small_file::read(&path).map_err(|why| accepted(&why))?;
         let lines = TokenLines::parse(&text);
         if let Some((number, why)) = lines.invalid.first() {
             return Err(accepted(&format!("line {number}: {why}")));
@@ -86,37 +81,20 @@ impl TokenFile {
         Ok(Self { path, moderators: lines.moderators })
     }
 
-    /// A file that was not read: its moderators are `moderators`.
-    pub fn of(path: impl Into<PathBuf>, moderators: Vec<ModeratorToken>) -> Self {
-        Self { path: path.into(), moderators }
-    }
-
     /// Reads the file again.
     ///
     /// # Errors
     /// Why it cannot be read.
     pub fn read_again(&self) -> Result<String, String> {
-        read_text(&self.path)
+        small_file::read(&self.path)
     }
-}
-
-fn read_text(path: &Path) -> Result<String, String> {
-    let length = fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if length > MAX_FILE {
-        return Err("it is too long".to_owned());
-    }
-    fs::read_to_string(path).map_err(|error| error.to_string())
 }
 
 impl TokenLines {
     /// Parses the lines of a file. Empty lines and lines that begin with `#` are left out.
     pub fn parse(text: &str) -> Self {
         let mut lines = Self::default();
-        for (number, line) in (1..).zip(text.lines()) {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
+        for (number, line) in small_file::lines(text) {
             match parse_line(line).and_then(|parsed| lines.unique(parsed)) {
                 Ok(moderator) => lines.moderators.push(moderator),
                 Err(why) => lines.invalid.push((number, why)),

@@ -4,15 +4,15 @@ use std::{fs, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use tracing_subscriber::EnvFilter;
 
-use super::secret::{NotARedisUrl, RedisUrl, Secret};
+use super::{
+    secret::{NotARedisUrl, RedisUrl, Secret},
+    small_file,
+};
 use crate::{
     origin::{PublicUrl, PublicUrls, PublicUrlsError},
     redis::PubSub,
     telemetry::Format,
 };
-
-/// The largest file with a secret, in bytes.
-const MAX_SECRET: u64 = 64 * 1024;
 
 pub(super) fn parsed<T: FromStr>(accepted: &'static str) -> impl Fn(&str) -> Result<T, String> + Clone {
     move |text| text.trim().parse().map_err(|_| accepted.to_owned())
@@ -87,11 +87,7 @@ pub(super) fn redacted_url(text: &str) -> String {
 /// The content of a file, without the line break at its end.
 pub(super) fn secret_file(path: &str) -> Result<Secret, String> {
     let accepted = |why: String| format!("a readable file with one line that is the secret ({why})");
-    let length = fs::metadata(path).map_err(|error| accepted(error.to_string()))?.len();
-    if length > MAX_SECRET {
-        return Err(accepted("it is too long".into()));
-    }
-    let text = fs::read_to_string(path).map_err(|error| accepted(error.to_string()))?;
+    let text = small_file::read(path).map_err(accepted)?;
     match text.trim_end_matches(['\r', '\n']) {
         "" => Err(accepted("it is empty".into())),
         secret if secret.contains(['\r', '\n']) => Err(accepted("it has several lines".into())),

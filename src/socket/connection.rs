@@ -2,6 +2,7 @@
 //! socket by the room's own tasks; this task reads, replies, and writes what the socket did not take at once.
 
 mod commands;
+mod disconnect;
 mod limits;
 mod timers;
 
@@ -22,16 +23,16 @@ use tokio::{
     task::coop::consume_budget,
     time::timeout,
 };
-use tokio_util::sync::CancellationToken;
 use tower_sessions::session::Id as SessionId;
 
 pub(super) use self::limits::InboundPace;
 use self::{
+    disconnect::{Disconnect, farewell, goodbye},
     limits::ClientLimits,
     timers::{Due, Timers},
 };
 use super::{
-    Sockets,
+    SocketContext, Sockets,
     connection_limit::ClientAddress,
     frame_reader::{FrameReader, ReadSize},
     transport::{Transport, TransportEvent},
@@ -39,9 +40,9 @@ use super::{
 use crate::{
     backplane::{Claim, Person, PublishError, Unavailable},
     protocol::{Bye, ErrorCode, Id, Nonce, ServerFrame, SessionEnd},
-    room::{Ending, Farewell, JoinError, Membership, Recipient, Room},
+    room::{Ending, Farewell, JoinError, Membership, Recipient},
     server::Stream,
-    session::{Alive, ModeratorPass, Sessions, Unreadable},
+    session::{Alive, ModeratorPass, Unreadable},
     telemetry::instruments,
     websocket::{close_frame, ping_frame},
 };
@@ -53,9 +54,7 @@ const RETRY_SPREAD: std::ops::Range<Duration> = Duration::from_millis(500)..Dura
 
 /// A client's connection.
 pub(super) struct Connection {
-    sockets: Sockets,
-    room: Room,
-    sessions: Sessions,
+    context: Arc<SocketContext>,
     person: Person,
     /// None: a program, which has a token in place of a session.
     session: Option<SessionId>,
@@ -69,7 +68,6 @@ pub(super) struct Connection {
     pass: Option<ModeratorPass>,
     limits: ClientLimits,
     timers: Timers,
-    draining: CancellationToken,
     /// Sessions that end, until the connection has joined: after that the room closes it.
     endings: Option<broadcast::Receiver<Ending>>,
     membership: Option<Membership>,
@@ -115,43 +113,11 @@ enum RoomReply {
     Published(Nonce, Result<Id, PublishError>),
 }
 
-/// How a connection ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Disconnect {
-    /// The client closed, with this code; the reply has the same.
-    ByClient(Option<u16>),
-    /// The server sends `bye` and closes.
-    Farewell(Farewell),
-    /// The server closes with this code.
-    Code(u16),
-    /// The connection is lost.
-    Lost,
-}
-
-impl Disconnect {
-    /// The label of the metric.
-    fn reason(self) -> &'static str {
-        match self {
-            Self::Farewell(farewell) => farewell.reason.name(),
-            Self::ByClient(_) => "client",
-            Self::Code(_) => "protocol",
-            Self::Lost => "lost",
-        }
-    }
-}
-
-fn farewell(reason: Bye) -> Disconnect {
-    Disconnect::Farewell(Farewell { reason, retry_after_ms: None })
-}
-
 impl Connection {
     pub(super) fn new(sockets: &Sockets, client: AuthenticatedClient) -> Self {
         let AuthenticatedClient { person, id, has_joined, since_ms, address, pass, endings } = client;
-        let context = &sockets.0;
+        let context = Arc::clone(&sockets.0);
         Self {
-            sockets: sockets.clone(),
-            room: context.room.clone(),
-            sessions: context.sessions.clone(),
             person,
             session: id,
             has_joined,
@@ -160,7 +126,7 @@ impl Connection {
             pass,
             limits: ClientLimits::default(),
             timers: Timers::new(Instant::now(), context.sessions.touch_every()),
-            draining: context.draining.clone(),
+            context,
             endings: Some(endings),
             membership: None,
             is_hidden: false,
@@ -177,7 +143,7 @@ impl Connection {
         // The server has no other kind of connection.
         let Ok(Parts { io, read_buf, .. }) = upgraded.downcast::<TokioIo<Stream>>() else { return };
         let (socket, _permit) = io.into_inner().into_parts();
-        let transport = Arc::new(Transport::new(socket, self.sockets.0.queue_memory.reservation()));
+        let transport = Arc::new(Transport::new(socket, self.context.queue_memory.reservation()));
         let mut io = Io { frame_reader: FrameReader::new(&read_buf), transport: Arc::clone(&transport) };
         // Even empty it keeps the 8 KiB of the request's buffer.
         drop(read_buf);
@@ -192,7 +158,7 @@ impl Connection {
             && let Some(id) = &self.session
         {
             // It may exist: a session that only lost its name would be refused at every join.
-            let (found, deleted) = (self.session_end(), self.sessions.delete(id));
+            let (found, deleted) = (self.session_end(), self.context.sessions.delete(id));
             // Boxed: every connection would reserve memory for it.
             (cause, _) = Box::pin(async { tokio::join!(found, deleted) }).await;
         }
@@ -210,7 +176,7 @@ impl Connection {
 
     /// Finds out why the session ended. `None`: it was signed out or removed, or Redis does not answer.
     fn session_end(&self) -> impl Future<Output = Option<SessionEnd>> + Send + use<> {
-        let (room, person, has_expired) = (self.room.clone(), self.located_person(), self.has_expired);
+        let (room, person, has_expired) = (self.context.room.clone(), self.located_person(), self.has_expired);
         async move {
             let Ok(person) = person.await else { return None };
             match room.check_claim(&person).await {
@@ -226,7 +192,7 @@ impl Connection {
     /// is everybody's.
     fn located_person(&self) -> impl Future<Output = Result<Person, Unavailable>> + Send + use<> {
         let is_exempt = self.person.session.is_bot() || self.pass.is_some() || self.address.is_proxy;
-        let (room, mut person, address) = (self.room.clone(), self.person.clone(), self.address.key);
+        let (room, mut person, address) = (self.context.room.clone(), self.person.clone(), self.address.key);
         async move {
             if !is_exempt {
                 person.address = Some(room.address_hash(address).await?);
@@ -269,7 +235,7 @@ impl Connection {
                 Ok(())
             }
             size = frame_reader.read(transport), if reads => self.charge(size),
-            () = self.draining.cancelled(), if outside => Err(farewell(Bye::Restart)),
+            () = self.context.draining.cancelled(), if outside => Err(farewell(Bye::Restart)),
             ending = async { self.endings.as_mut().expect("checked below").recv().await }, if self.endings.is_some() => {
                 self.handle_ending(ending)
             }
@@ -295,7 +261,7 @@ impl Connection {
     }
 
     fn inbound_pace(&self) -> InboundPace {
-        let context = &self.sockets.0;
+        let context = &self.context;
         if self.person.session.is_bot() { context.bot_inbound_pace } else { context.inbound_pace }
     }
 
@@ -401,7 +367,7 @@ impl Connection {
 
     fn check_session(&mut self) {
         let Some(id) = self.session else { return };
-        let (sessions, has_joined) = (self.sessions.clone(), self.membership.is_some());
+        let (sessions, has_joined) = (self.context.sessions.clone(), self.membership.is_some());
         self.session_check.get_or_insert_with(|| {
             Box::pin(
                 async move { if has_joined { sessions.touch_joined(&id).await } else { sessions.touch(&id).await } },
@@ -418,7 +384,7 @@ impl Connection {
             Ok(Alive::No) => {
                 // It expired, or was deleted in the store: it ends on every instance.
                 self.has_expired = true;
-                let _ = self.room.end(&self.person.session, &self.person.name_key).await;
+                let _ = self.context.room.end(&self.person.session, &self.person.name_key).await;
                 Err(farewell(Bye::SessionEnded))
             }
             // Unknown: looked up again soon, by each connection at another time.
@@ -428,10 +394,4 @@ impl Connection {
             }
         }
     }
-}
-
-/// A `bye` and its close frame, in one piece.
-fn goodbye(Farewell { reason, retry_after_ms }: Farewell, cause: Option<SessionEnd>) -> bytes::Bytes {
-    let bye = ServerFrame::Bye { reason, cause, retry_after_ms }.encode();
-    [bye, close_frame(Some(reason.code() as u16))].concat().into()
 }

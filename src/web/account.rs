@@ -1,20 +1,21 @@
 //! Sign-in with names that a site hands in by tokens.
 
-use std::{net::IpAddr, sync::Once, time::Duration};
+use std::{sync::Once, time::Duration};
 
 use axum::{
     Json,
     extract::{State, rejection::JsonRejection},
-    http::{HeaderMap, HeaderName, StatusCode},
+    http::{HeaderName, StatusCode},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 use tower_sessions::Session;
 
 use super::{
-    Web, error,
+    Web,
+    client::Client,
+    error,
     locale::Locale,
-    peer::PeerIp,
     sign_in::{SignInRefusal, sign_in},
 };
 use crate::{
@@ -25,7 +26,7 @@ use crate::{
 };
 
 /// How names are handed in.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Accounts {
     /// Checks tokens; `None`: there are none.
     pub verifier: Option<TokenVerifier>,
@@ -47,18 +48,17 @@ pub struct TokenBody {
 pub async fn submit(
     State(web): State<Web>,
     locale: Locale,
-    PeerIp(peer): PeerIp,
-    headers: HeaderMap,
+    client: Client,
     session: Session,
     body: Result<Json<TokenBody>, JsonRejection>,
 ) -> Response {
-    if !web.site.allows_post(&headers, peer) {
+    if !web.allows_post(&client) {
         return error::json_code(StatusCode::FORBIDDEN, "foreign", "the request was sent by another site");
     }
     let Ok(Json(TokenBody { token })) = body else {
         return error::json_code(StatusCode::BAD_REQUEST, "bad_body", "the body is a JSON object with a token");
     };
-    match web.admit_account(peer, &headers, &session, &token).await {
+    match web.admit_account(&client, &session, &token).await {
         Ok(name) => (StatusCode::CREATED, Json(serde_json::json!({ "you": name }))).into_response(),
         Err(refusal) => refusal.respond_json(locale),
     }
@@ -68,24 +68,23 @@ impl Web {
     /// Signs in the account of a token. Returns its name.
     pub(super) async fn admit_account(
         &self,
-        peer: IpAddr,
-        headers: &HeaderMap,
+        client: &Client,
         session: &Session,
         token: &str,
     ) -> Result<String, SignInRefusal> {
         let verifier = self.accounts.verifier.as_ref().ok_or(SignInRefusal::NotOffered)?;
-        self.count_sign_in(peer, headers).map_err(SignInRefusal::too_many)?;
+        self.count_sign_in(client).map_err(SignInRefusal::too_many)?;
         let account = verifier.verify(token.trim(), self.room.now()).map_err(refused)?;
         if !(account.moderates && self.operator.is_some()) {
-            self.check_door(peer, headers).await?;
+            self.check_door(client).await?;
         }
-        self.sign_in_gate.admit(self.site.proxies.client(peer, headers)).await?;
+        self.sign_in_gate.admit(client.address).await?;
         let spent = self.accounts.gate.spend(token.trim(), account.replayable_for).await;
         if !spent.map_err(|_| SignInRefusal::Unavailable)? {
             return Err(refused(TokenError::Replayed));
         }
         let is_moderator = account.moderates && self.operator.is_some();
-        let address = if is_moderator { None } else { self.address_hash(peer, headers).await? };
+        let address = if is_moderator { None } else { self.address_hash(client).await? };
         self.begin_account(session, account, address).await
     }
 

@@ -17,13 +17,14 @@ const OTHER_SCRIPTS: [&str; 6] =
     ["address.js", "embed.js", "embed_door.js", "embed_link.js", "guard.js", "notifier.js"];
 
 /// Modules that the page loads when they are first needed.
-const LAZY_MODULES: [&str; 22] = [
+const LAZY_MODULES: [&str; 25] = [
     "actions.js",
     "alerting.js",
     "alerts.js",
     "announcer.js",
     "answering.js",
     "channel_locks.js",
+    "completion.js",
     "copying.js",
     "crowd.js",
     "mention_alerts.js",
@@ -37,7 +38,9 @@ const LAZY_MODULES: [&str; 22] = [
     "report_count.js",
     "row_menu.js",
     "rules.js",
+    "style.js",
     "toast.js",
+    "typing.js",
     "version.js",
     "viewport.js",
 ];

@@ -6,12 +6,8 @@ mod timeline;
 use std::sync::Arc;
 
 use axum::{
-    body::Bytes,
     extract::State,
-    http::{
-        HeaderMap, HeaderValue, Uri,
-        header::{CONTENT_ENCODING, CONTENT_TYPE, SET_COOKIE},
-    },
+    http::{Uri, header::SET_COOKIE},
     response::{IntoResponse, Redirect, Response},
 };
 
@@ -22,12 +18,12 @@ use self::{
 };
 use super::{
     Web,
+    client::Client,
     compression::{self, Busy, accepts},
     error,
     form_cookie::FormCookie,
     locale::Locale,
     page_cache::{PageCache, Uncached},
-    peer::PeerIp,
     proxy_user::SIGNED_IN,
     sign_in::{CarriesSession, SignInRefusal},
     texts::Texts,
@@ -60,14 +56,13 @@ pub fn prepare() {
 pub async fn show(
     State(web): State<Web>,
     locale: Locale,
-    PeerIp(peer): PeerIp,
-    headers: HeaderMap,
+    client: Client,
     uri: Uri,
     carries: CarriesSession,
     signed_in: Result<SignedIn, NotSignedIn>,
 ) -> Response {
     let sign_in = || Redirect::to(carries.sign_in_path()).into_response();
-    let is_new_user = web.has_new_proxy_user(peer, &headers, signed_in.as_ref().ok());
+    let is_new_user = web.has_new_proxy_user(&client, signed_in.as_ref().ok());
     let signed_in = match signed_in {
         Err(NotSignedIn::Nobody) if is_new_user && uri.query() == SIGNED_IN.split('?').nth(1) => {
             return SignInRefusal::NoCookies.respond(&web, locale, "");
@@ -79,7 +74,7 @@ pub async fn show(
     };
     let is_handed_in = web.is_handed_in_moderator(&signed_in);
     let SignedIn { person, id, .. } = signed_in;
-    if let Err(refusal) = web.admit_read(&person.session, peer, &headers, NEWEST) {
+    if let Err(refusal) = web.admit_read(&person.session, &client, NEWEST) {
         return error::refused_read(locale, refusal);
     }
     match web.sessions.touch(&id).await {
@@ -90,13 +85,14 @@ pub async fn show(
     // Read before the page: a message sent in between comes after it.
     let head = web.room.head();
     let Ok(timeline) = newest(&web, locale, &person.name).await else { return error::unavailable(locale) };
-    let gzip = accepts(&headers, "gzip");
-    let has_cookie = web.operator.as_ref().map(|operator| operator.sent_cookie(&headers).is_some());
+    let gzip = accepts(&client.headers, "gzip");
+    let has_cookie = web.operator.as_ref().map(|operator| operator.sent_cookie(&client.headers).is_some());
     let moderates = has_cookie.map(|has_cookie| has_cookie || is_handed_in);
     let visitor = Visitor { name: &person.name, moderates };
-    let mut response = respond(Shell::of(locale).fill(visitor, head, &timeline, gzip), gzip);
+    let page = Shell::of(locale).fill(visitor, head, &timeline, gzip);
+    let mut response = compression::respond("text/html; charset=utf-8", page, gzip);
     let scope = web.site.cookie_scope();
-    if FormCookie::of(&headers, scope).is_some() {
+    if FormCookie::of(&client.headers, scope).is_some() {
         response.headers_mut().append(SET_COOKIE, FormCookie::removal(scope));
     }
     response
@@ -131,13 +127,4 @@ async fn recent(web: &Web, revision: u64, locale: Locale, you: &str) -> Result<A
 async fn render(page: Page, locale: Locale, you: Option<&str>) -> Result<Timeline, Busy> {
     let you = you.map(str::to_owned);
     compression::run(move || Timeline::new(Texts::of(locale), &page, you.as_deref())).await
-}
-
-fn respond(page: Bytes, gzip: bool) -> Response {
-    let content_type = (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    if gzip {
-        ([content_type, (CONTENT_ENCODING, HeaderValue::from_static("gzip"))], page).into_response()
-    } else {
-        ([content_type], page).into_response()
-    }
 }

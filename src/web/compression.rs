@@ -75,6 +75,15 @@ pub async fn encode(State(queue_memory): State<Arc<QueueMemory>>, request: Reque
     Response::from_parts(parts, Body::from(counted(bytes, queue_memory.reservation())))
 }
 
+/// The response with a body that is compressed already, if `gzip`.
+pub fn respond(content_type: &'static str, body: Bytes, gzip: bool) -> Response {
+    let mut response = ([(CONTENT_TYPE, content_type)], body).into_response();
+    if gzip {
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response
+}
+
 /// Whether a client accepts this encoding by name (RFC 9110, section 12.5.3): `gzip, br;q=0` accepts gzip only.
 pub fn accepts(headers: &HeaderMap, encoding: &str) -> bool {
     let lines = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|line| line.to_str().ok());

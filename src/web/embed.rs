@@ -1,6 +1,6 @@
 //! The room in a frame of another site: the script that the site includes, and the frame's first page.
 
-use std::{net::IpAddr, sync::LazyLock, time::Instant};
+use std::{sync::LazyLock, time::Instant};
 
 use askama::Template;
 use axum::{
@@ -13,7 +13,7 @@ use axum::{
 };
 use parking_lot::Mutex;
 
-use super::{Web, assets, error, locale::Locale, peer::PeerIp, texts::Texts};
+use super::{Web, assets, client::Client, error, locale::Locale, texts::Texts};
 use crate::{
     origin::PublicUrl,
     rate::{KeyedLimiter, Rate},
@@ -47,8 +47,8 @@ pub async fn script(headers: HeaderMap) -> Response {
 }
 
 /// `GET /embed`: asks the site around the frame for a token.
-pub async fn page(State(web): State<Web>, locale: Locale, PeerIp(peer): PeerIp, headers: HeaderMap) -> Response {
-    web.log_unlisted_site(peer, &headers);
+pub async fn page(State(web): State<Web>, locale: Locale, client: Client) -> Response {
+    web.log_unlisted_site(&client);
     let origins: Vec<String> = web.site.embedders.iter().map(ToString::to_string).collect();
     let (texts, base) = (Texts::of(locale), assets::base());
     error::html(StatusCode::OK, &EmbedPage { texts, base, origins: &origins.join(" ") })
@@ -56,7 +56,7 @@ pub async fn page(State(web): State<Web>, locale: Locale, PeerIp(peer): PeerIp, 
 
 impl Web {
     /// Logs a frame of a site that is not listed, once per hour and site. The browser does not show it.
-    fn log_unlisted_site(&self, peer: IpAddr, headers: &HeaderMap) {
+    fn log_unlisted_site(&self, Client { address, headers, .. }: &Client) {
         static SEEN: LazyLock<Mutex<KeyedLimiter<String>>> =
             LazyLock::new(|| Mutex::new(KeyedLimiter::new(LOGGED, SITES)));
         let is_frame = headers.get("sec-fetch-dest").is_some_and(|destination| destination == "iframe");
@@ -65,7 +65,6 @@ impl Web {
         let is_known = self.site.embedders.contains(&site)
             || self.site.public_urls.as_ref().is_some_and(|own| own.contains(&site));
         if is_frame && !is_known && SEEN.lock().take(site.to_string(), Instant::now()).is_ok() {
-            let address = self.site.proxies.client(peer, headers);
             tracing::warn!(%site, %address, "a site that RUANG_EMBED_ORIGINS does not list has the room in a frame");
         }
     }

@@ -4,12 +4,14 @@
 //! The tag of a session is derived from it. If a form is sent twice, or the answer to it is lost, the second request finds
 //! its own claim of the name. The page of the room removes the cookie: a tag is never used again after its session has ended.
 
-use axum::http::{HeaderMap, HeaderValue, header::COOKIE};
+use axum::http::{HeaderMap, HeaderValue};
 use sha2::{Digest, Sha256};
-use tower_sessions::cookie::{Cookie, SameSite, time};
+use tower_sessions::cookie::{SameSite, time};
 
 use crate::{backplane::SessionTag, name::NameKey, origin::CookieScope};
 
+/// The cookie's name, without its prefix.
+const NAME: &str = "ruang-form";
 /// The length of a value: 128 bits in hexadecimal.
 const LENGTH: usize = 32;
 
@@ -25,9 +27,7 @@ impl FormCookie {
 
     /// Reads the value that a request carries, if it is well-formed.
     pub fn of(headers: &HeaderMap, scope: CookieScope) -> Option<Self> {
-        let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-        let mut cookies = lines.flat_map(Cookie::split_parse).filter_map(Result::ok);
-        let value = cookies.find(|cookie| cookie.name() == name(scope))?.value().to_owned();
+        let value = scope.sent_cookie(NAME, headers)?;
         let is_valid = value.len() == LENGTH && value.bytes().all(|byte| byte.is_ascii_hexdigit());
         is_valid.then_some(Self(value))
     }
@@ -41,31 +41,19 @@ impl FormCookie {
 
     /// Returns the `Set-Cookie` of this value. It ends with the browser: a form may be open for long.
     pub fn header(&self, scope: CookieScope) -> HeaderValue {
-        set_cookie(&self.0, scope, None)
+        scope.set_cookie(NAME, &self.0, SameSite::Lax, None)
     }
 
     /// Returns the `Set-Cookie` that removes the cookie.
     pub fn removal(scope: CookieScope) -> HeaderValue {
-        set_cookie("", scope, Some(time::Duration::ZERO))
+        scope.set_cookie(NAME, "", SameSite::Lax, Some(time::Duration::ZERO))
     }
-}
-
-fn name(scope: CookieScope) -> String {
-    scope.name("ruang-form")
-}
-
-fn set_cookie(value: &str, scope: CookieScope, max_age: Option<time::Duration>) -> HeaderValue {
-    let mut cookie = Cookie::build((name(scope), value)).path(scope.cookie_path()).build();
-    cookie.set_http_only(true);
-    cookie.set_secure(scope.secure);
-    cookie.set_same_site(SameSite::Lax);
-    cookie.set_max_age(max_age);
-    // A name and hexadecimal digits.
-    HeaderValue::try_from(cookie.to_string()).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::http::header::COOKIE;
+
     use super::*;
 
     fn request(cookie: &str) -> HeaderMap {

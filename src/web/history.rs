@@ -5,23 +5,20 @@ use std::{collections::VecDeque, sync::Arc};
 use axum::{
     body::Bytes,
     extract::{Query, State, rejection::QueryRejection},
-    http::{
-        HeaderMap, HeaderValue, StatusCode,
-        header::{CONTENT_ENCODING, CONTENT_TYPE},
-    },
-    response::{IntoResponse, Response},
+    http::StatusCode,
+    response::Response,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::{
     Web,
+    client::Client,
     compression::{self, Busy, FAST, accepts},
     error,
     gzip::gzip,
     members::limit,
     page_cache::{PageCache, Uncached},
-    peer::PeerIp,
     reads::PAGE_BYTES,
 };
 use crate::{
@@ -102,8 +99,7 @@ pub fn pages() -> HistoryPages {
 pub async fn list(
     State(web): State<Web>,
     Caller(person): Caller,
-    PeerIp(peer): PeerIp,
-    headers: HeaderMap,
+    client: Client,
     query: Result<Query<HistoryQuery>, QueryRejection>,
 ) -> Response {
     let Ok(Query(query)) = query else {
@@ -119,12 +115,12 @@ pub async fn list(
     let Some(limit) = limit(query.limit) else {
         return error::json(StatusCode::BAD_REQUEST, "limit is 1 to 200");
     };
-    if let Err(refusal) = web.admit_read(&person.session, peer, &headers, limit) {
+    if let Err(refusal) = web.admit_read(&person.session, &client, limit) {
         return error::json_refused_read(refusal);
     }
     match read(&web, cursor, limit).await {
         Ok(page) if !page.is_found => error::json(StatusCode::NOT_FOUND, "the message is no longer stored"),
-        Ok(page) => respond(&page, accepts(&headers, "gzip")),
+        Ok(page) => respond(&page, accepts(&client.headers, "gzip")),
         Err(Unavailable) => error::json_unavailable(),
     }
 }
@@ -151,12 +147,8 @@ async fn encode(page: Page, cursor: Cursor) -> Result<EncodedPage, Busy> {
 }
 
 fn respond(page: &EncodedPage, gzip: bool) -> Response {
-    let content_type = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if gzip {
-        ([content_type, (CONTENT_ENCODING, HeaderValue::from_static("gzip"))], page.gzip.clone()).into_response()
-    } else {
-        ([content_type], page.plain.clone()).into_response()
-    }
+    let body = if gzip { &page.gzip } else { &page.plain };
+    compression::respond("application/json", body.clone(), gzip)
 }
 
 impl EncodedPage {

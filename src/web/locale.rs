@@ -4,16 +4,15 @@ use axum::{
     extract::{FromRequestParts, Request, State},
     http::{
         HeaderMap, HeaderValue, Uri,
-        header::{ACCEPT_LANGUAGE, COOKIE, SET_COOKIE},
+        header::{ACCEPT_LANGUAGE, SET_COOKIE},
         request::Parts,
     },
     middleware::Next,
     response::Response,
 };
-use tower_sessions::cookie::Cookie;
 
 use super::branding::branding;
-use crate::origin::CookieScope;
+use crate::origin::{CookieScope, sent_cookie};
 
 const COOKIE_NAME: &str = "ruang_lang";
 
@@ -73,9 +72,7 @@ impl Locale {
 
     /// The language in the cookie.
     fn remembered(headers: &HeaderMap) -> Option<Self> {
-        let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-        let mut cookies = lines.flat_map(Cookie::split_parse).filter_map(Result::ok);
-        cookies.find(|cookie| cookie.name() == COOKIE_NAME).and_then(|cookie| Self::tagged(cookie.value()))
+        sent_cookie(COOKIE_NAME, headers).and_then(|tag| Self::tagged(&tag))
     }
 
     /// The known language that the browser prefers most (RFC 9110, section 12.5.4).
@@ -134,6 +131,8 @@ pub async fn remember(State(scope): State<CookieScope>, request: Request, next: 
 
 #[cfg(test)]
 mod tests {
+    use axum::http::header::COOKIE;
+
     use super::*;
 
     #[test]

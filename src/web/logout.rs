@@ -2,11 +2,11 @@
 
 use axum::{
     extract::State,
-    http::{HeaderMap, header::SET_COOKIE},
+    http::header::SET_COOKIE,
     response::{IntoResponse, Redirect, Response},
 };
 
-use super::{Web, error, locale::Locale, peer::PeerIp};
+use super::{Web, client::Client, error, locale::Locale};
 use crate::session::{NotSignedIn, SignedIn};
 
 /// `POST /logout`: ends the presence on every instance, then the session. 303: signed out. 503: still signed in, and it can
@@ -14,12 +14,11 @@ use crate::session::{NotSignedIn, SignedIn};
 pub async fn submit(
     State(web): State<Web>,
     locale: Locale,
-    PeerIp(peer): PeerIp,
-    headers: HeaderMap,
+    client: Client,
     signed_in: Result<SignedIn, NotSignedIn>,
 ) -> Response {
-    if !web.site.allows_post(&headers, peer) {
-        return web.refuse_post(locale, &headers, peer);
+    if !web.allows_post(&client) {
+        return web.refuse_post(locale, &client);
     }
     match signed_in {
         Ok(signed_in) if !end(&web, &signed_in).await => error::unavailable(locale),

@@ -3,12 +3,12 @@
 use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 
-use super::{Web, error, peer::PeerIp};
+use super::{Web, client::Client, error};
 use crate::session::Caller;
 
 const DEFAULT_LIMIT: usize = 50;
@@ -26,8 +26,7 @@ pub struct MembersQuery {
 pub async fn list(
     State(web): State<Web>,
     Caller(person): Caller,
-    PeerIp(peer): PeerIp,
-    headers: HeaderMap,
+    client: Client,
     query: Result<Query<MembersQuery>, QueryRejection>,
 ) -> Response {
     let Ok(Query(query)) = query else {
@@ -36,7 +35,7 @@ pub async fn list(
     let Some(limit) = limit(query.limit) else {
         return error::json(StatusCode::BAD_REQUEST, "limit is 1 to 200");
     };
-    if let Err(refusal) = web.admit_read(&person.session, peer, &headers, limit) {
+    if let Err(refusal) = web.admit_read(&person.session, &client, limit) {
         return error::json_refused_read(refusal);
     }
     match web.room.members(query.search.as_deref(), query.after.as_deref(), limit).await {

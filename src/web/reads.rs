@@ -7,14 +7,15 @@ use std::{
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, Method},
+    http::Method,
     middleware::Next,
     response::Response,
 };
 use parking_lot::Mutex;
 
-use super::{Web, error, locale::Locale, peer::PeerIp};
+use super::{Web, client::Client, error, locale::Locale};
 use crate::{
+    address::limit_key,
     backplane::SessionTag,
     rate::{KeyedLimiter, Rate},
     telemetry::instruments,
@@ -73,18 +74,11 @@ impl ReadLimits {
 }
 
 /// Counts every GET of a page or the API by its address, before a session is looked up.
-pub async fn limit(
-    State(web): State<Web>,
-    locale: Locale,
-    PeerIp(peer): PeerIp,
-    request: Request,
-    next: Next,
-) -> Response {
+pub async fn limit(State(web): State<Web>, locale: Locale, client: Client, request: Request, next: Next) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return next.run(request).await;
     }
-    let address = web.limit_key(peer, request.headers());
-    match web.reads.take_address(address, 1, Instant::now()).map_err(too_many) {
+    match web.reads.take_address(limit_key(client.address), 1, Instant::now()).map_err(too_many) {
         Ok(()) => next.run(request).await,
         Err(refusal) if request.uri().path().starts_with("/api/") => error::json_refused_read(refusal),
         Err(refusal) => error::refused_read(locale, refusal),
@@ -96,19 +90,12 @@ impl Web {
     ///
     /// # Errors
     /// Why it may not: too many reads, or too many bytes wait for slow clients.
-    pub fn admit_read(
-        &self,
-        session: &SessionTag,
-        peer: IpAddr,
-        headers: &HeaderMap,
-        entries: usize,
-    ) -> Result<(), ReadRefusal> {
+    pub fn admit_read(&self, session: &SessionTag, client: &Client, entries: usize) -> Result<(), ReadRefusal> {
         if self.queue_memory.is_exceeded() {
             instruments().refused("overloaded");
             return Err(ReadRefusal::Overloaded);
         }
-        let address = self.limit_key(peer, headers);
-        self.reads.take(session, address, entries, Instant::now()).map_err(too_many)
+        self.reads.take(session, limit_key(client.address), entries, Instant::now()).map_err(too_many)
     }
 }
 

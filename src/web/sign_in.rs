@@ -2,7 +2,7 @@
 
 mod refusal;
 
-use std::{borrow::Cow, convert::Infallible, net::IpAddr};
+use std::{borrow::Cow, convert::Infallible};
 
 use askama::Template;
 use axum::{
@@ -11,19 +11,20 @@ use axum::{
         FromRequestParts, Query, State,
         rejection::{FormRejection, QueryRejection},
     },
-    http::{HeaderMap, StatusCode, header::SET_COOKIE, request::Parts},
+    http::{StatusCode, header::SET_COOKIE, request::Parts},
     response::{IntoResponse, Redirect, Response},
 };
 use serde::Deserialize;
 use tower_sessions::Session;
 
 pub(super) use self::refusal::SignInRefusal;
-use super::{Web, assets, error, form_cookie::FormCookie, locale::Locale, peer::PeerIp, texts::Texts};
+use super::{Web, assets, client::Client, error, form_cookie::FormCookie, locale::Locale, texts::Texts};
 use crate::{
     address::AddressHash,
     backplane::{Claim, Person, SessionTag},
     name::Name,
     origin::PublicUrls,
+    protocol::Door,
     session::{NotSignedIn, SessionTerms, SignedIn},
     telemetry::instruments,
 };
@@ -70,17 +71,16 @@ impl CarriesSession {
 pub async fn form(
     State(web): State<Web>,
     locale: Locale,
-    PeerIp(peer): PeerIp,
+    client: Client,
     query: Result<Query<SignInQuery>, QueryRejection>,
-    headers: HeaderMap,
     carries: CarriesSession,
     signed_in: Result<SignedIn, NotSignedIn>,
 ) -> Response {
     match signed_in {
         Err(NotSignedIn::Unreadable) => return error::unavailable(locale),
-        signed_in if web.has_new_proxy_user(peer, &headers, signed_in.as_ref().ok()) => {
+        signed_in if web.has_new_proxy_user(&client, signed_in.as_ref().ok()) => {
             let Some(session) = &carries.1 else { return error::unavailable(locale) };
-            return web.sign_in_proxy_user(locale, peer, &headers, session).await;
+            return web.sign_in_proxy_user(locale, &client, session).await;
         }
         Ok(_) => return redirect_to_room(),
         Err(NotSignedIn::Nobody) => {}
@@ -94,7 +94,7 @@ pub async fn form(
         // It is said once.
         response.headers_mut().append(SET_COOKIE, web.sessions.removal_cookie());
     }
-    web.with_form_cookie(&headers, response)
+    web.with_form_cookie(&client, response)
 }
 
 /// Returns the sentence that says why a session has ended.
@@ -112,14 +112,13 @@ fn end_of_session(Texts { sign_in, .. }: &'static Texts, why: &str) -> Option<&'
 pub async fn submit(
     State(web): State<Web>,
     locale: Locale,
-    PeerIp(peer): PeerIp,
-    headers: HeaderMap,
+    client: Client,
     signed_in: Result<SignedIn, NotSignedIn>,
     session: Session,
     form: Result<Form<SignInForm>, FormRejection>,
 ) -> Response {
-    if !web.site.allows_post(&headers, peer) {
-        return web.refuse_post(locale, &headers, peer);
+    if !web.allows_post(&client) {
+        return web.refuse_post(locale, &client);
     }
     let form = match form {
         Ok(Form(form)) => form,
@@ -129,7 +128,7 @@ pub async fn submit(
         Err(rejection) => return rejection.into_response(),
     };
     if let Some(token) = &form.token {
-        return match web.admit_account(peer, &headers, &session, token).await {
+        return match web.admit_account(&client, &session, token).await {
             Ok(_) => redirect_to_room(),
             Err(refusal) => refusal.respond(&web, locale, ""),
         };
@@ -139,20 +138,20 @@ pub async fn submit(
         Err(NotSignedIn::Unreadable) => return error::unavailable(locale),
         Err(NotSignedIn::Nobody) => {}
     }
-    match web.admit_person(peer, &headers, &session, &form).await {
+    match web.admit_person(&client, &session, &form).await {
         Ok(()) => {
             instruments().signed_in("entered");
             redirect_to_room()
         }
-        Err(refusal) => web.with_form_cookie(&headers, refusal.respond(&web, locale, &form.username)),
+        Err(refusal) => web.with_form_cookie(&client, refusal.respond(&web, locale, &form.username)),
     }
 }
 
 impl Web {
     /// Sets the form's cookie, unless the request has one.
-    fn with_form_cookie(&self, headers: &HeaderMap, mut response: Response) -> Response {
+    fn with_form_cookie(&self, client: &Client, mut response: Response) -> Response {
         let scope = self.site.cookie_scope();
-        if FormCookie::of(headers, scope).is_none() {
+        if FormCookie::of(&client.headers, scope).is_none() {
             response.headers_mut().append(SET_COOKIE, FormCookie::random().header(scope));
         }
         response
@@ -160,19 +159,21 @@ impl Web {
 
     /// Returns the sentence that says that the room is closed, while it is. Moderators may sign in all the same.
     fn closed_notice(&self, texts: &Texts) -> Option<String> {
-        let now_ms = u64::try_from(self.room.now().as_millis()).unwrap_or(u64::MAX);
-        let door = self.room.rules().closed.filter(|door| door.is_shut(now_ms))?;
-        Some(match door.text {
+        Some(match self.closed_door()?.text {
             Some(text) => format!("{} {text}", texts.sign_in.closed),
             None => texts.sign_in.closed.to_owned(),
         })
     }
 
+    fn closed_door(&self) -> Option<Door> {
+        self.room.rules().closed.filter(|door| door.is_shut(self.room.now_ms()))
+    }
+
     /// Refuses all but moderators while the room is closed.
-    pub(super) async fn check_door(&self, peer: IpAddr, headers: &HeaderMap) -> Result<(), SignInRefusal> {
-        let now_ms = u64::try_from(self.room.now().as_millis()).unwrap_or(u64::MAX);
-        let is_closed = self.room.rules().closed.is_some_and(|door| door.is_shut(now_ms));
-        if is_closed && !matches!(self.present_cookie(peer, headers).await, Ok(Some(_))) {
+    pub(super) async fn check_door(&self, client: &Client) -> Result<(), SignInRefusal> {
+        if self.closed_door().is_some()
+            && !matches!(self.present_cookie(client.peer, &client.headers).await, Ok(Some(_)))
+        {
             return Err(SignInRefusal::Closed);
         }
         Ok(())
@@ -180,44 +181,38 @@ impl Web {
 
     /// Refuses names by the rules that apply by themselves: those of moderators, those that only moderators may take, and those
     /// with a listed word. A person who has such a name keeps it: only typed names are checked.
-    async fn check_name(&self, peer: IpAddr, headers: &HeaderMap, name: &Name) -> Result<(), SignInRefusal> {
+    async fn check_name(&self, client: &Client, name: &Name) -> Result<(), SignInRefusal> {
         let rules = self.room.rule_checker();
         let owner = self.operator.as_ref().and_then(|operator| operator.owner_of(name.key()));
         let (is_reserved, has_word) = (rules.reserves(name.key()), rules.has_word(name));
         if owner.is_none() && !is_reserved && !has_word {
             return Ok(());
         }
-        match self.present_cookie(peer, headers).await {
+        match self.present_cookie(client.peer, &client.headers).await {
             Ok(Some(moderator)) if owner.is_none_or(|owner| owner == moderator.name) => Ok(()),
             _ if has_word => Err(SignInRefusal::Word),
             _ => Err(SignInRefusal::OfModerator),
         }
     }
 
-    async fn admit_person(
-        &self,
-        peer: IpAddr,
-        headers: &HeaderMap,
-        session: &Session,
-        form: &SignInForm,
-    ) -> Result<(), SignInRefusal> {
+    async fn admit_person(&self, client: &Client, session: &Session, form: &SignInForm) -> Result<(), SignInRefusal> {
         if !self.ways.name {
             return Err(SignInRefusal::NotOffered);
         }
-        self.count_sign_in(peer, headers).map_err(SignInRefusal::too_many)?;
-        self.check_door(peer, headers).await?;
-        let cookie = FormCookie::of(headers, self.site.cookie_scope());
+        self.count_sign_in(client).map_err(SignInRefusal::too_many)?;
+        self.check_door(client).await?;
+        let cookie = FormCookie::of(&client.headers, self.site.cookie_scope());
         if form.form.is_some() && cookie.is_none() {
             return Err(SignInRefusal::NoCookies);
         }
         let name = Name::parse(&form.username).map_err(SignInRefusal::Name)?;
-        self.check_name(peer, headers, &name).await?;
-        self.sign_in_gate.admit(self.site.proxies.client(peer, headers)).await?;
+        self.check_name(client, &name).await?;
+        self.sign_in_gate.admit(client.address).await?;
         let has_owners = self.ways.token || self.ways.proxy;
         if has_owners && self.accounts.gate.is_owned(name.key()).await.map_err(|_| SignInRefusal::Unavailable)? {
             return Err(SignInRefusal::OfAccount);
         }
-        let address = self.address_hash(peer, headers).await?;
+        let address = self.address_hash(client).await?;
         match cookie {
             Some(cookie) => {
                 let tag = cookie.session_tag(name.key());
@@ -230,16 +225,13 @@ impl Web {
 
     /// Returns the hash of a client's address. None for a moderator, whom no action against an address concerns, and where the
     /// address is a trusted proxy's own, which everybody behind it shares.
-    pub(super) async fn address_hash(
-        &self,
-        peer: IpAddr,
-        headers: &HeaderMap,
-    ) -> Result<Option<AddressHash>, SignInRefusal> {
-        let address = self.site.proxies.client(peer, headers);
-        if self.site.proxies.trusts(address) || matches!(self.present_cookie(peer, headers).await, Ok(Some(_))) {
+    pub(super) async fn address_hash(&self, client: &Client) -> Result<Option<AddressHash>, SignInRefusal> {
+        if self.site.proxies.trusts(client.address)
+            || matches!(self.present_cookie(client.peer, &client.headers).await, Ok(Some(_)))
+        {
             return Ok(None);
         }
-        self.room.address_hash(address).await.map(Some).map_err(|_| SignInRefusal::Unavailable)
+        self.room.address_hash(client.address).await.map(Some).map_err(|_| SignInRefusal::Unavailable)
     }
 }
 

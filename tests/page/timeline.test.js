@@ -238,3 +238,23 @@ test("refresh_applies_what_has_changed", () => {
   timeline.refresh({ messages: [{ ...message(1), text: "one", edited_at: 5 }, removed, message(3), message(4)] });
   assert.equal(text(), "one  3");
 });
+
+test("refresh_undoes_changes_that_were_lost", () => {
+  const { timeline, text, welcome } = shown();
+  welcome({ messages: range(1, 3) });
+  timeline.markEdited({ id: "7-1", text: "one", edited_at: 5 });
+  timeline.markRemoved("7-2");
+  assert.deepEqual(timeline.changes, { "7-1": 5, "7-2": null }, "a join has them");
+  welcome({ recovered: false, missed: 0, messages: range(1, 3) }, { since: "7-3" });
+  timeline.refresh({ messages: range(1, 3) });
+  assert.equal(text().startsWith("1 2 3"), true, text());
+  assert.equal(timeline.changes, undefined);
+});
+
+test("join_has_the_newest_changes_only", () => {
+  const { timeline, welcome } = shown();
+  welcome({ messages: range(1, 40) });
+  for (const { id } of range(1, 40)) timeline.markRemoved(id);
+  assert.equal(Object.keys(timeline.changes).length, 32);
+  assert.equal("7-8" in timeline.changes, false);
+});

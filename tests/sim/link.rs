@@ -100,6 +100,20 @@ impl Link {
         weather != Weather { deaf, ended, ..Weather::default() }
     }
 
+    /// What is wrong with it, one bit each.
+    pub fn faults(&self) -> u8 {
+        let weather = self.weather.get();
+        let faults = [
+            weather.is_cut,
+            weather.late_ms > 0,
+            weather.lost_percent > 0,
+            weather.events_late_ms > 0,
+            weather.events_lost_percent > 0,
+            weather.events_twice_percent > 0,
+        ];
+        faults.into_iter().fold(0, |bits, fault| bits << 1 | u8::from(fault))
+    }
+
     /// Stores a session.
     pub async fn begin_session(&self, person: Person) -> Result<(), Unavailable> {
         self.call(|redis| Box::pin(async move { redis.begin_session(person) })).await

@@ -19,6 +19,7 @@ mod rule;
 mod run;
 mod shrink;
 mod socket;
+mod states;
 mod tab;
 mod tests;
 mod world;

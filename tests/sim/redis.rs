@@ -26,7 +26,7 @@ use super::{
     kit::transcript::ChatMessage,
     observed::Observed,
     rule::Rule,
-    torture::record::{InstanceExit, LostMessage, Moment, UndoneChange},
+    torture::record::{InstanceExit, LostMessage, Moment, Return, UndoneChange},
     world::{EPOCH, World},
 };
 
@@ -65,8 +65,9 @@ struct State {
     is_full: bool,
     /// The last time that sessions were lost.
     sessions_lost_at: Option<Moment>,
-    /// Changes of the epoch.
+    /// Changes of the epoch, and when each was.
     epochs: u64,
+    epochs_began: Vec<Moment>,
     /// Instances, by number.
     instances: BTreeMap<usize, Observation>,
     deaths: Vec<InstanceExit>,
@@ -84,6 +85,8 @@ struct Observation {
     /// When something first went wrong with it after the last heartbeat before that.
     troubled_at: Moment,
     has_exited: bool,
+    /// The place of its death in the list, and the epoch of that.
+    died: Option<(usize, u64)>,
 }
 
 /// A replica that no longer follows.
@@ -112,6 +115,7 @@ impl Redis {
             is_full: false,
             sessions_lost_at: None,
             epochs: 0,
+            epochs_began: vec![],
             instances: BTreeMap::new(),
             deaths: vec![],
         };
@@ -132,6 +136,12 @@ impl Redis {
     /// Refuses writes, or accepts them again.
     pub fn set_full(&self, is_full: bool) {
         self.state.lock().is_full = is_full;
+    }
+
+    /// Whether it stands still, is full, and has a replica that does not follow.
+    pub fn faults(&self) -> [bool; 3] {
+        let state = self.state.lock();
+        [!self.replies.get(), state.is_full, state.replica.is_some()]
     }
 
     /// The time since 1970 by its clock.
@@ -301,10 +311,7 @@ impl Redis {
         let mut state = self.state.lock();
         state.note_stored();
         if reply.is_ok() {
-            let epochs = state.epochs;
-            let observation = state.instances.entry(number).or_default();
-            observation.accepted_at = self.world.now();
-            observation.epochs.get_or_insert(epochs);
+            state.note_accepted(number, self.world.now());
         }
         reply
     }
@@ -336,6 +343,7 @@ impl Redis {
         let now = self.world.now();
         self.room.fail_over(room, epoch);
         state.epochs += 1;
+        state.epochs_began.push(now);
         if sessions != state.sessions {
             state.sessions_lost_at = Some(now);
         }
@@ -358,14 +366,29 @@ impl Redis {
 }
 
 impl State {
+    /// A heartbeat is accepted.
+    fn note_accepted(&mut self, number: usize, now: Moment) {
+        let observation = self.instances.entry(number).or_default();
+        observation.accepted_at = now;
+        observation.epochs.get_or_insert(self.epochs);
+        let Some((place, epoch)) = observation.died.take() else { return };
+        // Within an epoch it finds out that it was declared dead, and closes its connections.
+        if let Some(from) = usize::try_from(epoch).ok().and_then(|epoch| self.epochs_began.get(epoch)) {
+            self.deaths[place].returned = Some(Return { from: *from, by: now });
+        }
+    }
+
     /// An incarnation is dead.
     fn note_death(&mut self, incarnation: &IncarnationId) {
         let is_it = |observation: &Observation| observation.incarnation.as_ref() == Some(incarnation);
         let Some((number, observation)) = self.instances.iter_mut().find(|(_, observation)| is_it(observation)) else {
             return;
         };
-        self.deaths.extend(observation.death(*number));
         observation.incarnation = None;
+        if let Some(death) = observation.death(*number) {
+            observation.died = Some((self.deaths.len(), self.epochs));
+            self.deaths.push(death);
+        }
     }
 
     /// Adds new messages to the journal.
@@ -410,7 +433,7 @@ impl Observation {
     /// The end of its connections, unless it has gone by itself: it was silent from then on.
     fn death(&self, number: usize) -> Option<InstanceExit> {
         let at = self.silent_since();
-        (!self.has_exited).then(|| InstanceExit { base: format!("i{number}"), at, announced: false })
+        (!self.has_exited).then(|| InstanceExit { base: format!("i{number}"), at, announced: false, returned: None })
     }
 }
 

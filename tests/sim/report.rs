@@ -2,11 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write, time::Duration};
 
-use super::{
-    plan::Plan,
-    run::Outcome,
-    torture::{checker, record::Record},
-};
+use super::{plan::Plan, run::Outcome, states::States, torture::checker};
 
 /// Violations shown in full.
 const SHOWN: usize = 3;
@@ -23,12 +19,14 @@ pub struct Totals {
     lost: usize,
     changed: usize,
     undone: usize,
+    states: States,
     faults: BTreeMap<&'static str, usize>,
 }
 
 impl Totals {
     /// Adds a run.
-    pub fn add(&mut self, plan: &Plan, record: &Record) {
+    pub fn add(&mut self, plan: &Plan, Outcome { record, states, .. }: &Outcome) {
+        self.states.extend(states);
         self.seeds += 1;
         self.simulated += plan.end;
         self.acked += checker::acked(record);
@@ -52,6 +50,7 @@ impl Totals {
             self.acked, self.stored, self.lost
         );
         let _ = writeln!(text, "changes: {} acknowledged, {} lost by faults", self.changed, self.undone);
+        let _ = writeln!(text, "{} faults, {} distinct states", self.faults.values().sum::<usize>(), self.states.len());
         for (kind, count) in &self.faults {
             let _ = writeln!(text, "{kind:<20} {count}");
         }

@@ -22,12 +22,13 @@ use super::{
     plan::{Fault, Happening, Plan},
     redis::Redis,
     rule::Rule,
+    states::{self, States},
     tab::Directory,
     torture::{
         checker::{self, Violation},
         record::{InjectedFault, InstanceExit, Moment, Record, RosterCheck},
     },
-    world::World,
+    world::{Keep, World},
 };
 
 /// Time until a balancer notices that a server does not respond.
@@ -49,6 +50,8 @@ const HISTORY: usize = 2000;
 pub struct Outcome {
     pub record: Record,
     pub violations: Vec<Violation>,
+    /// The states that it passed through.
+    pub states: States,
     /// Of the whole history.
     pub digest: String,
     /// The log, if it was kept.
@@ -71,19 +74,21 @@ struct Scene {
 struct Done {
     faults: Vec<InjectedFault>,
     exits: Vec<InstanceExit>,
+    states: States,
 }
 
 /// Runs a plan, and judges it.
-pub fn run(plan: &Plan, broken: Option<Rule>, keeps_lines: bool) -> Outcome {
+pub fn run(plan: &Plan, broken: Option<Rule>, keeps: Keep) -> Outcome {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let (record, digest, lines) = runtime.block_on(simulate(plan, broken, keeps_lines));
+    let (record, states, (digest, lines)) = runtime.block_on(simulate(plan, broken, keeps));
     let violations = checker::check(&record);
-    Outcome { record, violations, digest, lines }
+    Outcome { record, violations, states, digest, lines }
 }
 
-async fn simulate(plan: &Plan, broken: Option<Rule>, keeps_lines: bool) -> (Record, String, Vec<String>) {
-    let scene = Scene::open(plan, broken, keeps_lines);
+async fn simulate(plan: &Plan, broken: Option<Rule>, keeps: Keep) -> (Record, States, (String, Vec<String>)) {
+    let scene = Scene::open(plan, broken, keeps);
     let began = Instant::now();
+    let sampler = tokio::spawn(Arc::clone(&scene).sample());
     let clients: Vec<Client> = (0..plan.people).map(|number| scene.client(plan, number)).collect();
     let mut faults = JoinSet::new();
     let mut checks = vec![];
@@ -108,19 +113,19 @@ async fn simulate(plan: &Plan, broken: Option<Rule>, keeps_lines: bool) -> (Reco
     for instance in scene.started.lock().iter() {
         assert!(instance.room.failed().now_or_never().is_none(), "{} panicked, with seed {}", instance.base, plan.seed);
     }
+    sampler.abort();
     let (log, lost, undone) = scene.redis.log();
-    let Done { mut faults, mut exits } = std::mem::take(&mut *scene.done.lock());
+    let Done { mut faults, mut exits, states } = std::mem::take(&mut *scene.done.lock());
     faults.sort_by_key(|fault| fault.from);
     exits.extend(scene.redis.deaths());
     let (lease, grace) = (plan.lease, plan.grace);
     let record = Record { log, lost, undone, histories, exits, faults, checks, lease, grace, ..Record::default() };
-    let (digest, lines) = scene.world.finish();
-    (record, digest, lines)
+    (record, states, scene.world.finish())
 }
 
 impl Scene {
-    fn open(plan: &Plan, broken: Option<Rule>, keeps_lines: bool) -> Arc<Self> {
-        let world = World::new(plan.seed, broken, keeps_lines);
+    fn open(plan: &Plan, broken: Option<Rule>, keeps: Keep) -> Arc<Self> {
+        let world = World::new(plan.seed, broken, keeps);
         let (lease, leave_grace, name_hold) = (plan.lease, plan.grace, NAME_HOLD);
         let (messages, edit_window) = (Rate::UNLIMITED, EDIT_WINDOW);
         let policy = RetentionPolicy {
@@ -148,6 +153,15 @@ impl Scene {
             scene.directory.lock().push(instance);
         }
         scene
+    }
+
+    /// Notes states, without end.
+    async fn sample(self: Arc<Self>) {
+        loop {
+            sleep(states::INTERVAL).await;
+            let instances = self.slots.lock().clone();
+            self.done.lock().states.insert(states::state(&instances, &self.redis));
+        }
     }
 
     fn start(&self) -> Arc<Instance> {
@@ -345,7 +359,7 @@ impl Scene {
         let silent_since = self.redis.note_exit(instance.number);
         // The others count from then on, too.
         let at = if instance.is_frozen() { silent_since } else { self.world.now() };
-        self.done.lock().exits.push(InstanceExit { base: instance.base.clone(), at, announced });
+        self.done.lock().exits.push(InstanceExit { base: instance.base.clone(), at, announced, returned: None });
     }
 
     /// Waits until all rosters have all people who are connected.

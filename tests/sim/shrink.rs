@@ -7,14 +7,15 @@ use super::{
     rule::Rule,
     run::{Outcome, run},
     torture::checker::ViolationKind,
+    world::Keep,
 };
 
 /// Returns the shortest plan found in this time that shows a violation of the same kind, and what it came to.
 pub fn shrink(plan: &Plan, broken: Option<Rule>, kind: ViolationKind, limit: Duration) -> (Plan, Outcome) {
     let began = Instant::now();
-    let (mut best, mut outcome) = (plan.clone(), run(plan, broken, true));
+    let (mut best, mut outcome) = (plan.clone(), run(plan, broken, Keep::Lines));
     let attempt = |candidate: Plan, best: &mut Plan, outcome: &mut Outcome| {
-        let result = run(&candidate, broken, true);
+        let result = run(&candidate, broken, Keep::Lines);
         let shows = result.violations.iter().any(|violation| violation.kind == kind);
         if shows {
             (*best, *outcome) = (candidate, result);

@@ -9,7 +9,7 @@ use ruang::{
     automod::SharedChecks,
     backplane::{NewState, Person, PublishError, Unavailable},
     protocol::{Bye, ErrorCode, Id, Nonce, ServerFrame, Text},
-    room::{Attention, Ending, Farewell, JoinError, Membership, Recipient},
+    room::{Attention, Ending, Farewell, JoinError, Membership, Recipient, ResumePoint},
 };
 use tokio::{
     sync::{
@@ -29,7 +29,7 @@ const FRAMES_WAITING: usize = 8192;
 #[derive(Clone, Debug)]
 pub enum Upward {
     /// `join`.
-    Join(Option<Id>),
+    Join(ResumePoint),
     /// `message`.
     Message(Nonce, Text),
     /// `edit` or `delete`.
@@ -183,12 +183,12 @@ impl Socket {
 
     fn receive(&mut self, upward: Upward) {
         match (upward, &self.membership) {
-            (Upward::Join(since), None) => {
+            (Upward::Join(from), None) => {
                 let (room, person, pipe) = (self.instance.room.clone(), self.person.clone(), Arc::clone(&self.pipe));
-                self.call = Some(Box::pin(async move { Reply::Joined(room.join(person, since, pipe).await) }));
+                self.call = Some(Box::pin(async move { Reply::Joined(room.join(person, from, pipe).await) }));
             }
-            (Upward::Join(since), Some(membership)) => {
-                let rejoined = membership.rejoin(since);
+            (Upward::Join(from), Some(membership)) => {
+                let rejoined = membership.rejoin(from.since);
                 self.call = Some(Box::pin(async move { Reply::Rejoined(rejoined.await) }));
             }
             (Upward::Message(nonce, text), Some(membership)) => {

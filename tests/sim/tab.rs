@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    collections::BTreeSet,
+    collections::{BTreeSet, VecDeque},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -11,7 +11,8 @@ use parking_lot::Mutex;
 use rand::{Rng, rngs::StdRng};
 use ruang::{
     backplane::{NewState, Person},
-    protocol::{Bye, Id, Nonce, Text},
+    protocol::{Bye, CHANGES_SHOWN, Id, Nonce, Text},
+    room::ResumePoint,
     websocket::frame_length,
 };
 use serde::Deserialize;
@@ -63,6 +64,8 @@ pub struct Tab {
     pub present: bool,
     /// The newest message shown.
     pub last: Option<Id>,
+    /// The newest changes that it shows: when each message was edited, or none if it is deleted.
+    changes: VecDeque<(Id, Option<u64>)>,
     /// The message that was not shown yet.
     pub outgoing: Option<Outgoing>,
     /// Own messages of this session that are not deleted, the newest last.
@@ -133,6 +136,7 @@ impl Tab {
             person,
             present: false,
             last: None,
+            changes: VecDeque::new(),
             outgoing: None,
             own: vec![],
             world: Arc::clone(world),
@@ -232,7 +236,8 @@ impl Tab {
                 let now = Instant::now();
                 (self.wire, self.latency) = (Some(wire), millis(&mut self.rng, 0, 40));
                 (self.received_at, self.ping_at) = (now, now + PINGS);
-                self.put(Upward::Join(self.last));
+                let changes = self.changes.iter().copied().collect();
+                self.put(Upward::Join(ResumePoint { since: self.last, changes }));
             }
             Ok(Some(Err(401))) => return false,
             Ok(Some(Err(status))) => {
@@ -342,17 +347,26 @@ impl Tab {
     fn handle(&mut self, event: Event) {
         match &event {
             Event::Welcome { messages, recovered, .. } => {
+                if !recovered {
+                    self.changes.clear();
+                }
                 let last = messages.last().map(|message| message.id.parse().unwrap());
                 // In a room that has lost all messages the position is lost, too.
                 self.last = if *recovered { last.or(self.last) } else { last };
                 self.present = true;
-                messages.iter().for_each(|message| self.shown(message));
+                messages.iter().for_each(|message| {
+                    self.shown(message);
+                    self.note_state(message);
+                });
                 self.resend_at = self.outgoing.as_ref().map(|_| Instant::now());
             }
             Event::Message(message) => {
                 self.last = Some(message.id.parse().unwrap());
                 self.shown(message);
+                self.note_state(message);
             }
+            Event::Edited(id, _, edited_at) => self.note_change(id, Some(*edited_at)),
+            Event::Removed(id) => self.note_change(id, None),
             Event::Ack(nonce, id) => {
                 // Not sent again, unless a welcome does not have it.
                 let id: Id = id.parse().unwrap();
@@ -380,6 +394,21 @@ impl Tab {
         self.note(event);
         if join_failed {
             self.end(EndReason::Cut);
+        }
+    }
+
+    fn note_state(&mut self, message: &ChatMessage) {
+        if message.nonce.is_empty() || message.edited_at.is_some() {
+            self.note_change(&message.id, message.edited_at);
+        }
+    }
+
+    fn note_change(&mut self, id: &str, edited_at: Option<u64>) {
+        let id = id.parse().unwrap();
+        self.changes.retain(|(other, _)| *other != id);
+        self.changes.push_back((id, edited_at));
+        if self.changes.len() > CHANGES_SHOWN {
+            self.changes.pop_front();
         }
     }
 

@@ -24,25 +24,37 @@ pub struct World {
     pub broken: Option<Rule>,
     /// Whether a fault has lost anything that was stored.
     pub has_lost: AtomicBool,
+    keeps: Keep,
     lines: Mutex<Lines>,
 }
 
-/// Lines so far: their digest and, in a replay, the lines.
+/// What is kept of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Nothing: its lines are not even written.
+    Nothing,
+    /// The digest of all lines.
+    Digest,
+    /// That, and the lines.
+    Lines,
+}
+
+#[derive(Default)]
 struct Lines {
     digest: Sha256,
-    kept: Option<Vec<String>>,
+    kept: Vec<String>,
 }
 
 impl World {
-    /// A world that begins now. `keeps`: the log's lines are kept.
-    pub fn new(seed: u64, broken: Option<Rule>, keeps: bool) -> Arc<Self> {
-        let lines = Lines { digest: Sha256::new(), kept: keeps.then(Vec::new) };
+    /// A world that begins now.
+    pub fn new(seed: u64, broken: Option<Rule>, keeps: Keep) -> Arc<Self> {
         Arc::new(Self {
             seed,
             began: Instant::now(),
             broken,
             has_lost: AtomicBool::new(false),
-            lines: Mutex::new(lines),
+            keeps,
+            lines: Mutex::default(),
         })
     }
 
@@ -63,13 +75,16 @@ impl World {
 
     /// Adds a line to the log.
     pub fn log(&self, line: impl FnOnce(&mut String)) {
+        if self.keeps == Keep::Nothing {
+            return;
+        }
         let mut text = String::new();
         let _ = write!(text, "{:9.3} ", self.now().as_secs_f64());
         line(&mut text);
         let mut lines = self.lines.lock();
         lines.digest.update(&text);
-        if let Some(kept) = lines.kept.as_mut().filter(|kept| kept.len() < LINES) {
-            kept.push(text);
+        if self.keeps == Keep::Lines && lines.kept.len() < LINES {
+            lines.kept.push(text);
         }
     }
 
@@ -77,7 +92,7 @@ impl World {
     pub fn finish(&self) -> (String, Vec<String>) {
         let mut lines = self.lines.lock();
         let digest = lines.digest.clone().finalize();
-        (digest.iter().map(|byte| format!("{byte:02x}")).collect(), lines.kept.take().unwrap_or_default())
+        (digest.iter().map(|byte| format!("{byte:02x}")).collect(), std::mem::take(&mut lines.kept))
     }
 }
 

@@ -19,8 +19,8 @@ use crate::{
 const OVER_SECONDS: f64 = 1.0;
 /// Interval of a talker's messages: each goes to everyone who has arrived.
 const TALK: Duration = Duration::from_millis(200);
-/// Seconds for the servers to give back the memory of arriving, beside those of a load's start.
-const SETTLE_SECONDS: f64 = 4.0;
+/// Seconds for the servers to give back the memory of arriving: their allocator takes ten.
+const SETTLE_SECONDS: f64 = 12.0;
 /// Clients per second who arrive calmly, for comparison.
 const CALM_PER_SECOND: f64 = 500.0;
 /// The public URL of rooms that take tokens, and so their audience.

@@ -20,6 +20,11 @@ impl Bans {
         Some(Duration::from_millis(left))
     }
 
+    /// Whether an address is banned; of no address: false.
+    pub(super) fn has_address(&self, address: Option<&AddressHash>, now: u64) -> bool {
+        address.and_then(|address| self.until_at(address)).is_some_and(|until| until > now)
+    }
+
     /// Adds a ban in place of the name's former one.
     pub(super) fn add(&mut self, ban: Ban, addresses: Vec<AddressHash>, now: u64) {
         self.0.retain(|_, (ban, _)| ban.until > now);

@@ -20,17 +20,20 @@ use crate::{
 pub(super) struct Presence {
     version: u64,
     people: BTreeMap<NameKey, Holders>,
+    /// The address of each person's client, by the incarnation that holds them. As in Redis, a person whose session was ended
+    /// stays here until their incarnation releases them.
+    held: BTreeMap<IncarnationId, BTreeMap<NameKey, Option<AddressHash>>>,
     leases: BTreeMap<IncarnationId, Lease>,
     claims: Claims,
     pub(super) bans: Bans,
     last_addresses: LastAddresses,
 }
 
-/// The name of a person as shown, and the incarnations that hold them, each with the address of their client.
+/// The name of a person as shown, and the incarnations that hold them.
 #[derive(Clone)]
 struct Holders {
     name: String,
-    incarnations: BTreeMap<IncarnationId, Option<AddressHash>>,
+    incarnations: BTreeSet<IncarnationId>,
 }
 
 impl Presence {
@@ -38,6 +41,7 @@ impl Presence {
         Self {
             version: 0,
             people: BTreeMap::new(),
+            held: BTreeMap::new(),
             leases: BTreeMap::new(),
             claims: Claims::new(policy),
             bans: Bans::default(),
@@ -75,7 +79,7 @@ impl Presence {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let present = |(name_key, holders): (&NameKey, &Holders)| Present {
             member: Member { name_key: name_key.clone(), name: holders.name.clone() },
-            held_by: holders.incarnations.keys().cloned().collect(),
+            held_by: holders.incarnations.iter().cloned().collect(),
         };
         let people: Vec<Present> =
             self.people.range::<NameKey, _>((from, Bound::Unbounded)).take(PEOPLE_AT_ONCE).map(present).collect();
@@ -125,14 +129,17 @@ impl Presence {
 
     /// Releases some of the people of a dead incarnation. Returns none once it holds no one.
     pub(super) fn release_some(&mut self, incarnation: &IncarnationId, now: Instant) -> Option<Delta> {
-        let held = self.people.iter().filter(|(_, holders)| holders.incarnations.contains_key(incarnation));
-        let some: Vec<NameKey> = held.map(|(name_key, _)| name_key.clone()).take(CHANGES_AT_ONCE).collect();
+        let held = self.held.get(incarnation).into_iter().flat_map(BTreeMap::keys);
+        let some: Vec<NameKey> = held.take(CHANGES_AT_ONCE).cloned().collect();
         if some.is_empty() {
             self.leases.remove(incarnation);
+            self.held.remove(incarnation);
             return None;
         }
         for name_key in &some {
-            self.claims.extend(name_key, now);
+            if self.is_held(name_key, incarnation) {
+                self.claims.extend(name_key, now);
+            }
         }
         let left = some.iter().filter_map(|name_key| self.release(name_key, incarnation, now)).collect();
         let delta = Delta { joined: vec![], left };
@@ -156,9 +163,6 @@ impl Presence {
             self.claims.close(name_key, now);
         }
         let expelled = self.people.remove_entry(name_key);
-        for address in expelled.iter().flat_map(|(_, holders)| holders.incarnations.values()) {
-            self.last_addresses.remember(name_key, address.clone(), now);
-        }
         let left: Vec<Member> =
             expelled.map(|(name_key, holders)| Member { name_key, name: holders.name }).into_iter().collect();
         self.count(&Delta { joined: vec![], left: left.clone() });
@@ -194,24 +198,29 @@ impl Presence {
 
     /// Returns the addresses at which a name is used now, and the one at which it was used last.
     pub(super) fn addresses_of(&self, name_key: &NameKey, now: Instant) -> Vec<AddressHash> {
-        let present = self.people.get(name_key).into_iter().flat_map(|holders| holders.incarnations.values().flatten());
+        let present = self.held.values().filter_map(|held| held.get(name_key)).flatten();
         let known: BTreeSet<AddressHash> = present.cloned().chain(self.last_addresses.of(name_key, now)).collect();
         known.into_iter().collect()
     }
 
     /// Returns the people in the room at these addresses, other than one.
     pub(super) fn people_at(&self, addresses: &[AddressHash], except: &NameKey) -> Vec<NameKey> {
-        let is_there =
-            |holders: &Holders| holders.incarnations.values().flatten().any(|there| addresses.contains(there));
-        let others = self.people.iter().filter(|(name_key, holders)| *name_key != except && is_there(holders));
-        others.map(|(name_key, _)| name_key.clone()).collect()
+        let is_there = |address: &Option<AddressHash>| address.as_ref().is_some_and(|there| addresses.contains(there));
+        let mut others = BTreeSet::new();
+        for (incarnation, held) in &self.held {
+            let there = held.iter().filter(|(_, address)| is_there(address)).map(|(name_key, _)| name_key);
+            others.extend(there.filter(|name_key| *name_key != except && self.is_held(name_key, incarnation)).cloned());
+        }
+        others.into_iter().collect()
     }
 
     /// Whether a person's session owns their name or, if no session does, the incarnation holds them.
     pub(super) fn may_act(&self, person: &Person, incarnation: &IncarnationId, now: Instant) -> bool {
-        let holders = self.people.get(&person.name_key);
-        self.claims.owner(&person.name_key, now) == Some(&person.session)
-            || holders.is_some_and(|holders| holders.incarnations.contains_key(incarnation))
+        self.claims.owner(&person.name_key, now) == Some(&person.session) || self.is_held(&person.name_key, incarnation)
+    }
+
+    fn is_held(&self, name_key: &NameKey, incarnation: &IncarnationId) -> bool {
+        self.people.get(name_key).is_some_and(|holders| holders.incarnations.contains(incarnation))
     }
 
     /// Whether a person's name belongs to another session, or is closed.
@@ -242,20 +251,22 @@ impl Presence {
     /// first holder.
     fn hold(&mut self, person: Person, incarnation: &IncarnationId) -> Option<Member> {
         let Person { name_key, name, address, .. } = person;
-        let new = || Holders { name, incarnations: BTreeMap::new() };
+        self.held.entry(incarnation.clone()).or_default().insert(name_key.clone(), address);
+        let new = || Holders { name, incarnations: BTreeSet::new() };
         let holders = self.people.entry(name_key.clone()).or_insert_with(new);
         let is_first = holders.incarnations.is_empty();
         let leases = &self.leases;
-        holders.incarnations.retain(|other, _| leases.get(other).is_none_or(|lease| lease.stage != Stage::Draining));
-        holders.incarnations.insert(incarnation.clone(), address);
+        holders.incarnations.retain(|other| leases.get(other).is_none_or(|lease| lease.stage != Stage::Draining));
+        holders.incarnations.insert(incarnation.clone());
         is_first.then(|| Member { name_key, name: holders.name.clone() })
     }
 
     /// Removes a holder. Returns the person if it was their last.
     fn release(&mut self, name_key: &NameKey, incarnation: &IncarnationId, now: Instant) -> Option<Member> {
-        let holders = self.people.get_mut(name_key)?;
-        let address = holders.incarnations.remove(incarnation).flatten();
+        let address = self.held.get_mut(incarnation).and_then(|held| held.remove(name_key)).flatten();
         self.last_addresses.remember(name_key, address, now);
+        let holders = self.people.get_mut(name_key)?;
+        holders.incarnations.remove(incarnation);
         if !holders.incarnations.is_empty() {
             return None;
         }

@@ -68,6 +68,7 @@ struct ReapArgument<'a> {
     incarnation: &'a str,
     heartbeat_seq: u64,
     name_hold_ms: u64,
+    address_memory_ms: u64,
     names: &'a [NameKey],
     last: bool,
     reaper: &'a str,
@@ -159,11 +160,14 @@ impl RedisBackplane {
         last: bool,
     ) -> Result<Reaping, Unavailable> {
         let claims = names.iter().map(|name_key| self.keys.name(name_key));
-        let keys = self.keys.with_own(std::iter::once(self.keys.held(incarnation.as_str())).chain(claims));
+        let addresses = names.iter().map(|name_key| self.keys.last_address(name_key));
+        let held = std::iter::once(self.keys.held(incarnation.as_str()));
+        let keys = self.keys.with_own(held.chain(claims).chain(addresses));
         let argument = ReapArgument {
             incarnation: incarnation.as_str(),
             heartbeat_seq,
             name_hold_ms: in_millis(self.policy.name_hold),
+            address_memory_ms: in_millis(ADDRESS_MEMORY),
             names: &names,
             last,
             reaper: self.reaper.as_str(),

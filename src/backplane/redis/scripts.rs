@@ -104,9 +104,6 @@ impl Scripts {
     }
 
     /// Runs a script that takes texts beside its argument.
-    ///
-    /// # Errors
-    /// See [`run`](Self::run).
     pub(super) async fn run_with<R: DeserializeOwned>(
         &self,
         script: &Script,
@@ -119,9 +116,6 @@ impl Scripts {
     }
 
     /// Runs a script that replies with a list of texts.
-    ///
-    /// # Errors
-    /// See [`run`](Self::run).
     pub(super) async fn run_list(
         &self,
         script: &Script,

@@ -10,7 +10,7 @@ use super::Hub;
 use crate::{
     backplane::{Person, Unavailable},
     name::NameKey,
-    protocol::Bye,
+    protocol::{Bye, ShownChanges},
     room::{
         fanout::{Attention, Fanout},
         history_cache::ResumeFrom,
@@ -29,6 +29,10 @@ const WELCOMES_AT_ONCE: usize = 8;
 pub(in crate::room) struct Join {
     pub(in crate::room) person: Person,
     pub(in crate::room) since: ResumeFrom,
+    /// The changes that the client shows.
+    pub(in crate::room) changes: ShownChanges,
+    /// Redis has lost some of them.
+    pub(in crate::room) has_lost: bool,
     /// The session was just found to own the name.
     pub(in crate::room) owns_name: bool,
     pub(in crate::room) recipient: Arc<dyn Recipient>,
@@ -206,7 +210,9 @@ impl Hub {
     }
 
     fn welcome(&mut self, PendingJoin { connection, join }: PendingJoin) {
-        let (welcome, changes) = self.welcome_frames(&join.person.name, join.since);
+        // An epoch may have begun meanwhile.
+        let has_lost = join.has_lost || self.state.view().history.lacking(&join.changes).is_some();
+        let (welcome, changes) = self.welcome_frames(&join.person.name, join.since, has_lost);
         self.fanout.enter(connection, join.recipient, welcome);
         for frames in changes.into_iter().chain(self.typing_frame(1)) {
             self.fanout.send(connection, frames);

@@ -1,4 +1,4 @@
-//! Reads missed messages in portions when they are more than one snapshot continues, so that clients miss nothing.
+//! Reads missed messages in portions when there are more than a snapshot has, so that clients miss nothing.
 
 use std::time::Instant;
 
@@ -26,9 +26,9 @@ pub(super) enum NextRead {
     Snapshot,
     /// The next portion of messages.
     Portion,
-    /// A snapshot that is applied in any case: the messages before it cannot be read.
+    /// A snapshot that is applied even if messages before it are missing: they cannot be read.
     LastSnapshot,
-    /// A snapshot that continues nothing: changes that clients have are lost.
+    /// A snapshot that replaces everything: Redis has lost changes of messages that clients were sent.
     Whole,
 }
 

@@ -27,7 +27,7 @@ impl Hub {
         // Unsent changes are in the welcome: they must not follow it.
         self.send_changes(now);
         let Some(name) = self.clients.get(&connection) else { return };
-        let (welcome, changes) = self.welcome_frames(name, since);
+        let (welcome, changes) = self.welcome_frames(name, since, false);
         self.fanout.welcome(connection, welcome);
         for frames in changes.into_iter().chain(self.typing_frame(0)) {
             self.fanout.send(connection, frames);
@@ -42,10 +42,12 @@ impl Hub {
         self.fanout.resync(self.clients.iter(), &welcome);
     }
 
-    /// The welcome of a client that resumes from `since`, and the changes of messages that it may have.
-    pub(super) fn welcome_frames(&self, name: &str, since: ResumeFrom) -> (Bytes, Option<Bytes>) {
+    /// The welcome of a client that resumes from `since`, and the changes of messages that it may lack. `has_lost`: it shows
+    /// some that Redis has lost.
+    pub(super) fn welcome_frames(&self, name: &str, since: ResumeFrom, has_lost: bool) -> (Bytes, Option<Bytes>) {
         let view = self.state.view();
         let changes: Option<Bytes> = match since {
+            ResumeFrom::At(_) if has_lost => None,
             ResumeFrom::At(id) => view.changes.since(id).map(|changes| change_frames(&changes)),
             ResumeFrom::Nothing | ResumeFrom::Ordinal(_) => Some(Bytes::new()),
         };

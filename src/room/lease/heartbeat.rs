@@ -13,9 +13,9 @@ pub(super) struct HeartbeatState {
     pub(super) accepted_at: Option<Instant>,
     /// When the event of an own heartbeat was last received, or could have been.
     pub(super) echoed_at: Option<Instant>,
-    /// Whether one was received since the subscription began.
+    /// Whether such an event was received since the subscription began.
     pub(super) is_echoed: bool,
-    /// When the first one after that was accepted.
+    /// When the first heartbeat after `echoed_at` was accepted.
     pub(super) unechoed_since: Option<Instant>,
     /// Send the next one as soon as possible.
     pub(super) is_due: bool,
@@ -39,7 +39,7 @@ impl Lease {
                 }
                 Err(HeartbeatError::Gone { .. }) => {
                     actions.push(self.reannounce());
-                    // The others wait for it: at the end of the former lease they show its people as having left.
+                    // Other instances wait for the heartbeat: at the end of the former lease they show its people as having left.
                     actions.extend(self.send_heartbeat(now));
                 }
                 Err(HeartbeatError::Stale | HeartbeatError::Unavailable(Unavailable)) => {}

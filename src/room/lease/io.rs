@@ -18,11 +18,11 @@ pub(in crate::room) enum Signal {
     Echo,
     /// An event is missing.
     Missing,
-    /// Clients are sent too much at the moment to take more events.
+    /// So much is queued for the clients that the hub takes no events.
     Congested,
-    /// A heartbeat is wanted now: local members have changed, or the incarnation is in doubt.
+    /// A heartbeat must be sent now: local members have changed, or Redis refused a message as fenced.
     Changed,
-    /// The instance must go.
+    /// The instance shuts down.
     Drain,
 }
 
@@ -44,7 +44,7 @@ pub(in crate::room) enum ReadOutcome {
     Complete,
     /// It was applied, and more must be read.
     Partial,
-    /// Nothing was read, or it is about an earlier position.
+    /// Nothing was read, or the instance is past what was read.
     Failed,
 }
 
@@ -62,7 +62,7 @@ pub(in crate::room) enum Action {
     /// Subscribe again.
     Resubscribe,
     /// A new incarnation with the same people has begun: announce them all, and look up their sessions. The old lease
-    /// expires by itself, and releases none whom the new incarnation holds.
+    /// expires by itself, and its end releases no one whom the new incarnation holds.
     Reannounce,
     /// A new incarnation without people has begun: others have taken ours over, or will. Close all connections.
     StartOver(&'static str),

@@ -18,7 +18,7 @@ use crate::{
 /// What separates the texts. No name contains it, and it sorts before every character of one.
 const SEPARATOR: char = '\n';
 
-/// One person: four lines, the folded name, the uniqueness key, the name as shown and its search form. Each of the last three is
+/// One person: four lines, the folded name, the name key, the name as shown and its search form. Each of the last three is
 /// empty if it is the folded name. Sorted by folded name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct RosterEntry(Arc<str>);
@@ -40,7 +40,7 @@ impl RosterEntry {
 
     /// The entry that a person of this name has.
     pub(super) fn of_name(shown: &str) -> Option<Self> {
-        Name::parse(shown).ok().map(|name| Self::new(name.key(), shown))
+        Name::parse(shown).ok().map(|name| Self::new(name.key(), name.shown()))
     }
 
     /// Sorts before the entries of people with this folded name, and after all others that do.
@@ -130,7 +130,7 @@ impl PartialEq for SearchStart {
 
 impl Eq for SearchStart {}
 
-/// An entry that is looked up by its uniqueness key.
+/// An entry that is looked up by its name key.
 #[derive(Clone, Debug)]
 pub(super) struct ByNameKey(pub(super) RosterEntry);
 

@@ -61,6 +61,17 @@ fn names_are_sorted_by_their_folded_form() {
     assert_eq!(roster.names(Some("zaki"), 10), Vec::<String>::new());
 }
 
+/// All beginnings of such a text would be 200 MB.
+#[test]
+fn search_after_a_long_text_costs_little() {
+    let mut roster = Roster::default();
+    roster.apply(&joined("lena"));
+    let after = "le ".repeat(10_000);
+    let start = Instant::now();
+    assert_eq!(roster.search("le", Some(&after), 9), ["lena"]);
+    assert!(start.elapsed() < Duration::from_millis(20), "{:?}", start.elapsed());
+}
+
 #[test]
 fn search_finds_words_that_begin_so_page_by_page() {
     let mut roster = Roster::default();

@@ -14,9 +14,9 @@ use super::super::*;
 use crate::{
     automod::SharedChecks,
     backplane::{
-        ChangeRequest, EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply, PeoplePortion, Position, Post,
-        PublishError, ReapOutcome, RecordPage, ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, Snapshot,
-        Typing,
+        ChangeRequest, EVENTS_WAITING, Event, Heartbeat, HeartbeatError, HeartbeatReply, ModerationLog,
+        ModerationOutcome, ModerationRequest, NewState, PeoplePortion, Position, Post, PublishError, ReapOutcome,
+        RecordPage, ReportOutcome, ReportQueue, ReportRequest, RetentionPolicy, Snapshot, Typing,
         memory::{MemoryBackplane, Replica},
     },
     protocol::Text,
@@ -109,6 +109,14 @@ impl DeafBackplane {
         let (incarnation, checks) = (SPEAKERS.into(), SharedChecks::default());
         let post = Post { incarnation, person, nonce, text, reply_to: None, alias: None, trace: None, checks };
         self.inner.publish(post).await.unwrap()
+    }
+
+    /// Deletes a message of a person who was added before.
+    pub async fn delete_as(&self, name: &str, id: Id) {
+        let (incarnation, nonce, checks) = (SPEAKERS.into(), "delete".parse().unwrap(), SharedChecks::default());
+        let state = NewState::Deleted;
+        let request = ChangeRequest { incarnation, person: person(name), nonce, id, state, checks };
+        self.inner.change(request).await.unwrap();
     }
 }
 

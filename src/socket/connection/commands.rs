@@ -11,7 +11,7 @@ use crate::{
     backplane::{NewState, Unavailable},
     name::{Name, NameError},
     protocol::{Bye, ClientFrame, CloseCode, ErrorCode, Id, Malformed, Nonce, ServerFrame, Text, TextError},
-    room::{Attention, Recipient},
+    room::{Attention, Recipient, ResumePoint},
     socket::{frame_reader::Inbound, transport::Transport},
     telemetry::instruments,
     websocket::{Received, pong_frame},
@@ -66,10 +66,7 @@ impl Connection {
         nonce: Option<&Nonce>,
         retry_after: Option<Duration>,
     ) -> Result<(), Disconnect> {
-        // Rounded up: a client that waits that long is admitted.
-        let retry_after_ms = retry_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX) + 1);
-        instruments().refused(code.name());
-        transport.send(ServerFrame::Error { code, nonce, retry_after_ms, rule: None }.encode());
+        send_error(transport, code, nonce, retry_after, None);
         if code.is_fault() && self.limits.is_one_error_too_many(Instant::now()) {
             return Err(farewell(Bye::Policy));
         }
@@ -78,18 +75,15 @@ impl Connection {
 
     /// Sends the error of a text that a rule refuses. It ends no connection: the person need not know the rules.
     pub(super) fn refuse_text(transport: &Transport, nonce: &Nonce, violation: RuleViolation) {
-        let (code, rule) = (ErrorCode::Refused, Some(violation.rule.name()));
-        let retry_after_ms =
-            violation.retry_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX) + 1);
-        instruments().refused(code.name());
-        transport.send(ServerFrame::Error { code, nonce: Some(nonce), retry_after_ms, rule }.encode());
+        let RuleViolation { rule, retry_after } = violation;
+        send_error(transport, ErrorCode::Refused, Some(nonce), retry_after, Some(rule.name()));
     }
 
     fn handle(&mut self, transport: &Arc<Transport>, frame: ClientFrame) -> Result<(), Disconnect> {
         match frame {
-            ClientFrame::Join { since } => self.join(transport, since),
+            ClientFrame::Join { since, changes } => self.join(transport, ResumePoint { since, changes }),
             ClientFrame::Ping => {
-                let pong = ServerFrame::Pong { head: self.room.head() }.encode();
+                let pong = ServerFrame::Pong { head: self.context.room.head() }.encode();
                 match &self.membership {
                     // It follows the message that it names: a client that lacks the newest message joins again.
                     Some(membership) if membership.try_send(pong.clone()) => {}
@@ -123,21 +117,21 @@ impl Connection {
         Ok(alias.map(|name| name.shown().to_owned()))
     }
 
-    fn join(&mut self, transport: &Arc<Transport>, since: Option<Id>) -> Result<(), Disconnect> {
+    fn join(&mut self, transport: &Arc<Transport>, from: ResumePoint) -> Result<(), Disconnect> {
         if self.membership.is_some()
             && let Err(wait) = self.limits.rejoin(Instant::now())
         {
             return self.refuse(transport, ErrorCode::RateLimited, None, Some(wait));
         }
         self.call = Some(if let Some(membership) = &self.membership {
-            let rejoined = membership.rejoin(since);
+            let rejoined = membership.rejoin(from.since);
             Box::pin(async move { RoomReply::Rejoined(rejoined.await) })
         } else {
-            let (room, person, recipient) = (self.room.clone(), self.located_person(), Arc::clone(transport));
+            let (room, person, recipient) = (self.context.room.clone(), self.located_person(), Arc::clone(transport));
             let pass = self.pass.clone();
             Box::pin(async move {
                 let Ok(person) = person.await else { return RoomReply::Joined(Err(Unavailable.into())) };
-                let joined = room.join(person, since, recipient).await;
+                let joined = room.join(person, from, recipient).await;
                 RoomReply::Joined(joined.map(|membership| membership.with_pass(pass)))
             })
         });
@@ -158,7 +152,7 @@ impl Connection {
             Err(TextError::Empty) => return self.refuse(transport, ErrorCode::Empty, Some(&nonce), None),
             Err(TextError::TooLong) => return self.refuse(transport, ErrorCode::TooLong, Some(&nonce), None),
         };
-        let context = &self.sockets.0;
+        let context = &self.context;
         let is_bot = self.person.session.is_bot();
         let limits = if is_bot { &context.bot_message_limits } else { &context.message_limits };
         if let Err(wait) = limits.admit(&self.person.session, self.address.key, submission.bytes(), Instant::now()) {
@@ -185,16 +179,17 @@ impl Connection {
 
     /// Checks a text by the rules that apply by themselves. Returns what is left to check.
     fn check_rules(&self, submission: &Submission) -> Result<SharedChecks, RuleViolation> {
-        let checker = self.room.rule_checker();
+        let checker = self.context.room.rule_checker();
         let is_bot = self.person.session.is_bot();
         let kind = if is_bot { SenderKind::Program } else { SenderKind::Person };
         let sender = Sender { kind, since_ms: self.since_ms };
-        let now_ms = u64::try_from(self.room.now().as_millis()).unwrap_or(u64::MAX);
+        let now_ms = self.context.room.now_ms();
         match submission {
             Submission::Message { text, .. } | Submission::Change(_, NewState::Edited(text)) => {
                 // The address of a trusted proxy is everybody's.
-                let address =
-                    || (!self.address.is_proxy).then(|| self.room.known_address_hash(self.address.key)).flatten();
+                let address = || {
+                    (!self.address.is_proxy).then(|| self.context.room.known_address_hash(self.address.key)).flatten()
+                };
                 checker.check(text.as_str(), sender, address, now_ms)
             }
             Submission::Change(_, NewState::Deleted) => Ok(checker.check_pace(sender, now_ms)),
@@ -223,4 +218,17 @@ impl Connection {
         }
         Ok(())
     }
+}
+
+fn send_error(
+    transport: &Transport,
+    code: ErrorCode,
+    nonce: Option<&Nonce>,
+    retry_after: Option<Duration>,
+    rule: Option<&'static str>,
+) {
+    // Rounded up: a client that waits that long is admitted.
+    let retry_after_ms = retry_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX) + 1);
+    instruments().refused(code.name());
+    transport.send(ServerFrame::Error { code, nonce, retry_after_ms, rule }.encode());
 }

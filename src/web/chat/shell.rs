@@ -20,6 +20,8 @@ use crate::{
     },
 };
 
+/// The slots, in the order in which [`Shell::fill`] lists their contents.
+const SLOTS: [&str; 6] = ["you", "since", "more", "moderates", "now", "rows"];
 /// Encloses the name of a slot in the rendered page: a character that no template and no text contains.
 const MARK: char = '\u{e000}';
 
@@ -43,12 +45,8 @@ pub struct Shell(Vec<Part>);
 #[derive(Debug)]
 enum Part {
     Fixed(Fragment),
-    You,
-    Since,
-    More,
-    Moderates,
-    Now,
-    Rows,
+    /// The index of a slot.
+    Slot(usize),
 }
 
 #[derive(Template)]
@@ -89,22 +87,15 @@ impl Shell {
 
     /// The whole page for a person.
     pub fn fill(&self, visitor: Visitor<'_>, head: Option<Id>, timeline: &Timeline, gzip: bool) -> Bytes {
+        let you = Escaped { text: visitor.name }.render().unwrap_or_default();
         let since = timeline.last.or(head).map(|id| id.to_string()).unwrap_or_default();
-        let you = Fragment::store(Escaped { text: visitor.name }.render().unwrap_or_default());
-        let since = Fragment::store(since);
-        let flag = |is_set| if is_set { "true" } else { "false" };
-        let more = Fragment::store(flag(timeline.more));
-        let moderates = Fragment::store(visitor.moderates.map_or("", flag));
+        let moderates = visitor.moderates.map(|moderates| moderates.to_string()).unwrap_or_default();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        let now = Fragment::store(now.to_string());
+        let own = [you, since, timeline.more.to_string(), moderates, now.to_string()].map(Fragment::store);
+        let slots: Vec<&Fragment> = own.iter().chain([&timeline.rows]).collect();
         let fragments = self.0.iter().map(|part| match part {
             Part::Fixed(fragment) => fragment,
-            Part::You => &you,
-            Part::Since => &since,
-            Part::More => &more,
-            Part::Moderates => &moderates,
-            Part::Now => &now,
-            Part::Rows => &timeline.rows,
+            Part::Slot(index) => slots[*index],
         });
         let fragments: Vec<&Fragment> = fragments.collect();
         if gzip { join_gzip(&fragments) } else { join_plain(&fragments) }
@@ -130,14 +121,9 @@ impl Shell {
         };
         // Writing to memory cannot fail.
         let page = page.render().unwrap_or_default();
-        let part = |part: &str| match part {
-            "you" => Part::You,
-            "since" => Part::Since,
-            "more" => Part::More,
-            "moderates" => Part::Moderates,
-            "now" => Part::Now,
-            "rows" => Part::Rows,
-            fixed => Part::Fixed(Fragment::compress(fixed.to_owned(), Compression::best())),
+        let part = |part: &str| match SLOTS.iter().position(|slot| *slot == part) {
+            Some(index) => Part::Slot(index),
+            None => Part::Fixed(Fragment::compress(part.to_owned(), Compression::best())),
         };
         Self(page.split(MARK).map(part).collect())
     }

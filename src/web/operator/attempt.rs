@@ -44,9 +44,6 @@ pub enum AttemptError {
 
 impl Web {
     /// Checks a token, unless its address has presented too many wrong ones on any instance.
-    ///
-    /// # Errors
-    /// See [`AttemptError`].
     pub(super) async fn present_token(
         &self,
         credential: Credential,
@@ -66,9 +63,6 @@ impl Web {
 
     /// Returns the moderator of a request's cookie; none if it has no cookie. A session that exists is no guess, so it is not
     /// counted: who guesses does not lock out the moderators behind the same address. Its id is too long to be guessed.
-    ///
-    /// # Errors
-    /// See [`AttemptError`].
     pub(in crate::web) async fn present_cookie(
         &self,
         peer: IpAddr,
@@ -87,9 +81,6 @@ impl Web {
 
     /// Returns the moderator of a request without a token: of its session, if a site has handed in a moderator, else of its
     /// cookie. The name on record is that of the room.
-    ///
-    /// # Errors
-    /// See [`AttemptError`].
     pub(super) async fn present_moderator(
         &self,
         peer: IpAddr,

@@ -5,11 +5,11 @@ use std::{
     time::Duration,
 };
 
-use axum::http::{HeaderMap, HeaderValue, header::COOKIE};
+use axum::http::{HeaderMap, HeaderValue};
 use hmac::{Hmac, Mac};
 use parking_lot::RwLock;
 use sha2::Sha256;
-use tower_sessions::cookie::{Cookie, SameSite, time};
+use tower_sessions::cookie::{SameSite, time};
 
 use crate::{
     name::{Name, NameKey},
@@ -18,6 +18,8 @@ use crate::{
     settings::{ModeratorToken, TokenFile, TokenLines},
 };
 
+/// The name of the cookie, without its prefix.
+const COOKIE: &str = "ruang-operator";
 /// How often the file is read: a line that is removed has no access after a second.
 const READ_EVERY: Duration = Duration::from_millis(500);
 /// The message that both tokens sign when they are compared.
@@ -31,7 +33,6 @@ pub struct Moderator {
 }
 
 /// Checks tokens and sessions of moderators.
-#[derive(Debug)]
 pub struct OperatorAuth {
     /// The moderators of the file, as it was read last.
     moderators: RwLock<Arc<[ModeratorToken]>>,
@@ -88,7 +89,7 @@ impl OperatorAuth {
         let ours = moderators.iter().find(|ours| ours.name == moderator.name).ok_or(Unreadable)?;
         let session = ModeratorSession { name: ours.name.clone(), proof: proof(ours, &id) };
         self.sessions.begin(&id, session).await?;
-        Ok(self.header(id, time::Duration::try_from(ModeratorSessions::LIFETIME).unwrap_or_default()))
+        Ok(self.set_cookie(&id, time::Duration::try_from(ModeratorSessions::LIFETIME).unwrap_or_default()))
     }
 
     /// Ends a session on every instance.
@@ -102,14 +103,12 @@ impl OperatorAuth {
     /// Returns the value of the first of the moderators' cookies in a request. Others are not looked at: a request is one
     /// attempt.
     pub fn sent_cookie(&self, headers: &HeaderMap) -> Option<String> {
-        let sent = headers.get_all(COOKIE).into_iter().filter_map(|line| line.to_str().ok());
-        let mut cookies = sent.flat_map(Cookie::split_parse).filter_map(Result::ok);
-        cookies.find(|cookie| cookie.name() == self.name()).map(|cookie| cookie.value().to_owned())
+        self.cookies.sent_cookie(COOKIE, headers)
     }
 
     /// Returns the `Set-Cookie` that removes the cookie.
     pub fn removal_cookie(&self) -> HeaderValue {
-        self.header(String::new(), time::Duration::ZERO)
+        self.set_cookie("", time::Duration::ZERO)
     }
 
     fn moderators(&self) -> Arc<[ModeratorToken]> {
@@ -128,19 +127,8 @@ impl OperatorAuth {
         }
     }
 
-    fn name(&self) -> String {
-        self.cookies.name("ruang-operator")
-    }
-
-    fn header(&self, value: String, max_age: time::Duration) -> HeaderValue {
-        let cookie = Cookie::build((self.name(), value))
-            .path(self.cookies.cookie_path())
-            .http_only(true)
-            .secure(self.cookies.secure)
-            .same_site(SameSite::Strict)
-            .max_age(max_age);
-        // The value consists of letters, digits, `-` and `_`.
-        HeaderValue::try_from(cookie.build().to_string()).unwrap_or_else(|_| HeaderValue::from_static(""))
+    fn set_cookie(&self, value: &str, max_age: time::Duration) -> HeaderValue {
+        self.cookies.set_cookie(COOKIE, value, SameSite::Strict, Some(max_age))
     }
 }
 
@@ -179,6 +167,8 @@ fn mac(key: &str) -> Hmac<Sha256> {
 
 #[cfg(test)]
 mod tests {
+    use tower_sessions::cookie::Cookie;
+
     use super::*;
 
     const TOKENS: &str = "Sari:a token that is not guessed\nBudi:another one that is as long";

@@ -286,6 +286,8 @@ pub(super) static TEXTS: Texts = Texts {
         refused_link: "Not sent: links are not allowed here, or not yet.",
         refused_newcomer: "Not sent: newcomers have to wait longer between messages.",
         refused_repeat: "Not sent: this text was sent too often.",
+        refused_muted: "Not sent: a moderator has muted you for now. You can go on reading.",
+        refused_read_only: "Not sent: only moderators may write at the moment.",
         refused: "Not sent.",
         again: "Send again",
         discard: "Discard",

@@ -284,6 +284,8 @@ pub(super) static TEXTS: Texts = Texts {
         refused_link: "Tidak terkirim: tautan tidak, atau belum, diizinkan di sini.",
         refused_newcomer: "Tidak terkirim: pendatang baru perlu menunggu lebih lama antarpesan.",
         refused_repeat: "Tidak terkirim: teks ini terlalu sering dikirim.",
+        refused_muted: "Tidak terkirim: moderator membungkam Anda untuk sementara. Anda tetap bisa membaca.",
+        refused_read_only: "Tidak terkirim: saat ini hanya moderator yang boleh menulis.",
         refused: "Tidak terkirim.",
         again: "Kirim lagi",
         discard: "Buang",

@@ -90,8 +90,41 @@ async fn up_edits_the_last_message_and_escape_brings_the_draft_back() {
     sari.types("#text", "draf").await;
     act(&sari, "#timeline .own", "Perbaiki").await;
     sari.comes_to(BOX, "dari sari juga").await;
-    sari.reload().await;
+    sari.presses(&escape.to_string()).await;
     sari.comes_to(BOX, "draf").await;
+}
+
+#[tokio::test]
+async fn reload_goes_on_with_a_correction_and_with_an_answer() {
+    let (_cluster, sari, mut budi) = conversation().await;
+    let [enter, escape] = [Key::Enter, Key::Escape].map(char::from);
+    sari.types("#text", "draf").await;
+    act(&sari, "#timeline .own", "Perbaiki").await;
+    sari.comes_to(BOX, "dari sari").await;
+    sari.presses(" juga").await;
+    sari.reload().await;
+    sari.shows("#context-text", "Perbaiki pesan Anda").await;
+    sari.comes_to(BOX, "dari sari juga").await;
+    sari.types("#text", &enter.to_string()).await;
+    sari.comes_to(TEXTS, json!(["dari budi", "dari sari juga"])).await;
+    sari.comes_to(BOX, "draf").await;
+    act(&sari, "#timeline .message:not(.own)", "Balas").await;
+    sari.reload().await;
+    sari.shows("#context-text", "Balas budi dari budi").await;
+    sari.comes_to(BOX, "draf").await;
+    sari.types("#text", &enter.to_string()).await;
+    budi.wait_for_text("sari", "draf").await;
+    sari.comes_to(QUOTES, json!(["budi dari budi"])).await;
+    // What was cancelled or sent does not come back.
+    act(&sari, "#timeline .own", "Perbaiki").await;
+    sari.presses(&escape.to_string()).await;
+    sari.reload().await;
+    sari.comes_to(CONNECTION, "online").await;
+    sari.comes_to(
+        "return [document.querySelector('#context').hidden, document.querySelector('#text').value]",
+        json!([true, ""]),
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! How the page looks, as far as it can be measured: positions, sizes, contrast.
 
+use fantoccini::key::Key;
 use serde_json::json;
 
 use super::{CONNECTION, TEXT, alone, chooses, sari_alone, signs_in};
@@ -106,6 +107,44 @@ async fn slow_mode_counts_down_also_after_a_reload() {
     sari.comes_to(counts, true).await;
     act(cluster.base(0), json!({"act": "slow", "interval": "0s"})).await.is(200);
     sari.comes_to("return document.querySelector('#slow-left').textContent", "").await;
+}
+
+#[tokio::test]
+async fn slow_mode_that_changes_keeps_what_is_typed() {
+    let (_token, cluster, sari) = moderated().await;
+    let slow = async |interval: &str, seconds: &str| {
+        act(cluster.base(0), json!({"act": "slow", "interval": interval})).await.is(200);
+        sari.shows("#slow", seconds).await;
+    };
+    let counts = "return /\\d:\\d\\d$/.test(document.querySelector('#slow-left').textContent)";
+    let state = "return [document.querySelector('#text').value, document.activeElement.id, document.querySelector('#send').disabled]";
+    slow("1m", "60 detik").await;
+    sari.enter("#text", "satu").await;
+    sari.shows(TEXT, "satu").await;
+    sari.enter("#text", "dua").await;
+    sari.types("#text", "tiga").await;
+    sari.comes_to(counts, true).await;
+    // Raised: the message goes on waiting.
+    slow("1h", "3.600 detik").await;
+    sari.comes_to(counts, true).await;
+    sari.comes_to(state, json!(["tiga", "text", false])).await;
+    assert_eq!(sari.texts("#outbox .text").await, ["dua"]);
+    // Lowered: what waits is sent at the new pace.
+    slow("2s", "2 detik").await;
+    sari.shows(TEXT, "dua").await;
+    sari.comes_to(state, json!(["tiga", "text", false])).await;
+    sari.presses(&char::from(Key::Enter).to_string()).await;
+    sari.shows(TEXT, "tiga").await;
+    slow("1h", "3.600 detik").await;
+    sari.enter("#text", "empat").await;
+    sari.enter("#text", "lima").await;
+    sari.types("#text", "enam").await;
+    // Lifted: everything is sent at once.
+    slow("0s", "").await;
+    sari.shows(TEXT, "lima").await;
+    sari.comes_to(counts, false).await;
+    sari.comes_to(state, json!(["enam", "text", false])).await;
+    assert_eq!(sari.texts(TEXT).await, ["satu", "dua", "tiga", "empat", "lima"]);
 }
 
 #[tokio::test]

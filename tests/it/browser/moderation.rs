@@ -7,7 +7,7 @@ use tempfile::NamedTempFile;
 use super::{TEXT, chooses, picture, signs_in};
 use crate::kit::{
     Browser, Cluster, Engine, SOON, WsClient,
-    operator::{TOKEN, token_file},
+    operator::{TOKEN, act, token_file},
 };
 
 const ITEMS: &str = ".menu [role=menuitem]";
@@ -65,6 +65,37 @@ async fn moderator_bans_a_person_and_purges_their_messages() {
     budi.wait_for_bye(SOON, "session_ended", 4001).await;
     sari.shows("#toast", "budi diblokir: selamanya.").await;
     cluster.http_client(0).sign_in("BUDI").await.is(403);
+}
+
+#[tokio::test]
+async fn read_only_room_takes_moderators_and_tells_others_why() {
+    let ModeratedRoom { cluster, sari, .. } = &mut moderated_room().await;
+    let dewi = Browser::start("id").await;
+    signs_in(&dewi, cluster.base(0), "dewi").await;
+    act(cluster.base(0), json!({"act": "read_only", "for": "1h", "text": "Siaran mulai."})).await.is(200);
+    for page in [&*sari, &dewi] {
+        page.shows("#slow", "Ruang obrolan sedang hanya bisa dibaca. Siaran mulai.").await;
+    }
+    sari.enter("#text", "moderator boleh").await;
+    dewi.shows(TEXT, "moderator boleh").await;
+    sari.comes_to("return document.querySelectorAll('#outbox li').length", 0).await;
+    dewi.enter("#text", "yang lain menunggu").await;
+    dewi.shows("#outbox .delivery", "Tidak terkirim: saat ini hanya moderator yang boleh menulis.").await;
+    dewi.is_accessible("a message refused in a read-only room").await;
+    act(cluster.base(0), json!({"act": "read_only", "for": "0s"})).await.is(200);
+    dewi.comes_to("return document.querySelector('#slow').textContent", "").await;
+    dewi.click("#outbox .link").await;
+    sari.shows(TEXT, "yang lain menunggu").await;
+}
+
+#[tokio::test]
+async fn muted_person_reads_why_a_message_was_not_sent() {
+    let ModeratedRoom { cluster, .. } = &mut moderated_room().await;
+    let dewi = Browser::start("id").await;
+    signs_in(&dewi, cluster.base(0), "dewi").await;
+    act(cluster.base(0), json!({"act": "mute", "name": "dewi", "for": "10m"})).await.is(200);
+    dewi.enter("#text", "halo").await;
+    dewi.shows("#outbox .delivery", "Tidak terkirim: moderator membungkam Anda").await;
 }
 
 #[tokio::test]

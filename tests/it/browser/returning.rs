@@ -56,3 +56,31 @@ async fn times_follow_the_region_of_the_browser() {
         page.comes_to(&matches, true).await;
     }
 }
+
+#[tokio::test]
+async fn zone_that_changes_moves_the_times_in_an_open_page() {
+    let (cluster, sari) = sari_alone().await;
+    let mut budi = cluster.join(0, "budi").await;
+    sari.zone("Asia/Jakarta").await;
+    sari.reload().await;
+    budi.send_acked("sebelum berangkat").await;
+    sari.shows(TEXT, "sebelum berangkat").await;
+    // The traveller is back at the page.
+    let hours = |zone: &str| {
+        format!(
+            "document.dispatchEvent(new Event('visibilitychange')); const hour = new Intl.DateTimeFormat('en-GB', \
+             {{ hour: '2-digit', timeZone: '{zone}' }}); const times = [...document.querySelectorAll('#timeline time')]; \
+             return times.length > 0 && times.every(time => time.textContent.startsWith(hour.format(new Date(time.dateTime))))"
+        )
+    };
+    sari.comes_to(&hours("Asia/Jakarta"), true).await;
+    // Also to a zone in which it is another day.
+    for zone in ["Asia/Tokyo", "Pacific/Kiritimati", "Pacific/Pago_Pago"] {
+        sari.zone(zone).await;
+        sari.comes_to(&hours(zone), true).await;
+        assert_eq!(sari.texts("#timeline .day").await, ["Hari ini"], "{zone}");
+    }
+    budi.send_acked("sesudah tiba").await;
+    sari.shows(TEXT, "sesudah tiba").await;
+    sari.comes_to(&hours("Pacific/Pago_Pago"), true).await;
+}

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::{CONNECTION, TEXT, alone, chooses_for, sari_alone, signs_in};
-use crate::kit::Browser;
+use super::{CONNECTION, TEXT, alone, chooses_for, network, sari_alone, signs_in};
+use crate::kit::{Browser, proxy::Target};
 
 /// `localStorage` and `sessionStorage` throw, as with all site data blocked.
 const FORBID_STORAGE: &str = "for (const name of ['localStorage', 'sessionStorage']) \
@@ -75,4 +75,61 @@ async fn session_end_leads_to_its_reason_and_keeps_what_was_typed() {
     signs_in(&sari, cluster.base(0), "sari").await;
     sari.shows(TEXT, "belum terkirim").await;
     sari.comes_to("return document.querySelector('#text').value", "belum selesai").await;
+}
+
+/// Loses every sent frame until the page is reloaded.
+const LOSE: &str = "WebSocket.prototype.send = () => {}";
+
+#[tokio::test]
+async fn duplicated_tab_leaves_the_outbox_to_the_first() {
+    let (cluster, sari) = sari_alone().await;
+    let mut budi = cluster.join(0, "budi").await;
+    sari.script(LOSE, vec![]).await;
+    sari.enter("#text", "sekali saja").await;
+    sari.types("#text", "draf").await;
+    let first = sari.duplicates_tab().await;
+    sari.comes_to(CONNECTION, "online").await;
+    sari.comes_to("return document.querySelector('#text').value", "draf").await;
+    sari.enter("#text", " dari salinan").await;
+    sari.shows(TEXT, "draf dari salinan").await;
+    assert_eq!(sari.texts("#outbox .text").await, [""; 0], "the first tab lives");
+    sari.goes_to(first).await;
+    sari.shows("#outbox .text", "sekali saja").await;
+    sari.reload().await;
+    sari.shows(TEXT, "sekali saja").await;
+    budi.wait_for_text("sari", "sekali saja").await;
+    assert_eq!(budi.catch_up().await.texts(), ["draf dari salinan", "sekali saja"]);
+}
+
+#[tokio::test]
+async fn tabs_that_return_together_send_a_lost_outbox_once() {
+    let cluster = alone().await;
+    let (network, base) = network(&cluster).await;
+    let sari = Browser::start("id").await;
+    signs_in(&sari, &base, "sari").await;
+    let mut budi = cluster.join(0, "budi").await;
+    let first = sari.opens_tab(&format!("{base}/chat")).await;
+    sari.comes_to(CONNECTION, "online").await;
+    let second = sari.opens_tab(&format!("{base}/chat")).await;
+    sari.comes_to(CONNECTION, "online").await;
+    sari.script(LOSE, vec![]).await;
+    sari.enter("#text", "tertinggal").await;
+    sari.shows("#outbox .text", "tertinggal").await;
+    sari.closes_tab(second.clone()).await;
+    network.cut(Target::All);
+    for (tab, text) in [(&first, "dari satu"), (&second, "dari dua")] {
+        sari.goes_to(tab.clone()).await;
+        sari.comes_to(CONNECTION, "waiting").await;
+        sari.enter("#text", text).await;
+    }
+    network.heal();
+    for tab in [first, second] {
+        sari.goes_to(tab).await;
+        for text in ["tertinggal", "dari satu", "dari dua"] {
+            sari.shows(TEXT, text).await;
+        }
+        sari.comes_to("return document.querySelectorAll('#outbox li').length", 0).await;
+        assert_eq!(sari.count(TEXT).await, 3);
+    }
+    assert_eq!(budi.catch_up().await.texts().len(), 3);
 }

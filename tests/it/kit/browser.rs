@@ -127,6 +127,20 @@ impl Browser {
         before
     }
 
+    /// Duplicates the tab, with a copy of its session storage, and switches to the copy; returns the previous tab.
+    pub async fn duplicates_tab(&self) -> WindowHandle {
+        let before = self.page.window().await.expect("a window");
+        let known = self.page.windows().await.expect("the tabs");
+        self.script("window.open(location.href)", vec![]).await;
+        let copy = eventually(TIMEOUT, "a copy of the tab", || async {
+            let tabs = self.page.windows().await.expect("the tabs");
+            tabs.into_iter().find(|tab| !known.contains(tab)).ok_or("no new tab".to_owned())
+        })
+        .await;
+        self.goes_to(copy).await;
+        before
+    }
+
     /// Switches to a tab.
     pub async fn goes_to(&self, tab: WindowHandle) {
         self.page.switch_to_window(tab).await.expect("a tab");

@@ -93,7 +93,12 @@ impl FaultInjector {
         let i = self.spared + i % (self.cluster.instances.len() - self.spared);
         let mut instance = self.cluster.instances.remove(i);
         self.publish_addresses(None);
-        self.exits.push(InstanceExit { base: instance.base().to_owned(), at: self.began.elapsed(), announced: false });
+        self.exits.push(InstanceExit {
+            base: instance.base().to_owned(),
+            at: self.began.elapsed(),
+            announced: false,
+            returned: None,
+        });
         instance.kill();
         self.cluster.add().await;
         self.publish_addresses(None);
@@ -105,7 +110,12 @@ impl FaultInjector {
         let i = self.spared + i % (self.cluster.instances.len() - 1 - self.spared);
         let mut instance = self.cluster.instances.remove(i);
         self.publish_addresses(None);
-        self.exits.push(InstanceExit { base: instance.base().to_owned(), at: self.began.elapsed(), announced: true });
+        self.exits.push(InstanceExit {
+            base: instance.base().to_owned(),
+            at: self.began.elapsed(),
+            announced: true,
+            returned: None,
+        });
         instance.terminate();
         instance.wait_for_exit(DRAIN).await;
         instance.base().to_owned()
@@ -114,7 +124,7 @@ impl FaultInjector {
     async fn freeze(&mut self, i: usize, beyond: Duration, from: Moment) {
         let i = i % self.cluster.instances.len();
         let base = self.cluster.base(i).to_owned();
-        self.exits.push(InstanceExit { base: base.clone(), at: from, announced: false });
+        self.exits.push(InstanceExit { base: base.clone(), at: from, announced: false, returned: None });
         self.cluster.instances[i].pause();
         time::sleep(NOTICED).await;
         self.publish_addresses(Some(&base));

@@ -138,6 +138,18 @@ pub struct InstanceExit {
     pub at: Moment,
     /// Whether it drained.
     pub announced: bool,
+    /// Its return, if it kept its connections.
+    pub returned: Option<Return>,
+}
+
+/// The return of an instance that was declared dead before a failover: after one it cannot tell, keeps its connections, and
+/// announces its people again.
+#[derive(Clone, Copy, Debug)]
+pub struct Return {
+    /// When the epoch changed: others may show its people from then on.
+    pub from: Moment,
+    /// When its heartbeat was accepted.
+    pub by: Moment,
 }
 
 /// An injected fault, or an action of a participant.

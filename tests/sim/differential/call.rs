@@ -1,11 +1,13 @@
 //! The calls of one sequence. They name people, messages and positions by number, so that leaving out one call leaves the
 //! others possible.
 
+use std::time::Duration;
+
 use rand::{Rng, rngs::StdRng};
 
 use crate::random::generator;
 
-/// People: as many sessions of each name, of which the last is a program's.
+/// People: as many sessions of each name, of which the last is a program's, and one an account's.
 pub const NAMES: usize = 4;
 const SESSIONS: usize = 3;
 pub const PEOPLE: usize = NAMES * SESSIONS;
@@ -13,8 +15,12 @@ pub const INCARNATIONS: usize = 4;
 /// Nonces, few: they are used again.
 const NONCES: usize = 12;
 const TEXTS: usize = 4;
-/// Longer than a sequence takes.
-pub const AN_HOUR_MS: u64 = 3_600_000;
+/// All times are multiples of it, so that a few milliseconds of real time make no difference.
+pub const STEP: Duration = Duration::from_secs(10);
+/// How long bans, mutes and doors last, in milliseconds.
+pub const SANCTIONS_MS: [u64; 3] = [0, 30_000, 7_200_000];
+/// How long some waits last, in steps: a turn, a claim, slow mode, a repeated text, a closed name, a remembered nonce, an address.
+const WAITS: [u32; 10] = [1, 1, 1, 2, 3, 6, 13, 30, 60, 360];
 
 /// A call of the backplane, or a fault.
 #[derive(Clone, Debug)]
@@ -32,6 +38,7 @@ pub enum Call {
         nonce: usize,
         text: usize,
         reply_to: Option<usize>,
+        checks: Checks,
     },
     Change {
         incarnation: usize,
@@ -39,6 +46,7 @@ pub enum Call {
         nonce: usize,
         message: usize,
         text: Option<usize>,
+        checks: Checks,
     },
     Reap {
         incarnation: usize,
@@ -59,6 +67,24 @@ pub enum Call {
     Locate {
         message: usize,
     },
+    Report {
+        person: usize,
+        message: usize,
+        reason: bool,
+    },
+    Reports,
+    Neighbours {
+        name: usize,
+    },
+    Records {
+        after: Option<usize>,
+        limit: usize,
+    },
+    People,
+    /// Time passes, in steps of [`STEP`].
+    Wait {
+        steps: u32,
+    },
     Page {
         kind: usize,
         message: usize,
@@ -75,6 +101,15 @@ pub enum Call {
     Failover,
     /// Everything is lost.
     Flush,
+}
+
+/// The rules that apply to a text.
+#[derive(Clone, Copy, Debug)]
+pub struct Checks {
+    /// The sender is new.
+    pub is_new: bool,
+    /// Repeats are counted.
+    pub counts_repeats: bool,
 }
 
 /// The epoch that a heartbeat gives.
@@ -98,33 +133,46 @@ fn call(rng: &mut StdRng) -> Call {
     let (incarnation, person) = (rng.random_range(0..INCARNATIONS), rng.random_range(0..PEOPLE));
     let (nonce, message) = (rng.random_range(0..NONCES), rng.random_range(0..64));
     match rng.random_range(0..100) {
-        0..22 => heartbeat(incarnation, rng),
-        22..44 => {
+        0..20 => heartbeat(incarnation, rng),
+        20..40 => {
             let reply_to = rng.random_bool(0.3).then_some(message);
-            Call::Publish { incarnation, person, nonce, text: rng.random_range(0..TEXTS), reply_to }
+            let text = rng.random_range(0..TEXTS);
+            Call::Publish { incarnation, person, nonce, text, reply_to, checks: checks(rng) }
         }
-        44..56 => {
+        40..52 => {
             let text = rng.random_bool(0.6).then(|| rng.random_range(0..TEXTS));
-            Call::Change { incarnation, person, nonce, message, text }
+            Call::Change { incarnation, person, nonce, message, text, checks: checks(rng) }
         }
-        56..60 => Call::Reap { incarnation, is_current: rng.random_bool(0.6) },
-        60..64 => Call::End { person },
-        64..72 => Call::Claim { person },
-        72..75 => Call::CheckClaim { person },
+        52..56 => Call::Reap { incarnation, is_current: rng.random_bool(0.6) },
+        56..58 => Call::End { person },
+        58..65 => Call::Claim { person },
+        65..68 => Call::CheckClaim { person },
+        68..72 => Call::Report { person, message, reason: rng.random_bool(0.5) },
+        72 => Call::Reports,
+        73 => Call::Neighbours { name: person % NAMES },
+        74 => match rng.random_range(0..2) {
+            0 => Call::People,
+            _ => Call::Records { after: rng.random_bool(0.5).then_some(message), limit: rng.random_range(1..9) },
+        },
         75..82 => Call::Read { from: rng.random_bool(0.8).then(|| rng.random_range(0..64)) },
         82..84 => Call::Locate { message },
         84..88 => Call::Page { kind: rng.random_range(0..4), message, limit: rng.random_range(1..12) },
-        88..96 => Call::Moderate {
-            kind: rng.random_range(0..9),
+        88..94 => Call::Moderate {
+            kind: rng.random_range(0..11),
             name: rng.random_range(0..NAMES),
             messages: (0..rng.random_range(1..4)).map(|_| rng.random_range(0..64)).collect(),
             value: rng.random_range(0..3),
         },
+        94..96 => Call::Wait { steps: WAITS[rng.random_range(0..WAITS.len())] },
         96..98 => Call::ModerationLog,
         98 => Call::Failover,
         _ if rng.random_bool(0.15) => Call::Flush,
         _ => Call::Read { from: None },
     }
+}
+
+fn checks(rng: &mut StdRng) -> Checks {
+    Checks { is_new: rng.random_bool(0.2), counts_repeats: rng.random_bool(0.5) }
 }
 
 fn heartbeat(incarnation: usize, rng: &mut StdRng) -> Call {

@@ -1,19 +1,19 @@
 //! One engine of the two: carries out calls, and writes replies and events down without what may differ between engines.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use ruang::{
-    automod::SharedChecks,
+    automod::{AutoRulesChange, SharedChecks},
     backplane::{
-        Audit, Backplane, Change, ChangeRequest, Claim, Cursor, Event, Heartbeat, IncarnationId, Member,
-        ModerationAction, ModerationLog, ModerationRequest, NewState, Page, Person, Position, Post, Present,
-        SessionTag, Snapshot, SnapshotPeople,
+        Audit, Backplane, Ban, Change, ChangeRequest, Claim, Cursor, Event, Heartbeat, IncarnationId, Member,
+        ModerationAction, ModerationLog, ModerationRecord, ModerationRequest, NewState, Page, Person, Position, Post,
+        Present, ReportEntry, ReportRequest, ReportedMessage, SessionTag, Snapshot, SnapshotPeople,
     },
     name::NameKey,
     protocol::{Id, Row, Rules, Text},
 };
 
-use super::call::{AN_HOUR_MS, Call, INCARNATIONS, LeaseEpoch, NAMES};
+use super::call::{Call, Checks, INCARNATIONS, LeaseEpoch, NAMES, SANCTIONS_MS};
 
 /// See the [module](self).
 #[derive(Default)]
@@ -21,6 +21,10 @@ pub struct Side {
     /// Epochs in the order of their appearance.
     epochs: Vec<u64>,
     ids: Vec<Id>,
+    /// The beginning of the sequence, in Unix milliseconds: other times are counted from it.
+    began_ms: u64,
+    now_ms: u64,
+    records: Vec<Id>,
     positions: Vec<Position>,
     incarnations: [Incarnation; INCARNATIONS],
 }
@@ -32,6 +36,16 @@ struct Incarnation {
 }
 
 impl Side {
+    /// The engine begins, at this time in Unix milliseconds.
+    pub fn new(began_ms: u64) -> Self {
+        Self { began_ms, now_ms: began_ms, ..Self::default() }
+    }
+
+    /// Time passes.
+    pub fn wait(&mut self, time: Duration) {
+        self.now_ms += u64::try_from(time.as_millis()).unwrap();
+    }
+
     /// Carries out a call. Returns its reply as text.
     pub async fn carry_out(&mut self, call: &Call, engine: &dyn Backplane) -> String {
         match call {
@@ -69,7 +83,45 @@ impl Side {
                 Ok(log) => self.moderation_log(log),
                 Err(error) => error.to_string(),
             },
-            Call::Failover | Call::Flush => String::new(),
+            Call::Neighbours { name } => format!("{:?}", engine.neighbours(&name_key(*name)).await),
+            Call::People => match engine.people(None).await {
+                Ok(portion) => format!("{:?} {:?}", people(&portion.people), portion.next),
+                Err(error) => error.to_string(),
+            },
+            Call::Report { .. } | Call::Reports => self.report(call, engine).await,
+            Call::Records { after, limit } => {
+                let after = after.and_then(|index| nth(&self.records, index));
+                match engine.records(after, *limit).await {
+                    Ok(page) => {
+                        let last = page.last.map(|id| self.record(id));
+                        format!("{:?} {last:?} {}", self.records_of(page.records), page.more)
+                    }
+                    Err(error) => error.to_string(),
+                }
+            }
+            Call::Failover | Call::Flush | Call::Wait { .. } => String::new(),
+        }
+    }
+
+    async fn report(&mut self, call: &Call, engine: &dyn Backplane) -> String {
+        if let Call::Report { person, message, reason } = call {
+            let (name_key, name) = (name_key(*person), shown(*person));
+            let reason = reason.then(|| "karena".to_owned());
+            let request = ReportRequest { id: self.message(*message), name_key, name, reason };
+            return format!("{:?}", engine.report(request).await);
+        }
+        match engine.reports(3).await {
+            Ok(queue) => {
+                let began = self.began_ms;
+                let mut reported = |message: ReportedMessage| {
+                    let entries = message.entries.into_iter();
+                    let entries: Vec<_> = entries.map(|entry| ReportEntry { at: entry.at - began, ..entry }).collect();
+                    (self.id(message.id), entries)
+                };
+                let messages: Vec<_> = queue.messages.into_iter().map(&mut reported).collect();
+                format!("{} {messages:?}", queue.open)
+            }
+            Err(error) => error.to_string(),
         }
     }
 
@@ -108,27 +160,27 @@ impl Side {
         let text = |text: usize| Text::parse(&format!("teks {text}")).unwrap();
         let nonce = |nonce: usize| format!("n{nonce}").parse().unwrap();
         let result = match call {
-            Call::Publish { incarnation, person: sender, nonce: number, text: words, reply_to } => {
+            Call::Publish { incarnation, person: sender, nonce: number, text: words, reply_to, checks } => {
                 let post = Post {
                     incarnation: incarnation_id(*incarnation),
                     person: person(*sender),
                     nonce: nonce(*number),
                     text: text(*words),
                     reply_to: reply_to.map(|index| self.message(index)),
-                    alias: None,
-                    checks: SharedChecks::default(),
+                    alias: (sender / NAMES == 2).then(|| "alias".to_owned()),
+                    checks: shared(*checks, *words),
                     trace: None,
                 };
                 engine.publish(post).await
             }
-            Call::Change { incarnation, person: sender, nonce: number, message, text: words } => {
+            Call::Change { incarnation, person: sender, nonce: number, message, text: words, checks } => {
                 let request = ChangeRequest {
                     incarnation: incarnation_id(*incarnation),
                     person: person(*sender),
                     nonce: nonce(*number),
                     id: self.message(*message),
                     state: words.map_or(NewState::Deleted, |words| NewState::Edited(text(words))),
-                    checks: SharedChecks::default(),
+                    checks: shared(*checks, words.unwrap_or(0)),
                 };
                 engine.change(request).await
             }
@@ -141,26 +193,38 @@ impl Side {
                 }
                 self.id(id)
             }
-            Err(error) => error.name().to_owned(),
+            Err(error) => format!("{error:?}"),
         }
     }
 
     fn action(&self, call: &Call) -> ModerationAction {
         let Call::Moderate { kind, name, messages, value } = call else { unreachable!() };
         let (name_key, name) = (name_key(*name), shown(*name));
-        let for_ms = [0, AN_HOUR_MS, AN_HOUR_MS * 2][*value];
-        let door = [Some(0), Some(AN_HOUR_MS), None][*value];
+        let for_ms = SANCTIONS_MS[*value];
+        let door = [Some(0), Some(SANCTIONS_MS[1]), None][*value];
+        let ids = || messages.iter().map(|index| self.message(*index)).collect();
         let text = (*value == 1).then(|| "sebentar".to_owned());
         match kind {
-            0 => ModerationAction::Remove { ids: messages.iter().map(|index| self.message(*index)).collect() },
-            1 => ModerationAction::Ban { name_key, name, for_ms, address: *value == 2 },
+            0 => ModerationAction::Remove { ids: ids() },
+            1 => ModerationAction::Ban { name_key, name, for_ms, address: messages.len() > 1 },
             2 => ModerationAction::Unban { name_key, name },
-            3 => ModerationAction::Mute { name_key, name, for_ms: for_ms.max(AN_HOUR_MS), address: *value == 2 },
+            3 => ModerationAction::Mute {
+                name_key,
+                name,
+                for_ms: for_ms.max(SANCTIONS_MS[1]),
+                address: messages.len() > 1,
+            },
             4 => ModerationAction::Unmute { name_key, name },
-            5 => ModerationAction::Slow { interval_ms: if *value == 1 { AN_HOUR_MS } else { 0 } },
+            5 => ModerationAction::Slow { interval_ms: SANCTIONS_MS[*value] },
             6 => ModerationAction::ReadOnly { for_ms: door.filter(|_| *value > 0).or(Some(0)), text },
             7 => ModerationAction::Closed { for_ms: door, text },
-            _ => ModerationAction::Announce { text },
+            8 => ModerationAction::Announce { text },
+            9 => ModerationAction::Dismiss { ids: ids() },
+            _ => ModerationAction::Rules(AutoRulesChange {
+                words: (*value == 0).then(|| vec!["kata".to_owned()]),
+                quiet: (*value > 0).then_some(*value == 1),
+                ..AutoRulesChange::default()
+            }),
         }
     }
 
@@ -179,7 +243,7 @@ impl Side {
             Event::Moderated { position, removed, edited, rules, auto } => {
                 let removed: Vec<String> = removed.into_iter().map(|id| self.id(id)).collect();
                 let edited: Vec<String> = edited.into_iter().map(|message| self.row(&Row::Message(message))).collect();
-                format!("moderated {} {removed:?} {edited:?} {} {auto:?}", self.position(position), self::rules(&rules))
+                format!("moderated {} {removed:?} {edited:?} {} {auto:?}", self.position(position), self.rules(&rules))
             }
             Event::Heartbeat { position, incarnation, heartbeat_seq } => {
                 format!("heartbeat {} {} {heartbeat_seq}", self.position(position), incarnation.as_str())
@@ -202,12 +266,12 @@ impl Side {
         let rows: Vec<String> = rows.iter().map(|row| self.row(row)).collect();
         let changes: Vec<String> = changes.iter().map(|change| self.change(change)).collect();
         let people = match people {
-            SnapshotPeople::All(people) => format!("{:?}", people.iter().map(present).collect::<BTreeMap<_, _>>()),
+            SnapshotPeople::All(all) => self::people(all),
             other => format!("{other:?}"),
         };
+        let (rules, auto) = (self.rules(&snapshot.rules), &snapshot.auto);
         format!(
-            "{position} {continues} {missed:?} {before} {older} {start:?} {rows:?} {changes:?} {changes_after:?} {people} {}",
-            rules(&snapshot.rules)
+            "{position} {continues} {missed:?} {before} {older} {start:?} {rows:?} {changes:?} {changes_after:?} {people} {rules} {auto:?}",
         )
     }
 
@@ -217,18 +281,43 @@ impl Side {
     }
 
     fn moderation_log(&mut self, ModerationLog { bans, mutes, acts, auto }: ModerationLog) -> String {
-        let names = |bans: Vec<ruang::backplane::Ban>| bans.into_iter().map(|ban| ban.name).collect::<Vec<_>>();
-        let acts: Vec<String> = acts
-            .into_iter()
-            .map(|record| {
-                let mut act = format!("{:?}", record.act);
-                if let ModerationAction::Remove { ids } = record.act {
-                    act = format!("remove {:?}", ids.into_iter().map(|id| self.id(id)).collect::<Vec<_>>());
-                }
-                format!("{act} {:?} {:?}", record.audit, record.whom)
-            })
-            .collect();
-        format!("{:?} {:?} {acts:?} {auto:?}", names(bans), names(mutes))
+        // An instance's clock may be behind: what has ended is left out.
+        let (began, now) = (self.began_ms, self.now_ms);
+        let in_force = |bans: Vec<Ban>| {
+            let bans = bans.into_iter().filter(|ban| ban.until > now);
+            bans.map(|ban| (ban.name, ban.until - began, ban.address)).collect::<Vec<_>>()
+        };
+        let acts = self.records_of(acts);
+        format!("{:?} {:?} {acts:?} {auto:?}", in_force(bans), in_force(mutes))
+    }
+
+    fn records_of(&mut self, records: Vec<ModerationRecord>) -> Vec<String> {
+        let text = |record: ModerationRecord| {
+            let mut act = format!("{:?}", record.act);
+            if let ModerationAction::Remove { ids } | ModerationAction::Dismiss { ids } = &record.act {
+                let kind = act.split(' ').next().unwrap_or_default().to_owned();
+                act = format!("{kind} {:?}", ids.iter().map(|id| self.id(*id)).collect::<Vec<_>>());
+            }
+            let (number, at) = (self.record(record.id), record.at - self.began_ms);
+            format!("{number} {at} {act} {:?} {:?}", record.audit, record.whom)
+        };
+        records.into_iter().map(text).collect()
+    }
+
+    /// The number of a record in the order of appearance.
+    fn record(&mut self, id: Id) -> usize {
+        let known = self.records.iter().position(|known| *known == id);
+        known.unwrap_or_else(|| {
+            self.records.push(id);
+            self.records.len() - 1
+        })
+    }
+
+    fn rules(&self, rules: &Rules) -> String {
+        let door = |door: &Option<ruang::protocol::Door>| {
+            door.as_ref().map(|door| (door.until.map(|until| until - self.began_ms), door.text.clone()))
+        };
+        format!("{} {:?} {:?} {:?}", rules.slow_ms, rules.notice, door(&rules.read_only), door(&rules.closed))
     }
 
     fn change(&mut self, Change { version, head, row }: &Change) -> String {
@@ -237,11 +326,13 @@ impl Side {
 
     fn row(&mut self, row: &Row) -> String {
         match row {
-            Row::Removed { id, from, .. } => format!("{} removed {from}", self.id(*id)),
+            Row::Removed { id, from, at } => format!("{} at {} removed {from}", self.id(*id), self.time(*at)),
             Row::Message(message) => {
                 let (id, reply_to) = (self.id(message.id), message.reply_to.map(|id| self.id(id)));
                 let (nonce, from, text, bot) = (message.nonce.as_str(), &message.from, &message.text, message.bot);
-                format!("{id} {nonce} {from} {text} {bot} {reply_to:?} {}", message.edited_at.is_some())
+                let (at, edited_at) = (self.time(message.at), message.edited_at.map(|at| self.time(at)));
+                let alias = &message.alias;
+                format!("{id} at {at} {nonce} {from} {text} {bot} {alias:?} {reply_to:?} {edited_at:?}")
             }
         }
     }
@@ -262,6 +353,10 @@ impl Side {
         })
     }
 
+    fn time(&self, at: u64) -> i64 {
+        i64::try_from(at).unwrap() - i64::try_from(self.began_ms).unwrap()
+    }
+
     fn message(&self, index: usize) -> Id {
         nth(&self.ids, index).unwrap_or(Id::new(1, 1))
     }
@@ -275,15 +370,18 @@ fn nth<T: Copy>(list: &[T], index: usize) -> Option<T> {
 fn claim(reply: Result<Claim, ruang::backplane::Unavailable>) -> String {
     match reply {
         Ok(Claim::Held { left }) => format!("held, for a time: {}", left.is_some()),
-        Ok(Claim::Banned(_)) => "banned".to_owned(),
         other => format!("{other:?}"),
     }
 }
 
-fn rules(rules: &Rules) -> String {
-    let door =
-        |door: &Option<ruang::protocol::Door>| door.as_ref().map(|door| (door.until.is_some(), door.text.clone()));
-    format!("{} {:?} {:?} {:?}", rules.slow_ms, rules.notice, door(&rules.read_only), door(&rules.closed))
+fn people(people: &[Present]) -> String {
+    format!("{:?}", people.iter().map(present).collect::<BTreeMap<_, _>>())
+}
+
+/// The rules that a sender meets.
+fn shared(checks: Checks, text: usize) -> SharedChecks {
+    let repeat = checks.counts_repeats.then(|| format!("text{text}"));
+    SharedChecks { newcomer_ms: if checks.is_new { 20_000 } else { 0 }, repeat }
 }
 
 /// The name key of a person in the room, their name and the incarnations that hold them.
@@ -303,7 +401,10 @@ fn incarnation_id(number: usize) -> IncarnationId {
 }
 
 fn person(number: usize) -> Person {
-    Person::new(name_key(number), shown(number), session(number))
+    // Two names share an address, two sessions have none.
+    let address = [Some("rumah"), Some("rumah"), Some("kantor"), None][number % NAMES].filter(|_| number / NAMES < 2);
+    let person = Person::new(name_key(number), shown(number), session(number));
+    Person { address: address.map(Into::into), moderates: number == NAMES - 1, ..person }
 }
 
 fn name_key(number: usize) -> NameKey {
@@ -317,6 +418,7 @@ fn shown(number: usize) -> String {
 fn session(number: usize) -> SessionTag {
     match number / NAMES {
         2 => SessionTag::of_bot(&name_key(number)),
+        1 if number % NAMES == 1 => SessionTag::of_account("satu"),
         session => format!("session{session}-{}", number % NAMES).as_str().into(),
     }
 }

@@ -1,6 +1,7 @@
 -- Declares an incarnation dead, and releases some of the people it holds, or forgets it once it holds no one.
--- KEYS: the room's, then the people whom the incarnation holds, then the claim of each name in `names`.
--- args: incarnation, heartbeat_seq, name_hold_ms, names (name keys to release), last (forget the incarnation), reaper (an id of
+-- KEYS: the room's, then the people whom the incarnation holds, then the claim of each name in `names`, then where the last
+--   address of each is kept.
+-- args: incarnation, heartbeat_seq, name_hold_ms, address_memory_ms, names (name keys to release), last (forget the incarnation), reaper (an id of
 --   the caller: one at a time does it), turn_us (for how long after its last call).
 -- Returns: outcome 'alive' | 'more' (it may hold people; is_complete: the hash has them all) | 'forgotten' (nothing is left of
 --   it) | 'busy' (another caller does it).
@@ -47,9 +48,13 @@ end
 
 local left, gone = {}, {}
 local stored = #args.names > 0 and redis.call('HMGET', people, unpack(args.names)) or {}
+local addresses = #args.names > 0 and redis.call('HMGET', held, unpack(args.names)) or {}
 for i, name_key in ipairs(args.names) do
   -- Released already if another instance was faster, or if the session ended.
   local was_held, instead, name = holders_without(stored[i] or '')
+  if (addresses[i] or '') ~= '' then
+    redis.call('SET', KEYS[14 + #args.names + i], addresses[i], 'PX', args.address_memory_ms)
+  end
   if was_held then
     redis.call('PEXPIRE', KEYS[14 + i], args.name_hold_ms)
     if instead == '' then

@@ -61,6 +61,11 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", features).await;
     }
 
+    /// Moves the device to another time zone.
+    pub async fn zone(&self, name: &str) {
+        self.devtools("Emulation.setTimezoneOverride", json!({"timezoneId": name})).await;
+    }
+
     /// Disables JavaScript for pages opened later.
     pub async fn without_scripts(&self) {
         self.devtools("Emulation.setScriptExecutionDisabled", json!({"value": true})).await;

@@ -26,7 +26,6 @@ pub fn check(record: &Record) -> Vec<Violation> {
             undone: &record.undone,
             newest: HashMap::new(),
             shown: BTreeMap::new(),
-            connected_at: Moment::ZERO,
             is_welcome: false,
             found: vec![],
         };
@@ -104,8 +103,6 @@ struct Page<'a> {
     newest: HashMap<&'a str, u64>,
     /// The messages shown: text (none if deleted) and when it was edited.
     shown: BTreeMap<&'a str, (Option<&'a str>, u64)>,
-    /// When the present connection began.
-    connected_at: Moment,
     /// Whether the present connection is in the room.
     is_welcome: bool,
     found: Vec<Violation>,
@@ -116,7 +113,7 @@ impl<'a> Page<'a> {
         let history = self.history;
         for (i, (at, event)) in history.events.iter().enumerate() {
             match event {
-                Event::Connected(_) => (self.is_welcome, self.connected_at) = (false, *at),
+                Event::Connected(_) => self.is_welcome = false,
                 Event::Welcome { recovered, messages, .. } => {
                     self.is_welcome = true;
                     if !recovered {
@@ -164,17 +161,11 @@ impl<'a> Page<'a> {
             let Some(message) = log.get(id) else { continue };
             let is_removed = message.nonce.is_empty();
             let is_same = text == state(message) && (is_removed || edited_at == message.edited_at.unwrap_or_default());
-            if !is_same && !self.is_unaware(id, (text, edited_at)) {
+            if !is_same {
                 let what = format!("shows {id} as {text:?} at the end; the log has {:?}", state(message));
                 self.report(i, ViolationKind::Stale, what);
             }
         }
-    }
-
-    /// Whether this state was lost while the tab had no connection: the instance to which it returned never knew that state.
-    fn is_unaware(&self, id: &str, shown: (Option<&str>, u64)) -> bool {
-        let is_it = |undone: &&UndoneChange| undone.message.id == id && shown.0 == state(&undone.message);
-        self.undone.iter().filter(is_it).any(|undone| undone.at <= self.connected_at)
     }
 
     fn report(&mut self, i: usize, kind: ViolationKind, what: String) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     kit::transcript::ChatMessage,
     torture::record::{
-        EndReason, Event, History, InjectedFault, InstanceExit, Moment, Record, RosterCheck, RosterComparison,
+        EndReason, Event, History, InjectedFault, InstanceExit, Moment, Record, Return, RosterCheck, RosterComparison,
     },
 };
 
@@ -237,9 +237,30 @@ fn person_shown_long_after_a_kill_is_a_ghost() {
     for (until, expected) in [(53, &[][..]), (60, &[ViolationKind::Ghost])] {
         let mut record = record(0, &[("adi", &watching(until)), ("budi", &budi)]);
         record.histories[0].events[0].1 = Event::Connected("another".to_owned());
-        record.exits.push(InstanceExit { base: "an instance".to_owned(), at: Moment::from_secs(50), announced: false });
+        record.exits.push(exit_at(50, None));
         check_finds(&record, expected);
     }
+}
+
+#[test]
+fn instance_that_returns_has_its_people_again() {
+    let adi = [welcome(0, true, 0, &["adi", "budi"]), went(53, "budi", 1), came(60, "budi", 2), went(97, "budi", 1)];
+    let adi = [&adi[..], &[over(100)]].concat();
+    let budi = [welcome(0, true, 0, &["adi", "budi"]), cut(94)];
+    let found = |returned| {
+        let mut record = record(0, &[("adi", &adi), ("budi", &budi)]);
+        record.histories[0].events[0].1 = Event::Connected("another".to_owned());
+        record.exits.push(exit_at(50, returned));
+        check(&record).into_iter().map(|violation| violation.kind).collect::<Vec<_>>()
+    };
+    let by = |from, by| Some(Return { from: Moment::from_secs(from), by: Moment::from_secs(by) });
+    assert_eq!(found(by(59, 61)), []);
+    assert_eq!(found(by(70, 75)), [ViolationKind::Ghost], "it is shown before");
+    assert_eq!(found(None), [ViolationKind::Ghost]);
+}
+
+fn exit_at(at: u64, returned: Option<Return>) -> InstanceExit {
+    InstanceExit { base: "an instance".to_owned(), at: Moment::from_secs(at), announced: false, returned }
 }
 
 #[test]

@@ -166,12 +166,13 @@ pub fn spans(history: &History, exits: &[InstanceExit]) -> Vec<ConnectionSpan> {
             Event::Ended(how) => {
                 if let Some(mut span) = open.take() {
                     (span.to, span.how) = (*at, *how);
-                    let since = span.from.unwrap_or(span.to);
-                    let fell = |exit: &&InstanceExit| {
-                        !exit.announced && exit.base == span.base && exit.at >= since && exit.at <= span.to
-                    };
-                    if let Some(exit) = exits.iter().find(fell) {
+                    while let Some(exit) = exits.iter().find(|exit| is_end(exit, &span)) {
+                        let rest = exit.returned.filter(|returned| returned.by < span.to).map(|returned| {
+                            ConnectionSpan { asked: returned.from, from: Some(returned.by), ..span.clone() }
+                        });
                         (span.to, span.killed) = (exit.at, true);
+                        let Some(rest) = rest else { break };
+                        spans.push(std::mem::replace(&mut span, rest));
                     }
                     spans.push(span);
                 }
@@ -180,6 +181,12 @@ pub fn spans(history: &History, exits: &[InstanceExit]) -> Vec<ConnectionSpan> {
         }
     }
     spans
+}
+
+/// Whether a connection ended with its instance.
+fn is_end(exit: &InstanceExit, span: &ConnectionSpan) -> bool {
+    let since = span.from.unwrap_or(span.to);
+    !exit.announced && exit.base == span.base && exit.at >= since && exit.at <= span.to
 }
 
 /// Ends all connections of a person at the request to sign out.

@@ -1,0 +1,30 @@
+//! The client of a request, as an extractor.
+
+use std::net::IpAddr;
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, request::Parts},
+};
+
+use super::{Web, peer::PeerIp};
+
+/// The client of a request: its address, and the headers by which it is recognised.
+pub struct Client {
+    /// The other end of the connection: the client or a proxy.
+    pub peer: IpAddr,
+    /// The client's address, as trusted proxies name it.
+    pub address: IpAddr,
+    /// The headers of the request.
+    pub headers: HeaderMap,
+}
+
+impl FromRequestParts<Web> for Client {
+    type Rejection = <PeerIp as FromRequestParts<Web>>::Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Self::Rejection> {
+        let PeerIp(peer) = PeerIp::from_request_parts(parts, web).await?;
+        let headers = parts.headers.clone();
+        Ok(Self { peer, address: web.site.proxies.client(peer, &headers), headers })
+    }
+}
