@@ -2,7 +2,7 @@
 //! backplane does not know yet. Plain and synchronous.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     time::{Duration, Instant},
 };
 
@@ -29,7 +29,8 @@ pub struct LocalMembers {
 #[derive(Debug)]
 struct LocalMember {
     person: Person,
-    connections: BTreeSet<ConnectionId>,
+    /// In the order in which they came; hardly ever more than one.
+    connections: Vec<ConnectionId>,
     /// The end of the grace; set while the person has no connection.
     leaves_at: Option<Instant>,
     /// When the backplane last confirmed that it holds the person; none if it may not.
@@ -86,11 +87,14 @@ impl LocalMembers {
         };
         let member = self.members.entry(person.name_key.clone()).or_insert_with(|| LocalMember {
             person: person.clone(),
-            connections: BTreeSet::new(),
+            connections: vec![],
             leaves_at: None,
             confirmed_at: None,
         });
-        member.connections.insert(connection);
+        if !member.connections.contains(&connection) {
+            member.connections.reserve_exact(1);
+            member.connections.push(connection);
+        }
         member.leaves_at = None;
         displaced
     }
@@ -99,7 +103,9 @@ impl LocalMembers {
     pub fn leave(&mut self, name_key: &NameKey, connection: ConnectionId, now: Instant) {
         self.next_due = None;
         let Some(member) = self.members.get_mut(name_key) else { return };
-        if member.connections.remove(&connection) && member.connections.is_empty() {
+        let known = member.connections.len();
+        member.connections.retain(|other| *other != connection);
+        if known > 0 && member.connections.is_empty() {
             member.leaves_at = Some(now + self.grace);
         }
     }
@@ -228,7 +234,7 @@ impl LocalMembers {
     }
 
     fn remove(&mut self, name_key: &NameKey) -> Vec<ConnectionId> {
-        self.members.remove(name_key).map_or(vec![], |member| member.connections.into_iter().collect())
+        self.members.remove(name_key).map_or(vec![], |member| member.connections)
     }
 }
 
