@@ -33,8 +33,8 @@ pub struct LocalMembers {
 #[derive(Debug)]
 struct LocalMember {
     person: Person,
-    /// With the address of each client, if it is known.
-    connections: BTreeMap<ConnectionId, Option<AddressHash>>,
+    /// In the order in which they came, hardly ever more than one; with the address of each client, if it is known.
+    connections: Vec<(ConnectionId, Option<AddressHash>)>,
     /// The end of the grace; set while the person has no connection.
     leaves_at: Option<Instant>,
     /// When the backplane last confirmed that it holds the person; none if it may not.
@@ -91,11 +91,13 @@ impl LocalMembers {
         };
         let member = self.members.entry(person.name_key.clone()).or_insert_with(|| LocalMember {
             person: person.clone(),
-            connections: BTreeMap::new(),
+            connections: vec![],
             leaves_at: None,
             confirmed_at: None,
         });
-        member.connections.insert(connection, person.address.clone());
+        member.connections.retain(|(other, _)| *other != connection);
+        member.connections.reserve_exact(1);
+        member.connections.push((connection, person.address.clone()));
         member.leaves_at = None;
         if person.address.as_ref().is_some_and(|address| !member.person.addresses().any(|known| known == address)) {
             // The address may be banned: only the backplane knows.
@@ -109,7 +111,9 @@ impl LocalMembers {
     pub fn leave(&mut self, name_key: &NameKey, connection: ConnectionId, now: Instant) {
         self.next_due = None;
         let Some(member) = self.members.get_mut(name_key) else { return };
-        if member.connections.remove(&connection).is_none() {
+        let known = member.connections.len();
+        member.connections.retain(|(other, _)| *other != connection);
+        if member.connections.len() == known {
             return;
         }
         if member.connections.is_empty() {
@@ -124,7 +128,7 @@ impl LocalMembers {
         self.next_due = None;
         let mut connections = vec![];
         for member in self.members.values_mut().filter(|member| member.person.session == *session) {
-            connections.extend(std::mem::take(&mut member.connections).into_keys());
+            connections.extend(member.take_connections());
             (member.leaves_at, member.confirmed_at) = (Some(now), None);
         }
         connections
@@ -139,7 +143,7 @@ impl LocalMembers {
     pub fn announcement(&self, person: &Person, connection: ConnectionId) -> Announcement {
         match self.members.get(&person.name_key) {
             Some(member) if member.person.session != person.session => Announcement::Gone,
-            Some(member) if !member.connections.contains_key(&connection) => Announcement::Gone,
+            Some(member) if !member.has(connection) => Announcement::Gone,
             Some(LocalMember { confirmed_at: Some(_), .. }) => Announcement::Confirmed,
             Some(_) => Announcement::Pending,
             None => Announcement::Gone,
@@ -153,7 +157,7 @@ impl LocalMembers {
         for (name_key, member) in &mut self.members {
             if member.confirmed_at.is_some_and(|confirmed_at| confirmed_at <= at) && !is_held(name_key) {
                 member.confirmed_at = None;
-                connections.extend(member.connections.keys());
+                connections.extend(member.connections.iter().map(|(id, _)| *id));
             }
         }
         connections
@@ -244,14 +248,23 @@ impl LocalMembers {
     }
 
     fn remove(&mut self, name_key: &NameKey) -> Vec<ConnectionId> {
-        self.members.remove(name_key).map_or(vec![], |member| member.connections.into_keys().collect())
+        self.members.remove(name_key).map_or(vec![], |mut member| member.take_connections())
     }
 }
 
 impl LocalMember {
+    fn has(&self, connection: ConnectionId) -> bool {
+        self.connections.iter().any(|(id, _)| *id == connection)
+    }
+
+    fn take_connections(&mut self) -> Vec<ConnectionId> {
+        std::mem::take(&mut self.connections).into_iter().map(|(id, _)| id).collect()
+    }
+
     /// The person is where the connections are; where the last one was, if they have none.
     fn locate(&mut self) {
-        let here: BTreeSet<&AddressHash> = self.connections.values().flatten().collect();
+        let here: BTreeSet<&AddressHash> =
+            self.connections.iter().filter_map(|(_, address)| address.as_ref()).collect();
         let mut here = here.into_iter().take(ADDRESSES).cloned();
         self.person.address = here.next();
         self.person.other_addresses = here.collect();

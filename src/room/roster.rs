@@ -33,7 +33,7 @@ pub struct Roster {
     people: BTreeSet<RosterEntry>,
     /// For searching.
     starts: BTreeSet<SearchStart>,
-    /// By uniqueness key, and the last read that found them, or during which they joined.
+    /// By name key, and the last read that found them, or during which they joined.
     known: HashMap<ByNameKey, u32>,
     /// People whom the backplane has lost, and when they leave if they do not return.
     missing: HashMap<NameKey, Instant>,

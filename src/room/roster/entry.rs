@@ -15,10 +15,10 @@ use crate::{
     name::{Name, NameKey},
 };
 
-/// What separates the texts. No name contains it, and it sorts before every character of one.
+/// Separates the texts. No name contains it, and it sorts before every character of one.
 const SEPARATOR: char = '\n';
 
-/// One person: four lines, the folded name, the uniqueness key, the name as shown and its search form. Each of the last three is
+/// One person: four lines, the folded name, the name key, the name as shown and its search form. Each of the last three is
 /// empty if it is the folded name. Sorted by folded name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct RosterEntry(Arc<str>);
@@ -64,7 +64,7 @@ impl RosterEntry {
         Member { name_key: self.name_key().into(), name: self.shown().to_owned() }
     }
 
-    /// What a search may begin with: the search form from each of its words on.
+    /// Returns the texts that a search may begin with: the search form from each of its words on.
     pub(super) fn search_starts(&self) -> impl Iterator<Item = SearchStart> {
         let (at, form) = self.line(3);
         let after_spaces = form.match_indices(' ').map(move |(space, _)| at + space + 1);
@@ -130,7 +130,7 @@ impl PartialEq for SearchStart {
 
 impl Eq for SearchStart {}
 
-/// An entry that is looked up by its uniqueness key.
+/// An entry that is looked up by its name key.
 #[derive(Clone, Debug)]
 pub(super) struct ByNameKey(pub(super) RosterEntry);
 

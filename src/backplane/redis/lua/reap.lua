@@ -28,8 +28,10 @@ if turn then
   redis.call('HSET', held, '', args.reaper .. ' ' .. digits(now_us))
 end
 
--- Removes the incarnation from the holders of a person. Returns whether it was one, and what is stored instead; '' = nothing.
+-- How a person is stored whom no other incarnation holds: with this at the end.
 local alone = '\n' .. args.incarnation
+
+-- Removes the incarnation from the holders of a person. Returns whether it was one, and what is stored instead; '' = nothing.
 local function holders_without(stored)
   if stored:sub(-#alone) == alone then
     return true, '', stored:sub(1, -#alone - 1)
