@@ -96,7 +96,7 @@ export class Timeline {
     const messages = frames.map(toMessage);
     if (!request) this.#clear();
     if (!recovered) {
-      // What it shows may be lost.
+      // Changes that it shows may be lost.
       this.#changes.clear();
       this.#shown.clear();
     }

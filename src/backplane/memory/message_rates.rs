@@ -37,7 +37,7 @@ impl MessageRates {
     /// The time until it is admitted.
     pub(super) fn admit(&mut self, name_key: &NameKey, pace: Pace, now: Instant) -> Result<(), Duration> {
         if pace.every == 0 {
-            // What waits for a slower pace still does.
+            // The time that a slower pace has set stays.
             return Ok(());
         }
         let now = self.sweep(now);
