@@ -2,6 +2,7 @@
 
 mod addresses;
 mod api;
+mod bad_input;
 mod erasure;
 mod everywhere;
 mod export;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 use tempfile::NamedTempFile;
@@ -103,4 +104,23 @@ async fn line_removed_from_the_file_ends_access_everywhere() {
     })
     .await;
     assert_eq!(bearer(cluster.base(1), SARI).await, 200);
+}
+
+#[tokio::test]
+async fn right_tokens_at_once_are_accepted_and_guesses_are_not() {
+    let tokens = both();
+    let cluster = Cluster::builder(Engine::Redis).instances(2).with_operator(&tokens).start().await;
+    let present = async |token: &'static str| {
+        let attempts = (0..60).map(|n| bearer(cluster.base(n % 2), token));
+        let mut statuses = join_all(attempts).await;
+        statuses.sort_unstable();
+        statuses
+    };
+    assert_eq!(present(SARI).await, vec![200; 60]);
+    let statuses = present("a guess").await;
+    let looked_at = statuses.iter().filter(|status| **status == 401).count();
+    // One more may be admitted after six seconds.
+    assert!((10..=13).contains(&looked_at), "{statuses:?}");
+    assert!(statuses[looked_at..].iter().all(|status| *status == 429), "{statuses:?}");
+    assert_eq!(bearer(cluster.base(0), SARI).await, 429, "no token is looked at any longer");
 }
