@@ -7,6 +7,7 @@ mod command;
 mod export;
 mod lines;
 mod log;
+mod moderation_page;
 mod pages;
 mod recognition;
 mod report_rows;
@@ -14,11 +15,8 @@ mod reports;
 mod rules_part;
 mod select;
 
-use std::net::IpAddr;
-
 use axum::{
     Router,
-    http::HeaderMap,
     routing::{get, post},
 };
 
@@ -30,7 +28,7 @@ pub use self::{
     auth::{Moderator, OperatorAuth},
     recognition::recognise,
 };
-use super::Web;
+use super::{Web, client::Client};
 use crate::{
     address::prefix,
     backplane::{Audit, Cursor, ModerationAction, ModerationOutcome, ModerationRequest, REMOVED_AT_ONCE, Unavailable},
@@ -59,8 +57,8 @@ pub fn router() -> Router<Web> {
 
 impl Web {
     /// Returns who acts, from where and why, as it is put on record.
-    fn audit(&self, moderator: Moderator, peer: IpAddr, headers: &HeaderMap, why: Option<String>) -> Audit {
-        Audit { by: moderator.name, from: prefix(self.site.proxies.client(peer, headers)), why }
+    fn audit(&self, moderator: Moderator, client: &Client, why: Option<String>) -> Audit {
+        Audit { by: moderator.name, from: prefix(client.address), why }
     }
 }
 

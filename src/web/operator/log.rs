@@ -12,13 +12,13 @@ use tokio::time::{Instant, sleep};
 use tower_sessions::session::Id as SessionId;
 
 use super::{
-    api::{LogEntry, moderator},
+    Moderator,
     lines::{self, Cut, LineSource},
 };
 use crate::{
     protocol::Id,
     session::{Alive, NotSignedIn, SignedIn, bearer},
-    web::{Web, error, peer::PeerIp},
+    web::{Web, error},
 };
 
 /// Actions of a portion.
@@ -55,15 +55,12 @@ struct Log {
 /// `GET /api/operator/log`.
 pub async fn show(
     State(web): State<Web>,
-    PeerIp(peer): PeerIp,
     headers: HeaderMap,
+    _: Moderator,
     signed_in: Result<SignedIn, NotSignedIn>,
     query: Result<Query<LogQuery>, QueryRejection>,
 ) -> Response {
-    let session = signed_in.as_ref().ok().filter(|signed_in| web.is_handed_in_moderator(signed_in)).map(|one| one.id);
-    if let Err(refusal) = moderator(&web, peer, &headers, signed_in).await {
-        return refusal;
-    }
+    let session = signed_in.ok().filter(|signed_in| web.is_handed_in_moderator(signed_in)).map(|one| one.id);
     let Ok(Query(LogQuery { after, follow })) = query else {
         return error::json(StatusCode::BAD_REQUEST, "after is the id of an action, follow is true or false");
     };
@@ -100,7 +97,7 @@ impl Log {
         let page = self.web.room.records(self.after, PORTION).await.map_err(|_| Cut)?;
         let mut lines = vec![];
         for record in page.records {
-            lines::push(&mut lines, &LogEntry::from(record));
+            lines::push(&mut lines, &record);
         }
         self.after = page.last.or(self.after);
         self.is_over = !page.more && !self.follow;
