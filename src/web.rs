@@ -23,7 +23,6 @@ mod members;
 mod operator;
 mod page_cache;
 mod page_error;
-mod peer;
 mod privacy;
 mod proxy_user;
 mod reads;
@@ -44,7 +43,7 @@ use std::{
 use axum::{
     Router,
     extract::FromRef,
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     middleware,
     response::Response,
     routing::{get, post},
@@ -235,11 +234,6 @@ impl Web {
     /// How long the client has to wait.
     fn count_sign_in(&self, client: &Client) -> Result<(), Duration> {
         self.sign_ins.lock().take(limit_key(client.address), Instant::now())
-    }
-
-    /// The address that limits of a request count by.
-    fn limit_key(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        limit_key(self.site.proxies.client(peer, headers))
     }
 }
 

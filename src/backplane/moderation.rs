@@ -163,28 +163,32 @@ pub enum ModerationOutcome {
 }
 
 /// A name that is banned or muted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Ban {
     /// The key of the name.
+    #[serde(skip)]
     pub name_key: NameKey,
     /// The name as shown.
     pub name: String,
     /// Its end, in Unix milliseconds.
     pub until: u64,
     /// Whether it includes the addresses of its person.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub address: bool,
 }
 
 /// An action on record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ModerationRecord {
     /// Its place in the record: those of later actions are greater.
     pub id: Id,
     /// Its time, in Unix milliseconds.
     pub at: u64,
     /// The action.
+    #[serde(flatten)]
     pub act: ModerationAction,
     /// The moderator.
+    #[serde(flatten)]
     pub audit: Audit,
     /// The names of the people whose messages were deleted, or whom the action was about.
     pub whom: Vec<String>,

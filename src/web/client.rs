@@ -4,10 +4,11 @@ use std::net::IpAddr;
 
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, request::Parts},
+    http::{HeaderMap, StatusCode, request::Parts},
 };
 
-use super::{Web, peer::PeerIp};
+use super::Web;
+use crate::server::Peer;
 
 /// The client of a request: its address, and the headers by which it is recognised.
 pub struct Client {
@@ -20,10 +21,11 @@ pub struct Client {
 }
 
 impl FromRequestParts<Web> for Client {
-    type Rejection = <PeerIp as FromRequestParts<Web>>::Rejection;
+    type Rejection = (StatusCode, &'static str);
 
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Self::Rejection> {
-        let PeerIp(peer) = PeerIp::from_request_parts(parts, web).await?;
+        let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
+        let peer = peer.ok_or((StatusCode::INTERNAL_SERVER_ERROR, "unknown peer"))?;
         let headers = parts.headers.clone();
         Ok(Self { peer, address: web.site.proxies.client(peer, &headers), headers })
     }

@@ -8,6 +8,7 @@ mod command;
 mod export;
 mod lines;
 mod log;
+mod moderation_page;
 mod pages;
 mod recognition;
 mod report_rows;
@@ -15,12 +16,10 @@ mod reports;
 mod rules_part;
 mod select;
 
-use std::net::IpAddr;
-
 use axum::{
     Router,
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, header::CONTENT_SECURITY_POLICY},
+    http::{HeaderValue, header::CONTENT_SECURITY_POLICY},
     middleware::{Next, from_fn_with_state},
     response::Response,
     routing::{get, post},
@@ -34,7 +33,7 @@ pub use self::{
     auth::{Moderator, OperatorAuth},
     recognition::recognise,
 };
-use super::Web;
+use super::{Web, client::Client};
 use crate::{
     address::prefix,
     backplane::{Audit, Cursor, ModerationAction, ModerationOutcome, ModerationRequest, REMOVED_AT_ONCE, Unavailable},
@@ -84,8 +83,8 @@ async fn forbid_frames(
 
 impl Web {
     /// Returns who acts, from where and why, as it is put on record.
-    fn audit(&self, moderator: Moderator, peer: IpAddr, headers: &HeaderMap, why: Option<String>) -> Audit {
-        Audit { by: moderator.name, from: prefix(self.site.proxies.client(peer, headers)), why }
+    fn audit(&self, moderator: Moderator, client: &Client, why: Option<String>) -> Audit {
+        Audit { by: moderator.name, from: prefix(client.address), why }
     }
 }
 

@@ -171,9 +171,7 @@ impl Web {
 
     /// Refuses all but moderators while the room is closed.
     pub(super) async fn check_door(&self, client: &Client) -> Result<(), SignInRefusal> {
-        if self.closed_door().is_some()
-            && !matches!(self.present_cookie(client.peer, &client.headers).await, Ok(Some(_)))
-        {
+        if self.closed_door().is_some() && !matches!(self.present_cookie(client).await, Ok(Some(_))) {
             return Err(SignInRefusal::Closed);
         }
         Ok(())
@@ -188,7 +186,7 @@ impl Web {
         if owner.is_none() && !is_reserved && !has_word {
             return Ok(());
         }
-        match self.present_cookie(client.peer, &client.headers).await {
+        match self.present_cookie(client).await {
             Ok(Some(moderator)) if owner.is_none_or(|owner| owner == moderator.name) => Ok(()),
             _ if has_word => Err(SignInRefusal::Word),
             _ => Err(SignInRefusal::OfModerator),
@@ -226,9 +224,7 @@ impl Web {
     /// Returns the hash of a client's address. None for a moderator, whom no action against an address concerns, and where the
     /// address is a trusted proxy's own, which everybody behind it shares.
     pub(super) async fn address_hash(&self, client: &Client) -> Result<Option<AddressHash>, SignInRefusal> {
-        if self.site.proxies.trusts(client.address)
-            || matches!(self.present_cookie(client.peer, &client.headers).await, Ok(Some(_)))
-        {
+        if self.site.proxies.trusts(client.address) || matches!(self.present_cookie(client).await, Ok(Some(_))) {
             return Ok(None);
         }
         self.room.address_hash(client.address).await.map(Some).map_err(|_| SignInRefusal::Unavailable)

@@ -1,15 +1,13 @@
 //! `/api/operator`: moderation for programs and the room's page. `Authorization: Bearer <token>`, or the session of a
 //! moderator; JSON in and out.
 
-use std::net::IpAddr;
-
 use axum::{
     Json,
     extract::{
-        Query, State,
+        FromRequestParts, Query, State,
         rejection::{JsonRejection, QueryRejection},
     },
-    http::{HeaderMap, HeaderValue, StatusCode, header::WWW_AUTHENTICATE},
+    http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE, request::Parts},
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
@@ -17,11 +15,11 @@ use serde::{Deserialize, Serialize};
 use super::{AttemptError, Credential, FormError, Moderator, command::ModerationForm, execute, parse};
 use crate::{
     automod::AutoRules,
-    backplane::{Audit, Ban, ModerationAction, ModerationLog, ModerationOutcome, ModerationRecord},
+    backplane::{Ban, ModerationLog, ModerationOutcome, ModerationRecord},
     name::Name,
-    protocol::{Id, Rules},
-    session::{NotSignedIn, SignedIn, bearer},
-    web::{Web, error, locale::Locale, peer::PeerIp, texts::Texts},
+    protocol::Rules,
+    session::{SignedIn, bearer},
+    web::{Web, client::Client, error, locale::Locale, texts::Texts},
 };
 
 /// The response of `GET`.
@@ -30,19 +28,9 @@ struct ModerationReport {
     rules: Rules,
     /// The rules that apply by themselves.
     auto: AutoRules,
-    bans: Vec<BanEntry>,
-    mutes: Vec<BanEntry>,
-    acts: Vec<LogEntry>,
-}
-
-#[derive(Serialize)]
-struct BanEntry {
-    name: String,
-    /// In Unix milliseconds.
-    until: u64,
-    /// Whether it includes the addresses of the person.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    address: bool,
+    bans: Vec<Ban>,
+    mutes: Vec<Ban>,
+    acts: Vec<ModerationRecord>,
 }
 
 /// The query of `GET /api/operator/person`.
@@ -59,30 +47,8 @@ struct PersonEntry {
     others: Option<usize>,
 }
 
-/// An action on record.
-#[derive(Serialize)]
-pub struct LogEntry {
-    id: Id,
-    /// In Unix milliseconds.
-    at: u64,
-    #[serde(flatten)]
-    act: ModerationAction,
-    #[serde(flatten)]
-    audit: Audit,
-    /// The names of the people whom it was about.
-    whom: Vec<String>,
-}
-
 /// `GET /api/operator`: the rules, the bans, the mutes, the moderation log.
-pub async fn report(
-    State(web): State<Web>,
-    PeerIp(peer): PeerIp,
-    headers: HeaderMap,
-    signed_in: Result<SignedIn, NotSignedIn>,
-) -> Response {
-    if let Err(refusal) = moderator(&web, peer, &headers, signed_in).await {
-        return refusal;
-    }
+pub async fn report(State(web): State<Web>, _: Moderator) -> Response {
     match web.room.moderation_log().await {
         Ok(moderation_log) => Json(ModerationReport::new(&web, moderation_log)).into_response(),
         Err(_) => error::json_unavailable(),
@@ -92,16 +58,11 @@ pub async fn report(
 /// `POST /api/operator`: executes a moderation command.
 pub async fn moderate(
     State(web): State<Web>,
-    PeerIp(peer): PeerIp,
-    headers: HeaderMap,
-    signed_in: Result<SignedIn, NotSignedIn>,
+    client: Client,
+    moderator: Moderator,
     form: Result<Json<ModerationForm>, JsonRejection>,
 ) -> Response {
-    let moderator = match moderator(&web, peer, &headers, signed_in).await {
-        Ok(moderator) => moderator,
-        Err(refusal) => return refusal,
-    };
-    if !web.site.allows_post(&headers, peer) {
+    if !web.allows_post(&client) {
         return error::json(StatusCode::FORBIDDEN, "a request from another site");
     }
     let form = match form {
@@ -114,7 +75,7 @@ pub async fn moderate(
         Err(FormError::Gone) => return nothing(),
         Err(FormError::Unavailable) => return error::json_unavailable(),
     };
-    let audit = web.audit(moderator, peer, &headers, command.why.clone());
+    let audit = web.audit(moderator, &client, command.why.clone());
     match execute(&web.room, command, audit).await {
         Ok(ModerationOutcome::Done) => Json(serde_json::json!({ "done": true })).into_response(),
         Ok(ModerationOutcome::NoAddress) => {
@@ -128,14 +89,9 @@ pub async fn moderate(
 /// `GET /api/operator/person?name=…`: how many others an action against the person's address would hit.
 pub async fn person(
     State(web): State<Web>,
-    PeerIp(peer): PeerIp,
-    headers: HeaderMap,
-    signed_in: Result<SignedIn, NotSignedIn>,
+    _: Moderator,
     query: Result<Query<PersonQuery>, QueryRejection>,
 ) -> Response {
-    if let Err(refusal) = moderator(&web, peer, &headers, signed_in).await {
-        return refusal;
-    }
     let name = query.ok().and_then(|Query(PersonQuery { name })| Name::parse(&name).ok());
     let Some(name) = name else { return error::json(StatusCode::BAD_REQUEST, "name is one that people can have") };
     match web.room.neighbours(name.key()).await {
@@ -145,37 +101,26 @@ pub async fn person(
 }
 
 /// `GET /api/operator/me`: the signed-in moderator, and the texts of the page's menus for them.
-pub async fn me(
-    State(web): State<Web>,
-    locale: Locale,
-    PeerIp(peer): PeerIp,
-    headers: HeaderMap,
-    signed_in: Result<SignedIn, NotSignedIn>,
-) -> Response {
-    match moderator(&web, peer, &headers, signed_in).await {
-        Ok(Moderator { name, .. }) => {
-            Json(serde_json::json!({ "name": name, "texts": Texts::of(locale).moderation_menu })).into_response()
-        }
-        Err(refusal) => refusal,
-    }
+pub async fn me(locale: Locale, Moderator { name }: Moderator) -> Response {
+    Json(serde_json::json!({ "name": name, "texts": Texts::of(locale).moderation_menu })).into_response()
 }
 
-/// Returns the moderator of a request's token, session or cookie, or the response to a request that has none.
-pub(super) async fn moderator(
-    web: &Web,
-    peer: IpAddr,
-    headers: &HeaderMap,
-    signed_in: Result<SignedIn, NotSignedIn>,
-) -> Result<Moderator, Response> {
-    let found = match bearer(headers) {
-        Some(token) => web.present_token(Credential::Bearer, peer, headers, token).await.map(Some),
-        None => web.present_moderator(peer, headers, signed_in).await,
-    };
-    match found {
-        Ok(Some(moderator)) => Ok(moderator),
-        Ok(None) | Err(AttemptError::Wrong) => Err(unauthorized()),
-        Err(AttemptError::TooMany(wait)) => Err(error::json_too_many("too many attempts", wait)),
-        Err(AttemptError::Unavailable) => Err(error::json_unavailable()),
+/// Extracts the moderator of a request's token, session or cookie. One without is refused, before its body is read.
+impl FromRequestParts<Web> for Moderator {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Response> {
+        let client = Client::from_request_parts(parts, web).await.map_err(IntoResponse::into_response)?;
+        let found = match bearer(&client.headers) {
+            Some(token) => web.present_token(Credential::Bearer, &client, token).await.map(Some),
+            None => web.present_moderator(&client, SignedIn::from_request_parts(parts, web).await).await,
+        };
+        match found {
+            Ok(Some(moderator)) => Ok(moderator),
+            Ok(None) | Err(AttemptError::Wrong) => Err(unauthorized()),
+            Err(AttemptError::TooMany(wait)) => Err(error::json_too_many("too many attempts", wait)),
+            Err(AttemptError::Unavailable) => Err(error::json_unavailable()),
+        }
     }
 }
 
@@ -207,26 +152,8 @@ fn unauthorized() -> Response {
     refusal
 }
 
-impl From<Ban> for BanEntry {
-    fn from(Ban { name, until, address, .. }: Ban) -> Self {
-        Self { name, until, address }
-    }
-}
-
-impl From<ModerationRecord> for LogEntry {
-    fn from(ModerationRecord { id, at, act, audit, whom }: ModerationRecord) -> Self {
-        Self { id, at, act, audit, whom }
-    }
-}
-
 impl ModerationReport {
     fn new(web: &Web, ModerationLog { bans, mutes, acts, .. }: ModerationLog) -> Self {
-        Self {
-            rules: web.room.rules(),
-            auto: web.room.rule_checker().rules().clone(),
-            bans: bans.into_iter().map(BanEntry::from).collect(),
-            mutes: mutes.into_iter().map(BanEntry::from).collect(),
-            acts: acts.into_iter().map(LogEntry::from).collect(),
-        }
+        Self { rules: web.room.rules(), auto: web.room.rule_checker().rules().clone(), bans, mutes, acts }
     }
 }

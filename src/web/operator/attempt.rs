@@ -6,7 +6,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::http::HeaderMap;
 use parking_lot::Mutex;
 
 use super::Moderator;
@@ -14,7 +13,7 @@ use crate::{
     rate::{Limiter, Rate},
     session::{CountedGuess, GuessDenied, NotSignedIn, SignedIn},
     telemetry::instruments,
-    web::Web,
+    web::{Web, client::Client},
 };
 
 /// Wrong secrets that are logged: guesses from many addresses must not fill the log.
@@ -47,11 +46,10 @@ impl Web {
     pub(super) async fn present_token(
         &self,
         credential: Credential,
-        peer: IpAddr,
-        headers: &HeaderMap,
+        client: &Client,
         token: &str,
     ) -> Result<Moderator, AttemptError> {
-        let address = self.site.proxies.client(peer, headers);
+        let address = client.address;
         let guess = self.count_guess(address).await?;
         let Some(moderator) = self.operator.as_ref().and_then(|operator| operator.by_token(token)) else {
             return Err(wrong(credential, address));
@@ -63,18 +61,14 @@ impl Web {
 
     /// Returns the moderator of a request's cookie; none if it has no cookie. A session that exists is no guess, so it is not
     /// counted: who guesses does not lock out the moderators behind the same address. Its id is too long to be guessed.
-    pub(in crate::web) async fn present_cookie(
-        &self,
-        peer: IpAddr,
-        headers: &HeaderMap,
-    ) -> Result<Option<Moderator>, AttemptError> {
+    pub(in crate::web) async fn present_cookie(&self, client: &Client) -> Result<Option<Moderator>, AttemptError> {
         let Some(operator) = &self.operator else { return Ok(None) };
-        let Some(id) = operator.sent_cookie(headers) else { return Ok(None) };
+        let Some(id) = operator.sent_cookie(&client.headers) else { return Ok(None) };
         if let Some(moderator) = operator.by_session(&id).await.map_err(|_| AttemptError::Unavailable)? {
             instruments().operator_attempted("accepted");
             return Ok(Some(moderator));
         }
-        let address = self.site.proxies.client(peer, headers);
+        let address = client.address;
         let _guess = self.count_guess(address).await?;
         Err(wrong(Credential::Cookie, address))
     }
@@ -83,8 +77,7 @@ impl Web {
     /// cookie. The name on record is that of the room.
     pub(super) async fn present_moderator(
         &self,
-        peer: IpAddr,
-        headers: &HeaderMap,
+        client: &Client,
         signed_in: Result<SignedIn, NotSignedIn>,
     ) -> Result<Option<Moderator>, AttemptError> {
         match signed_in {
@@ -93,7 +86,7 @@ impl Web {
                 Ok(Some(Moderator { name: signed_in.person.name }))
             }
             Err(NotSignedIn::Unreadable) => Err(AttemptError::Unavailable),
-            Ok(_) | Err(NotSignedIn::Nobody) => self.present_cookie(peer, headers).await,
+            Ok(_) | Err(NotSignedIn::Nobody) => self.present_cookie(client).await,
         }
     }
 

@@ -7,7 +7,7 @@ use std::{
 
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
-    http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_DISPOSITION},
+    http::{HeaderValue, StatusCode, header::CONTENT_DISPOSITION},
     response::Response,
 };
 use serde::{Deserialize, Serialize};
@@ -15,15 +15,16 @@ use tokio::time::sleep;
 use tower_sessions::cookie::time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
+    Moderator,
     access::Access,
-    api::{LogEntry, moderator},
     lines::{self, Cut, LineSource},
 };
 use crate::{
+    address::limit_key,
     backplane::Cursor,
     protocol::Id,
     session::{NotSignedIn, SignedIn},
-    web::{Web, error, history::HistoryEntry, peer::PeerIp},
+    web::{Web, client::Client, error, history::HistoryEntry},
 };
 
 /// Messages, and actions, of a portion.
@@ -75,16 +76,13 @@ enum Stage {
 /// `GET /api/operator/export`.
 pub async fn show(
     State(web): State<Web>,
-    PeerIp(peer): PeerIp,
-    headers: HeaderMap,
+    client: Client,
+    _: Moderator,
     signed_in: Result<SignedIn, NotSignedIn>,
     query: Result<Query<ExportQuery>, QueryRejection>,
 ) -> Response {
-    let access = Access::new(&web, headers.clone(), &signed_in);
-    if let Err(refusal) = moderator(&web, peer, &headers, signed_in).await {
-        return refusal;
-    }
-    let now = u64::try_from(web.room.now().as_millis()).unwrap_or(u64::MAX);
+    let access = Access::new(&web, client.headers, &signed_in);
+    let now = web.room.now_ms();
     let span = query.ok().and_then(|Query(query)| {
         Some((query.from.map_or(Some(0), |from| moment(&from))?, query.to.map_or(Some(now), |to| moment(&to))?))
     });
@@ -96,7 +94,7 @@ pub async fn show(
     if web.queue_memory.is_exceeded() {
         return error::json_unavailable();
     }
-    let (address, stage) = (web.limit_key(peer, &headers), Stage::Messages(Id::new(0, 0)));
+    let (address, stage) = (limit_key(client.address), Stage::Messages(Id::new(0, 0)));
     let mut export = Export { web, access, address, from, to, stage, messages: 0, acts: 0 };
     let Ok(first) = export.next().await else { return error::json_unavailable() };
     let name = (CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"ruang.jsonl\""));
@@ -156,7 +154,7 @@ impl Export {
         let page = self.web.room.records(after, PORTION).await.map_err(|_| Cut)?;
         let is_inside = |at: u64| (self.from..=self.to).contains(&at);
         for record in page.records.into_iter().filter(|record| is_inside(record.at)) {
-            lines::push(lines, &LogEntry::from(record));
+            lines::push(lines, &record);
             self.acts += 1;
         }
         Ok(page.last.filter(|_| page.more).map_or(Stage::EndLine, |last| Stage::Acts(Some(last))))

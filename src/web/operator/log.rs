@@ -4,21 +4,21 @@ use std::time::Duration;
 
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::Response,
 };
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
 use super::{
+    Moderator,
     access::Access,
-    api::{LogEntry, moderator},
     lines::{self, Cut, LineSource},
 };
 use crate::{
     protocol::Id,
     session::{NotSignedIn, SignedIn},
-    web::{Web, error, peer::PeerIp},
+    web::{Web, client::Client, error},
 };
 
 /// Actions of a portion.
@@ -52,15 +52,12 @@ struct Log {
 /// `GET /api/operator/log`.
 pub async fn show(
     State(web): State<Web>,
-    PeerIp(peer): PeerIp,
-    headers: HeaderMap,
+    client: Client,
+    _: Moderator,
     signed_in: Result<SignedIn, NotSignedIn>,
     query: Result<Query<LogQuery>, QueryRejection>,
 ) -> Response {
-    let access = Access::new(&web, headers.clone(), &signed_in);
-    if let Err(refusal) = moderator(&web, peer, &headers, signed_in).await {
-        return refusal;
-    }
+    let access = Access::new(&web, client.headers, &signed_in);
     let Ok(Query(LogQuery { after, follow })) = query else {
         return error::json(StatusCode::BAD_REQUEST, "after is the id of an action, follow is true or false");
     };
@@ -97,7 +94,7 @@ impl Log {
         let page = self.web.room.records(self.after, PORTION).await.map_err(|_| Cut)?;
         let mut lines = vec![];
         for record in page.records {
-            lines::push(&mut lines, &LogEntry::from(record));
+            lines::push(&mut lines, &record);
         }
         self.after = page.last.or(self.after);
         self.is_over = !page.more && !self.follow;

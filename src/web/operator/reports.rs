@@ -8,21 +8,22 @@ use axum::{
         Query, State,
         rejection::{JsonRejection, QueryRejection},
     },
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
-    api::{invalid_body, moderator},
+    Moderator,
+    api::invalid_body,
     command::{CommandError, reason},
 };
 use crate::{
     backplane::{Cursor, Page, ReportEntry, ReportOutcome, ReportRequest, ReportedMessage, Unavailable},
     protocol::{Id, Row},
     room::Room,
-    session::{NotSignedIn, SignedIn},
-    web::{Web, error, history::HistoryEntry, peer::PeerIp},
+    session::SignedIn,
+    web::{Web, client::Client, error, history::HistoryEntry},
 };
 
 /// Messages before and after a reported one.
@@ -91,12 +92,11 @@ struct ReporterAnswer<'a> {
 /// `POST /api/reports`: a signed-in person reports a message.
 pub async fn submit(
     State(web): State<Web>,
-    PeerIp(peer): PeerIp,
+    client: Client,
     SignedIn { person, .. }: SignedIn,
-    headers: HeaderMap,
     form: Result<Json<ReportForm>, JsonRejection>,
 ) -> Response {
-    if !web.site.allows_post(&headers, peer) {
+    if !web.allows_post(&client) {
         return error::json(StatusCode::FORBIDDEN, "a request from another site");
     }
     let form = match form {
@@ -118,16 +118,7 @@ pub async fn submit(
 }
 
 /// `GET /api/operator/reports`: the reported messages, each with those around it.
-pub async fn list(
-    State(web): State<Web>,
-    PeerIp(peer): PeerIp,
-    headers: HeaderMap,
-    signed_in: Result<SignedIn, NotSignedIn>,
-    query: Result<Query<QueueQuery>, QueryRejection>,
-) -> Response {
-    if let Err(refusal) = moderator(&web, peer, &headers, signed_in).await {
-        return refusal;
-    }
+pub async fn list(State(web): State<Web>, _: Moderator, query: Result<Query<QueueQuery>, QueryRejection>) -> Response {
     let limit = query.ok().map(|Query(query)| query.limit.unwrap_or(LISTED));
     let Some(limit) = limit.filter(|limit| *limit <= LISTED_AT_MOST) else {
         return error::json(StatusCode::BAD_REQUEST, "limit is 0 to 50");
