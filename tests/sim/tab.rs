@@ -47,6 +47,8 @@ pub struct Outgoing {
     pub nonce: Nonce,
     pub what: Sending,
     pub first_at: Instant,
+    /// Whether the present session sent it first: a message belongs to that one.
+    pub is_of_session: bool,
 }
 
 #[derive(Clone)]
@@ -187,7 +189,8 @@ impl Tab {
         if let Sending::Change(id, NewState::Deleted) = &what {
             self.own.retain(|own| own != id);
         }
-        self.outgoing = Some(Outgoing { nonce: nonce.parse().unwrap(), what, first_at: Instant::now() });
+        self.outgoing =
+            Some(Outgoing { nonce: nonce.parse().unwrap(), what, first_at: Instant::now(), is_of_session: true });
         self.resend_at = Some(Instant::now());
     }
 
@@ -196,6 +199,9 @@ impl Tab {
         self.person = person;
         self.own.clear();
         self.outgoing.take_if(|outgoing| matches!(outgoing.what, Sending::Change(..)));
+        if let Some(outgoing) = &mut self.outgoing {
+            outgoing.is_of_session = false;
+        }
     }
 
     /// Reports whether the window is visible.
@@ -373,7 +379,7 @@ impl Tab {
                 if let Some(outgoing) = self.outgoing.as_ref().filter(|outgoing| outgoing.nonce.as_str() == nonce) {
                     let is_message = matches!(outgoing.what, Sending::Message(_));
                     let is_done = !is_message || self.last.is_some_and(|last| id <= last);
-                    if is_message && !self.own.contains(&id) {
+                    if is_message && outgoing.is_of_session && !self.own.contains(&id) {
                         self.own.push(id);
                     }
                     self.resend_at = None;
