@@ -157,6 +157,20 @@ async fn wrong_bot_tokens_are_401_then_429_and_never_logged() {
 }
 
 #[tokio::test]
+async fn posted_message_is_in_the_next_page() {
+    let bots = bots_file();
+    let builder = Cluster::builder(Engine::Redis).with_bots(&bots).set("RUANG_BOT_MESSAGES_PER_SECOND", "0");
+    let cluster = builder.start().await;
+    let base = cluster.base(0);
+    for n in 0..30 {
+        let id =
+            post(base, &format!("k{n}"), &json!({"text": format!("nomor {n}")})).await.is(201).json()["id"].clone();
+        let page = Response::to(request(base, Method::GET, "/api/messages?limit=1")).await.is(200).json();
+        assert_eq!(page["messages"][0]["id"], id, "{n}");
+    }
+}
+
+#[tokio::test]
 async fn message_of_a_person_by_http_is_401() {
     let bots = bots_file();
     let cluster = Cluster::builder(Engine::Memory).with_bots(&bots).start().await;

@@ -124,3 +124,16 @@ async fn right_tokens_at_once_are_accepted_and_guesses_are_not() {
     assert!(statuses[looked_at..].iter().all(|status| *status == 429), "{statuses:?}");
     assert_eq!(bearer(cluster.base(0), SARI).await, 429, "no token is looked at any longer");
 }
+
+#[tokio::test]
+async fn guesses_from_many_addresses_do_not_fill_the_log() {
+    let tokens = both();
+    let builder = Cluster::builder(Engine::Memory).with_operator(&tokens);
+    let cluster = builder.set("RUANG_TRUSTED_PROXIES", "127.0.0.1").start().await;
+    for n in 0..100 {
+        let guess = HttpClient::new(cluster.base(0)).request(Method::GET, "/api/operator").bearer_auth("a guess");
+        Response::to(guess.header("x-forwarded-for", format!("203.0.113.{n}"))).await.is(401);
+    }
+    let logged = cluster.instances[0].log().matches("wrong operator token").count();
+    assert!((20..80).contains(&logged), "{logged}: twenty, and one per second");
+}
