@@ -10,6 +10,9 @@ const BOX: &str = "return document.querySelector('#text').value";
 const TEXTS: &str = "return Array.from(document.querySelectorAll('#timeline .text'), text => text.textContent)";
 const QUOTES: &str = "return Array.from(document.querySelectorAll('.quote'), quote => quote.textContent)";
 const DELETED: &str = "Pesan ini dihapus.";
+/// The menus and the mode of the composer are loaded at the first sign of a reader, and work without a connection from then on.
+const HAS_MENUS: &str = "const loaded = performance.getEntries().map(({ name }) => name.split('/').pop()); \
+    return ['actions', 'answering', 'copying', 'menu', 'menus', 'row_menu', 'style', 'toast'].every(name => loaded.includes(name + '.js'))";
 
 #[tokio::test]
 async fn answer_quotes_its_origin_and_follows_its_changes() {
@@ -162,6 +165,7 @@ async fn changes_made_offline_survive_a_reload() {
         sari.enter("#text", text).await;
         sari.shows(TEXT, text).await;
     }
+    sari.comes_to(HAS_MENUS, true).await;
     network.cut(Target::All);
     sari.comes_to(CONNECTION, "waiting").await;
     sari.script("document.querySelector('#text').focus()", vec![]).await;
