@@ -13,6 +13,12 @@ use super::{
 /// The text that the binary prints before its address.
 const OPEN_AT: &str = "ruang is open at ";
 
+/// The program under test; another one, to see that a test fails with it.
+#[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the program")]
+fn program() -> String {
+    std::env::var("RUANG_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_ruang").to_owned())
+}
+
 /// A process of the binary under test, on a free port.
 pub struct Instance {
     base: String,
@@ -22,9 +28,7 @@ pub struct Instance {
 impl Instance {
     /// Starts an instance with only these settings in its environment; returns once it listens.
     pub async fn start(name: &str, settings: &[(String, String)]) -> Self {
-        // Another program, to see that a test fails with it.
-        let program = std::env::var("RUANG_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_ruang").to_owned());
-        Self::start_program(&program, name, settings).await
+        Self::start_program(&program(), name, settings).await
     }
 
     /// Does the same with another program.
