@@ -133,6 +133,12 @@ async fn elsewhere(scene: &Scene) -> WsClient {
     for instance in &scene.cluster.instances {
         instance.wait_for_readyz(200, SOON).await;
     }
+    // An instance may not have noticed yet that Redis was away.
+    eventually(SOON, "the session is read", async || match http_client.try_get("/api/members?limit=1").await {
+        Ok(response) if response.status == 200 => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
     WsClient::connect_and_join(&http_client).await
 }
 

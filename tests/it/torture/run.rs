@@ -27,6 +27,8 @@ const ROSTER_LIMIT: Duration = Duration::from_secs(20);
 const RETURN_LIMIT: Duration = Duration::from_secs(40);
 /// Interval of looks.
 const LOOK: Duration = Duration::from_millis(50);
+/// Between two reads of the rosters: fewer than the ten per second that a session may make.
+const ROSTER_LOOK: Duration = Duration::from_millis(200);
 
 struct Run {
     fault_injector: FaultInjector,
@@ -141,7 +143,7 @@ impl Run {
         let (at, began) = (self.began.elapsed(), Instant::now());
         let mut took = None;
         while took.is_none() && began.elapsed() < ROSTER_LIMIT {
-            time::sleep(LOOK).await;
+            time::sleep(ROSTER_LOOK).await;
             let rosters = self.rosters().await;
             let first = &rosters[0].1;
             let agree = !first.is_empty() && rosters.iter().all(|(_, roster)| roster == first);
@@ -178,7 +180,7 @@ impl Run {
             if rosters.iter().all(|(_, roster)| *roster == truth) {
                 return RosterCheck { at, took: Some(began.elapsed()), truth, rosters };
             }
-            time::sleep(LOOK).await;
+            time::sleep(ROSTER_LOOK).await;
         }
         RosterCheck { at, took: None, truth, rosters }
     }
@@ -269,7 +271,13 @@ async fn whole_log(http_client: &HttpClient) -> Vec<ChatMessage> {
     let mut pages = Vec::new();
     let mut path = "/api/messages?limit=200".to_owned();
     loop {
-        let page = http_client.get(&path).await.is(200).json();
+        let response = http_client.get(&path).await;
+        if response.status == 429 {
+            let seconds = response.header("retry-after").and_then(|value| value.parse().ok());
+            time::sleep(Duration::from_secs(seconds.expect("seconds"))).await;
+            continue;
+        }
+        let page = response.is(200).json();
         let messages: Vec<_> = page["messages"].as_array().into_iter().flatten().map(ChatMessage::of).collect();
         let first = messages.first().map(|message| message.id.clone());
         pages.push(messages);
