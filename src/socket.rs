@@ -1,6 +1,7 @@
 //! WebSockets: the upgrade, the limits, and the life of one connection.
 
 mod address_warnings;
+mod client_address;
 mod connection;
 mod connection_limit;
 mod frame_reader;

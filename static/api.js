@@ -13,12 +13,17 @@ const LONGEST_WAIT_MS = 10_000;
 
 /** How often the fetch of a module has failed: some browsers remember a failure by the address. */
 const failures = new Map();
+/** Modules by name: an import of a loaded one may take another turn, and what a reader does next would come before it. */
+const loaded = new Map();
 
 /** Imports a module of this folder. Without a connection it rejects; another call tries again, under another address. */
 export async function loadModule(name) {
+  if (loaded.has(name)) return loaded.get(name);
   const tries = failures.get(name) ?? 0;
   try {
-    return await import(tries > 0 ? `./${name}?${tries}` : `./${name}`);
+    const module = await import(tries > 0 ? `./${name}?${tries}` : `./${name}`);
+    loaded.set(name, module);
+    return module;
   } catch (error) {
     failures.set(name, tries + 1);
     throw error;

@@ -157,6 +157,8 @@ fn without_words(token: &str) -> usize {
 mod tests {
     use sha2::{Digest, Sha256};
 
+    use std::fs;
+
     use super::*;
 
     const GOOD: &str = "f2a9c07be41d5836";
@@ -205,6 +207,18 @@ mod tests {
             let found = invalid(token);
             assert!(found.first().is_some_and(|(_, found)| found.contains(why)), "{token}: {found:?}");
         }
+    }
+
+    #[test]
+    fn file_that_is_too_long_is_not_read() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().to_str().unwrap();
+        let long = format!("{GOOD}\n{}", "#".repeat(64 * 1024));
+        fs::write(path, &long[..64 * 1024]).unwrap();
+        let read = TokenFile::read(path).unwrap();
+        fs::write(path, &long).unwrap();
+        assert_eq!(read.read_again(), Err("it is too long".to_owned()));
+        assert!(TokenFile::read(path).unwrap_err().contains("it is too long"));
     }
 
     #[test]

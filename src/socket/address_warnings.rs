@@ -1,6 +1,6 @@
 //! Warns once when clients seem to share an address that is not theirs: a proxy's, or that of address translation.
 
-use super::connection_limit::ClientAddress;
+use super::client_address::ClientAddress;
 use crate::transition::Transition;
 
 /// Sockets of an instance from which on their spread over addresses shows something.

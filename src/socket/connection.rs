@@ -33,7 +33,7 @@ use self::{
 };
 use super::{
     SocketContext, Sockets,
-    connection_limit::ClientAddress,
+    client_address::ClientAddress,
     frame_reader::{FrameReader, ReadSize},
     transport::{Transport, TransportEvent},
 };

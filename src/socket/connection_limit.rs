@@ -4,8 +4,7 @@ use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use parking_lot::Mutex;
 
-use super::address_warnings::AddressWarnings;
-use crate::address::limit_key;
+use super::{address_warnings::AddressWarnings, client_address::ClientAddress};
 
 /// The open sockets of each address.
 #[derive(Debug)]
@@ -13,15 +12,6 @@ pub(super) struct ConnectionLimit {
     per_address: u32,
     open: Mutex<OpenSockets>,
     warnings: AddressWarnings,
-}
-
-/// The address of a client, as the server sees it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ClientAddress {
-    /// The unit that limits count.
-    pub(super) key: IpAddr,
-    /// It belongs to a trusted proxy: the clients behind that proxy share it.
-    pub(super) is_proxy: bool,
 }
 
 /// How open sockets are spread over addresses.
@@ -46,12 +36,6 @@ struct OpenSockets {
     by_address: HashMap<IpAddr, u32>,
     total: u32,
     of_proxies: u32,
-}
-
-impl ClientAddress {
-    pub(super) fn new(address: IpAddr, is_proxy: bool) -> Self {
-        Self { key: limit_key(address), is_proxy }
-    }
 }
 
 impl ConnectionLimit {

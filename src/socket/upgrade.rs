@@ -20,8 +20,9 @@ use tower_sessions::Session;
 
 use super::{
     SocketContext, Sockets,
+    client_address::ClientAddress,
     connection::{AuthenticatedClient, Connection},
-    connection_limit::{ClientAddress, ConnectionPermit},
+    connection_limit::ConnectionPermit,
 };
 use crate::{
     protocol::SUBPROTOCOL,

@@ -75,7 +75,7 @@ pub async fn show(
     let is_handed_in = web.is_handed_in_moderator(&signed_in);
     let SignedIn { person, id, .. } = signed_in;
     if let Err(refusal) = web.admit_read(&person.session, &client, NEWEST) {
-        return error::refused_read(locale, refusal);
+        return refusal.respond(locale);
     }
     match web.sessions.touch(&id).await {
         Ok(Alive::Yes) => {}

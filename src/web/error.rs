@@ -13,7 +13,7 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 
-use super::{assets, base_path, locale::Locale, reads::ReadRefusal, texts::Texts};
+use super::{assets, base_path, locale::Locale, texts::Texts};
 use crate::origin::PostRefusal;
 
 /// `Retry-After` of a 503, in seconds.
@@ -43,14 +43,6 @@ pub fn json_code(status: StatusCode, code: &str, reason: &str) -> Response {
 /// The JSON error while the room cannot be reached.
 pub fn json_unavailable() -> Response {
     with_retry_after(json(StatusCode::SERVICE_UNAVAILABLE, "the room cannot be reached"), RETRY_SECONDS)
-}
-
-/// The JSON error for a read that is refused.
-pub fn json_refused_read(refusal: ReadRefusal) -> Response {
-    match refusal {
-        ReadRefusal::TooMany(wait) => json_too_many("too many reads", wait),
-        ReadRefusal::Overloaded => json_unavailable(),
-    }
 }
 
 /// The JSON error of a rate limit.
@@ -102,20 +94,14 @@ pub fn unavailable(locale: Locale) -> Response {
     with_retry_after(page, RETRY_SECONDS)
 }
 
-/// The page for a read that is refused.
-pub fn refused_read(locale: Locale, refusal: ReadRefusal) -> Response {
-    match refusal {
-        ReadRefusal::TooMany(wait) => {
-            let page = page(locale, StatusCode::TOO_MANY_REQUESTS, Texts::of(locale).errors.too_many);
-            let mut page = with_retry_after(page, &seconds(wait));
-            // Unlike `Retry-After`, browsers act on this one: the page loads by itself when it may.
-            if let Ok(wait) = HeaderValue::from_str(&seconds(wait)) {
-                page.headers_mut().insert(REFRESH, wait);
-            }
-            page
-        }
-        ReadRefusal::Overloaded => unavailable(locale),
+/// Too many pages were read. Unlike on `Retry-After`, browsers act on `Refresh`: the page loads by itself when it may.
+pub fn too_many(locale: Locale, wait: Duration) -> Response {
+    let page = page(locale, StatusCode::TOO_MANY_REQUESTS, Texts::of(locale).errors.too_many);
+    let mut page = with_retry_after(page, &seconds(wait));
+    if let Ok(wait) = HeaderValue::from_str(&seconds(wait)) {
+        page.headers_mut().insert(REFRESH, wait);
     }
+    page
 }
 
 /// A handler panicked.

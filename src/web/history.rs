@@ -116,7 +116,7 @@ pub async fn list(
         return error::json(StatusCode::BAD_REQUEST, "limit is 1 to 200");
     };
     if let Err(refusal) = web.admit_read(&person.session, &client, limit) {
-        return error::json_refused_read(refusal);
+        return refusal.respond_json();
     }
     match read(&web, cursor, limit).await {
         Ok(page) if !page.is_found => error::json(StatusCode::NOT_FOUND, "the message is no longer stored"),

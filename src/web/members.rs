@@ -36,7 +36,7 @@ pub async fn list(
         return error::json(StatusCode::BAD_REQUEST, "limit is 1 to 200");
     };
     if let Err(refusal) = web.admit_read(&person.session, &client, limit) {
-        return error::json_refused_read(refusal);
+        return refusal.respond_json();
     }
     match web.room.members(query.search.as_deref(), query.after.as_deref(), limit).await {
         Ok(page) => {

@@ -49,6 +49,24 @@ pub enum ReadRefusal {
     Overloaded,
 }
 
+impl ReadRefusal {
+    /// The error as a page.
+    pub fn respond(self, locale: Locale) -> Response {
+        match self {
+            Self::TooMany(wait) => error::too_many(locale, wait),
+            Self::Overloaded => error::unavailable(locale),
+        }
+    }
+
+    /// The error as JSON.
+    pub fn respond_json(self) -> Response {
+        match self {
+            Self::TooMany(wait) => error::json_too_many("too many reads", wait),
+            Self::Overloaded => error::json_unavailable(),
+        }
+    }
+}
+
 impl ReadLimits {
     /// Limits with `per_second` reads per session; 0 = unlimited.
     pub fn new(per_second: u32) -> Self {
@@ -80,8 +98,8 @@ pub async fn limit(State(web): State<Web>, locale: Locale, client: Client, reque
     }
     match web.reads.take_address(limit_key(client.address), 1, Instant::now()).map_err(too_many) {
         Ok(()) => next.run(request).await,
-        Err(refusal) if request.uri().path().starts_with("/api/") => error::json_refused_read(refusal),
-        Err(refusal) => error::refused_read(locale, refusal),
+        Err(refusal) if request.uri().path().starts_with("/api/") => refusal.respond_json(),
+        Err(refusal) => refusal.respond(locale),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -126,4 +127,39 @@ async fn log_is_read_from_any_place_and_followed() {
     // Access ends with the line of the file.
     std::fs::write(token.path(), "lain:another-token-that-is-not-guessed\n").unwrap();
     assert_eq!(within(SOON, "the end", followed.chunk()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn export_ends_with_the_access_that_began_it() {
+    const MESSAGES: usize = 4000;
+    // As many as a client may send at once.
+    const PORTION: usize = 100;
+    let token = token_file();
+    let builder = Cluster::builder(Engine::Memory).set("RUANG_MESSAGES_PER_SECOND", "0");
+    let cluster = builder.set("RUANG_READS_PER_SECOND", "1").with_operator(&token).start().await;
+    let mut sari = cluster.join(0, "sari").await;
+    for n in 1..=MESSAGES {
+        sari.send_text(&format!("pesan {n}")).await;
+        if n % PORTION == 0 {
+            sari.expect_within(SOON, "a portion", |transcript| transcript.messages.len() == n).await;
+        }
+    }
+    // From here on an address has 50 reads per second, and a portion of 200 messages is four: 1.6 s for all.
+    let client = cluster.http_client(0);
+    let reads = join_all((0..600).map(|_| client.get("/rules"))).await;
+    assert!(reads.iter().any(|read| read.status == 429));
+    let export = async || get(cluster.base(0), "/api/operator/export").send().await.expect("a response");
+    let mut response = export().await;
+    while response.status() == 429 {
+        response = export().await;
+    }
+    std::fs::write(token.path(), "lain:another-token-that-is-not-guessed\n").expect("a file that can be written");
+    let mut received = 0;
+    let cut = loop {
+        match within(SOON, "a portion", response.chunk()).await {
+            Ok(Some(chunk)) => received += chunk.len(),
+            ended => break ended,
+        }
+    };
+    assert!(cut.is_err() && received > 0, "{received} bytes, and the end of a whole response");
 }

@@ -137,3 +137,13 @@ async fn guesses_from_many_addresses_do_not_fill_the_log() {
     let logged = cluster.instances[0].log().matches("wrong operator token").count();
     assert!((20..80).contains(&logged), "{logged}: twenty, and one per second");
 }
+
+#[tokio::test]
+async fn moderator_may_take_no_name_of_another_moderator() {
+    let tokens = both();
+    let cluster = Cluster::builder(Engine::Memory).with_operator(&tokens).start().await;
+    let sari = cluster.http_client(0);
+    log_in(&sari, SARI).await.redirects_to("/operator");
+    sari.sign_in("Budi").await.is(409);
+    sari.sign_in("Sari").await.redirects_to("/chat");
+}

@@ -213,6 +213,17 @@ async fn repeats_of_one_address_are_refused_on_all_instances() {
     assert!(!keys.contains("203.0.113") && !keys.contains("beli"), "{keys}");
 }
 
+#[tokio::test]
+async fn repeats_are_not_counted_at_the_address_of_a_proxy() {
+    let (cluster, _token) = two().await;
+    set(&cluster, json!({"repeats": true})).await;
+    // The trusted proxy names no client: its own address is everybody's.
+    let mut sari = cluster.join(0, "sari").await;
+    for _ in 0..4 {
+        sari.send_acked("selamat pagi").await;
+    }
+}
+
 /// Joins through a proxy that names this address.
 async fn join_from(cluster: &Cluster, i: usize, name: &str, address: &str) -> WsClient {
     let http_client = cluster.http_client(i);

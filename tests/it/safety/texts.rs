@@ -2,6 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use ruang::{
+    automod::{AutoRules, LinkRule, RuleChecker, Sender, SenderKind, links},
+    name::{Name, folded, look_alike_form, search_form},
+    protocol::{ClientFrame, Text},
+};
+use rustix::time::{ClockId, clock_gettime};
+
 use crate::kit::{Cluster, Engine, engines::on_both_engines};
 
 /// How long sessions send as fast as they can.
@@ -57,5 +64,109 @@ async fn sessions_of_one_address_are_limited_in_bytes(engine: Engine) {
     for sender in &mut senders {
         let transcript = sender.catch_up().await;
         assert!(transcript.error_codes().iter().all(|code| *code == "rate_limited"), "{:?}", transcript.error_codes());
+    }
+}
+
+/// What links, listed words, marks and their limits are made of.
+const PIECES: [&str; 34] = [
+    "https://",
+    "www.",
+    "a",
+    ".",
+    "/",
+    ":",
+    "(",
+    ")",
+    "]",
+    "{",
+    "@",
+    "\u{202e}",
+    "“",
+    "」",
+    "。",
+    "界",
+    "а",
+    "👩\u{200d}👧",
+    "\u{301}",
+    "\u{335}",
+    " ",
+    "\n",
+    "%",
+    "?",
+    "-",
+    "_",
+    ".)",
+    "https://a.id ",
+    "www.a.id ",
+    "ﷺ",
+    "한",
+    "\u{1100}",
+    "spam ",
+    "ǅ",
+];
+/// The longest text, in characters.
+const LENGTH: usize = 2000;
+/// CPU time, with a wide margin: a test is built without optimisation.
+const READ_WITHIN: Duration = Duration::from_millis(if cfg!(debug_assertions) { 250 } else { 5 });
+
+/// Each piece and some pairs of pieces repeated, and pieces in an order that looks random but is the same in each run.
+fn hostile_texts() -> Vec<String> {
+    let fill = |piece: &str, length: usize| piece.chars().cycle().take(length).collect::<String>();
+    let mut texts = vec![];
+    for (n, first) in PIECES.into_iter().enumerate() {
+        texts.push(fill(first, LENGTH));
+        let seconds = [1, 5, 13].map(|step| PIECES[(n + step) % PIECES.len()]);
+        texts.extend(seconds.map(|second| format!("https://a/{}x{}", fill(first, 990), fill(second, 999))));
+    }
+    let mut state: u32 = 7;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        PIECES[(state >> 16) as usize % PIECES.len()]
+    };
+    texts.extend((0..50).map(|_| (0..LENGTH).flat_map(|_| next().chars()).take(LENGTH).collect()));
+    texts
+}
+
+/// Returns the CPU time of this thread.
+fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+/// Rules that look at every word: entries of each length that begin with each piece.
+fn busy_rules() -> RuleChecker {
+    let entries = PIECES.iter().flat_map(|piece| (1..=16).map(move |words| format!("{piece} ").repeat(words) + "zzz"));
+    RuleChecker::new(AutoRules {
+        words: entries.collect(),
+        links: LinkRule::None,
+        repeats: true,
+        ..AutoRules::default()
+    })
+}
+
+#[test]
+fn any_text_of_2000_characters_is_checked_within_5_ms() {
+    let rules = busy_rules();
+    let sender = Sender { kind: SenderKind::Person, since_ms: 0 };
+    let readers: [(&str, &dyn Fn(&str)); 8] = [
+        ("frame", &|text| drop(ClientFrame::parse(text))),
+        ("text", &|text| drop(Text::parse(text))),
+        ("links", &|text| drop(links(text))),
+        ("rules", &|text| drop(rules.check(text, sender, || Some("an address".into()), 0))),
+        ("name", &|text| drop(Name::parse(text))),
+        ("key", &|text| drop(look_alike_form(text))),
+        ("sort key", &|text| drop(folded(text))),
+        ("search", &|text| drop(search_form(text))),
+    ];
+    for text in hostile_texts() {
+        for (what, read) in &readers {
+            let measure = |_| {
+                let start = cpu_time();
+                read(&text);
+                cpu_time() - start
+            };
+            let best = (0..3).map(measure).min().unwrap_or_default();
+            assert!(best <= READ_WITHIN, "{what}: {best:?} for {:?}", text.chars().take(60).collect::<String>());
+        }
     }
 }
