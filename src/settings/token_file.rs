@@ -155,9 +155,9 @@ fn without_words(token: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use sha2::{Digest, Sha256};
-
     use std::fs;
+
+    use sha2::{Digest, Sha256};
 
     use super::*;
 

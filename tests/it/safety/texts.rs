@@ -106,6 +106,8 @@ const PIECES: [&str; 34] = [
 ];
 /// The longest text, in characters.
 const LENGTH: usize = 2000;
+/// A function of a text, by reference.
+type Reader<'a> = &'a dyn Fn(&str);
 /// CPU time, with a wide margin: a test is built without optimisation.
 const READ_WITHIN: Duration = Duration::from_millis(if cfg!(debug_assertions) { 250 } else { 5 });
 
@@ -148,7 +150,7 @@ fn busy_rules() -> RuleChecker {
 fn any_text_of_2000_characters_is_checked_within_5_ms() {
     let rules = busy_rules();
     let sender = Sender { kind: SenderKind::Person, since_ms: 0 };
-    let readers: [(&str, &dyn Fn(&str)); 8] = [
+    let readers: [(&str, Reader<'_>); 8] = [
         ("frame", &|text| drop(ClientFrame::parse(text))),
         ("text", &|text| drop(Text::parse(text))),
         ("links", &|text| drop(links(text))),
@@ -165,8 +167,8 @@ fn any_text_of_2000_characters_is_checked_within_5_ms() {
                 read(&text);
                 cpu_time() - start
             };
-            let best = (0..3).map(measure).min().unwrap_or_default();
-            assert!(best <= READ_WITHIN, "{what}: {best:?} for {:?}", text.chars().take(60).collect::<String>());
+            let is_quick = (0..3).map(measure).any(|took| took <= READ_WITHIN);
+            assert!(is_quick, "{what}: {:?}", text.chars().take(60).collect::<String>());
         }
     }
 }
