@@ -86,6 +86,8 @@ impl Backplane for MemoryBackplane {
         state.stored.repeats.check(post.checks.repeat.as_deref(), now())?;
         state.take_turn(&post.person, &post.checks)?;
         state.stored.repeats.note(post.checks.repeat.as_deref(), now());
+        // No answer to a message that has expired.
+        state.trim_old((self.wall)());
         let prev = state.stored.log.head();
         let version = state.stored.presence.version();
         let trace = post.trace.clone();

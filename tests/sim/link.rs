@@ -100,6 +100,11 @@ impl Link {
         weather != Weather { deaf, ended, ..Weather::default() }
     }
 
+    /// Whether nothing gets through.
+    pub fn is_cut(&self) -> bool {
+        self.weather.get().is_cut
+    }
+
     /// What is wrong with it, one bit each.
     pub fn faults(&self) -> u8 {
         let weather = self.weather.get();

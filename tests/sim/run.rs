@@ -358,7 +358,8 @@ impl Scene {
     fn note_exit(&self, instance: &Instance, announced: bool) {
         let silent_since = self.redis.note_exit(instance.number);
         // The others count from then on, too.
-        let at = if instance.is_frozen() { silent_since } else { self.world.now() };
+        let is_silent = instance.is_frozen() || instance.link.is_cut();
+        let at = if is_silent { silent_since } else { self.world.now() };
         self.done.lock().exits.push(InstanceExit { base: instance.base.clone(), at, announced, returned: None });
     }
 
