@@ -107,6 +107,15 @@ pub enum ModerationAction {
 }
 
 impl ModerationAction {
+    /// Whether it sets rules for everybody.
+    #[must_use]
+    pub fn sets_rules(&self) -> bool {
+        matches!(
+            self,
+            Self::Slow { .. } | Self::ReadOnly { .. } | Self::Closed { .. } | Self::Rules(_) | Self::Announce { .. }
+        )
+    }
+
     /// The action as it is put on record.
     #[must_use]
     pub fn on_record(self) -> Self {

@@ -39,6 +39,8 @@ pub(super) struct HubState {
     head: Observed<Option<Id>>,
     /// The secret of the hashes of addresses; none before the first snapshot.
     address_key: Observed<Option<AddressKey>>,
+    /// The number of events with rules that were applied.
+    rules_events: Observed<u64>,
     /// Whether the names of all people were read since the start. Later they may be read anew: what is known is then shown.
     named: Observed<bool>,
     endings: broadcast::Sender<Ending>,
@@ -86,6 +88,7 @@ impl HubState {
             status: Observed::new(Status::unready(incarnation)),
             head: Observed::new(None),
             address_key: Observed::new(None),
+            rules_events: Observed::new(0),
             named: Observed::new(false),
             endings: broadcast::Sender::new(ENDINGS_WAITING),
             departures: Mutex::default(),
@@ -121,6 +124,20 @@ impl HubState {
     /// Waits until new people can join, or cannot.
     pub(super) async fn until_ready(&self, ready: bool) {
         self.status.wait_for(|status| status.ready == ready).await;
+    }
+
+    pub(super) fn rules_events(&self) -> u64 {
+        self.rules_events.get()
+    }
+
+    /// An event with rules was applied.
+    pub(super) fn count_rules_event(&self) {
+        self.rules_events.replace(self.rules_events.get() + 1);
+    }
+
+    /// Waits for another event with rules than the first `known` ones.
+    pub(super) async fn rules_event_after(&self, known: u64) {
+        self.rules_events.wait_for(|events| *events > known).await;
     }
 
     /// Waits until the names of the people are known.

@@ -1,6 +1,8 @@
 //! What the backplane alone knows: names, moderation, reports.
 
-use super::{Room, bounded};
+use tokio::time::timeout;
+
+use super::{OWN_DEADLINE, Room, bounded};
 use crate::{
     backplane::{
         Claim, ModerationLog, ModerationOutcome, ModerationRequest, Person, RecordPage, ReportOutcome, ReportQueue,
@@ -22,9 +24,15 @@ impl Room {
         bounded(self.backplane.check_claim(person)).await
     }
 
-    /// Applies a moderation action on every instance.
+    /// Applies a moderation action on every instance. Rules are in force on this one when it returns, or half a second later.
     pub async fn moderate(&self, request: ModerationRequest) -> Result<ModerationOutcome, Unavailable> {
-        bounded(self.backplane.moderate(request)).await
+        let (sets_rules, known) = (request.action.sets_rules(), self.state.rules_events());
+        let outcome = bounded(self.backplane.moderate(request)).await?;
+        if sets_rules && outcome == ModerationOutcome::Done {
+            // The event comes on another connection than the reply.
+            let _ = timeout(OWN_DEADLINE, self.state.rules_event_after(known)).await;
+        }
+        Ok(outcome)
     }
 
     /// Returns how many other people in the room are at the addresses of a name; none if no address is known.

@@ -8,6 +8,7 @@ use self::kit::{DeafBackplane, Recorder, SOON, open, person};
 use super::*;
 use crate::{
     automod::SharedChecks,
+    backplane::{ModerationAction, ModerationOutcome},
     protocol::{Row, Text},
 };
 
@@ -31,6 +32,16 @@ async fn panic_in_the_hub_fails_the_room() {
     backplane.publish_as("budi", "halo").await;
     timeout(SOON, room.failed()).await.expect("the room fails");
     assert!(!room.ready());
+}
+
+#[tokio::test]
+async fn rules_are_in_force_here_once_they_are_set() {
+    let room = open(DeafBackplane::new());
+    room.in_sync().await.unwrap();
+    for interval_ms in 1..=100 {
+        let done = room.moderate(ModerationAction::Slow { interval_ms }.into()).await;
+        assert_eq!((done, room.rules().slow_ms), (Ok(ModerationOutcome::Done), interval_ms));
+    }
 }
 
 #[tokio::test]

@@ -44,6 +44,7 @@ impl Hub {
                     self.set_auto_rules(&auto);
                 }
                 self.deliver_changes(position, &removed, edited, rules);
+                self.state.count_rules_event();
             }
             Event::Typing(typing) => self.typists.note(typing, now),
             Event::Heartbeat { .. } | Event::Gap => {}
