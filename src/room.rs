@@ -92,7 +92,7 @@ pub struct Options {
     pub limits: Limits,
 }
 
-/// What a client has when it comes back.
+/// The position and the changes that a returning client has.
 #[derive(Clone, Debug, Default)]
 pub struct ResumePoint {
     /// Its newest message.

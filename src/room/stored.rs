@@ -1,4 +1,4 @@
-//! What the backplane alone knows: names, moderation, reports.
+//! Calls that only the backplane answers: names, moderation, reports.
 
 use tokio::time::timeout;
 

@@ -105,7 +105,7 @@ impl Link {
         self.weather.get().is_cut
     }
 
-    /// What is wrong with it, one bit each.
+    /// Its faults, one bit each.
     pub fn faults(&self) -> u8 {
         let weather = self.weather.get();
         let faults = [

@@ -28,7 +28,7 @@ pub struct World {
     lines: Mutex<Lines>,
 }
 
-/// What is kept of the log.
+/// The stored part of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
     /// Nothing: its lines are not even written.

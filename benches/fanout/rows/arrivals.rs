@@ -90,9 +90,7 @@ impl Arrivals {
         let what =
             format!("resident memory per client afterwards ÷ idle ({:.1} ÷ {:.1} KiB)", joined / 1024.0, calm / 1024.0);
         let detail = json!({ "before": before, "joined": joined, "calm": calm, "left": left });
-        let line = Line::new(self.row, what, joined / calm, "").with_detail(detail);
-        // A page and a sign-in need more than a socket: what of that stays is shown only.
-        lines.push(if matches!(sign_in, SignIn::Done) { line.at_most(1.5, 1.1) } else { line });
+        lines.push(Line::new(self.row, what, joined / calm, "").at_most(1.5, 1.1).with_detail(detail));
         lines.push(Line::new(self.row, "  of all, after they have left", left / 1e6, "MB"));
         lines.extend(self.steps(kind, sign_in)?);
         Ok(lines)

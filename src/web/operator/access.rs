@@ -8,7 +8,7 @@ use crate::{
     web::Web,
 };
 
-/// What a request of a moderator was admitted by.
+/// The credential that admitted a request of a moderator.
 pub struct Access {
     /// The headers with the token or cookie.
     headers: HeaderMap,

@@ -197,7 +197,7 @@ async fn several_messages_are_copied_as_lines_of_text() {
         texts[0].dispatchEvent(new ClipboardEvent('copy', { clipboardData: data, bubbles: true, cancelable: true })); \
         return data.getData('text/plain')";
     let lines = format!("budi: https://contoh.id/rute\nbudi: {}\nsari: baik", ["baris"; 30].join("\n"));
-    // What copies is loaded at the first sign of a reader.
+    // Copying is loaded when the reader first points, types or focuses.
     eventually(SOON, "lines of text", async || {
         let copied = sari.script(copy, vec![6.into(), 2.into()]).await;
         if copied == lines { Ok(()) } else { Err(copied.to_string()) }

@@ -67,7 +67,7 @@ async fn sessions_of_one_address_are_limited_in_bytes(engine: Engine) {
     }
 }
 
-/// What links, listed words, marks and their limits are made of.
+/// Pieces of links, listed words, marks and their limits.
 const PIECES: [&str; 34] = [
     "https://",
     "www.",
